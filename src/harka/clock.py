@@ -1,0 +1,14 @@
+"""The one place that reads time, so that a test can replace it."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Wall clock, timezone-aware, UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic() -> float:
+    """Seconds that never go backwards; for deadlines and durations only."""
+    return time.monotonic()

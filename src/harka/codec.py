@@ -1,0 +1,30 @@
+"""Bytes in, bytes out: the only room that knows orjson and the MessagePack encoder."""
+
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+T = TypeVar("T")
+
+JsonDecodeError = orjson.JSONDecodeError
+
+
+def json_bytes(value: Any) -> bytes:
+    """Encode to JSON; UUIDs and aware datetimes (RFC 3339) included."""
+    return orjson.dumps(value)
+
+
+def from_json(data: bytes | str) -> Any:
+    """Raise `JsonDecodeError` on anything that is not JSON."""
+    return orjson.loads(data)
+
+
+def packed(value: Any) -> bytes:
+    """MessagePack, for bytes that only HARKA reads back (cursors, cache values, messages)."""
+    return msgspec.msgpack.encode(value)
+
+
+def unpacked(data: bytes, type_: type[T]) -> T:
+    """Raise `msgspec.DecodeError` when the bytes are not a `type_`."""
+    return msgspec.msgpack.decode(data, type=type_)

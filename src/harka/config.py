@@ -1,0 +1,134 @@
+"""Every setting, read from the environment once and here alone.
+
+`docs/configuration.md` is generated from this file (`harka config --markdown`); a test keeps both equal.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from harka.errors import HarkaError
+
+PREFIX = "HARKA_"
+
+
+class ConfigurationError(HarkaError):
+    """A setting cannot be used."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    database_url: Annotated[
+        str | None,
+        Meta(description="Catalog database, as role `harka_control`. Unset: the embedded PostgreSQL."),
+    ] = None
+    app_database_url: Annotated[
+        str | None,
+        Meta(description="Tenant data, as role `harka_app`. Unset: the catalog URL with that role."),
+    ] = None
+    admin_database_url: Annotated[
+        str | None,
+        Meta(
+            description="Migrations and provisioning, as role `harka_owner`. Unset: the catalog URL with that role."
+        ),
+    ] = None
+    listen_database_url: Annotated[
+        str | None,
+        Meta(description="Direct (never pooled) connection for NOTIFY. Unset: the catalog URL."),
+    ] = None
+    shard_databases: Annotated[
+        str,
+        Meta(
+            description="Where shards live, as `pattern=url` pairs with commas between (`shard_medium_*=postgresql://…`), "
+            "first match wins; a shard without a match lives in the app database."
+        ),
+    ] = ""
+    redis_url: Annotated[
+        str | None,
+        Meta(description="Valkey or Redis (`redis://`, `rediss://`, `unix://`). Unset: the embedded Valkey."),
+    ] = None
+    pg_bin: Annotated[
+        str | None, Meta(description="Directory of PostgreSQL programs to embed instead of the wheel's.")
+    ] = None
+    valkey_bin: Annotated[
+        str | None, Meta(description="Path of a valkey-server to embed instead of the wheel's.")
+    ] = None
+    pool_size: Annotated[int, Meta(description="Connections per database and process.", ge=1)] = 10
+    statement_cache_size: Annotated[
+        int,
+        Meta(description="Prepared statements per connection; 0 behind a PgBouncer before 1.21.", ge=0),
+    ] = 1024
+    secret: Annotated[
+        str,
+        Meta(
+            description="32 random bytes in hex; node ids, cursors and sealed keys hang on it. Embedded: made once and kept with the data."
+        ),
+    ] = ""
+    platform_domain: Annotated[
+        str, Meta(description="Tenants answer at `<slug>.` before this domain.", min_length=1)
+    ] = "harka.localhost"
+    trusted_proxies: Annotated[
+        str,
+        Meta(description="Networks (CIDR, commas between) whose `X-Forwarded-*` headers are believed."),
+    ] = ""
+    token_issuer: Annotated[str, Meta(description="`iss` of the tokens HARKA signs.")] = "https://harka"
+    token_audience: Annotated[str, Meta(description="`aud` that a token must carry.")] = "harka"
+    host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port the API listens on.", ge=0, le=65535)] = 8000
+    metrics_host: Annotated[str, Meta(description="Address `/metrics` listens on.")] = "127.0.0.1"
+    metrics_port: Annotated[
+        int, Meta(description="Port of `/metrics`; 0 takes any free one.", ge=0, le=65535)
+    ] = 9464
+    metrics_tenants: Annotated[
+        int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)
+    ] = 100
+    request_timeout: Annotated[float, Meta(description="Seconds a request may take.", gt=0)] = 10.0
+    shutdown_grace: Annotated[
+        float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0)
+    ] = 10.0
+    max_body_bytes: Annotated[int, Meta(description="Largest request body, bytes.", ge=1)] = 1_048_576
+    introspection: Annotated[bool, Meta(description="Whether the schema may be queried.")] = True
+    graphiql: Annotated[bool, Meta(description="Whether browsers get GraphiQL at `/graphql`.")] = True
+    files_url: Annotated[
+        str | None,
+        Meta(description="Where files live (`file:///…`, `s3://bucket`). Embedded: beside the data."),
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe line that is written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Meta(description="One JSON object a line, or text for people.")
+    ] = "json"
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environment` (default: the process's). Raise `ConfigurationError` naming the variable."""
+    given = os.environ if environment is None else environment
+    names = Settings.__struct_fields__
+    values = {name: given[PREFIX + name.upper()] for name in names if given.get(PREFIX + name.upper())}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        field = str(error).rpartition("$.")[2].rstrip("`")
+        raise ConfigurationError(f"{PREFIX}{field.upper()}: {str(error).partition(' - ')[0]}") from None
+
+
+def markdown() -> str:
+    """The table of all settings, for `docs/configuration.md`."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        default = "" if field.default in (None, "") else f"`{_shown(field.default)}`"
+        lines.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {_meta(hints[field.name]).description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _meta(hint: Any) -> Meta:
+    assert get_origin(hint) is Annotated  # noqa: S101 - every setting is annotated, or the table has a hole
+    return next(item for item in get_args(hint) if isinstance(item, Meta))

@@ -1,0 +1,165 @@
+"""Every failure a client can meet, as one tree.
+
+HarkaError
+├── BadRequestError            BAD_REQUEST          400
+│   ├── InvalidIdError         INVALID_ID           400
+│   ├── InvalidCursorError     INVALID_CURSOR       400
+│   └── ValidationError        VALIDATION_FAILED    400   names the field
+├── UnauthenticatedError       UNAUTHENTICATED      401
+├── ForbiddenError             FORBIDDEN            403
+│   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
+│   └── TenantSuspendedError   TENANT_SUSPENDED     403
+├── NotFoundError              NOT_FOUND            404
+│   └── UnknownTenantError     UNKNOWN_TENANT       404
+├── ConflictError              CONFLICT             409
+├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
+├── RateLimitedError           RATE_LIMITED         429   says when to come back
+├── InternalError              INTERNAL             500   the mask over everything else
+│   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
+├── UnavailableError           UNAVAILABLE          503
+└── DeadlineExceededError      DEADLINE_EXCEEDED    504
+
+The first line of a class's docstring is its default message; `code` is stable, clients may branch on it.
+"""
+
+from typing import Any, ClassVar
+
+
+class HarkaError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "INTERNAL"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or type(self).default_message()
+        super().__init__(self.message)
+
+    @classmethod
+    def default_message(cls) -> str:
+        return (cls.__doc__ or "").partition("\n")[0]
+
+    def extensions(self) -> dict[str, Any]:
+        """What a client sees beside the message, under `extensions`."""
+        return {"code": self.code}
+
+
+class BadRequestError(HarkaError):
+    """The request is malformed."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
+class InvalidIdError(BadRequestError):
+    """This id does not name anything here."""
+
+    code = "INVALID_ID"
+
+
+class InvalidCursorError(BadRequestError):
+    """This cursor does not belong to this list."""
+
+    code = "INVALID_CURSOR"
+
+
+class ValidationError(BadRequestError):
+    """A value is not acceptable."""
+
+    code = "VALIDATION_FAILED"
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+    def extensions(self) -> dict[str, Any]:
+        shown = super().extensions()
+        return shown if self.field is None else {**shown, "field": self.field}
+
+
+class UnauthenticatedError(HarkaError):
+    """Valid credentials are needed."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class ForbiddenError(HarkaError):
+    """This is not allowed."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class TenantMismatchError(ForbiddenError):
+    """This is not allowed."""
+
+
+class TenantSuspendedError(ForbiddenError):
+    """This organization is suspended."""
+
+    code = "TENANT_SUSPENDED"
+
+
+class NotFoundError(HarkaError):
+    """There is no such thing here."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class UnknownTenantError(NotFoundError):
+    """No organization answers at this address."""
+
+    code = "UNKNOWN_TENANT"
+
+
+class ConflictError(HarkaError):
+    """Someone else changed this meanwhile; read it again."""
+
+    code = "CONFLICT"
+    status = 409
+
+
+class PayloadTooLargeError(HarkaError):
+    """The request body is too large."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+
+
+class RateLimitedError(HarkaError):
+    """Too many requests."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+    def __init__(self, message: str | None = None, *, retry_after: float) -> None:
+        """`retry_after`: seconds until one more request would pass."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def extensions(self) -> dict[str, Any]:
+        return {**super().extensions(), "retryAfter": self.retry_after}
+
+
+class InternalError(HarkaError):
+    """Something went wrong on our side."""
+
+
+class TenantRequiredError(InternalError):
+    """A tenant-scoped resource was opened without a tenant."""
+
+
+class UnavailableError(HarkaError):
+    """The service is temporarily unavailable."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+class DeadlineExceededError(HarkaError):
+    """The request took longer than its deadline."""
+
+    code = "DEADLINE_EXCEEDED"
+    status = 504
