@@ -19,6 +19,18 @@ def test_json_carries_ids_and_times_in_their_standard_text() -> None:
     )
 
 
+def test_an_id_of_a_subclass_is_written_as_any_other() -> None:
+    class DriverId(UUID):
+        pass
+
+    assert codec.json_bytes([DriverId(int=1)]) == codec.json_bytes([UUID(int=1)])
+
+
+def test_what_has_no_json_form_is_refused() -> None:
+    with pytest.raises(TypeError):
+        codec.json_bytes(object())
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"NaN"])
 def test_what_is_not_json_is_refused(text: bytes) -> None:
     with pytest.raises(codec.JsonDecodeError):

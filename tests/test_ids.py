@@ -1,4 +1,5 @@
 import time
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harka.errors import InvalidIdError
-from harka.ids import NodeIds, NodeKind, new_id
+from harka.ids import NodeIds, NodeKind, earliest_id, new_id
 
 IDS = NodeIds(b"k" * 32)
 TENANT = uuid4()
@@ -23,6 +24,14 @@ def test_new_id_is_a_version_7_uuid_carrying_its_millisecond() -> None:
 
 def test_new_ids_do_not_repeat() -> None:
     assert len({new_id() for _ in range(10_000)}) == 10_000
+
+
+def test_the_earliest_id_of_a_moment_divides_those_before_from_those_after() -> None:
+    before = new_id()
+    moment = datetime.fromtimestamp(((before.int >> 80) + 1) / 1000, UTC)
+    while (after := new_id()).int >> 80 <= before.int >> 80:
+        pass
+    assert before < earliest_id(moment) < after
 
 
 @given(st.uuids(), st.uuids(), st.sampled_from(NodeKind))

@@ -1,6 +1,7 @@
 """Bytes in, bytes out: the only room that knows orjson and the MessagePack encoder."""
 
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -12,7 +13,7 @@ JsonDecodeError = orjson.JSONDecodeError
 
 def json_bytes(value: Any) -> bytes:
     """Encode to JSON; UUIDs and aware datetimes (RFC 3339) included."""
-    return orjson.dumps(value)
+    return orjson.dumps(value, default=_plain)
 
 
 def from_json(data: bytes | str) -> Any:
@@ -28,3 +29,10 @@ def packed(value: Any) -> bytes:
 def unpacked(data: bytes, type_: type[T]) -> T:
     """Raise `msgspec.DecodeError` when the bytes are not a `type_`."""
     return msgspec.msgpack.decode(data, type=type_)
+
+
+def _plain(value: Any) -> str:
+    # the database driver's ids are of a subclass, and orjson knows UUID itself only
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__qualname__} has no JSON form")

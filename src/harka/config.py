@@ -115,13 +115,26 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError(f"{PREFIX}{field.upper()}: {str(error).partition(' - ')[0]}") from None
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with `settings` in it: for a child process that shall run with the same."""
+    values = {
+        PREFIX + name.upper(): _shown(value)
+        for name, value in msgspec.structs.asdict(settings).items()
+        if value is not None
+    }
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**others, **values}
+
+
 def markdown() -> str:
     """The table of all settings, for `docs/configuration.md`."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     hints = get_type_hints(Settings, include_extras=True)
     for field in msgspec.structs.fields(Settings):
         default = "" if field.default in (None, "") else f"`{_shown(field.default)}`"
-        lines.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {_meta(hints[field.name]).description} |")
+        lines.append(
+            f"| `{PREFIX}{field.name.upper()}` | {default} | {_meta(hints[field.name]).description} |"
+        )
     return "\n".join(lines) + "\n"
 
 

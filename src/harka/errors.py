@@ -4,15 +4,22 @@ HarkaError
 ├── BadRequestError            BAD_REQUEST          400
 │   ├── InvalidIdError         INVALID_ID           400
 │   ├── InvalidCursorError     INVALID_CURSOR       400
-│   └── ValidationError        VALIDATION_FAILED    400   names the field
+│   ├── ValidationError        VALIDATION_FAILED    400   names the field
+│   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
+│   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
+│   └── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
+│   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the organization's plan, not the actor, is the reason
 │   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
 │   └── TenantSuspendedError   TENANT_SUSPENDED     403
 ├── NotFoundError              NOT_FOUND            404
 │   └── UnknownTenantError     UNKNOWN_TENANT       404
+├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
+├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
+├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
 ├── RateLimitedError           RATE_LIMITED         429   says when to come back
 ├── InternalError              INTERNAL             500   the mask over everything else
 │   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
@@ -77,6 +84,24 @@ class ValidationError(BadRequestError):
         return shown if self.field is None else {**shown, "field": self.field}
 
 
+class DocumentSyntaxError(BadRequestError):
+    """The document is not GraphQL."""
+
+    code = "GRAPHQL_PARSE_FAILED"
+
+
+class DocumentInvalidError(BadRequestError):
+    """The document or its variables do not fit the schema."""
+
+    code = "GRAPHQL_VALIDATION_FAILED"
+
+
+class DocumentLimitError(BadRequestError):
+    """The document asks for too much at once."""
+
+    code = "GRAPHQL_LIMIT_EXCEEDED"
+
+
 class UnauthenticatedError(HarkaError):
     """Valid credentials are needed."""
 
@@ -89,6 +114,12 @@ class ForbiddenError(HarkaError):
 
     code = "FORBIDDEN"
     status = 403
+
+
+class PlanLimitError(ForbiddenError):
+    """The organization's plan does not allow more."""
+
+    code = "PLAN_LIMIT_REACHED"
 
 
 class TenantMismatchError(ForbiddenError):
@@ -114,6 +145,25 @@ class UnknownTenantError(NotFoundError):
     code = "UNKNOWN_TENANT"
 
 
+class MethodNotAllowedError(HarkaError):
+    """The method is not allowed here."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, message: str | None = None, *, allow: str) -> None:
+        """`allow`: the methods that are, as in the `Allow` header."""
+        super().__init__(message)
+        self.allow = allow
+
+
+class NotAcceptableError(HarkaError):
+    """None of the accepted media types can be answered with."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
+
+
 class ConflictError(HarkaError):
     """Someone else changed this meanwhile; read it again."""
 
@@ -126,6 +176,13 @@ class PayloadTooLargeError(HarkaError):
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
+
+
+class UnsupportedMediaTypeError(HarkaError):
+    """The body's content type is not supported."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
 
 
 class RateLimitedError(HarkaError):

@@ -12,6 +12,7 @@ import hmac
 import os
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
 from uuid import UUID
 
 from harka.errors import InvalidIdError
@@ -45,6 +46,11 @@ def new_id() -> UUID:
         | 0b10 << 62
         | random & 0x3FFF_FFFF_FFFF_FFFF
     )
+
+
+def earliest_id(moment: datetime) -> UUID:
+    """Sorts before every id made from `moment` (timezone-aware) on, and after those made before."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class NodeIds:

@@ -1,0 +1,710 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+"""The fast path, compiled; `_fastpath_py.py` is its twin and the place to read first.
+
+Every read of a client's bytes is bounded by their length, never by what they contain. `boundscheck` and
+`wraparound` are off only for C arrays here; their indexes are unsigned bytes or checked sizes.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memchr, memcmp, memset
+
+from harka._fastpath_rules import (
+    BIG_INTEGER_PART,
+    BOOLEAN_PART,
+    BUCKET_SLACK,
+    BYTES_PART,
+    DEDICATED_ABOVE_USERS,
+    INTEGER_PART,
+    MALFORMED,
+    MAX_API_KEY_BYTES,
+    MAX_AUTHORITY_BYTES,
+    MAX_AUTHORIZATION_BYTES,
+    MAX_HOST_BYTES,
+    MAX_LABEL_BYTES,
+    MAX_PORT,
+    MAX_SESSION_BYTES,
+    MEDIUM_ABOVE_USERS,
+    MEDIUM_SHARDS,
+    NEUTRAL,
+    NONE_PART,
+    PLAIN_SESSION_COOKIE,
+    RESERVED_SUBDOMAINS,
+    SESSION_COOKIE,
+    SMALL_SHARDS,
+    TEXT_PART,
+    UNKNOWN,
+    big_integer,
+    bucket_limits,
+    counter,
+    headers_error,
+    host_index,
+    key_index,
+    number,
+    require_bytes16,
+    session_cookies,
+    take_error,
+    type_error,
+)
+
+cdef extern from "Python.h":
+    long long PyLong_AsLongLongAndOverflow(object value, int* overflow) except? -1
+    str PyUnicode_DecodeASCII(const char* text, Py_ssize_t size, const char* errors)
+
+__all__ = [
+    "DEDICATED_ABOVE_USERS",
+    "MALFORMED",
+    "MEDIUM_ABOVE_USERS",
+    "MEDIUM_SHARDS",
+    "NEUTRAL",
+    "PLAIN_SESSION_COOKIE",
+    "RESERVED_SUBDOMAINS",
+    "SESSION_COOKIE",
+    "SMALL_SHARDS",
+    "UNKNOWN",
+    "Bucket",
+    "HostTable",
+    "cache_key",
+    "select_shard",
+    "siphash64",
+    "siphash128",
+]
+
+ctypedef const unsigned char* text_t
+
+# The shared constants as C values, read once: a module attribute costs a dictionary look-up at each use.
+cdef object _NEUTRAL = NEUTRAL
+cdef object _UNKNOWN = UNKNOWN
+cdef object _MALFORMED = MALFORMED
+cdef tuple _REFUSED = (MALFORMED, None, None, None)
+cdef bytes _SESSION = SESSION_COOKIE.encode()
+cdef bytes _PLAIN_SESSION = PLAIN_SESSION_COOKIE.encode()
+cdef const char* _SESSION_TEXT = _SESSION
+cdef const char* _PLAIN_SESSION_TEXT = _PLAIN_SESSION
+cdef Py_ssize_t _SESSION_SIZE = len(_SESSION)
+cdef Py_ssize_t _PLAIN_SESSION_SIZE = len(_PLAIN_SESSION)
+cdef bytes _ZEROS = bytes(16)
+cdef const char* _ZERO_KEY = _ZEROS
+cdef Py_ssize_t _MAX_HOST = MAX_HOST_BYTES
+cdef Py_ssize_t _MAX_LABEL = MAX_LABEL_BYTES
+cdef Py_ssize_t _MAX_AUTHORITY = MAX_AUTHORITY_BYTES
+cdef Py_ssize_t _MAX_API_KEY = MAX_API_KEY_BYTES
+cdef Py_ssize_t _MAX_AUTHORIZATION = MAX_AUTHORIZATION_BYTES
+cdef Py_ssize_t _MAX_SESSION = MAX_SESSION_BYTES
+cdef int _MAX_PORT = MAX_PORT
+cdef long long _DEDICATED_ABOVE = DEDICATED_ABOVE_USERS
+cdef long long _MEDIUM_ABOVE = MEDIUM_ABOVE_USERS
+cdef tuple _MEDIUM = tuple(f"shard_medium_{place}" for place in range(MEDIUM_SHARDS))
+cdef tuple _SMALL = tuple(f"shard_small_{place}" for place in range(SMALL_SHARDS))
+cdef uint64_t _NONE = NONE_PART
+cdef uint64_t _TEXT = TEXT_PART
+cdef uint64_t _BYTES = BYTES_PART
+cdef uint64_t _INTEGER = INTEGER_PART
+cdef uint64_t _BIG_INTEGER = BIG_INTEGER_PART
+cdef uint64_t _BOOLEAN = BOOLEAN_PART
+cdef double _SLACK = BUCKET_SLACK
+
+
+cdef enum:
+    # Room on the stack for a host name; a longer one is refused before it is copied.
+    HOST_ROOM = 512
+
+if MAX_AUTHORITY_BYTES > HOST_ROOM:
+    raise SystemError("HOST_ROOM is too small")
+
+# What a byte of a host folds to, 0 where it may not stand there.
+cdef unsigned char[256] _NAME_FOLD
+cdef unsigned char[256] _IPV6_FOLD
+
+
+cdef void _fill(unsigned char* fold, bytes allowed) noexcept:
+    cdef unsigned char character
+    memset(fold, 0, 256)
+    for character in allowed:
+        fold[character] = character
+        if c"a" <= character <= c"z":
+            fold[character - 32] = character
+
+
+_fill(_NAME_FOLD, b"abcdefghijklmnopqrstuvwxyz0123456789-.")
+_fill(_IPV6_FOLD, b"abcdef0123456789:.")
+
+cdef struct Seen:
+    # Borrowed from the caller's list, which outlives the call; nothing in between runs Python code.
+    PyObject* host
+    PyObject* forwarded_host
+    PyObject* api_key
+    PyObject* authorization
+    text_t session
+    Py_ssize_t session_size
+
+
+@cython.final
+cdef class HostTable:
+    """HostTable(platform_domain, subdomains, domains, key_prefixes)
+--
+
+Who answers at which address; documented at the twin."""
+
+    cdef dict _hosts
+    cdef dict _keys
+    cdef bint _plain_session
+
+    # __cinit__: whatever is reachable from Python has its dictionaries, so C code need not ask
+    def __cinit__(self, platform_domain, subdomains, domains, key_prefixes):
+        self._hosts = host_index(platform_domain, subdomains, domains)
+        self._keys = key_index(key_prefixes)
+        self._plain_session = _PLAIN_SESSION in session_cookies(platform_domain)
+
+    def resolve(self, headers, bint forwarded):
+        """Answer (tenant, API key, bearer token, session cookie); documented at the twin."""
+        cdef Seen seen
+        memset(&seen, 0, sizeof(Seen))
+        if not PyList_CheckExact(headers):
+            raise headers_error()
+        if not _collect(<list>headers, forwarded, self._plain_session, &seen) or seen.host is NULL:
+            return _REFUSED
+        host = <object>(seen.host if seen.forwarded_host is NULL else seen.forwarded_host)
+        tenant = _tenant_of_host(self._hosts, _text(host), PyBytes_GET_SIZE(host))
+        if tenant is _MALFORMED:
+            return _REFUSED
+        return _with_credentials(tenant, &seen)
+
+    def tenant_of_key(self, prefix):
+        """Index of the tenant whose API key begins so, or UNKNOWN."""
+        if not PyUnicode_CheckExact(prefix):
+            raise type_error("prefix", "str", prefix)
+        cdef PyObject* tenant = PyDict_GetItemWithError(self._keys, prefix)
+        return _UNKNOWN if tenant is NULL else <object>tenant
+
+
+cdef inline text_t _text(object value) noexcept:
+    return <text_t>PyBytes_AS_STRING(value)
+
+
+cdef int _collect(list headers, bint forwarded, bint plain_session, Seen* seen) except -1:
+    """0 where something stands twice, or the session cookie is malformed."""
+    cdef Py_ssize_t index
+    cdef PyObject** slot
+    for index in range(PyList_GET_SIZE(headers)):
+        header = <object>PyList_GET_ITEM(headers, index)
+        if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
+            raise headers_error()
+        name = <object>PyTuple_GET_ITEM(header, 0)
+        value = <object>PyTuple_GET_ITEM(header, 1)
+        if not PyBytes_CheckExact(name) or not PyBytes_CheckExact(value):
+            raise headers_error()
+        slot = _slot(seen, _text(name), PyBytes_GET_SIZE(name), forwarded)
+        if slot is not NULL:
+            if slot[0] is not NULL:
+                return 0
+            slot[0] = <PyObject*>value
+        elif _is(_text(name), PyBytes_GET_SIZE(name), b"cookie", 6):
+            if not _read_cookies(_text(value), PyBytes_GET_SIZE(value), plain_session, seen):
+                return 0
+    return 1
+
+
+cdef inline PyObject** _slot(Seen* seen, text_t name, Py_ssize_t size, bint forwarded) noexcept nogil:
+    """Where a header that may stand only once is kept."""
+    if _is(name, size, b"host", 4):
+        return &seen.host
+    if _is(name, size, b"x-api-key", 9):
+        return &seen.api_key
+    if _is(name, size, b"authorization", 13):
+        return &seen.authorization
+    if forwarded and _is(name, size, b"x-forwarded-host", 16):
+        return &seen.forwarded_host
+    return NULL
+
+
+cdef inline bint _is(text_t text, Py_ssize_t size, const char* wanted, Py_ssize_t wanted_size) noexcept nogil:
+    return size == wanted_size and memcmp(text, wanted, size) == 0
+
+
+cdef bint _read_cookies(text_t text, Py_ssize_t size, bint plain_session, Seen* seen) noexcept nogil:
+    """Keep the session cookie; False where it is malformed or the second one."""
+    cdef text_t end = text + size
+    cdef text_t stop
+    cdef text_t equals
+    while True:
+        stop = <text_t>memchr(text, c";", end - text)
+        if stop is NULL:
+            stop = end
+        equals = <text_t>memchr(text, c"=", stop - text)
+        if equals is not NULL and _is_session(text, equals - text, plain_session):
+            if seen.session is not NULL:
+                return False
+            text = equals + 1
+            size = _trimmed(&text, stop - text)
+            if not _is_credential(text, size, _MAX_SESSION):
+                return False
+            seen.session = text
+            seen.session_size = size
+        if stop == end:
+            return True
+        text = stop + 1
+
+
+cdef bint _is_session(text_t name, Py_ssize_t size, bint plain_session) noexcept nogil:
+    size = _trimmed(&name, size)
+    if plain_session and _is(name, size, _PLAIN_SESSION_TEXT, _PLAIN_SESSION_SIZE):
+        return True
+    return _is(name, size, _SESSION_TEXT, _SESSION_SIZE)
+
+
+cdef inline Py_ssize_t _trimmed(text_t* text, Py_ssize_t size) noexcept nogil:
+    while size > 0 and (text[0][0] == c" " or text[0][0] == c"\t"):
+        text[0] += 1
+        size -= 1
+    while size > 0 and (text[0][size - 1] == c" " or text[0][size - 1] == c"\t"):
+        size -= 1
+    return size
+
+
+cdef bint _is_credential(text_t text, Py_ssize_t size, Py_ssize_t limit) noexcept nogil:
+    """Visible ASCII, 1 to `limit` bytes. No early exit, so that the compiler can take 16 bytes at a time."""
+    cdef unsigned char bad = 0
+    cdef Py_ssize_t index
+    if not 0 < size <= limit:
+        return False
+    for index in range(size):
+        bad |= <unsigned char>(text[index] - 0x21) > 0x7E - 0x21
+    return bad == 0
+
+
+cdef object _tenant_of_host(dict hosts, text_t host, Py_ssize_t size):
+    cdef unsigned char[HOST_ROOM] name
+    cdef PyObject* tenant
+    if not 0 < size <= _MAX_AUTHORITY:
+        return _MALFORMED
+    size = _ipv6(host, size, name) if host[0] == c"[" else _host_name(host, size, name)
+    if size < 0:
+        return _MALFORMED
+    tenant = PyDict_GetItemWithError(hosts, PyBytes_FromStringAndSize(<char*>name, size))
+    if tenant is not NULL:
+        return <object>tenant
+    return _NEUTRAL if _is_loopback(name, size) else _UNKNOWN
+
+
+cdef Py_ssize_t _host_name(text_t host, Py_ssize_t size, unsigned char* name) noexcept nogil:
+    """Write the name in lower case without port and root dot; answer its size, or -1 where it is none."""
+    cdef Py_ssize_t used = 0
+    cdef Py_ssize_t label = 0
+    cdef unsigned char character
+    cdef unsigned char previous = c"."
+    while used < size:
+        character = _NAME_FOLD[host[used]]
+        if character == 0:
+            break
+        if character == c".":
+            if previous == c"." or previous == c"-" or label > _MAX_LABEL:
+                return -1
+            label = 0
+        elif character == c"-" and previous == c".":
+            return -1
+        else:
+            label += 1
+        name[used] = character
+        previous = character
+        used += 1
+    if previous == c"-" or label > _MAX_LABEL or not _is_port(host + used, size - used):
+        return -1
+    if previous == c".":
+        used -= 1
+    return used if 0 < used <= _MAX_HOST else -1
+
+
+cdef Py_ssize_t _ipv6(text_t host, Py_ssize_t size, unsigned char* name) noexcept nogil:
+    """Like `_host_name`, for an address in brackets, which stay."""
+    cdef Py_ssize_t used = 1
+    name[0] = c"["
+    while used < size and _IPV6_FOLD[host[used]] != 0:
+        name[used] = _IPV6_FOLD[host[used]]
+        used += 1
+    if not 3 <= used <= 46 or used == size or host[used] != c"]":
+        return -1
+    name[used] = c"]"
+    used += 1
+    return used if _is_port(host + used, size - used) else -1
+
+
+cdef bint _is_port(text_t text, Py_ssize_t size) noexcept nogil:
+    """Nothing at all, or a colon and a number that fits."""
+    cdef int port = 0
+    cdef Py_ssize_t index
+    if size == 0:
+        return True
+    if not 2 <= size <= 6 or text[0] != c":":
+        return False
+    for index in range(1, size):
+        if not c"0" <= text[index] <= c"9":
+            return False
+        port = port * 10 + (text[index] - c"0")
+    return port <= _MAX_PORT
+
+
+cdef bint _is_loopback(text_t name, Py_ssize_t size) noexcept nogil:
+    """127.0.0.0/8 in its plain spelling: four decimal numbers without leading zeros."""
+    cdef int octet = -1
+    cdef int dots = 0
+    cdef Py_ssize_t index
+    if size < 4 or memcmp(name, b"127.", 4) != 0:
+        return False
+    for index in range(4, size):
+        if name[index] == c"." and octet >= 0:
+            dots += 1
+            octet = -1
+        elif c"0" <= name[index] <= c"9" and octet != 0:
+            octet = (octet * 10 if octet > 0 else 0) + (name[index] - c"0")
+            if octet > 255:
+                return False
+        else:
+            return False
+    return dots == 2 and octet >= 0
+
+
+cdef tuple _with_credentials(object tenant, Seen* seen):
+    cdef text_t text
+    cdef Py_ssize_t size
+    api_key = bearer = session = None
+    if seen.api_key is not NULL:
+        api_key = <object>seen.api_key
+        if not _is_credential(_text(api_key), PyBytes_GET_SIZE(api_key), _MAX_API_KEY):
+            return _REFUSED
+    if seen.authorization is not NULL:
+        authorization = <object>seen.authorization
+        text = _text(authorization)
+        size = _bearer(&text, PyBytes_GET_SIZE(authorization))
+        if size < 0:
+            return _REFUSED
+        bearer = PyBytes_FromStringAndSize(<char*>text, size)
+    if seen.session is not NULL:
+        session = PyBytes_FromStringAndSize(<char*>seen.session, seen.session_size)
+    return (tenant, api_key, bearer, session)
+
+
+cdef Py_ssize_t _bearer(text_t* text, Py_ssize_t size) noexcept nogil:
+    """Move `text` to the one token after the scheme; answer its size, or -1."""
+    cdef const char* scheme = b"bearer"
+    cdef Py_ssize_t index
+    if not 7 < size <= _MAX_AUTHORIZATION:
+        return -1
+    for index in range(6):
+        # in ASCII, bit 5 alone tells a letter from its capital, and nothing else than letters matches one
+        if text[0][index] | 0x20 != scheme[index]:
+            return -1
+    if text[0][6] != c" ":
+        return -1
+    index = 7
+    while index < size and text[0][index] == c" ":
+        index += 1
+    text[0] += index
+    return size - index if _is_credential(text[0], size - index, _MAX_AUTHORIZATION) else -1
+
+
+cdef struct Sip:
+    uint64_t v0
+    uint64_t v1
+    uint64_t v2
+    uint64_t v3
+    uint64_t words
+
+
+def cache_key(key, tenant, generation, schema_version, namespace, parts):
+    """Answer `<tenant hex>:<generation>:<SipHash-2-4-128 hex>`; documented at the twin."""
+    cdef Sip sip
+    cdef uint64_t[2] digest
+    cdef char[96] text
+    cdef char* end = text
+    _require_bytes16("key", key)
+    _require_bytes16("tenant", tenant)
+    cdef int64_t counted = _counter("generation", generation)
+    cdef int64_t version = _counter("schema_version", schema_version)
+    if not isinstance(namespace, str):
+        raise type_error("namespace", "str", namespace)
+    if not PyTuple_CheckExact(parts):
+        raise type_error("parts", "tuple", parts)
+    _start_wide(&sip, _text(key))
+    _absorb_item(&sip, _BYTES, _text(tenant), 16)
+    _absorb_word(&sip, _INTEGER, <uint64_t>counted)
+    _absorb_word(&sip, _INTEGER, <uint64_t>version)
+    _absorb_part(&sip, namespace)
+    for part in <tuple>parts:
+        _absorb_part(&sip, part)
+    _finish_wide(&sip, sip.words << 59, digest)
+    end = _write_hex(end, _text(tenant), 16)
+    end = _write_number(end, counted)
+    end = _write_digest(end, digest)
+    return PyUnicode_DecodeASCII(text, end - text, NULL)
+
+
+def select_shard(tenant, users):
+    """First home of a tenant with that many users; documented at the twin."""
+    _require_bytes16("tenant", tenant)
+    cdef int64_t count = _counter("users", users)
+    if count > _DEDICATED_ABOVE:
+        return "shard_dedicated_" + tenant.hex()
+    cdef uint64_t placed = _hash64(<text_t>_ZERO_KEY, _text(tenant), 16)
+    cdef tuple shards = _MEDIUM if count > _MEDIUM_ABOVE else _SMALL
+    return <object>PyTuple_GET_ITEM(shards, <Py_ssize_t>(placed % <uint64_t>PyTuple_GET_SIZE(shards)))
+
+
+def siphash64(key, data):
+    """SipHash-2-4 with 8 bytes of output as a little-endian number; documented at the twin."""
+    _require_bytes16("key", key)
+    if not PyBytes_CheckExact(data):
+        raise type_error("data", "bytes", data)
+    return _hash64(_text(key), _text(data), PyBytes_GET_SIZE(data))
+
+
+def siphash128(key, data):
+    """SipHash-2-4 with 16 bytes of output; documented at the twin."""
+    cdef Sip sip
+    cdef uint64_t[2] digest
+    cdef unsigned char[16] out
+    cdef int index
+    _require_bytes16("key", key)
+    if not PyBytes_CheckExact(data):
+        raise type_error("data", "bytes", data)
+    _start_wide(&sip, _text(key))
+    _finish_wide(&sip, _absorb_words(&sip, _text(data), PyBytes_GET_SIZE(data)), digest)
+    for index in range(16):
+        out[index] = digest[index >> 3] >> (8 * (index & 7)) & 0xFF
+    return PyBytes_FromStringAndSize(<char*>out, 16)
+
+
+cdef int _require_bytes16(str name, object value) except -1:
+    if not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) != 16:
+        require_bytes16(name, value)
+    return 0
+
+
+cdef int64_t _counter(str name, object value) except -1:
+    cdef int overflow = 0
+    cdef long long number
+    if PyLong_CheckExact(value):
+        number = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if not overflow and number >= 0:
+            return number
+    return counter(name, value)
+
+
+cdef int _absorb_part(Sip* sip, object part) except -1:
+    cdef Py_ssize_t size = 0
+    cdef const char* text
+    if part is None:
+        _absorb_item(sip, _NONE, NULL, 0)
+    elif part is True or part is False:
+        _absorb_word(sip, _BOOLEAN, part is True)
+    elif isinstance(part, str):
+        text = PyUnicode_AsUTF8AndSize(part, &size)
+        _absorb_item(sip, _TEXT, <text_t>text, size)
+    elif isinstance(part, int):
+        _absorb_integer(sip, part)
+    elif isinstance(part, bytes):
+        _absorb_item(sip, _BYTES, _text(part), PyBytes_GET_SIZE(part))
+    else:
+        raise type_error("part", "str, int, bytes or None", part)
+    return 0
+
+
+cdef int _absorb_integer(Sip* sip, object part) except -1:
+    cdef int overflow = 0
+    cdef int64_t number = PyLong_AsLongLongAndOverflow(part, &overflow)
+    cdef bytes big
+    if not overflow:
+        _absorb_word(sip, _INTEGER, <uint64_t>number)
+        return 0
+    big = big_integer(part)
+    _absorb_item(sip, _BIG_INTEGER, _text(big), PyBytes_GET_SIZE(big))
+    return 0
+
+
+cdef inline void _absorb_word(Sip* sip, uint64_t kind, uint64_t word) noexcept nogil:
+    _absorb(sip, 8 << 8 | kind)
+    _absorb(sip, word)
+
+
+cdef inline void _absorb_item(Sip* sip, uint64_t kind, text_t data, Py_ssize_t size) noexcept nogil:
+    """The twin's `_item`, fed to the hash as it is made."""
+    cdef uint64_t last
+    _absorb(sip, <uint64_t>size << 8 | kind)
+    last = _absorb_words(sip, data, size)
+    if size & 7:
+        # without the length byte that ends a hash: inside the message the rest of the word is zeros
+        _absorb(sip, last & ((<uint64_t>1 << 8 * (size & 7)) - 1))
+
+
+cdef uint64_t _hash64(text_t key, text_t data, Py_ssize_t size) noexcept nogil:
+    cdef Sip sip
+    _start(&sip, key)
+    _absorb(&sip, _absorb_words(&sip, data, size))
+    sip.v2 ^= 0xFF
+    _rounds(&sip, 4)
+    return _folded(&sip)
+
+
+cdef inline void _start_wide(Sip* sip, text_t key) noexcept nogil:
+    _start(sip, key)
+    sip.v1 ^= 0xEE
+
+
+cdef inline void _finish_wide(Sip* sip, uint64_t last, uint64_t* digest) noexcept nogil:
+    _absorb(sip, last)
+    sip.v2 ^= 0xEE
+    _rounds(sip, 4)
+    digest[0] = _folded(sip)
+    sip.v1 ^= 0xDD
+    _rounds(sip, 4)
+    digest[1] = _folded(sip)
+
+
+cdef inline void _start(Sip* sip, text_t key) noexcept nogil:
+    cdef uint64_t k0 = _word(key)
+    cdef uint64_t k1 = _word(key + 8)
+    sip.v0 = k0 ^ 0x736F6D6570736575ULL
+    sip.v1 = k1 ^ 0x646F72616E646F6DULL
+    sip.v2 = k0 ^ 0x6C7967656E657261ULL
+    sip.v3 = k1 ^ 0x7465646279746573ULL
+    sip.words = 0
+
+
+cdef inline uint64_t _absorb_words(Sip* sip, text_t data, Py_ssize_t size) noexcept nogil:
+    """Absorb the whole words; answer the closing one: the bytes left over, and the length in the top byte."""
+    cdef uint64_t last = <uint64_t>size << 56
+    cdef Py_ssize_t whole = size & ~<Py_ssize_t>7
+    cdef Py_ssize_t index
+    for index in range(0, whole, 8):
+        _absorb(sip, _word(data + index))
+    for index in range(size - whole):
+        last |= <uint64_t>data[whole + index] << 8 * index
+    return last
+
+
+cdef inline uint64_t _word(text_t data) noexcept nogil:
+    """Eight bytes, little-endian on every machine; compilers make one load of it."""
+    return (
+        <uint64_t>data[0]
+        | <uint64_t>data[1] << 8
+        | <uint64_t>data[2] << 16
+        | <uint64_t>data[3] << 24
+        | <uint64_t>data[4] << 32
+        | <uint64_t>data[5] << 40
+        | <uint64_t>data[6] << 48
+        | <uint64_t>data[7] << 56
+    )
+
+
+cdef inline void _absorb(Sip* sip, uint64_t word) noexcept nogil:
+    sip.v3 ^= word
+    _rounds(sip, 2)
+    sip.v0 ^= word
+    sip.words += 1
+
+
+cdef inline void _rounds(Sip* sip, int count) noexcept nogil:
+    cdef int turn
+    for turn in range(count):
+        sip.v0 += sip.v1
+        sip.v1 = _rotated(sip.v1, 13) ^ sip.v0
+        sip.v0 = _rotated(sip.v0, 32)
+        sip.v2 += sip.v3
+        sip.v3 = _rotated(sip.v3, 16) ^ sip.v2
+        sip.v0 += sip.v3
+        sip.v3 = _rotated(sip.v3, 21) ^ sip.v0
+        sip.v2 += sip.v1
+        sip.v1 = _rotated(sip.v1, 17) ^ sip.v2
+        sip.v2 = _rotated(sip.v2, 32)
+
+
+cdef inline uint64_t _rotated(uint64_t word, int bits) noexcept nogil:
+    return word << bits | word >> (64 - bits)
+
+
+cdef inline uint64_t _folded(Sip* sip) noexcept nogil:
+    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3
+
+
+cdef inline char* _write_hex(char* out, text_t data, Py_ssize_t size) noexcept nogil:
+    cdef const char* digits = b"0123456789abcdef"
+    cdef Py_ssize_t index
+    for index in range(size):
+        out[2 * index] = digits[data[index] >> 4]
+        out[2 * index + 1] = digits[data[index] & 15]
+    return out + 2 * size
+
+
+cdef inline char* _write_number(char* out, int64_t number) noexcept nogil:
+    """The number between two colons."""
+    cdef char[24] backwards
+    cdef int size = 0
+    cdef int index
+    out[0] = c":"
+    while True:
+        backwards[size] = <char>(c"0" + number % 10)
+        size += 1
+        number //= 10
+        if number == 0:
+            break
+    for index in range(size):
+        out[1 + index] = backwards[size - 1 - index]
+    out[1 + size] = c":"
+    return out + size + 2
+
+
+cdef inline char* _write_digest(char* out, uint64_t* digest) noexcept nogil:
+    cdef unsigned char byte
+    cdef int index
+    for index in range(16):
+        byte = digest[index >> 3] >> (8 * (index & 7)) & 0xFF
+        out = _write_hex(out, &byte, 1)
+    return out
+
+
+@cython.final
+cdef class Bucket:
+    """Bucket(rate, burst)
+--
+
+Token bucket of one tenant in this process (GCRA); documented at the twin."""
+
+    cdef double _rate
+    cdef double _burst
+    cdef double _level
+    cdef double _last
+
+    def __cinit__(self, rate, burst):
+        self._rate, self._burst = bucket_limits(rate, burst)
+        self._level = 0.0
+        self._last = -INFINITY
+
+    def take(self, now, cost=1.0):
+        """Answer 0.0, or take nothing and answer the seconds until it would pass; documented at the twin."""
+        cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
+        cdef double tokens = PyFloat_AS_DOUBLE(cost) if PyFloat_CheckExact(cost) else number("cost", cost)
+        if not isfinite(at) or not 0.0 <= tokens < INFINITY:
+            raise take_error(at)
+        cdef double level = self._level - (at - self._last) * self._rate
+        if not level > 0.0:
+            level = 0.0
+        cdef double excess = level + tokens - self._burst
+        if excess <= _SLACK:
+            self._level = level + tokens
+            self._last = at
+            return 0.0
+        return excess / self._rate if tokens - self._burst <= _SLACK else INFINITY
+
+    def reconfigure(self, rate, burst):
+        """Change the limits; tokens already taken stay taken."""
+        self._rate, self._burst = bucket_limits(rate, burst)

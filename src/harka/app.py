@@ -1,0 +1,182 @@
+"""The composition root: the only file that builds everything, and the ASGI application over it."""
+
+import asyncio
+import math
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from harka import logs
+from harka.analytics.gauge import UsageGauge
+from harka.cache.tenant import TenantCache
+from harka.config import Settings
+from harka.crypto.keyring import Keyring
+from harka.errors import HarkaError
+from harka.files.store import FileStore
+from harka.ids import NodeIds
+from harka.metrics import Metrics
+from harka.pubsub import PubSub
+from harka.runtime import Runtime
+from harka.storage.catalog import Catalog
+from harka.storage.databases import Databases
+from harka.tenancy.directory import Directory
+from harka.tenancy.quota import Admission
+from harka.web.metrics import serve_metrics, watch
+from harka.web.middleware.draining import Draining
+from harka.web.protocol import BoundedProtocol
+from harka.web.routes import build
+
+log = logs.logger("app")
+
+_FIRST_READING_SECONDS: Final = 5.0
+_RESTART_SECONDS: Final = 1.0
+_SOCKETS_SECONDS: Final = 1.0
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """Open everything, yield it, close it in reverse order.
+
+    Servers that are down are no error here: what needs them fails fast until they are back.
+    """
+    keyring = Keyring(settings.secret)
+    async with AsyncExitStack() as stack:
+        databases = Databases(settings)
+        stack.push_async_callback(databases.close)
+        catalog = Catalog(settings)
+        stack.push_async_callback(catalog.close)
+        cache = TenantCache(settings.redis_url, keyring.cache)
+        stack.push_async_callback(cache.close)
+        pubsub = PubSub(settings.redis_url)
+        stack.push_async_callback(pubsub.close)
+        directory = Directory(catalog, settings)
+        await _read_once(directory)
+        await stack.enter_async_context(_background("directory", directory.run))
+        yield Runtime(
+            settings=settings,
+            databases=databases,
+            catalog=catalog,
+            directory=directory,
+            cache=cache,
+            pubsub=pubsub,
+            keyring=keyring,
+            node_ids=NodeIds(keyring.node_id),
+            files=FileStore(settings.files_url, keyring.seal),
+            admission=Admission(),
+            metrics=Metrics(tenants=settings.metrics_tenants),
+        )
+
+
+async def _read_once(directory: Directory) -> None:
+    """So that the first request finds its tenant; a catalog that is down is read as soon as it is back."""
+    with suppress(HarkaError, TimeoutError):
+        async with asyncio.timeout(_FIRST_READING_SECONDS):
+            await directory.refresh()
+
+
+@asynccontextmanager
+async def _background(name: str, run: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Keep `run` running while the block runs, whatever goes wrong in it."""
+
+    async def keep() -> None:
+        while True:
+            try:
+                await run()
+            except Exception:
+                # a bug in it must not end it for as long as the process lives
+                log.exception("background task failed, starting it again", task=name)
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    task = asyncio.create_task(keep(), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+class Application:
+    """The ASGI application; it opens its runtime when the server starts it and closes it when it stops."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._handle: ASGIApp | None = None
+        self._runtime: Runtime | None = None
+        self.draining = Draining()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        assert self._handle is not None  # noqa: S101 - a server sends lifespan before requests
+        await self._handle(scope, receive, send)
+
+    def drain(self) -> None:
+        """Begin to stop: not ready any more, sockets closed with 1001, subscriptions at their end."""
+        self.draining.begin()
+        if self._runtime is not None:
+            self._runtime.pubsub.end_subscriptions()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                await self._open(stack)
+            except Exception as error:
+                log.critical("not started", exc_info=error)
+                await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            self.drain()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        runtime = await stack.enter_async_context(open_runtime(settings))
+        watch(runtime)
+        gauge = UsageGauge(runtime.metrics, runtime.directory)
+        await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
+        port = settings.metrics_port
+        await stack.enter_async_context(serve_metrics(runtime.metrics, host=settings.metrics_host, port=port))
+        self._runtime = runtime
+        self._handle = build(runtime, self.draining)
+
+
+def create_app(settings: Settings) -> Application:
+    return Application(settings)
+
+
+class Server(uvicorn.Server):
+    """uvicorn with the settings this application needs; drains before it closes connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._application = create_app(settings)
+        super().__init__(
+            uvicorn.Config(
+                self._application,
+                host=settings.host,
+                port=settings.port,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # forwarded headers are believed by the request scope, from configured proxies only
+                proxy_headers=False,
+                http=BoundedProtocol,
+                ws="websockets-sansio",
+                ws_max_size=settings.max_body_bytes,
+                timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.drain()
+        # the sockets say 1001 (going away) before uvicorn would say 1012
+        await self._application.draining.sockets_closed(_SOCKETS_SECONDS)
+        await super().shutdown(sockets)

@@ -1,0 +1,93 @@
+"""Who asks: credentials verified first, tenants compared after, the user looked up last."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.auth import api_key, token
+from harka.auth.permissions import permissions_of
+from harka.config import Settings
+from harka.errors import UnauthenticatedError
+from harka.repositories import user as users
+from harka.repositories.api_key import ApiKey
+from harka.repositories.organization import Organization
+from harka.storage.session import ShardSession
+from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext
+from harka.tenancy.directory import Snapshot
+from harka.tenancy.permission import EVERY_PERMISSION, Permission
+from harka.tenancy.resolution import Signals, agree
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified caller of an active organization.
+
+    `user`: who acts, still to be looked up by `load_context`. `scopes`: the most the API key allows, None
+    without a key.
+    """
+
+    organization: Organization
+    actor: Actor
+    user: UUID | None
+    scopes: frozenset[Permission] | None
+
+
+async def authenticate(snapshot: Snapshot, signals: Signals, settings: Settings, now: datetime) -> Credential:
+    """Raise `UnauthenticatedError` when any credential is bad; only then whatever `resolution.agree` raises.
+
+    A session cookie names a session; until there are sessions it names none, and is a bad credential.
+    """
+    if signals.session is not None:
+        raise UnauthenticatedError
+    key = None if signals.api_key is None else api_key.verify(snapshot.api_keys, signals.api_key, now)
+    access = None
+    if signals.bearer is not None:
+        access = token.verify(snapshot.signing_keys, settings, signals.bearer, now)
+    organization = agree(
+        snapshot,
+        signals.host,
+        None if key is None else key.tenant_id,
+        None if access is None else access.tenant,
+    )
+    return _credential(organization, key, None if access is None else access.user)
+
+
+async def load_context(
+    session: ShardSession, credential: Credential, *, request_id: str, deadline: float | None = None
+) -> TenantContext:
+    """Make the context of a request. Sends one statement when a user acts, none otherwise.
+
+    Raise `UnauthenticatedError` when the user is gone or inactive. `deadline`: monotonic seconds.
+    """
+    allowed = EVERY_PERMISSION if credential.scopes is None else credential.scopes
+    user = None
+    if credential.user is not None:
+        found = await users.find_by_ids(session, [credential.user])
+        if not found or found[0].status != "active":
+            raise UnauthenticatedError
+        user = found[0]
+        allowed &= permissions_of(user.role)
+    elif credential.scopes is None:
+        allowed = frozenset()
+    return TenantContext(
+        organization=credential.organization,
+        actor=credential.actor,
+        user=user,
+        permissions=allowed,
+        request_id=request_id,
+        deadline=deadline,
+    )
+
+
+def _credential(organization: Organization, key: ApiKey | None, token_user: UUID | None) -> Credential:
+    """Let a token's user act even when a key came along; the key then narrows what they may do."""
+    # a scope this version does not know allows nothing
+    scopes = None if key is None else frozenset(scope for scope in Permission if scope in key.scopes)
+    user = token_user
+    actor = ANONYMOUS
+    if token_user is not None:
+        actor = Actor(ActorKind.USER, token_user)
+    elif key is not None:
+        actor = Actor(ActorKind.API_KEY, key.id, key.name)
+        user = key.user_id
+    return Credential(organization=organization, actor=actor, user=user, scopes=scopes)

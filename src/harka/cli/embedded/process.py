@@ -1,0 +1,193 @@
+"""Child processes that end with us: at shutdown, by the kernel when we are killed, or at the next start.
+
+Linux sends each child its stop signal when its parent dies. Elsewhere a killed parent leaves orphans; every
+child is therefore on record in the data directory, and the next start stops what it finds alive.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from harka.cli.embedded.directory import Account, write_private
+from harka.errors import HarkaError
+
+_LINUX: Final[bool] = sys.platform.startswith("linux")
+_PR_SET_PDEATHSIG: Final = 1
+_POLL: Final = 0.005
+_LOG_TAIL: Final = 1500
+
+
+class ServerError(HarkaError):
+    """An embedded server does not start."""
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """`stop_signal`: what makes it shut down cleanly, not waiting for its clients."""
+
+    name: str
+    arguments: tuple[str, ...]
+    log: Path
+    stop_signal: signal.Signals
+    account: Account | None = None
+    environment: dict[str, str] = {}
+
+
+class Child(msgspec.Struct):
+    """A started program. `process` changes when it is started again."""
+
+    program: Program
+    process: subprocess.Popen[bytes]
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def failure(self) -> str:
+        """What a person needs to see when it is not alive."""
+        with contextlib.suppress(OSError):
+            tail = self.program.log.read_text(errors="replace")[-_LOG_TAIL:].strip()
+            return f"{self.program.name} exited with {self.process.returncode}:\n{tail}"
+        return f"{self.program.name} exited with {self.process.returncode}"
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    pid: int
+    identity: str
+    name: str
+    stop_signal: int
+
+
+def start(program: Program) -> Child:
+    """Start it in a session of its own: a Ctrl-C in the terminal reaches us alone, and we stop it in order.
+
+    Call this from the main thread: the kernel's parent-death signal follows the thread, not the process.
+    """
+    if program.log.exists():
+        program.log.replace(program.log.with_suffix(".log.1"))
+    with program.log.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own argument vector, no shell
+            program.arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=program.log.parent,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **program.environment},
+            preexec_fn=die_with_parent(program.stop_signal),  # noqa: PLW1509 - one system call, no lock
+            **_credentials(program.account),
+        )
+    return Child(program, process)
+
+
+def wait_until(child: Child, ready: Callable[[], bool], timeout: float) -> None:
+    """Raise `ServerError` with the end of its log when it dies first, or after `timeout` seconds."""
+    until = time.monotonic() + timeout
+    while not ready():
+        if not child.alive:
+            raise ServerError(child.failure())
+        if time.monotonic() > until:
+            raise ServerError(
+                f"{child.program.name} is not ready after {timeout:.0f} s; see {child.program.log}"
+            )
+        time.sleep(_POLL)
+
+
+def stop(children: Iterable[Child], timeout: float) -> None:
+    """Ask all at once, wait together, kill what is left after `timeout` seconds."""
+    running = [child for child in children if child.alive]
+    for child in running:
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(child.program.stop_signal)
+    until = time.monotonic() + timeout
+    for child in running:
+        try:
+            child.process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+
+
+def kill_group(child: Child) -> None:
+    """What a stopped program has started itself and left behind: `initdb` does not wait for its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.process.pid, signal.SIGKILL)
+
+
+def record(children: Iterable[Child], path: Path) -> None:
+    """Remember the children for `stop_orphans` of a later start."""
+    known = [
+        _Recorded(child.process.pid, identity, child.program.name, child.program.stop_signal)
+        for child in children
+        if (identity := _identity(child.process.pid)) is not None
+    ]
+    write_private(path, msgspec.json.encode(known).decode())
+
+
+def stop_orphans(path: Path, timeout: float) -> list[str]:
+    """Stop what an earlier, killed owner of the directory left running; returns the names."""
+    try:
+        known = msgspec.json.decode(path.read_bytes(), type=list[_Recorded])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return []
+    orphans = [each for each in known if _identity(each.pid) == each.identity]
+    for each in orphans:
+        _signal(each.pid, each.stop_signal)
+    until = time.monotonic() + timeout
+    while alive := [each for each in orphans if _identity(each.pid) == each.identity]:
+        if time.monotonic() > until:
+            for each in alive:
+                _signal(each.pid, signal.SIGKILL)
+            until += timeout
+        time.sleep(_POLL)
+    path.unlink(missing_ok=True)
+    return [each.name for each in orphans]
+
+
+def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """For `preexec_fn`: Linux then sends `stop_signal` when the thread that starts the child is gone."""
+    if not _LINUX:
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        # subprocess has changed the user by now: that change would clear the setting
+        prctl(_PR_SET_PDEATHSIG, int(stop_signal))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return before_exec
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _identity(pid: int) -> str | None:
+    """Tells a process from a later one with the same number: when it was started. None when it is gone."""
+    if _LINUX:
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            # the name, in parentheses, may hold anything; state and start time are counted after it
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
+    shown = subprocess.run(  # noqa: S603 - constant program, a number as argument
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout.strip() or None
+
+
+def _credentials(account: Account | None) -> dict[str, Any]:
+    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}

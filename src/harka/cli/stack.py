@@ -1,0 +1,100 @@
+"""What `harka up` runs on the embedded servers: the API in this process, the worker and the demo in others.
+
+The worker is `harka worker` itself: the same code as in a deployment, on another processor, and a job that
+goes wrong cannot take the API with it.
+"""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvloop
+
+from harka import logs
+from harka.app import open_runtime
+from harka.cli import children, welcome
+from harka.cli.embedded.prepare import prepare
+from harka.cli.embedded.servers import Embedded
+from harka.cli.serving import OwnedServer, listen_nearby, port_of
+from harka.cli.signals import on_stop
+from harka.config import Settings
+from harka.errors import HarkaError
+from harka.onboarding.demo import summary
+
+log = logs.logger("up")
+
+_REVIVE_EVERY: Final = 1.0
+
+
+def run(embedded: Embedded, *, began: float, demo: bool) -> None:
+    """Return when asked to stop. `began`: when the command was called, on the monotonic clock."""
+    embedded.wait()
+    settings = embedded.settings
+    if sys.stderr.isatty():
+        settings = msgspec.structs.replace(settings, log_format="console")
+    with logs.writing(settings), contextlib.suppress(asyncio.CancelledError):
+        uvloop.run(_run(embedded, settings, began=began, demo=demo))
+
+
+async def _run(embedded: Embedded, settings: Settings, *, began: float, demo: bool) -> None:
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101 - whoever runs is a task
+    with on_stop(this.cancel):
+        await prepare(settings, embedded.admin_url)
+    listener = listen_nearby(settings.host, settings.port)
+    settings = _at_port(settings, listener)
+    server = OwnedServer(settings)
+    with on_stop(server.stop):
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(_revive(embedded)),
+                group.create_task(_accompany(server, settings, embedded.directory, began=began, demo=demo)),
+            ]
+            await server.serve([listener])
+            for task in beside:
+                task.cancel()
+
+
+def _at_port(settings: Settings, listener: socket.socket) -> Settings:
+    port = port_of(listener)
+    if port != settings.port and settings.port:
+        print(f"harka: port {settings.port} is taken, using {port}", flush=True)
+    return msgspec.structs.replace(settings, port=port)
+
+
+async def _accompany(
+    server: OwnedServer, settings: Settings, directory: Path, *, began: float, demo: bool
+) -> None:
+    """Once the API answers, everything that must not make it wait."""
+    await server.serving.wait()
+    welcome.ready(settings, directory, seconds=time.monotonic() - began)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(children.keep(["worker"], settings))
+        group.create_task(_show_tenants(settings, directory, demo=demo))
+
+
+async def _show_tenants(settings: Settings, directory: Path, *, demo: bool) -> None:
+    loaded = directory / "demo-loaded"
+    if demo and not loaded.exists():
+        if await children.run(["import", "oulad"], settings) != 0:
+            log.error("the demo is incomplete; the next start goes on with it")
+            return
+        loaded.touch()
+    try:
+        async with open_runtime(settings) as runtime:
+            welcome.tenants(settings, await summary(runtime))
+    except HarkaError as error:
+        log.warning("demo tenants not listed", error=error.code)
+
+
+async def _revive(embedded: Embedded) -> None:
+    """A server that dies is started again; until it is back, what needs it answers UNAVAILABLE."""
+    while True:
+        await asyncio.sleep(_REVIVE_EVERY)
+        for said in embedded.revive():
+            log.error("embedded server died, started again", said=said)

@@ -1,0 +1,30 @@
+"""`harka worker`: runs the jobs."""
+
+import asyncio
+
+import uvloop
+
+from harka import logs
+from harka.app import open_runtime
+from harka.cli.serving import require_servers
+from harka.cli.signals import on_stop
+from harka.config import Settings, load
+from harka.worker.runner import run
+
+log = logs.logger("worker")
+
+
+def worker() -> None:
+    """Run jobs until asked to stop; what has begun is finished, or taken up by another worker."""
+    settings = load()
+    require_servers(settings)
+    with logs.writing(settings):
+        uvloop.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    with on_stop(stop.set):
+        async with open_runtime(settings) as runtime:
+            log.info("working")
+            await run(runtime, stop=stop)

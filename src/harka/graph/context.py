@@ -1,0 +1,54 @@
+"""What every resolver may reach: the caller, the unit of work, the loaders."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import strawberry
+
+from harka.errors import UnauthenticatedError
+from harka.graph.loaders.loader import Loaders
+from harka.graph.permission import Access, Required
+from harka.ids import NodeKind
+from harka.learning.work import UnitOfWork
+from harka.runtime import Runtime
+from harka.tenancy.context import ActorKind, TenantContext
+from harka.tenancy.permission import Permission
+
+
+class Outcome(msgspec.Struct):
+    """`done`: a mutation succeeded, so there is something to commit."""
+
+    done: bool = False
+
+
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Made for one operation, or one event of a subscription.
+
+    `savepoints`: the operation has several mutations, each is undone on its own.
+    """
+
+    tenant: TenantContext
+    work: UnitOfWork
+    loaders: Loaders
+    runtime: Runtime
+    outcome: Outcome
+    savepoints: bool = False
+
+    @property
+    def request_id(self) -> str:
+        return self.tenant.request_id
+
+    def require(self, required: Required) -> None:
+        """Raise `UnauthenticatedError` for nobody, `ForbiddenError` for who lacks a permission."""
+        if isinstance(required, Permission):
+            self.tenant.require(required)
+        elif required is Access.SIGNED_IN and self.tenant.actor.kind is ActorKind.ANONYMOUS:
+            raise UnauthenticatedError
+
+    def open_id(self, kind: NodeKind, text: str) -> UUID:
+        """Raise `InvalidIdError` when `text` is no id of this kind in this organization."""
+        return self.runtime.node_ids.open_as(self.tenant.id, kind, text)
+
+
+Info = strawberry.Info[RequestContext, Any]

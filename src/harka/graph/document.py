@@ -1,0 +1,98 @@
+"""From text to a document that may be executed: parse, measure, validate, in that order, kept in a bounded LRU."""
+
+from cachetools import LRUCache
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from harka.errors import DocumentInvalidError, DocumentLimitError, DocumentSyntaxError, HarkaError
+from harka.graph.limits import Limits
+
+_CACHED_TOKENS = 100_000  # about 50 MB of syntax trees
+_MAX_ERRORS = 20
+# how graphql-core words the limits it keeps itself
+_BEYOND_PARSER = tuple(
+    f"Syntax Error: {start}"
+    for start in ("Document contains more than", "Source contains more than", "Document is nested too deeply")
+)
+
+
+class RefusedError(Exception):
+    """A document that will not be executed: what is wrong with it, and the failure that names the code."""
+
+    def __init__(self, cause: HarkaError, errors: list[GraphQLError]) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+        self.errors = errors
+
+
+class Documents:
+    """Parsed and valid documents of one schema, least recently used ones forgotten first."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool) -> None:
+        self._schema = schema
+        self._limits = limits
+        rules: list[type[ASTValidationRule]] = [*specified_rules]
+        if not introspection:
+            rules.append(NoSchemaIntrospectionCustomRule)
+        self._rules = rules
+        self._valid: LRUCache[str, DocumentNode] = LRUCache(_CACHED_TOKENS, getsizeof=_tokens)
+
+    def prepare(self, text: str, *, hide_suggestions: bool) -> DocumentNode:
+        """Raise `RefusedError` for a document that is not GraphQL, asks for too much or does not fit the schema."""
+        known = self._valid.get(text)
+        if known is not None:
+            return known
+        document = self._parse(text)
+        try:
+            self._limits.check(document)
+        except DocumentLimitError as error:
+            raise RefusedError(error, [GraphQLError(error.message)]) from None
+        errors = validate(
+            self._schema, document, self._rules, max_errors=_MAX_ERRORS, hide_suggestions=hide_suggestions
+        )
+        if errors:
+            raise RefusedError(DocumentInvalidError(), errors)
+        self._valid[text] = document
+        return document
+
+    def _parse(self, text: str) -> DocumentNode:
+        limits = self._limits
+        try:
+            return parse(
+                text,
+                max_lexical_tokens=limits.tokens,
+                max_comments=limits.tokens,
+                max_source_length=limits.characters,
+            )
+        except GraphQLSyntaxError as error:
+            beyond = error.message.startswith(_BEYOND_PARSER)
+            raise RefusedError(DocumentLimitError() if beyond else DocumentSyntaxError(), [error]) from None
+
+
+def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation that a request names. Raise `RefusedError` when it names none, or not one."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is not None:
+        operations = [node for node in operations if node.name and node.name.value == name]
+    if len(operations) == 1:
+        return operations[0]
+    message = (
+        "The document contains no such operation."
+        if name is not None
+        else "operationName is needed: the document contains several operations."
+    )
+    raise RefusedError(DocumentInvalidError(message), [GraphQLError(message)])
+
+
+def _tokens(document: DocumentNode) -> int:
+    return document.token_count or 0

@@ -1,0 +1,113 @@
+"""Enums of the graph, described for clients. Most are those of the rules and repositories themselves."""
+
+import enum
+
+import strawberry
+
+from harka.auth.permissions import Role
+from harka.learning.outline import LessonKind
+from harka.repositories.course import CourseStatus
+from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.user import UserStatus
+from harka.tenancy.plan import Plan
+
+__all__ = [
+    "CourseStatus",
+    "EnrollmentStatus",
+    "LessonKind",
+    "OrganizationStatus",
+    "Plan",
+    "Role",
+    "UserStatus",
+    "ViewerKind",
+]
+
+
+class ViewerKind(enum.StrEnum):
+    USER = "user"
+    API_KEY = "api_key"
+
+
+def _describe(enum_: type[enum.Enum], description: str, **values: str) -> None:
+    """Make `enum_` an enum of the graph; `values` describes each member by its value."""
+    if hasattr(enum_, "__strawberry_definition__"):
+        raise TypeError(f"{enum_.__name__} is in the graph already: import it from harka.graph.enums")
+    strawberry.enum(enum_, description=description)
+    members = enum_.__strawberry_definition__.values  # type: ignore[attr-defined]  # strawberry.enum put it there
+    for member in members:
+        member.description = values.pop(member.value)
+    if values:
+        raise TypeError(f"{enum_.__name__} has no {', '.join(values)}")
+
+
+class OrganizationStatus(enum.StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+_describe(
+    Plan,
+    "What an organization has bought.",
+    STARTER="For small teams: up to 100 people.",
+    GROWTH="For growing companies: up to 1,000 people, single sign-on and branding of their own.",
+    ENTERPRISE="For large companies: as many people as they like, and everything else.",
+)
+
+_describe(
+    OrganizationStatus,
+    "Whether an organization is served.",
+    active="Served.",
+    suspended="Not served: every request is refused with TENANT_SUSPENDED.",
+)
+
+_describe(
+    UserStatus,
+    "Whether a person may sign in.",
+    active="May sign in.",
+    inactive="May not; what they did is kept.",
+)
+
+_describe(
+    Role,
+    "What a person may do in their organization. Each role may do what the ones before it may.",
+    learner="Takes courses.",
+    instructor="Sees who takes part, and how far they are.",
+    manager="Writes courses and enrolls people.",
+    admin="Manages people.",
+    owner="May do everything.",
+)
+
+_describe(
+    CourseStatus,
+    "Where a course is in its life.",
+    draft="Being written: only authors see it.",
+    published="Open for enrollment.",
+    archived="Closed for enrollment; who is enrolled keeps access.",
+)
+
+_describe(
+    LessonKind,
+    "What a learner does in a lesson.",
+    reading="Reads a text.",
+    video="Watches a recording.",
+    audio="Listens to a recording.",
+    live="Takes part in a session at a fixed time.",
+    quiz="Answers questions for practice.",
+    assignment="Hands in work that is marked.",
+    exam="Is examined.",
+)
+
+_describe(
+    EnrollmentStatus,
+    "Where an enrollment stands.",
+    active="Taking part.",
+    completed="Every lesson that counts is done. It stays completed.",
+    withdrawn="Left before the end. Enrolling again starts anew.",
+)
+
+_describe(
+    ViewerKind,
+    "What a caller is.",
+    user="A person.",
+    api_key="A program with an API key.",
+)

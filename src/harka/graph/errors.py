@@ -1,0 +1,75 @@
+"""From what went wrong to the `errors` of an answer: our failures speak, bugs are masked and logged, once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from harka import logs
+from harka.errors import DocumentInvalidError, HarkaError, InternalError
+
+log = logs.logger("graph")
+
+Shown = dict[str, Any]
+
+
+def show_all(errors: Sequence[GraphQLError], request_id: str) -> list[Shown]:
+    """The `errors` of an executed operation. A bug that failed several fields is logged once."""
+    logged: set[int] = set()
+    shown = []
+    for error in errors:
+        cause = cause_of(error)
+        failure = masked(cause)
+        if failure is not cause and id(cause) not in logged:
+            logged.add(id(cause))
+            path = ".".join(key for key in error.path or () if isinstance(key, str))
+            log.error("bug", request_id=request_id, path=path, exc_info=cause)
+        shown.append(_entry(error, failure, request_id))
+    return shown
+
+
+def show_refusal(errors: Sequence[GraphQLError], refusal: HarkaError, request_id: str) -> list[Shown]:
+    """The `errors` of an operation that is not executed: graphql-core's own words, under the refusal's code."""
+    extensions = {**refusal.extensions(), "requestId": request_id}
+    return [{**error.formatted, "extensions": extensions} for error in errors]
+
+
+def show_failure(error: Exception, request_id: str) -> tuple[HarkaError, list[Shown]]:
+    """The failure and the `errors` of a request that failed as a whole."""
+    failure = masked(error)
+    if failure is not error:
+        log.error("bug", request_id=request_id, exc_info=error)
+    extensions = {**failure.extensions(), "requestId": request_id}
+    return failure, [{"message": failure.message, "extensions": extensions}]
+
+
+def cause_of(error: GraphQLError) -> Exception:
+    """What was raised where the error began."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def masked(cause: Exception) -> HarkaError:
+    """What a client may know of `cause`: our failures as they are, of a bug only that there was one."""
+    if (
+        isinstance(cause, HarkaError)
+        and not isinstance(cause, InternalError)
+        and cause.code != InternalError.code
+    ):
+        return cause
+    # graphql-core points to the argument of a value that the client gave; a value that we gave has no place
+    if isinstance(cause, GraphQLError) and cause.nodes:
+        return DocumentInvalidError(cause.message)
+    return InternalError()
+
+
+def _entry(error: GraphQLError, failure: HarkaError, request_id: str) -> Shown:
+    entry: Shown = {"message": failure.message}
+    if error.locations:
+        entry["locations"] = [location.formatted for location in error.locations]
+    if error.path is not None:
+        entry["path"] = error.path
+    entry["extensions"] = {**failure.extensions(), "requestId": request_id}
+    return entry

@@ -1,0 +1,292 @@
+"""One operation from text to answer: prepared, executed in one transaction within a deadline, committed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Self, TypeGuard, cast
+
+import msgspec
+from graphql import DocumentNode, ExecutionResult, FieldNode, OperationDefinitionNode, OperationType
+from graphql.execution import Executor, create_source_event_stream
+from strawberry.execution import optimized_is_awaitable
+
+from harka import clock
+from harka.errors import DeadlineExceededError, DocumentInvalidError, HarkaError
+from harka.graph import schema
+from harka.graph.context import Outcome, RequestContext
+from harka.graph.document import Documents, RefusedError, find_operation
+from harka.graph.errors import show_all, show_failure, show_refusal
+from harka.graph.limits import Limits
+from harka.graph.loaders.loader import Loaders
+from harka.graph.subscriptions.event import Notice, Notices
+from harka.learning.work import unit_of_work
+from harka.runtime import Runtime
+from harka.tenancy.context import ActorKind, TenantContext
+
+_MAX_COERCION_ERRORS = 20
+# the database's own timeout should speak first: after it the connection is whole
+_DATABASE_FIRST = 0.5
+
+Identify = Callable[[], Awaitable[TenantContext]]
+"""Who is listening, as of now. Raises `HarkaError` when nobody may any more."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client sends, by whichever way."""
+
+    query: str
+    variables: Mapping[str, Any] | None = None
+    operation_name: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
+    `statements`: repository statements sent.
+    """
+
+    body: dict[str, Any]
+    failure: HarkaError | None = None
+    statements: int = 0
+
+    @property
+    def code(self) -> str:
+        """Of the first error; empty without one."""
+        errors = self.body.get("errors")
+        return str(errors[0]["extensions"]["code"]) if errors else ""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A document that may be executed, and the operation of it that shall be."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    request: Request
+
+    @property
+    def type(self) -> OperationType:
+        return self.operation.operation
+
+    @property
+    def name(self) -> str:
+        """The operation's name, or else its first field's: for logs and metrics."""
+        if self.operation.name:
+            return self.operation.name.value
+        first = self.operation.selection_set.selections[:1]
+        return first[0].name.value if first and isinstance(first[0], FieldNode) else ""
+
+
+class Answers:
+    """The answers to a subscription. Whoever gets it closes it.
+
+    `interrupted`: the events ended because the process is stopping, the client should ask elsewhere.
+    """
+
+    def __init__(self, notices: Notices, answer: Callable[[Notice], Awaitable[Answer | None]]) -> None:
+        self._notices = notices
+        self._answer = answer
+        self._ended = False
+        self.interrupted = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Answer:
+        if self._ended:
+            raise StopAsyncIteration
+        notice = await anext(self._notices, None)
+        if notice is None:
+            self.interrupted = True
+            raise StopAsyncIteration
+        answer = await self._answer(notice)
+        if answer is None:
+            raise StopAsyncIteration
+        self._ended = answer.failure is not None
+        return answer
+
+    async def aclose(self) -> None:
+        await self._notices.aclose()
+
+
+class Engine:
+    """Executes operations of the schema; one for a process."""
+
+    def __init__(self, runtime: Runtime, limits: Limits | None = None) -> None:
+        self._runtime = runtime
+        self._schema = schema.core()
+        introspection = runtime.settings.introspection
+        self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
+
+    def prepare(self, request: Request, tenant: TenantContext) -> Prepared | Answer:
+        """The operation, or the answer that refuses it."""
+        try:
+            document = self._documents.prepare(request.query, hide_suggestions=_is_anonymous(tenant))
+            return Prepared(document, find_operation(document, request.operation_name), request)
+        except RefusedError as error:
+            return _refused(error, tenant)
+
+    async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
+        """The answer to a query or a mutation; what a mutation did is committed."""
+        try:
+            async with self._deadline(tenant):
+                return await self._execute(prepared, tenant)
+        except RefusedError as error:
+            return _refused(error, tenant)
+        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+            return failed(error, tenant.request_id)
+
+    async def subscribe(
+        self, prepared: Prepared, tenant: TenantContext, identify: Identify
+    ) -> Answers | Answer:
+        """The answers to a subscription, each read afresh for whom `identify` names; or why there are none."""
+        try:
+            async with self._deadline(tenant), AsyncExitStack() as stack:
+                async with self._context(prepared, tenant) as context:
+                    executor = self._executor(prepared, context)
+                    notices = await _awaited(create_source_event_stream(executor))
+                    if isinstance(notices, ExecutionResult):
+                        return _shown(notices, context)
+                    stack.push_async_callback(notices.aclose)
+                # opened for good: from here on the answers close it
+                stack.pop_all()
+        except RefusedError as error:
+            return _refused(error, tenant)
+        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+            return failed(error, tenant.request_id)
+        return Answers(notices, lambda notice: self._tell(prepared, executor, notice, identify))
+
+    async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
+        answer: Answer | None = None
+        try:
+            async with self._context(prepared, tenant) as context:
+                answer = _shown(await _run(self._executor(prepared, context)), context)
+                if prepared.type is OperationType.MUTATION and not context.outcome.done:
+                    raise _NothingToCommitError
+        except _NothingToCommitError:
+            pass
+        return cast("Answer", answer)
+
+    async def _tell(
+        self, prepared: Prepared, executor: Executor[Any], notice: Notice, identify: Identify
+    ) -> Answer | None:
+        """One event, for whoever is listening now; None when they may not be told."""
+        tenant: TenantContext | None = None
+        try:
+            tenant = await identify()
+            async with self._deadline(tenant), self._context(prepared, tenant) as context:
+                if not await notice.is_visible(context):
+                    return None
+                telling = executor.build_per_event_executor(notice)
+                telling.context_value = context
+                return _shown(await _run(telling, serially=False), context)
+        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+            return failed(error, (tenant or executor.context_value.tenant).request_id)
+
+    def _executor(self, prepared: Prepared, context: RequestContext) -> Executor[Any]:
+        """Raise `RefusedError` when the variables do not fit."""
+        request = prepared.request
+        built = Executor.build(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            raw_variable_values=dict(request.variables or {}),
+            operation_name=request.operation_name,
+            max_coercion_errors=_MAX_COERCION_ERRORS,
+            is_awaitable=_is_awaitable,
+            hide_suggestions=_is_anonymous(context.tenant),
+        )
+        if isinstance(built, list):
+            raise RefusedError(DocumentInvalidError(), built)
+        return built
+
+    @asynccontextmanager
+    async def _context(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[RequestContext]:
+        runtime = self._runtime
+        async with unit_of_work(
+            runtime.databases,
+            runtime.cache,
+            runtime.pubsub,
+            tenant,
+            read_only=prepared.type is not OperationType.MUTATION,
+            timeout=max(self._seconds_left(tenant), 0.001),
+        ) as work:
+            loaders = Loaders(work)
+            try:
+                yield RequestContext(
+                    tenant=tenant,
+                    work=work,
+                    loaders=loaders,
+                    runtime=runtime,
+                    outcome=Outcome(),
+                    savepoints=_has_several_fields(prepared.operation),
+                )
+            finally:
+                # nothing may use the session once it is committed or rolled back
+                await loaders.close()
+
+    @asynccontextmanager
+    async def _deadline(self, tenant: TenantContext) -> AsyncIterator[None]:
+        limit = asyncio.timeout(self._seconds_left(tenant) + _DATABASE_FIRST)
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if limit.expired():
+                raise DeadlineExceededError from None
+            raise
+
+    def _seconds_left(self, tenant: TenantContext) -> float:
+        if tenant.deadline is None:
+            return self._runtime.settings.request_timeout
+        return tenant.deadline - clock.monotonic()
+
+
+class _NothingToCommitError(Exception):
+    """Every mutation was refused: the transaction is rolled back, the answer tells why."""
+
+
+def failed(error: Exception, request_id: str) -> Answer:
+    """The answer when an operation failed as a whole; a bug is logged."""
+    failure, errors = show_failure(error, request_id)
+    return Answer(body={"errors": errors}, failure=failure)
+
+
+def _refused(error: RefusedError, tenant: TenantContext) -> Answer:
+    errors = show_refusal(error.errors, error.cause, tenant.request_id)
+    return Answer(body={"errors": errors}, failure=error.cause)
+
+
+def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
+    body: dict[str, Any] = {}
+    if result.errors:
+        body["errors"] = show_all(result.errors, context.request_id)
+    return Answer(body={**body, "data": result.data}, statements=context.work.session.statements)
+
+
+async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:
+    try:
+        return cast("ExecutionResult", await _awaited(executor.execute_operation(serially)))
+    finally:
+        # siblings of a field whose failure emptied their parent may still be running
+        leftovers = list(executor.background_futures)
+        for future in leftovers:
+            future.cancel()
+        if leftovers:
+            await asyncio.wait(leftovers)
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    return optimized_is_awaitable(value)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if _is_awaitable(value) else value
+
+
+def _has_several_fields(operation: OperationDefinitionNode) -> bool:
+    """Whether there may be more than one root field; a fragment may hold any number."""
+    selections = operation.selection_set.selections
+    return len(selections) != 1 or not isinstance(selections[0], FieldNode)
+
+
+def _is_anonymous(tenant: TenantContext) -> bool:
+    return tenant.actor.kind is ActorKind.ANONYMOUS

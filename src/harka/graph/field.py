@@ -1,0 +1,77 @@
+"""How the graph is declared. It has no objects of its own.
+
+A class gives names, types and words; it is never instantiated. Resolvers answer with the frozen structs that
+repositories and rules return, and take them as `root`. A field without a resolver is the attribute of the
+same name on the struct, which is why an executor may read it by slot.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import strawberry
+
+from harka.graph.atomic import Atomic
+from harka.graph.permission import Access, Required, guard
+
+T = TypeVar("T")
+
+
+def described(cls: type) -> str:
+    """The docstring as a description: lines joined, paragraphs kept."""
+    text = cls.__dict__.get("__doc__")
+    if not text:
+        raise TypeError(f"{cls.__name__} needs a docstring: clients read it")
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def graph_type(cls: type[T]) -> type[T]:
+    """An object type, described by its docstring."""
+    return strawberry.type(cls, description=described(cls))
+
+
+def graph_input(cls: type[T]) -> type[T]:
+    """An input type, described by its docstring."""
+    return strawberry.input(cls, description=described(cls))
+
+
+def leaf(description: str, *, name: str | None = None) -> Any:
+    """The struct's attribute of the same name."""
+    return strawberry.field(description=description, name=name)
+
+
+def value(description: str, **default: Any) -> Any:
+    """A field of an input."""
+    return strawberry.field(description=description, **default)
+
+
+def field(
+    resolver: Callable[..., Any],
+    description: str,
+    *,
+    requires: Required = Access.OPEN,
+    name: str | None = None,
+) -> Any:
+    """What `resolver(root, info, …)` answers or awaits: a struct, a list of structs, or a value."""
+    extensions, directives = guard(requires)
+    return strawberry.field(
+        resolver=resolver, description=description, name=name, extensions=extensions, directives=directives
+    )
+
+
+def mutation(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:
+    """What `resolver(info, input)` awaits: a payload."""
+    extensions, directives = guard(requires)
+    # the last extension is the outermost: the permission is checked before anything else
+    return strawberry.mutation(
+        resolver=resolver, description=description, extensions=[Atomic(), *extensions], directives=directives
+    )
+
+
+def subscription(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:
+    """What `resolver(info, …)` awaits: an async iterator of structs."""
+    extensions, directives = guard(requires)
+    return strawberry.subscription(
+        resolver=resolver, description=description, extensions=extensions, directives=directives
+    )

@@ -1,0 +1,206 @@
+from typing import Annotated
+
+import msgspec
+import strawberry
+from msgspec import UNSET, UnsetType
+
+from harka.errors import ValidationError
+from harka.graph.context import Info
+from harka.graph.enums import LessonKind
+from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.payload import CLIENT_MUTATION_ID, ClientMutationId
+from harka.graph.types.course import Course
+from harka.ids import NodeKind
+from harka.learning import course
+from harka.learning.course import CourseChanges, CourseDraft
+from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.repositories.course import Course as CourseRow
+from harka.tenancy.permission import Permission
+
+
+class CoursePayload(msgspec.Struct, frozen=True):
+    course: CourseRow
+    client_mutation_id: str | None
+
+
+@graph_input
+class LessonInput:
+    """A lesson of a new course."""
+
+    title: str = value("What the lesson is called: 1 to 200 characters.")
+    kind: LessonKind = value("What a learner does in it.", default=LessonKind.READING)
+    duration_minutes: int | None = value("How long it takes, in minutes.", default=None)
+    weight: float = value("Its share of the course's progress; 0 makes it optional.", default=1.0)
+
+
+@graph_input
+class ModuleInput:
+    """A module of a new course."""
+
+    title: str = value("What the module is called: 1 to 200 characters.")
+    lessons: list[LessonInput] = value("Its lessons, in order.", default_factory=list)
+
+
+@graph_input
+class CreateCourseInput:
+    """A new course. It begins as a draft."""
+
+    title: str = value("What the course is called: 1 to 200 characters.")
+    code: str = value("The organization's short name of it: 1 to 64 characters, unique.")
+    slug: str | None = value(
+        "Lower-case words joined by hyphens; made from the code when omitted.", default=None
+    )
+    description: str = value("What it is about.", default="")
+    modules: list[ModuleInput] = value("Its modules, in order.", default_factory=list)
+    client_mutation_id: ClientMutationId = None
+
+
+@graph_input
+class UpdateCourseInput:
+    """What to change of a course. What is omitted stays as it is."""
+
+    id: strawberry.ID = value("The course.")
+    version: int = value(
+        "The version that was read. When the course has changed since, the answer is CONFLICT."
+    )
+    title: str | None = value("What it is called: 1 to 200 characters.", default=strawberry.UNSET)
+    code: str | None = value("The organization's short name of it: 1 to 64 characters, unique.", default=strawberry.UNSET)
+    slug: str | None = value("Lower-case words joined by hyphens, unique.", default=strawberry.UNSET)
+    description: str | None = value("What it is about.", default=strawberry.UNSET)
+    client_mutation_id: ClientMutationId = None
+
+
+@graph_input
+class PublishCourseInput:
+    """Which course to publish."""
+
+    id: strawberry.ID = value("The course.")
+    version: int | None = value(
+        "The version that was read; omit it to publish whatever there is.", default=None
+    )
+    client_mutation_id: ClientMutationId = None
+
+
+@graph_input
+class ArchiveCourseInput:
+    """Which course to archive."""
+
+    id: strawberry.ID = value("The course.")
+    version: int | None = value(
+        "The version that was read; omit it to archive whatever there is.", default=None
+    )
+    client_mutation_id: ClientMutationId = None
+
+
+@graph_type
+class CreateCoursePayload:
+    """The course that was created."""
+
+    course: Course | None = leaf("The new course.")
+    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+
+
+@graph_type
+class UpdateCoursePayload:
+    """The course that was changed."""
+
+    course: Course | None = leaf("The course as it is now.")
+    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+
+
+@graph_type
+class PublishCoursePayload:
+    """The course that was published."""
+
+    course: Course | None = leaf("The course as it is now.")
+    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+
+
+@graph_type
+class ArchiveCoursePayload:
+    """The course that was archived."""
+
+    course: Course | None = leaf("The course as it is now.")
+    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+
+
+async def _create(
+    info: Info,
+    given: Annotated[CreateCourseInput, strawberry.argument(name="input", description="The new course.")],
+) -> CoursePayload:
+    draft = CourseDraft(
+        title=given.title,
+        code=given.code,
+        slug=given.slug,
+        description=given.description,
+        modules=tuple(_module(module) for module in given.modules),
+    )
+    return CoursePayload(await course.create(info.context.work, draft), given.client_mutation_id)
+
+
+async def _update(
+    info: Info,
+    given: Annotated[UpdateCourseInput, strawberry.argument(name="input", description="What to change.")],
+) -> CoursePayload:
+    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    changes = CourseChanges(
+        title=_given(given.title, "title"),
+        code=_given(given.code, "code"),
+        slug=_given(given.slug, "slug"),
+        description=_given(given.description, "description"),
+    )
+    changed = await course.update(info.context.work, id_, changes, version=given.version)
+    return CoursePayload(changed, given.client_mutation_id)
+
+
+async def _publish(
+    info: Info,
+    given: Annotated[PublishCourseInput, strawberry.argument(name="input", description="Which course.")],
+) -> CoursePayload:
+    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    published = await course.publish(info.context.work, id_, version=given.version)
+    return CoursePayload(published, given.client_mutation_id)
+
+
+async def _archive(
+    info: Info,
+    given: Annotated[ArchiveCourseInput, strawberry.argument(name="input", description="Which course.")],
+) -> CoursePayload:
+    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    archived = await course.archive(info.context.work, id_, version=given.version)
+    return CoursePayload(archived, given.client_mutation_id)
+
+
+def _module(given: ModuleInput) -> ModuleOutline:
+    lessons = tuple(
+        LessonOutline(lesson.title, lesson.kind, lesson.duration_minutes, lesson.weight)
+        for lesson in given.lessons
+    )
+    return ModuleOutline(given.title, lessons)
+
+
+def _given(text: str | None, field: str) -> str | UnsetType:
+    """What is omitted is not given; null is, and nothing of a course can be taken away."""
+    if text is None:
+        raise ValidationError("This must not be null.", field=field)
+    return UNSET if text is strawberry.UNSET else text
+
+
+@strawberry.type
+class CourseMutation:
+    create_course: CreateCoursePayload | None = mutation(
+        _create, "Write a new course, with its modules and lessons.", requires=Permission.COURSE_WRITE
+    )
+    update_course: UpdateCoursePayload | None = mutation(
+        _update, "Change a course that is not archived.", requires=Permission.COURSE_WRITE
+    )
+    publish_course: PublishCoursePayload | None = mutation(
+        _publish,
+        "Open a draft or archived course for enrollment. It needs a lesson. Doing it twice changes nothing.",
+        requires=Permission.COURSE_WRITE,
+    )
+    archive_course: ArchiveCoursePayload | None = mutation(
+        _archive,
+        "Close a course for enrollment; who is enrolled keeps access. Doing it twice changes nothing.",
+        requires=Permission.COURSE_WRITE,
+    )

@@ -1,0 +1,79 @@
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.payload import CLIENT_MUTATION_ID, ClientMutationId
+from harka.graph.types.enrollment import Enrollment
+from harka.graph.types.progress import LessonProgress
+from harka.ids import NodeKind
+from harka.learning import progress
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
+from harka.repositories.progress import LessonProgress as LessonProgressRow
+from harka.tenancy.permission import Permission
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    lesson_progress: LessonProgressRow
+    enrollment: EnrollmentRow
+    changed: bool
+    completed: bool
+    client_mutation_id: str | None
+
+
+@graph_input
+class RecordProgressInput:
+    """How far somebody is in a lesson."""
+
+    enrollment_id: strawberry.ID = value("Whose progress it is, in which course.")
+    lesson_id: strawberry.ID = value("The lesson. It must be one of the course.")
+    fraction: float = value("How much of the lesson is done: 0 to 1.")
+    score: float | None = value("The mark, 0 to 100; omit it when nothing was marked.", default=None)
+    occurred_at: datetime | None = value("When it happened; omit it for now.", default=None)
+    client_mutation_id: ClientMutationId = None
+
+
+@graph_type
+class RecordProgressPayload:
+    """What is known of the lesson and the enrollment now."""
+
+    lesson_progress: LessonProgress | None = leaf("How far they are in the lesson.")
+    enrollment: Enrollment | None = leaf("How far they are in the course.")
+    changed: bool = leaf("Whether this was news; false when as much or more was known.")
+    completed: bool = leaf("Whether this completed the course.")
+    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+
+
+async def _record(
+    info: Info,
+    given: Annotated[RecordProgressInput, strawberry.argument(name="input", description="How far, in what.")],
+) -> Recorded:
+    context = info.context
+    done = await progress.record(
+        context.work,
+        enrollment_id=context.open_id(NodeKind.ENROLLMENT, given.enrollment_id),
+        lesson_id=context.open_id(NodeKind.LESSON, given.lesson_id),
+        fraction=given.fraction,
+        score=given.score,
+        occurred_at=given.occurred_at,
+    )
+    return Recorded(
+        done.progress,
+        done.enrollment,
+        done.changed,
+        done.completed,
+        client_mutation_id=given.client_mutation_id,
+    )
+
+
+@strawberry.type
+class ProgressMutation:
+    record_progress: RecordProgressPayload | None = mutation(
+        _record,
+        "Say how far a learner is in a lesson. Progress never goes backwards, so saying it twice or late is harmless. "
+        "Learners record their own; others need `enrollment:write` too.",
+        requires=Permission.PROGRESS_WRITE,
+    )

@@ -1,0 +1,144 @@
+"""Relay connections over keyset pages, forward only.
+
+A page continues after the last row seen, so rows added or removed meanwhile neither repeat nor hide others. Pages
+before a cursor would need every list statement twice, for a direction no client of ours has; `hasPreviousPage`
+says only whether the page was asked for with `after`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+import strawberry
+
+from harka.errors import ValidationError
+from harka.graph.context import RequestContext
+from harka.graph.cursor import Filter, Listing
+from harka.graph.field import field, graph_type, leaf
+from harka.repositories.page import Position
+
+T = TypeVar("T")
+
+MOST_ROWS = 100
+
+First = Annotated[
+    int, strawberry.argument(description=f"How many at most: 0 to {MOST_ROWS}. The order is oldest first.")
+]
+After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Continue after this cursor of the same list with the same filters; anything else is INVALID_CURSOR."
+    ),
+]
+
+
+class Row(Protocol):
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection is resolved from. `count` is called only when `totalCount` is asked for."""
+
+    rows: Sequence[Any]
+    listing: Listing
+    has_next_page: bool
+    has_previous_page: bool
+    count: Callable[[], Awaitable[int]]
+
+
+class _Edge(msgspec.Struct, frozen=True):
+    node: Any
+    listing: Listing
+
+
+async def paginate(
+    context: RequestContext,
+    name: str,
+    *,
+    filters: tuple[Filter, ...] = (),
+    first: int,
+    after: str | None,
+    fetch: Callable[[Position | None, int], Awaitable[Sequence[Row]]],
+    count: Callable[[], Awaitable[int]],
+) -> Slice:
+    """One page of the list `name`: `fetch(after, limit)` reads it, one row more than is shown.
+
+    Raise `ValidationError` for a `first` out of range, `InvalidCursorError` for a cursor of anything else.
+    """
+    if not 0 <= first <= MOST_ROWS:
+        raise ValidationError(f"Must be between 0 and {MOST_ROWS}.", field="first")
+    listing = Listing(context.runtime.keyring.cursor, context.tenant.id, name, filters)
+    position = None if after is None else listing.open(after)
+    rows = await fetch(position, first + 1)
+    return Slice(
+        rows=rows[:first],
+        listing=listing,
+        has_next_page=len(rows) > first,
+        has_previous_page=after is not None,
+        count=count,
+    )
+
+
+def _cursor(listing: Listing, row: Row) -> str:
+    return listing.seal((row.created_at, row.id))
+
+
+def _start_cursor(root: Slice) -> str | None:
+    return _cursor(root.listing, root.rows[0]) if root.rows else None
+
+
+def _end_cursor(root: Slice) -> str | None:
+    return _cursor(root.listing, root.rows[-1]) if root.rows else None
+
+
+@graph_type
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool = leaf("Whether there are rows after this page.")
+    has_previous_page: bool = leaf(
+        "Whether this page was asked for with `after`. Lists are read forward only."
+    )
+    start_cursor: str | None = field(_start_cursor, "The cursor of the first row; null on an empty page.")
+    end_cursor: str | None = field(
+        _end_cursor, "The cursor of the last row, for the next page's `after`; null on an empty page."
+    )
+
+
+def _edge_cursor(root: _Edge) -> str:
+    return _cursor(root.listing, root.node)
+
+
+@strawberry.type(description="One row of a connection, with its cursor.")
+class Edge(Generic[T]):
+    node: T = leaf("The row itself.")
+    cursor: str = field(_edge_cursor, "The position of the row in this list; pass it as `after`.")
+
+
+def _edges(root: Slice) -> list[_Edge]:
+    return [_Edge(row, root.listing) for row in root.rows]
+
+
+def _rows(root: Slice) -> Sequence[Any]:
+    return root.rows
+
+
+def _page_info(root: Slice) -> Slice:
+    return root
+
+
+async def _total_count(root: Slice) -> int:
+    return await root.count()
+
+
+@strawberry.type(description="One page of a list, oldest first.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = field(_edges, "The rows of the page, each with its cursor.")
+    nodes: list[T] = field(_rows, "The rows of the page.")
+    page_info: PageInfo = field(_page_info, "Where the page lies in the list.")
+    total_count: int = field(_total_count, "How many rows the whole list has. Counted only when asked for.")

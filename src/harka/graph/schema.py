@@ -1,0 +1,69 @@
+"""The schema, put together from the nouns, and its text."""
+
+import functools
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from harka.graph.mutations.course import CourseMutation
+from harka.graph.mutations.enrollment import EnrollmentMutation
+from harka.graph.mutations.progress import ProgressMutation
+from harka.graph.scalars import DATE_TIME
+from harka.graph.subscriptions.progress import ProgressSubscription
+from harka.graph.types.completion import Completion
+from harka.graph.types.course import CourseQuery
+from harka.graph.types.enrollment import EnrollmentQuery
+from harka.graph.types.lesson import Lesson
+from harka.graph.types.module import Module
+from harka.graph.types.node import NodeQuery
+from harka.graph.types.organization import OrganizationQuery
+from harka.graph.types.progress import LessonProgress
+from harka.graph.types.user import UserQuery
+from harka.graph.types.viewer import ViewerQuery
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, NodeQuery):
+    pass
+
+
+@strawberry.type(
+    description="Everything that can be changed. The mutations of one request share one transaction, committed before "
+    "the answer leaves; one that is refused undoes only itself."
+)
+class Mutation(CourseMutation, EnrollmentMutation, ProgressMutation):
+    pass
+
+
+@strawberry.type(description="Everything that can be listened to, by WebSocket or by server-sent events.")
+class Subscription(ProgressSubscription):
+    pass
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Log nothing: the default writes a traceback for a client's typing error. `errors` decides what is a bug."""
+
+
+@functools.cache
+def build() -> strawberry.Schema:
+    return _Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Module, Lesson, LessonProgress, Completion],
+        config=StrawberryConfig(sort_schema=True, scalar_map={datetime: DATE_TIME}),
+    )
+
+
+def core() -> GraphQLSchema:
+    """What graphql-core executes."""
+    return build()._schema  # noqa: SLF001 - Strawberry has no public name for it
+
+
+def sdl() -> str:
+    """The schema as text, sorted: what `schema.graphql` holds."""
+    return build().as_str() + "\n"

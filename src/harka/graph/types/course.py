@@ -1,0 +1,125 @@
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from harka.errors import ValidationError
+from harka.graph.context import Info
+from harka.graph.enums import CourseStatus
+from harka.graph.field import field, leaf
+from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
+from harka.graph.loaders.enrollment import EnrollmentCountByCourseLoader, EnrollmentsByCourseLoader
+from harka.graph.loaders.module import ModulesByCourseLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.permission import Access
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import course, enrollment
+from harka.repositories.course import Course as CourseRow
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
+from harka.repositories.module import Module as ModuleRow
+from harka.repositories.page import Position
+from harka.tenancy.permission import Permission
+
+CourseStatusFilter = Annotated[
+    CourseStatus | None, strawberry.argument(description="Only courses in this state; omit it for all.")
+]
+
+
+def _modules(root: CourseRow, info: Info) -> Awaitable[list[ModuleRow]]:
+    return info.context.loaders.of(ModulesByCourseLoader).load(root.id)
+
+
+async def _enrollments(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+        if position is None:
+            return await context.loaders.of(EnrollmentsByCourseLoader).load((root.id, limit))
+        return await enrollment.list_page(context.work, after=position, first=limit, course_id=root.id)
+
+    return await paginate(
+        context,
+        "course.enrollments",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(EnrollmentCountByCourseLoader).load(root.id),
+    )
+
+
+@node_type(CourseRow, NodeKind.COURSE, CourseByIdLoader)
+class Course(Node):
+    """A course: modules, which hold lessons, which learners work through."""
+
+    code: str = leaf("The organization's own short name of the course, unique within it.")
+    slug: str = leaf("Lower-case words joined by hyphens, for addresses; unique within the organization.")
+    title: str = leaf("What the course is called.")
+    description: str = leaf("What it is about; may be empty.")
+    status: CourseStatus = leaf("Where the course is in its life.")
+    published_at: datetime | None = leaf("When it was first published; null for a draft.")
+    archived_at: datetime | None = leaf("When it was archived; null unless it is.")
+    modules: list[later.Module] = field(_modules, "The parts of the course, in order.")
+    enrollments: Connection[later.Enrollment] | None = field(
+        _enrollments,
+        "Who takes part. Callers without `enrollment:read` see their own enrollments only.",
+        requires=Access.SIGNED_IN,
+    )
+    created_at: datetime = leaf("When the course was created.")
+    updated_at: datetime = leaf("When the course last changed.")
+    version: int = leaf(
+        "Grows with every change; pass it back to change what you have read, and nothing newer."
+    )
+
+
+async def _courses(info: Info, first: First, after: After = None, status: CourseStatusFilter = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> list[CourseRow]:
+        rows = await course.list_page(context.work, after=position, first=limit, status=status)
+        context.loaders.of(CourseByIdLoader).prime((row.id, row) for row in rows)
+        return rows
+
+    return await paginate(
+        context,
+        "courses",
+        filters=(status,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: course.count(context.work, status=status),
+    )
+
+
+async def _course(
+    info: Info,
+    id_: Annotated[
+        strawberry.ID | None, strawberry.argument(name="id", description="The id of the course.")
+    ] = None,
+    code: Annotated[
+        str | None, strawberry.argument(description="The code of the course, exactly as it is written.")
+    ] = None,
+) -> CourseRow | None:
+    context = info.context
+    if (id_ is None) == (code is None):
+        raise ValidationError("Give exactly one of id and code.", field="id")
+    if code is not None:
+        return await context.loaders.of(CourseByCodeLoader).load(code)
+    return await context.loaders.of(CourseByIdLoader).load(context.open_id(NodeKind.COURSE, id_ or ""))
+
+
+@strawberry.type
+class CourseQuery:
+    courses: Connection[Course] | None = field(
+        _courses,
+        "The courses that the caller may see: authors see all, others the published ones and their own.",
+        requires=Permission.COURSE_READ,
+    )
+    course: Course | None = field(
+        _course,
+        "One course by id or by code; null when there is none, or none that the caller may see.",
+        requires=Permission.COURSE_READ,
+    )

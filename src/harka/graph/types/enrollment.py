@@ -1,0 +1,122 @@
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import EnrollmentStatus
+from harka.graph.field import field, leaf
+from harka.graph.loaders.completion import CompletionByEnrollmentLoader
+from harka.graph.loaders.course import CourseByIdLoader
+from harka.graph.loaders.enrollment import EnrollmentByIdLoader
+from harka.graph.loaders.progress import LessonProgressByEnrollmentLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.permission import Access
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import enrollment
+from harka.repositories.completion import Completion as CompletionRow
+from harka.repositories.course import Course as CourseRow
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
+from harka.repositories.page import Position
+from harka.repositories.progress import LessonProgress as LessonProgressRow
+from harka.repositories.user import User as UserRow
+
+
+def _user(root: EnrollmentRow, info: Info) -> Awaitable[UserRow | None]:
+    return info.context.loaders.of(UserByIdLoader).load(root.user_id)
+
+
+def _course(root: EnrollmentRow, info: Info) -> Awaitable[CourseRow | None]:
+    return info.context.loaders.of(CourseByIdLoader).load(root.course_id)
+
+
+def _lesson_progress(root: EnrollmentRow, info: Info) -> Awaitable[list[LessonProgressRow]]:
+    return info.context.loaders.of(LessonProgressByEnrollmentLoader).load(root.id)
+
+
+def _completion(root: EnrollmentRow, info: Info) -> Awaitable[CompletionRow | None]:
+    return info.context.loaders.of(CompletionByEnrollmentLoader).load(root.id)
+
+
+@node_type(EnrollmentRow, NodeKind.ENROLLMENT, EnrollmentByIdLoader)
+class Enrollment(Node):
+    """That a person takes part in a course, and how far they are."""
+
+    user: later.User | None = field(_user, "Who takes part; null when the caller may not see them.")
+    course: later.Course | None = field(
+        _course, "What they take part in; null when the caller may not see it."
+    )
+    status: EnrollmentStatus = leaf("Where the enrollment stands.")
+    progress: float = leaf("How much of the course is done: 0 to 1, lessons counted by their weight.")
+    enrolled_at: datetime = leaf("When they enrolled.")
+    completed_at: datetime | None = leaf("When they completed the course; null unless they did.")
+    withdrawn_at: datetime | None = leaf("When they left; null unless they did.")
+    due_at: datetime | None = leaf("When they should be done; null when there is no such date.")
+    lesson_progress: list[later.LessonProgress] = field(
+        _lesson_progress, "How far they are in each lesson they have begun, in the order it happened."
+    )
+    completion: later.Completion | None = field(
+        _completion, "The record of the completion; null unless the course is completed."
+    )
+    created_at: datetime = leaf("When the enrollment was created.")
+    updated_at: datetime = leaf("When the enrollment last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+EnrollmentUser = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only those of this user; omit it for all.")
+]
+EnrollmentCourse = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only those in this course; omit it for all.")
+]
+EnrollmentStatusFilter = Annotated[
+    EnrollmentStatus | None, strawberry.argument(description="Only those that stand so; omit it for all.")
+]
+
+
+async def _enrollments(
+    info: Info,
+    first: First,
+    after: After = None,
+    user_id: EnrollmentUser = None,
+    course_id: EnrollmentCourse = None,
+    status: EnrollmentStatusFilter = None,
+) -> Slice:
+    context, work = info.context, info.context.work
+    user = None if user_id is None else context.open_id(NodeKind.USER, user_id)
+    course = None if course_id is None else context.open_id(NodeKind.COURSE, course_id)
+
+    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+        rows = await enrollment.list_page(
+            work, after=position, first=limit, user_id=user, course_id=course, status=status
+        )
+        context.loaders.of(EnrollmentByIdLoader).prime((row.id, row) for row in rows)
+        return rows
+
+    return await paginate(
+        context,
+        "enrollments",
+        filters=(_bytes(user), _bytes(course), status),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: enrollment.count(work, user_id=user, course_id=course, status=status),
+    )
+
+
+def _bytes(id_: UUID | None) -> bytes | None:
+    return None if id_ is None else id_.bytes
+
+
+@strawberry.type
+class EnrollmentQuery:
+    enrollments: Connection[Enrollment] | None = field(
+        _enrollments,
+        "Who takes part in what. Callers without `enrollment:read` see their own enrollments only.",
+        requires=Access.SIGNED_IN,
+    )

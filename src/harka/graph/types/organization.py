@@ -1,0 +1,117 @@
+from collections.abc import Awaitable
+from datetime import datetime
+
+import strawberry
+from strawberry.scalars import JSON
+
+from harka.graph.context import Info
+from harka.graph.enums import OrganizationStatus, Plan
+from harka.graph.field import field, graph_type, leaf
+from harka.graph.loaders.organization import ActiveUserCountByOrganizationLoader, OrganizationByIdLoader
+from harka.graph.node import Node, node_type
+from harka.ids import NodeKind
+from harka.repositories.organization import Organization as OrganizationRow
+from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Features, features_of, limits_of
+
+
+def _limit(root: OrganizationRow) -> int | None:
+    return limits_of(root.plan).users
+
+
+def _active(root: OrganizationRow, info: Info) -> Awaitable[int]:
+    return info.context.loaders.of(ActiveUserCountByOrganizationLoader).load(root.id)
+
+
+@graph_type
+class OrganizationUsers:
+    """How many people an organization has, and may have."""
+
+    limit: int | None = field(
+        _limit, "How many active people the plan allows; null for as many as they like."
+    )
+    active: int = field(_active, "How many people may sign in.")
+
+
+@graph_type
+class OrganizationFeatures:
+    """What an organization's plan, or an exception made for it, turns on."""
+
+    sso: bool = leaf("Single sign-on with the organization's own identity provider.", name="sso")
+    custom_branding: bool = leaf("Logo and colours of their own.")
+    api_access: bool = leaf("API keys.")
+    advanced_analytics: bool = leaf("Analytics beyond the basic figures.")
+    custom_ai: bool = leaf("AI models of their own.", name="customAI")
+
+
+def _logo(root: OrganizationRow) -> str | None:
+    return _text(root, "logo")
+
+
+def _primary_color(root: OrganizationRow) -> str | None:
+    return _text(root, "primaryColor")
+
+
+def _secondary_color(root: OrganizationRow) -> str | None:
+    return _text(root, "secondaryColor")
+
+
+def _favicon(root: OrganizationRow) -> str | None:
+    return _text(root, "favicon")
+
+
+def _text(root: OrganizationRow, key: str) -> str | None:
+    value = root.branding.get(key)
+    return value if isinstance(value, str) else None
+
+
+@graph_type
+class OrganizationBranding:
+    """How an organization's pages look. What is null looks as the platform does."""
+
+    logo: str | None = field(_logo, "Address of the logo.")
+    primary_color: str | None = field(_primary_color, "Main colour, as `#rrggbb`.")
+    secondary_color: str | None = field(_secondary_color, "Second colour, as `#rrggbb`.")
+    favicon: str | None = field(_favicon, "Address of the small icon that browsers show.")
+
+
+def _itself(root: OrganizationRow) -> OrganizationRow:
+    return root
+
+
+def _features(root: OrganizationRow) -> Features:
+    return features_of(root.plan, root.features)
+
+
+@node_type(OrganizationRow, NodeKind.ORGANIZATION, OrganizationByIdLoader)
+class Organization(Node):
+    """An organization that uses the platform. Everything else belongs to exactly one, and callers see their own."""
+
+    name: str = leaf("What the organization is called.")
+    domain: str | None = leaf("Its own internet domain, once verified; null without one.")
+    slug: str = leaf("Its short name: the first part of its address on the platform.")
+    plan: Plan = leaf("What it has bought.")
+    status: OrganizationStatus = leaf("Whether it is served.")
+    users: OrganizationUsers = field(_itself, "How many people it has, and may have.")
+    features: OrganizationFeatures = field(_features, "What is turned on for it.")
+    branding: OrganizationBranding = field(_itself, "How its pages look.")
+    settings: JSON = leaf(
+        "Its settings: an object whose keys are documented with the features that read them."
+    )
+    locale: str = leaf("Its language, as a BCP 47 tag, unless a person says otherwise.")
+    timezone: str = leaf("Its time zone, as an IANA name, unless a person says otherwise.")
+    region: str | None = leaf("Where its data are kept; null when it did not ask for a place.")
+    created_at: datetime = leaf("When the organization was created.")
+    updated_at: datetime = leaf("When it last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+def _organization(info: Info) -> OrganizationRow:
+    return info.context.tenant.organization
+
+
+@strawberry.type
+class OrganizationQuery:
+    organization: Organization | None = field(
+        _organization, "The caller's organization.", requires=Permission.ORGANIZATION_READ
+    )

@@ -1,0 +1,109 @@
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import Role, UserStatus
+from harka.graph.field import field, leaf
+from harka.graph.loaders.enrollment import EnrollmentCountByUserLoader, EnrollmentsByUserLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.permission import Access
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import enrollment, user
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
+from harka.repositories.page import Position
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+
+async def enrollments_of(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+    """A page of a person's enrollments."""
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+        if position is None:
+            return await context.loaders.of(EnrollmentsByUserLoader).load((root.id, limit))
+        return await enrollment.list_page(context.work, after=position, first=limit, user_id=root.id)
+
+    return await paginate(
+        context,
+        "user.enrollments",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(EnrollmentCountByUserLoader).load(root.id),
+    )
+
+
+@node_type(UserRow, NodeKind.USER, UserByIdLoader)
+class User(Node):
+    """A person in one organization. The same person in two organizations is two users who share nothing."""
+
+    email: str = leaf("Where they are reached; unique within the organization, whatever its case.")
+    name: str = leaf("What they are called.")
+    role: Role = leaf("What they may do.")
+    status: UserStatus = leaf("Whether they may sign in.")
+    locale: str | None = leaf("Their language, as a BCP 47 tag; null for the organization's.")
+    timezone: str | None = leaf("Their time zone, as an IANA name; null for the organization's.")
+    enrollments: Connection[later.Enrollment] | None = field(
+        enrollments_of,
+        "What they take part in. Callers without `enrollment:read` see their own enrollments only.",
+        requires=Access.SIGNED_IN,
+    )
+    created_at: datetime = leaf("When the user was created.")
+    updated_at: datetime = leaf("When the user last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+UserRole = Annotated[
+    Role | None, strawberry.argument(description="Only people of this role; omit it for all.")
+]
+UserStatusFilter = Annotated[
+    UserStatus | None, strawberry.argument(description="Only people in this state; omit it for all.")
+]
+
+
+async def _users(
+    info: Info, first: First, after: After = None, role: UserRole = None, status: UserStatusFilter = None
+) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> list[UserRow]:
+        rows = await user.list_page(context.work, after=position, first=limit, role=role, status=status)
+        context.loaders.of(UserByIdLoader).prime((row.id, row) for row in rows)
+        return rows
+
+    return await paginate(
+        context,
+        "users",
+        filters=(role, status),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: user.count(context.work, role=role, status=status),
+    )
+
+
+async def _user(
+    info: Info,
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the user.")],
+) -> UserRow | None:
+    context = info.context
+    return await context.loaders.of(UserByIdLoader).load(context.open_id(NodeKind.USER, id_))
+
+
+@strawberry.type
+class UserQuery:
+    users: Connection[User] | None = field(
+        _users, "The people of the organization.", requires=Permission.USER_READ
+    )
+    user: User | None = field(
+        _user,
+        "One person; null when there is none. Callers without `user:read` see themselves only.",
+        requires=Access.SIGNED_IN,
+    )

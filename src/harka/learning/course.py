@@ -1,0 +1,215 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning import outline, visibility
+from harka.learning.batch import batches
+from harka.learning.outline import ModuleOutline
+from harka.learning.text import (
+    LONGEST_CODE,
+    LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
+    accept_line,
+    accept_slug,
+    accept_text,
+    slug_of,
+    stored_form,
+)
+from harka.learning.work import UnitOfWork
+from harka.queue.message import RECOUNT_COURSE
+from harka.repositories import course as courses
+from harka.repositories import lesson as lessons
+from harka.repositories import module as modules
+from harka.repositories.course import Course, CourseStatus
+from harka.repositories.lesson import Lesson
+from harka.repositories.module import Module
+from harka.repositories.page import Position
+from harka.storage.session import UniqueError
+from harka.tenancy.permission import Permission
+
+
+class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson."""
+
+    title: str
+    code: str
+    slug: str | None = None
+    description: str = ""
+    modules: tuple[ModuleOutline, ...] = ()
+    published: bool = False
+
+
+class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays as it is."""
+
+    title: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Course]:
+    """By id, those the reader may see."""
+    scope = visibility.of_courses(work.context)
+    return {course.id: course for course in await courses.find_visible(work.session, scope, ids)}
+
+
+async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:
+    """By the code as asked, those the reader may see."""
+    scope = visibility.of_courses(work.context)
+    # a text PostgreSQL cannot hold is nobody's code
+    asked = {code: known for code in codes if (known := stored_form(code)) is not None}
+    if not asked:
+        return {}
+    found = await courses.find_visible_by_codes(work.session, scope, list(asked.values()))
+    by_stored = {course.code: course for course in found}
+    return {code: by_stored[known] for code, known in asked.items() if known in by_stored}
+
+
+async def list_page(
+    work: UnitOfWork, *, after: Position | None, first: int, status: str | None = None
+) -> list[Course]:
+    """The next `first` courses the reader may see, oldest first."""
+    scope = visibility.of_courses(work.context)
+    return await courses.list_page(work.session, scope, after=after, first=first, status=status)
+
+
+async def count(work: UnitOfWork, *, status: str | None = None) -> int:
+    return await courses.count(work.session, visibility.of_courses(work.context), status=status)
+
+
+async def create(work: UnitOfWork, draft: CourseDraft) -> Course:
+    """A new course with its outline.
+
+    Raise `ValidationError` naming the field, for a code or slug that is taken too.
+    """
+    return (await create_many(work, [draft]))[0]
+
+
+async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[Course]:
+    """Like `create`, in input order, in as many statements as for one. After an error undo the unit."""
+    work.context.require(Permission.COURSE_WRITE)
+    made = [_rows(draft) for draft in drafts]
+    module_rows = [row for _, rows, _ in made for row in rows]
+    lesson_rows = [row for _, _, rows in made for row in rows]
+    try:
+        for batch in batches([course for course, _, _ in made]):
+            await courses.insert_many(work.session, batch)
+    except UniqueError as error:
+        raise _taken(error) from error
+    for module_batch in batches(module_rows):
+        await modules.insert_many(work.session, module_batch)
+    for lesson_batch in batches(lesson_rows):
+        await lessons.insert_many(work.session, lesson_batch)
+    work.invalidate()
+    return [course for course, _, _ in made]
+
+
+async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version: int) -> Course:
+    """Change what `changes` names. `version`: that of the course as the author read it.
+
+    Raise `ConflictError` when it has changed since, or is archived; `ValidationError`; `NotFoundError`.
+    """
+    work.context.require(Permission.COURSE_WRITE)
+    values = _accepted(changes)
+    try:
+        changed = await courses.update(work.session, id_, version, **values)
+    except UniqueError as error:
+        raise _taken(error) from error
+    if changed is None:
+        await _require_version(work, id_, version)
+        raise ConflictError("An archived course cannot be changed.")
+    work.invalidate()
+    return changed
+
+
+async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Course:
+    """Open a draft or archived course for enrollment; nothing changes when it is published already.
+
+    `version`: None for whichever there is. Raise `ConflictError`, `NotFoundError`, and `ValidationError`
+    for a course without a lesson.
+    """
+    work.context.require(Permission.COURSE_WRITE)
+    published = await courses.publish(work.session, id_, version)
+    if published is None:
+        course = await _require_version(work, id_, version)
+        if course.status == CourseStatus.PUBLISHED:
+            return course
+        raise _without_lesson()
+    await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
+    work.invalidate()
+    return published
+
+
+async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Course:
+    """Close a course for enrollment; who is enrolled keeps access.
+
+    Nothing changes when it is archived already. Raise `ConflictError` and `NotFoundError`.
+    """
+    work.context.require(Permission.COURSE_WRITE)
+    archived = await courses.archive(work.session, id_, version)
+    if archived is None:
+        return await _require_version(work, id_, version)
+    work.invalidate()
+    return archived
+
+
+async def _require_version(work: UnitOfWork, id_: UUID, version: int | None) -> Course:
+    """The course as it is. Raise `NotFoundError`, or `ConflictError` when it is of another version."""
+    found = await courses.find_by_ids(work.session, [id_])
+    if not found:
+        raise NotFoundError("There is no such course here.")
+    if version is not None and found[0].version != version:
+        raise ConflictError
+    return found[0]
+
+
+def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
+    now, id_ = clock.now(), new_id()
+    accepted = outline.accept_modules(draft.modules)
+    if draft.published and not outline.has_lesson(accepted):
+        raise _without_lesson()
+    code = accept_line(draft.code, "code", longest=LONGEST_CODE)
+    # a code without a Latin letter or digit: the random end of the id makes a slug nobody else has
+    slug = accept_slug(draft.slug, "slug") if draft.slug is not None else slug_of(code) or id_.hex[-12:]
+    course = Course(
+        id=id_,
+        code=code,
+        slug=slug,
+        title=accept_line(draft.title, "title", longest=LONGEST_TITLE),
+        description=accept_text(draft.description, "description", longest=LONGEST_DESCRIPTION),
+        status=str(CourseStatus.PUBLISHED if draft.published else CourseStatus.DRAFT),
+        published_at=now if draft.published else None,
+        archived_at=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    return course, *outline.rows_of(id_, accepted, now)
+
+
+def _accepted(changes: CourseChanges) -> dict[str, str]:
+    values: dict[str, str] = {}
+    if changes.title is not UNSET:
+        values["title"] = accept_line(changes.title, "title", longest=LONGEST_TITLE)
+    if changes.code is not UNSET:
+        values["code"] = accept_line(changes.code, "code", longest=LONGEST_CODE)
+    if changes.slug is not UNSET:
+        values["slug"] = accept_slug(changes.slug, "slug")
+    if changes.description is not UNSET:
+        values["description"] = accept_text(changes.description, "description", longest=LONGEST_DESCRIPTION)
+    return values
+
+
+def _taken(error: UniqueError) -> ValidationError:
+    field = "slug" if error.constraint == "course_slug_unique" else "code"
+    return ValidationError(f"Another course has this {field}.", field=field)
+
+
+def _without_lesson() -> ValidationError:
+    return ValidationError("A course needs a lesson before it can be published.", field="modules")

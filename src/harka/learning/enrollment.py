@@ -1,0 +1,241 @@
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning import visibility
+from harka.learning.batch import batches
+from harka.learning.moment import accept_moment, accept_past
+from harka.learning.work import UnitOfWork
+from harka.repositories import course as courses
+from harka.repositories import enrollment as enrollments
+from harka.repositories import user as users
+from harka.repositories.course import CourseStatus
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+from harka.repositories.page import Position
+from harka.repositories.scope import Scope
+from harka.repositories.user import UserStatus
+from harka.tenancy.permission import Permission
+
+
+class EnrollmentEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`enrolled_at`: None for now."""
+
+    user_id: UUID
+    course_id: UUID
+    enrolled_at: datetime | None = None
+    due_at: datetime | None = None
+
+
+class WithdrawalEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`withdrawn_at`: None for now."""
+
+    enrollment_id: UUID
+    withdrawn_at: datetime | None = None
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """`created`: False when the user was enrolled already."""
+
+    enrollment: Enrollment
+    created: bool
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Enrollment]:
+    """By id, those the reader may see."""
+    scope = visibility.of_enrollments(work.context)
+    return {found.id: found for found in await enrollments.find_visible(work.session, scope, ids)}
+
+
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    user_id: UUID | None = None,
+    course_id: UUID | None = None,
+    status: str | None = None,
+) -> list[Enrollment]:
+    """The next `first` enrollments the reader may see, oldest first."""
+    scope = visibility.of_enrollments(work.context)
+    if _is_hidden(scope, user_id):
+        return []
+    return await enrollments.list_page(
+        work.session,
+        after=after,
+        first=first,
+        user_id=user_id if scope.everything else scope.user,
+        course_id=course_id,
+        status=status,
+    )
+
+
+async def count(
+    work: UnitOfWork,
+    *,
+    user_id: UUID | None = None,
+    course_id: UUID | None = None,
+    status: str | None = None,
+) -> int:
+    scope = visibility.of_enrollments(work.context)
+    if _is_hidden(scope, user_id):
+        return 0
+    shown = user_id if scope.everything else scope.user
+    return await enrollments.count(work.session, user_id=shown, course_id=course_id, status=status)
+
+
+async def pages_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int
+) -> dict[UUID, list[Enrollment]]:
+    """The first `first` of each user, oldest first; users without any to see are left out."""
+    asked = _visible_users(visibility.of_enrollments(work.context), user_ids)
+    found = await enrollments.first_of_users(work.session, asked, first=first) if asked else []
+    return _grouped((enrollment.user_id, enrollment) for enrollment in found)
+
+
+async def pages_by_course(
+    work: UnitOfWork, course_ids: Sequence[UUID], *, first: int
+) -> dict[UUID, list[Enrollment]]:
+    """The first `first` of each course that the reader may see, oldest first; empty ones are left out."""
+    scope = visibility.of_enrollments(work.context)
+    if scope.user is not None and not scope.everything:
+        found = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
+    else:
+        found = await enrollments.first_of_courses(work.session, course_ids, first=first)
+    grouped = _grouped((enrollment.course_id, enrollment) for enrollment in found)
+    return {course_id: rows[:first] for course_id, rows in grouped.items()}
+
+
+async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Users without any to see are left out."""
+    asked = _visible_users(visibility.of_enrollments(work.context), user_ids)
+    return await enrollments.count_of_users(work.session, asked) if asked else {}
+
+
+async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many the reader may see; courses without any are left out."""
+    scope = visibility.of_enrollments(work.context)
+    if scope.user is None or scope.everything:
+        return await enrollments.count_of_courses(work.session, course_ids)
+    own = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
+    return {
+        course_id: len(rows) for course_id, rows in _grouped((each.course_id, each) for each in own).items()
+    }
+
+
+async def enroll(
+    work: UnitOfWork, *, user_id: UUID, course_id: UUID, due_at: datetime | None = None
+) -> Enrolled:
+    """Enroll a user, or find that they are. Who withdrew starts anew.
+
+    Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published
+    or a user who is not active.
+    """
+    entry = EnrollmentEntry(user_id=user_id, course_id=course_id, due_at=due_at)
+    found, created = (await _enroll(work, [entry]))[user_id, course_id]
+    return Enrolled(found, created)
+
+
+async def enroll_many(work: UnitOfWork, entries: Sequence[EnrollmentEntry]) -> list[Enrollment]:
+    """Like `enroll`, in input order and in as many statements as for one."""
+    done = await _enroll(work, entries)
+    return [done[entry.user_id, entry.course_id][0] for entry in entries]
+
+
+async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
+    """Withdraw an enrollment; nothing changes when it is withdrawn already.
+
+    Raise `NotFoundError`, and `ConflictError` for a completed one.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    withdrawn = await enrollments.withdraw_many(work.session, {id_: clock.now()})
+    if withdrawn:
+        return withdrawn[0]
+    found = await enrollments.find_visible(work.session, Scope(everything=True), [id_])
+    if not found:
+        raise NotFoundError("There is no such enrollment here.")
+    if found[0].status == EnrollmentStatus.COMPLETED:
+        raise ConflictError("A completed enrollment stays.")
+    return found[0]
+
+
+async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) -> int:
+    """How many were withdrawn: not those that are completed, withdrawn or unknown."""
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    moments = {entry.enrollment_id: accept_past(entry.withdrawn_at, "withdrawnAt") for entry in entries}
+    done = 0
+    for batch in batches(sorted(moments)):
+        await enrollments.lock(work.session, batch)
+        done += len(await enrollments.withdraw_many(work.session, {id_: moments[id_] for id_ in batch}))
+    return done
+
+
+async def _enroll(
+    work: UnitOfWork, entries: Sequence[EnrollmentEntry]
+) -> dict[tuple[UUID, UUID], tuple[Enrollment, bool]]:
+    """By (user, course): the current enrollment, and whether it is new."""
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    wanted = {(entry.user_id, entry.course_id): entry for entry in reversed(entries)}
+    done: dict[tuple[UUID, UUID], tuple[Enrollment, bool]] = {}
+    # in one order everywhere: two writers of the same pairs must not wait for each other
+    for batch in batches(sorted(wanted)):
+        rows = [_row(wanted[pair]) for pair in batch]
+        await _require_open(work, rows)
+        made = {row.id for row in rows}
+        for found in await enrollments.insert_many(work.session, rows):
+            done[found.user_id, found.course_id] = found, found.id in made
+    return done
+
+
+async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
+    """Raise unless every course is published, and stays so until the commit, and every user is active."""
+    course_ids, user_ids = {row.course_id for row in rows}, {row.user_id for row in rows}
+    of_courses = await courses.lock_status(work.session, list(course_ids))
+    if len(of_courses) < len(course_ids):
+        raise NotFoundError("There is no such course here.")
+    if set(of_courses.values()) - {CourseStatus.PUBLISHED}:
+        raise ValidationError("Only a published course accepts enrollments.", field="courseId")
+    of_users = await users.statuses(work.session, list(user_ids))
+    if len(of_users) < len(user_ids):
+        raise NotFoundError("There is no such user here.")
+    if set(of_users.values()) - {UserStatus.ACTIVE}:
+        raise ValidationError("Only an active user can be enrolled.", field="userId")
+
+
+def _row(entry: EnrollmentEntry) -> Enrollment:
+    now = clock.now()
+    return Enrollment(
+        id=new_id(),
+        user_id=entry.user_id,
+        course_id=entry.course_id,
+        status=str(EnrollmentStatus.ACTIVE),
+        progress=0.0,
+        enrolled_at=accept_past(entry.enrolled_at, "enrolledAt"),
+        completed_at=None,
+        withdrawn_at=None,
+        due_at=None if entry.due_at is None else accept_moment(entry.due_at, "dueAt"),
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+
+
+def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:
+    """Whether one asks for somebody else's without being allowed to."""
+    return not scope.everything and user_id is not None and user_id != scope.user
+
+
+def _visible_users(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:
+    return [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
+
+
+def _grouped(pairs: Iterable[tuple[UUID, Enrollment]]) -> dict[UUID, list[Enrollment]]:
+    grouped: defaultdict[UUID, list[Enrollment]] = defaultdict(list)
+    for parent, enrollment in pairs:
+        grouped[parent].append(enrollment)
+    return dict(grouped)

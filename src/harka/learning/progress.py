@@ -1,0 +1,206 @@
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning import visibility
+from harka.learning.batch import ROWS, batches
+from harka.learning.moment import accept_past
+from harka.learning.work import UnitOfWork
+from harka.repositories import enrollment as enrollments
+from harka.repositories import progress as progresses
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+from harka.repositories.progress import LessonProgress, Target
+from harka.tenancy.permission import Permission
+
+HIGHEST_SCORE: Final = 100.0
+_DECIMALS: Final = 6
+
+
+class ProgressEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`fraction`: 0 to 1. `score`: 0 to 100. `occurred_at`: None for now."""
+
+    enrollment_id: UUID
+    lesson_id: UUID
+    fraction: float
+    score: float | None = None
+    occurred_at: datetime | None = None
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """`changed`: False for what was known already. `completed`: whether this completed the course."""
+
+    progress: LessonProgress
+    enrollment: Enrollment
+    changed: bool
+    completed: bool
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, LessonProgress]:
+    """By id, those of enrollments the reader may see."""
+    scope = visibility.of_enrollments(work.context)
+    return {found.id: found for found in await progresses.find_visible(work.session, scope, ids)}
+
+
+async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, list[LessonProgress]]:
+    """In the order it happened; enrollments without any, or not visible, are left out."""
+    scope = visibility.of_enrollments(work.context)
+    grouped: defaultdict[UUID, list[LessonProgress]] = defaultdict(list)
+    for found in await progresses.find_by_enrollments(work.session, scope, enrollment_ids):
+        grouped[found.enrollment_id].append(found)
+    return dict(grouped)
+
+
+async def record(
+    work: UnitOfWork,
+    *,
+    enrollment_id: UUID,
+    lesson_id: UUID,
+    fraction: float,
+    score: float | None = None,
+    occurred_at: datetime | None = None,
+) -> Recorded:
+    """How far a learner is in a lesson: never backwards, so saying it twice or late does no harm.
+
+    `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
+    absent or somebody else's; `ConflictError` for a withdrawn one.
+    """
+    work.context.require(Permission.PROGRESS_WRITE)
+    entry = ProgressEntry(
+        enrollment_id=enrollment_id,
+        lesson_id=lesson_id,
+        fraction=fraction,
+        score=score,
+        occurred_at=occurred_at,
+    )
+    row = _row(entry)
+    before = (await _lock_targets(work, [row]))[0].enrollment
+    advanced = await progresses.advance(work.session, [row])
+    if not advanced:
+        known = await progresses.find_one(work.session, enrollment_id, lesson_id)
+        return Recorded(known or row, before, changed=False, completed=False)
+    recounted = await progresses.recalculate(work.session, [enrollment_id])
+    after = recounted[0] if recounted else before
+    completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
+    _publish(work, advanced[0], after)
+    return Recorded(advanced[0], after, changed=True, completed=completed)
+
+
+async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
+    """Like `record`, in as many statements as for one, and silently: subscribers hear nothing.
+
+    Answers the enrollments whose progress or status changed.
+    """
+    work.context.require(Permission.PROGRESS_WRITE)
+    rows = _merged(_row(entry) for entry in entries)
+    changed: dict[UUID, Enrollment] = {}
+    # sorted by enrollment, so that locks are taken in one order everywhere, across batches too
+    for batch in batches(sorted(rows, key=lambda row: (row.enrollment_id, row.lesson_id))):
+        await _lock_targets(work, batch)
+        advanced = await progresses.advance(work.session, batch)
+        touched = sorted({row.enrollment_id for row in advanced})
+        if touched:
+            recounted = await progresses.recalculate(work.session, touched)
+            changed.update((enrollment.id, enrollment) for enrollment in recounted)
+    return list(changed.values())
+
+
+async def recount(work: UnitOfWork, course_id: UUID) -> int:
+    """Work out a course's enrollments again, for its lessons as they are now; how many changed."""
+    work.context.require(Permission.COURSE_WRITE)
+    changed, after = 0, UUID(int=0)
+    while ids := await enrollments.lock_of_course(work.session, course_id, after=after, first=ROWS):
+        changed += len(await progresses.recalculate(work.session, ids))
+        if len(ids) < ROWS:
+            break
+        after = ids[-1]
+    return changed
+
+
+async def _lock_targets(work: UnitOfWork, rows: Sequence[LessonProgress]) -> list[Target]:
+    """The enrollments about to change, held. Raise when the actor may not, or when one refuses progress."""
+    targets = await progresses.lock_targets(
+        work.session, [row.enrollment_id for row in rows], [row.lesson_id for row in rows]
+    )
+    user = work.context.user
+    anyone = work.context.allows(Permission.ENROLLMENT_WRITE)
+    own = [target for target in targets if anyone or (user and target.enrollment.user_id == user.id)]
+    if len(own) < len(rows):
+        # absent and somebody else's read alike
+        raise NotFoundError("There is no such enrollment here.")
+    if any(target.enrollment.status == EnrollmentStatus.WITHDRAWN for target in targets):
+        raise ConflictError("A withdrawn enrollment takes no progress.")
+    if not all(target.lesson_in_course for target in targets):
+        raise NotFoundError("There is no such lesson in the course.")
+    return targets
+
+
+def _row(entry: ProgressEntry) -> LessonProgress:
+    now = clock.now()
+    return LessonProgress(
+        id=new_id(),
+        enrollment_id=entry.enrollment_id,
+        lesson_id=entry.lesson_id,
+        fraction=_accept_fraction(entry.fraction),
+        score=accept_score(entry.score),
+        occurred_at=accept_past(entry.occurred_at, "occurredAt"),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _accept_fraction(fraction: float) -> float:
+    # written so that NaN fails
+    if not 0 <= fraction <= 1:
+        raise ValidationError("A fraction is between 0 and 1.", field="fraction")
+    # only exactly 1 finishes a lesson: rounding must not
+    return float(fraction) if fraction == 1 else min(round(fraction, _DECIMALS), 1 - 10**-_DECIMALS)
+
+
+def accept_score(score: float | None) -> float | None:
+    if score is not None and not 0 <= score <= HIGHEST_SCORE:
+        raise ValidationError("A score is between 0 and 100.", field="score")
+    return score
+
+
+def _merged(rows: Iterable[LessonProgress]) -> list[LessonProgress]:
+    """One row for each enrollment and lesson: what writing the rows one after the other would leave."""
+    best: dict[tuple[UUID, UUID], LessonProgress] = {}
+    for row in rows:
+        key = row.enrollment_id, row.lesson_id
+        known = best.get(key)
+        best[key] = row if known is None else _better(known, row)
+    return list(best.values())
+
+
+def _better(one: LessonProgress, other: LessonProgress) -> LessonProgress:
+    scored = other.score is not None and (one.score is None or other.score > one.score)
+    if other.fraction <= one.fraction and not scored:
+        return one
+    return msgspec.structs.replace(
+        one,
+        fraction=max(one.fraction, other.fraction),
+        score=other.score if scored else one.score,
+        occurred_at=max(one.occurred_at, other.occurred_at),
+    )
+
+
+def _publish(work: UnitOfWork, progress: LessonProgress, enrollment: Enrollment) -> None:
+    event = {
+        "enrollmentId": str(enrollment.id),
+        "courseId": str(enrollment.course_id),
+        "userId": str(enrollment.user_id),
+        "lessonId": str(progress.lesson_id),
+        "fraction": progress.fraction,
+        "progress": enrollment.progress,
+        "status": enrollment.status,
+        "occurredAt": progress.occurred_at.isoformat(),
+    }
+    work.publish(f"progress:{enrollment.id}", event)
+    work.publish(f"progress:course:{enrollment.course_id}", event)

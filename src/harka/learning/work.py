@@ -1,0 +1,155 @@
+"""The unit of work: everything one request or job does, in one transaction that is committed at the edge.
+
+What the world hears of it (events, forgotten cache entries, signals to workers) waits until the commit has
+succeeded, and keeps its order. A failure there is logged and never fails what is already committed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from harka import logs
+from harka.cache.tenant import TenantCache
+from harka.pubsub import PubSub
+from harka.queue import enqueue as queue
+from harka.queue.message import PLATFORM
+from harka.storage.databases import Databases
+from harka.storage.session import ShardSession, open_session
+from harka.tenancy.context import TenantContext
+
+Action = Callable[[], Awaitable[object]]
+
+log = logs.logger("work")
+
+# tasks that outlive a cancelled request; asyncio itself holds them weakly
+_finishing: Final[set[asyncio.Task[None]]] = set()
+
+
+class UnitOfWork:
+    """`context`: who acts, where. `session`: the open transaction, for repositories only."""
+
+    def __init__(
+        self, context: TenantContext, session: ShardSession, cache: TenantCache, pubsub: PubSub
+    ) -> None:
+        self.context = context
+        self.session = session
+        self._cache = cache
+        self._pubsub = pubsub
+        self._actions: list[Action] = []
+        self._invalidates = False
+        self._signals = False
+
+    def after_commit(self, action: Action) -> None:
+        """Run `action` once the commit has succeeded, after those given before."""
+        self._actions.append(action)
+
+    def publish(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Tell the tenant's subscribers of `topic`, after the commit."""
+        self.after_commit(partial(self._pubsub.publish, self.context.id, topic, payload))
+
+    def announce(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Tell every process of the platform, after the commit; `payload` names the tenant."""
+        self.after_commit(partial(self._pubsub.publish, PLATFORM, topic, payload))
+
+    def invalidate(self) -> None:
+        """Forget what is cached of the tenant, once, around the commit."""
+        self._invalidates = True
+
+    async def enqueue(self, type_: str, payload: Mapping[str, Any], *, priority: int = 0) -> UUID:
+        """Put a job into the queue: it exists when this unit is committed, and only then. Answers its id."""
+        job = await queue.enqueue(self.session, type_, payload, priority=priority)
+        self._signals = True
+        return job
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """An error inside undoes what was done inside, what it would have told the world included."""
+        kept, signals = len(self._actions), self._signals
+        try:
+            async with self.session.savepoint():
+                yield
+        except BaseException:
+            del self._actions[kept:]
+            self._signals = signals
+            raise
+
+    async def commit(self) -> None:
+        """Commit, then tell the world. Cancelled meanwhile, the telling still runs to its end."""
+        try:
+            if self._invalidates:
+                await self._cache.begin_write(self.context.id)
+            await self.session.commit()
+        except BaseException:
+            # an interrupted commit may have happened: forgetting too much is harmless, too little is not
+            self._actions.clear()
+            self._signals = False
+            self._finish()
+            # the cache comes before the session: without this, an interruption there would leave it open
+            await self.session.rollback()
+            raise
+        task = self._finish()
+        if task is not None:
+            await asyncio.shield(task)
+
+    async def rollback(self) -> None:
+        """Undo everything; the world hears nothing."""
+        self._actions.clear()
+        self._invalidates = self._signals = False
+        await self.session.rollback()
+
+    def _finish(self) -> asyncio.Task[None] | None:
+        actions, self._actions = self._actions, []
+        if self._invalidates:
+            # first, so that whoever hears of the change reads it
+            actions.insert(0, partial(self._cache.invalidate, self.context.id))
+        if self._signals:
+            actions.append(partial(queue.signal, self._pubsub, self.context.id))
+        self._invalidates = self._signals = False
+        if not actions:
+            return None
+        task = asyncio.create_task(_run(actions, self.context), name="after commit")
+        _finishing.add(task)
+        task.add_done_callback(_finishing.discard)
+        return task
+
+
+@asynccontextmanager
+async def unit_of_work(
+    databases: Databases,
+    cache: TenantCache,
+    pubsub: PubSub,
+    context: TenantContext,
+    *,
+    read_only: bool,
+    timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+) -> AsyncIterator[UnitOfWork]:
+    """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
+
+    `timeout`: seconds from now for everything that touches the database.
+    """
+    session = open_session(
+        databases, context.organization.location, context.id, read_only=read_only, timeout=timeout
+    )
+    work = UnitOfWork(context, session, cache, pubsub)
+    try:
+        yield work
+    except BaseException:
+        await work.rollback()
+        raise
+    await work.commit()
+
+
+async def _run(actions: list[Action], context: TenantContext) -> None:
+    for action in actions:
+        try:
+            await action()
+        except Exception as error:
+            log.warning(
+                "after-commit action failed",
+                tenant=str(context.id),
+                request_id=context.request_id,
+                exc_info=error,
+            )

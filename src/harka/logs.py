@@ -1,0 +1,262 @@
+"""One JSON object a line on stderr, written by a thread of its own; the only room that knows structlog.
+
+A line holds no secret and no personal datum: `scrub` removes known fields and whatever looks like a key,
+a token or an email address, whoever logged it. A traceback is written once a minute for each place it comes
+from, so a client that can provoke one cannot fill the disk.
+"""
+
+import contextlib
+import logging
+import queue
+import re
+import sys
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Final, TextIO, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from harka import clock
+from harka.codec import json_bytes
+from harka.config import Settings
+
+Line = MutableMapping[str, Any]
+Logger = FilteringBoundLogger
+
+_QUEUED_LINES: Final = 10_000
+_TEXT_CHARACTERS: Final = 500
+_TRACEBACK_CHARACTERS: Final = 8_000
+_SAME_LINES: Final = 20  # a window, for each place in a library that logs
+
+_SECRET_FIELDS: Final = frozenset(
+    {"authorization", "api_key", "key", "secret", "password", "token", "bearer", "jwt", "cookie", "session"}
+    | {"headers", "email", "name", "variables", "query", "body", "payload", "url", "dsn"}
+)
+# each alternative begins at the start of a word and never backs up: linear in the length of the text
+_SECRET_TEXT: Final = re.compile(
+    r"hk_[A-Za-z0-9_-]{8,}"  # API keys
+    r"|eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*"  # JWT
+    r"|(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"
+    r"|(?<!\w)\w++://[^\s/@]*+@\S*"  # addresses with a password
+    r"|(?<![\w.%+-])[\w.%+-]++@[\w-]++(?:\.[\w-]++)+"  # email addresses
+)
+_QUOTED: Final = re.compile(r"'([^'\n]*)'|(?<!File )\"([^\"\n]*)\"")
+_IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_.$-]*|\w*[a-z][A-Z]\w*")
+
+
+def logger(room: str) -> Logger:
+    """A logger that follows `writing`; until then only warnings are written, straight to stderr."""
+    return cast("Logger", structlog.get_logger(room=room))
+
+
+@contextlib.contextmanager
+def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
+    """Log as `settings` say while the block runs, the standard library's and uvicorn's lines included."""
+    writer = LineWriter(stream or sys.stderr)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
+    kept = root.handlers[:], root.level, uvicorn.level
+    root.handlers[:] = [_Bridge()]
+    root.setLevel(max(level, logging.WARNING))
+    uvicorn.setLevel(max(level, logging.INFO))
+    _configure(writer, level, console=settings.log_format == "console")
+    try:
+        yield
+    finally:
+        root.handlers[:] = kept[0]
+        root.setLevel(kept[1])
+        uvicorn.setLevel(kept[2])
+        _configure(_Direct(), logging.WARNING, console=True)
+        writer.close()
+
+
+class LineWriter:
+    """Writes in a thread; when the reader of the stream stalls, lines are dropped and counted."""
+
+    def __init__(self, stream: TextIO, size: int = _QUEUED_LINES) -> None:
+        self._stream = stream
+        self._queue: queue.Queue[str | None] = queue.Queue(size)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        try:
+            self._queue.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Write what is queued, for at most `timeout` seconds."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=timeout)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (line := self._queue.get()) is not None:
+            lines = [line]
+            if self._dropped:
+                lines.append(json_bytes({"event": "log lines dropped", "count": self._dropped}).decode())
+                self._dropped = 0
+            # a closed stderr must not kill the thread: the queue would fill up for ever
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+
+
+class _Direct:
+    """Where lines go outside of `writing` (one-shot commands, tests)."""
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+
+class Budget:
+    """At most `limit` grants for a key in each `window` seconds; remembers the `size` latest keys."""
+
+    def __init__(self, limit: int, window: float, size: int = 256) -> None:
+        self._limit, self._window, self._size = limit, window, size
+        self._spent: OrderedDict[object, tuple[float, int]] = OrderedDict()
+
+    def spend(self, key: object) -> int | None:
+        """None: refused. Otherwise how many were refused in the window that this grant ends."""
+        now = clock.monotonic()
+        start, asked = self._spent.pop(key, (now, 0))
+        refused = 0
+        if now - start >= self._window:
+            start, asked, refused = now, 0, max(asked - self._limit, 0)
+        self._spent[key] = (start, asked + 1)
+        if len(self._spent) > self._size:
+            self._spent.popitem(last=False)
+        return refused if asked < self._limit else None
+
+
+def scrub(_logger: object, _method: str, line: Line) -> Line:
+    """Remove secrets and personal data from every value, however deep, and cut long texts."""
+    for field, value in line.items():
+        if field in _SECRET_FIELDS:
+            line[field] = "…"
+        elif not isinstance(value, int | float):
+            line[field] = _scrubbed(value)
+    return line
+
+
+def _scrubbed(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | _Traceback():
+            return value
+        case dict():
+            return dict(scrub(None, "", {scrub_text(str(key)): item for key, item in value.items()}))
+        case list() | tuple() | set() | frozenset():
+            return [_scrubbed(item) for item in value]
+        case _:
+            return scrub_text(str(value)[:_TEXT_CHARACTERS])
+
+
+def scrub_text(text: str) -> str:
+    return _SECRET_TEXT.sub("…", text)
+
+
+def _without_values(text: str) -> str:
+    """Blank what an error quotes (a person's name), except names of fields, constraints and classes."""
+
+    def shown(quoted: re.Match[str]) -> str:
+        return quoted[0] if _IDENTIFIER.fullmatch(quoted[1] or quoted[2] or "") else "…"
+
+    return _QUOTED.sub(shown, text)
+
+
+class _Traceback(str):
+    """A text that is scrubbed already, and may be longer than others."""
+
+    __slots__ = ()
+
+
+class Failures:
+    """Turns `exc_info` into `error`, `at` and, unless it was there in the last `window` s, `traceback`."""
+
+    def __init__(self, window: float = 60.0) -> None:
+        self._budget = Budget(1, window)
+
+    def __call__(self, _logger: object, _method: str, line: Line) -> Line:
+        error = _exception(line.pop("exc_info", None))
+        if error is None:
+            return line
+        frames = traceback.extract_tb(error.__traceback__, limit=-1)
+        at = f"{frames[0].filename}:{frames[0].lineno}" if frames else ""
+        line["at"] = at
+        refused = self._budget.spend((type(error), at))
+        if refused is None:
+            line["error"] = type(error).__name__
+            return line
+        line["error"] = f"{type(error).__name__}: {_without_values(str(error)[:_TEXT_CHARACTERS])}"
+        text = "".join(traceback.format_exception(error, limit=-20))[-_TRACEBACK_CHARACTERS:]
+        line["traceback"] = _Traceback(scrub_text(_without_values(text)))
+        line["unwritten_tracebacks"] = refused
+        return line
+
+
+def _exception(exc_info: Any) -> BaseException | None:
+    match exc_info:
+        case BaseException():
+            return exc_info
+        case True:
+            return sys.exc_info()[1]
+        case (_, BaseException() as error, _):
+            return error
+        case _:
+            return None
+
+
+class _Bridge(logging.Handler):
+    """Lines of the standard library's loggers, as ours; a place that repeats itself is cut short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._budget = Budget(_SAME_LINES, 10.0)
+        self._logger = logger("library")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._budget.spend((record.name, record.lineno)) is not None:
+            text = record.getMessage()
+            self._logger.log(record.levelno, text, library=record.name, exc_info=record.exc_info)
+
+
+def _configure(sink: LineWriter | _Direct, level: int, *, console: bool) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at_time"),
+            Failures(),
+            scrub,
+            _as_text if console else _as_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Sink(sink),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Sink:
+    """What structlog calls at the end of its processors, one method a level."""
+
+    def __init__(self, sink: LineWriter | _Direct) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = self.exception = sink.write
+
+
+def _as_json(_logger: object, _method: str, line: Line) -> str:
+    return json_bytes({"time": line.pop("at_time"), **line}).decode()
+
+
+def _as_text(_logger: object, _method: str, line: Line) -> str:
+    trace = line.pop("traceback", "")
+    time, level, room = line.pop("at_time")[11:23], line.pop("level"), line.pop("room", "")
+    head = f"{time} {level:<7} {room}: {line.pop('event', '')}"
+    text = " ".join([head, *(f"{field}={value}" for field, value in line.items())])
+    return f"{text}\n{trace}" if trace else text
+
+
+_configure(_Direct(), logging.WARNING, console=True)

@@ -1,0 +1,19 @@
+from typing import Final
+
+from harka.repositories import job
+from harka.repositories.job import Job
+from harka.storage.session import ShardSession
+
+LEASE: Final = 60.0
+"""Seconds a worker has for a job; after that another may take it, and the first can no longer finish it."""
+
+
+async def claim(session: ShardSession, *, lease: float = LEASE) -> Job | None:
+    """Take the tenant's next job, for `lease` seconds from now, or None when none is due.
+
+    Commit before working on it. A job that lost its worker on the last attempt is buried on the way.
+    """
+    while (found := await job.claim(session, lease)) is not None:
+        if found.state != "dead":
+            return found
+    return None

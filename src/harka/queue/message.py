@@ -1,0 +1,17 @@
+"""The words that writers, workers and other processes exchange."""
+
+from typing import Final
+from uuid import UUID
+
+PLATFORM: Final = UUID(int=0)
+"""Stands for the tenant in messages between processes, which carry tenants' ids and figures, no content."""
+
+JOBS_TOPIC: Final = "jobs"
+"""Platform topic: a tenant has new jobs. Payload {tenant}."""
+USAGE_TOPIC: Final = "usage"
+"""Platform topic: a tenant was measured. Payload {tenant, activeUsers, totalUsers, storageBytes}."""
+
+RECOUNT_COURSE: Final = "course.recount"
+"""Job: work out again the progress of a course's enrollments. Payload {course_id}."""
+MEASURE_USAGE: Final = "usage.measure"
+"""Job: measure what the tenant uses. No payload."""

@@ -1,0 +1,214 @@
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class CourseStatus(enum.StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    ARCHIVED = "archived"
+
+
+class Course(msgspec.Struct, frozen=True):
+    """`status`: a `CourseStatus`. `version`: grows with every change."""
+
+    id: UUID
+    code: str
+    slug: str
+    title: str
+    description: str
+    status: str
+    published_at: datetime | None
+    archived_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+# Courses by id, for rules that have checked the permission already.
+FIND_BY_IDS = Statement(
+    "course.find_by_ids",
+    """SELECT id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# Courses by id that the reader may see.
+FIND_VISIBLE = Statement(
+    "course.find_visible",
+    """SELECT id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {schema}.course c
+    WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
+      AND ($2::boolean OR status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))""",
+)
+
+# Courses by code that the reader may see.
+FIND_VISIBLE_BY_CODES = Statement(
+    "course.find_visible_by_codes",
+    """SELECT id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {schema}.course c
+    WHERE c.tenant_id = $1 AND code = ANY($4::text[])
+      AND ($2::boolean OR status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))""",
+)
+
+# One page of the courses the reader may see, oldest first.
+PAGE = Statement(
+    "course.page",
+    """SELECT id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {schema}.course c
+    WHERE c.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
+      AND ($7::text IS NULL OR status = $7)
+      AND ($2::boolean OR status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))
+    ORDER BY created_at, id LIMIT $6""",
+)
+
+# How many courses the reader may see.
+COUNT = Statement(
+    "course.count",
+    """SELECT count(*) FROM {schema}.course c
+    WHERE c.tenant_id = $1 AND ($4::text IS NULL OR status = $4)
+      AND ($2::boolean OR status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))""",
+)
+
+# New courses, in one statement however many.
+INSERT_MANY = Statement(
+    "course.insert_many",
+    """INSERT INTO {schema}.course
+      (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
+       created_at, updated_at, version)
+    SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+      $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::int[])""",
+)
+
+# Change what is given, unless someone else changed the course or it is archived.
+UPDATE = Statement(
+    "course.update",
+    """UPDATE {schema}.course
+    SET code = coalesce($4::text, code), slug = coalesce($5::text, slug), title = coalesce($6::text, title),
+      description = coalesce($7::text, description), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
+    RETURNING id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version""",
+)
+
+# Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
+PUBLISH = Statement(
+    "course.publish",
+    """UPDATE {schema}.course c
+    SET status = 'published', published_at = coalesce(published_at, now()), archived_at = NULL,
+      updated_at = now(), version = version + 1
+    WHERE c.tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
+      AND status <> 'published'
+      AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
+    RETURNING id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version""",
+)
+
+# Archive a course; a version of NULL stands for any.
+ARCHIVE = Statement(
+    "course.archive",
+    """UPDATE {schema}.course
+    SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
+    RETURNING id, code, slug, title, description, status, published_at, archived_at,
+      created_at, updated_at, version""",
+)
+
+# The status of courses, which cannot change before this transaction ends.
+LOCK_STATUS = Statement(
+    "course.lock_status",
+    """SELECT id, status FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+    ORDER BY id FOR SHARE""",
+)
+
+
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> list[Course]:
+    """Whatever their status; in no particular order, unknown ids are left out."""
+    return [Course(*row) for row in await session.fetch(FIND_BY_IDS, ids)]
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Course]:
+    """Like `find_by_ids`, without what the reader may not see."""
+    return [Course(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+
+
+async def find_visible_by_codes(session: ShardSession, scope: Scope, codes: Sequence[str]) -> list[Course]:
+    rows = await session.fetch(FIND_VISIBLE_BY_CODES, scope.everything, scope.user, codes)
+    return [Course(*row) for row in rows]
+
+
+async def list_page(
+    session: ShardSession, scope: Scope, *, after: Position | None, first: int, status: str | None = None
+) -> list[Course]:
+    rows = await session.fetch(PAGE, scope.everything, scope.user, *(after or BEGINNING), first, status)
+    return [Course(*row) for row in rows]
+
+
+async def count(session: ShardSession, scope: Scope, *, status: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, scope.everything, scope.user, status))
+
+
+async def insert(session: ShardSession, course: Course) -> None:
+    await insert_many(session, [course])
+
+
+async def insert_many(session: ShardSession, courses: Sequence[Course]) -> None:
+    """Raise `UniqueError` (course_code_unique, course_slug_unique) for a code or slug that is taken."""
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, courses), strict=True)]
+    if columns:
+        await session.execute(INSERT_MANY, *columns)
+
+
+async def update(
+    session: ShardSession,
+    id_: UUID,
+    version: int,
+    *,
+    code: str | None = None,
+    slug: str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+) -> Course | None:
+    """None stands for "as it is" in a value; as an answer: absent, archived, or of another version."""
+    row = await session.fetch_row(UPDATE, id_, version, code, slug, title, description)
+    return None if row is None else Course(*row)
+
+
+async def publish(session: ShardSession, id_: UUID, version: int | None = None) -> Course | None:
+    """None: absent, of another version, without a lesson, or published already."""
+    row = await session.fetch_row(PUBLISH, id_, version)
+    return None if row is None else Course(*row)
+
+
+async def archive(session: ShardSession, id_: UUID, version: int | None = None) -> Course | None:
+    """None: absent, archived already, or of another version."""
+    row = await session.fetch_row(ARCHIVE, id_, version)
+    return None if row is None else Course(*row)
+
+
+async def lock_status(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Statuses by id, held against change until this transaction ends; unknown ids are left out."""
+    return {row["id"]: row["status"] for row in await session.fetch(LOCK_STATUS, ids)}

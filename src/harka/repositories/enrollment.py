@@ -1,0 +1,275 @@
+import enum
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class EnrollmentStatus(enum.StrEnum):
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
+
+
+class Enrollment(msgspec.Struct, frozen=True):
+    """`status`: an `EnrollmentStatus`. `progress`: 0 to 1, rounded down to millionths."""
+
+    id: UUID
+    user_id: UUID
+    course_id: UUID
+    status: str
+    progress: float
+    enrolled_at: datetime
+    completed_at: datetime | None
+    withdrawn_at: datetime | None
+    due_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+# Enrollments by id that the reader may see.
+FIND_VISIBLE = Statement(
+    "enrollment.find_visible",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND id = ANY($4::uuid[]) AND ($2::boolean OR user_id = $3::uuid)""",
+)
+
+# One page of all enrollments, oldest first.
+PAGE = Statement(
+    "enrollment.page",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::text IS NULL OR status = $5)
+    ORDER BY created_at, id LIMIT $4""",
+)
+
+# One page of a user's enrollments (in one course, or any), oldest first.
+PAGE_OF_USER = Statement(
+    "enrollment.page_of_user",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND user_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::text IS NULL OR status = $5) AND ($7::uuid IS NULL OR course_id = $7)
+    ORDER BY created_at, id LIMIT $4""",
+)
+
+# One page of a course's enrollments, oldest first.
+PAGE_OF_COURSE = Statement(
+    "enrollment.page_of_course",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND course_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::text IS NULL OR status = $5)
+    ORDER BY created_at, id LIMIT $4""",
+)
+
+# The first enrollments of each of many users.
+FIRST_OF_USERS = Statement(
+    "enrollment.first_of_users",
+    """SELECT e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
+      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version
+    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT * FROM {schema}.enrollment WHERE tenant_id = $1 AND user_id = parent.id
+      ORDER BY created_at, id LIMIT $3) AS e
+    ORDER BY e.created_at, e.id""",
+)
+
+# The first enrollments in each of many courses.
+FIRST_OF_COURSES = Statement(
+    "enrollment.first_of_courses",
+    """SELECT e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
+      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version
+    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT * FROM {schema}.enrollment WHERE tenant_id = $1 AND course_id = parent.id
+      ORDER BY created_at, id LIMIT $3) AS e
+    ORDER BY e.created_at, e.id""",
+)
+
+# One user's enrollments in many courses.
+OF_USER_IN_COURSES = Statement(
+    "enrollment.of_user_in_courses",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND course_id = ANY($3::uuid[])
+    ORDER BY created_at, id""",
+)
+
+# How many enrollments there are.
+COUNT = Statement(
+    "enrollment.count",
+    """SELECT count(*) FROM {schema}.enrollment WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2)""",
+)
+
+# How many enrollments each of many users has.
+COUNT_OF_USERS = Statement(
+    "enrollment.count_of_users",
+    """SELECT user_id AS parent, count(*) AS enrollments FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
+      AND ($4::uuid IS NULL OR course_id = $4)
+    GROUP BY user_id""",
+)
+
+# How many enrollments each of many courses has.
+COUNT_OF_COURSES = Statement(
+    "enrollment.count_of_courses",
+    """SELECT course_id AS parent, count(*) AS enrollments FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND course_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
+    GROUP BY course_id""",
+)
+
+# New enrollments; where a current one exists already, that one is the answer.
+INSERT_MANY = Statement(
+    "enrollment.insert_many",
+    """INSERT INTO {schema}.enrollment AS e
+      (tenant_id, id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+       created_at, updated_at, version)
+    SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::float8[],
+      $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+      $12::timestamptz[], $13::int[])
+    ON CONFLICT (tenant_id, user_id, course_id) WHERE status <> 'withdrawn' DO UPDATE SET version = e.version
+    RETURNING id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version""",
+)
+
+# Hold enrollments against every other writer, in one order everywhere so that two writers cannot deadlock.
+LOCK = Statement(
+    "enrollment.lock",
+    """SELECT id FROM {schema}.enrollment WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+    ORDER BY id FOR UPDATE""",
+)
+
+# Withdraw active enrollments.
+WITHDRAW_MANY = Statement(
+    "enrollment.withdraw_many",
+    """UPDATE {schema}.enrollment e
+    SET status = 'withdrawn', withdrawn_at = entry.withdrawn_at, updated_at = now(), version = version + 1
+    FROM unnest($2::uuid[], $3::timestamptz[]) AS entry (id, withdrawn_at)
+    WHERE e.tenant_id = $1 AND e.id = entry.id AND e.status = 'active'
+    RETURNING e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
+      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version""",
+)
+
+# Hold the enrollments of a course that are not withdrawn, a page at a time.
+LOCK_OF_COURSE = Statement(
+    "enrollment.lock_of_course",
+    """SELECT id FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND course_id = $2::uuid AND status <> 'withdrawn' AND id > $3::uuid
+    ORDER BY id LIMIT $4 FOR UPDATE""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Enrollment]:
+    return [Enrollment(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+
+
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    user_id: UUID | None = None,
+    course_id: UUID | None = None,
+    status: str | None = None,
+) -> list[Enrollment]:
+    page = (*(after or BEGINNING), first, status)
+    if user_id is not None:
+        rows = await session.fetch(PAGE_OF_USER, *page, user_id, course_id)
+    elif course_id is not None:
+        rows = await session.fetch(PAGE_OF_COURSE, *page, course_id)
+    else:
+        rows = await session.fetch(PAGE, *page)
+    return [Enrollment(*row) for row in rows]
+
+
+async def first_of_users(session: ShardSession, user_ids: Sequence[UUID], *, first: int) -> list[Enrollment]:
+    """The first `first` of each user, oldest first."""
+    return [Enrollment(*row) for row in await session.fetch(FIRST_OF_USERS, user_ids, first)]
+
+
+async def first_of_courses(
+    session: ShardSession, course_ids: Sequence[UUID], *, first: int
+) -> list[Enrollment]:
+    """The first `first` of each course, oldest first."""
+    return [Enrollment(*row) for row in await session.fetch(FIRST_OF_COURSES, course_ids, first)]
+
+
+async def of_user_in_courses(
+    session: ShardSession, user_id: UUID, course_ids: Sequence[UUID]
+) -> list[Enrollment]:
+    """All of them, withdrawn ones included, oldest first."""
+    return [Enrollment(*row) for row in await session.fetch(OF_USER_IN_COURSES, user_id, course_ids)]
+
+
+async def count(
+    session: ShardSession,
+    *,
+    user_id: UUID | None = None,
+    course_id: UUID | None = None,
+    status: str | None = None,
+) -> int:
+    if user_id is not None:
+        return sum((await count_of_users(session, [user_id], status=status, course_id=course_id)).values())
+    if course_id is not None:
+        return sum((await count_of_courses(session, [course_id], status=status)).values())
+    return int(await session.fetch_value(COUNT, status))
+
+
+async def count_of_users(
+    session: ShardSession,
+    user_ids: Sequence[UUID],
+    *,
+    status: str | None = None,
+    course_id: UUID | None = None,
+) -> dict[UUID, int]:
+    """Users without any are left out."""
+    rows = await session.fetch(COUNT_OF_USERS, user_ids, status, course_id)
+    return {row["parent"]: row["enrollments"] for row in rows}
+
+
+async def count_of_courses(
+    session: ShardSession, course_ids: Sequence[UUID], *, status: str | None = None
+) -> dict[UUID, int]:
+    """Courses without any are left out."""
+    rows = await session.fetch(COUNT_OF_COURSES, course_ids, status)
+    return {row["parent"]: row["enrollments"] for row in rows}
+
+
+async def insert_many(session: ShardSession, enrollments: Sequence[Enrollment]) -> list[Enrollment]:
+    """The current enrollment of each (user, course), which is the given one unless there was one before.
+
+    The pairs must differ. In no particular order. Raise `ForeignKeyError` for an absent user or course.
+    """
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, enrollments), strict=True)]
+    if not columns:
+        return []
+    return [Enrollment(*row) for row in await session.fetch(INSERT_MANY, *columns)]
+
+
+async def lock(session: ShardSession, ids: Sequence[UUID]) -> None:
+    """Hold them until this transaction ends."""
+    await session.execute(LOCK, ids)
+
+
+async def withdraw_many(session: ShardSession, moments: Mapping[UUID, datetime]) -> list[Enrollment]:
+    """Those withdrawn now, each at its moment; not what is completed or withdrawn already."""
+    rows = await session.fetch(WITHDRAW_MANY, list(moments), list(moments.values()))
+    return [Enrollment(*row) for row in rows]
+
+
+async def lock_of_course(session: ShardSession, course_id: UUID, *, after: UUID, first: int) -> list[UUID]:
+    """The next ids of a course's enrollments that are not withdrawn, ascending; held like by `lock`."""
+    return [row["id"] for row in await session.fetch(LOCK_OF_COURSE, course_id, after, first)]

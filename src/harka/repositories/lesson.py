@@ -1,0 +1,103 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """`kind`: such as video. `weight`: share of the course's progress, 0 for an optional lesson."""
+
+    id: UUID
+    course_id: UUID
+    module_id: UUID
+    position: int
+    title: str
+    kind: str
+    duration_minutes: int | None
+    weight: float
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+# Lessons by id, of courses the reader may see.
+FIND_VISIBLE = Statement(
+    "lesson.find_visible",
+    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+      l.created_at, l.updated_at, l.version
+    FROM {schema}.lesson l JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
+    WHERE l.tenant_id = $1 AND l.id = ANY($4::uuid[])
+      AND ($2::boolean OR c.status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))""",
+)
+
+# The lessons of courses the reader may see, in the order of the outline.
+FIND_BY_COURSES = Statement(
+    "lesson.find_by_courses",
+    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+      l.created_at, l.updated_at, l.version
+    FROM {schema}.lesson l
+    JOIN {schema}.module m ON m.tenant_id = $1 AND m.id = l.module_id
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
+    WHERE l.tenant_id = $1 AND l.course_id = ANY($4::uuid[])
+      AND ($2::boolean OR c.status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))
+    ORDER BY l.course_id, m.position, m.id, l.position, l.id""",
+)
+
+# The lessons of modules of courses the reader may see, in order.
+FIND_BY_MODULES = Statement(
+    "lesson.find_by_modules",
+    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+      l.created_at, l.updated_at, l.version
+    FROM {schema}.module m
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = m.course_id
+    JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
+    WHERE m.tenant_id = $1 AND m.id = ANY($4::uuid[])
+      AND ($2::boolean OR c.status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))
+    ORDER BY l.module_id, l.position, l.id""",
+)
+
+# New lessons, in one statement however many.
+INSERT_MANY = Statement(
+    "lesson.insert_many",
+    """INSERT INTO {schema}.lesson
+      (tenant_id, id, course_id, module_id, position, title, kind, duration_minutes, weight,
+       created_at, updated_at, version)
+    SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[],
+      $8::int[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::int[])""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Lesson]:
+    return [Lesson(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+
+
+async def find_by_courses(session: ShardSession, scope: Scope, course_ids: Sequence[UUID]) -> list[Lesson]:
+    """Grouped by course, in the order of the outline."""
+    rows = await session.fetch(FIND_BY_COURSES, scope.everything, scope.user, course_ids)
+    return [Lesson(*row) for row in rows]
+
+
+async def find_by_modules(session: ShardSession, scope: Scope, module_ids: Sequence[UUID]) -> list[Lesson]:
+    """Grouped by module, in order."""
+    rows = await session.fetch(FIND_BY_MODULES, scope.everything, scope.user, module_ids)
+    return [Lesson(*row) for row in rows]
+
+
+async def insert_many(session: ShardSession, lessons: Sequence[Lesson]) -> None:
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, lessons), strict=True)]
+    if columns:
+        await session.execute(INSERT_MANY, *columns)

@@ -1,0 +1,181 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.enrollment import Enrollment
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class LessonProgress(msgspec.Struct, frozen=True):
+    """`fraction`: 0 to 1. `score`: 0 to 100, None when nothing was marked."""
+
+    id: UUID
+    enrollment_id: UUID
+    lesson_id: UUID
+    fraction: float
+    score: float | None
+    occurred_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An enrollment about to progress, held. `lesson_in_course`: whether the lesson is one of its."""
+
+    lesson_id: UUID
+    lesson_in_course: bool
+    enrollment: Enrollment
+
+
+# Progress by id, of enrollments the reader may see.
+FIND_VISIBLE = Statement(
+    "progress.find_visible",
+    """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
+      p.created_at, p.updated_at
+    FROM {schema}.lesson_progress p
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+    WHERE p.tenant_id = $1 AND p.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+)
+
+# All progress within enrollments the reader may see.
+FIND_BY_ENROLLMENTS = Statement(
+    "progress.find_by_enrollments",
+    """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
+      p.created_at, p.updated_at
+    FROM {schema}.enrollment e
+    JOIN {schema}.lesson_progress p ON p.tenant_id = $1 AND p.enrollment_id = e.id
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)
+    ORDER BY p.enrollment_id, p.occurred_at, p.id""",
+)
+
+# Progress in one lesson.
+FIND_ONE = Statement(
+    "progress.find_one",
+    """SELECT id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at
+    FROM {schema}.lesson_progress
+    WHERE tenant_id = $1 AND enrollment_id = $2::uuid AND lesson_id = $3::uuid""",
+)
+
+# How many lessons were worked on, and how many of those have a score.
+COUNT = Statement(
+    "progress.count",
+    "SELECT count(*), count(score) FROM {schema}.lesson_progress WHERE tenant_id = $1",
+)
+
+# Hold the enrollments that progress, in one order everywhere, and find their lessons.
+LOCK_TARGETS = Statement(
+    "progress.lock_targets",
+    """SELECT asked.lesson_id, l.id IS NOT NULL AS lesson_in_course,
+      e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at, e.withdrawn_at,
+      e.due_at, e.created_at, e.updated_at, e.version
+    FROM unnest($2::uuid[], $3::uuid[]) AS asked (enrollment_id, lesson_id)
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = asked.enrollment_id
+    LEFT JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.id = asked.lesson_id AND l.course_id = e.course_id
+    ORDER BY e.id FOR UPDATE OF e""",
+)
+
+# Write progress, never backwards; answers the rows that changed.
+ADVANCE = Statement(
+    "progress.advance",
+    """INSERT INTO {schema}.lesson_progress AS p
+      (tenant_id, id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at)
+    SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::float8[], $6::float8[],
+      $7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
+    ON CONFLICT (tenant_id, enrollment_id, lesson_id) DO UPDATE
+    SET fraction = greatest(p.fraction, excluded.fraction), score = greatest(p.score, excluded.score),
+      occurred_at = greatest(p.occurred_at, excluded.occurred_at), updated_at = now()
+    WHERE excluded.fraction > p.fraction OR excluded.score > coalesce(p.score, -1)
+    RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at""",
+)
+
+# Work out the progress of enrollments from their lessons, complete those that are done, answer what changed.
+# In numeric, so that the sum is exact; rounded down, so that only a finished course reads 1.
+RECALCULATE = Statement(
+    "progress.recalculate",
+    """WITH measured AS (
+      SELECT e.id,
+        coalesce(trunc(sum(l.weight::numeric * coalesce(p.fraction, 0)::numeric)
+          / nullif(sum(l.weight::numeric), 0), 6), 0)::float8 AS progress,
+        coalesce(bool_and(coalesce(p.fraction, 0) >= 1) FILTER (WHERE l.weight > 0), false) AS done,
+        max(p.occurred_at) AS last_at,
+        sum(l.weight * p.score) / nullif(sum(l.weight) FILTER (WHERE p.score IS NOT NULL), 0) AS score
+      FROM {schema}.enrollment e
+      JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = e.course_id
+      LEFT JOIN {schema}.lesson_progress p
+        ON p.tenant_id = $1 AND p.enrollment_id = e.id AND p.lesson_id = l.id
+      WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status <> 'withdrawn'
+      GROUP BY e.id
+    ), changed AS (
+      UPDATE {schema}.enrollment e
+      SET progress = CASE e.status WHEN 'completed' THEN greatest(e.progress, m.progress) ELSE m.progress END,
+        status = CASE WHEN m.done THEN 'completed' ELSE e.status END,
+        completed_at = CASE WHEN m.done THEN coalesce(e.completed_at, m.last_at) ELSE e.completed_at END,
+        updated_at = now(), version = e.version + 1
+      FROM measured m
+      WHERE e.tenant_id = $1 AND e.id = m.id AND (
+        (m.progress > e.progress) OR (m.progress < e.progress AND e.status = 'active')
+        OR (m.done AND e.status = 'active'))
+      RETURNING e.*, m.score
+    ), awarded AS (
+      INSERT INTO {schema}.completion (tenant_id, id, enrollment_id, completed_at, score)
+      SELECT $1::uuid, uuidv7(), id, completed_at, least(score, 100) FROM changed WHERE status = 'completed'
+      ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
+    )
+    SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version
+    FROM changed ORDER BY id""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[LessonProgress]:
+    return [
+        LessonProgress(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)
+    ]
+
+
+async def find_by_enrollments(
+    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
+) -> list[LessonProgress]:
+    """Grouped by enrollment, in the order it happened."""
+    rows = await session.fetch(FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids)
+    return [LessonProgress(*row) for row in rows]
+
+
+async def find_one(session: ShardSession, enrollment_id: UUID, lesson_id: UUID) -> LessonProgress | None:
+    row = await session.fetch_row(FIND_ONE, enrollment_id, lesson_id)
+    return None if row is None else LessonProgress(*row)
+
+
+async def count(session: ShardSession) -> tuple[int, int]:
+    """All, and those with a score."""
+    row = (await session.fetch(COUNT))[0]
+    return int(row[0]), int(row[1])
+
+
+async def lock_targets(
+    session: ShardSession, enrollment_ids: Sequence[UUID], lesson_ids: Sequence[UUID]
+) -> list[Target]:
+    """One for each pair whose enrollment exists; the enrollments are held until this transaction ends."""
+    rows = await session.fetch(LOCK_TARGETS, enrollment_ids, lesson_ids)
+    return [Target(row[0], row[1], Enrollment(*row[2:])) for row in rows]
+
+
+async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> list[LessonProgress]:
+    """The rows that changed. The pairs of enrollment and lesson must differ, the enrollments be locked."""
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, entries), strict=True)]
+    if not columns:
+        return []
+    return [LessonProgress(*row) for row in await session.fetch(ADVANCE, *columns)]
+
+
+async def recalculate(session: ShardSession, enrollment_ids: Sequence[UUID]) -> list[Enrollment]:
+    """The enrollments that changed.
+
+    They must be locked, by an earlier statement: a statement sees what was committed before it began, and one
+    that waits for a lock would calculate from what it saw before the wait.
+    """
+    return [Enrollment(*row) for row in await session.fetch(RECALCULATE, enrollment_ids)]

@@ -1,0 +1,60 @@
+from datetime import date, datetime
+
+import msgspec
+
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a tenant used on `day` (UTC), as of the last measurement of that day."""
+
+    day: date
+    active_users: int
+    total_users: int
+    storage_bytes: int
+    as_of: datetime
+
+
+# Measure now and keep it as this day's figures.
+MEASURE = Statement(
+    "usage.measure",
+    """INSERT INTO {schema}.usage (tenant_id, day, active_users, total_users, storage_bytes, as_of)
+    SELECT $1::uuid, (now() AT TIME ZONE 'UTC')::date,
+      (SELECT count(DISTINCT e.user_id) FROM {schema}.lesson_progress p
+       JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+       WHERE p.tenant_id = $1 AND p.updated_at >= now() - make_interval(days => $2)),
+      (SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1),
+      (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}."user" t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.module t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.lesson t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.enrollment t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.lesson_progress t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.completion t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.job t WHERE t.tenant_id = $1),
+      now()
+    ON CONFLICT (tenant_id, day) DO UPDATE
+    SET active_users = excluded.active_users, total_users = excluded.total_users,
+      storage_bytes = excluded.storage_bytes, as_of = excluded.as_of
+    RETURNING day, active_users, total_users, storage_bytes, as_of""",
+)
+
+# The last measurement.
+LATEST = Statement(
+    "usage.latest",
+    """SELECT day, active_users, total_users, storage_bytes, as_of
+    FROM {schema}.usage WHERE tenant_id = $1 ORDER BY day DESC LIMIT 1""",
+)
+
+
+async def measure(session: ShardSession, *, window_days: int) -> Usage:
+    """`window_days`: how far back a user's progress makes the user active."""
+    row = await session.fetch_row(MEASURE, window_days)
+    assert row is not None  # noqa: S101 - the statement always writes its row
+    return Usage(*row)
+
+
+async def latest(session: ShardSession) -> Usage | None:
+    row = await session.fetch_row(LATEST)
+    return None if row is None else Usage(*row)

@@ -1,0 +1,31 @@
+"""Everything a process opens once, in one frozen struct that is passed on explicitly."""
+
+import msgspec
+
+from harka.cache.tenant import TenantCache
+from harka.config import Settings
+from harka.crypto.keyring import Keyring
+from harka.files.store import FileStore
+from harka.ids import NodeIds
+from harka.metrics import Metrics
+from harka.pubsub import PubSub
+from harka.storage.catalog import Catalog
+from harka.storage.databases import Databases
+from harka.tenancy.directory import Directory
+from harka.tenancy.quota import Admission
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """Made by `app.open_runtime`; whoever holds it may use every part until that context ends."""
+
+    settings: Settings
+    databases: Databases
+    catalog: Catalog
+    directory: Directory
+    cache: TenantCache
+    pubsub: PubSub
+    keyring: Keyring
+    node_ids: NodeIds
+    files: FileStore
+    admission: Admission
+    metrics: Metrics

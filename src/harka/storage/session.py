@@ -1,0 +1,97 @@
+"""One tenant, one transaction, one connection."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from harka.errors import TenantRequiredError
+from harka.storage.databases import Databases
+from harka.storage.failure import ForeignKeyError, UniqueError
+from harka.storage.location import Location
+from harka.storage.statement import Statement
+from harka.storage.transaction import Transaction, rows_affected
+
+__all__ = ["ForeignKeyError", "ShardSession", "UniqueError", "open_session"]
+
+
+def open_session(
+    databases: Databases, location: Location, tenant: UUID, *, read_only: bool, timeout: float
+) -> "ShardSession":
+    """A session for one request or job; it costs nothing until its first statement.
+
+    `timeout`: seconds from now, for everything: waiting for a connection, each statement, the commit.
+    Raise `TenantRequiredError` when `tenant` is not a UUID.
+    """
+    if not isinstance(tenant, UUID):
+        raise TenantRequiredError
+    return ShardSession(databases, location, tenant, read_only=read_only, timeout=timeout)
+
+
+class ShardSession:
+    """A transaction in which the database itself shows one tenant's rows only.
+
+    It begins with the first statement, in one round trip that also names the tenant, and ends with
+    `commit` or `rollback`. Concurrent callers take turns. After an error the transaction is lost (except
+    inside `savepoint`), after a cancellation or a missed deadline the session is.
+
+    A read-only session sees one snapshot throughout: the page, the count and the details of an answer agree.
+    """
+
+    def __init__(
+        self, databases: Databases, location: Location, tenant: UUID, *, read_only: bool, timeout: float
+    ) -> None:
+        self.tenant = tenant
+        self.location = location
+        self.read_only = read_only
+        database = databases.database(location.database)
+        self._transaction = Transaction(database, _opening(tenant, read_only=read_only), timeout=timeout)
+
+    @property
+    def statements(self) -> int:
+        """Statements sent for repositories; those that begin and end the transaction do not count."""
+        return self._transaction.statements
+
+    async def fetch(self, statement: Statement, *args: Any) -> list[asyncpg.Record]:
+        """All rows. `args` begin at `$2`; the session binds the tenant to `$1`."""
+        rows: list[asyncpg.Record] = await self._transaction.send("fetch", *self._bound(statement, args))
+        return rows
+
+    async def fetch_row(self, statement: Statement, *args: Any) -> asyncpg.Record | None:
+        return await self._transaction.send("fetchrow", *self._bound(statement, args))
+
+    async def fetch_value(self, statement: Statement, *args: Any) -> Any:
+        return await self._transaction.send("fetchval", *self._bound(statement, args))
+
+    async def execute(self, statement: Statement, *args: Any) -> int:
+        """Rows affected."""
+        return rows_affected(await self._transaction.send("execute", *self._bound(statement, args)))
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """An error inside undoes what was done inside, and the transaction stays usable.
+
+        Everything the session does meanwhile is inside, whichever task asks for it.
+        """
+        return self._transaction.savepoint()
+
+    async def commit(self) -> None:
+        """Idempotent. Raise `InternalError` when an earlier error has already undone the transaction."""
+        await self._transaction.commit()
+
+    async def rollback(self) -> None:
+        """Idempotent. Raises nothing but a cancellation."""
+        await self._transaction.rollback()
+
+    def _bound(self, statement: Statement, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        return statement.in_schema(self.location.schema), (self.tenant, *args)
+
+
+def _opening(tenant: UUID, *, read_only: bool) -> str:
+    """Begin and name the tenant. The one place that formats a value into SQL: a UUID made of 128 bits.
+
+    LOCAL, always: a setting of the session would outlive the transaction, and the connection's next
+    user, another tenant, would inherit it.
+    """
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if read_only else "BEGIN"
+    return f"{begin}; SET LOCAL app.current_tenant = '{UUID(int=tenant.int)}'"

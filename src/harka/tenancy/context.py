@@ -1,0 +1,76 @@
+"""Who asks, in which organization, with which permissions: made once per request, job or socket."""
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from harka.errors import ForbiddenError, UnauthenticatedError
+from harka.repositories.organization import Organization
+from harka.repositories.user import User
+from harka.tenancy.permission import EVERY_PERMISSION, Permission
+
+
+class ActorKind(enum.StrEnum):
+    ANONYMOUS = "anonymous"
+    USER = "user"
+    API_KEY = "api_key"
+    JOB = "job"
+    OPERATOR = "operator"
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """`id`: of the user, API key or job; None for others. `name`: never a personal datum."""
+
+    kind: ActorKind
+    id: UUID | None = None
+    name: str = ""
+
+
+ANONYMOUS = Actor(ActorKind.ANONYMOUS)
+
+
+class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
+    """`user` is the person who acts, when a person acts. `deadline`: monotonic seconds, None for no limit."""
+
+    organization: Organization
+    actor: Actor
+    user: User | None = None
+    permissions: frozenset[Permission] = frozenset()
+    request_id: str = ""
+    deadline: float | None = None
+
+    @property
+    def id(self) -> UUID:
+        return self.organization.id
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.organization.settings
+
+    def allows(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise `UnauthenticatedError` when nobody signed in, `ForbiddenError` without `permission`."""
+        if permission in self.permissions:
+            return
+        if self.actor.kind is ActorKind.ANONYMOUS:
+            raise UnauthenticatedError
+        raise ForbiddenError
+
+
+def job_context(organization: Organization, job: UUID, name: str, *, request_id: str = "") -> TenantContext:
+    """Make the context that job `job` of type `name` runs in: the platform acts, with every permission."""
+    actor = Actor(ActorKind.JOB, job, name)
+    return TenantContext(
+        organization=organization, actor=actor, permissions=EVERY_PERMISSION, request_id=request_id
+    )
+
+
+def operator_context(organization: Organization, name: str = "operator") -> TenantContext:
+    """Make the context of the command line and of the demo loader."""
+    actor = Actor(ActorKind.OPERATOR, None, name)
+    return TenantContext(organization=organization, actor=actor, permissions=EVERY_PERMISSION)

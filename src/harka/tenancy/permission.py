@@ -1,0 +1,17 @@
+import enum
+
+
+class Permission(enum.StrEnum):
+    """What an actor may do. The values are stored as API key scopes: never rename one."""
+
+    ORGANIZATION_READ = "organization:read"
+    USER_READ = "user:read"
+    USER_WRITE = "user:write"
+    COURSE_READ = "course:read"
+    COURSE_WRITE = "course:write"
+    ENROLLMENT_READ = "enrollment:read"
+    ENROLLMENT_WRITE = "enrollment:write"
+    PROGRESS_WRITE = "progress:write"
+
+
+EVERY_PERMISSION = frozenset(Permission)

@@ -1,0 +1,87 @@
+"""What each plan buys (DESIGN §4): numbers here, enforcement in `tenancy.quota` and the ledgers."""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+KIBI = 1024
+MEBI = KIBI**2
+GIBI = KIBI**3
+TEBI = KIBI**4
+GIGA = 10**9
+TERA = 10**12
+
+
+class Plan(enum.StrEnum):
+    """The values are what `control.organization.plan` holds."""
+
+    STARTER = "STARTER"
+    GROWTH = "GROWTH"
+    ENTERPRISE = "ENTERPRISE"
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    sso: bool = False
+    custom_branding: bool = False
+    api_access: bool = True
+    advanced_analytics: bool = False
+    custom_ai: bool = False
+
+
+class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """`users` and `bandwidth_bytes` (a calendar month) are None where the plan sets no limit."""
+
+    users: int | None
+    requests_per_second: float
+    burst: int
+    cpu_millicores: int
+    memory_bytes: int
+    storage_bytes: int
+    bandwidth_bytes: int | None
+    features: Features
+
+
+LIMITS: Mapping[Plan, PlanLimits] = {
+    Plan.STARTER: PlanLimits(
+        users=100,
+        requests_per_second=200.0,
+        burst=400,
+        cpu_millicores=100,
+        memory_bytes=256 * MEBI,
+        storage_bytes=10 * GIBI,
+        bandwidth_bytes=100 * GIGA,
+        features=Features(),
+    ),
+    Plan.GROWTH: PlanLimits(
+        users=1_000,
+        requests_per_second=1_000.0,
+        burst=2_000,
+        cpu_millicores=500,
+        memory_bytes=1 * GIBI,
+        storage_bytes=100 * GIBI,
+        bandwidth_bytes=1 * TERA,
+        features=Features(sso=True, custom_branding=True),
+    ),
+    Plan.ENTERPRISE: PlanLimits(
+        users=None,
+        requests_per_second=5_000.0,
+        burst=10_000,
+        cpu_millicores=2_000,
+        memory_bytes=4 * GIBI,
+        storage_bytes=1 * TEBI,
+        bandwidth_bytes=None,
+        features=Features(sso=True, custom_branding=True, advanced_analytics=True, custom_ai=True),
+    ),
+}
+
+
+def limits_of(plan: str) -> PlanLimits:
+    """Raise `ValueError` for a plan that does not exist."""
+    return LIMITS[Plan(plan)]
+
+
+def features_of(plan: str, overrides: Mapping[str, bool]) -> Features:
+    """Lay one organization's `overrides` over its plan's features; unknown names are ignored."""
+    known = {name: bool(overrides[name]) for name in Features.__struct_fields__ if name in overrides}
+    return msgspec.structs.replace(limits_of(plan).features, **known)

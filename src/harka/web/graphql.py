@@ -1,0 +1,151 @@
+"""The GraphQL endpoint: HTTP by the GraphQL over HTTP specification, server-sent events, the WebSocket's door."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final, TypeVar
+
+import msgspec
+from graphql import OperationType
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from harka import clock
+from harka.codec import json_bytes
+from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, NotAcceptableError
+from harka.graph.execution import Answer, Answers, Engine, Prepared
+from harka.runtime import Runtime
+from harka.tenancy.context import TenantContext
+from harka.web.errors import error_response
+from harka.web.graphiql import graphiql
+from harka.web.graphql_request import MediaType, header, negotiate, read_request
+from harka.web.middleware.request_scope import RequestScope
+from harka.web.middleware.tenant_door import identify
+from harka.web.sse import departure, finish, once, send_events, stopped
+from harka.web.websocket import GraphQLSocket
+
+T = TypeVar("T")
+
+_OK: Final = 200
+_UTF_8: Final = "; charset=utf-8"
+
+
+class GraphQLEndpoint:
+    """`POST`, `GET` and WebSocket at one path. HTTP comes through the tenant door, a socket says who it is later."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._engine = Engine(runtime)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await GraphQLSocket(self._runtime, self._engine, scope, receive, send).serve()
+            return
+        media = negotiate(header(scope, b"accept"), self._offers(scope))
+        if media is MediaType.HTML:
+            await graphiql()(scope, receive, send)
+            return
+        request: RequestScope = scope["harka"]
+        try:
+            prepared = await self._prepare(scope, receive, media)
+            if media is MediaType.EVENTS:
+                await self._stream(scope, receive, send, prepared)
+                return
+            answer = (
+                prepared if isinstance(prepared, Answer) else await self._execute(request, prepared, receive)
+            )
+            response = _response(answer, media)
+        except HarkaError as error:
+            request.record.code = error.code
+            response = error_response(error, request.id)
+            response.headers["content-type"] = media + _UTF_8
+        else:
+            _note(request, answer)
+        await response(scope, receive, send)
+
+    def _offers(self, scope: Scope) -> list[MediaType]:
+        offers = [MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS]
+        if scope["method"] == "GET" and self._runtime.settings.graphiql:
+            offers.append(MediaType.HTML)
+        return offers
+
+    async def _prepare(self, scope: Scope, receive: Receive, media: MediaType) -> Prepared | Answer:
+        request: RequestScope = scope["harka"]
+        prepared = self._engine.prepare(await read_request(scope, receive), _tenant(request))
+        if isinstance(prepared, Answer):
+            return prepared
+        request.record.operation = prepared.name
+        if prepared.type is OperationType.MUTATION and scope["method"] == "GET":
+            raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
+        if prepared.type is OperationType.SUBSCRIPTION and media is not MediaType.EVENTS:
+            raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
+        return prepared
+
+    async def _execute(self, request: RequestScope, prepared: Prepared, receive: Receive) -> Answer:
+        return await _while_connected(self._engine.execute(prepared, _tenant(request)), receive)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
+        request: RequestScope = scope["harka"]
+        answers = await self._answers(scope, receive, prepared)
+        async with contextlib.aclosing(answers):
+            ended = await send_events(_noted(request, answers), receive, send)
+        if ended:
+            await finish(send, complete=not (isinstance(answers, Answers) and answers.interrupted))
+
+    async def _answers(self, scope: Scope, receive: Receive, prepared: Prepared | Answer) -> Any:
+        request: RequestScope = scope["harka"]
+        tenant = _tenant(request)
+        if isinstance(prepared, Answer):
+            return once(prepared)
+        if prepared.type is not OperationType.SUBSCRIPTION:
+            return once(await self._execute(request, prepared, receive))
+
+        async def listener() -> TenantContext:
+            timeout = self._runtime.settings.request_timeout
+            fresh = msgspec.structs.replace(request, deadline=clock.monotonic() + timeout)
+            return await identify(self._runtime, fresh, scope["headers"])
+
+        found = await self._engine.subscribe(prepared, tenant, listener)
+        return once(found) if isinstance(found, Answer) else found
+
+
+def _tenant(request: RequestScope) -> TenantContext:
+    assert request.tenant is not None  # noqa: S101 - the tenant door is in front
+    return request.tenant
+
+
+def _response(answer: Answer, media: MediaType) -> Response:
+    return Response(json_bytes(answer.body), _status(answer, media), media_type=media + _UTF_8)
+
+
+def _status(answer: Answer, media: MediaType) -> int:
+    """By the specification `application/json` says 200 to whatever is well-formed GraphQL over HTTP."""
+    failure = answer.failure
+    if failure is None or (media is MediaType.JSON and isinstance(failure, BadRequestError)):
+        return _OK
+    return failure.status
+
+
+def _note(request: RequestScope, answer: Answer) -> None:
+    request.record.code = answer.code
+    request.record.statements += answer.statements
+
+
+async def _noted(request: RequestScope, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:
+    async for answer in answers:
+        _note(request, answer)
+        yield answer
+
+
+async def _while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """What `work` answers; it is cancelled when the client leaves first, and `ClientDisconnect` raised."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(departure(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        await stopped(task, gone)

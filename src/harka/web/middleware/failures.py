@@ -1,0 +1,55 @@
+"""Turns what the inner layers raise into answers; nothing below it needs to catch for the client's sake."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harka import logs
+from harka.errors import HarkaError
+from harka.web.errors import error_response, masked
+
+log = logs.logger("web")
+
+_SERVER_ERROR = 500
+# close codes 4000-4999 are the application's; those of graphql-transport-ws follow HTTP statuses too
+_CLOSE_CODE_BASE = 4000
+
+
+class FailuresMiddleware:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            scope["harka"].record.code = "CLIENT_GONE"
+        except Exception as error:  # noqa: BLE001 - whatever a room below raises, the client gets an answer
+            shown = masked(error)
+            _record(scope, shown, error)
+            if not started:
+                await _answer(scope, receive, send, shown)
+
+
+def _record(scope: Scope, shown: HarkaError, error: Exception) -> None:
+    request = scope["harka"]
+    request.record.code = shown.code
+    expected = isinstance(error, HTTPException) or (isinstance(error, HarkaError) and shown is error)
+    if expected and shown.status != _SERVER_ERROR:
+        return  # a client's mistake or a server that is down: the access log has its one line
+    log.error("bug", request_id=request.id, path=scope["path"][:100], exc_info=error)
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send, error: HarkaError) -> None:
+    """Before anything was sent: an HTTP answer, also to a WebSocket's handshake where the server can."""
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+        await error_response(error, scope["harka"].id)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": _CLOSE_CODE_BASE + error.status, "reason": error.code})

@@ -1,0 +1,100 @@
+"""First layer: names the request, sets its deadline, and hands both on in `scope["harka"]`."""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harka import clock
+from harka.tenancy.context import TenantContext
+
+# what proxies send in practice (UUIDs, ULIDs, W3C trace ids), and nothing that could forge a log line
+_SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestRecord(msgspec.Struct):
+    """What the access log and the metrics tell about a request; inner layers fill it in as they learn it.
+
+    `actor`: an `ActorKind`. `operation`: the GraphQL operation's name. `statements`: repository statements
+    sent. `code`: of the error answered with.
+    """
+
+    tenant: UUID | None = None
+    actor: str = ""
+    operation: str = ""
+    statements: int = 0
+    code: str = ""
+
+
+class RequestScope(msgspec.Struct, frozen=True):
+    """What is known of a request from its head.
+
+    `deadline`: monotonic seconds. `trusted`: the peer is a configured proxy, its headers are believed.
+    `tenant`: set by the tenant door, absent before it.
+    """
+
+    id: str
+    deadline: float
+    trusted: bool
+    record: RequestRecord
+    tenant: TenantContext | None = None
+
+
+class RequestScopeMiddleware:
+    def __init__(self, app: ASGIApp, *, trusted_proxies: str, timeout: float) -> None:
+        """`trusted_proxies`: networks (CIDR) with commas between. `timeout`: seconds a request may take."""
+        self._app = app
+        self._trusted = trusted_networks(trusted_proxies)
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        trusted = is_trusted(scope.get("client"), self._trusted)
+        request_id = _request_id(scope["headers"]) if trusted else None
+        request = RequestScope(
+            id=request_id or secrets.token_hex(16),
+            deadline=clock.monotonic() + self._timeout,
+            trusted=trusted,
+            record=RequestRecord(),
+        )
+        scope["harka"] = request
+        header = (b"x-request-id", request.id.encode("ascii"))
+
+        async def send_named(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.accept"}:
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        await self._app(scope, receive, send_named)
+
+
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
+
+def trusted_networks(text: str) -> Networks:
+    """Raise ValueError when an item is not a network."""
+    return tuple(ipaddress.ip_network(item.strip(), strict=False) for item in text.split(",") if item.strip())
+
+
+def is_trusted(client: tuple[str, int] | None, networks: Networks) -> bool:
+    """Whether the peer of the connection itself is a configured proxy."""
+    if client is None or not networks:
+        return False
+    try:
+        address = ipaddress.ip_address(client[0])
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    given = [value for name, value in headers if name == b"x-request-id"]
+    if len(given) == 1 and _SANE_REQUEST_ID.fullmatch(given[0]):
+        return given[0].decode("ascii")
+    return None

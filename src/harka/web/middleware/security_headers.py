@@ -1,0 +1,37 @@
+"""Headers every answer carries unless the page says otherwise. CORS is off: no header, no exception."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_DEFAULTS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+# only where the browser came by TLS: on plain http the header is noise
+_HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+
+class SecurityHeadersMiddleware:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        secure = scope["scheme"] == "https" or (
+            scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
+        )
+        wanted = (*_DEFAULTS, _HSTS) if secure else _DEFAULTS
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(header for header in wanted if header[0] not in names)]
+            await send(message)
+
+        await self._app(scope, receive, dressed)

@@ -1,0 +1,88 @@
+"""The door to everything a tenant owns: resolution, credential, agreement, admission, in this order."""
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from harka import clock
+from harka.auth.principal import Credential, authenticate, load_context
+from harka.errors import UnavailableError
+from harka.runtime import Runtime
+from harka.storage.session import open_session
+from harka.tenancy.context import TenantContext
+from harka.tenancy.resolution import Headers, signals
+from harka.web.middleware.request_scope import RequestScope
+
+
+class TenantDoor:
+    """Lets a request in with its `TenantContext` in `scope["harka"].tenant`, or raises."""
+
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
+        self._app = app
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request: RequestScope = scope["harka"]
+        tenant = await admit(self._runtime, request, scope["headers"])
+        scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
+        await self._app(scope, receive, send)
+
+
+async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
+    """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
+
+    Raise `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`,
+    `RateLimitedError`; `UnavailableError` when the catalog was never read or the user cannot be looked up.
+    """
+    credential = await _verify(runtime, request, headers)
+    runtime.admission.admit(credential.organization, clock.monotonic())
+    return await _look_up(runtime, request, credential)
+
+
+async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
+    """Like `admit`, for whoever was admitted before and still listens: it costs no request."""
+    return await _look_up(runtime, request, await _verify(runtime, request, headers))
+
+
+async def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+    snapshot = runtime.directory.current
+    if not snapshot.loaded:
+        raise UnavailableError
+    said = signals(snapshot, headers, trusted=request.trusted)
+    credential = await authenticate(snapshot, said, runtime.settings, clock.now())
+    request.record.tenant = credential.organization.id
+    request.record.actor = credential.actor.kind
+    return credential
+
+
+async def _look_up(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
+    organization = credential.organization
+    session = open_session(
+        runtime.databases,
+        organization.location,
+        organization.id,
+        read_only=True,
+        timeout=max(request.deadline - clock.monotonic(), 0.001),
+    )
+    try:
+        context = await load_context(session, credential, request_id=request.id, deadline=request.deadline)
+        await session.commit()
+    finally:
+        await session.rollback()
+        request.record.statements += session.statements
+    return context
+
+
+class HostDoor:
+    """The door to what every organization has alike: only the address must be one of ours."""
+
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
+        self._app = app
+        self._directory = runtime.directory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        snapshot = self._directory.current
+        if not snapshot.loaded:
+            raise UnavailableError
+        request: RequestScope = scope["harka"]
+        request.record.tenant = signals(snapshot, scope["headers"], trusted=request.trusted).host
+        await self._app(scope, receive, send)

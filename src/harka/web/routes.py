@@ -1,0 +1,56 @@
+"""Every path of the HTTP surface, and the layers a request passes on its way in. Read this after `app.py`."""
+
+from starlette.routing import Route, Router, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from harka.errors import NotFoundError
+from harka.runtime import Runtime
+from harka.web.dashboard import Dashboard
+from harka.web.files import Files
+from harka.web.graphql import GraphQLEndpoint
+from harka.web.health import Health
+from harka.web.middleware.access_log import AccessLogMiddleware
+from harka.web.middleware.body_limit import BodyLimitMiddleware
+from harka.web.middleware.draining import Draining, DrainingMiddleware
+from harka.web.middleware.failures import FailuresMiddleware
+from harka.web.middleware.methods import Methods
+from harka.web.middleware.request_scope import RequestScopeMiddleware
+from harka.web.middleware.security_headers import SecurityHeadersMiddleware
+from harka.web.middleware.tenant_door import HostDoor, TenantDoor
+
+
+def build(runtime: Runtime, draining: Draining) -> ASGIApp:
+    """The whole HTTP application over an open runtime; the last layer named is the first one passed."""
+    settings = runtime.settings
+    app: ASGIApp = Router(
+        _routes(runtime, draining), redirect_slashes=False, default=HostDoor(_nothing, runtime)
+    )
+    app = BodyLimitMiddleware(app, limit=settings.max_body_bytes)
+    app = FailuresMiddleware(app)
+    app = SecurityHeadersMiddleware(app)
+    app = DrainingMiddleware(app, draining)
+    app = AccessLogMiddleware(app, runtime.metrics)
+    return RequestScopeMiddleware(
+        app, trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
+    )
+
+
+def _routes(runtime: Runtime, draining: Draining) -> list[Route | WebSocketRoute]:
+    health = Health(runtime, draining)
+    graphql = GraphQLEndpoint(runtime)
+    files = TenantDoor(Methods(Files(runtime), "GET", "HEAD"), runtime)
+    dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)
+    return [
+        Route("/livez", Methods(health.livez, "GET", "HEAD")),
+        Route("/readyz", Methods(health.readyz, "GET", "HEAD")),
+        Route("/graphql", TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
+        # a browser cannot send credentials with the handshake: who asks is said in the first message
+        WebSocketRoute("/graphql", HostDoor(graphql, runtime)),
+        Route("/files/{link}", files),
+        Route("/dashboard", dashboard),
+        Route("/dashboard/{name}", dashboard),
+    ]
+
+
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise NotFoundError

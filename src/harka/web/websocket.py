@@ -1,0 +1,311 @@
+"""GraphQL over a WebSocket, by the graphql-transport-ws protocol alone.
+
+Docs: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. The older `graphql-ws` subprotocol is not spoken:
+it lets a client subscribe before it has said who it is (CVE-2026-35523). Each operation is admitted afresh, as a
+request of its own would be, so a revoked key or a suspended organization is refused from then on.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Final
+
+import msgspec
+from graphql import OperationType
+from starlette.types import Receive, Scope, Send
+
+from harka import clock, logs
+from harka.codec import JsonDecodeError, from_json, json_bytes
+from harka.errors import BadRequestError, DocumentLimitError, ForbiddenError, HarkaError
+from harka.graph.execution import Answer, Engine, Prepared, Request, failed
+from harka.runtime import Runtime
+from harka.tenancy.context import ActorKind, TenantContext
+from harka.tenancy.resolution import Headers, signals
+from harka.web.graphql_request import request_of
+from harka.web.middleware.request_scope import RequestRecord, RequestScope
+from harka.web.middleware.tenant_door import admit, identify
+
+log = logs.logger("socket")
+
+PROTOCOL: Final = "graphql-transport-ws"
+INIT_SECONDS: Final = 10.0
+MOST_OPERATIONS: Final = 50
+"""At the same time on one socket."""
+
+_CREDENTIALS: Final = ("authorization", "x-api-key")
+_OK: Final = 200
+_REASON_BYTES: Final = 123
+_TOO_BIG: Final = 1009
+_BAD_REQUEST: Final = 4400
+_UNAUTHORIZED: Final = 4401
+_PROTOCOL_NOT_ACCEPTABLE: Final = 4406
+_INIT_TIMEOUT: Final = 4408
+_ALREADY_EXISTS: Final = 4409
+_INIT_AGAIN: Final = 4429
+# what the protocol does not number is numbered after its HTTP status
+_STATUS_BASE: Final = 4000
+
+
+class _CloseError(Exception):
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class GraphQLSocket:
+    """One connection. The host is known to be one of ours; who asks is said in `connection_init`."""
+
+    def __init__(self, runtime: Runtime, engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
+        self._runtime = runtime
+        self._engine = engine
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request: RequestScope = scope["harka"]
+        self._headers: Headers | None = None
+        self._init_limit = asyncio.timeout(INIT_SECONDS)
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Until the client leaves, breaks the protocol, or is sent away."""
+        await self._receive()
+        try:
+            await self._accept()
+            async with self._init_limit:
+                while (message := await self._receive())["type"] != "websocket.disconnect":
+                    await self._take(message)
+        except _CloseError as error:
+            await self._close(error.code, error.reason)
+        except TimeoutError:
+            if not self._init_limit.expired():
+                raise
+            await self._close(_INIT_TIMEOUT, "Connection initialisation timeout")
+        finally:
+            await self._stop()
+
+    async def _accept(self) -> None:
+        spoken = PROTOCOL in self._scope["subprotocols"]
+        # accepted even so: a browser tells its page nothing about a handshake that was refused
+        await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
+        if not spoken:
+            raise _CloseError(_PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+
+    async def _take(self, message: Any) -> None:
+        decoded = self._decoded(message)
+        match decoded.get("type"):
+            case "connection_init":
+                await self._initialize(decoded.get("payload"))
+            case "ping":
+                await self._say({"type": "pong"})
+            case "pong":
+                pass
+            case "subscribe":
+                await self._subscribe(decoded)
+            case "complete":
+                self._cancel(decoded.get("id"))
+            case _:
+                raise _CloseError(_BAD_REQUEST, "Unknown message type")
+
+    def _decoded(self, message: Any) -> dict[str, Any]:
+        text = message.get("text")
+        if not isinstance(text, str):
+            raise _CloseError(_BAD_REQUEST, "Messages must be text")
+        if len(text) > self._runtime.settings.max_body_bytes:
+            raise _CloseError(_TOO_BIG, "Message too big")
+        try:
+            decoded = from_json(text)
+        except JsonDecodeError:
+            raise _CloseError(_BAD_REQUEST, "Messages must be valid JSON") from None
+        if not isinstance(decoded, dict):
+            raise _CloseError(_BAD_REQUEST, "Messages must be JSON objects")
+        return decoded
+
+    async def _initialize(self, payload: Any) -> None:
+        if self._headers is not None:
+            raise _CloseError(_INIT_AGAIN, "Too many initialisation requests")
+        if not isinstance(payload, dict | None):
+            raise _CloseError(_BAD_REQUEST, "Invalid connection_init payload")
+        headers = [*self._scope["headers"], *_credentials(payload or {})]
+        try:
+            self._require_same_origin(headers)
+            await admit(self._runtime, self._request, headers)
+        except HarkaError as error:
+            self._request.record.code = error.code
+            raise _CloseError(_STATUS_BASE + error.status, error.message) from None
+        self._headers = headers
+        self._init_limit.reschedule(None)
+        await self._say({"type": "connection_ack"})
+
+    def _require_same_origin(self, headers: Headers) -> None:
+        """A browser sends its cookie along whoever's page opened the socket: then the page must be ours."""
+        said = signals(self._runtime.directory.current, headers, trusted=self._request.trusted)
+        origins = [value for name, value in headers if name == b"origin"]
+        hosts = [value for name, value in headers if name == b"host"]
+        if said.session is not None and [origin.partition(b"://")[2] for origin in origins] != hosts:
+            raise ForbiddenError
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        if self._headers is None:
+            raise _CloseError(_UNAUTHORIZED, "Unauthorized")
+        id_ = message.get("id")
+        if not isinstance(id_, str) or not id_:
+            raise _CloseError(_BAD_REQUEST, "A subscribe message needs an id")
+        if id_ in self._operations:
+            raise _CloseError(_ALREADY_EXISTS, f"Subscriber for {id_} already exists")
+        try:
+            request = request_of(message.get("payload"))
+        except BadRequestError as error:
+            raise _CloseError(_BAD_REQUEST, error.message) from None
+        if len(self._operations) >= MOST_OPERATIONS:
+            refusal = DocumentLimitError(f"A socket runs at most {MOST_OPERATIONS} operations at a time.")
+            await self._say(
+                {"id": id_, "type": "error", "payload": failed(refusal, self._request.id).body["errors"]}
+            )
+            return
+        operation = _Operation(self._runtime, self._engine, self._fresh_scope(), self._headers)
+        self._operations[id_] = asyncio.create_task(self._run(id_, operation, request))
+
+    async def _run(self, id_: str, operation: "_Operation", request: Request) -> None:
+        try:
+            async with contextlib.aclosing(operation.answers(request)) as answers:
+                async for answer in answers:
+                    if answer.failure is not None:
+                        self._forget(id_)
+                        await self._say({"id": id_, "type": "error", "payload": answer.body["errors"]})
+                        return
+                    await self._say({"id": id_, "type": "next", "payload": answer.body})
+            self._forget(id_)
+            if not operation.interrupted:
+                await self._say({"id": id_, "type": "complete"})
+        finally:
+            self._forget(id_)
+            operation.tell()
+
+    def _forget(self, id_: str) -> None:
+        """Free the id, before the client hears that the operation is over, unless it is in use again."""
+        if self._operations.get(id_) is asyncio.current_task():
+            del self._operations[id_]
+
+    def _cancel(self, id_: Any) -> None:
+        if isinstance(id_, str) and (task := self._operations.pop(id_, None)) is not None:
+            task.cancel()
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+
+    async def _stop(self) -> None:
+        for id_ in list(self._operations):
+            self._cancel(id_)
+        await asyncio.gather(*self._stopping, return_exceptions=True)
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        # a client that has just left is noticed by whoever receives
+        with contextlib.suppress(OSError):
+            await self._send({"type": "websocket.send", "text": json_bytes(message).decode()})
+
+    async def _close(self, code: int, reason: str) -> None:
+        fitting = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+        with contextlib.suppress(OSError):
+            await self._send({"type": "websocket.close", "code": code, "reason": fitting})
+
+    def _fresh_scope(self) -> RequestScope:
+        return RequestScope(
+            id=secrets.token_hex(16),
+            deadline=clock.monotonic() + self._runtime.settings.request_timeout,
+            trusted=self._request.trusted,
+            record=RequestRecord(),
+        )
+
+
+class _Operation:
+    """One operation of a socket: a request with an id, a deadline and a log line of its own."""
+
+    def __init__(self, runtime: Runtime, engine: Engine, request: RequestScope, headers: Headers) -> None:
+        self._runtime = runtime
+        self._engine = engine
+        self._request = request
+        self._headers = headers
+        self._start = clock.monotonic()
+        self._status = _OK
+        self.interrupted = False
+
+    async def answers(self, asked: Request) -> AsyncGenerator[Answer, None]:
+        """One for a query or a mutation, any number for a subscription; a failure is the last one."""
+        try:
+            tenant = await admit(self._runtime, self._request, self._headers)
+        except HarkaError as error:
+            yield self._noted(failed(error, self._request.id))
+            return
+        prepared = self._engine.prepare(asked, tenant)
+        if isinstance(prepared, Answer):
+            yield self._noted(prepared)
+            return
+        self._request.record.operation = prepared.name
+        if prepared.type is not OperationType.SUBSCRIPTION:
+            yield self._noted(await self._engine.execute(prepared, tenant))
+            return
+        async for answer in self._subscription(prepared, tenant):
+            yield answer
+
+    async def _subscription(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[Answer]:
+        found = await self._engine.subscribe(prepared, tenant, self._listener)
+        if isinstance(found, Answer):
+            yield self._noted(found)
+            return
+        async with contextlib.aclosing(found) as answers:
+            async for answer in answers:
+                yield self._noted(answer)
+        self.interrupted = found.interrupted
+
+    async def _listener(self) -> TenantContext:
+        deadline = clock.monotonic() + self._runtime.settings.request_timeout
+        return await identify(
+            self._runtime, msgspec.structs.replace(self._request, deadline=deadline), self._headers
+        )
+
+    def _noted(self, answer: Answer) -> Answer:
+        record = self._request.record
+        record.code = answer.code
+        record.statements += answer.statements
+        if answer.failure is not None:
+            self._status = answer.failure.status
+        return answer
+
+    def tell(self) -> None:
+        """Count it, and write its line."""
+        record, seconds = self._request.record, clock.monotonic() - self._start
+        known = record.actor not in {"", ActorKind.ANONYMOUS}
+        self._runtime.metrics.observe_request(
+            tenant=record.tenant,
+            operation=record.operation if known else "",
+            route="message",
+            status=self._status,
+            seconds=seconds,
+        )
+        log.info(
+            "operation",
+            request_id=self._request.id,
+            tenant=record.tenant,
+            actor=record.actor,
+            operation=record.operation[:64],
+            status=self._status,
+            code=record.code,
+            milliseconds=round(seconds * 1000, 2),
+            statements=record.statements,
+        )
+
+
+def _credentials(payload: dict[str, Any]) -> Headers:
+    """What a browser cannot send as headers, in the payload under the headers' names, whatever their case."""
+    given = {name.lower(): value for name, value in payload.items()}
+    found = []
+    for name in _CREDENTIALS:
+        value = given.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str) or not value.isascii():
+            raise _CloseError(_BAD_REQUEST, f"{name} must be a string")
+        found.append((name.encode(), value.encode()))
+    return found

@@ -1,0 +1,23 @@
+"""Which handler does which type of job."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from harka.learning.work import UnitOfWork
+from harka.queue.message import MEASURE_USAGE, RECOUNT_COURSE
+from harka.worker.handlers import course, usage
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """`payload`: the struct a payload must be. `run`: does the work, in the unit that also ends the job."""
+
+    payload: type[msgspec.Struct]
+    run: Callable[[UnitOfWork, Any], Awaitable[object]]
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    RECOUNT_COURSE: Handler(course.RecountCourse, course.recount),
+    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure),
+}

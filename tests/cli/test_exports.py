@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+from cli.test_imports import MakeTenant, harka, teach
+from harka.runtime import Runtime
+
+FILES = ["courses.jsonl", "users.jsonl", "enrollments.jsonl", "lesson_progress.jsonl"]
+
+
+async def test_a_tenant_is_written_to_a_directory(
+    runtime: Runtime, make_tenant: MakeTenant, tmp_path: Path
+) -> None:
+    tenant = await make_tenant()
+    await teach(runtime, tenant)
+    code, out, _ = await harka(runtime.settings, "export", tenant.slug, "--out", str(tmp_path / "out"))
+    assert (code, out.split()) == (0, [str(tmp_path / "out" / name) for name in FILES])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    course = json.loads((tmp_path / "out" / "courses.jsonl").read_text())
+    assert (course["code"], course["modules"][0]["lessons"][0]["title"]) == ("MATH-1", "One")
+    assert (tmp_path / "out" / "users.jsonl").read_bytes() == b""
+
+
+async def test_by_default_it_goes_to_the_tenants_own_files(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant, other = await make_tenant(), await make_tenant()
+    await teach(runtime, tenant)
+    code, out, _ = await harka(runtime.settings, "export", tenant.slug)
+    assert code == 0
+    path = out.split()[0]
+    assert path.startswith("exports/")
+    content = b"".join([piece async for piece in runtime.files.read(tenant.id, path)])
+    assert json.loads(content)["code"] == "MATH-1"
+    assert await runtime.files.find(other.id, path) is None
+
+
+async def test_an_unknown_organization_is_one_line(runtime: Runtime) -> None:
+    code, out, notes = await harka(runtime.settings, "export", "nowhere")
+    assert (code, out, notes) == (1, "", "error: There is no such organization.\n")

@@ -1,0 +1,37 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harka.cli.signals import on_stop
+
+STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOPPING)
+async def test_a_running_loop_is_told(number: signal.Signals) -> None:
+    asked = asyncio.Event()
+    with on_stop(asked.set):
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await asked.wait()
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_program_without_a_loop_unwinds(number: signal.Signals) -> None:
+    script = f"""
+import os, signal
+from harka.cli.signals import interrupt_on_stop
+interrupt_on_stop()
+try:
+    os.kill(os.getpid(), {int(number)})
+    signal.pause()
+finally:
+    print("unwound", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "unwound\n"
+    assert "KeyboardInterrupt" in done.stderr

@@ -1,0 +1,139 @@
+"""The whole of it, as a process of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cli.running import harka, running
+from cli.waiting import gone, text, wait_until
+from harka.cli.serving import listen, port_of
+from harka.config import Settings
+
+SETTINGS = Settings(metrics_port=0, shutdown_grace=2.0)
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+
+
+@pytest.fixture
+def port() -> int:
+    with listen("127.0.0.1", 0) as listener:
+        return port_of(listener)
+
+
+def up(data: Path, port: int) -> list[str]:
+    return ["up", "--data", str(data), "--port", str(port), "--no-demo"]
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return b'"ready"' in answer.read()
+    except OSError:
+        return False
+
+
+def wait_until_up(process: "subprocess.Popen[bytes]", log: Path, port: int) -> None:
+    wait_until(lambda: answers(port) or process.poll() is not None)
+    assert process.poll() is None, text(log)
+
+
+def family(pid: int) -> set[int]:
+    """The process's children and theirs."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found |= {int(child)} | family(int(child))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_asked_to_stop_and_leaves_nothing_running(
+    data: Path, port: int, tmp_path: Path, number: signal.Signals
+) -> None:
+    log = tmp_path / "log"
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until_up(process, log, port)
+        wait_until(lambda: len(family(process.pid)) > 3)
+        others = family(process.pid)
+        process.send_signal(number)
+        assert process.wait(30) == 0, text(log)
+        assert [pid for pid in others if not gone(pid)] == []
+    assert "Traceback" not in text(log)
+    assert text(log).endswith("harka: stopped\n")
+
+
+def test_asked_to_stop_while_it_starts_it_stops_at_once(data: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until((data / "run.json").exists)
+        process.terminate()
+        assert process.wait(30) == 0, text(log)
+    assert "Traceback" not in text(log)
+
+
+def test_a_kill_leaves_no_orphan_and_the_next_start_finds_everything(
+    data: Path, port: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until_up(process, log, port)
+        made = harka(Settings(), "tenant", "create", "kept", "--data", str(data))
+        assert made.returncode == 0, made.stderr
+        secret = text(data / "secret")
+        others = family(process.pid)
+        process.kill()
+        wait_until(lambda: all(gone(pid) for pid in others))
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until_up(process, log, port)
+        assert "kept" in harka(Settings(), "tenant", "list", "--data", str(data)).stdout
+        assert text(data / "secret") == secret
+
+
+def test_a_second_one_on_the_same_data_is_refused(data: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until((data / "run.json").exists)
+        second = harka(SETTINGS, *up(data, port))
+        assert second.returncode == 1
+        assert second.stderr == f"harka: {data} is in use by process {process.pid}\n"
+        wait_until_up(process, log, port)
+
+
+def test_two_on_different_data_both_serve(data: Path, port: int, tmp_path: Path) -> None:
+    logs = [tmp_path / "first", tmp_path / "second"]
+    with (
+        running(SETTINGS, logs[0], *up(data / "first", port)) as first,
+        running(SETTINGS, logs[1], *up(data / "second", port)) as second,
+    ):
+        wait_until(lambda: all("serves at" in text(log) for log in logs) or first.poll() or second.poll())
+        ports = {re.findall(r"serves at http://[^:]+:(\d+)", text(log))[0] for log in logs}
+        assert len(ports) == 2
+        assert all(answers(int(each)) for each in ports)
+
+
+def test_a_taken_port_is_replaced_by_one_that_is_named(data: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        running(SETTINGS, log, *up(data, port)) as process,
+    ):
+        wait_until(lambda: "serves at" in text(log) or process.poll() is not None)
+        said = re.search(rf"port {port} is taken, using (\d+)", text(log))
+        assert said is not None, text(log)
+        assert answers(int(said[1]))
+
+
+def test_a_server_that_dies_comes_back_and_so_do_answers(data: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(SETTINGS, log, *up(data, port)) as process:
+        wait_until_up(process, log, port)
+        postmaster = int((data / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGQUIT)
+        wait_until(lambda: "started again" in text(log))
+        wait_until(lambda: answers(port))

@@ -1,0 +1,158 @@
+"""Real servers for every test: one PostgreSQL and one Valkey a session, a catalog, a runtime, clients on top.
+
+They are embedded like those of `harka up`, only that nothing is forced to disk.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from harka import config
+from harka.auth import api_key
+from harka.cli.embedded.prepare import prepare
+from harka.cli.embedded.servers import Embedded
+from harka.config import Settings
+from harka.repositories.organization import Organization
+from harka.runtime import Runtime
+from harka.tenancy.permission import Permission
+from harka.tenancy.placement import Mode
+from harka.tenancy.plan import Plan
+from harka.tenancy.provisioning import create_tenant
+
+MakeTenant = Callable[..., Awaitable[Organization]]
+OpenClient = Callable[..., Awaitable["Client"]]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """`admin_url`: as superuser, for `prepare_server(admin_url, database=…)`: a database of one's own."""
+
+    admin_url: str
+    redis_url: str
+    embedded: Embedded
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    # not pytest's directory: PostgreSQL runs as another user when the tests run as root
+    directory = Path(tempfile.mkdtemp(prefix="harka-test-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    given = config.load()
+    programs = Settings(pg_bin=given.pg_bin, valkey_bin=given.valkey_bin)
+    try:
+        with Embedded(programs, directory, durable=False) as embedded:
+            embedded.wait()
+            url, redis_url = embedded.admin_url, embedded.settings.redis_url
+            assert url is not None
+            assert redis_url is not None
+            yield Servers(url, redis_url, embedded)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def settings(servers: Servers) -> Settings:
+    """A catalog and a shard database of the session, migrated and empty."""
+    settings = msgspec.structs.replace(servers.embedded.settings, metrics_port=0, port=0, graphiql=False)
+    await prepare(settings, servers.admin_url)
+    return settings
+
+
+@pytest.fixture(scope="session")
+async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    from harka.app import open_runtime  # noqa: PLC0415 - the lower floors' tests need not wait for it
+
+    async with open_runtime(settings) as runtime:
+        yield runtime
+
+
+@pytest.fixture(scope="session")
+def make_tenant(runtime: Runtime) -> MakeTenant:
+    """Call it with mode, plan, slug, or none: a new organization with its home, served at once."""
+
+    async def make(
+        *, mode: Mode = Mode.POOL, plan: Plan = Plan.ENTERPRISE, slug: str | None = None
+    ) -> Organization:
+        slug = slug or f"t{secrets.token_hex(6)}"
+        made = await create_tenant(
+            runtime.catalog, runtime.settings, name=slug, slug=slug, plan=plan, users_expected=200, mode=mode
+        )
+        await runtime.directory.refresh()
+        return made
+
+    return make
+
+
+class Client(httpx2.AsyncClient):
+    """Speaks HTTP as one caller of one organization."""
+
+    async def graphql(self, document: str, variables: dict[str, Any] | None = None) -> Any:
+        """The answer's JSON, errors included."""
+        response = await self.post("/graphql", json={"query": document, "variables": variables or {}})
+        return response.json()
+
+
+@pytest.fixture
+async def api(runtime: Runtime) -> AsyncIterator[OpenClient]:
+    """Call it with a tenant: a client at its address, in this process, with an API key of these scopes.
+
+    No scopes, no key: an anonymous caller.
+    """
+    from harka.web.middleware.draining import Draining  # noqa: PLC0415 - see runtime
+    from harka.web.routes import build  # noqa: PLC0415 - see runtime
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_client(tenant: Organization, scopes: Sequence[str] = tuple(Permission)) -> Client:
+            headers = {}
+            if scopes:
+                made = await api_key.create(runtime.catalog, tenant.id, name="test", scopes=list(scopes))
+                await runtime.directory.refresh()
+                headers["x-api-key"] = made.text
+            transport = httpx2.ASGITransport(build(runtime, Draining()))
+            address = f"http://{tenant.slug}.{runtime.settings.platform_domain}"
+            return await stack.enter_async_context(
+                Client(transport=transport, base_url=address, headers=headers)
+            )
+
+        yield open_client
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A real server on a port of its own, with a runtime of its own that follows the same catalog."""
+
+    settings: Settings
+    server: Any
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def host(self, tenant: Organization) -> str:
+        """The `Host` header that leads to `tenant`."""
+        return f"{tenant.slug}.{self.settings.platform_domain}"
+
+
+@pytest.fixture(scope="session")
+async def live_server(settings: Settings) -> AsyncIterator[LiveServer]:
+    from harka.cli.serving import OwnedServer, listen, port_of  # noqa: PLC0415 - see runtime
+
+    listener = listen("127.0.0.1", 0)
+    settings = msgspec.structs.replace(settings, port=port_of(listener))
+    server = OwnedServer(settings)
+    serving = asyncio.create_task(server.serve([listener]))
+    await server.serving.wait()
+    yield LiveServer(settings, server)
+    server.stop()
+    await serving

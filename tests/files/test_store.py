@@ -1,0 +1,152 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from harka import clock
+from harka.errors import NotFoundError, TenantRequiredError, UnavailableError, ValidationError
+from harka.files.store import FileStore
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore((tmp_path / "files").as_uri(), KEY)
+
+
+async def content(store: FileStore, tenant: UUID, path: str) -> bytes:
+    return b"".join([piece async for piece in store.read(tenant, path)])
+
+
+async def test_what_was_written_is_read(store: FileStore) -> None:
+    tenant = uuid4()
+    await store.write(tenant, "exports/2026/courses.csv", b"code,title\n")
+    assert await content(store, tenant, "exports/2026/courses.csv") == b"code,title\n"
+    found = await store.find(tenant, "exports/2026/courses.csv")
+    assert found is not None
+    assert (found.path, found.size) == ("exports/2026/courses.csv", 11)
+    assert abs(found.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_a_stream_is_written_in_one_step(store: FileStore) -> None:
+    tenant = uuid4()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(300):
+            yield f"{number:04}".encode() * 1000
+            assert await store.find(tenant, "large.bin") is None
+
+    await store.write(tenant, "large.bin", pieces())
+    assert len(await content(store, tenant, "large.bin")) == 1_200_000
+
+
+async def test_a_stream_that_breaks_off_leaves_the_old_file(store: FileStore) -> None:
+    tenant = uuid4()
+    await store.write(tenant, "report.csv", b"old")
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"new"
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await store.write(tenant, "report.csv", broken())
+    assert await content(store, tenant, "report.csv") == b"old"
+
+
+async def test_another_tenant_sees_nothing_of_it(store: FileStore) -> None:
+    ours, theirs = uuid4(), uuid4()
+    await store.write(ours, "a.txt", b"ours")
+    assert await store.find(theirs, "a.txt") is None
+    with pytest.raises(NotFoundError):
+        await content(store, theirs, "a.txt")
+    await store.delete(theirs, "a.txt")
+    assert await content(store, ours, "a.txt") == b"ours"
+
+
+async def test_deleted_is_gone_and_deleting_again_is_fine(store: FileStore) -> None:
+    tenant = uuid4()
+    await store.write(tenant, "a.txt", b"x")
+    await store.delete(tenant, "a.txt")
+    await store.delete(tenant, "a.txt")
+    assert await store.find(tenant, "a.txt") is None
+
+
+@pytest.mark.parametrize("tenant", [None, "", "..", "00000000-0000-0000-0000-000000000001"])
+async def test_without_a_tenant_it_refuses(store: FileStore, tenant: object) -> None:
+    with pytest.raises(TenantRequiredError):
+        await store.write(tenant, "a.txt", b"")  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(TenantRequiredError):
+        await store.find(tenant, "a.txt")  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(TenantRequiredError):
+        store.sign(tenant, "a.txt", lifetime=1.0)  # type: ignore[arg-type]  # the mistake under test
+
+
+BAD_PATHS = ["", ".", "..", "../b/a.txt", "a/../../b", "/etc/passwd", "a//b", "a/", "/a", "a\\..\\b", ".hidden", "a/.hidden"]
+BAD_PATHS += ["a\x00b", "a\nb", "a b", "%2e%2e/a", "é.txt", "a/..", "~root", "C:a", "x" * 513]
+
+
+@pytest.mark.parametrize("path", BAD_PATHS)
+async def test_a_path_that_is_not_plain_is_refused_and_nothing_is_written(tmp_path: Path, path: str) -> None:
+    store = FileStore((tmp_path / "files").as_uri(), KEY)
+    for call in (store.write(uuid4(), path, b"x"), store.find(uuid4(), path), store.delete(uuid4(), path)):
+        with pytest.raises(ValidationError):
+            await call
+    with pytest.raises(ValidationError):
+        store.sign(uuid4(), path, lifetime=1.0)
+    assert [item for item in tmp_path.rglob("*") if item.is_file()] == []
+
+
+def test_a_link_names_its_path(store: FileStore) -> None:
+    tenant = uuid4()
+    assert store.open_link(tenant, store.sign(tenant, "exports/a.csv", lifetime=60.0)) == "exports/a.csv"
+
+
+def test_a_link_of_another_tenant_is_refused(store: FileStore) -> None:
+    link = store.sign(uuid4(), "a.csv", lifetime=60.0)
+    with pytest.raises(NotFoundError):
+        store.open_link(uuid4(), link)
+
+
+def test_a_link_under_another_secret_is_refused(store: FileStore, tmp_path: Path) -> None:
+    tenant = uuid4()
+    other = FileStore(tmp_path.as_uri(), bytes(32))
+    with pytest.raises(NotFoundError):
+        store.open_link(tenant, other.sign(tenant, "a.csv", lifetime=60.0))
+
+
+def test_an_expired_link_is_refused(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant, link = uuid4(), ""
+    link = store.sign(tenant, "a.csv", lifetime=60.0)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(seconds=61))
+    with pytest.raises(NotFoundError):
+        store.open_link(tenant, link)
+
+
+def test_every_changed_character_of_a_link_is_noticed(store: FileStore) -> None:
+    tenant = uuid4()
+    link = store.sign(tenant, "a.csv", lifetime=60.0)
+    for position, character in enumerate(link[:-1]):
+        forged = link[:position] + ("A" if character != "A" else "B") + link[position + 1 :]
+        with pytest.raises(NotFoundError):
+            store.open_link(tenant, forged)
+
+
+@pytest.mark.parametrize("garbage", ["", "a", "é", "====", "!" * 40, "A" * 10_000])
+def test_garbage_is_no_link(store: FileStore, garbage: str) -> None:
+    with pytest.raises(NotFoundError):
+        store.open_link(uuid4(), garbage)
+
+
+async def test_without_a_store_files_are_unavailable() -> None:
+    with pytest.raises(UnavailableError):
+        await FileStore(None, KEY).write(uuid4(), "a.txt", b"")
+
+
+async def test_two_writers_leave_one_whole_file(store: FileStore) -> None:
+    tenant = uuid4()
+    await asyncio.gather(*(store.write(tenant, "a.txt", bytes([65 + n]) * 100_000) for n in range(8)))
+    assert len(set(await content(store, tenant, "a.txt"))) == 1

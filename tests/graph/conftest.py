@@ -1,0 +1,3 @@
+from school import School, school
+
+__all__ = ["School", "school"]

@@ -1,0 +1,142 @@
+import pytest
+from school import School
+
+from harka.ids import NodeKind
+from harka.learning import course as courses
+from harka.queue.message import RECOUNT_COURSE
+from harka.repositories import job as jobs
+from harka.tenancy.permission import Permission
+
+CREATE = """mutation Create($input: CreateCourseInput!) { createCourse(input: $input) {
+  clientMutationId course { id code slug title status version modules { title lessons { title kind weight } } } } }"""
+UPDATE = """mutation Update($input: UpdateCourseInput!) { updateCourse(input: $input) {
+  clientMutationId course { title description version } } }"""
+PUBLISH = "mutation ($input: PublishCourseInput!) { publishCourse(input: $input) { course { status version } } }"
+ARCHIVE = "mutation ($input: ArchiveCourseInput!) { archiveCourse(input: $input) { course { status archivedAt } } }"
+
+
+async def count(school: School) -> int:
+    async with school.work() as work:
+        return await courses.count(work)
+
+
+async def test_a_course_is_written_with_its_outline(school: School) -> None:
+    given = {
+        "title": "  Algebra ",
+        "code": "ALG 1",
+        "modules": [{"title": "Begin", "lessons": [{"title": "One", "kind": "VIDEO", "weight": 2.5}, {"title": "Two"}]}],
+        "clientMutationId": "mine",
+    }
+    reply = await school.ask(CREATE, {"input": given})
+    made = reply.data["createCourse"]
+    id_ = made["course"].pop("id")
+    assert made == {
+        "clientMutationId": "mine",
+        "course": {
+            "code": "ALG 1",
+            "slug": "alg-1",
+            "title": "Algebra",
+            "status": "DRAFT",
+            "version": 1,
+            "modules": [
+                {
+                    "title": "Begin",
+                    "lessons": [
+                        {"title": "One", "kind": "VIDEO", "weight": 2.5},
+                        {"title": "Two", "kind": "READING", "weight": 1.0},
+                    ],
+                }
+            ],
+        },
+    }
+    # three inserts; modules and lessons read back
+    assert reply.statements == 5
+    kept = await school.ask("query ($id: ID!) { node(id: $id) { ... on Course { title } } }", {"id": id_})
+    assert kept.data["node"] == {"title": "Algebra"}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"title": "", "code": "X"}, "title"),
+        ({"title": "X" * 201, "code": "X"}, "title"),
+        ({"title": "X\0", "code": "X"}, "title"),
+        ({"title": "X", "code": "X", "slug": "Not A Slug"}, "slug"),
+        ({"title": "X", "code": "X", "modules": [{"title": " "}]}, "modules.0.title"),
+    ],
+)
+async def test_what_cannot_be_a_course_is_refused_by_field(
+    school: School, given: dict[str, object], field: str
+) -> None:
+    before = await count(school)
+    reply = await school.ask(CREATE, {"input": given})
+    assert reply.body["data"] == {"createCourse": None}
+    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", field)
+    assert await count(school) == before
+
+
+async def test_a_code_that_is_taken_is_refused(school: School) -> None:
+    reply = await school.ask(CREATE, {"input": {"title": "X", "code": school.courses[0].code}})
+    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", "code")
+
+
+async def test_only_what_is_given_changes(school: School) -> None:
+    course = school.courses[0]
+    given = {"id": school.id(NodeKind.COURSE, course), "version": 1, "description": "New"}
+    reply = await school.ask(UPDATE, {"input": given})
+    assert reply.data["updateCourse"]["course"] == {"title": course.title, "description": "New", "version": 2}
+    assert reply.statements == 1
+
+
+async def test_a_stale_version_is_a_conflict(school: School) -> None:
+    given = {"id": school.id(NodeKind.COURSE, school.courses[0]), "version": 7, "title": "New"}
+    assert (await school.ask(UPDATE, {"input": given})).code == "CONFLICT"
+
+
+@pytest.mark.parametrize("written", ["literal", "variable"])
+async def test_a_value_cannot_be_taken_away(school: School, written: str) -> None:
+    id_ = school.id(NodeKind.COURSE, school.courses[0])
+    if written == "literal":
+        text = f'mutation {{ updateCourse(input: {{id: "{id_}", version: 1, title: null}}) {{ course {{ title }} }} }}'
+        reply = await school.ask(text)
+    else:
+        reply = await school.ask(UPDATE, {"input": {"id": id_, "version": 1, "title": None}})
+    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", "title")
+    assert reply.statements == 0
+
+
+async def test_publishing_needs_a_lesson_and_is_done_once(school: School) -> None:
+    made = (await school.ask(CREATE, {"input": {"title": "X", "code": "EMPTY"}})).data["createCourse"]["course"]
+    assert (await school.ask(PUBLISH, {"input": {"id": made["id"]}})).code == "VALIDATION_FAILED"
+    id_ = school.id(NodeKind.COURSE, school.draft)
+    for _ in range(2):
+        reply = await school.ask(PUBLISH, {"input": {"id": id_}})
+        assert reply.data["publishCourse"]["course"] == {"status": "PUBLISHED", "version": 2}
+
+
+async def test_publishing_leaves_the_recount_to_a_job(school: School) -> None:
+    await school.ask(PUBLISH, {"input": {"id": school.id(NodeKind.COURSE, school.draft)}})
+    async with school.work() as work:
+        job = await jobs.claim(work.session, 60.0)
+    assert job is not None
+    assert job.type == RECOUNT_COURSE
+
+
+async def test_an_archived_course_is_closed(school: School) -> None:
+    id_ = school.id(NodeKind.COURSE, school.courses[0])
+    reply = await school.ask(ARCHIVE, {"input": {"id": id_}})
+    assert reply.data["archiveCourse"]["course"]["status"] == "ARCHIVED"
+    assert (await school.ask(UPDATE, {"input": {"id": id_, "version": 2, "title": "New"}})).code == "CONFLICT"
+
+
+@pytest.mark.parametrize("caller", ["learner", "instructor", "key"])
+async def test_who_may_not_write_courses_changes_nothing(school: School, caller: str) -> None:
+    before = await count(school)
+    others = [each for each in Permission if each is not Permission.COURSE_WRITE]
+    reply = await school.ask(
+        CREATE,
+        {"input": {"title": "X", "code": "X"}},
+        caller=others if caller == "key" else getattr(school, caller),
+    )
+    assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
+    assert await count(school) == before

@@ -1,0 +1,68 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harka.errors import InvalidCursorError
+from harka.graph.cursor import Listing
+from harka.ids import new_id
+
+KEY = bytes(32)
+TENANT = new_id()
+HERE = (datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), new_id())
+
+
+def listing(
+    *, key: bytes = KEY, tenant: UUID = TENANT, name: str = "courses", filters: tuple[str | None, ...] = ()
+) -> Listing:
+    return Listing(key, tenant, name, filters)
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.uuids())
+def test_a_position_survives_the_trip_exactly(moment: datetime, id_: UUID) -> None:
+    position = (moment.replace(tzinfo=UTC), id_)
+    assert listing().open(listing().seal(position)) == position
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        listing(tenant=new_id()),
+        listing(name="users"),
+        listing(filters=("draft",)),
+        listing(filters=(None,)),
+        listing(key=bytes(31) + b"\1"),
+    ],
+    ids=["tenant", "list", "filter", "no filter", "key"],
+)
+def test_a_cursor_of_anything_else_is_refused(other: Listing) -> None:
+    with pytest.raises(InvalidCursorError):
+        listing().open(other.seal(HERE))
+
+
+def test_filters_cannot_be_told_apart_by_how_they_are_joined() -> None:
+    sealed = listing(filters=("ab", "c")).seal(HERE)
+    with pytest.raises(InvalidCursorError):
+        listing(filters=("a", "bc")).open(sealed)
+
+
+@pytest.mark.parametrize("text", ["", "x", "A" * 43, "A" * 44, "é" * 43, "=" * 43, " " * 43, "\0" * 43])
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        listing().open(text)
+
+
+@given(st.integers(0, 42), st.characters())
+def test_no_character_can_be_changed(place: int, character: str) -> None:
+    sealed = listing().seal(HERE)
+    changed = sealed[:place] + character + sealed[place + 1 :]
+    if changed != sealed:
+        with pytest.raises(InvalidCursorError):
+            listing().open(changed)
+
+
+def test_order_of_time_is_not_lost_before_1970() -> None:
+    early = (datetime(1969, 12, 31, tzinfo=UTC) - timedelta(microseconds=1), new_id())
+    assert listing().open(listing().seal(early)) == early

@@ -1,0 +1,281 @@
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from school import School
+
+from harka import logs
+from harka.ids import NodeKind
+from harka.learning import course as courses
+from harka.repositories import course as course_rows
+from harka.runtime import Runtime
+from harka.storage.statement import Statement
+from harka.tenancy.permission import Permission
+
+UPDATE = "mutation ($input: UpdateCourseInput!) { updateCourse(input: $input) { course { title } } }"
+HOLD = Statement("test.hold", "SELECT id FROM {schema}.course WHERE tenant_id = $1 FOR UPDATE")
+WAITERS = Statement(
+    "test.waiters",
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND $1::uuid IS NOT NULL AND to_regclass('{schema}.course') IS NOT NULL",
+)
+
+
+def update(school: School, title: str = "New", number: int = 0) -> dict[str, Any]:
+    return {"input": {"id": school.id(NodeKind.COURSE, school.courses[number]), "version": 1, "title": title}}
+
+
+async def title(school: School, number: int = 0) -> str:
+    async with school.work() as work:
+        return (await course_rows.find_by_ids(work.session, [school.courses[number].id]))[0].title
+
+
+@asynccontextmanager
+async def held(school: School) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Nobody else can change a course; gives a function that waits until so many try."""
+    async with school.work() as work:
+        await work.session.fetch(HOLD)
+
+        async def tried(count: int) -> None:
+            async with asyncio.timeout(10):
+                while await work.session.fetch_value(WAITERS) != count:
+                    await asyncio.sleep(0)
+
+        yield tried
+
+
+def impatient(school: School, seconds: float) -> School:
+    settings = msgspec.structs.replace(school.runtime.settings, request_timeout=seconds)
+    runtime: Runtime = msgspec.structs.replace(school.runtime, settings=settings)
+    return School(
+        runtime, school.organization, school.people, school.courses, school.enrollments, school.draft
+    )
+
+
+async def test_an_operation_that_needs_no_sql_opens_no_transaction(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a connection was asked for")
+
+    await school.headers(tuple(Permission))
+    monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
+    assert (await school.ask("{ viewer { kind } organization { name } }")).data["viewer"] == {"kind": "API_KEY"}
+
+
+async def test_all_fields_of_a_query_share_one_snapshot(school: School) -> None:
+    reply = await school.ask(
+        "{ a: courses(first: 1) { totalCount } b: courses(first: 2) { totalCount } users(first: 1) { totalCount } }"
+    )
+    assert reply.statements == 6
+
+
+async def test_a_query_cannot_write(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def write(work: Any, **_: Any) -> int:
+        await courses.archive(work, school.courses[0].id)
+        return 1
+
+    monkeypatch.setattr(courses, "count", write)
+    reply = await school.ask("{ courses(first: 1) { totalCount } }")
+    assert reply.code == "INTERNAL"
+    async with school.work() as work:
+        (kept,) = await course_rows.find_by_ids(work.session, [school.courses[0].id])
+    assert kept.status == "published"
+
+
+async def test_a_refused_mutation_undoes_only_itself(school: School) -> None:
+    reply = await school.ask(
+        """mutation ($a: UpdateCourseInput!, $b: UpdateCourseInput!, $c: CreateCourseInput!) {
+          a: updateCourse(input: $a) { course { title } }
+          taken: createCourse(input: $c) { course { id } }
+          b: updateCourse(input: $b) { course { title } } }""",
+        {
+            "a": update(school, "A", 0)["input"],
+            "b": update(school, "B", 1)["input"],
+            "c": {"title": "X", "code": school.courses[0].code},
+        },
+    )
+    assert reply.body["data"] == {
+        "a": {"course": {"title": "A"}},
+        "taken": None,
+        "b": {"course": {"title": "B"}},
+    }
+    assert (reply.code, reply.body["errors"][0]["path"]) == ("VALIDATION_FAILED", ["taken"])
+    assert (await title(school, 0), await title(school, 1)) == ("A", "B")
+
+
+async def test_a_later_mutation_sees_what_an_earlier_one_did(school: School) -> None:
+    id_ = school.id(NodeKind.COURSE, school.courses[0])
+    reply = await school.ask(
+        f"""mutation {{
+          a: updateCourse(input: {{id: "{id_}", version: 1, title: "One"}}) {{ course {{ enrollments(first: 1) {{ nodes {{ course {{ title }} }} }} }} }}
+          b: updateCourse(input: {{id: "{id_}", version: 2, title: "Two"}}) {{ course {{ enrollments(first: 1) {{ nodes {{ course {{ title }} }} }} }} }}
+        }}"""
+    )
+    seen = [reply.data[name]["course"]["enrollments"]["nodes"][0]["course"]["title"] for name in "ab"]
+    assert seen == ["One", "Two"]
+
+
+async def test_when_all_are_refused_nothing_is_kept(school: School) -> None:
+    stale = {**update(school)["input"], "version": 9}
+    reply = await school.ask(UPDATE, {"input": stale})
+    assert (reply.status, reply.code) == (200, "CONFLICT")
+    assert await title(school) == school.courses[0].title
+
+
+async def test_a_commit_that_fails_is_the_answer(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = asyncpg.Connection.execute
+
+    async def break_commit(connection: Any, query: str, *args: Any, **options: Any) -> str:
+        if query == "COMMIT":
+            raise asyncpg.ConnectionDoesNotExistError("gone")
+        return str(await execute(connection, query, *args, **options))
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", break_commit)
+    reply = await school.ask(UPDATE, update(school))
+    monkeypatch.undo()
+    assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+    assert "data" not in reply.body
+    assert await title(school) == school.courses[0].title
+
+
+async def test_the_deadline_ends_an_operation_that_waits(school: School) -> None:
+    async with held(school) as tried:
+        waiting = asyncio.create_task(impatient(school, 0.5).ask(UPDATE, update(school)))
+        await tried(1)
+        reply = await waiting
+        await tried(0)
+    assert reply.code == "DEADLINE_EXCEEDED"
+    assert await title(school) == school.courses[0].title
+
+
+async def test_a_deadline_that_passes_without_the_database_ends_it_too(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any, **__: Any) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(courses, "count", never)
+    reply = await impatient(school, 0.2).ask("{ courses(first: 1) { totalCount } }")
+    assert (reply.status, reply.codes) == (504, ["DEADLINE_EXCEEDED"])
+    assert "data" not in reply.body
+
+
+async def test_a_client_that_leaves_takes_its_work_along(school: School) -> None:
+    headers = await school.headers(school.owner)
+    body = json.dumps({"query": UPDATE, "variables": update(school)}).encode()
+    left = asyncio.Event()
+    sent: list[Any] = []
+    requests = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Any:
+        for message in requests:
+            return message
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    given = {"host": school.host, "content-type": "application/json", **headers}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "scheme": "http",
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }
+    async with held(school) as tried:
+        request = asyncio.create_task(school.app(scope, receive, send))
+        await tried(1)
+        left.set()
+        await request
+        await tried(0)
+    assert sent == []
+    assert school.app.record.code == "CLIENT_GONE"
+    assert await title(school) == school.courses[0].title
+
+
+async def test_a_bug_is_masked_and_logged_once(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def bug(*_: Any, **__: Any) -> int:
+        raise RuntimeError("a secret of ours")
+
+    monkeypatch.setattr("harka.graph.loaders.enrollment.enrollment.count_by_course", bug)
+    log = io.StringIO()
+    with logs.writing(school.runtime.settings, log):
+        reply = await school.ask("{ courses(first: 3) { nodes { title enrollments(first: 1) { totalCount } } } }")
+    assert reply.status == 200
+    assert [error["message"] for error in reply.body["errors"]] == ["Something went wrong on our side."] * 3
+    assert {error["extensions"]["requestId"] for error in reply.body["errors"]} == {reply.headers["x-request-id"]}
+    assert "secret" not in json.dumps(reply.body)
+    assert [node["title"] for node in reply.body["data"]["courses"]["nodes"]] == [c.title for c in school.courses]
+    bugs = [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "bug"]
+    (line,) = bugs
+    assert "a secret of ours" in line["traceback"]
+    assert line["request_id"] == reply.headers["x-request-id"]
+
+
+async def test_a_clients_mistake_is_one_short_line(school: School) -> None:
+    log = io.StringIO()
+    with logs.writing(school.runtime.settings, log):
+        for bad in ("{", "{ nothing }", '{ node(id: "garbage") { id } }', "{ courses(first: -1) { totalCount } }"):
+            await school.ask(bad)
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 4
+    assert all(json.loads(line)["event"] == "request" and len(line) < 500 for line in lines)
+    codes = [json.loads(line)["code"] for line in lines]
+    assert codes == ["GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "INVALID_ID", "VALIDATION_FAILED"]
+
+
+async def test_variables_that_do_not_fit_are_refused_before_anything_is_done(school: School) -> None:
+    for variables in ({}, {"input": None}, {"input": {"id": "x"}}, {"input": {**update(school)["input"], "x": 1}}):
+        reply = await school.ask(UPDATE, variables)
+        assert reply.codes == ["GRAPHQL_VALIDATION_FAILED"] * len(reply.codes)
+        assert "data" not in reply.body
+        assert reply.statements == 0
+
+
+async def test_the_record_names_the_operation_and_its_cost(school: School) -> None:
+    reply = await school.ask("query Named { courses(first: 1) { totalCount } }")
+    assert (reply.record.operation, reply.record.statements, reply.record.code) == ("Named", 2, "")
+    reply = await school.ask("{ viewer { kind } }")
+    assert reply.record.operation == "viewer"
+
+
+async def test_siblings_of_a_failure_have_ended_with_the_answer(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A non-null field that fails empties its parent; what else was asked of the parent must not run on."""
+    running = 0
+
+    async def slow(*_: Any, **__: Any) -> int:
+        nonlocal running
+        running += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running -= 1
+        return 0
+
+    async def bug(*_: Any, **__: Any) -> dict[Any, Any]:
+        while not running:
+            await asyncio.sleep(0)
+        raise RuntimeError
+
+    monkeypatch.setattr("harka.graph.loaders.module.module.by_course", bug)
+    monkeypatch.setattr("harka.graph.loaders.enrollment.enrollment.count_by_course", slow)
+    id_ = school.id(NodeKind.COURSE, school.courses[0])
+    reply = await school.ask(
+        f'{{ course(id: "{id_}") {{ modules {{ id }} enrollments(first: 0) {{ totalCount }} }} }}'
+    )
+    assert reply.body["data"] == {"course": None}
+    assert reply.code == "INTERNAL"
+    assert running == 0

@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+from school import School
+
+from harka.graph import schema
+from harka.graph.permission import Requires
+from harka.ids import NodeKind, new_id
+from harka.tenancy.permission import Permission
+
+# a call of every root field that gets past the checks of its arguments
+CALLS = {
+    "organization": "{ organization { slug } }",
+    "users": "{ users(first: 1) { totalCount } }",
+    "user": '{ user(id: "$user") { id } }',
+    "courses": "{ courses(first: 1) { totalCount } }",
+    "course": '{ course(id: "$course") { id } }',
+    "enrollments": "{ enrollments(first: 1) { totalCount } }",
+    "node": '{ node(id: "$course") { id } }',
+    "nodes": '{ nodes(ids: ["$course"]) { id } }',
+    "createCourse": 'mutation { createCourse(input: {title: "X", code: "X"}) { clientMutationId } }',
+    "updateCourse": 'mutation { updateCourse(input: {id: "$course", version: 1}) { clientMutationId } }',
+    "publishCourse": 'mutation { publishCourse(input: {id: "$course"}) { clientMutationId } }',
+    "archiveCourse": 'mutation { archiveCourse(input: {id: "$course"}) { clientMutationId } }',
+    "enroll": 'mutation { enroll(input: {userId: "$user", courseId: "$course"}) { clientMutationId } }',
+    "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
+    "recordProgress": (
+        'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '
+        "{ clientMutationId } }"
+    ),
+}
+FIELDS: dict[str, Any] = {
+    name: field
+    for root in ("Query", "Mutation")
+    for name, field in schema.core().type_map[root].fields.items()
+    if name != "viewer"
+}
+
+
+def required(name: str) -> Permission | None:
+    """None: whoever is signed in."""
+    (guard,) = [
+        each
+        for each in FIELDS[name].extensions["strawberry-definition"].extensions
+        if isinstance(each, Requires)
+    ]
+    return guard.required if isinstance(guard.required, Permission) else None
+
+
+def call(school: School, name: str) -> str:
+    enrollment = school.enrollments[0]
+    lesson = school.lessons[enrollment.course_id][0]
+    ids = {
+        "user": school.id(NodeKind.USER, enrollment.user_id),
+        "course": school.id(NodeKind.COURSE, enrollment.course_id),
+        "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),
+        "lesson": school.id(NodeKind.LESSON, lesson),
+    }
+    text = CALLS[name]
+    for kind, id_ in ids.items():
+        text = text.replace(f"${kind}", id_)
+    return text
+
+
+def test_every_root_field_is_tried() -> None:
+    assert CALLS.keys() == FIELDS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+async def test_nobody_is_asked_to_sign_in(school: School, name: str) -> None:
+    reply = await school.ask(call(school, name), caller=None)
+    assert (reply.status, reply.code, reply.statements) == (200, "UNAUTHENTICATED", 0)
+    assert reply.body["data"] == {name: None}
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CALLS if required(name)))
+async def test_every_other_permission_does_not_help(school: School, name: str) -> None:
+    others = [each for each in Permission if each is not required(name)]
+    reply = await school.ask(call(school, name), caller=others)
+    assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
+    assert reply.body["data"] == {name: None}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+async def test_every_permission_opens_every_door(school: School, name: str) -> None:
+    reply = await school.ask(call(school, name))
+    assert reply.data[name] is not None
+
+
+async def test_the_permission_comes_before_the_arguments_are_looked_at(school: School) -> None:
+    gone = school.id(NodeKind.COURSE, new_id())
+    for id_ in (gone, "garbage"):
+        text = f'mutation {{ publishCourse(input: {{id: "{id_}"}}) {{ clientMutationId }} }}'
+        assert (await school.ask(text, caller=school.learner)).code == "FORBIDDEN"

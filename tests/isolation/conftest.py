@@ -1,0 +1,58 @@
+"""Six tenants, two in each placement mode, that look alike."""
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from speaker import FIELDS, LogLines, Speaker, own_value
+from worlds import World, populate
+
+from harka import logs
+from harka.repositories.organization import Organization
+from harka.runtime import Runtime
+from harka.tenancy.placement import Mode
+from harka.tenancy.plan import Plan
+from harka.tenancy.provisioning import create_tenant
+from harka.web.middleware.draining import Draining
+from harka.web.routes import build
+
+
+@pytest.fixture(scope="session")
+async def worlds(runtime: Runtime) -> dict[str, World]:
+    made: dict[str, World] = {}
+    for mode, side in itertools.product(Mode, "ab"):
+        organization = await _alike(runtime, mode, side)
+        # two tenants of a pool prove something only in the same tables
+        while mode is Mode.POOL and made and organization.schema != made["pool-a"].organization.schema:
+            organization = await _alike(runtime, mode, side)
+        made[f"{mode.lower()}-{side}"] = await populate(runtime, organization)
+    return made
+
+
+async def _alike(runtime: Runtime, mode: Mode, side: str) -> Organization:
+    return await create_tenant(
+        runtime.catalog,
+        runtime.settings,
+        name=f"Alike {mode} {side}",
+        slug=f"alike-{mode.lower()}-{side}-{secrets.token_hex(4)}",
+        plan=Plan.ENTERPRISE,
+        users_expected=200,
+        mode=mode,
+    )
+
+
+@pytest.fixture(scope="session")
+async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[Speaker]:
+    """Also lets every world learn its own ids and cursors, by asking everything as its owner."""
+    log = LogLines()
+    with logs.writing(runtime.settings, log):
+        transport = httpx2.ASGITransport(build(runtime, Draining()))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
+            made = Speaker(http, log, runtime.settings.platform_domain)
+            for world in worlds.values():
+                for field in FIELDS:
+                    if field.operation == "query" and not any(slot.required for slot in field.slots):
+                        world.learn((await made.ask(world, field, field.values(own_value(world)))).body)
+            yield made

@@ -1,0 +1,64 @@
+"""Values of one tenant are under no key of another, and useless under one."""
+
+import itertools
+from typing import Any
+
+import msgspec
+import pytest
+from attack import PAIRS
+from redis.asyncio import Redis
+from worlds import World
+
+from harka.cache.tenant import Namespace
+from harka.errors import TenantRequiredError
+from harka.runtime import Runtime
+
+
+class Note(msgspec.Struct, frozen=True):
+    text: str
+
+
+NOTES = Namespace("isolation-note", Note)
+
+
+@pytest.mark.parametrize(("writer", "reader"), PAIRS)
+async def test_a_value_is_not_found_under_an_equal_key(
+    runtime: Runtime, worlds: dict[str, World], writer: str, reader: str
+) -> None:
+    mine, other = worlds[writer], worlds[reader]
+    lookup = await runtime.cache.get_many(mine.organization.id, NOTES, ["same key"])
+    await runtime.cache.set_many(mine.organization.id, NOTES, lookup, {"same key": Note(mine.canary)})
+    found = (await runtime.cache.get_many(other.organization.id, NOTES, ["same key"])).found
+    assert all(note.text == other.canary for note in found.values())
+
+
+async def test_a_value_moved_to_another_tenants_key_is_refused(
+    runtime: Runtime, worlds: dict[str, World]
+) -> None:
+    mine, other = worlds["pool-a"].organization.id, worlds["pool-b"].organization.id
+    assert runtime.settings.redis_url is not None
+    async with Redis.from_url(runtime.settings.redis_url) as valkey:
+        for tenant in (mine, other):
+            lookup = await runtime.cache.get_many(tenant, NOTES, ["moved"])
+            await runtime.cache.set_many(tenant, NOTES, lookup, {"moved": Note(str(tenant))})
+        names = {tenant: await _names(valkey, tenant.hex) for tenant in (mine, other)}
+        for name in names[other]:
+            await valkey.delete(name)
+        for source, target in itertools.product(names[mine], names[other]):
+            await valkey.copy(source, target, replace=True)
+            found = (await runtime.cache.get_many(other, NOTES, ["moved"])).found
+            assert found == {}
+
+
+async def _names(valkey: Redis, tenant: str) -> list[Any]:
+    return [name async for name in valkey.scan_iter(f"harka:value:*{tenant}*")]
+
+
+@pytest.mark.parametrize("tenant", [None, "", "pool-a"])
+async def test_nothing_opens_without_a_tenant(runtime: Runtime, tenant: Any) -> None:
+    with pytest.raises(TenantRequiredError):
+        await runtime.cache.get_many(tenant, NOTES, ["key"])
+    with pytest.raises(TenantRequiredError):
+        await runtime.pubsub.publish(tenant, "topic", {})
+    with pytest.raises(TenantRequiredError):
+        runtime.files.sign(tenant, "a.txt", lifetime=1)

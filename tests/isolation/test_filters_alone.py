@@ -1,0 +1,46 @@
+"""The second lock: with row-level security out of the way, the statements alone keep tenants apart."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import msgspec
+import pytest
+from attack import leaked
+from speaker import FIELDS, LogLines, Speaker, own_value
+from worlds import World
+
+from harka import logs
+from harka.app import open_runtime
+from harka.config import Settings
+from harka.storage.location import app_url, with_credentials
+from harka.web.middleware.draining import Draining
+from harka.web.routes import build
+
+
+@pytest.fixture
+async def unguarded(settings: Settings, servers: object, worlds: dict[str, World]) -> AsyncIterator[Speaker]:
+    """The application as a superuser, whom row-level security does not bind."""
+    as_superuser = with_credentials(app_url(settings, "app"), servers.admin_url)  # type: ignore[attr-defined] - conftest's Servers
+    log = LogLines()
+    changed = msgspec.structs.replace(settings, app_database_url=as_superuser)
+    async with open_runtime(changed) as runtime:
+        with logs.writing(changed, log):
+            transport = httpx2.ASGITransport(build(runtime, Draining()))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
+                yield Speaker(http, log, settings.platform_domain)
+
+
+@pytest.mark.parametrize(("asker_name", "other_name"), [("pool-a", "pool-b"), ("pool-b", "pool-a")])
+async def test_lists_show_only_the_askers_rows(
+    unguarded: Speaker, speaker: Speaker, worlds: dict[str, World], asker_name: str, other_name: str
+) -> None:
+    asker, other = worlds[asker_name], worlds[other_name]
+    assert asker.organization.location == other.organization.location
+    for field in FIELDS:
+        if field.operation == "query":
+            variables = field.values(own_value(asker))
+            answer = await unguarded.ask(asker, field, variables)
+            assert leaked(answer, other, "") == set(), field.name
+            # the same answer as through the policies: the filters hide nothing, and show nothing more
+            guarded = await speaker.ask(asker, field, variables)
+            assert answer.unnamed == guarded.unnamed, field.name

@@ -1,0 +1,3 @@
+from academy import academy, academy_settings, parts, rival
+
+__all__ = ["academy", "academy_settings", "parts", "rival"]

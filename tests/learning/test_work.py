@@ -1,0 +1,251 @@
+import asyncio
+import contextlib
+import secrets
+
+import pytest
+
+from academy import Academy, Parts
+from harka.cache.tenant import Namespace, TenantCache
+from harka.errors import ConflictError, HarkaError, InternalError, ValidationError
+from harka.learning import course
+from harka.learning.course import CourseDraft
+from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.work import UnitOfWork
+from harka.pubsub import PubSub
+from harka.queue.message import JOBS_TOPIC, PLATFORM
+
+NAMES = Namespace("names", str)
+
+
+def draft(code: str) -> CourseDraft:
+    modules = (ModuleOutline("M", (LessonOutline("L"),)),)
+    return CourseDraft(title="A course", code=code, modules=modules)
+
+
+class Journal:
+    """What happened, in order."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def writes(self, line: str) -> "Journal.Action":
+        return Journal.Action(self, line)
+
+    class Action:
+        def __init__(self, journal: "Journal", line: str) -> None:
+            self.journal, self.line = journal, line
+
+        async def __call__(self) -> None:
+            await asyncio.sleep(0)
+            self.journal.lines.append(self.line)
+
+
+async def test_actions_run_after_the_commit_in_order(academy: Academy) -> None:
+    journal = Journal()
+
+    async with academy.work() as work:
+        for line in ("one", "two", "three"):
+            work.after_commit(journal.writes(line))
+        await course.create(work, draft("A"))
+        assert journal.lines == []
+
+    assert journal.lines == ["one", "two", "three"]
+
+
+async def test_an_error_undoes_everything_and_says_nothing(academy: Academy) -> None:
+    journal, topic = Journal(), "news"
+    state = await academy.state()
+
+    async def fail() -> None:
+        async with academy.work() as work:
+            await course.create(work, draft("A"))
+            await work.enqueue("test", {})
+            work.publish(topic, {"said": "too early"})
+            work.after_commit(journal.writes("too early"))
+            raise ConflictError
+
+    async with academy.parts.pubsub.subscribe(academy.organization.id, topic) as events:
+        with pytest.raises(ConflictError):
+            await fail()
+        await academy.parts.pubsub.publish(academy.organization.id, topic, {"said": "last"})
+        assert (await anext(events)).payload == {"said": "last"}
+
+    assert journal.lines == []
+    assert await academy.state() == state
+
+
+async def test_a_failed_commit_says_nothing(academy: Academy) -> None:
+    journal = Journal()
+
+    async def fail() -> None:
+        async with academy.work() as work:
+            work.after_commit(journal.writes("too early"))
+            await course.create(work, draft("A"))
+            # swallowing a database error leaves a transaction that can only be rolled back
+            with contextlib.suppress(ValidationError):
+                await course.create(work, draft("A"))
+
+    with pytest.raises(InternalError):
+        await fail()
+
+    assert journal.lines == []
+    assert await academy.rows("course") == []
+
+
+async def test_a_failing_action_fails_neither_the_unit_nor_the_next_action(academy: Academy) -> None:
+    journal = Journal()
+
+    async def fail() -> None:
+        raise RuntimeError
+
+    async with academy.work() as work:
+        work.after_commit(fail)
+        work.after_commit(journal.writes("next"))
+        await course.create(work, draft("A"))
+
+    assert journal.lines == ["next"]
+    assert len(await academy.rows("course")) == 1
+
+
+async def test_a_savepoint_undoes_its_part_and_what_that_would_have_said(academy: Academy) -> None:
+    journal = Journal()
+
+    async def fail(work: UnitOfWork) -> None:
+        async with work.savepoint():
+            await course.create(work, draft("B"))
+            await work.enqueue("test", {})
+            work.after_commit(journal.writes("inside"))
+            await course.create(work, draft("A"))
+
+    async with academy.work() as work:
+        work.after_commit(journal.writes("before"))
+        await course.create(work, draft("A"))
+        with pytest.raises(ValidationError):
+            await fail(work)
+        async with work.savepoint():
+            await course.create(work, draft("C"))
+            work.after_commit(journal.writes("inside, kept"))
+        work.after_commit(journal.writes("after"))
+
+    assert journal.lines == ["before", "inside, kept", "after"]
+    assert {row["code"] for row in await academy.rows("course")} == {"A", "C"}
+    assert await academy.rows("job") == []
+
+
+async def test_a_cancelled_caller_does_not_silence_a_committed_unit(academy: Academy) -> None:
+    journal, begun, go_on, ended = Journal(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await go_on.wait()
+        journal.lines.append("said")
+
+    async def request() -> None:
+        async with academy.work() as work:
+            work.after_commit(slow)
+            work.after_commit(lambda: _set(ended))
+            await course.create(work, draft("A"))
+
+    task = asyncio.create_task(request())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await ended.wait()
+
+    assert journal.lines == ["said"]
+    assert len(await academy.rows("course")) == 1
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
+
+
+async def test_a_cancelled_unit_leaves_nothing(academy: Academy) -> None:
+    begun = asyncio.Event()
+
+    async def request() -> None:
+        async with academy.work() as work:
+            await course.create(work, draft("A"))
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(request())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await academy.rows("course") == []
+
+
+async def test_what_was_cached_is_forgotten_with_the_commit_and_not_before(academy: Academy) -> None:
+    tenant, cache = academy.organization.id, academy.parts.cache
+    lookup = await cache.get_many(tenant, NAMES, ["a"])
+    await cache.set_many(tenant, NAMES, lookup, {"a": "old"})
+
+    async with academy.work() as work:
+        await course.create(work, draft("A"))
+        assert (await cache.get_many(tenant, NAMES, ["a"])).found == {"a": "old"}
+
+    assert (await cache.get_many(tenant, NAMES, ["a"])).found == {}
+
+
+async def test_an_undone_unit_forgets_nothing(academy: Academy) -> None:
+    tenant, cache = academy.organization.id, academy.parts.cache
+    lookup = await cache.get_many(tenant, NAMES, ["a"])
+    await cache.set_many(tenant, NAMES, lookup, {"a": "old"})
+
+    async def fail() -> None:
+        async with academy.work() as work:
+            await course.create(work, draft("A"))
+            raise ConflictError
+
+    with pytest.raises(ConflictError):
+        await fail()
+
+    assert (await cache.get_many(tenant, NAMES, ["a"])).found == {"a": "old"}
+
+
+async def test_a_valkey_that_is_down_fails_nothing(academy: Academy) -> None:
+    nowhere = "unix:///nonexistent/valkey.sock"
+    down = Parts(academy.parts.databases, TenantCache(nowhere, secrets.token_bytes(16)), PubSub(nowhere))
+    academy.parts, up = down, academy.parts
+
+    async with academy.work() as work:
+        created = await course.create(work, draft("A"))
+        await course.publish(work, created.id)
+        work.publish("news", {"said": "into the void"})
+
+    await down.pubsub.close()
+    await down.cache.close()
+    academy.parts = up
+    assert [row["status"] for row in await academy.rows("course")] == ["published"]
+
+
+async def test_workers_are_woken_once_by_a_committed_unit(academy: Academy) -> None:
+    async with academy.parts.pubsub.subscribe(PLATFORM, JOBS_TOPIC) as signals:
+        async with academy.work() as work:
+            await work.enqueue("test", {"n": 1})
+            await work.enqueue("test", {"n": 2})
+        await academy.parts.pubsub.publish(PLATFORM, JOBS_TOPIC, {"last": True})
+        heard = [(await anext(signals)).payload for _ in range(2)]
+
+    assert heard == [{"tenant": str(academy.organization.id)}, {"last": True}]
+    assert len(await academy.rows("job")) == 2
+
+
+async def test_a_reader_writes_nothing(academy: Academy) -> None:
+    with pytest.raises(HarkaError):
+        async with academy.work(read_only=True) as work:
+            await course.create(work, draft("A"))
+
+    assert await academy.rows("course") == []
+
+
+async def test_a_unit_that_does_nothing_opens_nothing(academy: Academy) -> None:
+    async with academy.work() as work:
+        assert isinstance(work, UnitOfWork)
+
+    assert academy.statements == 0

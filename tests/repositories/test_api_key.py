@@ -1,0 +1,76 @@
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from harka import clock
+from harka.ids import new_id
+from harka.repositories import api_key as api_keys
+from harka.repositories.api_key import ApiKey
+from harka.storage.catalog import Catalog
+from harka.storage.failure import ForeignKeyError, UniqueError
+from registry import AddOrganization
+
+
+def key(tenant: UUID, *, expires_at: datetime | None = None) -> ApiKey:
+    return ApiKey(
+        id=new_id(),
+        tenant_id=tenant,
+        prefix=secrets.token_hex(6),
+        hash=secrets.token_bytes(32),
+        name="integration",
+        scopes=["course:read", "user:read"],
+        user_id=None,
+        created_at=clock.now(),
+        expires_at=expires_at,
+        revoked_at=None,
+        last_used_at=None,
+    )
+
+
+async def test_live_keys_are_those_neither_revoked_nor_expired(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    tenant = (await add_organization()).id
+    live, expired = key(tenant), key(tenant, expires_at=clock.now() - timedelta(seconds=1))
+    revoked, later = key(tenant), key(tenant, expires_at=clock.now() + timedelta(days=1))
+    for each in (live, expired, revoked, later):
+        await api_keys.insert(catalog, each)
+    assert (await api_keys.revoke(catalog, tenant, revoked.prefix) or live).revoked_at is not None
+    found = await api_keys.list_live(catalog, [tenant, new_id()])
+    assert {each.prefix: each for each in found} == {live.prefix: live, later.prefix: later}
+    assert len(await api_keys.list_by_tenant(catalog, tenant)) == 4
+
+
+async def test_key_is_revoked_once_and_by_its_own_tenant(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    tenant, other = (await add_organization()).id, (await add_organization()).id
+    mine = key(tenant)
+    await api_keys.insert(catalog, mine)
+    assert await api_keys.revoke(catalog, other, mine.prefix) is None
+    assert await api_keys.list_live(catalog, [tenant]) == [mine]
+    assert await api_keys.revoke(catalog, tenant, mine.prefix) is not None
+    assert await api_keys.revoke(catalog, tenant, mine.prefix) is None
+
+
+async def test_prefix_belongs_to_one_key_of_the_platform(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    mine = key((await add_organization()).id)
+    await api_keys.insert(catalog, mine)
+    with pytest.raises(UniqueError):
+        await api_keys.insert(catalog, msgspec.structs.replace(mine, id=new_id()))
+    with pytest.raises(ForeignKeyError):
+        await api_keys.insert(catalog, key(new_id()))
+
+
+async def test_last_use_never_moves_backwards(catalog: Catalog, add_organization: AddOrganization) -> None:
+    tenant = (await add_organization()).id
+    mine, now = key(tenant), clock.now()
+    await api_keys.insert(catalog, mine)
+    await api_keys.touch(catalog, {mine.id: now})
+    await api_keys.touch(catalog, {mine.id: now - timedelta(hours=1), new_id(): now})
+    assert (await api_keys.list_live(catalog, [tenant]))[0].last_used_at == now

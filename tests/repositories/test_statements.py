@@ -1,0 +1,103 @@
+"""What holds for every statement on tenants' tables, now and for those added later."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+import harka.repositories
+from academy import SCHEMA
+from harka.config import Settings
+from harka.repositories.completion import Completion
+from harka.repositories.course import Course
+from harka.repositories.enrollment import Enrollment
+from harka.repositories.job import Job
+from harka.repositories.lesson import Lesson
+from harka.repositories.module import Module
+from harka.repositories.progress import LessonProgress
+from harka.repositories.usage import Usage
+from harka.repositories.user import User
+from harka.storage.location import app_url
+from harka.storage.statement import Statement
+
+MODULES = [
+    importlib.import_module(f"harka.repositories.{module.name}")
+    for module in pkgutil.iter_modules(harka.repositories.__path__)
+]
+STATEMENTS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Statement)]
+FIELDS = [
+    list(struct.__struct_fields__)
+    for struct in (Completion, Course, Enrollment, Job, Lesson, LessonProgress, Module, Usage, User)
+]
+# columns that are no row of a struct
+PARTS = {
+    "course.lock_status": ["id", "status"],
+    "user.statuses": ["id", "status"],
+    "enrollment.lock": ["id"],
+    "enrollment.lock_of_course": ["id"],
+    "enrollment.count_of_users": ["parent", "enrollments"],
+    "enrollment.count_of_courses": ["parent", "enrollments"],
+    "job.fail": ["state"],
+    "progress.count": ["count", "count"],
+    "user.lock_seats": ["pg_advisory_xact_lock"],
+    "progress.lock_targets": ["lesson_id", "lesson_in_course", *Enrollment.__struct_fields__],
+}
+NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"
+READ = re.compile(rf'(?:FROM|JOIN|UPDATE)\s+\{{schema\}}\.("user"|\w+)(?:\s+(?:AS\s+)?{NO_ALIAS}(\w+))?')
+WRITTEN = re.compile(
+    r'INSERT INTO \{schema\}\.(?:"user"|\w+)(?: AS \w+)?\s*\(tenant_id,[^)]*\)\s*'
+    r"(?:SELECT \$1::uuid|VALUES \(\$1),"
+)
+
+
+def name(statement: Statement) -> str:
+    return statement.name
+
+
+def unfiltered(text: str) -> list[str]:
+    """Tables a statement reads without saying whose rows; each place where it reads one counts."""
+    missing = []
+    for table, alias in READ.findall(text):
+        column = rf"\b{alias}\.tenant_id" if alias else r"(?<!\.)\btenant_id"
+        if not re.search(rf"{column} = \$1\b", text):
+            missing.append(f"{table} {alias}")
+    reads, filters = len(READ.findall(text)), len(re.findall(r"tenant_id = \$1\b", text))
+    return missing if filters >= reads else [*missing, f"{reads} reads, {filters} filters"]
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(STATEMENTS) > 40
+    assert len({statement.name for statement in STATEMENTS}) == len(STATEMENTS)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=name)
+def test_a_statement_names_the_tenant_wherever_it_reads_or_writes(statement: Statement) -> None:
+    assert unfiltered(statement.text) == []
+    assert statement.text.count("INSERT INTO") == len(WRITTEN.findall(statement.text))
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=name)
+def test_a_dropped_filter_is_noticed(statement: Statement) -> None:
+    for place in re.finditer(r"(\w+\.)?tenant_id = \$1 ?", statement.text):
+        assert unfiltered(statement.text[: place.start()] + statement.text[place.end() :]) != []
+
+
+@pytest.fixture(scope="module")
+async def connection(academy_settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(app_url(academy_settings, "app"))
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=name)
+async def test_columns_come_in_the_order_of_the_fields(
+    connection: asyncpg.Connection, statement: Statement
+) -> None:
+    prepared = await connection.prepare(statement.in_schema(SCHEMA))
+    columns = [attribute.name for attribute in prepared.get_attributes()]
+    if columns in ([], ["count"]) or columns == PARTS.get(statement.name):
+        return
+    assert columns in FIELDS

@@ -1,0 +1,182 @@
+import io
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from harka import clock, logs
+from harka.codec import from_json
+from harka.config import Settings
+
+SECRETS = (
+    "hk_abcdef123456_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy",
+    "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "Bearer abcdef0123456789",
+    "ada.lovelace@example.org",
+    "postgresql://harka:hunter2@db.internal/harka",
+)
+
+
+class Captured:
+    """What was logged, read after `writing` has closed."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+        self.settings = Settings()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [from_json(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def captured() -> Captured:
+    return Captured()
+
+
+@pytest.fixture
+def hour(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The clock of the budgets, moved by hand."""
+    moment = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: moment[0])
+    return moment
+
+
+def fail(text: str = "no such thing") -> None:
+    raise KeyError(text)
+
+
+def test_a_line_is_one_json_object_with_its_fields(captured: Captured) -> None:
+    tenant = UUID(int=7)
+    with logs.writing(captured.settings, captured.stream):
+        logs.logger("web").info("request", tenant=tenant, milliseconds=1.5, status=200)
+    (line,) = captured.lines
+    assert {"room": "web", "event": "request", "tenant": str(tenant), "milliseconds": 1.5, "status": 200}.items() <= (
+        line.items()
+    )
+    assert line["level"] == "info"
+    assert str(line["time"]).endswith("Z")
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_secret_is_written_wherever_it_stands(captured: Captured, secret: str) -> None:
+    log = logs.logger("web")
+    with logs.writing(captured.settings, captured.stream):
+        log.info(f"before {secret} after")
+        log.info("field", detail=secret, nested={"list": [secret, {"deep": secret}], secret: 1})
+        log.info("object", detail=RuntimeError(secret), raw=secret.encode())
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request: %s", secret)
+        try:
+            fail(secret)
+        except KeyError:
+            log.exception("bug")
+    assert len(captured.lines) == 5
+    assert secret not in captured.text
+    assert "hunter2" not in captured.text
+
+
+@pytest.mark.parametrize("field", ["authorization", "variables", "email", "password", "token", "query", "name"])
+def test_fields_that_hold_secrets_or_personal_data_are_blanked(captured: Captured, field: str) -> None:
+    with logs.writing(captured.settings, captured.stream):
+        logs.logger("web").info("request", **{field: "Ada Lovelace"})
+    assert captured.lines[0][field] == "…"
+
+
+def test_an_error_shows_names_but_not_values(captured: Captured) -> None:
+    log = logs.logger("web")
+    with logs.writing(captured.settings, captured.stream):
+        try:
+            raise ValueError("column 'user_email_key' does not take 'Ada Lovelace'")
+        except ValueError:
+            log.exception("bug")
+    (line,) = captured.lines
+    assert line["error"] == "ValueError: column 'user_email_key' does not take …"
+    assert "test_logs.py" in str(line["traceback"])
+    assert "Ada Lovelace" not in str(line["error"])
+
+
+def test_the_same_failure_has_one_traceback_a_minute(captured: Captured, hour: list[float]) -> None:
+    log = logs.logger("web")
+    with logs.writing(captured.settings, captured.stream):
+        for second in range(62):
+            hour[0] = 1000.0 + second
+            try:
+                fail()
+            except KeyError:
+                log.exception("bug")
+    with_traceback = [line for line in captured.lines if "traceback" in line]
+    assert len(captured.lines) == 62
+    assert len(with_traceback) == 2
+    assert with_traceback[1]["unwritten_tracebacks"] == 59
+
+
+def test_ten_thousand_failures_stay_under_three_megabytes(captured: Captured, hour: list[float]) -> None:
+    log = logs.logger("web")
+    with logs.writing(captured.settings, captured.stream):
+        for number in range(10_000):
+            try:
+                fail("x" * number)
+            except KeyError:
+                log.exception("bug")
+    assert len(captured.text) < 3_000_000
+    assert captured.text.count("Traceback") == 1
+
+
+def test_a_library_that_repeats_itself_is_cut_short(captured: Captured, hour: list[float]) -> None:
+    with logs.writing(captured.settings, captured.stream):
+        for _ in range(1000):
+            logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    assert len(captured.lines) == 20
+
+
+def test_uvicorns_lines_become_ours(captured: Captured) -> None:
+    with logs.writing(captured.settings, captured.stream):
+        logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+    (line,) = captured.lines
+    assert line["event"] == "Started server process [7]"
+    assert line["library"] == "uvicorn.error"
+
+
+def test_lines_below_the_level_are_not_written(captured: Captured) -> None:
+    with logs.writing(Settings(log_level="warning"), captured.stream):
+        logs.logger("web").info("request")
+        logs.logger("web").warning("odd")
+    assert [line["event"] for line in captured.lines] == ["odd"]
+
+
+def test_the_console_format_is_a_line_for_people(captured: Captured) -> None:
+    with logs.writing(Settings(log_format="console"), captured.stream):
+        logs.logger("web").info("request", status=200)
+    assert captured.text.rstrip().endswith("info    web: request status=200")
+
+
+def test_a_reader_that_stalls_never_blocks_a_writer() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "r") as reader:
+        writer = logs.LineWriter(stream, size=50)
+        for _ in range(200):
+            writer.write("x" * 4096)  # four times what a pipe holds
+        text: list[str] = []
+        drained = threading.Thread(target=lambda: text.extend(reader))
+        drained.start()
+        writer.close()
+        stream.close()
+        drained.join(5.0)
+    dropped = [from_json(line)["count"] for line in text if line.startswith("{")]
+    assert sum(dropped) + len(text) - len(dropped) == 200
+    assert sum(dropped) > 0
+
+
+def test_after_writing_the_standard_library_is_as_before(captured: Captured) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.getLogger("uvicorn").level
+    with logs.writing(captured.settings, captured.stream):
+        pass
+    assert (root.handlers[:], root.level, logging.getLogger("uvicorn").level) == before

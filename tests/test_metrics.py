@@ -1,0 +1,137 @@
+import re
+import time
+from uuid import UUID
+
+import pytest
+
+from harka.metrics import Busiest, Metrics, TenantUsage
+
+
+def tenant(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def count(metrics: Metrics, number: int, *, operation: str = "Courses", status: int = 200, times: int = 1) -> None:
+    for _ in range(times):
+        metrics.observe_request(
+            tenant=tenant(number), operation=operation, route="graphql", status=status, seconds=0.004
+        )
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def requests(metrics: Metrics, tenant_id: str, endpoint: str, status: str = "200") -> float | None:
+    return value(metrics, "tenant_api_requests_total", tenant_id=tenant_id, endpoint=endpoint, status=status)
+
+
+def tenants_shown(metrics: Metrics) -> set[str]:
+    return set(re.findall(r'tenant_api_requests_total\{.*tenant_id="([^"]*)"', metrics.exposition().decode()))
+
+
+def test_a_request_counts_under_its_tenant_operation_and_status() -> None:
+    metrics = Metrics(tenants=2)
+    count(metrics, 1, times=3)
+    count(metrics, 1, status=429)
+    assert requests(metrics, str(tenant(1)), "Courses") == 3
+    assert requests(metrics, str(tenant(1)), "Courses", "429") == 1
+
+
+def test_a_request_without_a_tenant_has_no_tenant_series() -> None:
+    metrics = Metrics(tenants=2)
+    metrics.observe_request(tenant=None, operation="", route="other", status=404, seconds=0.001)
+    assert tenants_shown(metrics) == set()
+    assert value(metrics, "http_request_duration_seconds_count", route="other") == 1
+
+
+def test_tenants_beyond_the_limit_share_one_label() -> None:
+    metrics = Metrics(tenants=2)
+    for number in range(1, 6):
+        count(metrics, number)
+    assert tenants_shown(metrics) == {str(tenant(1)), str(tenant(2)), "other"}
+    assert requests(metrics, "other", "other") == 3
+
+
+def test_the_busiest_take_over_the_labels_and_their_predecessors_series_end() -> None:
+    metrics = Metrics(tenants=1)
+    count(metrics, 1)
+    count(metrics, 2, times=5000)
+    count(metrics, 2)
+    assert tenants_shown(metrics) == {str(tenant(2)), "other"}
+
+
+def test_equals_do_not_swap_labels() -> None:
+    busiest = Busiest(10)
+    for _ in range(2000):
+        for number in range(20):
+            busiest.hit(tenant(number))
+    assert busiest.labelled == {tenant(number) for number in range(10)}
+
+
+def test_a_busy_tenant_is_found_among_thousands_of_idle_ones() -> None:
+    busiest = Busiest(5)
+    for number in range(20_000):
+        busiest.hit(tenant(number))
+        if number % 4 == 0:
+            busiest.hit(tenant(1_000_000))
+    assert tenant(1_000_000) in busiest.labelled
+    assert len(busiest.labelled) == 5
+
+
+@pytest.mark.parametrize("name", ["", "has space", "né", "x" * 65, "a\nb", "1st"])
+def test_what_is_no_operation_name_counts_under_other(name: str) -> None:
+    metrics = Metrics(tenants=2)
+    count(metrics, 1, operation=name)
+    assert requests(metrics, str(tenant(1)), "other") == 1
+
+
+def test_a_client_that_invents_operation_names_gets_few_series() -> None:
+    metrics = Metrics(tenants=2)
+    for number in range(10_000):
+        count(metrics, 1, operation=f"Op{number}")
+    series = metrics.exposition().decode().count("tenant_api_requests_total{")
+    assert series <= 17
+    assert (requests(metrics, str(tenant(1)), "other") or 0) > 9_900
+
+
+def test_usage_replaces_what_was_shown_before() -> None:
+    metrics = Metrics(tenants=2)
+    metrics.set_usage([TenantUsage(tenant(1), "GROWTH", 40, 1024)], other={"STARTER": (7, 2048)})
+    metrics.set_usage([TenantUsage(tenant(2), "STARTER", 5, 512)], other={})
+    assert value(metrics, "tenant_active_users", tenant_id=str(tenant(2)), plan="STARTER") == 5
+    assert value(metrics, "tenant_storage_bytes", tenant_id=str(tenant(2))) == 512
+    assert value(metrics, "tenant_storage_bytes", tenant_id=str(tenant(1))) is None
+    assert value(metrics, "tenant_storage_bytes", tenant_id="other") is None
+
+
+def test_the_rest_is_summed_under_other() -> None:
+    metrics = Metrics(tenants=2)
+    metrics.set_usage([], other={"STARTER": (7, 2048), "GROWTH": (1, 1)})
+    assert value(metrics, "tenant_active_users", tenant_id="other", plan="STARTER") == 7
+    assert value(metrics, "tenant_storage_bytes", tenant_id="other") == 2049
+
+
+def test_a_watched_gauge_is_read_at_each_scrape() -> None:
+    metrics = Metrics(tenants=1)
+    state = {"app": 1.0}
+    metrics.watch("pool_connections", "Open connections.", "database", lambda: state)
+    state["app"] = 4.0
+    assert value(metrics, "pool_connections", database="app") == 4.0
+
+
+def test_two_processes_worth_of_metrics_share_nothing() -> None:
+    first, second = Metrics(tenants=1), Metrics(tenants=1)
+    count(first, 1)
+    assert tenants_shown(second) == set()
+
+
+def test_five_thousand_busy_tenants_scrape_in_a_tenth_of_a_second() -> None:
+    metrics = Metrics(tenants=100)
+    for number in range(5000):
+        for operation in ("Courses", "Viewer", "RecordProgress", "Users"):
+            count(metrics, number, operation=operation)
+    start = time.perf_counter()
+    page = metrics.exposition()
+    assert time.perf_counter() - start < 0.1
+    assert page.count(b"\n") < 1000

@@ -1,0 +1,314 @@
+import asyncio
+import io
+import json
+from typing import Any
+
+import httpx2
+import pytest
+import websockets
+from school import School, Socket, school
+
+from harka import logs
+from harka.ids import NodeKind
+from harka.learning import progress
+from harka.storage.statement import Statement
+from harka.tenancy.permission import Permission
+from harka.web import websocket
+
+__all__ = ["school"]
+
+QUERY = {"query": "{ viewer { kind } }"}
+LISTEN = "subscription ($id: ID!) { progressChanged(enrollmentId: $id) { enrollment { progress } } }"
+DISMISS = Statement("test.dismiss", """UPDATE {schema}."user" SET status = 'inactive' WHERE tenant_id = $1 AND id = $2""")
+
+
+async def init(socket: Socket, payload: Any = None) -> None:
+    message = await socket.receive()
+    assert message["type"] == "websocket.accept"
+    assert message["subprotocol"] == "graphql-transport-ws"
+    socket.say("connection_init", **({} if payload is None else {"payload": payload}))
+    assert await socket.hear() == {"type": "connection_ack"}
+
+
+def listen(school: School) -> dict[str, Any]:
+    enrollment = school.enrollment_of(school.learner, school.courses[0])
+    return {"query": LISTEN, "variables": {"id": school.id(NodeKind.ENROLLMENT, enrollment)}}
+
+
+async def is_listened_to(school: School, count: int = 1) -> None:
+    topic = f"progress:{school.enrollment_of(school.learner, school.courses[0]).id}"
+    channels = school.runtime.pubsub._channels
+    async with asyncio.timeout(5):
+        while sum(len(c.subscriptions) for name, c in channels.items() if name.endswith(topic)) != count:
+            await asyncio.sleep(0)
+
+
+async def advance(school: School, fraction: float) -> None:
+    course = school.courses[0]
+    async with school.work() as work:
+        await progress.record(
+            work,
+            enrollment_id=school.enrollment_of(school.learner, course).id,
+            lesson_id=school.lessons[course.id][0].id,
+            fraction=fraction,
+        )
+
+
+async def test_a_query_is_answered_and_over(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        for _ in range(2):
+            socket.say("subscribe", id="1", payload=QUERY)
+            assert await socket.hear() == {
+                "id": "1",
+                "type": "next",
+                "payload": {"data": {"viewer": {"kind": "USER"}}},
+            }
+            assert await socket.hear() == {"id": "1", "type": "complete"}
+
+
+@pytest.mark.parametrize("where", ["payload", "other case", "handshake"])
+async def test_credentials_come_in_the_payload_or_in_the_handshake(school: School, where: str) -> None:
+    headers = await school.headers([Permission.COURSE_READ])
+    handshake = headers if where == "handshake" else None
+    async with school.socket(headers=handshake) as socket:
+        payload = {name.title(): value for name, value in headers.items()} if where == "other case" else headers
+        await init(socket, None if where == "handshake" else payload)
+        socket.say("subscribe", id="1", payload=QUERY)
+        assert (await socket.hear())["payload"]["data"]["viewer"] == {"kind": "API_KEY"}
+
+
+async def test_nobody_may_connect_and_ask_who_they_are(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket)
+        socket.say("subscribe", id="1", payload=QUERY)
+        assert (await socket.hear())["payload"] == {"data": {"viewer": None}}
+
+
+async def test_a_subscription_goes_on_until_the_client_has_enough(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="a", payload=listen(school))
+        await is_listened_to(school)
+        for fraction in (0.5, 1):
+            await advance(school, fraction)
+            told = await socket.hear()
+            assert (told["id"], told["type"]) == ("a", "next")
+            assert told["payload"]["data"]["progressChanged"]["enrollment"] == {"progress": fraction / 4}
+        socket.say("complete", id="a")
+        await is_listened_to(school, 0)
+        socket.say("ping")
+        # nothing follows the client's own complete
+        assert await socket.hear() == {"type": "pong"}
+
+
+async def test_operations_run_beside_each_other(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="a", payload=listen(school))
+        await is_listened_to(school)
+        socket.say("subscribe", id="b", payload=QUERY)
+        assert [(await socket.hear())["id"], (await socket.hear())["id"]] == ["b", "b"]
+        await advance(school, 1)
+        assert (await socket.hear())["id"] == "a"
+    await is_listened_to(school, 0)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": 'subscription { progressChanged(enrollmentId: "x") { resync } }'}, "INVALID_ID"),
+        ({"query": "query ($x: Int!) { courses(first: $x) { totalCount } }"}, "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+async def test_an_operation_that_fails_is_an_error_and_the_socket_goes_on(
+    school: School, payload: dict[str, Any], code: str
+) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=payload)
+        told = await socket.hear()
+        assert (told["id"], told["type"]) == ("1", "error") or told["payload"]["data"] is None
+        errors = told["payload"] if told["type"] == "error" else told["payload"]["errors"]
+        assert errors[0]["extensions"]["code"] == code
+        if told["type"] == "next":
+            assert (await socket.hear())["type"] == "complete"
+        socket.say("subscribe", id="1", payload=QUERY)
+        assert (await socket.hear())["type"] == "next"
+
+
+async def opened(socket: Socket) -> None:
+    assert (await socket.receive())["type"] == "websocket.accept"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", 4400),
+        ("[]", 4400),
+        ("1", 4400),
+        ('{"type": "nonsense"}', 4400),
+        ("{}", 4400),
+        ('{"type": "subscribe", "id": "1", "payload": {"query": "{ viewer { kind } }"}}', 4401),
+        ('{"type": "connection_init", "payload": 1}', 4400),
+        ('{"type": "connection_init", "payload": {"authorization": 1}}', 4400),
+        ('{"type": "connection_init", "payload": {"authorization": "Bearer \u00e9"}}', 4400),
+        ('{"type": "connection_init", "payload": {"authorization": "Bearer nonsense"}}', 4401),
+        ('{"type": "connection_init", "payload": {"x-api-key": "hk_nonsense"}}', 4401),
+    ],
+)
+async def test_a_first_message_that_breaks_the_protocol_ends_it(school: School, text: str, code: int) -> None:
+    async with school.socket() as socket:
+        await opened(socket)
+        socket.send({"type": "websocket.receive", "text": text})
+        assert (await socket.closed())[0] == code
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"type": "connection_init"}, 4429),
+        ({"type": "subscribe", "payload": QUERY}, 4400),
+        ({"type": "subscribe", "id": "", "payload": QUERY}, 4400),
+        ({"type": "subscribe", "id": 1, "payload": QUERY}, 4400),
+        ({"type": "subscribe", "id": "1"}, 4400),
+        ({"type": "subscribe", "id": "1", "payload": {"query": 1}}, 4400),
+        ({"type": "subscribe", "id": "1", "payload": {**QUERY, "variables": []}}, 4400),
+    ],
+)
+async def test_a_later_message_that_breaks_the_protocol_ends_it(
+    school: School, message: dict[str, Any], code: int
+) -> None:
+    async with school.socket() as socket:
+        await init(socket)
+        socket.send({"type": "websocket.receive", "text": json.dumps(message)})
+        assert (await socket.closed())[0] == code
+
+
+async def test_an_id_in_use_ends_it_and_what_was_listened_to(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=listen(school))
+        await is_listened_to(school)
+        socket.say("subscribe", id="1", payload=QUERY)
+        assert await socket.closed() == (4409, "Subscriber for 1 already exists")
+        await is_listened_to(school, 0)
+
+
+async def test_bytes_are_no_messages(school: School) -> None:
+    async with school.socket() as socket:
+        await opened(socket)
+        socket.send({"type": "websocket.receive", "bytes": b"{}"})
+        assert (await socket.closed())[0] == 4400
+
+
+async def test_a_message_has_a_largest_size(school: School) -> None:
+    async with school.socket() as socket:
+        await opened(socket)
+        text = " " * (school.runtime.settings.max_body_bytes + 1)
+        socket.send({"type": "websocket.receive", "text": text})
+        assert (await socket.closed())[0] == 1009
+
+
+@pytest.mark.parametrize("protocols", [[], ["graphql-ws"], ["graphql-ws", "soap"]])
+async def test_the_older_protocol_is_not_spoken(school: School, protocols: list[str]) -> None:
+    async with school.socket(protocols=protocols) as socket:
+        assert (await socket.receive())["subprotocol"] is None
+        assert await socket.closed() == (4406, "Subprotocol not acceptable")
+
+
+async def test_who_says_nothing_is_sent_away(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "INIT_SECONDS", 0.05)
+    async with school.socket() as socket:
+        await opened(socket)
+        socket.say("ping")
+        assert await socket.hear() == {"type": "pong"}
+        assert (await socket.closed())[0] == 4408
+
+
+async def test_a_socket_runs_only_so_many_operations(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MOST_OPERATIONS", 1)
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=listen(school))
+        socket.say("subscribe", id="2", payload=QUERY)
+        told = await socket.hear()
+        assert (told["id"], told["type"]) == ("2", "error")
+        assert told["payload"][0]["extensions"]["code"] == "GRAPHQL_LIMIT_EXCEEDED"
+
+
+async def test_all_that_is_said_must_name_one_organization(
+    school: School, make_tenant: Any
+) -> None:
+    other = School(school.runtime, await make_tenant())
+    async with other.socket() as socket:
+        await opened(socket)
+        socket.say("connection_init", payload=await school.headers(school.learner))
+        assert (await socket.closed())[0] == 4403
+    async with school.socket(headers=await other.headers([Permission.COURSE_READ])) as socket:
+        await opened(socket)
+        socket.say("connection_init", payload=await school.headers(school.learner))
+        assert (await socket.closed())[0] == 4403
+
+
+async def test_the_credential_names_the_organization_at_a_neutral_address(school: School) -> None:
+    async with school.socket(headers={"host": school.runtime.settings.platform_domain}) as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload={"query": "{ organization { slug } }"})
+        told = await socket.hear()
+        assert told["payload"]["data"]["organization"] == {"slug": school.organization.slug}
+
+
+async def test_each_operation_asks_anew_who_it_is(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        async with school.work() as work:
+            await work.session.execute(DISMISS, school.learner.id)
+        socket.say("subscribe", id="1", payload=QUERY)
+        told = await socket.hear()
+        assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
+
+
+async def test_a_process_that_stops_says_so(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=listen(school))
+        await is_listened_to(school)
+        school.draining.begin()
+        assert (await socket.closed())[0] == 1001
+        await is_listened_to(school, 0)
+
+
+async def test_an_operation_has_a_line_and_a_count_of_its_own(school: School) -> None:
+    log = io.StringIO()
+    with logs.writing(school.runtime.settings, log):
+        async with school.socket() as socket:
+            await init(socket, await school.headers(school.learner))
+            payload = {"query": "query Named { courses(first: 1) { totalCount } }"}
+            socket.say("subscribe", id="1", payload=payload)
+            assert (await socket.hear())["type"] == "next"
+            assert (await socket.hear())["type"] == "complete"
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (operation,) = [line for line in lines if line["event"] == "operation"]
+    assert (operation["operation"], operation["status"], operation["statements"]) == ("Named", 200, 3)
+    assert operation["tenant"] == str(school.organization.id)
+    counted = school.runtime.metrics.exposition().decode()
+    assert 'endpoint="Named",status="200"' in counted
+
+
+async def test_a_real_socket_speaks_the_protocol(school: School, live_server: Any) -> None:
+    headers = await school.headers(school.learner)
+    async with httpx2.AsyncClient(base_url=live_server.address, headers=headers) as client, asyncio.timeout(10):
+        # the other process hears of the new organization by NOTIFY
+        while (await client.post("/graphql", json=QUERY)).status_code != 200:
+            await asyncio.sleep(0.01)
+    address = live_server.address.replace("http", "ws") + "/graphql"
+    async with websockets.connect(address, subprotocols=["graphql-transport-ws"]) as socket:
+        assert socket.subprotocol == "graphql-transport-ws"
+        await socket.send(json.dumps({"type": "connection_init", "payload": headers}))
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": QUERY}))
+        told = json.loads(await socket.recv())
+        assert told["payload"] == {"data": {"viewer": {"kind": "USER"}}}

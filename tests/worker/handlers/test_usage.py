@@ -1,0 +1,22 @@
+from academy import Academy
+from harka.analytics import usage
+from harka.queue.enqueue import enqueue
+from harka.worker.handlers.usage import MeasureUsage, measure
+
+
+async def test_measuring_forgets_old_jobs_on_the_way(academy: Academy) -> None:
+    await academy.user()
+    async with academy.work() as work:
+        await enqueue(work.session, "test", {})
+    async with academy.work() as work:
+        await academy.finished(work, await academy.claimed(work))
+
+    async with academy.work() as work:
+        await measure(work, MeasureUsage())
+
+    assert academy.statements == 2
+    assert len(await academy.rows("job")) == 1, "done a moment ago"
+    async with academy.work(read_only=True) as work:
+        found = await usage.latest(work)
+    assert found is not None
+    assert found.total_users == 1

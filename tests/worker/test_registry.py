@@ -1,0 +1,23 @@
+import msgspec
+import pytest
+
+from harka.ids import new_id
+from harka.queue import message
+from harka.worker.registry import HANDLERS
+
+
+def test_every_kind_of_job_has_its_handler() -> None:
+    types = {message.RECOUNT_COURSE, message.MEASURE_USAGE}
+
+    assert set(HANDLERS) == types
+
+
+def test_payloads_are_checked() -> None:
+    payload = HANDLERS[message.RECOUNT_COURSE].payload
+    course = new_id()
+
+    assert msgspec.to_builtins(msgspec.convert({"course_id": str(course)}, payload)) == {
+        "course_id": str(course)
+    }
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({}, payload)

@@ -1,0 +1,169 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+import pytest
+
+from academy import Academy
+from harka.ids import new_id
+from harka.learning import course, enrollment
+from harka.learning import progress as progresses
+from harka.learning.work import UnitOfWork
+from harka.queue.enqueue import enqueue
+from harka.queue.message import JOBS_TOPIC, PLATFORM
+from harka.runtime import Runtime
+from harka.storage.statement import Statement
+from harka.tenancy.placement import Mode
+from harka.worker.registry import HANDLERS, Handler
+from harka.worker.runner import run
+
+Working = Callable[..., AbstractAsyncContextManager[asyncio.Event]]
+Found = Callable[..., Awaitable[Academy]]
+
+
+class Payload(msgspec.Struct, frozen=True):
+    n: int = 0
+
+
+class Desk:
+    """A handler that notes what it did, in order; `gate` holds it up."""
+
+    def __init__(self, *academies: Academy) -> None:
+        self.tenants = {each.organization.id for each in academies}
+        self.done: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        return {**HANDLERS, "test": Handler(Payload, self.run)}
+
+    async def run(self, work: UnitOfWork, payload: Payload) -> None:
+        # other tests leave jobs behind, and a worker does whatever it finds
+        if work.context.id not in self.tenants:
+            return
+        self.begun.set()
+        await self.gate.wait()
+        note = work.context.organization.slug, payload.n
+        work.after_commit(lambda: self.done.put(note))
+
+
+async def put(academy: Academy, *numbers: int) -> None:
+    async with academy.work() as work:
+        for n in numbers:
+            await work.enqueue("test", {"n": n})
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_a_job_is_done_at_once_wherever_the_tenant_lives(
+    found: Found, working: Working, mode: Mode
+) -> None:
+    academy = await found(mode=mode)
+    desk = Desk(academy)
+
+    async with working(desk.handlers, period=3600.0):
+        await put(academy, 1)
+        assert await desk.done.get() == (academy.organization.slug, 1)
+
+    assert {row["state"] for row in await academy.rows("job") if row["type"] == "test"} == {"done"}
+
+
+async def test_a_published_course_is_recounted(academy: Academy, working: Working) -> None:
+    subject, desk = await academy.course(weights=(1, 1)), Desk(academy)
+    learner, (lesson, _) = await academy.user(), await academy.lessons(subject)
+    made = await academy.enrollment(learner, subject)
+    async with academy.work() as work:
+        await progresses.record(work, enrollment_id=made.id, lesson_id=lesson.id, fraction=1)
+        await course.archive(work, subject.id)
+        await work.session.execute(SPOIL)
+
+    # one slot, so that the second job is done after the first
+    async with working(desk.handlers, period=3600.0, slots=1):
+        async with academy.work() as work:
+            await course.publish(work, subject.id)
+            await work.enqueue("test", {})
+        await desk.done.get()
+
+    async with academy.work(read_only=True) as work:
+        assert (await enrollment.find_many(work, [made.id]))[made.id].progress == 0.5
+
+
+SPOIL = Statement("test.spoil", "UPDATE {schema}.enrollment SET progress = 0.1 WHERE tenant_id = $1")
+
+
+async def test_a_busy_tenant_does_not_hold_up_another(found: Found, working: Working) -> None:
+    busy, calm = await found(), await found()
+    desk = Desk(busy, calm)
+    desk.gate.clear()
+
+    async with working(desk.handlers, period=3600.0, slots=1):
+        await put(busy, *range(20))
+        await desk.begun.wait()
+        async with calm.parts.pubsub.subscribe(PLATFORM, JOBS_TOPIC) as signals:
+            await put(calm, 0)
+            assert (await anext(signals)).payload == {"tenant": str(calm.organization.id)}
+        desk.gate.set()
+        order = [(await desk.done.get())[0] for _ in range(21)]
+
+    assert order.index(calm.organization.slug) <= 3
+
+
+async def test_a_job_without_a_signal_is_found_by_the_round(academy: Academy, working: Working) -> None:
+    desk = Desk(academy)
+    async with academy.work() as work:
+        await enqueue(work.session, "test", {"n": 1})
+
+    async with working(desk.handlers, period=0.2):
+        assert await desk.done.get() == (academy.organization.slug, 1)
+
+
+async def test_a_garbled_signal_harms_nobody(academy: Academy, working: Working) -> None:
+    desk = Desk(academy)
+
+    async with working(desk.handlers, period=3600.0):
+        for payload in ({}, {"tenant": 1}, {"tenant": "x"}, {"tenant": str(new_id())}):
+            await academy.parts.pubsub.publish(PLATFORM, JOBS_TOPIC, payload)
+        await put(academy, 1)
+        assert await desk.done.get() == (academy.organization.slug, 1)
+
+
+async def test_stopping_lets_what_has_begun_finish(academy: Academy, working: Working) -> None:
+    desk = Desk(academy)
+    desk.gate.clear()
+
+    async with working(desk.handlers, period=3600.0, slots=1) as stop:
+        await put(academy, 1, 2)
+        await desk.begun.wait()
+        stop.set()
+        desk.gate.set()
+
+    assert desk.done.qsize() == 1
+    assert sorted(row["state"] for row in await academy.rows("job") if row["type"] == "test") == [
+        "done",
+        "queued",
+    ]
+
+
+async def test_what_does_not_finish_in_time_is_undone_and_comes_back(
+    runtime: Runtime, academy: Academy
+) -> None:
+    desk, stop = Desk(academy), asyncio.Event()
+    desk.gate.clear()
+    hasty = msgspec.structs.replace(runtime.settings, shutdown_grace=0.05)
+    worker = asyncio.create_task(
+        run(
+            msgspec.structs.replace(runtime, settings=hasty), stop=stop, handlers=desk.handlers, period=3600.0
+        )
+    )
+    # the worker listens before its first round adds anybody
+    await put(academy, 1)
+    await put(academy, 2)
+    await desk.begun.wait()
+
+    stop.set()
+    await worker
+
+    assert desk.done.empty()
+    assert "running" in {row["state"] for row in await academy.rows("job") if row["type"] == "test"}
