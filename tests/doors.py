@@ -1,7 +1,7 @@
 """A middleware alone: a client in front of it, a small application behind it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import logs
 from harka.codec import from_json
 from harka.config import Settings
+from harka.repositories.organization import Organization
 from harka.web.middleware.request_scope import RequestScopeMiddleware
 
+MakeTenant = Callable[..., Awaitable[Organization]]
+OpenClient = Callable[..., Awaitable[Any]]
 
-def client(app: ASGIApp, *, address: str = "203.0.113.9", base_url: str = "http://a.harka.localhost") -> httpx2.AsyncClient:
+
+def client(
+    app: ASGIApp, *, address: str = "203.0.113.9", base_url: str = "http://a.harka.localhost"
+) -> httpx2.AsyncClient:
     """Whose peer has `address`. What the application raises reaches the test."""
     transport = httpx2.ASGITransport(app, client=(address, 50_000))
     return httpx2.AsyncClient(transport=transport, base_url=base_url)

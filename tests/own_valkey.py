@@ -14,7 +14,7 @@ _TIMEOUT = 20.0
 
 class OwnValkey:
     def __init__(self) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="hv-", dir="/tmp"))  # noqa: S108 - short, for the socket
+        self._directory = Path(tempfile.mkdtemp(prefix="hv-", dir="/tmp"))
         data = self._directory / "data"
         data.mkdir()
         program = valkey.find_program(Settings())

@@ -42,6 +42,13 @@ PATIENCE = 10.0  # seconds for what should happen at once
 ROLES = ("owner", "instructor", "learner", "learner")
 
 
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that nobody announces."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0)
+
+
 @dataclass
 class Reply:
     """`statements`: those of the operation itself, without the look-up of who asks."""
@@ -178,7 +185,9 @@ class School:
         return f"{self.organization.slug}.{self.runtime.settings.platform_domain}"
 
     def id(self, kind: NodeKind, row: Any) -> str:
-        return self.runtime.node_ids.seal(self.organization.id, kind, row if isinstance(row, UUID) else row.id)
+        return self.runtime.node_ids.seal(
+            self.organization.id, kind, row if isinstance(row, UUID) else row.id
+        )
 
     def enrollment_of(self, person: User, of: Course) -> Enrollment:
         return next(e for e in self.enrollments if (e.user_id, e.course_id) == (person.id, of.id))
@@ -249,7 +258,10 @@ class School:
 
     @asynccontextmanager
     async def socket(
-        self, *, headers: Mapping[str, str] | None = None, protocols: Sequence[str] = ("graphql-transport-ws",)
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        protocols: Sequence[str] = ("graphql-transport-ws",),
     ) -> AsyncIterator[Socket]:
         """An accepted WebSocket, nothing said yet; it leaves at the end of the block."""
         scope = self.scope("websocket", headers or {}, subprotocols=list(protocols))

@@ -11,7 +11,9 @@ def tenant(number: int) -> UUID:
     return UUID(int=number)
 
 
-def count(metrics: Metrics, number: int, *, operation: str = "Courses", status: int = 200, times: int = 1) -> None:
+def count(
+    metrics: Metrics, number: int, *, operation: str = "Courses", status: int = 200, times: int = 1
+) -> None:
     for _ in range(times):
         metrics.observe_request(
             tenant=tenant(number), operation=operation, route="graphql", status=status, seconds=0.004

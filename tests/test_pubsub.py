@@ -9,6 +9,7 @@ from harka.codec import packed
 from harka.errors import TenantRequiredError
 from harka.pubsub import RESYNC, Event, PubSub
 from own_valkey import OwnValkey
+from waiting import until
 
 PATIENCE = 5.0
 
@@ -42,9 +43,7 @@ async def next_event(events: AsyncIterator[Event]) -> Event:
 
 
 async def until_published(pubsub: PubSub, tenant: UUID, topic: str) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await pubsub.publish(tenant, topic, {"ready": True}):
-            await asyncio.sleep(0.01)
+    await until(lambda: pubsub.publish(tenant, topic, {"ready": True}))
 
 
 async def test_an_event_reaches_the_subscriber(pubsub: PubSub) -> None:

@@ -5,7 +5,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenancy.samples import NOW, api_key, key_text, organization
 
 from harka.auth.api_key import KEY_CHARACTERS, create, is_live, revoke, verify
 from harka.clock import now
@@ -15,6 +14,7 @@ from harka.repositories import api_key as repository
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
 from harka.tenancy.permission import Permission
+from tenancy.samples import NOW, api_key, key_text, organization
 
 ACME = organization("acme")
 TEXT = key_text(1)
@@ -53,7 +53,7 @@ def test_an_unknown_prefix_is_refused_like_a_wrong_secret() -> None:
 
 def test_a_key_ends_when_it_expires_or_is_revoked() -> None:
     expiring = msgspec.structs.replace(KEY, expires_at=NOW + timedelta(seconds=1))
-    assert verify({KEY.prefix: expiring}, TEXT, NOW)
+    assert verify({KEY.prefix: expiring}, TEXT, NOW) is expiring
     revoked = msgspec.structs.replace(KEY, revoked_at=NOW)
     for dead, at in ((expiring, NOW + timedelta(seconds=1)), (revoked, NOW)):
         assert not is_live(dead, at)

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from harka.auth.permissions import Role, permissions_of
@@ -11,7 +13,7 @@ def test_everybody_signed_in_may_read_the_organization_and_courses(role: Role) -
 
 def test_each_role_may_what_the_one_below_may() -> None:
     ladder = [permissions_of(role) for role in Role]
-    assert all(lower <= upper for lower, upper in zip(ladder, ladder[1:], strict=False))
+    assert all(lower <= upper for lower, upper in itertools.pairwise(ladder))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tenancy.samples import KEYRING, NOW, PLATFORM, SETTINGS, key_text, record, snapshot
 
 from harka.auth import token
 from harka.auth.permissions import permissions_of
@@ -25,6 +24,7 @@ from harka.tenancy.context import Actor, ActorKind
 from harka.tenancy.permission import EVERY_PERMISSION, Permission
 from harka.tenancy.resolution import Headers, signals
 from harka.tenancy.snapshot import TenantRecord
+from tenancy.samples import KEYRING, NOW, PLATFORM, SETTINGS, key_text, record, snapshot
 
 ACME = record("acme", number=1, domains=("learn.acme.com",))
 GLOBEX = record("globex", number=2)
@@ -180,7 +180,7 @@ def credential(
     tenant: Organization, user: User | None, scopes: frozenset[Permission] | None = None
 ) -> Credential:
     actor = Actor(ActorKind.USER, user.id) if user else Actor(ActorKind.API_KEY, new_id())
-    return Credential(organization=tenant, actor=actor, user=user and user.id, scopes=scopes)
+    return Credential(organization=tenant, actor=actor, user=user.id if user else None, scopes=scopes)
 
 
 async def test_a_user_may_what_their_role_allows(databases: Databases, tenant: Organization) -> None:

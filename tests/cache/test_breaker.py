@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from harka import clock
@@ -7,10 +5,10 @@ from harka.cache.breaker import Breaker
 
 
 @pytest.fixture
-def moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def moment(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr(clock, "monotonic", lambda: now[0])
-    yield now
+    return now
 
 
 def opened(failures: int = 2) -> Breaker:

@@ -11,6 +11,7 @@ from harka import clock
 from harka.cache.tenant import Lookup, Namespace, TenantCache
 from harka.errors import TenantRequiredError
 from own_valkey import OwnValkey
+from waiting import until
 
 KEY = bytes(range(16))
 
@@ -35,6 +36,15 @@ async def store(cache: TenantCache, tenant: UUID, *things: Thing) -> None:
 
 async def found(cache: TenantCache, tenant: UUID, *things: Thing) -> dict[UUID, Thing]:
     return dict((await cache.get_many(tenant, THINGS, [each.id for each in things])).found)
+
+
+async def nothing_found(cache: TenantCache, tenant: UUID, *things: Thing) -> bool:
+    return not await found(cache, tenant, *things)
+
+
+async def stored_and_found(cache: TenantCache, tenant: UUID, *things: Thing) -> bool:
+    await store(cache, tenant, *things)
+    return bool(await found(cache, tenant, *things))
 
 
 async def test_what_was_stored_is_found_and_the_rest_is_not(cache: TenantCache) -> None:
@@ -70,7 +80,9 @@ async def test_without_a_tenant_it_refuses(cache: TenantCache, tenant: object) -
             await call
 
 
-async def test_after_a_write_nothing_old_is_found_by_anyone(cache: TenantCache, shared_valkey: OwnValkey) -> None:
+async def test_after_a_write_nothing_old_is_found_by_anyone(
+    cache: TenantCache, shared_valkey: OwnValkey
+) -> None:
     tenant, one = uuid4(), thing()
     other = TenantCache(shared_valkey.url, KEY)
     await store(cache, tenant, one)
@@ -90,7 +102,9 @@ async def test_another_tenants_values_survive_a_write(cache: TenantCache) -> Non
 
 
 @pytest.mark.parametrize("wrapped", [True, False], ids=["begun", "not-begun"])
-async def test_a_reader_that_raced_a_writer_leaves_nothing_stale(cache: TenantCache, *, wrapped: bool) -> None:
+async def test_a_reader_that_raced_a_writer_leaves_nothing_stale(
+    cache: TenantCache, *, wrapped: bool
+) -> None:
     tenant, old = uuid4(), thing("old")
     lookup = await cache.get_many(tenant, THINGS, [old.id])
     # the reader has read `old` from the database; now a writer commits, and only then the reader stores
@@ -113,7 +127,9 @@ async def test_a_writer_killed_before_its_end_leaves_values_for_two_seconds_at_m
     await redis.aclose()
 
 
-async def test_a_value_moved_under_another_key_is_refused(cache: TenantCache, shared_valkey: OwnValkey) -> None:
+async def test_a_value_moved_under_another_key_is_refused(
+    cache: TenantCache, shared_valkey: OwnValkey
+) -> None:
     tenant, one, other = uuid4(), thing("one"), thing("other")
     await store(cache, tenant, one)
     redis = Redis.from_url(shared_valkey.url)
@@ -151,7 +167,9 @@ async def test_a_newer_version_of_a_type_does_not_read_the_older(cache: TenantCa
     assert (await cache.get_many(tenant, newer, [one.id])).found == {}
 
 
-async def test_a_lost_generation_never_brings_old_values_back(cache: TenantCache, shared_valkey: OwnValkey) -> None:
+async def test_a_lost_generation_never_brings_old_values_back(
+    cache: TenantCache, shared_valkey: OwnValkey
+) -> None:
     tenant, one = uuid4(), thing()
     await store(cache, tenant, one)
     redis = Redis.from_url(shared_valkey.url)
@@ -204,14 +222,13 @@ async def test_back_again_it_is_used_again(own_valkey: OwnValkey) -> None:
     for _ in range(3):
         await store(cache, tenant, one)
     own_valkey.start()
-    async with asyncio.timeout(5.0):
-        while not await found(cache, tenant, one):
-            await store(cache, tenant, one)
-            await asyncio.sleep(0.01)
+    await until(lambda: stored_and_found(cache, tenant, one))
     await cache.close()
 
 
-async def test_a_failed_invalidation_bypasses_the_tenant_until_it_is_made_up_for(own_valkey: OwnValkey) -> None:
+async def test_a_failed_invalidation_bypasses_the_tenant_until_it_is_made_up_for(
+    own_valkey: OwnValkey,
+) -> None:
     cache, other = TenantCache(own_valkey.url, KEY), TenantCache(own_valkey.url, KEY)
     tenant, one = uuid4(), thing()
     await store(cache, tenant, one)
@@ -222,14 +239,9 @@ async def test_a_failed_invalidation_bypasses_the_tenant_until_it_is_made_up_for
     # the server is well and still holds the value, but this process knows that it is stale
     assert await cache.ping()
     assert await found(cache, tenant, one) == {}
-    async with asyncio.timeout(5.0):
-        while await found(other, tenant, one):
-            await asyncio.sleep(0.01)
+    await until(lambda: nothing_found(other, tenant, one))
     await store(cache, tenant, one)
-    async with asyncio.timeout(5.0):
-        while not await found(cache, tenant, one):
-            await store(cache, tenant, one)
-            await asyncio.sleep(0.01)
+    await until(lambda: stored_and_found(cache, tenant, one))
     await cache.close()
     await other.close()
 
@@ -242,9 +254,7 @@ async def test_a_cancelled_writer_still_forgets(cache: TenantCache) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5.0):
-        while await found(cache, tenant, one):
-            await asyncio.sleep(0.01)
+    await until(lambda: nothing_found(cache, tenant, one))
 
 
 async def test_cancelled_readers_never_mix_up_answers(cache: TenantCache) -> None:
@@ -262,7 +272,9 @@ async def test_cancelled_readers_never_mix_up_answers(cache: TenantCache) -> Non
         for task in tasks[::2]:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [r for r in results if isinstance(r, Exception) and not isinstance(r, asyncio.CancelledError)] == []
+        assert [
+            r for r in results if isinstance(r, Exception) and not isinstance(r, asyncio.CancelledError)
+        ] == []
 
 
 async def test_a_hit_costs_one_round_trip(cache: TenantCache, shared_valkey: OwnValkey) -> None:

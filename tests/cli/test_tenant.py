@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_imports import harka
 
+from cli.test_imports import harka
 from harka.config import Settings
 from harka.repositories import organization as organizations
 from harka.runtime import Runtime

@@ -1,8 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from cli.test_imports import MakeTenant, harka
 
+from cli.test_imports import MakeTenant, harka
 from harka.auth.token import verify
 from harka.clock import now
 from harka.ids import new_id

@@ -11,14 +11,18 @@ class ForgetfulError(HarkaError):
     """Who wrote this gave no code."""
 
 
-@pytest.mark.parametrize("bug", [RuntimeError("secret"), TenantRequiredError(), InternalError("secret"), ForgetfulError()])
+@pytest.mark.parametrize(
+    "bug", [RuntimeError("secret"), TenantRequiredError(), InternalError("secret"), ForgetfulError()]
+)
 def test_a_bug_says_nothing_of_itself(bug: Exception) -> None:
     shown = masked(bug)
     assert (shown.code, shown.message) == ("INTERNAL", "Something went wrong on our side.")
 
 
 def test_a_failure_of_ours_speaks() -> None:
-    (shown,) = show_all([GraphQLError("x", original_error=ValidationError("Bad.", field="title"), path=["a", 0])], "r1")
+    (shown,) = show_all(
+        [GraphQLError("x", original_error=ValidationError("Bad.", field="title"), path=["a", 0])], "r1"
+    )
     assert shown == {
         "message": "Bad.",
         "path": ["a", 0],

@@ -1,13 +1,14 @@
 import pytest
-from school import School
 
 from harka.ids import NodeKind
 from harka.learning import course as courses
 from harka.learning.course import CourseDraft
+from school import School
 
 PAGE = """query Page($first: Int!, $after: String, $status: CourseStatus) {
   courses(first: $first, after: $after, status: $status) {
-    edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+    edges { cursor node { id } } nodes { id }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
 
 
 async def test_pages_follow_each_other_without_gaps_or_doubles(school: School) -> None:

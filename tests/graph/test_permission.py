@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from school import School
 
 from harka.graph import schema
 from harka.graph.permission import Requires
 from harka.ids import NodeKind, new_id
 from harka.tenancy.permission import Permission
+from school import School
 
 # a call of every root field that gets past the checks of its arguments
 CALLS = {

@@ -1,15 +1,15 @@
 """The second lock: with row-level security out of the way, the statements alone keep tenants apart."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import msgspec
 import pytest
 from attack import leaked
-from speaker import FIELDS, LogLines, Speaker, own_value
+from speaker import FIELDS, Speaker, own_value
 from worlds import World
 
-from harka import logs
 from harka.app import open_runtime
 from harka.config import Settings
 from harka.storage.location import app_url, with_credentials
@@ -18,16 +18,14 @@ from harka.web.routes import build
 
 
 @pytest.fixture
-async def unguarded(settings: Settings, servers: object, worlds: dict[str, World]) -> AsyncIterator[Speaker]:
+async def unguarded(settings: Settings, servers: Any, speaker: Speaker) -> AsyncIterator[Speaker]:
     """The application as a superuser, whom row-level security does not bind."""
-    as_superuser = with_credentials(app_url(settings, "app"), servers.admin_url)  # type: ignore[attr-defined] - conftest's Servers
-    log = LogLines()
-    changed = msgspec.structs.replace(settings, app_database_url=as_superuser)
-    async with open_runtime(changed) as runtime:
-        with logs.writing(changed, log):
-            transport = httpx2.ASGITransport(build(runtime, Draining()))
-            async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
-                yield Speaker(http, log, settings.platform_domain)
+    as_superuser = with_credentials(app_url(settings, "app"), servers.admin_url)
+    async with open_runtime(msgspec.structs.replace(settings, app_database_url=as_superuser)) as runtime:
+        transport = httpx2.ASGITransport(build(runtime, Draining()))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
+            # one log for both: a process has only one
+            yield Speaker(http, speaker.log, settings.platform_domain)
 
 
 @pytest.mark.parametrize(("asker_name", "other_name"), [("pool-a", "pool-b"), ("pool-b", "pool-a")])

@@ -73,7 +73,9 @@ def key_text(number: int) -> bytes:
     return f"hk_{number:012}_{'s' * 43}".encode()
 
 
-def record(slug: str = "acme", *, number: int = 1, domains: tuple[str, ...] = (), **changes: Any) -> TenantRecord:
+def record(
+    slug: str = "acme", *, number: int = 1, domains: tuple[str, ...] = (), **changes: Any
+) -> TenantRecord:
     """An organization with one API key (`key_text(number)`) and one signing key, private half included."""
     made = organization(slug, **changes)
     return TenantRecord(

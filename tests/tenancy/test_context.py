@@ -1,18 +1,20 @@
 import msgspec
 import pytest
-from tenancy.samples import organization
 
 from harka.errors import ForbiddenError, UnauthenticatedError
 from harka.ids import new_id
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext, job_context, operator_context
 from harka.tenancy.permission import Permission
+from tenancy.samples import organization
 
 ACME = organization("acme", settings={"theme": "dark"})
 
 
 def test_a_permission_that_is_held_is_granted() -> None:
     context = TenantContext(
-        organization=ACME, actor=Actor(ActorKind.API_KEY, new_id()), permissions=frozenset({Permission.COURSE_READ})
+        organization=ACME,
+        actor=Actor(ActorKind.API_KEY, new_id()),
+        permissions=frozenset({Permission.COURSE_READ}),
     )
     context.require(Permission.COURSE_READ)
     assert context.allows(Permission.COURSE_READ)

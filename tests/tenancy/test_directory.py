@@ -2,27 +2,27 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
-from tenancy.fixtures import new_slug
-from tenancy.wire import Wire, wired
 
 from harka.auth import api_key
 from harka.config import Settings
 from harka.errors import UnavailableError
 from harka.ids import new_id
 from harka.repositories import organization as organizations
+from harka.repositories import placement as placements
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
-from harka.storage.statement import CatalogStatement
 from harka.tenancy import directory as module
 from harka.tenancy.directory import Directory
-from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import add_domain, create_tenant, resume, suspend, verify_domain
 from harka.tenancy.snapshot import Snapshot
+from tenancy.fixtures import new_slug
+from tenancy.wire import Wire, wired
 
 PROMISED = 1.0
 """Seconds after which every process knows of a change."""
@@ -46,7 +46,9 @@ async def directory(catalog: Catalog, settings: Settings) -> AsyncIterator[Direc
         yield followed
 
 
-async def in_time(directory: Directory, holds: Callable[[Snapshot], bool], seconds: float = PROMISED) -> Snapshot:
+async def in_time(
+    directory: Directory, holds: Callable[[Snapshot], bool], seconds: float = PROMISED
+) -> Snapshot:
     async with asyncio.timeout(seconds):
         return await directory.until(holds)
 
@@ -98,14 +100,13 @@ async def test_an_api_key_counts_and_ceases_to_count_within_a_second(
 async def test_suspending_and_resuming_count_within_a_second(
     directory: Directory, catalog: Catalog, tenant: Organization
 ) -> None:
-    for change, status in ((suspend, "suspended"), (resume, "active")):
-        await change(catalog, tenant.id)
-        await in_time(directory, lambda seen, status=status: _status(seen, tenant) == status)  # type: ignore[misc] # mypy loses the default's type
+    for change in (suspend, resume):
+        changed = await change(catalog, tenant.id)
+        await in_time(directory, partial(_shows, changed))
 
 
-def _status(seen: Snapshot, tenant: Organization) -> str | None:
-    found = seen.organization(tenant.id)
-    return found and found.status
+def _shows(organization: Organization, seen: Snapshot) -> bool:
+    return seen.organization(organization.id) == organization
 
 
 async def test_a_deleted_organization_is_gone_within_a_second(
@@ -117,29 +118,23 @@ async def test_a_deleted_organization_is_gone_within_a_second(
 
 
 async def test_a_burst_of_changes_is_read_together(
-    directory: Directory, catalog: Catalog, settings: Settings
+    directory: Directory, catalog: Catalog, tenant: Organization
 ) -> None:
-    before = directory.current
-    tenant = await made(catalog, settings)
+    await in_time(directory, lambda seen: seen.organization(tenant.id) is not None)
+    home = await placements.find(catalog, tenant.id)
+    assert home is not None
+    crowd = [new_id() for _ in range(100)]
     async with catalog.transaction() as transaction:
-        for _ in range(100):
-            number = new_id()
-            copy = msgspec.structs.replace(tenant, id=number, slug=f"x{number.hex[-12:]}")
-            await organizations.insert(transaction, copy)
-            await transaction.execute(_HOME, number, tenant.shard, tenant.database, tenant.schema)
-    last = copy
-    snapshots = []
-    while directory.current.organization(last.id) is None:
-        before = directory.current
-        await in_time(directory, lambda seen: seen is not before)  # noqa: B023 - awaited in this very round
-        snapshots.append(directory.current)
+        for each in crowd:
+            one = msgspec.structs.replace(tenant, id=each, slug=f"x{each.hex[-12:]}")
+            await organizations.insert(transaction, one)
+            await placements.insert(transaction, msgspec.structs.replace(home, tenant_id=each))
+    snapshots = [directory.current]
+    while snapshots[-1].organization(crowd[-1]) is None:
+        snapshots.append(await in_time(directory, lambda seen: seen is not snapshots[-1]))
     assert len(snapshots) <= 5
-
-
-_HOME = CatalogStatement(
-    "test.home",
-    "INSERT INTO control.placement (tenant_id, shard, mode, database, schema) VALUES ($1, $2, 'POOL', $3, $4)",
-)
+    for each in crowd:
+        await organizations.delete(catalog, each)
 
 
 async def test_refreshing_by_hand_reads_everything_in_pages(
@@ -148,10 +143,10 @@ async def test_refreshing_by_hand_reads_everything_in_pages(
     monkeypatch.setattr(module, "_PAGE", 2)
     tenants = [await made(catalog, settings) for _ in range(5)]
     directory = Directory(catalog, settings)
-    assert directory.age is None
+    never = directory.age
     await directory.refresh()
     assert all(directory.current.organization(tenant.id) == tenant for tenant in tenants)
-    assert directory.age is not None
+    assert (never, directory.age is None) == (None, False)
     before = directory.current
     await directory.refresh()
     assert directory.current is before

@@ -3,12 +3,12 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenancy.samples import SETTINGS
 
 from harka.config import Settings
 from harka.fastpath import select_shard
 from harka.repositories.placement import Placement
 from harka.tenancy.placement import Mode, first_home, needs_move
+from tenancy.samples import SETTINGS
 
 TENANT = UUID("018f0000-0000-7000-8000-000000000001")
 
@@ -63,8 +63,18 @@ def test_a_shard_that_lives_elsewhere_names_its_database() -> None:
 
 @pytest.mark.parametrize(
     ("begun_with", "users", "moves"),
-    [(50, 100, False), (50, 105, False), (50, 120, True), (500, 95, False), (500, 60, True), (500, 1050, False)]
-    + [(500, 1200, True), (5000, 800, False), (50, 20, False), (5000, 90_000, False)],
+    [
+        (50, 100, False),
+        (50, 105, False),
+        (50, 120, True),
+        (500, 95, False),
+        (500, 60, True),
+        (500, 1050, False),
+        (500, 1200, True),
+        (5000, 800, False),
+        (50, 20, False),
+        (5000, 90_000, False),
+    ],
 )
 def test_a_move_needs_more_than_a_step_over_the_threshold(begun_with: int, users: int, moves: bool) -> None:  # noqa: FBT001 - a case
     assert needs_move(placed(begun_with, Mode.POOL), users) is moves

@@ -21,7 +21,8 @@ def test_a_larger_plan_never_gives_less() -> None:
         assert small.requests_per_second < large.requests_per_second
         assert small.burst < large.burst
         assert all(
-            getattr(large.features, name) >= getattr(small.features, name) for name in Features.__struct_fields__
+            getattr(large.features, name) >= getattr(small.features, name)
+            for name in Features.__struct_fields__
         )
 
 

@@ -4,7 +4,6 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from tenancy.fixtures import new_slug
 
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -31,6 +30,7 @@ from harka.tenancy.provisioning import (
     verify_domain,
 )
 from harka.tenancy.signing_key import private_jwk
+from tenancy.fixtures import new_slug
 
 
 async def create(catalog: Catalog, settings: Settings, **changes: Any) -> Organization:
@@ -66,7 +66,9 @@ async def test_a_new_tenant_can_sign_tokens(
     assert [each.sealed_private for each in await signing_keys.list_live(catalog, [tenant.id])] == [b""]
 
 
-async def test_a_slug_belongs_to_one_tenant(catalog: Catalog, settings: Settings, tenant: Organization) -> None:
+async def test_a_slug_belongs_to_one_tenant(
+    catalog: Catalog, settings: Settings, tenant: Organization
+) -> None:
     with pytest.raises(ConflictError, match="slug"):
         await create(catalog, settings, slug=tenant.slug)
 
@@ -136,8 +138,11 @@ async def test_suspending_and_resuming_change_the_status(catalog: Catalog, tenan
 
 @pytest.mark.parametrize(
     "name",
-    ["", "localhost", "harka.localhost", "acme.harka.localhost", "x.localhost", "10.0.0.1", "a..b", "-a.com"]
-    + ["a.com/x", "a.com:80", "bücher.de", "\u212aelvin.com", "*.a.com", f"{'a' * 64}.com", ".".join(["abc"] * 80)],
+    [
+        *("", "localhost", "harka.localhost", "acme.harka.localhost", "x.localhost", "10.0.0.1", "a..b"),
+        *("-a.com", "a.com/x", "a.com:80", "bücher.de", "\u212aelvin.com", "*.a.com"),
+        *(f"{'a' * 64}.com", ".".join(["abc"] * 80)),
+    ],
 )
 async def test_what_is_no_tenants_domain_is_refused(
     catalog: Catalog, settings: Settings, tenant: Organization, name: str

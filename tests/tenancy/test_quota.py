@@ -1,12 +1,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenancy.samples import organization
 
 from harka.errors import RateLimitedError
 from harka.repositories.organization import Organization
 from harka.tenancy.plan import LIMITS, Plan
 from harka.tenancy.quota import Admission
+from tenancy.samples import organization
 
 BURST = LIMITS[Plan.STARTER].burst
 RATE = LIMITS[Plan.STARTER].requests_per_second
@@ -69,7 +69,7 @@ def test_idle_organizations_are_forgotten() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.0, 3.0)), max_size=40))
 def test_forgetting_gives_nobody_a_larger_budget(steps: list[tuple[int, float]]) -> None:
-    """Whatever others do, a tenant gets no more than burst + rate × time."""
+    """Whatever others do, a tenant gets no more than its burst and its rate over the time."""
     admission = Admission()
     everyone = [organization(f"t{number}") for number in range(3)]
     taken = dict.fromkeys(range(3), 0)

@@ -2,13 +2,13 @@ import json
 
 import msgspec
 import pytest
-from tenancy.samples import KEYRING
 
 from harka.crypto.envelope import BrokenSealError
 from harka.crypto.keyring import Keyring
 from harka.crypto.signing import Algorithm
 from harka.ids import new_id
 from harka.tenancy.signing_key import make, private_jwk
+from tenancy.samples import KEYRING
 
 TENANT = new_id()
 

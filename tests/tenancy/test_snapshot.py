@@ -4,10 +4,10 @@ from uuid import UUID
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tenancy.samples import NOW, PLATFORM, api_key, key_text, organization, record, snapshot
 
 from harka.fastpath import NEUTRAL, UNKNOWN
 from harka.tenancy.snapshot import Snapshot, TenantRecord
+from tenancy.samples import NOW, PLATFORM, api_key, key_text, organization, record, snapshot
 
 
 def host(seen: Snapshot, name: str) -> int:
@@ -78,7 +78,9 @@ def test_hosts_are_compiled_again_only_for_a_new_name() -> None:
 
 def test_keys_follow_their_record() -> None:
     acme = record("acme", number=1)
-    more = msgspec.structs.replace(acme, api_keys=(api_key(acme.organization.id, key_text(2)),), signing_keys=())
+    more = msgspec.structs.replace(
+        acme, api_keys=(api_key(acme.organization.id, key_text(2)),), signing_keys=()
+    )
     after = change(snapshot(acme), more)
     assert list(after.api_keys) == [key_text(2)[3:15].decode()]
     assert after.signing_keys == {}

@@ -5,9 +5,9 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-from school import School, school
 
 from harka.ids import NodeKind
+from school import School, school
 
 __all__ = ["school"]
 

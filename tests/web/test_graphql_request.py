@@ -33,7 +33,15 @@ def test_the_best_liked_offer_is_chosen(accept: str, chosen: MediaType) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", ["image/png", "application/json;q=0", "*/*;q=0", "nonsense", "application/json; charset=utf-16", "a/b;q=x"]
+    "accept",
+    [
+        "image/png",
+        "application/json;q=0",
+        "*/*;q=0",
+        "nonsense",
+        "application/json; charset=utf-16",
+        "a/b;q=x",
+    ],
 )
 def test_what_cannot_be_offered_is_refused(accept: str) -> None:
     with pytest.raises(NotAcceptableError):
@@ -46,7 +54,9 @@ def scope(method: str = "POST", query_string: bytes = b"", **headers: str) -> di
 
 
 async def read(given: dict[str, Any], chunks: Iterable[bytes] = ()) -> Request:
-    messages: list[dict[str, Any]] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks
+    ]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
 
     async def receive() -> dict[str, Any]:
@@ -62,11 +72,15 @@ async def test_a_body_is_read_in_pieces() -> None:
 
 
 async def test_a_query_string_is_read() -> None:
-    found = await read(scope("GET", b"query=%7Ba%7D&variables=%7B%22x%22%3A+1%7D&operationName=A&extensions="))
+    found = await read(
+        scope("GET", b"query=%7Ba%7D&variables=%7B%22x%22%3A+1%7D&operationName=A&extensions=")
+    )
     assert found == Request(query="{a}", variables={"x": 1}, operation_name="A")
 
 
-@pytest.mark.parametrize("query_string", [b"query=%FF", b"query=\xff", b"query=a&query=b", b"variables=%7B%7D"])
+@pytest.mark.parametrize(
+    "query_string", [b"query=%FF", b"query=\xff", b"query=a&query=b", b"variables=%7B%7D"]
+)
 async def test_a_query_string_that_is_none_is_refused(query_string: bytes) -> None:
     with pytest.raises(BadRequestError):
         await read(scope("GET", query_string))

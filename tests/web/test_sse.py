@@ -2,11 +2,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from school import School, school
-
 from harka.graph.execution import Answer
 from harka.ids import NodeKind
 from harka.web.sse import finish, once, send_events
+from school import School, school
 
 __all__ = ["school"]
 
@@ -70,7 +69,7 @@ async def test_silence_is_broken_by_heartbeats() -> None:
     await line.until(4)
     line.left.set()
     assert not await sending
-    assert set(message["body"] for message in line.written[1:]) == {b":\n\n"}
+    assert {message["body"] for message in line.written[1:]} == {b":\n\n"}
 
 
 async def test_a_client_that_leaves_ends_what_was_waited_for() -> None:
@@ -106,7 +105,9 @@ async def test_queries_and_mistakes_are_answered_on_the_stream(school: School) -
 
 
 async def test_what_is_no_request_is_no_stream(school: School) -> None:
-    response = await school.send(content=b"{", headers={"content-type": "application/json", "accept": "text/event-stream"})
+    response = await school.send(
+        content=b"{", headers={"content-type": "application/json", "accept": "text/event-stream"}
+    )
     assert response.status_code == 400
     assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
@@ -125,7 +126,9 @@ async def test_a_process_that_stops_leaves_the_stream_unfinished(school: School)
 
 
 async def test_the_record_tells_of_the_stream(school: School) -> None:
-    async with school.stream("query Named { courses(first: 1) { totalCount } }", caller=school.learner) as stream:
+    async with school.stream(
+        "query Named { courses(first: 1) { totalCount } }", caller=school.learner
+    ) as stream:
         assert await stream.opened() == 200
         while (await stream.event())[0] != "complete":
             pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -58,8 +59,8 @@ def duration(text: str) -> timedelta:
 
 def print_table(table: Table) -> None:
     """Print on standard output, whole: rich takes a pipe for 80 columns and would cut slugs short."""
-    console = Console()
-    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH)
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console.print(table)
 
 
 async def find_user(settings: Settings, organization: Organization, who: str) -> User:

@@ -24,7 +24,8 @@ COMMANDS: Final = {
     "doctor": "What works on this machine, and what does not.",
     "reset": "Delete the embedded servers' data.",
 }
-_MODULES: Final = {"import": "imports", "export": "exports"}  # `import` cannot be a module's name
+_MODULES: Final = {"up": "start", "import": "imports", "export": "exports"}
+"""Where the command's name cannot be the module's: a keyword, its twin, a name of two letters."""
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def on_stop(stop: Callable[[], None]) -> Iterator[None]:
+def on_stop(stop: Callable[[], object]) -> Iterator[None]:
     """While the block runs, call `stop` in the loop at every Ctrl-C, SIGTERM and lost terminal."""
     loop = asyncio.get_running_loop()
     for number in _STOPPING:

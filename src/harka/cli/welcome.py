@@ -32,7 +32,7 @@ def tenants(settings: Settings, summary: DemoSummary) -> None:
     if not summary.tenants:
         print("There are no demo tenants; `harka tenant create` makes one of your own.", flush=True)
         return
-    table = Table("URL", "plan", "home", "learners", "API key", box=None)
+    table = Table("URL", "plan", "home", "users", "API key", box=None)
     for tenant in summary.tenants:
         url = address(settings, tenant.slug)
         table.add_row(url, tenant.plan, tenant.mode, f"{tenant.users:,}", tenant.key or "revoked")

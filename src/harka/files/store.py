@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -86,6 +86,7 @@ class FileStore:
 
     def open_link(self, tenant: UUID, token: str) -> str:
         """The path that `token` names. Forged, expired and foreign alike raise `NotFoundError`."""
+        _require(tenant)
         try:
             sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (Base64Error, ValueError):
@@ -108,8 +109,12 @@ class FileStore:
 
 
 def _key(tenant: UUID, path: str) -> str:
-    if not isinstance(cast("object", tenant), UUID):
-        raise TenantRequiredError
+    _require(tenant)
     if len(path) > _PATH_CHARACTERS or not _PATH.fullmatch(path):
         raise ValidationError("This is not a file path.", field="path")
     return f"{tenant.hex}/{path}"
+
+
+def _require(tenant: object) -> None:
+    if not isinstance(tenant, UUID):
+        raise TenantRequiredError

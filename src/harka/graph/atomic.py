@@ -1,4 +1,4 @@
-"""Mutations of one request share its transaction; one that is refused undoes what it did itself, nothing else."""
+"""Mutations of one request share its transaction; one that is refused undoes itself and nothing else."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,8 +1,8 @@
-"""Cursors: a position in one list, authenticated and bound to the tenant, the list, its order and its filters.
+"""Cursors: a position in a list, authenticated and bound to the tenant, the list, its order and filters.
 
-A cursor is `base64url(microseconds[8] id[16] tag[8])` without padding, 43 characters. The tag is keyed BLAKE2b
-over everything that the cursor is bound to, so one of another tenant or list is refused before any SQL runs,
-like an invented one.
+A cursor is `base64url(microseconds[8] id[16] tag[8])` without padding, 43 characters. The tag is keyed
+BLAKE2b over everything that the cursor is bound to, so one of another tenant or list is refused before any
+SQL runs, like an invented one.
 """
 
 import binascii

@@ -1,4 +1,4 @@
-"""From text to a document that may be executed: parse, measure, validate, in that order, kept in a bounded LRU."""
+"""From text to a document that may be executed: parsed, measured, validated; kept in a bounded LRU."""
 
 from cachetools import LRUCache
 from graphql import (
@@ -48,7 +48,7 @@ class Documents:
         self._valid: LRUCache[str, DocumentNode] = LRUCache(_CACHED_TOKENS, getsizeof=_tokens)
 
     def prepare(self, text: str, *, hide_suggestions: bool) -> DocumentNode:
-        """Raise `RefusedError` for a document that is not GraphQL, asks for too much or does not fit the schema."""
+        """Raise `RefusedError` for what is not GraphQL, asks for too much or does not fit the schema."""
         known = self._valid.get(text)
         if known is not None:
             return known

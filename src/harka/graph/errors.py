@@ -29,7 +29,7 @@ def show_all(errors: Sequence[GraphQLError], request_id: str) -> list[Shown]:
 
 
 def show_refusal(errors: Sequence[GraphQLError], refusal: HarkaError, request_id: str) -> list[Shown]:
-    """The `errors` of an operation that is not executed: graphql-core's own words, under the refusal's code."""
+    """The `errors` of an operation that is not executed: graphql-core's words, the refusal's code."""
     extensions = {**refusal.extensions(), "requestId": request_id}
     return [{**error.formatted, "extensions": extensions} for error in errors]
 

@@ -40,7 +40,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
+    """What an operation comes to.
+
+    `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
     `statements`: repository statements sent.
     """
 
@@ -63,8 +65,12 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Request
 
     @property
-    def type(self) -> OperationType:
-        return self.operation.operation
+    def is_mutation(self) -> bool:
+        return self.operation.operation is OperationType.MUTATION
+
+    @property
+    def is_subscription(self) -> bool:
+        return self.operation.operation is OperationType.SUBSCRIPTION
 
     @property
     def name(self) -> str:
@@ -137,7 +143,7 @@ class Engine:
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify
     ) -> Answers | Answer:
-        """The answers to a subscription, each read afresh for whom `identify` names; or why there are none."""
+        """The answers, each read afresh for whom `identify` names then; or why there are none."""
         try:
             async with self._deadline(tenant), AsyncExitStack() as stack:
                 async with self._context(prepared, tenant) as context:
@@ -159,8 +165,7 @@ class Engine:
         try:
             async with self._context(prepared, tenant) as context:
                 answer = _shown(await _run(self._executor(prepared, context)), context)
-                if prepared.type is OperationType.MUTATION and not context.outcome.done:
-                    raise _NothingToCommitError
+                _require_outcome(prepared, context)
         except _NothingToCommitError:
             pass
         return cast("Answer", answer)
@@ -206,7 +211,7 @@ class Engine:
             runtime.cache,
             runtime.pubsub,
             tenant,
-            read_only=prepared.type is not OperationType.MUTATION,
+            read_only=not prepared.is_mutation,
             timeout=max(self._seconds_left(tenant), 0.001),
         ) as work:
             loaders = Loaders(work)
@@ -244,6 +249,11 @@ class _NothingToCommitError(Exception):
     """Every mutation was refused: the transaction is rolled back, the answer tells why."""
 
 
+def _require_outcome(prepared: Prepared, context: RequestContext) -> None:
+    if prepared.is_mutation and not context.outcome.done:
+        raise _NothingToCommitError
+
+
 def failed(error: Exception, request_id: str) -> Answer:
     """The answer when an operation failed as a whole; a bug is logged."""
     failure, errors = show_failure(error, request_id)
@@ -267,10 +277,11 @@ async def _run(executor: Executor[Any], *, serially: bool | None = None) -> Exec
         return cast("ExecutionResult", await _awaited(executor.execute_operation(serially)))
     finally:
         # siblings of a field whose failure emptied their parent may still be running
-        leftovers = list(executor.background_futures)
-        for future in leftovers:
-            future.cancel()
-        if leftovers:
+        if leftovers := list(executor.background_futures):
+            # begun first: a coroutine that never began is warned about
+            await asyncio.sleep(0)
+            for future in leftovers:
+                future.cancel()
             await asyncio.wait(leftovers)
 
 

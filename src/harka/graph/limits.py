@@ -1,7 +1,8 @@
 """How much one document may ask for, measured in one walk before validation.
 
-Every definition is walked once and fragments are summed along their spreads with a memo, so the cost is linear
-in the document, whatever its fragments would expand to. A cycle adds nothing here: validation reports it.
+Every definition is walked once and fragments are summed along their spreads with a memo, so the cost is
+linear in the document, whatever its fragments would expand to. A cycle adds nothing here: validation
+reports it.
 """
 
 from collections import Counter
@@ -26,9 +27,9 @@ _INTROSPECTION_ROOTS = frozenset({"__schema", "__type"})
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much is allowed.
 
-    `depth`: nested fields; `introspection_depth`: those below `__schema` and `__type`. `fields`: all of them after
-    fragments are spread; `root_fields`: those directly in the operation. `repeats`: fields with a selection under
-    one response name, anywhere in the document; validation compares each with each.
+    `depth`: nested fields; `introspection_depth`: those below `__schema` and `__type`. `fields`: all of them
+    after fragments are spread; `root_fields`: those directly in the operation. `repeats`: fields with a
+    selection under one response name, anywhere in the document; validation compares each with each.
     """
 
     characters: int = 100_000

@@ -62,7 +62,7 @@ def node_type(struct: type, kind: NodeKind, loader: type[Loader[UUID, Any]]) -> 
 
 
 async def find_node(context: RequestContext, id_: str) -> Any:
-    """The node, or None when it is absent or not the caller's to see. Raise `InvalidIdError` before any SQL."""
+    """None when it is absent or not the caller's to see. Raise `InvalidIdError` before any SQL."""
     return await _find(context, *context.runtime.node_ids.open(context.tenant.id, id_))
 
 

@@ -1,8 +1,8 @@
 """Relay connections over keyset pages, forward only.
 
-A page continues after the last row seen, so rows added or removed meanwhile neither repeat nor hide others. Pages
-before a cursor would need every list statement twice, for a direction no client of ours has; `hasPreviousPage`
-says only whether the page was asked for with `after`.
+A page continues after the last row seen, so rows added or removed meanwhile neither repeat nor hide others.
+Pages before a cursor would need every list statement twice, for a direction no client of ours has;
+`hasPreviousPage` says only whether the page was asked for with `after`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +29,8 @@ First = Annotated[
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="Continue after this cursor of the same list with the same filters; anything else is INVALID_CURSOR."
+        description="Continue after this cursor of the same list with the same filters; "
+        "anything else is INVALID_CURSOR."
     ),
 ]
 

@@ -1,7 +1,7 @@
 """What the payloads of all mutations share.
 
-A payload names the changed node, nullable: typed user errors will come as another field beside it, and a payload
-with errors has no node. Until then every refusal is an entry in the answer's `errors`.
+A payload names the changed node, nullable: typed user errors will come as another field beside it, and a
+payload with errors has no node. Until then every refusal is an entry in the answer's `errors`.
 """
 
 from typing import Annotated, Final

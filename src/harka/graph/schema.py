@@ -31,8 +31,8 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQu
 
 
 @strawberry.type(
-    description="Everything that can be changed. The mutations of one request share one transaction, committed before "
-    "the answer leaves; one that is refused undoes only itself."
+    description="Everything that can be changed. The mutations of one request share one transaction, "
+    "committed before the answer leaves; one that is refused undoes only itself."
 )
 class Mutation(CourseMutation, EnrollmentMutation, ProgressMutation):
     pass
@@ -45,7 +45,7 @@ class Subscription(ProgressSubscription):
 
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        """Log nothing: the default writes a traceback for a client's typing error. `errors` decides what is a bug."""
+        """Log nothing: the default writes a traceback for a client's mistake, `errors` knows a bug."""
 
 
 @functools.cache

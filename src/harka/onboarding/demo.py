@@ -3,11 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from harka.auth.api_key import prefix_of
+from harka.cache.tenant import TenantCache
+from harka.config import Settings
+from harka.crypto.keyring import Keyring
 from harka.errors import ConflictError, ValidationError
 from harka.learning.work import unit_of_work
 from harka.onboarding import demo_key, figures, population
@@ -16,12 +19,13 @@ from harka.onboarding.dataset import Dataset, read
 from harka.onboarding.figures import Figures
 from harka.onboarding.partition import SCHEMA_SLUGS, Part, loading_order, partition
 from harka.onboarding.population import Courses, Results
-from harka.onboarding.services import Services
 from harka.onboarding.transcript import by_learner
+from harka.pubsub import PubSub
 from harka.repositories import api_key as api_keys
 from harka.repositories import organization as organizations
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
+from harka.storage.databases import Databases
 from harka.tenancy.context import operator_context
 from harka.tenancy.placement import Mode
 from harka.tenancy.provisioning import create_tenant
@@ -32,6 +36,23 @@ TAGS: Final = {"demo": "oulad"}
 _WRITERS: Final = 3  # enough to keep two processors busy: one prepares rows while the database stores others
 _TIMEOUT: Final = 300.0
 _PAGE: Final = 1_000
+
+
+class Services(Protocol):
+    """What loading needs of `harka.runtime.Runtime`, which lives on a floor above."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def databases(self) -> Databases: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def cache(self) -> TenantCache: ...
+    @property
+    def pubsub(self) -> PubSub: ...
+    @property
+    def keyring(self) -> Keyring: ...
 
 
 class Loaded(msgspec.Struct, frozen=True):

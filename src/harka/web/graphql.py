@@ -1,4 +1,4 @@
-"""The GraphQL endpoint: HTTP by the GraphQL over HTTP specification, server-sent events, the WebSocket's door."""
+"""The GraphQL endpoint: HTTP by its specification, server-sent events, the door of the WebSocket."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, TypeVar
 
 import msgspec
-from graphql import OperationType
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -32,7 +31,7 @@ _UTF_8: Final = "; charset=utf-8"
 
 
 class GraphQLEndpoint:
-    """`POST`, `GET` and WebSocket at one path. HTTP comes through the tenant door, a socket says who it is later."""
+    """`POST`, `GET` and WebSocket at one path. HTTP came through the tenant door, a socket comes later."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -76,9 +75,9 @@ class GraphQLEndpoint:
         if isinstance(prepared, Answer):
             return prepared
         request.record.operation = prepared.name
-        if prepared.type is OperationType.MUTATION and scope["method"] == "GET":
+        if prepared.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
-        if prepared.type is OperationType.SUBSCRIPTION and media is not MediaType.EVENTS:
+        if prepared.is_subscription and media is not MediaType.EVENTS:
             raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
         return prepared
 
@@ -98,7 +97,7 @@ class GraphQLEndpoint:
         tenant = _tenant(request)
         if isinstance(prepared, Answer):
             return once(prepared)
-        if prepared.type is not OperationType.SUBSCRIPTION:
+        if not prepared.is_subscription:
             return once(await self._execute(request, prepared, receive))
 
         async def listener() -> TenantContext:

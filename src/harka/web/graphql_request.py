@@ -1,4 +1,4 @@
-"""What an HTTP request asks for, by the GraphQL over HTTP specification, and in which media type it wants the answer."""
+"""What an HTTP request asks for, by the GraphQL over HTTP specification, and how it wants the answer."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -109,7 +109,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _require_json(scope: Scope) -> None:
-    """No type that a page of another site may send without asking is let in: that is the guard against CSRF."""
+    """No type that another site's page may send unasked is let in: that is the guard against CSRF."""
     text, *parameters = (part.strip().lower() for part in header(scope, b"content-type").split(";"))
     charset = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
     if text != MediaType.JSON or any(name not in {"utf-8", "utf8"} for name in charset):
@@ -161,7 +161,7 @@ def _json(text: bytes, what: str) -> Any:
 
 
 def request_of(decoded: Any) -> Request:
-    """From decoded JSON, of a body or of a WebSocket's message. Raise `BadRequestError` naming what is wrong."""
+    """From decoded JSON, of a body or of a socket's message. Raise `BadRequestError` naming what is wrong."""
     if not isinstance(decoded, dict):
         raise BadRequestError("A GraphQL request is a JSON object.")
     query = decoded.get("query")

@@ -1,4 +1,4 @@
-"""Answers as server-sent events: the "distinct connections" mode of graphql-sse, one operation a connection."""
+"""Answers as server-sent events: graphql-sse's "distinct connections" mode, one operation a connection."""
 
 import asyncio
 import contextlib

@@ -1,8 +1,8 @@
 """GraphQL over a WebSocket, by the graphql-transport-ws protocol alone.
 
-Docs: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. The older `graphql-ws` subprotocol is not spoken:
-it lets a client subscribe before it has said who it is (CVE-2026-35523). Each operation is admitted afresh, as a
-request of its own would be, so a revoked key or a suspended organization is refused from then on.
+Docs: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. The older `graphql-ws` subprotocol is
+not spoken: it lets a client subscribe before it has said who it is (CVE-2026-35523). Each operation is
+admitted afresh, as a request of its own would be, so a revoked key is refused from then on.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
 
 import msgspec
-from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from harka import clock, logs
@@ -243,7 +242,7 @@ class _Operation:
             yield self._noted(prepared)
             return
         self._request.record.operation = prepared.name
-        if prepared.type is not OperationType.SUBSCRIPTION:
+        if not prepared.is_subscription:
             yield self._noted(await self._engine.execute(prepared, tenant))
             return
         async for answer in self._subscription(prepared, tenant):

@@ -14,12 +14,14 @@ class SquareByNumberLoader(Loader[int, int]):
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work)
         self.batches: list[list[int]] = []
+        self.begun = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
         self.stopped = False
 
     async def fetch(self, keys: list[int]) -> list[int]:
         self.batches.append(keys)
+        self.begun.set()
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
@@ -81,8 +83,7 @@ async def test_one_who_stops_waiting_does_not_stop_the_others(loader: SquareByNu
         return await loader.load(2)
 
     one, other = asyncio.create_task(ask()), asyncio.create_task(ask())
-    while not loader.batches:
-        await asyncio.sleep(0)
+    await loader.begun.wait()
     one.cancel()
     await asyncio.wait({one})
     loader.gate.set()
@@ -101,8 +102,7 @@ async def test_too_few_answers_are_an_error() -> None:
 async def test_nothing_runs_after_closing(loader: SquareByNumberLoader) -> None:
     loader.gate.clear()
     fetching = asyncio.ensure_future(loader.load(1))
-    while not loader.batches:
-        await asyncio.sleep(0)
+    await loader.begun.wait()
     waiting = asyncio.ensure_future(loader.load(2))
     await loader.close()
     assert loader.stopped

@@ -1,18 +1,24 @@
 import pytest
-from school import School
 
 from harka.ids import NodeKind
 from harka.learning import course as courses
 from harka.queue.message import RECOUNT_COURSE
 from harka.repositories import job as jobs
 from harka.tenancy.permission import Permission
+from school import School
 
 CREATE = """mutation Create($input: CreateCourseInput!) { createCourse(input: $input) {
-  clientMutationId course { id code slug title status version modules { title lessons { title kind weight } } } } }"""
+  clientMutationId
+  course { id code slug title status version modules { title lessons { title kind weight } } } } }"""
+LESSONS = [{"title": "One", "kind": "VIDEO", "weight": 2.5}, {"title": "Two"}]
 UPDATE = """mutation Update($input: UpdateCourseInput!) { updateCourse(input: $input) {
   clientMutationId course { title description version } } }"""
-PUBLISH = "mutation ($input: PublishCourseInput!) { publishCourse(input: $input) { course { status version } } }"
-ARCHIVE = "mutation ($input: ArchiveCourseInput!) { archiveCourse(input: $input) { course { status archivedAt } } }"
+PUBLISH = (
+    "mutation ($input: PublishCourseInput!) { publishCourse(input: $input) { course { status version } } }"
+)
+ARCHIVE = (
+    "mutation ($input: ArchiveCourseInput!) { archiveCourse(input: $input) { course { status archivedAt } } }"
+)
 
 
 async def count(school: School) -> int:
@@ -24,7 +30,12 @@ async def test_a_course_is_written_with_its_outline(school: School) -> None:
     given = {
         "title": "  Algebra ",
         "code": "ALG 1",
-        "modules": [{"title": "Begin", "lessons": [{"title": "One", "kind": "VIDEO", "weight": 2.5}, {"title": "Two"}]}],
+        "modules": [
+            {
+                "title": "Begin",
+                "lessons": [{"title": "One", "kind": "VIDEO", "weight": 2.5}, {"title": "Two"}],
+            }
+        ],
         "clientMutationId": "mine",
     }
     reply = await school.ask(CREATE, {"input": given})
@@ -97,8 +108,8 @@ async def test_a_stale_version_is_a_conflict(school: School) -> None:
 async def test_a_value_cannot_be_taken_away(school: School, written: str) -> None:
     id_ = school.id(NodeKind.COURSE, school.courses[0])
     if written == "literal":
-        text = f'mutation {{ updateCourse(input: {{id: "{id_}", version: 1, title: null}}) {{ course {{ title }} }} }}'
-        reply = await school.ask(text)
+        given = f'{{id: "{id_}", version: 1, title: null}}'
+        reply = await school.ask(f"mutation {{ updateCourse(input: {given}) {{ course {{ title }} }} }}")
     else:
         reply = await school.ask(UPDATE, {"input": {"id": id_, "version": 1, "title": None}})
     assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", "title")
@@ -106,7 +117,9 @@ async def test_a_value_cannot_be_taken_away(school: School, written: str) -> Non
 
 
 async def test_publishing_needs_a_lesson_and_is_done_once(school: School) -> None:
-    made = (await school.ask(CREATE, {"input": {"title": "X", "code": "EMPTY"}})).data["createCourse"]["course"]
+    made = (await school.ask(CREATE, {"input": {"title": "X", "code": "EMPTY"}})).data["createCourse"][
+        "course"
+    ]
     assert (await school.ask(PUBLISH, {"input": {"id": made["id"]}})).code == "VALIDATION_FAILED"
     id_ = school.id(NodeKind.COURSE, school.draft)
     for _ in range(2):

@@ -1,10 +1,11 @@
-from school import School
-
 from harka.ids import NodeKind, new_id
+from school import School
 
 ENROLL = """mutation ($input: EnrollInput!) { enroll(input: $input) {
   created clientMutationId enrollment { id status dueAt user { id } course { id } } } }"""
-UNENROLL = "mutation ($input: UnenrollInput!) { unenroll(input: $input) { enrollment { status withdrawnAt } } }"
+UNENROLL = (
+    "mutation ($input: UnenrollInput!) { unenroll(input: $input) { enrollment { status withdrawnAt } } }"
+)
 
 
 async def test_enrolling_twice_is_enrolling_once(school: School) -> None:

@@ -1,6 +1,5 @@
 import msgspec
 import pytest
-from school import School, Stream
 
 from harka import clock
 from harka.ids import NodeKind, new_id
@@ -8,15 +7,22 @@ from harka.learning import progress
 from harka.pubsub import RESYNC
 from harka.repositories.user import User
 from harka.storage.statement import Statement
+from school import School, Stream
 
 OF_ENROLLMENT = """subscription ($id: ID!) { progressChanged(enrollmentId: $id) {
   resync enrollment { progress user { id } } course { id } } }"""
-OF_COURSE = "subscription ($id: ID!) { progressChanged(courseId: $id) { resync enrollment { id progress } course { id } } }"
-DISMISS = Statement("test.dismiss", """UPDATE {schema}."user" SET status = 'inactive' WHERE tenant_id = $1 AND id = $2""")
-DEMOTE = Statement("test.demote", """UPDATE {schema}."user" SET role = 'learner' WHERE tenant_id = $1 AND id = $2""")
+OF_COURSE = """subscription ($id: ID!) { progressChanged(courseId: $id) {
+  resync enrollment { id progress } course { id } } }"""
+DISMISS = Statement(
+    "test.dismiss", """UPDATE {schema}."user" SET status = 'inactive' WHERE tenant_id = $1 AND id = $2"""
+)
+DEMOTE = Statement(
+    "test.demote", """UPDATE {schema}."user" SET role = 'learner' WHERE tenant_id = $1 AND id = $2"""
+)
 WITHDRAW = Statement(
     "test.withdraw",
-    "UPDATE {schema}.enrollment SET status = 'withdrawn' WHERE tenant_id = $1 AND user_id = $2 AND course_id = $3",
+    """UPDATE {schema}.enrollment SET status = 'withdrawn'
+    WHERE tenant_id = $1 AND user_id = $2 AND course_id = $3""",
 )
 GIVE = Statement("test.give", "UPDATE {schema}.enrollment SET user_id = $3 WHERE tenant_id = $1 AND id = $2")
 
@@ -46,7 +52,9 @@ async def listening(stream: Stream) -> None:
 
 
 async def test_each_step_is_told_as_it_is_then(school: School) -> None:
-    async with school.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         for fraction in (0.5, 1):
             await advance(school, school.learner, fraction)
@@ -77,11 +85,15 @@ async def test_a_course_tells_of_everyone_in_it_and_of_nothing_else(school: Scho
 
 async def test_what_changes_nothing_is_not_told(school: School) -> None:
     await advance(school, school.learner, 1)
-    async with school.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         await advance(school, school.learner, 0.5)
         async with school.work() as work:
-            work.publish(f"progress:{school.enrollment_of(school.learner, school.courses[0]).id}", {"marker": 1})
+            work.publish(
+                f"progress:{school.enrollment_of(school.learner, school.courses[0]).id}", {"marker": 1}
+            )
         _, told = await stream.event()
         assert told["data"]["progressChanged"]["enrollment"]["progress"] == 0.25
         assert stream.is_silent
@@ -120,7 +132,9 @@ async def test_what_is_not_there_cannot_be_listened_to(school: School) -> None:
 
 
 async def test_who_is_dismissed_hears_nothing_more(school: School) -> None:
-    async with school.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         async with school.work() as work:
             await work.session.execute(DISMISS, school.learner.id)
@@ -145,7 +159,9 @@ async def test_who_is_demoted_hears_nothing_more_of_others(school: School) -> No
 
 async def test_an_enrollment_that_is_out_of_sight_ends_the_stream_without_a_word(school: School) -> None:
     enrollment = school.enrollment_of(school.learner, school.courses[0])
-    async with school.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         async with school.work() as work:
             await work.session.execute(WITHDRAW, school.owner.id, enrollment.course_id)
@@ -180,7 +196,9 @@ async def test_lost_events_are_stood_for_by_the_present_state(school: School) ->
 async def test_who_leaves_is_no_longer_listened_for(school: School) -> None:
     channels = school.runtime.pubsub._channels
     topic = f"progress:{school.enrollment_of(school.learner, school.courses[0]).id}"
-    async with school.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         assert [name for name in channels if name.endswith(topic)]
     assert not [name for name in channels if name.endswith(topic)]
@@ -197,7 +215,9 @@ async def test_a_subscription_outlives_the_deadline_of_a_request(school: School)
         school.draft,
         school.lessons,
     )
-    async with hasty.stream(OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner) as stream:
+    async with hasty.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
         await listening(stream)
         enrollment = school.enrollment_of(school.learner, school.courses[0])
         start = clock.monotonic()

@@ -1,12 +1,13 @@
 import pytest
-from school import School
 
 from harka.ids import NodeKind, new_id
 from harka.tenancy.permission import Permission
+from school import School
 
 DEEP = """query Deep($first: Int!) { courses(first: $first) { totalCount nodes {
   id modules { id lessons { id course { id } module { id } } }
-  enrollments(first: 2) { totalCount nodes { user { id } course { id } lessonProgress { id } completion { id } } }
+  enrollments(first: 2) { totalCount nodes {
+    user { id } course { id } lessonProgress { id } completion { id } } }
 } } }"""
 
 
@@ -14,12 +15,14 @@ async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None
     short = await school.ask(DEEP, {"first": 1})
     long = await school.ask(DEEP, {"first": 100})
     assert len(long.data["courses"]["nodes"]) == 4
-    # page, count; modules, lessons, modules of lessons; enrollments, their count, users, progress, completions
+    # page, count; modules, lessons, their modules; enrollments, their count, users, progress, completions
     assert short.statements == long.statements == 10
 
 
 async def test_a_page_without_a_count_is_one_statement(school: School) -> None:
-    reply = await school.ask("{ courses(first: 2) { edges { cursor node { id title status } } pageInfo { endCursor } } }")
+    reply = await school.ask(
+        "{ courses(first: 2) { edges { cursor node { id title status } } pageInfo { endCursor } } }"
+    )
     assert len(reply.data["courses"]["edges"]) == 2
     assert reply.statements == 1
 
@@ -27,7 +30,8 @@ async def test_a_page_without_a_count_is_one_statement(school: School) -> None:
 async def test_the_values_are_those_of_the_row(school: School) -> None:
     course = school.courses[0]
     reply = await school.ask(
-        "query ($id: ID!) { course(id: $id) { id code slug title description status publishedAt archivedAt createdAt version } }",
+        """query ($id: ID!) { course(id: $id) {
+        id code slug title description status publishedAt archivedAt createdAt version } }""",
         {"id": school.id(NodeKind.COURSE, course)},
     )
     assert reply.statements == 1
@@ -49,9 +53,13 @@ async def test_the_values_are_those_of_the_row(school: School) -> None:
 async def test_many_courses_by_id_or_code_are_one_statement_each_way(school: School) -> None:
     ids = [school.id(NodeKind.COURSE, course) for course in school.courses]
     fields = " ".join(f'i{n}: course(id: "{id_}") {{ id }}' for n, id_ in enumerate(ids))
-    fields += " ".join(f' c{n}: course(code: "{course.code}") {{ id }}' for n, course in enumerate(school.courses))
+    fields += " ".join(
+        f' c{n}: course(code: "{course.code}") {{ id }}' for n, course in enumerate(school.courses)
+    )
     reply = await school.ask(f"{{ {fields} }}")
-    assert [reply.data[f"i{n}"]["id"] for n in range(3)] == ids == [reply.data[f"c{n}"]["id"] for n in range(3)]
+    assert (
+        [reply.data[f"i{n}"]["id"] for n in range(3)] == ids == [reply.data[f"c{n}"]["id"] for n in range(3)]
+    )
     assert reply.statements == 2
 
 
@@ -70,8 +78,8 @@ async def test_an_absent_course_is_null(school: School) -> None:
 async def test_a_draft_is_absent_for_who_does_not_write_courses(school: School) -> None:
     assert school.draft is not None
     asked = (
-        "query ($id: ID!, $code: String!) { a: course(id: $id) { id } b: course(code: $code) { id } node(id: $id) { id } "
-        "courses(first: 10) { totalCount nodes { id } } }"
+        "query ($id: ID!, $code: String!) { a: course(id: $id) { id } b: course(code: $code) { id } "
+        "node(id: $id) { id } courses(first: 10) { totalCount nodes { id } } }"
     )
     values = {"id": school.id(NodeKind.COURSE, school.draft), "code": school.draft.code}
     seen = (await school.ask(asked, values, caller=school.learner)).data
@@ -83,7 +91,9 @@ async def test_a_draft_is_absent_for_who_does_not_write_courses(school: School) 
 
 @pytest.mark.parametrize(("status", "count"), [("DRAFT", 1), ("PUBLISHED", 3), ("ARCHIVED", 0)])
 async def test_courses_are_narrowed_to_a_state(school: School, status: str, count: int) -> None:
-    reply = await school.ask(f"{{ courses(first: 10, status: {status}) {{ totalCount nodes {{ status }} }} }}")
+    reply = await school.ask(
+        f"{{ courses(first: 10, status: {status}) {{ totalCount nodes {{ status }} }} }}"
+    )
     assert reply.data["courses"] == {"totalCount": count, "nodes": [{"status": status}] * count}
 
 

@@ -1,11 +1,11 @@
-from school import School
-
 from harka.ids import NodeKind
 from harka.tenancy.permission import Permission
+from school import School
 
 LIST = """query List($first: Int!, $user: ID, $course: ID, $status: EnrollmentStatus) {
   enrollments(first: $first, userId: $user, courseId: $course, status: $status) {
-    totalCount nodes { id status progress user { id } course { id } lessonProgress { id } completion { id } } } }"""
+    totalCount
+    nodes { id status progress user { id } course { id } lessonProgress { id } completion { id } } } }"""
 
 
 async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None:

@@ -1,6 +1,5 @@
-from school import School
-
 from harka.ids import NodeKind
+from school import School
 
 
 async def test_a_lesson_leads_back_to_its_module_and_course(school: School) -> None:

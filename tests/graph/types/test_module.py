@@ -1,12 +1,12 @@
-from school import School
-
 from harka.ids import NodeKind
+from school import School
 
 
 async def test_modules_and_lessons_come_in_the_order_of_the_outline(school: School) -> None:
     course = school.courses[0]
     reply = await school.ask(
-        "query ($id: ID!) { course(id: $id) { modules { title position course { id } lessons { title position } } } }",
+        """query ($id: ID!) { course(id: $id) { modules {
+        title position course { id } lessons { title position } } } }""",
         {"id": school.id(NodeKind.COURSE, course)},
     )
     lessons = [{"title": "First", "position": 0}, {"title": "Second", "position": 1}]

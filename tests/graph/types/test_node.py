@@ -1,6 +1,5 @@
-from school import School
-
 from harka.ids import NodeKind, new_id
+from school import School
 
 NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
 
@@ -47,7 +46,7 @@ async def test_foreign_and_invented_ids_are_refused_alike(school: School) -> Non
     row = school.courses[0]
     foreign = school.runtime.node_ids.seal(new_id(), NodeKind.COURSE, row.id)
     answers = []
-    for bad in (foreign, "A" * 34, "", "%s" % row.id, "\0" * 34, "é" * 34):
+    for bad in (foreign, "A" * 34, "", str(row.id), "\0" * 34, "é" * 34):
         reply = await school.ask("query ($id: ID!) { node(id: $id) { id } }", {"id": bad})
         (error,) = reply.body["errors"]
         error["extensions"].pop("requestId")

@@ -1,9 +1,9 @@
-from school import School
-
 from harka.ids import NodeKind
 from harka.tenancy.permission import Permission
+from school import School
 
-WHOLE = """{ organization { id name domain slug plan status users { limit active } locale timezone region settings
+WHOLE = """{ organization { id name domain slug plan status users { limit active }
+  locale timezone region settings
   features { sso customBranding apiAccess advancedAnalytics customAI }
   branding { logo primaryColor secondaryColor favicon } } }"""
 
@@ -36,7 +36,9 @@ async def test_the_callers_organization_is_answered_by_one_statement(school: Sch
 
 
 async def test_what_is_known_without_sql_is_answered_without_sql(school: School) -> None:
-    reply = await school.ask("{ organization { name plan users { limit } } viewer { organization { slug } } }")
+    reply = await school.ask(
+        "{ organization { name plan users { limit } } viewer { organization { slug } } }"
+    )
     assert reply.statements == 0
 
 

@@ -1,7 +1,6 @@
-from school import School
-
 from harka.ids import NodeKind
 from harka.learning import progress
+from school import School
 
 NODE = """query ($id: ID!) { node(id: $id) { ... on LessonProgress {
   fraction score occurredAt lesson { id } enrollment { id user { id } } } } }"""

@@ -1,8 +1,8 @@
 import pytest
-from school import School
 
 from harka.ids import NodeKind
 from harka.tenancy.permission import Permission
+from school import School
 
 
 async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None:
@@ -10,29 +10,39 @@ async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None
       id email role status enrollments(first: 1) { totalCount nodes { course { title } } } } } }"""
     short = await school.ask(asked, {"first": 1})
     long = await school.ask(asked, {"first": 100})
-    assert [user["role"] for user in long.data["users"]["nodes"]] == ["OWNER", "INSTRUCTOR", "LEARNER", "LEARNER"]
+    assert [user["role"] for user in long.data["users"]["nodes"]] == [
+        "OWNER",
+        "INSTRUCTOR",
+        "LEARNER",
+        "LEARNER",
+    ]
     # the page; enrollments, their count, courses
     assert short.statements == long.statements == 4
 
 
 async def test_people_are_narrowed_by_role_and_state(school: School) -> None:
     reply = await school.ask(
-        "{ a: users(first: 9, role: LEARNER) { totalCount } b: users(first: 9, status: INACTIVE) { totalCount nodes { id } } }"
+        """{ a: users(first: 9, role: LEARNER) { totalCount }
+        b: users(first: 9, status: INACTIVE) { totalCount nodes { id } } }"""
     )
     assert reply.data == {"a": {"totalCount": 2}, "b": {"totalCount": 0, "nodes": []}}
 
 
 async def test_a_learner_sees_only_themselves(school: School) -> None:
     own, other = (school.id(NodeKind.USER, person) for person in (school.learner, school.other))
-    asked = f'{{ own: user(id: "{own}") {{ id email }} other: user(id: "{other}") {{ id }} nodes(ids: ["{other}"]) {{ id }} }}'
+    asked = f"""{{ own: user(id: "{own}") {{ id email }} other: user(id: "{other}") {{ id }}
+      nodes(ids: ["{other}"]) {{ id }} }}"""
     reply = await school.ask(asked, caller=school.learner)
     assert reply.data == {"own": {"id": own, "email": school.learner.email}, "other": None, "nodes": [None]}
-    assert (await school.ask("{ users(first: 1) { nodes { id } } }", caller=school.learner)).code == "FORBIDDEN"
+    assert (
+        await school.ask("{ users(first: 1) { nodes { id } } }", caller=school.learner)
+    ).code == "FORBIDDEN"
 
 
 async def test_a_key_for_people_does_not_open_their_enrollments(school: School) -> None:
     reply = await school.ask(
-        "{ users(first: 9) { nodes { id enrollments(first: 1) { totalCount } } } }", caller=[Permission.USER_READ]
+        "{ users(first: 9) { nodes { id enrollments(first: 1) { totalCount } } } }",
+        caller=[Permission.USER_READ],
     )
     assert reply.codes == ["FORBIDDEN"] * 4
     assert [user["enrollments"] for user in reply.body["data"]["users"]["nodes"]] == [None] * 4
@@ -40,7 +50,8 @@ async def test_a_key_for_people_does_not_open_their_enrollments(school: School) 
 
 async def test_what_a_person_takes_part_in_goes_on_after_the_first_page(school: School) -> None:
     asked = """query ($id: ID!, $after: String) { user(id: $id) {
-      enrollments(first: 1, after: $after) { nodes { course { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
+      enrollments(first: 1, after: $after) {
+        nodes { course { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
     values = {"id": school.id(NodeKind.USER, school.learner)}
     first = (await school.ask(asked, values, caller=school.learner)).data["user"]["enrollments"]
     values["after"] = first["pageInfo"]["endCursor"]

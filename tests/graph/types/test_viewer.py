@@ -1,7 +1,6 @@
-from school import School
-
 from harka.ids import NodeKind
 from harka.tenancy.permission import Permission
+from school import School
 
 ASKED = "{ viewer { kind user { id } permissions organization { slug } } }"
 

@@ -19,7 +19,12 @@ class Answering:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record = scope["harka"].record
-        record.tenant, record.actor, record.operation, record.statements = TENANT, self._actor, self._operation, 3
+        record.tenant, record.actor, record.operation, record.statements = (
+            TENANT,
+            self._actor,
+            self._operation,
+            3,
+        )
         await Echo()(scope, receive, send)
 
 
@@ -36,9 +41,14 @@ async def test_a_request_is_one_line_and_one_count() -> None:
     metrics = Metrics(tenants=5)
     with logged() as lines:
         async with client(behind(Answering(ActorKind.API_KEY, "Courses"), metrics)) as http:
-            answer = await http.post("/graphql?query=secret", json={"variables": {"email": "ada@example.org"}})
+            answer = await http.post(
+                "/graphql?query=secret", json={"variables": {"email": "ada@example.org"}}
+            )
     (line,) = lines.of("access")
-    told = {name: line[name] for name in ("tenant", "actor", "method", "route", "operation", "status", "statements")}
+    told = {
+        name: line[name]
+        for name in ("tenant", "actor", "method", "route", "operation", "status", "statements")
+    }
     assert told == {
         "tenant": str(TENANT),
         "actor": "api_key",
@@ -59,7 +69,11 @@ async def test_nothing_that_the_client_wrote_reaches_the_line() -> None:
             await http.request(
                 "BREW",
                 "/ada@example.org/hk_abcdef123456_x?token=eyJhbGciOiJFZERTQSJ9.e30.c2ln",
-                headers={"x-api-key": "hk_abcdef123456_Zm9vYmFy", "user-agent": "curl/8", "referer": "http://x"},
+                headers={
+                    "x-api-key": "hk_abcdef123456_Zm9vYmFy",
+                    "user-agent": "curl/8",
+                    "referer": "http://x",
+                },
                 content=b"body",
             )
     (line,) = lines.of("access")

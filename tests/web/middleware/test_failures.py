@@ -28,7 +28,9 @@ EXPECTED = [
 
 
 @pytest.mark.parametrize(("error", "status", "code"), EXPECTED, ids=lambda value: str(value)[:20])
-async def test_an_expected_failure_is_answered_and_not_logged(error: Exception, status: int, code: str) -> None:
+async def test_an_expected_failure_is_answered_and_not_logged(
+    error: Exception, status: int, code: str
+) -> None:
     with logged() as lines:
         async with client(scoped(FailuresMiddleware(Raises(error)))) as http:
             answer = await http.get("/")
@@ -40,7 +42,13 @@ async def test_an_expected_failure_is_answered_and_not_logged(error: Exception, 
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError(SECRET), errors.TenantRequiredError(SECRET), errors.InternalError(SECRET), HarkaError(SECRET)]
+    "error",
+    [
+        RuntimeError(SECRET),
+        errors.TenantRequiredError(SECRET),
+        errors.InternalError(SECRET),
+        HarkaError(SECRET),
+    ],
 )
 async def test_a_bug_is_masked_and_logged_with_the_request(error: Exception) -> None:
     with logged() as lines:
@@ -95,7 +103,9 @@ async def test_a_client_that_left_is_no_bug() -> None:
 async def test_a_cancellation_passes_through() -> None:
     scope = {"type": "http", "headers": [], "path": "/", "client": None}
     with pytest.raises(asyncio.CancelledError):
-        await scoped(FailuresMiddleware(Raises(asyncio.CancelledError())))(scope, asyncio.sleep, asyncio.sleep)  # type: ignore[arg-type]  # never used
+        await scoped(FailuresMiddleware(Raises(asyncio.CancelledError())))(
+            scope, asyncio.sleep, asyncio.sleep
+        )  # type: ignore[arg-type]  # never used
 
 
 @pytest.mark.parametrize("extensions", [{}, {"websocket.http.response": {}}], ids=["close", "http"])

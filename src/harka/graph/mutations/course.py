@@ -64,7 +64,9 @@ class UpdateCourseInput:
         "The version that was read. When the course has changed since, the answer is CONFLICT."
     )
     title: str | None = value("What it is called: 1 to 200 characters.", default=strawberry.UNSET)
-    code: str | None = value("The organization's short name of it: 1 to 64 characters, unique.", default=strawberry.UNSET)
+    code: str | None = value(
+        "The organization's short name of it: 1 to 64 characters, unique.", default=strawberry.UNSET
+    )
     slug: str | None = value("Lower-case words joined by hyphens, unique.", default=strawberry.UNSET)
     description: str | None = value("What it is about.", default=strawberry.UNSET)
     client_mutation_id: ClientMutationId = None

@@ -73,7 +73,7 @@ async def _record(
 class ProgressMutation:
     record_progress: RecordProgressPayload | None = mutation(
         _record,
-        "Say how far a learner is in a lesson. Progress never goes backwards, so saying it twice or late is harmless. "
-        "Learners record their own; others need `enrollment:write` too.",
+        "Say how far a learner is in a lesson. Progress never goes backwards, so saying it twice or late is "
+        "harmless. Learners record their own; others need `enrollment:write` too.",
         requires=Permission.PROGRESS_WRITE,
     )

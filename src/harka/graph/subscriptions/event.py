@@ -16,7 +16,7 @@ class Notice(msgspec.Struct, frozen=True):
 
     @abstractmethod
     async def is_visible(self, context: RequestContext) -> bool:
-        """Whether the listener may still be told. Raise `ForbiddenError` or `UnauthenticatedError` to say why not."""
+        """Whether the listener may still be told. Raise `ForbiddenError` to say that they may not."""
 
 
 class Notices:

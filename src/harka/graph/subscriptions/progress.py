@@ -1,4 +1,4 @@
-"""Who is told of a learner's progress, and how: an event carries ids, the answer is read afresh for each listener."""
+"""Who is told of a learner's progress: an event carries ids, each listener's answer is read afresh."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -23,7 +23,7 @@ from harka.tenancy.permission import Permission
 
 
 class Change(Notice, frozen=True):
-    """`enrollment_id`: None when events of a whole course were lost. `course_id`: None when it is not known here."""
+    """`enrollment_id`: None when a whole course's events were lost. `course_id`: None when not known here."""
 
     enrollment_id: UUID | None
     course_id: UUID | None
@@ -55,7 +55,8 @@ class ProgressChange:
 
     enrollment: Enrollment | None = field(
         _enrollment,
-        "How far they are now. Null when the caller may no longer see it, and when `resync` is true for a whole course.",
+        "How far they are now. Null when the caller may no longer see it, and when `resync` is true for a "
+        "whole course.",
     )
     course: Course | None = field(
         _course, "The course as it is now; null when the caller may no longer see it."

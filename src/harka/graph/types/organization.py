@@ -85,7 +85,7 @@ def _features(root: OrganizationRow) -> Features:
 
 @node_type(OrganizationRow, NodeKind.ORGANIZATION, OrganizationByIdLoader)
 class Organization(Node):
-    """An organization that uses the platform. Everything else belongs to exactly one, and callers see their own."""
+    """An organization that uses the platform. Everything belongs to exactly one; callers see their own."""
 
     name: str = leaf("What the organization is called.")
     domain: str | None = leaf("Its own internet domain, once verified; null without one.")

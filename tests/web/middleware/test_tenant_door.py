@@ -1,0 +1,129 @@
+import asyncio
+
+import httpx2
+import pytest
+from starlette.types import ASGIApp
+
+from doors import Echo, MakeTenant, client, scoped
+from harka.auth import api_key
+from harka.runtime import Runtime
+from harka.tenancy.context import ActorKind
+from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Plan, limits_of
+from harka.web.middleware.failures import FailuresMiddleware
+from harka.web.middleware.tenant_door import HostDoor, TenantDoor
+
+GATE = "http://gate.harka.localhost"
+
+
+def behind(app: ASGIApp, *, trusted_proxies: str = "") -> ASGIApp:
+    return scoped(FailuresMiddleware(app), trusted_proxies=trusted_proxies)
+
+
+def code(answer: httpx2.Response) -> str:
+    (error,) = answer.json()["errors"]
+    found: str = error["extensions"]["code"]
+    return found
+
+
+async def test_a_request_arrives_with_its_tenant_and_nothing_sent_to_the_database(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    tenant, echo = await make_tenant(), Echo()
+    key = await api_key.create(runtime.catalog, tenant.id, name="test", scopes=[Permission.COURSE_READ])
+    await runtime.directory.refresh()
+    async with client(
+        behind(TenantDoor(echo, runtime)), base_url=f"http://{tenant.slug}.harka.localhost"
+    ) as http:
+        answer = await http.get("/", headers={"x-api-key": key.text})
+    assert answer.status_code == 200
+    request = echo.scope["harka"]
+    assert request.tenant.id == request.record.tenant == tenant.id
+    assert request.tenant.actor.kind is request.record.actor is ActorKind.API_KEY
+    assert request.tenant.request_id == request.id == answer.headers["x-request-id"]
+    assert request.tenant.deadline == request.deadline
+    assert request.record.statements == 0
+
+
+async def test_without_credentials_the_caller_is_nobody(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant, echo = await make_tenant(), Echo()
+    async with client(
+        behind(TenantDoor(echo, runtime)), base_url=f"http://{tenant.slug}.harka.localhost"
+    ) as http:
+        assert (await http.get("/")).status_code == 200
+    assert echo.scope["harka"].tenant.actor.kind is ActorKind.ANONYMOUS
+    assert echo.scope["harka"].tenant.permissions == frozenset()
+
+
+@pytest.mark.parametrize("door", [TenantDoor, HostDoor])
+@pytest.mark.parametrize(
+    ("host", "status", "expected"),
+    [
+        ("nobody-here.harka.localhost", 404, "UNKNOWN_TENANT"),
+        ("www.harka.localhost", 404, "UNKNOWN_TENANT"),
+        ("gate.harka.localhost.evil.example", 404, "UNKNOWN_TENANT"),
+        ("gate.harka.localhost:80:80", 400, "BAD_REQUEST"),
+        ("gate harka.localhost", 400, "BAD_REQUEST"),
+    ],
+)
+async def test_a_host_that_is_nobodys_is_refused_by_both_doors(
+    runtime: Runtime, door: type[TenantDoor | HostDoor], host: str, status: int, expected: str
+) -> None:
+    echo = Echo()
+    async with client(behind(door(echo, runtime)), base_url=GATE) as http:
+        answer = await http.get("/", headers={"host": host})
+    assert (answer.status_code, code(answer)) == (status, expected)
+    assert echo.scope == {}
+
+
+async def test_a_forwarded_host_counts_from_a_proxy_alone(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    forwarded = {"x-forwarded-host": f"{theirs.slug}.harka.localhost"}
+
+    async def reached(address: str) -> object:
+        echo = Echo()
+        app = behind(TenantDoor(echo, runtime), trusted_proxies="10.0.0.0/8")
+        async with client(app, address=address, base_url=f"http://{ours.slug}.harka.localhost") as http:
+            await http.get("/", headers=forwarded)
+        return echo.scope["harka"].tenant.id
+
+    assert await reached("203.0.113.9") == ours.id
+    assert await reached("10.0.0.1") == theirs.id
+
+
+async def test_a_key_of_another_tenant_is_refused_without_telling_whose_it_is(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    ours, theirs, echo = await make_tenant(), await make_tenant(), Echo()
+    key = await api_key.create(runtime.catalog, theirs.id, name="test", scopes=[Permission.COURSE_READ])
+    await runtime.directory.refresh()
+    async with client(
+        behind(TenantDoor(echo, runtime)), base_url=f"http://{ours.slug}.harka.localhost"
+    ) as http:
+        answer = await http.get("/", headers={"x-api-key": key.text})
+    assert (answer.status_code, code(answer)) == (403, "FORBIDDEN")
+    assert str(theirs.id) not in answer.text
+    assert echo.scope == {}
+
+
+async def test_beyond_its_plan_a_tenant_waits_and_others_do_not(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    busy, calm = await make_tenant(plan=Plan.STARTER), await make_tenant(plan=Plan.STARTER)
+    app = behind(TenantDoor(Echo(), runtime))
+    burst = limits_of(busy.plan).burst
+    async with client(app, base_url=f"http://{busy.slug}.harka.localhost") as http:
+        answers = await asyncio.gather(*(http.get("/") for _ in range(2 * burst)))
+        refused = [answer for answer in answers if answer.status_code == 429]
+        other = await http.get("/", headers={"host": f"{calm.slug}.harka.localhost"})
+    assert len(refused) >= burst // 2
+    assert {code(answer) for answer in refused} == {"RATE_LIMITED"}
+    assert int(refused[0].headers["retry-after"]) >= 1
+    assert other.status_code == 200
+
+
+async def test_the_platforms_own_address_needs_a_key_but_shows_pages(runtime: Runtime) -> None:
+    async with client(behind(TenantDoor(Echo(), runtime)), base_url="http://harka.localhost") as http:
+        assert code(await http.get("/")) == "UNKNOWN_TENANT"
+    async with client(behind(HostDoor(Echo(), runtime)), base_url="http://harka.localhost") as http:
+        assert (await http.get("/")).status_code == 200
