@@ -8,7 +8,9 @@ def test_defaults_need_no_environment() -> None:
 
 
 def test_values_are_converted_to_their_types() -> None:
-    settings = config.load({"HARKA_PORT": "9", "HARKA_INTROSPECTION": "false", "HARKA_REQUEST_TIMEOUT": "2.5"})
+    settings = config.load(
+        {"HARKA_PORT": "9", "HARKA_INTROSPECTION": "false", "HARKA_REQUEST_TIMEOUT": "2.5"}
+    )
     assert (settings.port, settings.introspection, settings.request_timeout) == (9, False, 2.5)
 
 

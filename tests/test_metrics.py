@@ -117,7 +117,7 @@ def test_the_rest_is_summed_under_other() -> None:
 def test_a_watched_gauge_is_read_at_each_scrape() -> None:
     metrics = Metrics(tenants=1)
     state = {"app": 1.0}
-    metrics.watch("pool_connections", "Open connections.", "database", lambda: state)
+    metrics.watch_gauge("pool_connections", "Open connections.", "database", lambda: state)
     state["app"] = 4.0
     assert value(metrics, "pool_connections", database="app") == 4.0
 

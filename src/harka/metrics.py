@@ -13,9 +13,12 @@ from uuid import UUID
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+Read = Callable[[], Mapping[str, float]]
+Family = GaugeMetricFamily | CounterMetricFamily
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 OTHER: Final = "other"
@@ -92,9 +95,13 @@ class Metrics:
         """The tenants that have a label of their own now."""
         return frozenset(self._busiest.labelled)
 
-    def watch(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+    def watch_gauge(self, name: str, text: str, label: str, read: Read) -> None:
         """A gauge read at each scrape, in a thread: `read` must be quick and must not touch the network."""
-        self.registry.register(_Watched(name, text, label, read))
+        self.registry.register(_Watched(lambda: GaugeMetricFamily(name, text, labels=[label]), read))
+
+    def watch_counter(self, name: str, text: str, label: str, read: Read) -> None:
+        """Like `watch_gauge`, for numbers that only grow; the series are called `<name>_total`."""
+        self.registry.register(_Watched(lambda: CounterMetricFamily(name, text, labels=[label]), read))
 
     def exposition(self) -> bytes:
         """The page in Prometheus' text format, of type `CONTENT_TYPE`."""
@@ -160,18 +167,16 @@ class Busiest:
 
 
 class _Watched(Collector):
-    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        self._describe = (name, text, label)
+    def __init__(self, family: Callable[[], Family], read: Read) -> None:
+        self._family = family
         self._read = read
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
+    def describe(self) -> Iterable[Family]:
         # told here, because the registry would otherwise call collect() before there is anything to read
-        name, text, label = self._describe
-        return [GaugeMetricFamily(name, text, labels=[label])]
+        return [self._family()]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        name, text, label = self._describe
-        family = GaugeMetricFamily(name, text, labels=[label])
+    def collect(self) -> Iterator[Family]:
+        family = self._family()
         for value, number in self._read().items():
             family.add_metric([value], number)
         yield family

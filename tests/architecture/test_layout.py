@@ -11,9 +11,27 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "harka"
 TESTS = ROOT / "tests"
 MODULES = sorted(SOURCE.rglob("*.py"))
-PYTHON = sorted([*MODULES, *TESTS.rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "loadtests").rglob("*.py")])
+PYTHON = sorted(
+    [
+        *MODULES,
+        *TESTS.rglob("*.py"),
+        *(ROOT / "benchmarks").rglob("*.py"),
+        *(ROOT / "loadtests").rglob("*.py"),
+    ]
+)
 
-FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "logging", "types_"}
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "misc",
+    "base",
+    "manager",
+    "logging",
+    "types_",
+}
 # a file that only assembles, or is only read by a generator, has no test of its own name
 UNTESTED_SHARE = 0.05
 
@@ -79,7 +97,8 @@ def test_a_suppression_carries_its_code_and_its_reason(path: Path) -> None:
     bare = [
         line.strip()
         for line in path.read_text().splitlines()
-        if (found := marks.search(line)) and not re.match(r"(: [A-Z]+[0-9]+|\[[a-z-]+\]).* [-#] ?\S", found[2])
+        if (found := marks.search(line))
+        and not re.match(r"(: [A-Z]+[0-9]+|\[[a-z-]+\]).* [-#] ?\S", found[2])
     ]
     assert bare == []
 

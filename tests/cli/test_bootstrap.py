@@ -197,6 +197,17 @@ def test_an_install_that_fails_shows_why_and_is_tried_again(checkout: Path) -> N
     assert harka(checkout).returncode == 0
 
 
+def test_test_tools_that_failed_half_way_leave_nothing_behind(checkout: Path) -> None:
+    harka(checkout)
+    dev = checkout / "requirements" / "dev.txt"
+    dev.write_text("nonesuch==1 \\\n    --hash=sha256:" + "0" * 64 + "\n")
+    assert harka(checkout, "run", "python", "-V", PIP_NO_INDEX="1").returncode == 1
+    dev.write_text("")
+    again = harka(checkout, "run", "python", "-V")
+    assert again.returncode == 0, again.stderr
+    assert "making /" in again.stderr
+
+
 def test_programs_of_the_environment_can_be_run(checkout: Path) -> None:
     done = harka(checkout, "run", "python", "-c", "import sys; print(sys.prefix)")
     assert done.stdout == f"{checkout / '.venv'}\n", done.stderr

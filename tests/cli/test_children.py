@@ -55,7 +55,7 @@ async def test_one_that_does_not_listen_is_killed(program: Path, monkeypatch: py
 
 
 async def test_one_that_dies_is_started_again(program: Path) -> None:
-    said = write(program, "echo x >> said; [ $(wc -l < said) -lt 3 ] || sleep 600; exit 1")
+    said = write(program, "echo x >> said; [ $(wc -l < said) -lt 3 ] || exec sleep 600; exit 1")
     keeping = asyncio.create_task(children.keep(["worker"], SETTINGS))
     await until(lambda: text(said) == "x\nx\nx\n")
     keeping.cancel()

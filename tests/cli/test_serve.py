@@ -52,7 +52,7 @@ def test_it_serves_until_it_is_asked_to_stop(
         wait_until(lambda: status(deployed, "/readyz") == 200 or process.poll() is not None)
         assert status(deployed, "/livez") == 200, text(log)
         process.send_signal(number)
-        assert process.wait(10) == 0, text(log)
+        assert process.wait(30) == 0, text(log)
         assert "Traceback" not in text(log)
 
 
@@ -69,7 +69,7 @@ def test_several_processes_share_the_port_and_one_that_dies_is_replaced(
         wait_until(lambda: len(set(children(process.pid)) - {first[0]}) == 2)
         assert status(deployed, "/livez") == 200
         process.terminate()
-        assert process.wait(10) == 0, text(log)
+        assert process.wait(30) == 0, text(log)
         assert gone(first[1])
 
 
@@ -85,12 +85,12 @@ def test_a_killed_parent_leaves_no_process_behind(deployed: Settings, tmp_path: 
 def test_a_taken_port_is_one_line(deployed: Settings, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with socket.create_server(("127.0.0.1", deployed.port)), running(deployed, log, "serve") as process:
-        assert process.wait(20) == 1
+        assert process.wait(30) == 1
     assert text(log) == f"harka: port {deployed.port} is taken\n"
 
 
 def test_without_servers_it_says_what_is_missing(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(Settings(), log, "serve") as process:
-        assert process.wait(20) == 1
+        assert process.wait(30) == 1
     assert re.fullmatch(r"harka: HARKA_DATABASE_URL is not set; .*\n", text(log))

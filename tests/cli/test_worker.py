@@ -10,7 +10,7 @@ def test_it_works_until_it_is_asked_to_stop(settings: Settings, tmp_path: Path) 
     with running(settings, log, "worker") as process:
         wait_until(lambda: "working" in text(log) or process.poll() is not None)
         process.terminate()
-        assert process.wait(10) == 0, text(log)
+        assert process.wait(30) == 0, text(log)
         assert "Traceback" not in text(log)
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 60.0  # seconds; a busy disk has made a write take twenty
 
 
 async def until(condition: Callable[[], object]) -> None:

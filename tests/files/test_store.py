@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from harka import clock
+from harka.config import ConfigurationError
 from harka.errors import NotFoundError, TenantRequiredError, UnavailableError, ValidationError
 from harka.files.store import FileStore
 
@@ -156,6 +157,22 @@ def test_every_changed_character_of_a_link_is_noticed(store: FileStore) -> None:
 def test_garbage_is_no_link(store: FileStore, garbage: str) -> None:
     with pytest.raises(NotFoundError):
         store.open_link(uuid4(), garbage)
+
+
+async def test_a_store_that_is_no_directory_keeps_the_same_promises() -> None:
+    store, ours, theirs = FileStore("memory:///", KEY), uuid4(), uuid4()
+    await store.write(ours, "a/b.txt", b"ours")
+    assert await content(store, ours, "a/b.txt") == b"ours"
+    assert await store.find(theirs, "a/b.txt") is None
+    await store.delete(ours, "a/b.txt")
+    with pytest.raises(NotFoundError):
+        await content(store, ours, "a/b.txt")
+
+
+@pytest.mark.parametrize("url", ["gopher://x", "nonsense", "/var/files"])
+def test_a_url_that_names_no_store_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="HARKA_FILES_URL"):
+        FileStore(url, KEY)
 
 
 async def test_without_a_store_files_are_unavailable() -> None:

@@ -25,6 +25,4 @@ def cases(field: RootField, attacker: World, victim: World) -> Iterator[tuple[Sl
 
 def leaked(answer: Answer, victim: World, sent: str) -> set[str]:
     """Secrets of the victim in the answer or the log, but for what the attacker sent in."""
-    return {
-        secret for secret in victim.secrets() - {sent} if secret in answer.text or secret in answer.log
-    }
+    return {secret for secret in victim.secrets() - {sent} if secret in answer.text or secret in answer.log}

@@ -91,9 +91,7 @@ def _root_field(schema: GraphQLSchema, operation: str, name: str, field: GraphQL
     return RootField(operation, name, document, field.args)
 
 
-def _selection(
-    schema: GraphQLSchema, type_: Any, depth: int, path: tuple[str, ...], prefix: str = ""
-) -> str:
+def _selection(schema: GraphQLSchema, type_: Any, depth: int, path: tuple[str, ...], prefix: str = "") -> str:
     """`prefix`: of the fields' aliases, where types of one interface may disagree on a field's type."""
     if is_leaf_type(type_):
         return ""
@@ -135,9 +133,7 @@ def _slots(path: tuple[str, ...], spec: GraphQLArgument | GraphQLInputField) -> 
         yield Slot(path, is_cursor=named.name != "ID", required=_required(spec))
 
 
-def _wanted(
-    path: tuple[str, ...], spec: GraphQLArgument | GraphQLInputField, attacked: Slot | None
-) -> bool:
+def _wanted(path: tuple[str, ...], spec: GraphQLArgument | GraphQLInputField, attacked: Slot | None) -> bool:
     on_the_way = attacked is not None and attacked.path[: len(path)] == path
     return _required(spec) or on_the_way or path[-1] == "first"
 
@@ -170,5 +166,3 @@ def _value(
         made = own(path[-1], named.name)
     inner = spec.type.of_type if is_non_null_type(spec.type) else spec.type
     return [made] if is_list_type(inner) else made
-
-

@@ -55,7 +55,10 @@ def killed(mutant: Mutant) -> bool:
             check=False,
         )
     last = (run.stdout.strip().splitlines() or ["no output"])[-1]
-    print(f"{'killed' if run.returncode == TESTS_FAILED else f'SURVIVED ({run.returncode})'}  {mutant.name}: {last}", flush=True)
+    print(
+        f"{'killed' if run.returncode == TESTS_FAILED else f'SURVIVED ({run.returncode})'}  {mutant.name}: {last}",
+        flush=True,
+    )
     return run.returncode == TESTS_FAILED
 
 

@@ -15,7 +15,12 @@ FIELDS = list(root_fields(load_schema()))
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
 
 # which type an argument of this name takes
-_TYPE_OF_ARGUMENT = {"courseId": "Course", "userId": "User", "enrollmentId": "Enrollment", "lessonId": "Lesson"}
+_TYPE_OF_ARGUMENT = {
+    "courseId": "Course",
+    "userId": "User",
+    "enrollmentId": "Enrollment",
+    "lessonId": "Lesson",
+}
 _OWN_SCALAR: Mapping[str, Any] = {"Int": 20, "Float": 0.5, "Boolean": False, "String": "MATH-1"}
 
 

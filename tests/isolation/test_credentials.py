@@ -6,6 +6,8 @@ from speaker import Speaker
 from worlds import World
 
 WHO = "{ viewer { user { id } } organization { name } }"
+
+
 def bearer(world: World) -> dict[str, str]:
     return {"authorization": f"Bearer {world.owner}"}
 

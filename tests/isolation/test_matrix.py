@@ -17,6 +17,7 @@ from harka.runtime import Runtime
 
 REFUSALS = {"INVALID_ID", "INVALID_CURSOR"}
 
+
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 @pytest.mark.parametrize("name", NAMES)
 async def test_owner_finds_what_is_theirs(

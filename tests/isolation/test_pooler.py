@@ -7,13 +7,13 @@ import random
 import httpx2
 import msgspec
 import pytest
-from pgbouncer import find_pgbouncer, pooled
 from worlds import World
 
 from harka.app import open_runtime
 from harka.config import Settings
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
+from pgbouncer import find_pgbouncer, pooled
 
 pytestmark = pytest.mark.skipif(find_pgbouncer() is None, reason="no PgBouncer here")
 

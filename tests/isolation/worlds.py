@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-
 from harka import clock
 from harka.auth import api_key, token
 from harka.learning import course, enrollment, lesson, progress, user
@@ -118,9 +117,7 @@ async def _study(work: UnitOfWork, world: World, people: list[UUID]) -> None:
     world.enrollment, world.lesson = enrolled[-1].id, lessons[enrolled[-1].course_id][0]
     for done in enrolled[::2]:
         for lesson_id in lessons[done.course_id]:
-            await progress.record(
-                work, enrollment_id=done.id, lesson_id=lesson_id, fraction=1.0, score=80.0
-            )
+            await progress.record(work, enrollment_id=done.id, lesson_id=lesson_id, fraction=1.0, score=80.0)
     ids: Iterable[UUID] = [each.id for each in [*courses, *enrolled]]
     world.raw |= {text for id_ in ids for text in (str(id_), id_.hex)}
 
@@ -151,5 +148,3 @@ async def _token(runtime: Runtime, world: World, user_id: UUID) -> str:
         lifetime=timedelta(hours=1),
         now=clock.now(),
     )
-
-

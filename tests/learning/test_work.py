@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
 import secrets
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from academy import Academy, Parts
@@ -152,7 +154,8 @@ async def test_a_cancelled_caller_does_not_silence_a_committed_unit(academy: Aca
     with pytest.raises(asyncio.CancelledError):
         await task
     go_on.set()
-    await ended.wait()
+    async with asyncio.timeout(5):
+        await ended.wait()
 
     assert journal.lines == ["said"]
     assert len(await academy.rows("course")) == 1
@@ -190,6 +193,35 @@ async def test_what_was_cached_is_forgotten_with_the_commit_and_not_before(acade
         assert (await cache.get_many(tenant, NAMES, ["a"])).found == {"a": "old"}
 
     assert (await cache.get_many(tenant, NAMES, ["a"])).found == {}
+
+
+class WatchedCache(TenantCache):
+    """Notes how many courses the others see at each step of a write."""
+
+    def __init__(self, academy: Academy) -> None:
+        super().__init__(None, secrets.token_bytes(16))
+        self.academy = academy
+        self.steps: list[tuple[str, int]] = []
+
+    async def begin_write(self, tenant: UUID) -> None:
+        self.steps.append(("begin", len(await self.academy.rows("course"))))
+        await super().begin_write(tenant)
+
+    async def invalidate(self, tenant: UUID) -> None:
+        await super().invalidate(tenant)
+        self.steps.append(("forget", len(await self.academy.rows("course"))))
+
+
+async def test_the_cache_is_told_before_the_commit_and_after_it(academy: Academy) -> None:
+    cache = WatchedCache(academy)
+    academy.parts = msgspec.structs.replace(academy.parts, cache=cache)
+
+    async with academy.work() as work:
+        await course.create(work, draft("A"))
+        await course.create(work, draft("B"))
+
+    assert cache.steps == [("begin", 0), ("forget", 2)]
+    await cache.close()
 
 
 async def test_an_undone_unit_forgets_nothing(academy: Academy) -> None:
@@ -234,6 +266,20 @@ async def test_workers_are_woken_once_by_a_committed_unit(academy: Academy) -> N
 
     assert heard == [{"tenant": str(academy.organization.id)}, {"last": True}]
     assert len(await academy.rows("job")) == 2
+
+
+async def test_nobody_is_woken_for_what_a_savepoint_undid(academy: Academy) -> None:
+    async def fail(work: UnitOfWork) -> None:
+        async with work.savepoint():
+            await work.enqueue("test", {})
+            raise ConflictError
+
+    async with academy.parts.pubsub.subscribe(PLATFORM, JOBS_TOPIC) as signals:
+        async with academy.work() as work:
+            with contextlib.suppress(ConflictError):
+                await fail(work)
+        await academy.parts.pubsub.publish(PLATFORM, JOBS_TOPIC, {"last": True})
+        assert (await anext(signals)).payload == {"last": True}
 
 
 async def test_a_reader_writes_nothing(academy: Academy) -> None:

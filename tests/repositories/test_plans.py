@@ -93,7 +93,7 @@ CASES: list[tuple[Statement, tuple[Any, ...]]] = [
     (progress.FIND_VISIBLE, (False, ONE, FEW)),
     (progress.FIND_BY_ENROLLMENTS, (False, ONE, FEW)),
     (progress.FIND_ONE, (ONE, ONE)),
-    (progress.LOCK_TARGETS, (FEW, FEW)),
+    (progress.LOCK_TARGET, (ONE, ONE)),
     (progress.RECALCULATE, (FEW,)),
     (completion.FIND_BY_ENROLLMENTS, (False, ONE, FEW)),
     (job.CLAIM, (60.0,)),

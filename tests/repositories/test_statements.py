@@ -36,14 +36,15 @@ FIELDS = [
 PARTS = {
     "course.lock_status": ["id", "status"],
     "user.statuses": ["id", "status"],
-    "enrollment.lock": ["id"],
+    "enrollment.lock": ["id", "user_id", "course_id", "status"],
     "enrollment.lock_of_course": ["id"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
     "job.fail": ["state"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],
-    "progress.lock_targets": ["lesson_id", "lesson_in_course", *Enrollment.__struct_fields__],
+    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson"],
+    "lesson.courses_of": ["id", "course_id"],
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"
 READ = re.compile(rf'(?:FROM|JOIN|UPDATE)\s+\{{schema\}}\.("user"|\w+)(?:\s+(?:AS\s+)?{NO_ALIAS}(\w+))?')

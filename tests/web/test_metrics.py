@@ -57,4 +57,4 @@ async def test_pools_and_cache_are_watched(runtime: Runtime) -> None:
     watch(msgspec.structs.replace(runtime, metrics=metrics))
     page = metrics.exposition().decode()
     assert 'database_connections{state="idle"}' in page
-    assert 'cache_lookups{outcome="hit"}' in page
+    assert 'cache_lookups_total{outcome="hit"}' in page

@@ -7,12 +7,14 @@ import msgspec
 import pytest
 import websockets
 
-from harka import logs
+from harka import clock, logs
+from harka.errors import RateLimitedError
 from harka.ids import NodeKind
 from harka.learning import progress
 from harka.metrics import Metrics
 from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
+from harka.tenancy.quota import Admission
 from harka.web import websocket
 from school import School, Socket, school, until
 
@@ -323,3 +325,69 @@ async def test_a_real_socket_speaks_the_protocol(school: School, live_server: An
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": QUERY}))
         told = json.loads(await socket.recv())
         assert told["payload"] == {"data": {"viewer": {"kind": "USER"}}}
+
+
+async def test_who_has_said_who_they_are_may_stay(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "INIT_SECONDS", 0.05)
+    async with school.socket() as socket:
+        await init(socket)
+        start = clock.monotonic()
+        while clock.monotonic() < start + 0.1:
+            socket.say("ping")
+            assert await socket.hear() == {"type": "pong"}
+
+
+async def test_an_id_that_is_used_again_is_in_use(school: School) -> None:
+    async with school.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=listen(school))
+        await is_listened_to(school)
+        socket.say("complete", id="1")
+        socket.say("subscribe", id="1", payload=listen(school))
+        # the end of the first operation has not freed the id of the second
+        await is_listened_to(school, 0)
+        await is_listened_to(school)
+        socket.say("subscribe", id="1", payload=listen(school))
+        assert (await socket.closed())[0] == 4409
+
+
+async def test_each_operation_is_a_request_to_the_rate_limit(school: School) -> None:
+    class Spent(Admission):
+        asked = 0
+
+        def admit(self, organization: Any, now: float, *, cost: float = 1.0) -> None:
+            self.asked += 1
+            if self.asked > 2:
+                raise RateLimitedError(retry_after=1.0)
+
+    limited = School(
+        msgspec.structs.replace(school.runtime, admission=Spent()), school.organization, school.people
+    )
+    async with limited.socket() as socket:
+        await init(socket, await school.headers(school.learner))
+        socket.say("subscribe", id="1", payload=QUERY)
+        assert [(await socket.hear())["type"] for _ in range(2)] == ["next", "complete"]
+        socket.say("subscribe", id="2", payload=QUERY)
+        told = await socket.hear()
+        assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"), [("https://evil.example", 4403), (None, 4403), ("http://{host}", 4401)]
+)
+async def test_a_cookie_counts_only_from_a_page_of_ours(
+    school: School, origin: str | None, code: int
+) -> None:
+    headers = {"cookie": "harka=" + "x" * 43}
+    if origin is not None:
+        headers["origin"] = origin.format(host=school.host)
+    async with school.socket(headers=headers) as socket:
+        await opened(socket)
+        socket.say("connection_init")
+        # there are no sessions yet: a cookie of our own page is a bad credential
+        assert (await socket.closed())[0] == code
+
+
+async def test_a_page_of_another_site_may_use_a_credential_of_its_own(school: School) -> None:
+    async with school.socket(headers={"origin": "https://partner.example"}) as socket:
+        await init(socket, await school.headers(school.learner))

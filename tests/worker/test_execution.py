@@ -175,7 +175,8 @@ async def test_a_job_that_never_ends_is_cut_off_with_its_lease(runtime: Runtime,
     bench = Bench(runtime, academy, hang, lease=0.1)
     await bench.put()
 
-    await bench.turn()
+    async with asyncio.timeout(5):
+        await bench.turn()
 
     (job,) = await academy.rows("job")
     assert (job["attempts"], job["error"]) == (1, "TimeoutError")

@@ -1,4 +1,4 @@
-"""Files of one tenant at a time, in a local directory; links are signed, expire, and name their tenant."""
+"""Files of one tenant at a time, in a directory or a bucket; links are signed, expire, name their tenant."""
 
 import hashlib
 import hmac
@@ -12,11 +12,13 @@ from uuid import UUID
 
 import msgspec
 import obstore
+from obstore.exceptions import BaseError
 from obstore.exceptions import NotFoundError as MissingError
-from obstore.store import LocalStore
+from obstore.store import LocalStore, ObjectStore, from_url
 
 from harka import clock
 from harka.codec import packed, unpacked
+from harka.config import ConfigurationError
 from harka.errors import NotFoundError, TenantRequiredError, UnavailableError, ValidationError
 
 _TAG_BYTES: Final = 16
@@ -47,17 +49,17 @@ class FileStore:
     """
 
     def __init__(self, url: str | None, key: bytes) -> None:
-        """`url`: `file:///directory`, made when missing; None: no files here. `key`: 32 bytes."""
-        self._store = LocalStore.from_url(url, mkdir=True) if url else None
+        """`url`: `file:///directory`, made when missing, or `s3://bucket`; None: no files. `key`: 32 bytes."""
+        self._store = _opened(url) if url else None
         self._key = hashlib.blake2b(b"file-link", key=key, digest_size=32).digest()
 
     async def write(self, tenant: UUID, path: str, content: bytes | AsyncIterable[bytes]) -> None:
         """Create or replace in one step: a reader sees the old content or the new, never a part."""
-        await obstore.put_async(self._opened(), _key(tenant, path), content)
+        await obstore.put_async(self._require_store(), _key(tenant, path), content)
 
     async def find(self, tenant: UUID, path: str) -> StoredFile | None:
         try:
-            found = await obstore.head_async(self._opened(), _key(tenant, path))
+            found = await obstore.head_async(self._require_store(), _key(tenant, path))
         except (MissingError, FileNotFoundError):
             return None
         return StoredFile(path, found["size"], found["last_modified"])
@@ -65,7 +67,7 @@ class FileStore:
     async def read(self, tenant: UUID, path: str) -> AsyncIterator[bytes]:
         """The content in pieces. Raise `NotFoundError`."""
         try:
-            found = await obstore.get_async(self._opened(), _key(tenant, path))
+            found = await obstore.get_async(self._require_store(), _key(tenant, path))
         except (MissingError, FileNotFoundError):
             raise NotFoundError from None
         async for piece in found.stream(min_chunk_size=_CHUNK_BYTES):
@@ -74,7 +76,7 @@ class FileStore:
     async def delete(self, tenant: UUID, path: str) -> None:
         """A file that is not there counts as deleted."""
         try:
-            await obstore.delete_async(self._opened(), _key(tenant, path))
+            await obstore.delete_async(self._require_store(), _key(tenant, path))
         except (MissingError, FileNotFoundError):
             return
 
@@ -102,10 +104,17 @@ class FileStore:
     def _tag(self, tenant: UUID, body: bytes) -> bytes:
         return hashlib.blake2b(tenant.bytes + body, key=self._key, digest_size=_TAG_BYTES).digest()
 
-    def _opened(self) -> LocalStore:
+    def _require_store(self) -> ObjectStore:
         if self._store is None:
             raise UnavailableError("No file store is configured.")
         return self._store
+
+
+def _opened(url: str) -> ObjectStore:
+    try:
+        return LocalStore.from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+    except (BaseError, ValueError) as error:
+        raise ConfigurationError(f"HARKA_FILES_URL: {url.partition(':')[0]} is not a usable store") from error
 
 
 def _key(tenant: UUID, path: str) -> str:

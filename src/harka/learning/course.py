@@ -1,10 +1,12 @@
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from harka import clock
+from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning import outline, visibility
@@ -32,6 +34,8 @@ from harka.repositories.page import Position
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 
+_CACHED: Final = Namespace("course", Course)
+
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson."""
@@ -56,7 +60,11 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Course]:
     """By id, those the reader may see."""
     scope = visibility.of_courses(work.context)
-    return {course.id: course for course in await courses.find_visible(work.session, scope, ids)}
+
+    async def fetch(missing: Sequence[UUID]) -> dict[UUID, Course]:
+        return {course.id: course for course in await courses.find_visible(work.session, scope, missing)}
+
+    return await (work.read_through(_CACHED, ids, fetch) if scope.everything else fetch(ids))
 
 
 async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:

@@ -14,9 +14,10 @@ from harka.learning.batch import ROWS, batches
 from harka.learning.moment import accept_past
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
+from harka.repositories import lesson as lessons
 from harka.repositories import progress as progresses
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
-from harka.repositories.progress import LessonProgress, Target
+from harka.repositories.progress import LessonProgress
 from harka.tenancy.permission import Permission
 
 HIGHEST_SCORE: Final = 100.0
@@ -80,7 +81,7 @@ async def record(
         occurred_at=occurred_at,
     )
     row = _row(entry)
-    before = (await _lock_targets(work, [row]))[0].enrollment
+    before = await _lock_one(work, row)
     advanced = await progresses.advance(work.session, [row])
     if not advanced:
         known = await progresses.find_one(work.session, enrollment_id, lesson_id)
@@ -93,7 +94,7 @@ async def record(
 
 
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
-    """Like `record`, in as many statements as for one, and silently: subscribers hear nothing.
+    """Like `record`, in four statements however many, and silently: subscribers hear nothing.
 
     Answers the enrollments whose progress or status changed.
     """
@@ -102,7 +103,7 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
     changed: dict[UUID, Enrollment] = {}
     # sorted by enrollment, so that locks are taken in one order everywhere, across batches too
     for batch in batches(sorted(rows, key=lambda row: (row.enrollment_id, row.lesson_id))):
-        await _lock_targets(work, batch)
+        await _lock_many(work, batch)
         advanced = await progresses.advance(work.session, batch)
         touched = sorted({row.enrollment_id for row in advanced})
         if touched:
@@ -123,22 +124,48 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
     return changed
 
 
-async def _lock_targets(work: UnitOfWork, rows: Sequence[LessonProgress]) -> list[Target]:
-    """The enrollments about to change, held. Raise when the actor may not, or when one refuses progress."""
-    targets = await progresses.lock_targets(
-        work.session, [row.enrollment_id for row in rows], [row.lesson_id for row in rows]
-    )
+async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
+    """The enrollment about to change, held. Raise when it may not change."""
+    target = await progresses.lock_target(work.session, row.enrollment_id, row.lesson_id)
+    if target is None:
+        raise _no_enrollment()
+    enrollment, has_lesson = target
+    _require_open(work, enrollment.user_id, enrollment.status)
+    if not has_lesson:
+        raise _no_lesson()
+    return enrollment
+
+
+async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
+    """Like `_lock_one`, for all of them."""
+    held = await enrollments.lock(work.session, list({row.enrollment_id for row in rows}))
+    course_of = {each.id: each.course_id for each in held}
+    if any(row.enrollment_id not in course_of for row in rows):
+        raise _no_enrollment()
+    for each in held:
+        _require_open(work, each.user_id, each.status)
+    taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows}))
+    if any(taught_in.get(row.lesson_id) != course_of[row.enrollment_id] for row in rows):
+        raise _no_lesson()
+
+
+def _require_open(work: UnitOfWork, user_id: UUID, status: str) -> None:
+    """Raise unless the actor may write this user's progress, and an enrollment of this status takes it."""
     user = work.context.user
-    anyone = work.context.allows(Permission.ENROLLMENT_WRITE)
-    own = [target for target in targets if anyone or (user and target.enrollment.user_id == user.id)]
-    if len(own) < len(rows):
-        # absent and somebody else's read alike
-        raise NotFoundError("There is no such enrollment here.")
-    if any(target.enrollment.status == EnrollmentStatus.WITHDRAWN for target in targets):
+    own = user is not None and user.id == user_id
+    if not own and not work.context.allows(Permission.ENROLLMENT_WRITE):
+        # somebody else's reads like one that is absent
+        raise _no_enrollment()
+    if status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("A withdrawn enrollment takes no progress.")
-    if not all(target.lesson_in_course for target in targets):
-        raise NotFoundError("There is no such lesson in the course.")
-    return targets
+
+
+def _no_enrollment() -> NotFoundError:
+    return NotFoundError("There is no such enrollment here.")
+
+
+def _no_lesson() -> NotFoundError:
+    return NotFoundError("There is no such lesson in the course.")
 
 
 def _row(entry: ProgressEntry) -> LessonProgress:

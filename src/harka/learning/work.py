@@ -5,14 +5,14 @@ succeeded, and keeps its order. A failure there is logged and never fails what i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from harka import logs
-from harka.cache.tenant import TenantCache
+from harka.cache.tenant import Namespace, TenantCache
 from harka.pubsub import PubSub
 from harka.queue import enqueue as queue
 from harka.queue.message import PLATFORM
@@ -20,6 +20,7 @@ from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
 
+T = TypeVar("T")
 Action = Callable[[], Awaitable[object]]
 
 log = logs.logger("work")
@@ -53,6 +54,27 @@ class UnitOfWork:
     def announce(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Tell every process of the platform, after the commit; `payload` names the tenant."""
         self.after_commit(partial(self._pubsub.publish, PLATFORM, topic, payload))
+
+    async def read_through(
+        self,
+        namespace: Namespace[T],
+        keys: Sequence[UUID],
+        fetch: Callable[[Sequence[UUID]], Awaitable[dict[UUID, T]]],
+    ) -> dict[UUID, T]:
+        """Values by key, from the cache or else from `fetch`.
+
+        For whoever may see every row of this kind alone: the cache knows tenants, not people.
+        """
+        if not self.session.read_only:
+            return await fetch(keys)  # what this unit has changed is in no cache
+        lookup = await self._cache.get_many(self.context.id, namespace, keys)
+        # a snapshot older than the generation would leave an old value under the new generation
+        is_younger = self.session.statements == 0
+        missing = [key for key in keys if key not in lookup.found]
+        fetched = await fetch(missing) if missing else {}
+        if is_younger:
+            await self._cache.set_many(self.context.id, namespace, lookup, fetched)
+        return {**lookup.found, **fetched}
 
     def invalidate(self) -> None:
         """Forget what is cached of the tenant, once, around the commit."""

@@ -34,6 +34,15 @@ class Enrollment(msgspec.Struct, frozen=True):
     version: int
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What a rule must know of an enrollment that it has locked."""
+
+    id: UUID
+    user_id: UUID
+    course_id: UUID
+    status: str
+
+
 # Enrollments by id that the reader may see.
 FIND_VISIBLE = Statement(
     "enrollment.find_visible",
@@ -148,8 +157,8 @@ INSERT_MANY = Statement(
 # Hold enrollments against every other writer, in one order everywhere so that two writers cannot deadlock.
 LOCK = Statement(
     "enrollment.lock",
-    """SELECT id FROM {schema}.enrollment WHERE tenant_id = $1 AND id = ANY($2::uuid[])
-    ORDER BY id FOR UPDATE""",
+    """SELECT id, user_id, course_id, status FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
 )
 
 # Withdraw active enrollments.
@@ -259,9 +268,9 @@ async def insert_many(session: ShardSession, enrollments: Sequence[Enrollment]) 
     return [Enrollment(*row) for row in await session.fetch(INSERT_MANY, *columns)]
 
 
-async def lock(session: ShardSession, ids: Sequence[UUID]) -> None:
-    """Hold them until this transaction ends."""
-    await session.execute(LOCK, ids)
+async def lock(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
+    """Hold them until this transaction ends; unknown ids are left out."""
+    return [Held(*row) for row in await session.fetch(LOCK, ids)]
 
 
 async def withdraw_many(session: ShardSession, moments: Mapping[UUID, datetime]) -> list[Enrollment]:

@@ -23,14 +23,6 @@ class LessonProgress(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-class Target(msgspec.Struct, frozen=True):
-    """An enrollment about to progress, held. `lesson_in_course`: whether the lesson is one of its."""
-
-    lesson_id: UUID
-    lesson_in_course: bool
-    enrollment: Enrollment
-
-
 # Progress by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "progress.find_visible",
@@ -66,16 +58,14 @@ COUNT = Statement(
     "SELECT count(*), count(score) FROM {schema}.lesson_progress WHERE tenant_id = $1",
 )
 
-# Hold the enrollments that progress, in one order everywhere, and find their lessons.
-LOCK_TARGETS = Statement(
-    "progress.lock_targets",
-    """SELECT asked.lesson_id, l.id IS NOT NULL AS lesson_in_course,
-      e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at, e.withdrawn_at,
-      e.due_at, e.created_at, e.updated_at, e.version
-    FROM unnest($2::uuid[], $3::uuid[]) AS asked (enrollment_id, lesson_id)
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = asked.enrollment_id
-    LEFT JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.id = asked.lesson_id AND l.course_id = e.course_id
-    ORDER BY e.id FOR UPDATE OF e""",
+# Hold an enrollment against every other writer, and see whether a lesson is one of its course's.
+LOCK_TARGET = Statement(
+    "progress.lock_target",
+    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      created_at, updated_at, version,
+      EXISTS (SELECT FROM {schema}.lesson l
+        WHERE l.tenant_id = $1 AND l.id = $3::uuid AND l.course_id = e.course_id) AS has_lesson
+    FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
 )
 
 # Write progress, never backwards; answers the rows that changed.
@@ -111,14 +101,13 @@ RECALCULATE = Statement(
       GROUP BY e.id
     ), changed AS (
       UPDATE {schema}.enrollment e
-      SET progress = CASE e.status WHEN 'completed' THEN greatest(e.progress, m.progress) ELSE m.progress END,
+      SET progress = m.progress,
         status = CASE WHEN m.done THEN 'completed' ELSE e.status END,
         completed_at = CASE WHEN m.done THEN coalesce(e.completed_at, m.last_at) ELSE e.completed_at END,
         updated_at = now(), version = e.version + 1
       FROM measured m
-      WHERE e.tenant_id = $1 AND e.id = m.id AND (
-        (m.progress > e.progress) OR (m.progress < e.progress AND e.status = 'active')
-        OR (m.done AND e.status = 'active'))
+      WHERE e.tenant_id = $1 AND e.id = m.id
+        AND (m.progress > e.progress OR (e.status = 'active' AND (m.progress < e.progress OR m.done)))
       RETURNING e.*, m.score
     ), awarded AS (
       INSERT INTO {schema}.completion (tenant_id, id, enrollment_id, completed_at, score)
@@ -156,12 +145,12 @@ async def count(session: ShardSession) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-async def lock_targets(
-    session: ShardSession, enrollment_ids: Sequence[UUID], lesson_ids: Sequence[UUID]
-) -> list[Target]:
-    """One for each pair whose enrollment exists; the enrollments are held until this transaction ends."""
-    rows = await session.fetch(LOCK_TARGETS, enrollment_ids, lesson_ids)
-    return [Target(row[0], row[1], Enrollment(*row[2:])) for row in rows]
+async def lock_target(
+    session: ShardSession, enrollment_id: UUID, lesson_id: UUID
+) -> tuple[Enrollment, bool] | None:
+    """The enrollment, held until this transaction ends, and whether the lesson is one of its course's."""
+    row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id)
+    return None if row is None else (Enrollment(*row[:-1]), row["has_lesson"])
 
 
 async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> list[LessonProgress]:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from harka import clock, logs
 from harka.config import Settings
-from harka.errors import HarkaError
+from harka.errors import DeadlineExceededError, UnavailableError
 from harka.repositories import api_key, domain, organization, signing_key
 from harka.storage.catalog import Catalog
 from harka.storage.listen import listen
@@ -112,8 +112,10 @@ class Directory:
             began = clock.monotonic()
             try:
                 await self._catch_up()
-            except HarkaError as error:
-                log.warning("catalog not read", code=error.code, retry_in=retry)
+            # whatever it is: one odd row must not end the following for ever
+            except Exception as error:
+                expected = isinstance(error, UnavailableError | DeadlineExceededError)
+                log.warning("catalog not read", retry_in=retry, exc_info=None if expected else error)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, _LAST_RETRY)
                 self._wake.set()

@@ -22,8 +22,8 @@ log = logs.logger("metrics")
 def watch(runtime: Runtime) -> None:
     """Gauges of what the process holds, read at each scrape."""
     metrics = runtime.metrics
-    metrics.watch("database_connections", "Open connections.", "state", runtime.databases.connections)
-    metrics.watch("cache_lookups", "Since the start.", "outcome", lambda: runtime.cache.counts)
+    metrics.watch_gauge("database_connections", "Open connections.", "state", runtime.databases.connections)
+    metrics.watch_counter("cache_lookups", "What became of lookups.", "outcome", lambda: runtime.cache.counts)
 
 
 class MetricsPage:

@@ -110,6 +110,17 @@ def test_an_orphan_that_will_not_stop_is_killed(tmp_path: Path) -> None:
     assert orphan.process.wait() == -signal.SIGKILL
 
 
+def test_an_orphan_that_cannot_be_stopped_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = process.start(program(tmp_path))
+    process.record([orphan], tmp_path / "processes.json")
+    monkeypatch.setattr(process, "_signal", lambda *_: None)  # another user's
+    with pytest.raises(ServerError, match=f"process {orphan.process.pid}, does not stop"):
+        process.stop_orphans(tmp_path / "processes.json", 0.01)
+    process.stop([orphan], 5)
+
+
 def test_a_stranger_with_the_number_of_an_orphan_is_left_alone(tmp_path: Path) -> None:
     stranger = process.start(program(tmp_path))
     record = tmp_path / "processes.json"
@@ -128,8 +139,18 @@ def test_a_record_that_is_absent_or_broken_names_no_orphans(tmp_path: Path) -> N
     assert process.stop_orphans(tmp_path / "processes.json", 1) == []
 
 
-def test_a_process_that_is_gone_has_no_identity() -> None:
+@pytest.mark.parametrize("linux", [True, False])
+def test_a_process_that_is_gone_or_dead_has_no_identity(
+    monkeypatch: pytest.MonkeyPatch, *, linux: bool
+) -> None:
+    if not (Path("/proc/self").exists() if linux else Path("/bin/ps").exists()):
+        pytest.skip("not on this machine")
+    monkeypatch.setattr(process, "_LINUX", linux)
+    own = process._identity(os.getpid())
+    assert own is not None
+    assert own == process._identity(os.getpid())
     child = subprocess.Popen(["/bin/true"])
+    wait_until(lambda: gone(child.pid))
+    assert process._identity(child.pid) is None
     child.wait()
     assert process._identity(child.pid) is None
-    assert process._identity(os.getpid()) is not None

@@ -133,23 +133,34 @@ def record(children: Iterable[Child], path: Path) -> None:
 
 
 def stop_orphans(path: Path, timeout: float) -> list[str]:
-    """Stop what an earlier, killed owner of the directory left running; returns the names."""
+    """Stop what an earlier, killed owner of the directory left running; returns the names.
+
+    After `timeout` seconds they are killed. Raise `ServerError` when even that does not help.
+    """
     try:
         known = msgspec.json.decode(path.read_bytes(), type=list[_Recorded])
     except (FileNotFoundError, msgspec.MsgspecError):
         return []
     orphans = [each for each in known if _identity(each.pid) == each.identity]
-    for each in orphans:
-        _signal(each.pid, each.stop_signal)
-    until = time.monotonic() + timeout
-    while alive := [each for each in orphans if _identity(each.pid) == each.identity]:
-        if time.monotonic() > until:
-            for each in alive:
-                _signal(each.pid, signal.SIGKILL)
-            until += timeout
-        time.sleep(_POLL)
+    alive = orphans
+    for forced in (False, True):
+        for each in alive:
+            _signal(each.pid, signal.SIGKILL if forced else each.stop_signal)
+        alive = _still_alive(alive, timeout)
+    if alive:
+        raise ServerError(f"{alive[0].name} of an earlier run, process {alive[0].pid}, does not stop")
     path.unlink(missing_ok=True)
     return [each.name for each in orphans]
+
+
+def _still_alive(recorded: list[_Recorded], timeout: float) -> list[_Recorded]:
+    """Those that are there after `timeout` seconds; returns early when none is."""
+    until = time.monotonic() + timeout
+    while recorded := [each for each in recorded if _identity(each.pid) == each.identity]:
+        if time.monotonic() > until:
+            break
+        time.sleep(_POLL)
+    return recorded
 
 
 def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
@@ -184,9 +195,10 @@ def _identity(pid: int) -> str | None:
             return None
         return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
     shown = subprocess.run(  # noqa: S603 - constant program, a number as argument
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["/bin/ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return shown.stdout.strip() or None
+    state, _, started = shown.stdout.strip().partition(" ")
+    return None if state.startswith("Z") else started.strip() or None
 
 
 def _credentials(account: Account | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ const PROGRESS = `subscription DashboardProgress($id: ID!) {
 const MOST_LEARNERS = 25;
 const FIRST_PAUSE = 500;
 const LAST_PAUSE = 15_000;
+const FIGURES_EVERY = 30_000;
 const PLANS = { STARTER: "Starter plan", GROWTH: "Growth plan", ENTERPRISE: "Enterprise plan" };
 
 const find = (id) => document.getElementById(id);
@@ -112,6 +113,7 @@ async function watch(course) {
   listening?.abort();
   const mine = (listening = new AbortController());
   find("progress-title").textContent = course.title;
+  find("progress-title").scrollIntoView({ block: "nearest" });
   find("progress-help").hidden = true;
   let pause = FIRST_PAUSE;
   while (!mine.signal.aborted) {
@@ -227,6 +229,10 @@ async function start() {
   await showOverview();
   await showCourses();
 }
+
+setInterval(() => {
+  if (!find("overview").hidden && !document.hidden) showOverview().catch(() => {});
+}, FIGURES_EVERY);
 
 find("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();

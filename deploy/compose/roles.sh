@@ -1,0 +1,9 @@
+#!/bin/sh
+# Runs once, in an empty database server: HARKA's roles, with passwords. `harka migrate --superuser` does the rest.
+set -eu
+psql --no-psqlrc --set ON_ERROR_STOP=1 --username postgres \
+  --set owner="$HARKA_OWNER_PASSWORD" --set app="$HARKA_APP_PASSWORD" --set control="$HARKA_CONTROL_PASSWORD" <<'SQL'
+CREATE ROLE harka_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT CREATEDB PASSWORD :'owner';
+CREATE ROLE harka_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT NOCREATEDB PASSWORD :'app';
+CREATE ROLE harka_control LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT NOCREATEDB PASSWORD :'control';
+SQL
