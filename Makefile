@@ -2,7 +2,7 @@
 RUN := ./harka run
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lint types imports schema fix bench
+.PHONY: help up test check format lint types imports schema fix bench mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,3 +39,6 @@ fix:  ## format, repair what ruff can, write the generated files
 
 bench:  ## the benchmarks
 	$(RUN) python -m pytest -o addopts= --benchmark-only benchmarks
+
+mutants:  ## plant isolation faults and see the tests notice
+	$(RUN) python tests/isolation/run_mutants.py

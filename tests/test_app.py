@@ -18,6 +18,7 @@ from doors import logged
 from harka.app import Application, open_runtime
 from harka.codec import json_bytes
 from harka.config import Settings, environment
+from harka.queue.message import PLATFORM, USAGE_TOPIC
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.web.middleware.draining import Draining
@@ -200,6 +201,7 @@ class Process(msgspec.Struct, frozen=True):
 
     child: asyncio.subprocess.Process
     port: int
+    metrics_port: int
 
     @property
     def address(self) -> str:
@@ -220,14 +222,14 @@ async def is_ready(http: httpx2.AsyncClient) -> bool:
 
 @contextlib.asynccontextmanager
 async def serving(world: World) -> AsyncIterator[Process]:
-    settings = msgspec.structs.replace(world.settings, port=free_port())
+    settings = msgspec.structs.replace(world.settings, port=free_port(), metrics_port=free_port())
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "harka.cli.main", "serve"),
         env=environment(settings),
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    process = Process(child, settings.port)
+    process = Process(child, settings.port, settings.metrics_port)
     try:
         async with httpx2.AsyncClient(base_url=process.address) as http:
             await until(lambda: is_ready(http))
@@ -236,6 +238,29 @@ async def serving(world: World) -> AsyncIterator[Process]:
         if child.returncode is None:
             child.kill()
         await child.communicate()
+
+
+async def test_the_three_tenant_metrics_are_served_under_their_names(
+    world: World, own_runtime: Runtime
+) -> None:
+    usage = {"tenant": str(world.tenant.id), "activeUsers": 7, "totalUsers": 9, "storageBytes": 4096}
+    tenant = f'tenant_id="{world.tenant.id}"'
+    expected = {
+        f'tenant_active_users{{plan="ENTERPRISE",{tenant}}} 7.0',
+        f"tenant_storage_bytes{{{tenant}}} 4096.0",
+        f'tenant_api_requests_total{{endpoint="Courses",status="200",{tenant}}} 1.0',
+    }
+    async with serving(world) as process, httpx2.AsyncClient(base_url=process.address) as http:
+        assert (
+            await http.post("/graphql", json={"query": COURSES}, headers=world.headers)
+        ).status_code == 200
+
+        async def told() -> bool:
+            await own_runtime.pubsub.publish(PLATFORM, USAGE_TOPIC, usage)
+            page = await http.get(f"http://127.0.0.1:{process.metrics_port}/metrics")
+            return expected <= set(page.text.splitlines())
+
+        await until(told)
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ HarkaError
 │   └── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
-│   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the organization's plan, not the actor, is the reason
+│   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
 │   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
 │   └── TenantSuspendedError   TENANT_SUSPENDED     403
 ├── NotFoundError              NOT_FOUND            404

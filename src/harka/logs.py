@@ -7,12 +7,11 @@ from, so a client that can provoke one cannot fill the disk.
 
 import contextlib
 import logging
-import queue
 import re
 import sys
 import threading
 import traceback
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final, TextIO, cast
 
@@ -27,6 +26,7 @@ Line = MutableMapping[str, Any]
 Logger = FilteringBoundLogger
 
 _QUEUED_LINES: Final = 10_000
+_WRITE_EVERY: Final = 0.05  # seconds
 _TEXT_CHARACTERS: Final = 500
 _TRACEBACK_CHARACTERS: Final = 8_000
 _SAME_LINES: Final = 20  # a window, for each place in a library that logs
@@ -74,34 +74,44 @@ def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
 
 
 class LineWriter:
-    """Writes in a thread; when the reader of the stream stalls, lines are dropped and counted."""
+    """Writes in a thread; when the reader of the stream stalls, lines are dropped and counted.
+
+    The thread looks for lines 20 times a second instead of being woken for each: a wake-up hands it the
+    interpreter's lock, which cost the request that logged 0.3 ms.
+    """
 
     def __init__(self, stream: TextIO, size: int = _QUEUED_LINES) -> None:
         self._stream = stream
-        self._queue: queue.Queue[str | None] = queue.Queue(size)
+        self._size = size
+        self._lines: deque[str] = deque()
         self._dropped = 0
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
-        try:
-            self._queue.put_nowait(line)
-        except queue.Full:
+        if len(self._lines) < self._size:
+            self._lines.append(line)
+        else:
             self._dropped += 1
 
     def close(self, timeout: float = 2.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=timeout)
+        self._closing.set()
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (line := self._queue.get()) is not None:
-            lines = [line]
-            if self._dropped:
-                lines.append(json_bytes({"event": "log lines dropped", "count": self._dropped}).decode())
-                self._dropped = 0
-            # a closed stderr must not kill the thread: the queue would fill up for ever
+        while not self._closing.wait(_WRITE_EVERY):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            lines.append(json_bytes({"event": "log lines dropped", "count": dropped}).decode())
+        if lines:
+            # a stderr that is closed must not end the thread: the next one may be open again
             with contextlib.suppress(OSError, ValueError):
                 self._stream.write("\n".join(lines) + "\n")
                 self._stream.flush()

@@ -60,6 +60,7 @@ class Metrics:
         self._storage = Gauge(
             "tenant_storage_bytes", "Bytes stored, latest rollup.", ("tenant_id",), registry=self.registry
         )
+        self._latencies: dict[str, Histogram] = {}
         self._latency = Histogram(
             "http_request_duration_seconds",
             "From the head of the request to the end of the answer.",
@@ -75,7 +76,9 @@ class Metrics:
 
         `operation`: empty for callers nobody knows, who must not choose labels. `route`: from a fixed set.
         """
-        self._latency.labels(route).observe(seconds)
+        if route not in self._latencies:
+            self._latencies[route] = self._latency.labels(route)
+        self._latencies[route].observe(seconds)
         if tenant is not None:
             self._count(tenant, operation, str(status))
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harka.cli.signals import on_stop
+from harka.cli.signals import held_back, on_stop
 
 STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -35,3 +35,18 @@ finally:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout == "unwound\n"
     assert "KeyboardInterrupt" in done.stderr
+
+
+def test_a_step_and_its_note_are_not_torn_apart() -> None:
+    notes = []
+    with pytest.raises(KeyboardInterrupt), held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        notes.append("taken")
+    assert notes == ["taken"]
+
+
+def test_nothing_is_delivered_that_was_not_sent() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with held_back():
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -8,7 +8,8 @@ TABLES = ("user", "course", "module", "lesson", "enrollment", "lesson_progress",
 READ_ALL = [
     Statement(
         f"fingerprint.{table}",
-        f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {{schema}}.{table} t WHERE tenant_id = $1",  # noqa: S608 - a constant of this file
+        f"""SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))
+        FROM {{schema}}.{table} t WHERE tenant_id = $1""",  # noqa: S608 - a constant of this file
     )
     for table in TABLES
 ]

@@ -3,6 +3,8 @@
 `before` must stand in the file as it is; `tests` are where the fault is expected to be noticed.
 """
 
+# ruff: noqa: E501 - quotes of code, which must stand as they do there
+
 from typing import NamedTuple
 
 
@@ -159,7 +161,7 @@ MUTANTS = [
     Mutant(
         "dropped-filter-page",
         "repositories/course.py",
-        "WHERE tenant_id = $1 AND (created_at, id)",
+        "WHERE c.tenant_id = $1 AND (created_at, id)",
         "WHERE $1::uuid IS NOT NULL AND (created_at, id)",
         STATEMENTS,
     ),
@@ -187,8 +189,8 @@ MUTANTS = [
     Mutant(
         "dropped-filter-lock",
         "repositories/enrollment.py",
-        "SELECT id FROM {schema}.enrollment WHERE tenant_id = $1 AND id = ANY($2::uuid[])",
-        "SELECT id FROM {schema}.enrollment WHERE $1::uuid IS NOT NULL AND id = ANY($2::uuid[])",
+        "WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE",
+        "WHERE $1::uuid IS NOT NULL AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE",
         STATEMENTS,
     ),
     Mutant(

@@ -5,6 +5,8 @@
 Exits 1 when fewer than 95 % of the mutants are killed. `--sample N` takes every k-th, for CI.
 """
 
+# ruff: noqa: T201 - a program that reports
+
 import argparse
 import os
 import shutil
@@ -55,11 +57,10 @@ def killed(mutant: Mutant) -> bool:
             check=False,
         )
     last = (run.stdout.strip().splitlines() or ["no output"])[-1]
-    print(
-        f"{'killed' if run.returncode == TESTS_FAILED else f'SURVIVED ({run.returncode})'}  {mutant.name}: {last}",
-        flush=True,
-    )
-    return run.returncode == TESTS_FAILED
+    noticed = run.returncode == TESTS_FAILED
+    verdict = "killed" if noticed else f"SURVIVED ({run.returncode})"
+    print(f"{verdict}  {mutant.name}: {last}", flush=True)
+    return noticed
 
 
 def plant(mutant: Mutant, source: Path) -> None:

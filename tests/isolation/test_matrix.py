@@ -1,6 +1,6 @@
 """Every field of the schema, every id and cursor of one tenant, tried by every other tenant.
 
-The cases are made from `schema.graphql`: a field, argument or type added later is tried without a change here.
+The cases are made from `schema.graphql`: what is added there later is tried without a change here.
 """
 
 from collections import Counter

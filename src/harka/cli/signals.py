@@ -22,6 +22,20 @@ def on_stop(stop: Callable[[], object]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Let no such signal come between a step and the note that it was taken; it is delivered at the end."""
+    asked: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: asked.append(number)) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if asked:
+            signal.raise_signal(asked[0])
+
+
 def interrupt_on_stop() -> None:
     """Outside of a loop: let every such signal unwind the program as a Ctrl-C does."""
     for number in _STOPPING:

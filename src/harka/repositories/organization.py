@@ -3,11 +3,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from harka.codec import from_json, json_bytes
-from harka.storage.catalog import CatalogAccess
+from harka.storage.catalog import CatalogAccess, Record
 from harka.storage.location import Location
 from harka.storage.statement import CatalogStatement
 
@@ -129,7 +128,7 @@ async def delete(catalog: CatalogAccess, tenant: UUID) -> bool:
     return await catalog.execute(DELETE, tenant) > 0
 
 
-def _organization(row: asyncpg.Record) -> Organization:
+def _organization(row: Record) -> Organization:
     values = dict(zip(Organization.__struct_fields__, row, strict=True))
     for name in ("settings", "branding", "features"):
         values[name] = from_json(values[name])

@@ -2,11 +2,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from harka.codec import from_json, json_bytes
-from harka.storage.catalog import CatalogAccess
+from harka.storage.catalog import CatalogAccess, Record
 from harka.storage.statement import CatalogStatement
 
 
@@ -75,7 +74,7 @@ async def retire(catalog: CatalogAccess, tenant: UUID, kid: str) -> bool:
     return await catalog.execute(RETIRE, tenant, kid) > 0
 
 
-def _signing_key(row: asyncpg.Record) -> SigningKey:
+def _signing_key(row: Record) -> SigningKey:
     values = list(row)
     values[3] = from_json(values[3])
     return SigningKey(**dict(zip(SigningKey.__struct_fields__, values, strict=True)))

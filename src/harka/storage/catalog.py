@@ -15,6 +15,9 @@ from harka.storage.location import catalog_url
 from harka.storage.statement import CatalogStatement
 from harka.storage.transaction import Method, Transaction, rows_affected
 
+Record = asyncpg.Record
+"""A row: a sequence of its columns, also by name. Only this floor knows whose class it is."""
+
 TIMEOUT: Final = 10.0
 """Seconds for one statement or one transaction on the catalog."""
 

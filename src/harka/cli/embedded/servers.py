@@ -12,6 +12,7 @@ import msgspec
 from harka.cli.embedded import postgres, process, valkey
 from harka.cli.embedded.directory import secret, unprivileged, write_private
 from harka.cli.embedded.process import Child, ServerError
+from harka.cli.signals import held_back
 from harka.config import Settings
 from harka.storage.location import APP_ROLE, CONTROL_ROLE, OWNER_ROLE
 
@@ -141,9 +142,9 @@ class Embedded:
         if self._postgres_data.exists():
             self._run(self._serve_postgres)
         else:
-            self._initializing = process.start(
-                postgres.initialize(programs, self._postgres_data, account, durable=self._durable)
-            )
+            program = postgres.initialize(programs, self._postgres_data, account, durable=self._durable)
+            with held_back():
+                self._initializing = process.start(program)
 
     def _finish_initializing(self, child: Child) -> None:
         process.wait_until(child, lambda: not child.alive and child.process.returncode == 0, _START_TIMEOUT)
@@ -158,7 +159,8 @@ class Embedded:
         self._run(valkey.serve(program, data, self.sockets, durable=self._durable))
 
     def _run(self, program: process.Program) -> None:
-        self._children.append(process.start(program))
+        with held_back():
+            self._children.append(process.start(program))
         process.record(self._children, self._record)
 
     def _ready(self, child: Child) -> bool:
