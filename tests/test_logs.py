@@ -190,3 +190,13 @@ def test_after_writing_the_standard_library_is_as_before(captured: Captured) -> 
     with logs.writing(captured.settings, captured.stream):
         pass
     assert (root.handlers[:], root.level, logging.getLogger("uvicorn").level) == before
+
+
+def test_a_block_inside_another_gives_back_where_lines_went(captured: Captured) -> None:
+    inner = io.StringIO()
+    with logs.writing(captured.settings, captured.stream):
+        with logs.writing(captured.settings, inner):
+            logs.logger("test").info("inside")
+        logs.logger("test").info("outside")
+    assert [line["event"] for line in captured.lines] == ["outside"]
+    assert "inside" in inner.getvalue()

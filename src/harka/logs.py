@@ -59,6 +59,7 @@ def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
     kept = root.handlers[:], root.level, uvicorn.level
+    outer = structlog.get_config()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(level, logging.WARNING))
     uvicorn.setLevel(max(level, logging.INFO))
@@ -69,7 +70,7 @@ def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
         root.handlers[:] = kept[0]
         root.setLevel(kept[1])
         uvicorn.setLevel(kept[2])
-        _configure(_Direct(), logging.WARNING, console=True)
+        structlog.configure(**outer)
         writer.close()
 
 

@@ -230,20 +230,23 @@ async def test_a_failed_invalidation_bypasses_the_tenant_until_it_is_made_up_for
     own_valkey: OwnValkey,
 ) -> None:
     cache, other = TenantCache(own_valkey.url, KEY), TenantCache(own_valkey.url, KEY)
+    redis = Redis.from_url(own_valkey.url)
     tenant, one = uuid4(), thing()
     await store(cache, tenant, one)
-    own_valkey.freeze()
+    # full: it answers reads and refuses writes
+    await redis.config_set("maxmemory-policy", "noeviction")
+    await redis.config_set("maxmemory", "1")
     await cache.begin_write(tenant)
     await cache.invalidate(tenant)
-    own_valkey.thaw()
-    # the server is well and still holds the value, but this process knows that it is stale
     assert await cache.ping()
+    assert await found(other, tenant, one) == {one.id: one}
     assert await found(cache, tenant, one) == {}
+    await redis.config_set("maxmemory", "0")
     await until(lambda: nothing_found(other, tenant, one))
-    await store(cache, tenant, one)
     await until(lambda: stored_and_found(cache, tenant, one))
-    await cache.close()
-    await other.close()
+    for client in (cache, other):
+        await client.close()
+    await redis.aclose()
 
 
 async def test_a_cancelled_writer_still_forgets(cache: TenantCache) -> None:

@@ -39,9 +39,14 @@ finally:
 
 def test_a_step_and_its_note_are_not_torn_apart() -> None:
     notes = []
-    with pytest.raises(KeyboardInterrupt), held_back():
-        os.kill(os.getpid(), signal.SIGINT)
-        notes.append("taken")
+
+    def step() -> None:
+        with held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            notes.append("taken")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
     assert notes == ["taken"]
 
 

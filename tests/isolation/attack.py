@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from operations import RootField, Slot
-from speaker import Answer, own_value
+from speaker import Answer, Speaker, own_value
 from worlds import World
 
 NAMES = [f"{mode}-{side}" for mode in ("pool", "schema", "dedicated") for side in "ab"]
@@ -24,5 +24,11 @@ def cases(field: RootField, attacker: World, victim: World) -> Iterator[tuple[Sl
 
 
 def leaked(answer: Answer, victim: World, sent: str) -> set[str]:
-    """Secrets of the victim in the answer or the log, but for what the attacker sent in."""
-    return {secret for secret in victim.secrets() - {sent} if secret in answer.text or secret in answer.log}
+    """Secrets of the victim in the answer, but for what the attacker sent in."""
+    return {secret for secret in victim.secrets() - {sent} if secret in answer.text}
+
+
+async def leaked_in_log(speaker: Speaker, begin: int, victim: World) -> set[str]:
+    """Secrets of the victim in what was logged of the requests from number `begin` on."""
+    log = await speaker.logged_since(begin)
+    return {secret for secret in victim.secrets() if secret in log}

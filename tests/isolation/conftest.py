@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from speaker import FIELDS, LogLines, Speaker, own_value
+from speaker import FIELDS, LogLines, Overheard, Speaker, own_value
 from worlds import World, populate
 
 from harka import logs
@@ -48,9 +48,10 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
     """Also lets every world learn its own ids and cursors, by asking everything as its owner."""
     log = LogLines()
     with logs.writing(runtime.settings, log):
-        transport = httpx2.ASGITransport(build(runtime, Draining()))
+        app = Overheard(build(runtime, Draining()))
+        transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
-            made = Speaker(http, log, runtime.settings.platform_domain)
+            made = Speaker(http, app, log, runtime.settings.platform_domain)
             for world in worlds.values():
                 for field in FIELDS:
                     if field.operation == "query" and not any(slot.required for slot in field.slots):

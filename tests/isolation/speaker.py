@@ -4,12 +4,15 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 from operations import RootField, load_schema, root_fields
+from starlette.types import ASGIApp, Receive, Scope, Send
 from worlds import World
+
+from harka.web.middleware.request_scope import RequestScope
 
 FIELDS = list(root_fields(load_schema()))
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
@@ -29,10 +32,19 @@ class LogLines(io.TextIOBase):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self._loop = asyncio.get_running_loop()
+        self._more = asyncio.Event()
 
     def write(self, text: str) -> int:
+        """Called by the log's own thread."""
         self.lines += text.splitlines()
+        self._loop.call_soon_threadsafe(self._more.set)
         return len(text)
+
+    async def written(self) -> None:
+        """Return when there is more."""
+        self._more.clear()
+        await self._more.wait()
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,6 @@ class Answer:
     text: str
     request_id: str
     statements: int
-    log: str
 
     @property
     def body(self) -> Any:
@@ -57,24 +68,37 @@ class Answer:
         return self.text.replace(self.request_id, "")
 
 
+class Overheard:
+    """An application, and what the request scope has recorded of its latest request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.request: RequestScope | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        self.request = scope["harka"]
+
+
 @dataclass(frozen=True)
 class Speaker:
     http: httpx2.AsyncClient
+    app: Overheard
     log: LogLines
     domain: str
+    asked: list[str] = field(default_factory=list)
 
     async def ask(
         self,
         world: World,
-        field: RootField | str,
+        operation: RootField | str,
         variables: Mapping[str, Any] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         host: str | None = None,
     ) -> Answer:
         """As the owner of `world`, at its address, unless told otherwise."""
-        document = field if isinstance(field, str) else field.document
-        begin = len(self.log.lines)
+        document = operation if isinstance(operation, str) else operation.document
         response = await self.http.post(
             "/graphql",
             json={"query": document, "variables": dict(variables or {})},
@@ -83,22 +107,23 @@ class Speaker:
                 **({"authorization": f"Bearer {world.owner}"} if headers is None else headers),
             },
         )
-        request_id = response.headers["x-request-id"]
-        lines, statements = await self._logged(request_id, begin)
-        return Answer(response.status_code, response.text, request_id, statements, "\n".join(lines))
+        request = self.app.request
+        assert request is not None
+        self.asked.append(request.id)
+        return Answer(response.status_code, response.text, request.id, request.record.statements)
 
     def address(self, world: World) -> str:
         return f"{world.organization.slug}.{self.domain}"
 
-    async def _logged(self, request_id: str, begin: int) -> tuple[list[str], int]:
-        """The lines of one request; the access line is its last."""
+    async def logged_since(self, begin: int) -> str:
+        """What was logged of the requests asked from number `begin` on, once the last one's line is written."""
+        asked = set(self.asked[begin:])
         async with asyncio.timeout(_PATIENCE):
             while True:
-                lines = [line for line in self.log.lines[begin:] if request_id in line]
-                for line in map(json.loads, lines):
-                    if line["event"] == "request":
-                        return lines, line["statements"]
-                await asyncio.sleep(0)
+                lines = [line for line in self.log.lines if json.loads(line).get("request_id") in asked]
+                if any(self.asked[-1] in line and '"event":"request"' in line for line in lines):
+                    return "\n".join(lines)
+                await self.log.written()
 
 
 def own_value(world: World, noun: str = "Course") -> Callable[[str, str], Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from attack import GARBLED_CURSOR, GARBLED_ID, NAMES, PAIRS, cases, leaked
+from attack import GARBLED_CURSOR, GARBLED_ID, NAMES, PAIRS, cases, leaked, leaked_in_log
 from fingerprint import fingerprint
 from operations import RootField
 from speaker import FIELDS, Speaker, own_value
@@ -46,6 +46,7 @@ async def test_nothing_of_another_tenant_appears_or_changes(
     attacker, victim = worlds[attacker_name], worlds[victim_name]
     before = await fingerprint(runtime, victim), await fingerprint(runtime, attacker)
     tried: Counter[str] = Counter()
+    begin = len(speaker.asked)
     for field in FIELDS:
         if field.operation == "subscription":
             continue
@@ -64,6 +65,7 @@ async def test_nothing_of_another_tenant_appears_or_changes(
                 control.status,
                 control.statements,
             ), where
+    assert await leaked_in_log(speaker, begin, victim) == set()
     assert (await fingerprint(runtime, victim), await fingerprint(runtime, attacker)) == before
     assert tried["query"] >= 20
     assert tried["mutation"] >= 50
@@ -75,7 +77,9 @@ async def test_everything_that_can_be_listed_is_the_askers(
     speaker: Speaker, worlds: dict[str, World], attacker_name: str, victim_name: str
 ) -> None:
     attacker, victim = worlds[attacker_name], worlds[victim_name]
+    begin = len(speaker.asked)
     for field in FIELDS:
         if field.operation == "query":
             answer = await speaker.ask(attacker, field, field.values(own_value(attacker)))
             assert leaked(answer, victim, "") == set(), field.name
+    assert await leaked_in_log(speaker, begin, victim) == set()

@@ -22,7 +22,7 @@ ROUNDS = 8
 SHORT = 0.03  # seconds: about what an answer takes under this load, so that some are late anywhere
 READ = """{ viewer { user { name } } users(first: 10) { edges { node { name email } } }
   courses(first: 10) { edges { node { title description modules { title lessons { title } } } } } }"""
-WRITE = """mutation { createCourse(input: {code: "STORM-%s", title: "Storm"}) { course { code } } }"""
+WRITE = """mutation { createCourse(input: {code: "STORM-%s", title: "Storm %s"}) { course { code } } }"""
 
 
 async def test_storm_of_tenants_aborts_and_deadlines_never_mixes(
@@ -50,7 +50,7 @@ async def _client(
         if (number + turn) % 2:
             mine, other = other, mine
         transport = httpx2.ASGITransport(apps[dice.random() < 0.2])  # type: ignore[arg-type] - an ASGI application
-        document = WRITE % f"{number}-{turn}" if dice.random() < 0.2 else READ
+        document = WRITE % (f"{number}-{turn}", mine.canary) if dice.random() < 0.2 else READ
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
             request = asyncio.ensure_future(
                 http.post(

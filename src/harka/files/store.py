@@ -49,7 +49,7 @@ class FileStore:
     """
 
     def __init__(self, url: str | None, key: bytes) -> None:
-        """`url`: `file:///directory`, made when missing, or `s3://bucket`; None: no files. `key`: 32 bytes."""
+        """`url`: `file:///directory` (made when missing), `s3://bucket`, None: no files. `key`: 32 bytes."""
         self._store = _opened(url) if url else None
         self._key = hashlib.blake2b(b"file-link", key=key, digest_size=32).digest()
 

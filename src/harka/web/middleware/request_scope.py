@@ -59,7 +59,7 @@ class RequestScopeMiddleware:
         request_id = _request_id(scope["headers"]) if trusted else None
         request = RequestScope(
             # unique, not secret: the system's generator would cost a system call a request
-            id=request_id or f"{random.getrandbits(128):032x}",  # noqa: S311 - no secret
+            id=request_id or f"{random.getrandbits(128):032x}",
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
