@@ -116,7 +116,7 @@ class Speaker:
         return f"{world.organization.slug}.{self.domain}"
 
     async def logged_since(self, begin: int) -> str:
-        """What was logged of the requests asked from number `begin` on, once the last one's line is written."""
+        """What was logged of the requests from number `begin` on, once the last one has its line."""
         asked = set(self.asked[begin:])
         async with asyncio.timeout(_PATIENCE):
             while True:
