@@ -11,6 +11,7 @@ from graphql.execution import Executor, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock
+from harka.codec import json_bytes
 from harka.errors import DeadlineExceededError, DocumentInvalidError, HarkaError
 from harka.graph import schema
 from harka.graph.context import Outcome, RequestContext
@@ -55,6 +56,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """Of the first error; empty without one."""
         errors = self.body.get("errors")
         return str(errors[0]["extensions"]["code"]) if errors else ""
+
+    def json(self) -> bytes:
+        """What goes over the wire."""
+        return json_bytes(self.body)
 
 
 class Prepared(msgspec.Struct, frozen=True):

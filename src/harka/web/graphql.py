@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from harka import clock
-from harka.codec import json_bytes
 from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, NotAcceptableError
 from harka.graph.execution import Answer, Answers, Engine, Prepared
 from harka.runtime import Runtime
@@ -115,7 +114,7 @@ def _tenant(request: RequestScope) -> TenantContext:
 
 
 def _response(answer: Answer, media: MediaType) -> Response:
-    return Response(json_bytes(answer.body), _status(answer, media), media_type=media + _UTF_8)
+    return Response(answer.json(), _status(answer, media), media_type=media + _UTF_8)
 
 
 def _status(answer: Answer, media: MediaType) -> int:
