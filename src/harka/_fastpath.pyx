@@ -19,6 +19,8 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memset
 
+from harka._siphash cimport Sip, absorb, absorb_words, folded, hash64, rounds, start, text_t
+
 from harka._fastpath_rules import (
     BIG_INTEGER_PART,
     BOOLEAN_PART,
@@ -79,8 +81,6 @@ __all__ = [
     "siphash64",
     "siphash128",
 ]
-
-ctypedef const unsigned char* text_t
 
 # The shared constants as C values, read once: a module attribute costs a dictionary look-up at each use.
 cdef object _NEUTRAL = NEUTRAL
@@ -413,14 +413,6 @@ cdef Py_ssize_t _bearer(text_t* text, Py_ssize_t size) noexcept nogil:
     return size - index if _is_credential(text[0], size - index, _MAX_AUTHORIZATION) else -1
 
 
-cdef struct Sip:
-    uint64_t v0
-    uint64_t v1
-    uint64_t v2
-    uint64_t v3
-    uint64_t words
-
-
 def cache_key(key, tenant, generation, schema_version, namespace, parts):
     """Answer `<tenant hex>:<generation>:<SipHash-2-4-128 hex>`; documented at the twin."""
     cdef Sip sip
@@ -455,7 +447,7 @@ def select_shard(tenant, users):
     cdef int64_t count = _counter("users", users)
     if count > _DEDICATED_ABOVE:
         return "shard_dedicated_" + tenant.hex()
-    cdef uint64_t placed = _hash64(<text_t>_ZERO_KEY, _text(tenant), 16)
+    cdef uint64_t placed = hash64(<text_t>_ZERO_KEY, _text(tenant), 16)
     cdef tuple shards = _MEDIUM if count > _MEDIUM_ABOVE else _SMALL
     return <object>PyTuple_GET_ITEM(shards, <Py_ssize_t>(placed % <uint64_t>PyTuple_GET_SIZE(shards)))
 
@@ -465,7 +457,7 @@ def siphash64(key, data):
     _require_bytes16("key", key)
     if not PyBytes_CheckExact(data):
         raise type_error("data", "bytes", data)
-    return _hash64(_text(key), _text(data), PyBytes_GET_SIZE(data))
+    return hash64(_text(key), _text(data), PyBytes_GET_SIZE(data))
 
 
 def siphash128(key, data):
@@ -478,7 +470,7 @@ def siphash128(key, data):
     if not PyBytes_CheckExact(data):
         raise type_error("data", "bytes", data)
     _start_wide(&sip, _text(key))
-    _finish_wide(&sip, _absorb_words(&sip, _text(data), PyBytes_GET_SIZE(data)), digest)
+    _finish_wide(&sip, absorb_words(&sip, _text(data), PyBytes_GET_SIZE(data)), digest)
     for index in range(16):
         out[index] = digest[index >> 3] >> (8 * (index & 7)) & 0xFF
     return PyBytes_FromStringAndSize(<char*>out, 16)
@@ -532,108 +524,33 @@ cdef int _absorb_integer(Sip* sip, object part) except -1:
 
 
 cdef inline void _absorb_word(Sip* sip, uint64_t kind, uint64_t word) noexcept nogil:
-    _absorb(sip, 8 << 8 | kind)
-    _absorb(sip, word)
+    absorb(sip, 8 << 8 | kind)
+    absorb(sip, word)
 
 
 cdef inline void _absorb_item(Sip* sip, uint64_t kind, text_t data, Py_ssize_t size) noexcept nogil:
     """The twin's `_item`, fed to the hash as it is made."""
     cdef uint64_t last
-    _absorb(sip, <uint64_t>size << 8 | kind)
-    last = _absorb_words(sip, data, size)
+    absorb(sip, <uint64_t>size << 8 | kind)
+    last = absorb_words(sip, data, size)
     if size & 7:
         # without the length byte that ends a hash: inside the message the rest of the word is zeros
-        _absorb(sip, last & ((<uint64_t>1 << 8 * (size & 7)) - 1))
-
-
-cdef uint64_t _hash64(text_t key, text_t data, Py_ssize_t size) noexcept nogil:
-    cdef Sip sip
-    _start(&sip, key)
-    _absorb(&sip, _absorb_words(&sip, data, size))
-    sip.v2 ^= 0xFF
-    _rounds(&sip, 4)
-    return _folded(&sip)
+        absorb(sip, last & ((<uint64_t>1 << 8 * (size & 7)) - 1))
 
 
 cdef inline void _start_wide(Sip* sip, text_t key) noexcept nogil:
-    _start(sip, key)
+    start(sip, key)
     sip.v1 ^= 0xEE
 
 
 cdef inline void _finish_wide(Sip* sip, uint64_t last, uint64_t* digest) noexcept nogil:
-    _absorb(sip, last)
+    absorb(sip, last)
     sip.v2 ^= 0xEE
-    _rounds(sip, 4)
-    digest[0] = _folded(sip)
+    rounds(sip, 4)
+    digest[0] = folded(sip)
     sip.v1 ^= 0xDD
-    _rounds(sip, 4)
-    digest[1] = _folded(sip)
-
-
-cdef inline void _start(Sip* sip, text_t key) noexcept nogil:
-    cdef uint64_t k0 = _word(key)
-    cdef uint64_t k1 = _word(key + 8)
-    sip.v0 = k0 ^ 0x736F6D6570736575ULL
-    sip.v1 = k1 ^ 0x646F72616E646F6DULL
-    sip.v2 = k0 ^ 0x6C7967656E657261ULL
-    sip.v3 = k1 ^ 0x7465646279746573ULL
-    sip.words = 0
-
-
-cdef inline uint64_t _absorb_words(Sip* sip, text_t data, Py_ssize_t size) noexcept nogil:
-    """Absorb the whole words; answer the closing one: the bytes left over, and the length in the top byte."""
-    cdef uint64_t last = <uint64_t>size << 56
-    cdef Py_ssize_t whole = size & ~<Py_ssize_t>7
-    cdef Py_ssize_t index
-    for index in range(0, whole, 8):
-        _absorb(sip, _word(data + index))
-    for index in range(size - whole):
-        last |= <uint64_t>data[whole + index] << 8 * index
-    return last
-
-
-cdef inline uint64_t _word(text_t data) noexcept nogil:
-    """Eight bytes, little-endian on every machine; compilers make one load of it."""
-    return (
-        <uint64_t>data[0]
-        | <uint64_t>data[1] << 8
-        | <uint64_t>data[2] << 16
-        | <uint64_t>data[3] << 24
-        | <uint64_t>data[4] << 32
-        | <uint64_t>data[5] << 40
-        | <uint64_t>data[6] << 48
-        | <uint64_t>data[7] << 56
-    )
-
-
-cdef inline void _absorb(Sip* sip, uint64_t word) noexcept nogil:
-    sip.v3 ^= word
-    _rounds(sip, 2)
-    sip.v0 ^= word
-    sip.words += 1
-
-
-cdef inline void _rounds(Sip* sip, int count) noexcept nogil:
-    cdef int turn
-    for turn in range(count):
-        sip.v0 += sip.v1
-        sip.v1 = _rotated(sip.v1, 13) ^ sip.v0
-        sip.v0 = _rotated(sip.v0, 32)
-        sip.v2 += sip.v3
-        sip.v3 = _rotated(sip.v3, 16) ^ sip.v2
-        sip.v0 += sip.v3
-        sip.v3 = _rotated(sip.v3, 21) ^ sip.v0
-        sip.v2 += sip.v1
-        sip.v1 = _rotated(sip.v1, 17) ^ sip.v2
-        sip.v2 = _rotated(sip.v2, 32)
-
-
-cdef inline uint64_t _rotated(uint64_t word, int bits) noexcept nogil:
-    return word << bits | word >> (64 - bits)
-
-
-cdef inline uint64_t _folded(Sip* sip) noexcept nogil:
-    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3
+    rounds(sip, 4)
+    digest[1] = folded(sip)
 
 
 cdef inline char* _write_hex(char* out, text_t data, Py_ssize_t size) noexcept nogil:

@@ -1,17 +1,63 @@
-"""Rows as the database sent them, decoded when looked at: picks the compiled reader, if there is one."""
+"""Rows as the database sent them, made into structs only when somebody looks.
 
-from collections.abc import Sequence
-from typing import TypeVar
+A statement's rows come as one value, the records in PostgreSQL's binary form. `unpack` walks it once; what it
+answers is a sequence of structs to everybody, while the executor writes cells into the answer without making
+an object of them. Lists of structs are as welcome everywhere: without a compiler all rows are that.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
 T = TypeVar("T")
 
-COMPILED = False
+try:
+    from harka import _rows
+
+    _compiled = True
+except ImportError:
+    _compiled = False
+
+COMPILED: Final = _compiled
 """Whether `unpack` is to be had. Without a compiler rows are fetched and decoded one by one."""
 
 
-def unpack(struct: type[T], data: bytes | None) -> Sequence[T]:
+def unpack(struct: type[T], data: bytes | None, uuid: Callable[[bytes], UUID]) -> Sequence[T]:
     """Read what `string_agg(record_send(row), '')` made of rows whose columns are the fields of `struct`.
 
-    `data`: None stands for no rows. Raise `ValueError` for what is no such text.
+    `data`: None stands for no rows. `uuid` makes an id of its 16 bytes. Columns are of uuid, text, numbers,
+    boolean or timestamptz. Raise `ValueError` for anything else.
     """
-    raise NotImplementedError
+    return _rows.unpack(struct, data, uuid)
+
+
+def column(rows: Sequence[Any], name: str) -> list[Any]:
+    """The values of one field, None where there is no row."""
+    if COMPILED and isinstance(rows, _rows.Rows):
+        return rows.column(name)
+    return [None if row is None else getattr(row, name) for row in rows]
+
+
+def take(rows: Sequence[T], places: Iterable[int]) -> Sequence[T]:
+    """The rows at these places, in this order."""
+    if COMPILED and isinstance(rows, _rows.Rows):
+        return rows.take(list(places))
+    return [rows[place] for place in places]
+
+
+def aligned(rows: Sequence[T], name: str, keys: Sequence[UUID]) -> Sequence[T | None]:
+    """For each key the first row that has it in the field `name`, or None."""
+    if COMPILED and isinstance(rows, _rows.Rows):
+        return rows.aligned(name, keys)
+    found = {getattr(row, name): row for row in reversed(rows)}
+    return [found.get(key) for key in keys]
+
+
+def grouped(rows: Sequence[T], name: str, keys: Sequence[UUID]) -> Sequence[Sequence[T]]:
+    """For each key the rows that have it in the field `name`, in the order they come."""
+    if COMPILED and isinstance(rows, _rows.Rows):
+        return rows.grouped(name, keys)
+    found: dict[UUID, list[T]] = {key: [] for key in keys}
+    for row in rows:
+        found.get(getattr(row, name), []).append(row)
+    return [found[key] for key in keys]
