@@ -1,6 +1,7 @@
 """Planted isolation faults. Each must make the suite fail; `run_mutants.py` plants and asks.
 
-`before` must stand in the file as it is; `tests` are where the fault is expected to be noticed.
+`before` must stand in the file as it is. `tests` are where the fault is expected to be noticed, in this order:
+each is a run of pytest, and the first that fails is the last.
 """
 
 # ruff: noqa: E501 - quotes of code, which must stand as they do there
@@ -13,13 +14,19 @@ class Mutant(NamedTuple):
     file: str  # below src/harka
     before: str
     after: str
-    tests: tuple[str, ...] = ("tests/isolation",)
+    tests: tuple[str, ...]
 
 
-SESSION = ("tests/storage", "tests/isolation")
+SCHEMA = ("tests/isolation/test_row_security_catalogue.py", "tests/isolation")
+SESSION = ("tests/storage/test_session.py", "tests/storage", "tests/isolation")
+INTERRUPTED = ("tests/storage/test_session_cancellation.py", "tests/storage", "tests/isolation")
 TENANCY = ("tests/tenancy", "tests/auth", "tests/isolation")
-CACHE = ("tests/cache", "tests/test_pubsub.py", "tests/isolation")
+WHO = ("tests/auth", "tests/tenancy", "tests/isolation")
+CACHE = ("tests/cache", "tests/isolation")
 STATEMENTS = ("tests/isolation/test_statements.py",)
+CURSOR = ("tests/graph/test_cursor.py", "tests/graph", "tests/isolation")
+FILES = ("tests/files", "tests/isolation")
+PEOPLE = ("tests/learning", "tests/graph", "tests/isolation")
 TENANT_SQL = "storage/migrations/tenant/20261123090000_foundation.sql"
 POLICY = """CREATE POLICY tenant ON enrollment
   USING (tenant_id = NULLIF(current_setting('app.current_tenant', true), '')::uuid)
@@ -32,12 +39,14 @@ MUTANTS = [
         TENANT_SQL,
         "ALTER TABLE course ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
         "ALTER TABLE course ENABLE ROW LEVEL SECURITY;",
+        SCHEMA,
     ),
     Mutant(
         "row-security-off",
         TENANT_SQL,
         "ALTER TABLE lesson ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
         "",
+        SCHEMA,
     ),
     Mutant(
         "policy-without-check",
@@ -47,12 +56,14 @@ MUTANTS = [
             "\n  WITH CHECK (tenant_id = NULLIF(current_setting('app.current_tenant', true), '')::uuid)",
             "\n  WITH CHECK (true)",
         ),
+        SCHEMA,
     ),
     Mutant(
         "policy-for-everybody",
         TENANT_SQL,
         POLICY,
         "CREATE POLICY tenant ON enrollment USING (true) WITH CHECK (true);",
+        SCHEMA,
     ),
     Mutant(
         "policy-without-nullif",
@@ -62,6 +73,7 @@ MUTANTS = [
             "NULLIF(current_setting('app.current_tenant', true), '')",
             "current_setting('app.current_tenant', true)",
         ),
+        SCHEMA,
     ),
     Mutant(
         "open-when-unset",
@@ -70,38 +82,43 @@ MUTANTS = [
         POLICY.replace(
             "USING (tenant_id =", "USING (current_setting('app.current_tenant', true) IS NULL OR tenant_id ="
         ),
+        SCHEMA,
     ),
-    Mutant("no-policy", TENANT_SQL, POLICY, ""),
+    Mutant("no-policy", TENANT_SQL, POLICY, "", SCHEMA),
     Mutant(
         "plain-foreign-key",
         TENANT_SQL,
         "FOREIGN KEY (tenant_id, lesson_id) REFERENCES lesson (tenant_id, id) ON DELETE CASCADE",
         "FOREIGN KEY (tenant_id, lesson_id) REFERENCES lesson (tenant_id, id) ON DELETE CASCADE, UNIQUE (id), FOREIGN KEY (id) REFERENCES lesson_progress (id)",
+        SCHEMA,
     ),
     Mutant(
         "key-without-tenant",
         TENANT_SQL,
         "CREATE TABLE job (\n  tenant_id uuid NOT NULL,\n  id uuid NOT NULL,",
         "CREATE TABLE job (\n  tenant_id uuid,\n  id uuid NOT NULL UNIQUE,",
+        SCHEMA,
     ),
     Mutant(
         "email-unique-across-tenants",
         TENANT_SQL,
         "CONSTRAINT user_email_unique UNIQUE (tenant_id, email_key)",
         "CONSTRAINT user_email_unique UNIQUE (email_key)",
+        SCHEMA,
     ),
     Mutant(
         "code-unique-across-tenants",
         TENANT_SQL,
         "CONSTRAINT course_code_unique UNIQUE (tenant_id, code)",
         "CONSTRAINT course_code_unique UNIQUE (code)",
+        SCHEMA,
     ),
     Mutant(
         "squatted-domain",
         "storage/migrations/control/20261123090000_foundation.sql",
         "ON domain (name) WHERE status IN ('VERIFIED', 'ACTIVE');",
         "ON domain (name);",
-        ("tests/storage", "tests/repositories", "tests/tenancy"),
+        ("tests/repositories/test_domain.py", "tests/repositories", "tests/tenancy"),
     ),
     # the session
     Mutant(
@@ -126,35 +143,35 @@ MUTANTS = [
         "storage/transaction.py",
         "        except BaseException:\n            self._abandon()\n            raise\n\n    def _abandon",
         "        except BaseException:\n            raise\n\n    def _abandon",
-        SESSION,
+        INTERRUPTED,
     ),
     Mutant(
         "half-opened-connection-kept",
         "storage/transaction.py",
         "            # nobody may meet a connection whose tenant is not set\n            self._abandon()",
         "            # nobody may meet a connection whose tenant is not set",
-        SESSION,
+        INTERRUPTED,
     ),
     Mutant(
         "recycled-without-rollback",
         "storage/databases.py",
         'await connection.execute("ROLLBACK")',
         'await connection.execute("SELECT 1")',
-        SESSION,
+        INTERRUPTED,
     ),
     Mutant(
         "busy-connection-comes-back",
         "storage/databases.py",
         '    if connection.is_in_transaction():\n        raise asyncpg.InterfaceError("a connection came back inside a transaction")',
         "    return",
-        SESSION,
+        INTERRUPTED,
     ),
     Mutant(
         "one-database-for-all-dedicated",
         "storage/location.py",
         "return with_database(url, database) if is_dedicated(database) else url",
         "return url",
-        SESSION,
+        ("tests/storage/test_location.py", *SESSION),
     ),
     Mutant("reads-may-write", "storage/session.py", "READ ONLY", "READ WRITE", SESSION),
     # statements
@@ -227,21 +244,21 @@ MUTANTS = [
         "graph/cursor.py",
         "packed((tenant.bytes, name, filters))",
         "packed((name, filters))",
-        ("tests/isolation", "tests/graph"),
+        CURSOR,
     ),
     Mutant(
         "cursor-of-any-list",
         "graph/cursor.py",
         "packed((tenant.bytes, name, filters))",
         "packed((tenant.bytes, filters))",
-        ("tests/graph",),
+        CURSOR,
     ),
     Mutant(
         "cursor-not-checked",
         "graph/cursor.py",
         "        if not hmac.compare_digest(tag, self._tag(body)):\n            raise InvalidCursorError\n",
         "",
-        ("tests/isolation", "tests/graph"),
+        CURSOR,
     ),
     # who asks
     Mutant(
@@ -249,74 +266,86 @@ MUTANTS = [
         "tenancy/resolution.py",
         "    if len(tenants) > 1:\n        raise TenantMismatchError\n",
         "",
-        TENANCY,
+        ("tests/tenancy/test_resolution.py", *TENANCY),
     ),
-    Mutant("host-not-compared", "auth/principal.py", "        signals.host,\n", "        None,\n", TENANCY),
+    Mutant("host-not-compared", "auth/principal.py", "        signals.host,\n", "        None,\n", WHO),
     Mutant(
-        "key-not-compared", "auth/principal.py", "None if key is None else key.tenant_id,", "None,", TENANCY
+        "key-not-compared",
+        "auth/principal.py",
+        "None if key is None else key.tenant_id,",
+        "None,",
+        WHO,
     ),
     Mutant(
         "token-not-compared",
         "auth/principal.py",
         "None if access is None else access.tenant,",
         "None,",
-        TENANCY,
+        WHO,
     ),
     Mutant(
         "suspended-gets-in",
         "tenancy/resolution.py",
         '    if organization.status != "active":\n        raise TenantSuspendedError\n',
         "",
-        TENANCY,
+        ("tests/tenancy/test_resolution.py", *TENANCY),
     ),
     Mutant(
         "key-hash-not-checked",
         "auth/api_key.py",
         "if key is None or not matches or not is_live(key, now):",
         "if key is None or not is_live(key, now):",
-        TENANCY,
+        WHO,
     ),
-    Mutant("revoked-key-lives", "auth/api_key.py", "return key.revoked_at is None and", "return", TENANCY),
+    Mutant("revoked-key-lives", "auth/api_key.py", "return key.revoked_at is None and", "return", WHO),
     Mutant(
         "token-tenant-not-its-key's",
         "auth/token.py",
         "        claims.tenant == key.tenant_id\n        and ",
         "        ",
-        TENANCY,
+        WHO,
     ),
     Mutant(
         "token-never-expires",
         "auth/token.py",
         "        and now < claims.exp + CLOCK_SKEW_SECONDS\n",
         "",
-        TENANCY,
+        WHO,
     ),
     Mutant(
-        "token-algorithm-not-pinned", "auth/token.py", "if name != self._algorithm:", "if False:", TENANCY
+        "token-algorithm-not-pinned",
+        "auth/token.py",
+        "if name != self._algorithm:",
+        "if False:",
+        WHO,
     ),
     Mutant(
-        "key-of-user-gets-all", "auth/principal.py", "allowed &= permissions_of(user.role)", "pass", TENANCY
+        "key-of-user-gets-all",
+        "auth/principal.py",
+        "allowed &= permissions_of(user.role)",
+        "pass",
+        WHO,
     ),
     Mutant(
         "inactive-user-acts",
         "auth/principal.py",
         'if not found or found[0].status != "active":',
         "if not found:",
-        TENANCY,
+        WHO,
     ),
     Mutant(
         "forwarded-host-from-anybody",
         "web/middleware/tenant_door.py",
         "trusted=request.trusted",
         "trusted=True",
-        ("tests/web", "tests/isolation"),
+        ("tests/web/middleware", "tests/web", "tests/isolation"),
     ),
     Mutant(
         "unproven-domain-served",
         "repositories/domain.py",
         "status IN ('VERIFIED', 'ACTIVE')",
         "status IN ('PENDING', 'VERIFIED', 'ACTIVE')",
-        ("tests/tenancy", "tests/repositories", "tests/isolation"),
+        ("tests/repositories", "tests/tenancy", "tests/isolation"),
     ),
     Mutant(
         "reserved-name-served",
@@ -359,21 +388,21 @@ MUTANTS = [
         "pubsub.py",
         'return f"harka:event:{tenant.hex}:{topic}"',
         'return f"harka:event:{topic}"',
-        CACHE,
+        ("tests/test_pubsub.py", "tests/isolation"),
     ),
     Mutant(
         "file-path-without-tenant",
         "files/store.py",
         'return f"{tenant.hex}/{path}"',
         "return path",
-        ("tests/files", "tests/isolation"),
+        FILES,
     ),
     Mutant(
         "file-link-of-any-tenant",
         "files/store.py",
         "hashlib.blake2b(tenant.bytes + body, key=self._key",
         "hashlib.blake2b(body, key=self._key",
-        ("tests/files", "tests/isolation"),
+        FILES,
     ),
     Mutant(
         "seal-without-tenant",
@@ -388,21 +417,21 @@ MUTANTS = [
         "graph/loaders/loader.py",
         "    def __init__(self, work: UnitOfWork) -> None:\n        self._work = work\n        self._made: dict[type[Loader[Any, Any]], Loader[Any, Any]] = {}",
         "    def __init__(self, work: UnitOfWork, made: dict[Any, Any] = {}) -> None:\n        self._work = work\n        self._made = made",
-        ("tests/isolation", "tests/graph"),
+        ("tests/graph", "tests/isolation"),
     ),
     Mutant(
         "learner-sees-all-enrollments",
         "learning/visibility.py",
         "return Scope(everything=context.allows(permission), user=_user(context))",
         "return Scope(everything=True, user=_user(context))",
-        ("tests/learning", "tests/graph", "tests/isolation"),
+        PEOPLE,
     ),
     Mutant(
         "learner-sees-drafts",
         "learning/visibility.py",
         "return Scope(everything=context.allows(Permission.COURSE_WRITE), user=_user(context))",
         "return Scope(everything=True, user=_user(context))",
-        ("tests/learning", "tests/graph", "tests/isolation"),
+        PEOPLE,
     ),
     Mutant(
         "anybody-creates-courses",
