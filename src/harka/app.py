@@ -72,6 +72,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         )
 
 
+@asynccontextmanager
+async def open_monitored(settings: Settings) -> AsyncIterator[Runtime]:
+    """`open_runtime` for a process that stays: what it does is told at `/metrics`, on a port of its own."""
+    async with open_runtime(settings) as runtime:
+        watch(runtime)
+        async with serve_metrics(runtime.metrics, host=settings.metrics_host, port=settings.metrics_port):
+            yield runtime
+
+
 async def _read_once(directory: Directory) -> None:
     """So that the first request finds its tenant; a catalog that is down is read as soon as it is back."""
     with suppress(HarkaError, TimeoutError):
@@ -137,13 +146,9 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        settings = self._settings
-        runtime = await stack.enter_async_context(open_runtime(settings))
-        watch(runtime)
+        runtime = await stack.enter_async_context(open_monitored(self._settings))
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
-        port = settings.metrics_port
-        await stack.enter_async_context(serve_metrics(runtime.metrics, host=settings.metrics_host, port=port))
         self._runtime = runtime
         self._handle = build(runtime, self.draining)
 
