@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import logs
 from harka.analytics.gauge import UsageGauge
+from harka.auth.key_usage import KeyUsage
 from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -57,11 +58,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         directory = Directory(catalog, settings)
         await _read_once(directory)
         await stack.enter_async_context(_background("directory", directory.run))
+        key_usage = KeyUsage(catalog)
+        stack.push_async_callback(key_usage.flush)
+        await stack.enter_async_context(_background("key usage", key_usage.run))
         yield Runtime(
             settings=settings,
             databases=databases,
             catalog=catalog,
             directory=directory,
+            key_usage=key_usage,
             cache=cache,
             pubsub=pubsub,
             keyring=keyring,
