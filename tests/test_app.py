@@ -15,10 +15,12 @@ import pytest
 import websockets
 
 from doors import logged
+from harka import clock
 from harka.app import Application, open_runtime
 from harka.codec import json_bytes
 from harka.config import Settings, environment
 from harka.queue.message import PLATFORM, USAGE_TOPIC
+from harka.repositories.api_key import list_by_tenant
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.web.middleware.draining import Draining
@@ -261,6 +263,21 @@ async def test_the_three_tenant_metrics_are_served_under_their_names(
             return expected <= set(page.text.splitlines())
 
         await until(told)
+
+
+async def test_what_keys_were_used_for_the_last_time_is_written_at_shutdown(
+    world: World, own_runtime: Runtime
+) -> None:
+    began = clock.now()
+    async with serving(world) as process:
+        async with httpx2.AsyncClient(base_url=process.address, headers=world.headers) as http:
+            assert "errors" not in (await ask(http)).json()
+        process.child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            await process.child.communicate()
+    (key,) = await list_by_tenant(own_runtime.catalog, world.tenant.id)
+    assert key.last_used_at is not None
+    assert began < key.last_used_at < clock.now()
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from harka.metrics import Busiest, Metrics, TenantUsage
+from harka.metrics import Busiest, JobOutcome, Metrics, TenantUsage
 
 
 def tenant(number: int) -> UUID:
@@ -120,6 +120,39 @@ def test_a_watched_gauge_is_read_at_each_scrape() -> None:
     metrics.watch_gauge("pool_connections", "Open connections.", "database", lambda: state)
     state["app"] = 4.0
     assert value(metrics, "pool_connections", database="app") == 4.0
+
+
+def test_expected_jobs_show_from_the_start_and_count_by_outcome() -> None:
+    metrics = Metrics(tenants=1)
+    metrics.expect_jobs(["course.recount"])
+    outcomes = dict.fromkeys(JobOutcome, 0.0)
+    assert job_counts(metrics, "course.recount") == outcomes
+    metrics.observe_job("course.recount", JobOutcome.DONE, seconds=0.2)
+    metrics.observe_job("course.recount", JobOutcome.DEAD, seconds=None)
+    assert job_counts(metrics, "course.recount") == outcomes | {"done": 1.0, "dead": 1.0}
+    assert value(metrics, "harka_job_seconds_count", type="course.recount") == 1
+    assert value(metrics, "harka_job_seconds_bucket", type="course.recount", le="0.25") == 1
+    assert value(metrics, "harka_job_seconds_bucket", type="course.recount", le="0.1") == 0
+
+
+def test_types_of_jobs_that_nobody_registered_share_one_label() -> None:
+    metrics = Metrics(tenants=1)
+    metrics.expect_jobs(["course.recount"])
+    for number in range(50):
+        metrics.observe_job(f"invented.{number}", JobOutcome.RETRY, seconds=0.1)
+    assert set(re.findall(r'harka_jobs_total\{.*type="([^"]*)"', metrics.exposition().decode())) == {
+        "course.recount",
+        "other",
+    }
+    assert value(metrics, "harka_jobs_total", type="other", outcome="retry") == 50
+
+
+def test_a_process_that_runs_no_jobs_shows_none() -> None:
+    assert "harka_jobs_total{" not in Metrics(tenants=1).exposition().decode()
+
+
+def job_counts(metrics: Metrics, type_: str) -> dict[str, float | None]:
+    return {each: value(metrics, "harka_jobs_total", type=type_, outcome=each) for each in JobOutcome}
 
 
 def test_two_processes_worth_of_metrics_share_nothing() -> None:

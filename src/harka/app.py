@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import logs
 from harka.analytics.gauge import UsageGauge
+from harka.auth.key_usage import KeyUsage
 from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -57,11 +58,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         directory = Directory(catalog, settings)
         await _read_once(directory)
         await stack.enter_async_context(_background("directory", directory.run))
+        key_usage = KeyUsage(catalog)
+        stack.push_async_callback(key_usage.flush)
+        await stack.enter_async_context(_background("key usage", key_usage.run))
         yield Runtime(
             settings=settings,
             databases=databases,
             catalog=catalog,
             directory=directory,
+            key_usage=key_usage,
             cache=cache,
             pubsub=pubsub,
             keyring=keyring,
@@ -70,6 +75,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             admission=Admission(),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )
+
+
+@asynccontextmanager
+async def open_monitored(settings: Settings) -> AsyncIterator[Runtime]:
+    """`open_runtime` for a process that stays: what it does is told at `/metrics`, on a port of its own."""
+    async with open_runtime(settings) as runtime:
+        watch(runtime)
+        async with serve_metrics(runtime.metrics, host=settings.metrics_host, port=settings.metrics_port):
+            yield runtime
 
 
 async def _read_once(directory: Directory) -> None:
@@ -137,13 +151,9 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        settings = self._settings
-        runtime = await stack.enter_async_context(open_runtime(settings))
-        watch(runtime)
+        runtime = await stack.enter_async_context(open_monitored(self._settings))
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
-        port = settings.metrics_port
-        await stack.enter_async_context(serve_metrics(runtime.metrics, host=settings.metrics_host, port=port))
         self._runtime = runtime
         self._handle = build(runtime, self.draining)
 

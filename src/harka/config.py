@@ -79,7 +79,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(description="Port the API listens on.", ge=0, le=65535)] = 8000
     metrics_host: Annotated[str, Meta(description="Address `/metrics` listens on.")] = "127.0.0.1"
     metrics_port: Annotated[
-        int, Meta(description="Port of `/metrics`; 0 takes any free one.", ge=0, le=65535)
+        int,
+        Meta(
+            description="Port of `/metrics`, counting up when a command runs several processes; 0 takes any free one.",
+            ge=0,
+            le=65535,
+        ),
     ] = 9464
     metrics_tenants: Annotated[
         int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)

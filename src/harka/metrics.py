@@ -5,6 +5,7 @@ their own, everyone else shares `other`. A tenant that loses its label loses its
 marks stale; its further requests count under `other`, so `sum(rate(…))` over all tenants stays true.
 """
 
+import enum
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,16 @@ _INCUMBENT_BONUS: Final = 2
 _ENDPOINTS_A_TENANT: Final = 16
 _OPERATION: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_JOB_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class JobOutcome(enum.StrEnum):
+    """Of one attempt. `LOST`: the job is no longer this worker's, another does it or will."""
+
+    DONE = "done"
+    RETRY = "retry"
+    DEAD = "dead"
+    LOST = "lost"
 
 
 class TenantUsage(msgspec.Struct, frozen=True):
@@ -68,6 +79,20 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self._jobs = Counter(
+            "harka_jobs",
+            "Attempts at jobs, by what became of them.",
+            ("type", "outcome"),
+            registry=self.registry,
+        )
+        self._job_seconds = Histogram(
+            "harka_job_seconds",
+            "From the claim of a job to the end of the attempt.",
+            ("type",),
+            buckets=_JOB_BUCKETS,
+            registry=self.registry,
+        )
+        self._job_types: frozenset[str] = frozenset()
 
     def observe_request(
         self, *, tenant: UUID | None, operation: str, route: str, status: int, seconds: float
@@ -81,6 +106,24 @@ class Metrics:
         self._latencies[route].observe(seconds)
         if tenant is not None:
             self._count(tenant, operation, str(status))
+
+    def expect_jobs(self, types: Iterable[str]) -> None:
+        """Give these, and no others, a label.
+
+        They show at once: the first dead job is then a rise from zero, which an alert can see.
+        """
+        self._job_types |= frozenset(types)
+        for type_ in self._job_types:
+            self._job_seconds.labels(type_)
+            for outcome in JobOutcome:
+                self._jobs.labels(type_, outcome)
+
+    def observe_job(self, type_: str, outcome: JobOutcome, *, seconds: float | None) -> None:
+        """Count one attempt. `seconds`: None when it was never run to an end."""
+        label = type_ if type_ in self._job_types else OTHER
+        self._jobs.labels(label, outcome).inc()
+        if seconds is not None:
+            self._job_seconds.labels(label).observe(seconds)
 
     def set_usage(self, usages: Iterable[TenantUsage], *, other: Mapping[str, tuple[int, int]]) -> None:
         """Replace the usage gauges. `other`: (active users, storage bytes) by plan of the rest."""

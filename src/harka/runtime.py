@@ -2,6 +2,7 @@
 
 import msgspec
 
+from harka.auth.key_usage import KeyUsage
 from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -22,6 +23,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     databases: Databases
     catalog: Catalog
     directory: Directory
+    key_usage: KeyUsage
     cache: TenantCache
     pubsub: PubSub
     keyring: Keyring

@@ -13,7 +13,7 @@ import yaml
 from harka.cli.main import COMMANDS
 from harka.codec import from_json
 from harka.config import PREFIX, Settings
-from harka.metrics import Metrics, TenantUsage
+from harka.metrics import JobOutcome, Metrics, TenantUsage
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
@@ -80,6 +80,20 @@ def test_a_pod_has_time_to_drain() -> None:
         assert pod["terminationGracePeriodSeconds"] >= grace + 5 + 5
 
 
+def test_every_pod_that_stays_is_scraped() -> None:
+    port = Settings().metrics_port
+    (policy,) = documents(DEPLOY / "kubernetes" / "network.yaml")
+    assert {"port": "metrics"} in [each for rule in policy["spec"]["ingress"] for each in rule["ports"]]
+    for path in ("api.yaml", "worker.yaml"):
+        pod = documents(DEPLOY / "kubernetes" / path)[0]["spec"]["template"]
+        assert pod["metadata"]["annotations"] == {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(port),
+        }
+        ports = {each["name"]: each["containerPort"] for each in pod["spec"]["containers"][0]["ports"]}
+        assert ports["metrics"] == port
+
+
 def test_no_secret_is_in_it() -> None:
     for path in FILES:
         text = path.read_text()
@@ -95,6 +109,7 @@ def test_every_metric_named_is_served() -> None:
     tenant = UUID(int=1)
     metrics.observe_request(tenant=tenant, operation="Courses", route="graphql", status=200, seconds=0.1)
     metrics.set_usage([TenantUsage(tenant, "STARTER", 1, 1)], other={})
+    metrics.observe_job("usage.measure", JobOutcome.DONE, seconds=0.1)
     metrics.watch_gauge("database_connections", "Open connections.", "state", lambda: {"idle": 1.0})
     metrics.watch_counter("cache_lookups", "Lookups.", "outcome", lambda: {"hit": 1.0})
     served = set(re.findall(r"^(\w+)[{ ]", metrics.exposition().decode(), re.MULTILINE)) | {"up"}

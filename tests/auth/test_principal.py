@@ -93,6 +93,14 @@ async def test_a_key_beside_a_token_only_narrows_it() -> None:
     assert found.scopes == frozenset({Permission.COURSE_READ})
 
 
+async def test_the_key_that_was_shown_is_told_whoever_acts() -> None:
+    key = ACME.api_keys[0].id
+    for headers in (said("acme", key="acme"), said("acme", key="acme", bearer="acme")):
+        assert (await entered(headers)).key == key
+    for headers in (said("acme", bearer="acme"), said("acme")):
+        assert (await entered(headers)).key is None
+
+
 async def test_without_a_credential_the_caller_is_anonymous() -> None:
     found = await entered(said("acme"))
     assert (found.actor.kind, found.user, found.scopes) == (ActorKind.ANONYMOUS, None, None)

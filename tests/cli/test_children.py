@@ -25,6 +25,14 @@ def write(program: Path, script: str) -> Path:
     return program.parent / "said"
 
 
+@pytest.mark.parametrize(
+    ("first", "number", "port"),
+    [(9464, 0, 9464), (9464, 3, 9467), (0, 1, 0), (65_535, 0, 65_535), (65_535, 1, 0)],
+)
+def test_siblings_do_not_fight_for_one_metrics_port(first: int, number: int, port: int) -> None:
+    assert children.sibling(Settings(metrics_port=first), number).metrics_port == port
+
+
 async def test_a_child_runs_a_command_with_our_settings(program: Path) -> None:
     said = write(program, 'echo "$1 $2 $HARKA_PORT $HARKA_INTROSPECTION" > said; exit 3')
     assert await children.run(["import", "oulad"], SETTINGS) == 3

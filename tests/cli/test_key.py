@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -50,6 +50,17 @@ async def test_a_revoked_key_is_listed_as_such_and_refused(runtime: Runtime, mak
     await runtime.directory.refresh()
     with pytest.raises(UnauthenticatedError):
         verify(runtime.directory.current.api_keys, text.strip().encode(), now())
+
+
+async def test_the_list_says_when_a_key_was_last_used(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant()
+    await harka(runtime.settings, "key", "create", "--tenant", tenant.slug)
+    _, before, _ = await harka(runtime.settings, "key", "list", "--tenant", tenant.slug)
+    (key,) = await api_key.list_by_tenant(runtime.catalog, tenant.id)
+    await api_key.touch(runtime.catalog, {key.id: datetime(2031, 5, 6, 7, 8, tzinfo=UTC)})
+    _, after, _ = await harka(runtime.settings, "key", "list", "--tenant", tenant.slug)
+    assert before.count("never") == 2, "expires and was used"
+    assert (after.count("never"), "2031-05-06 07:08" in after) == (1, True)
 
 
 @pytest.mark.parametrize(

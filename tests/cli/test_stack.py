@@ -1,8 +1,12 @@
+import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from cli.waiting import text, until
 from harka.cli import children, stack
+from harka.cli.serving import OwnedServer
 from harka.config import Settings
 
 MARK = "demo-loaded"
@@ -43,6 +47,23 @@ async def test_no_demo_is_loaded_when_none_is_wanted(
     await stack._show_tenants(settings, tmp_path, demo=False)
     assert not called.exists()
     assert "no demo tenants" in capsys.readouterr().out
+
+
+async def test_the_worker_beside_the_api_has_a_metrics_port_of_its_own(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "said"
+    program = tmp_path / "program"
+    program.write_text(f'#!/bin/sh\necho "$1 $HARKA_METRICS_PORT" > {said}; exec sleep 600\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(children, "PROGRAM", (str(program),))
+    server = OwnedServer(settings)
+    server.serving.set()
+    settings = msgspec.structs.replace(settings, metrics_port=9464)
+    beside = asyncio.create_task(stack._accompany(server, settings, tmp_path, began=0.0, demo=False))
+    await until(lambda: text(said) == "worker 9465\n")
+    beside.cancel()
+    await asyncio.wait({beside})
 
 
 async def test_a_database_that_is_down_does_not_stop_the_rest(tmp_path: Path) -> None:

@@ -1,8 +1,36 @@
+import re
+import socket
+import urllib.request
 from pathlib import Path
 
+import msgspec
+
 from cli.running import harka, running
-from cli.waiting import text, wait_until
+from cli.waiting import text, until, wait_until
+from doors import MakeTenant
+from harka.codec import from_json
 from harka.config import Settings
+from harka.queue.message import MEASURE_USAGE, RECOUNT_COURSE
+
+
+def metrics_port(log: Path) -> int | None:
+    """As the log says, once it does."""
+    said = re.search(r'^.*"event":"metrics".*$', text(log), re.MULTILINE)
+    return said and int(from_json(said[0])["port"])
+
+
+def page(log: Path) -> str:
+    port = metrics_port(log)
+    if port is None:
+        return ""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read(), "utf-8")
+
+
+def jobs(page: str, type_: str, outcome: str) -> float | None:
+    """None: there is no such series."""
+    found = re.search(rf'^harka_jobs_total{{outcome="{outcome}",type="{type_}"}} (\S+)$', page, re.MULTILINE)
+    return found and float(found[1])
 
 
 def test_it_works_until_it_is_asked_to_stop(settings: Settings, tmp_path: Path) -> None:
@@ -12,6 +40,30 @@ def test_it_works_until_it_is_asked_to_stop(settings: Settings, tmp_path: Path) 
         process.terminate()
         assert process.wait(30) == 0, text(log)
         assert "Traceback" not in text(log)
+
+
+async def test_what_it_does_is_told_at_metrics(
+    settings: Settings, make_tenant: MakeTenant, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    await make_tenant()
+    with running(settings, log, "worker"):
+        await until(lambda: (jobs(page(log), MEASURE_USAGE, "done") or 0) >= 1)
+        told = page(log)
+        assert f'harka_job_seconds_count{{type="{MEASURE_USAGE}"}}' in told
+        assert jobs(told, RECOUNT_COURSE, "dead") == 0
+        assert 'database_connections{state="idle"}' in told
+
+
+def test_a_taken_metrics_port_does_not_keep_it_from_working(settings: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running(msgspec.structs.replace(settings, metrics_port=port), log, "worker") as process:
+            wait_until(lambda: "working" in text(log) or process.poll() is not None)
+            assert "metrics port is taken" in text(log)
+            assert metrics_port(log) != port
+            assert "harka_jobs_total" in page(log)
 
 
 def test_without_servers_it_says_what_is_missing() -> None:

@@ -72,10 +72,10 @@ async def test_a_job_that_loses_every_worker_is_buried(academy: Academy) -> None
         assert taken is not None
         assert taken.type == "fatal"
 
-    following = await take(academy)
+    buried, following = await take(academy), await take(academy)
 
-    assert following is not None
-    assert following.type == "next"
+    assert (buried and buried.type, buried and buried.state) == ("fatal", "dead")
+    assert (following and following.type, following and following.state) == ("next", "running")
     (dead,) = [row for row in await academy.rows("job") if row["state"] == "dead"]
     assert (dead["type"], dead["attempts"], dead["error"]) == ("fatal", 3, "its worker was lost")
 

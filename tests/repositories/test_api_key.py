@@ -1,3 +1,4 @@
+import asyncio
 import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +12,9 @@ from harka.repositories import api_key as api_keys
 from harka.repositories.api_key import ApiKey
 from harka.storage.catalog import Catalog
 from harka.storage.failure import ForeignKeyError, UniqueError
+from harka.storage.statement import CatalogStatement
 from registry import AddOrganization
+from waiting import until
 
 
 def key(tenant: UUID, *, expires_at: datetime | None = None) -> ApiKey:
@@ -26,7 +29,6 @@ def key(tenant: UUID, *, expires_at: datetime | None = None) -> ApiKey:
         created_at=clock.now(),
         expires_at=expires_at,
         revoked_at=None,
-        last_used_at=None,
     )
 
 
@@ -73,4 +75,34 @@ async def test_last_use_never_moves_backwards(catalog: Catalog, add_organization
     await api_keys.insert(catalog, mine)
     await api_keys.touch(catalog, {mine.id: now})
     await api_keys.touch(catalog, {mine.id: now - timedelta(hours=1), new_id(): now})
-    assert (await api_keys.list_live(catalog, [tenant]))[0].last_used_at == now
+    assert [each.last_used_at for each in await api_keys.list_by_tenant(catalog, tenant)] == [now]
+
+
+async def test_writers_of_the_same_keys_wait_for_each_other_in_one_order(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    tenant = (await add_organization()).id
+    first, second = key(tenant), key(tenant)
+    # in the table, and in what is asked below, the greater id comes first
+    for each in (second, first):
+        await api_keys.insert(catalog, each)
+    early, late = clock.now() - timedelta(hours=1), clock.now()
+    async with catalog.transaction() as transaction:
+        await api_keys.touch(transaction, {first.id: late})
+        # the other one meets the key that is held before it takes the one that is not
+        waiting = asyncio.create_task(api_keys.touch(catalog, {second.id: early, first.id: early}))
+        await until(lambda: somebody_waits(catalog))
+        await api_keys.touch(transaction, {second.id: late})
+    await waiting
+    assert [each.last_used_at for each in await api_keys.list_by_tenant(catalog, tenant)] == [late, late]
+
+
+async def somebody_waits(catalog: Catalog) -> bool:
+    return bool(await catalog.fetch_value(WAITING))
+
+
+WAITING = CatalogStatement(
+    "test.waiting",
+    """SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE control.api_key%' AND pid <> pg_backend_pid()""",
+)

@@ -64,7 +64,6 @@ def api_key(tenant: UUID, text: bytes, **changes: Any) -> ApiKey:
         created_at=NOW,
         expires_at=None,
         revoked_at=None,
-        last_used_at=None,
     )
     return msgspec.structs.replace(made, **changes)
 

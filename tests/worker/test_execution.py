@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from academy import Academy
+from doors import logged
 from harka.errors import ConflictError, UnavailableError
 from harka.learning import course
 from harka.learning.course import CourseDraft
 from harka.learning.work import UnitOfWork
+from harka.metrics import JobOutcome, Metrics
 from harka.queue.claim import LEASE
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
@@ -44,8 +46,9 @@ class Bench:
     ) -> None:
         self.woken: list[tuple[UUID, float]] = []
         self.academy = academy
+        self.metrics = Metrics(tenants=1)
         self.execution = Execution(
-            runtime,
+            msgspec.structs.replace(runtime, metrics=self.metrics),
             lambda tenant, delay: self.woken.append((tenant, delay)),
             handlers={"test": Handler(Payload, run)},
             lease=lease,
@@ -57,6 +60,15 @@ class Bench:
 
     async def turn(self) -> bool:
         return await self.execution.turn(self.academy.organization) is not None
+
+    def counted(self, type_: str = "test") -> dict[str, float]:
+        """Attempts by outcome, without those that never were."""
+        read = self.metrics.registry.get_sample_value
+        counts = {each: read("harka_jobs_total", {"type": type_, "outcome": each}) for each in JobOutcome}
+        return {each.value: count for each, count in counts.items() if count}
+
+    def timed(self, type_: str = "test") -> float | None:
+        return self.metrics.registry.get_sample_value("harka_job_seconds_count", {"type": type_})
 
     async def due(self) -> None:
         """Let the delay of a failed job be over."""
@@ -78,6 +90,7 @@ async def test_work_and_its_end_are_one_commit(runtime: Runtime, academy: Academ
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"], job["error"]) == ("done", 1, None)
     assert bench.woken == [(academy.organization.id, 0.0)]
+    assert (bench.counted(), bench.timed()) == ({"done": 1}, 1)
 
 
 async def test_the_platform_acts_in_the_tenants_name(runtime: Runtime, academy: Academy) -> None:
@@ -114,6 +127,7 @@ async def test_a_failed_attempt_leaves_nothing_and_comes_back(runtime: Runtime, 
     (_, delay) = bench.woken[-1]
     assert 2.0 <= delay <= 3.0
     assert not await bench.turn(), "not before the delay is over"
+    assert (bench.counted(), bench.timed()) == ({"retry": 1}, 1)
 
 
 async def test_a_poisonous_job_ends_dead_and_is_kept(runtime: Runtime, academy: Academy) -> None:
@@ -127,11 +141,36 @@ async def test_a_poisonous_job_ends_dead_and_is_kept(runtime: Runtime, academy: 
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"]) == ("dead", 3)
     assert await academy.rows("course") == []
+    assert (bench.counted(), bench.timed()) == ({"retry": 2, "dead": 1}, 3)
 
 
-@pytest.mark.parametrize(("type_", "payload"), [("unheard-of", {}), ("test", {"code": 5})])
+async def test_a_job_that_loses_every_worker_is_buried_unrun_and_told(
+    runtime: Runtime, academy: Academy
+) -> None:
+    bench = Bench(runtime, academy, create)
+    await bench.put()
+    for _ in range(3):
+        async with academy.work() as work:
+            await academy.claimed(work)
+        async with academy.work() as work:
+            await work.session.execute(EXPIRE)
+
+    with logged() as lines:
+        assert await bench.turn()
+        assert not await bench.turn()
+
+    (job,) = await academy.rows("job")
+    assert (job["state"], job["attempts"]) == ("dead", 3)
+    assert await academy.rows("course") == []
+    assert [(line["event"], line["type"]) for line in lines.of("worker")] == [("job buried", "test")]
+    assert (bench.counted(), bench.timed()) == ({"dead": 1}, 0)
+
+
+@pytest.mark.parametrize(
+    ("type_", "payload", "label"), [("unheard-of", {}, "other"), ("test", {"code": 5}, "test")]
+)
 async def test_what_cannot_be_understood_fails(
-    runtime: Runtime, academy: Academy, type_: str, payload: dict[str, object]
+    runtime: Runtime, academy: Academy, type_: str, payload: dict[str, object], label: str
 ) -> None:
     bench = Bench(runtime, academy, create)
     await bench.put(type_, **payload)
@@ -141,6 +180,7 @@ async def test_what_cannot_be_understood_fails(
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"]) == ("queued", 1)
     assert await academy.rows("course") == []
+    assert bench.counted(label) == {"retry": 1}
 
 
 async def test_a_job_taken_over_meanwhile_is_undone(runtime: Runtime, academy: Academy) -> None:
@@ -161,6 +201,7 @@ async def test_a_job_taken_over_meanwhile_is_undone(runtime: Runtime, academy: A
     assert await academy.rows("course") == []
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"], job["fence"]) == ("done", 2, 2)
+    assert bench.counted() == {"lost": 1}
 
 
 EXPIRE = Statement(

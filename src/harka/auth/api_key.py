@@ -74,7 +74,6 @@ async def create(
         created_at=made_at,
         expires_at=expires_at,
         revoked_at=None,
-        last_used_at=None,
     )
     await repository.insert(catalog, key)
     return NewApiKey(key, text)

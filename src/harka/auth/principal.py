@@ -23,13 +23,14 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A verified caller of an active organization.
 
     `user`: who acts, still to be looked up by `load_context`. `scopes`: the most the API key allows, None
-    without a key.
+    without a key. `key`: the API key that was shown, whoever acts.
     """
 
     organization: Organization
     actor: Actor
     user: UUID | None
     scopes: frozenset[Permission] | None
+    key: UUID | None = None
 
 
 async def authenticate(snapshot: Snapshot, signals: Signals, settings: Settings, now: datetime) -> Credential:
@@ -90,4 +91,6 @@ def _credential(organization: Organization, key: ApiKey | None, token_user: UUID
     elif key is not None:
         actor = Actor(ActorKind.API_KEY, key.id, key.name)
         user = key.user_id
-    return Credential(organization=organization, actor=actor, user=user, scopes=scopes)
+    return Credential(
+        organization=organization, actor=actor, user=user, scopes=scopes, key=None if key is None else key.id
+    )

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Never
 
+import msgspec
+
 from harka import logs
 from harka.cli.embedded.process import die_with_parent
 from harka.clock import monotonic
@@ -15,6 +17,7 @@ from harka.config import Settings, environment
 log = logs.logger("children")
 
 PROGRAM: Final = (sys.executable, "-P", "-m", "harka.cli.main")
+LAST_PORT: Final = 65_535
 _STEADY: Final = 10.0  # seconds after which a child counts as started
 _LAST_DELAY: Final = 5.0
 _MARGIN: Final = 5.0  # seconds beyond its own grace before a child is killed
@@ -47,6 +50,14 @@ async def keep(arguments: Sequence[str], settings: Settings, *, descriptors: Seq
         delay = 0.1 if monotonic() - started > _STEADY else min(2 * delay, _LAST_DELAY)
         log.error("child process ended, starting it again", command=arguments[0], code=code, delay=delay)
         await asyncio.sleep(delay)
+
+
+def sibling(settings: Settings, number: int) -> Settings:
+    """The settings of process `number` of several: each has its own `/metrics`, the ports count up."""
+    port = settings.metrics_port
+    return msgspec.structs.replace(
+        settings, metrics_port=port + number if 0 < port <= LAST_PORT - number else 0
+    )
 
 
 async def _stop(child: asyncio.subprocess.Process, *, patience: float) -> None:

@@ -13,7 +13,7 @@ from harka.auth.api_key import NewApiKey
 from harka.cli.control import DEFAULT_DATA, Data, Tenant, duration, find_user, notes, operate, print_table
 from harka.config import Settings
 from harka.repositories import api_key as repository
-from harka.repositories.api_key import ApiKey
+from harka.repositories.api_key import ApiKey, UsedApiKey
 from harka.storage.catalog import Catalog
 from harka.tenancy.permission import Permission
 from harka.tenancy.provisioning import get_by_slug
@@ -59,18 +59,18 @@ def create(
 def list_(tenant: Tenant, *, data: Data = DEFAULT_DATA) -> None:
     """List an organization's keys, the dead ones too."""
 
-    async def action(catalog: Catalog, _: Settings) -> list[ApiKey]:
+    async def action(catalog: Catalog, _: Settings) -> list[UsedApiKey]:
         return await repository.list_by_tenant(catalog, (await get_by_slug(catalog, tenant)).id)
 
-    table = Table("prefix", "name", "state", "expires", "user", "scopes", box=None)
+    table = Table("prefix", "name", "state", "expires", "last used", "user", "scopes", box=None)
     now = clock.now()
     for key in operate(data, action):
-        expires = "" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d %H:%M}"
         table.add_row(
             key.prefix,
             Text(key.name),
             _state(key, now),
-            expires,
+            _moment(key.expires_at),
+            _moment(key.last_used_at),
             str(key.user_id or ""),
             " ".join(key.scopes),
         )
@@ -90,6 +90,10 @@ def revoke(
         return await api_key.revoke(catalog, (await get_by_slug(catalog, tenant)).id, prefix)
 
     notes.print(f"{tenant}: key {operate(data, action).prefix} is revoked")
+
+
+def _moment(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _state(key: ApiKey, now: datetime) -> str:

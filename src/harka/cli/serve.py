@@ -46,21 +46,18 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 async def _share(settings: Settings, listener: socket.socket, workers: int) -> None:
-    """Processes that accept from one socket; the metrics ports count up from the configured one."""
+    """Processes that accept from one socket; their metrics ports count up from the configured one."""
     descriptor = listener.fileno()
     command = ["serve", "--descriptor", str(descriptor)]
     stopping = asyncio.Event()
     with on_stop(stopping.set):
         running = [
-            asyncio.create_task(children.keep(command, _numbered(settings, number), descriptors=[descriptor]))
+            asyncio.create_task(
+                children.keep(command, children.sibling(settings, number), descriptors=[descriptor])
+            )
             for number in range(workers)
         ]
         await stopping.wait()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-def _numbered(settings: Settings, number: int) -> Settings:
-    port = settings.metrics_port
-    return msgspec.structs.replace(settings, metrics_port=port + number if port else 0)

@@ -74,7 +74,7 @@ async def _accompany(
     await server.serving.wait()
     welcome.ready(settings, directory, seconds=time.monotonic() - began)
     async with asyncio.TaskGroup() as group:
-        group.create_task(children.keep(["worker"], settings))
+        group.create_task(children.keep(["worker"], children.sibling(settings, 1)))
         group.create_task(_show_tenants(settings, directory, demo=demo))
 
 

@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 
 from harka import logs
-from harka.app import open_runtime
+from harka.app import open_monitored
 from harka.cli.serving import require_servers
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
@@ -25,6 +25,6 @@ def worker() -> None:
 async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     with on_stop(stop.set):
-        async with open_runtime(settings) as runtime:
+        async with open_monitored(settings) as runtime:
             log.info("working")
             await run(runtime, stop=stop)

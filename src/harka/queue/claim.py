@@ -11,9 +11,6 @@ LEASE: Final = 60.0
 async def claim(session: ShardSession, *, lease: float = LEASE) -> Job | None:
     """Take the tenant's next job, for `lease` seconds from now, or None when none is due.
 
-    Commit before working on it. A job that lost its worker on the last attempt is buried on the way.
+    Commit before working on it. One that comes dead lost its worker on the last attempt: it is not to be run.
     """
-    while (found := await job.claim(session, lease)) is not None:
-        if found.state != "dead":
-            return found
-    return None
+    return await job.claim(session, lease)

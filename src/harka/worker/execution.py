@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from harka import logs
+from harka import clock, logs
 from harka.errors import HarkaError
 from harka.learning.work import unit_of_work
+from harka.metrics import JobOutcome
 from harka.queue.claim import LEASE, claim
 from harka.queue.retry import delay_after, reason
 from harka.repositories import job as jobs
-from harka.repositories.job import Job
+from harka.repositories.job import Job, JobState
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import ShardSession, open_session
@@ -45,9 +46,11 @@ class Execution:
         lease: float = LEASE,
     ) -> None:
         self._runtime = runtime
+        self._metrics = runtime.metrics
         self._wake = wake
         self._handlers = handlers
         self._lease = lease
+        self._metrics.expect_jobs(handlers)
 
     async def turn(self, organization: Organization) -> Job | None:
         """Do the tenant's next job, if there is one; how it ended stands in the queue.
@@ -58,11 +61,15 @@ class Execution:
         if job is None:
             return None
         self._wake(organization.id, 0.0)
-        try:
-            async with asyncio.timeout(self._lease):
-                await self._run(organization, job)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt, never the worker's end
-            await self._fail(organization, job, error)
+        if job.state == JobState.DEAD:
+            log.error("job buried", tenant=str(organization.id), job=str(job.id), type=job.type)
+            self._metrics.observe_job(job.type, JobOutcome.DEAD, seconds=None)
+            return job
+        began = clock.monotonic()
+        error = await self._attempt(organization, job)
+        seconds = clock.monotonic() - began
+        outcome = JobOutcome.DONE if error is None else await self._fail(organization, job, error)
+        self._metrics.observe_job(job.type, outcome, seconds=seconds)
         return job
 
     async def _claim(self, organization: Organization) -> Job | None:
@@ -73,6 +80,14 @@ class Execution:
         finally:
             await session.rollback()
         return job
+
+    async def _attempt(self, organization: Organization, job: Job) -> Exception | None:
+        try:
+            async with asyncio.timeout(self._lease):
+                await self._run(organization, job)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt, never the worker's end
+            return error
+        return None
 
     async def _run(self, organization: Organization, job: Job) -> None:
         handler = self._handlers.get(job.type)
@@ -89,7 +104,7 @@ class Execution:
             if not await jobs.finish(work.session, job):
                 raise LeaseLostError
 
-    async def _fail(self, organization: Organization, job: Job, error: Exception) -> None:
+    async def _fail(self, organization: Organization, job: Job, error: Exception) -> JobOutcome:
         """Note the failure. When even that fails, the lease runs out and the job comes back by itself."""
         log.warning(
             "job failed",
@@ -106,11 +121,13 @@ class Execution:
             await session.commit()
         except HarkaError as failure:
             log.warning("failure not noted", tenant=str(organization.id), job=str(job.id), code=failure.code)
-            return
+            return JobOutcome.LOST
         finally:
             await session.rollback()
-        if state == "queued":
+        if state == JobState.QUEUED:
             self._wake(organization.id, delay)
+            return JobOutcome.RETRY
+        return JobOutcome.DEAD if state == JobState.DEAD else JobOutcome.LOST
 
     def _session(self, organization: Organization) -> ShardSession:
         return open_session(

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from doors import Echo, MakeTenant, client, scoped
 from harka import clock
 from harka.auth import api_key
+from harka.repositories.api_key import list_by_tenant
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind
 from harka.tenancy.permission import Permission
@@ -107,15 +108,36 @@ async def test_a_key_of_another_tenant_is_refused_without_telling_whose_it_is(
     assert echo.scope == {}
 
 
+async def test_the_use_of_a_key_is_noted_unless_it_was_refused(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    made = [
+        await api_key.create(runtime.catalog, each.id, name="test", scopes=[Permission.COURSE_READ])
+        for each in (ours, theirs)
+    ]
+    await runtime.directory.refresh()
+    async with client(
+        behind(TenantDoor(Echo(), runtime)), base_url=f"http://{ours.slug}.harka.localhost"
+    ) as http:
+        answers = [await http.get("/", headers={"x-api-key": each.text}) for each in made]
+    assert [each.status_code for each in answers] == [200, 403]
+    await runtime.key_usage.flush()
+    (used,), (unused,) = [await list_by_tenant(runtime.catalog, each.id) for each in (ours, theirs)]
+    assert used.last_used_at is not None
+    assert used.last_used_at >= used.created_at
+    assert unused.last_used_at is None
+
+
 async def test_beyond_its_plan_a_tenant_waits_and_others_do_not(
     runtime: Runtime, make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # time stands still: on a slow machine the bucket would fill as fast as the test empties it
-    instant = clock.monotonic()
-    monkeypatch.setattr(clock, "monotonic", lambda: instant)
     busy, calm = await make_tenant(plan=Plan.STARTER), await make_tenant(plan=Plan.STARTER)
     app = behind(TenantDoor(Echo(), runtime))
     burst = limits_of(busy.plan).burst
+    # on a slow machine time would give back as much as is taken
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
     async with client(app, base_url=f"http://{busy.slug}.harka.localhost") as http:
         answers = await asyncio.gather(*(http.get("/") for _ in range(2 * burst)))
         refused = [answer for answer in answers if answer.status_code == 429]

@@ -49,6 +49,7 @@ async def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> 
         raise UnavailableError
     said = signals(snapshot, headers, trusted=request.trusted)
     credential = await authenticate(snapshot, said, runtime.settings, clock.now())
+    runtime.key_usage.note(credential.key)
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind
     return credential
