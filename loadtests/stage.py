@@ -22,7 +22,7 @@ import msgspec
 from harka import config
 from harka.cli.embedded import process
 from harka.cli.embedded.prepare import prepare
-from harka.cli.embedded.process import Child, Program
+from harka.cli.embedded.process import Child, Program, ServerError
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
 
@@ -53,7 +53,7 @@ class Stage(msgspec.Struct, frozen=True):
         )
         child = process.start(program)
         try:
-            process.wait_until(child, lambda: _answers(ready), _START_TIMEOUT)
+            _await_answer(child, ready)
             yield child
         finally:
             process.stop([child], _STOP_TIMEOUT)
@@ -92,6 +92,15 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _await_answer(child: Child, address: str) -> None:
+    """Raise `ServerError` with the end of the program's log."""
+    try:
+        process.wait_until(child, lambda: _answers(address), _START_TIMEOUT)
+    except ServerError as error:
+        # its log goes with the folder
+        raise ServerError(f"{error}\n{child.program.log.read_text(errors='replace')[-2000:]}") from None
 
 
 def _answers(address: str) -> bool:

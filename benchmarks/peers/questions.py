@@ -22,15 +22,16 @@ _ENROLLMENTS: Final = f"""query Enrollments {{ enrollments(first: {ENROLLMENTS})
 # the same selection in the shape that PostGraphile gives these tables: `rowId` is the column `id`,
 # and a list of children is a connection
 _POSTGRAPHILE_USER: Final = """query User($tenant: UUID!, $id: UUID!) {
-  user: userByTenantIdAndId(tenantId: $tenant, id: $id) { id: rowId name email role status createdAt } }"""
+  user: userByTenantIdAndRowId(tenantId: $tenant, rowId: $id) { id: rowId name email role status createdAt } }"""
 _POSTGRAPHILE_COURSES: Final = f"""query Courses {{
-  courses: allCourses(first: {COURSES}, orderBy: [CREATED_AT_ASC, ID_ASC]) {{ nodes {{
+  courses: allCourses(first: {COURSES}, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) {{ nodes {{
     id: rowId code title status
-    modules: modulesByTenantIdAndCourseId(orderBy: [POSITION_ASC, ID_ASC]) {{ nodes {{ id: rowId title
-      lessons: lessonsByTenantIdAndCourseIdAndModuleId(orderBy: [POSITION_ASC, ID_ASC]) {{ nodes {{
+    modules: modulesByTenantIdAndCourseId(orderBy: [POSITION_ASC, ROW_ID_ASC]) {{ nodes {{ id: rowId title
+      lessons: lessonsByTenantIdAndCourseIdAndModuleId(orderBy: [POSITION_ASC, ROW_ID_ASC]) {{ nodes {{
         id: rowId title kind durationMinutes weight }} }} }} }} }} }} }}"""
 _POSTGRAPHILE_ENROLLMENTS: Final = f"""query Enrollments {{
-  enrollments: allEnrollments(first: {ENROLLMENTS}, orderBy: [CREATED_AT_ASC, ID_ASC]) {{ totalCount nodes {{
+  enrollments: allEnrollments(first: {ENROLLMENTS}, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) {{
+    totalCount nodes {{
     id: rowId status progress enrolledAt
     user: userByTenantIdAndUserId {{ id: rowId name email }}
     course: courseByTenantIdAndCourseId {{ id: rowId code title }} }} }} }}"""
@@ -47,7 +48,7 @@ class Question(msgspec.Struct, frozen=True):
 
 QUESTIONS: Final = (
     Question("q1", "Q1 one user by id"),
-    Question("q2", f"Q2 {COURSES} courses × 10 lessons"),
+    Question("q2", f"Q2 {COURSES} courses of 10 lessons"),
     Question("q3", f"Q3 {ENROLLMENTS} enrollments, user, course, total"),
 )
 

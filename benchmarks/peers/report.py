@@ -37,7 +37,7 @@ def show(console: Console, results: Results, peers: Sequence[str]) -> None:
     for question in QUESTIONS:
         table = Table(title=question.title, title_justify="left", box=None)
         table.add_column("")
-        for column in ("requests/s", "p50 ms", "p99 ms", "× Mercurius", "× vanilla"):
+        for column in ("requests/s", "p50 ms", "p99 ms", "to Mercurius", "to vanilla"):
             table.add_column(column, justify="right")
         for peer in peers:
             result = results[question.name, peer]
@@ -68,7 +68,9 @@ def show_budgets(console: Console, results: Results) -> None:
         console.print(table)
 
 
-def as_json(results: Results, cells: Mapping[tuple[str, str], Sequence[Cell]], facts: Mapping[str, Any]) -> bytes:
+def as_json(
+    results: Results, cells: Mapping[tuple[str, str], Sequence[Cell]], facts: Mapping[str, Any]
+) -> bytes:
     body = {
         "facts": facts,
         "results": {
@@ -80,7 +82,10 @@ def as_json(results: Results, cells: Mapping[tuple[str, str], Sequence[Cell]], f
             for question in QUESTIONS
         },
         "budgets": [
-            {**msgspec.structs.asdict(budget), "measured": _ratio(results, budget.question, "harka", budget.peer)}
+            {
+                **msgspec.structs.asdict(budget),
+                "measured": _ratio(results, budget.question, "harka", budget.peer),
+            }
             for budget in read_budgets()
         ],
     }

@@ -1,4 +1,4 @@
-"""HARKA and its peers under the same three questions, on the same data, in one interleaved run (README.md)."""
+"""HARKA and its peers under the same three questions, on the same data, in one interleaved run."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ from ground import Ground  # noqa: E402 - likewise
 from measure import Cell, FailedError  # noqa: E402 - likewise
 from node import MissingError, Node  # noqa: E402 - likewise
 from peers import NAMES, Peer, Place  # noqa: E402 - likewise
-from questions import QUESTIONS, Asked, normal, opened, sealed_bodies  # noqa: E402 - likewise
+from questions import COURSES, ENROLLMENTS, QUESTIONS, Asked, normal, opened, sealed_bodies  # noqa: E402 - likewise
 from rich.console import Console  # noqa: E402 - likewise
 from stage import Stage, stage  # noqa: E402 - likewise
 
@@ -91,20 +91,37 @@ def _all_running(
 
 
 def _require_equal(running: Sequence[Peer], asked: Asked) -> None:
-    """Raise `FailedError` at the first answer that is not the first peer's."""
+    """Raise `FailedError` at the first answer that is not the first peer's, or says too little."""
     first, *rest = running
     for question in QUESTIONS:
-        expected = [normal(measure.ask(first, body), first.opening) for body in first.bodies(question.name, asked)]
+        expected = _answers(first, question.name, asked)
+        _require_full(question.name, expected)
         for peer in rest:
-            for number, body in enumerate(peer.bodies(question.name, asked)):
-                answer = normal(measure.ask(peer, body), peer.opening)
-                if answer != expected[number]:
-                    raise FailedError(
-                        f"{question.name}: {first.name} and {peer.name} differ at {_difference(expected[number], answer)}"
-                    )
+            answers = _answers(peer, question.name, asked)
+            if answers != expected:
+                where = _difference(expected, answers)
+                raise FailedError(f"{question.name}: {first.name} and {peer.name} differ at {where}")
 
 
-def _difference(one: Any, other: Any, path: str = "data") -> str:
+def _answers(peer: Peer, question: str, asked: Asked) -> list[Any]:
+    return [normal(measure.ask(peer, body), peer.opening) for body in peer.bodies(question, asked)]
+
+
+def _require_full(question: str, answers: Sequence[Any]) -> None:
+    """Equal answers could all be empty, or all hold the neighbours' rows."""
+    match question, answers[0]:
+        case "q1", {"user": dict()}:
+            return
+        case "q2", {"courses": {"nodes": list(nodes)}} if len(nodes) == COURSES:
+            return
+        case "q3", {"enrollments": {"totalCount": ground.SIZE.enrollments, "nodes": list(nodes)}} if (
+            len(nodes) == ENROLLMENTS
+        ):
+            return
+    raise FailedError(f"{question}: the answer is not what was loaded: {str(answers[0])[:300]}")
+
+
+def _difference(one: Any, other: Any, path: str = "answers") -> str:
     """Where two answers first part, and how."""
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         pairs: Mapping[Any, Any] = {name: (one[name], other[name]) for name in one}
@@ -123,9 +140,7 @@ def _measured(options: argparse.Namespace, running: Sequence[Peer], asked: Asked
 
         def load(peer: Peer, question: str, seconds: float) -> Cell:
             bodies = peer.bodies(question, asked)
-            return measure.load(
-                peer, bodies, directory, seconds=seconds, connections=options.connections
-            )
+            return measure.load(peer, bodies, directory, seconds=seconds, connections=options.connections)
 
         for peer in running:
             for question in QUESTIONS:

@@ -18,7 +18,7 @@ plan.LIMITS = {
 }
 
 if __name__ == "__main__":
-    from harka.cli.main import main  # noqa: PLC0415 - after the change above, whatever it imports by name
+    from harka.cli.main import main  # after the change above, whatever it imports by name
 
     sys.argv[0] = "harka"
     main()

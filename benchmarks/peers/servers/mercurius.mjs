@@ -18,7 +18,6 @@ const sql = postgres({
 
 class Unit {
   constructor (tenant) {
-    if (!UUID.test(tenant)) throw new Error('no tenant')
     this.tenant = tenant
     this.opening = undefined
   }
@@ -29,6 +28,7 @@ class Unit {
   }
 
   async open () {
+    if (!UUID.test(this.tenant)) throw new Error('no tenant')
     const connection = await sql.reserve()
     // execute() sends at once; what fails is reported by the statement after it, and by COMMIT
     connection.unsafe(`BEGIN READ ONLY; SET LOCAL app.current_tenant = '${this.tenant}'`).execute().catch(() => {})

@@ -1,7 +1,7 @@
 """Strawberry as its documentation has it, in one file: an ASGI view, resolvers, a data loader for each edge.
 
-`vanilla` is just that; `cached` adds what the documentation offers for speed: the caches of parsed and validated
-documents, and orjson. Each request has one read-only transaction, with the tenant set in it.
+`vanilla` is just that; `cached` adds what the documentation offers for speed: the caches of parsed and
+validated documents, and orjson. Each request has one read-only transaction, with the tenant set in it.
 """
 
 import asyncio
