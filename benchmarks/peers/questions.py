@@ -22,7 +22,8 @@ _ENROLLMENTS: Final = f"""query Enrollments {{ enrollments(first: {ENROLLMENTS})
 # the same selection in the shape that PostGraphile gives these tables: `rowId` is the column `id`,
 # and a list of children is a connection
 _POSTGRAPHILE_USER: Final = """query User($tenant: UUID!, $id: UUID!) {
-  user: userByTenantIdAndRowId(tenantId: $tenant, rowId: $id) { id: rowId name email role status createdAt } }"""
+  user: userByTenantIdAndRowId(tenantId: $tenant, rowId: $id) {
+    id: rowId name email role status createdAt } }"""
 _POSTGRAPHILE_COURSES: Final = f"""query Courses {{
   courses: allCourses(first: {COURSES}, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) {{ nodes {{
     id: rowId code title status
