@@ -64,7 +64,12 @@ def pick(items: list[T]) -> T:
 
 
 def _failure(status: int, text: str | None) -> str | None:
-    if status == 200 and text:
-        errors = json.loads(text).get("errors")
-        return None if not errors else json.dumps(errors[0])[:300]
-    return f"{status} {(text or '')[:200]}"
+    """Without the request's id, so that the same failures count as one."""
+    try:
+        errors = json.loads(text or "").get("errors")
+    except ValueError:
+        return f"{status} {(text or '')[:200]}"
+    if errors:
+        error = errors[0]
+        return f"{status} {error.get('extensions', {}).get('code')}: {error.get('message')}"
+    return None if status == 200 else f"{status} {(text or '')[:200]}"

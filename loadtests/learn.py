@@ -7,8 +7,9 @@ from locust import task
 
 _OWN: Final = """query OwnEnrollments { viewer { user { id enrollments(first: 20) { totalCount nodes {
   id status progress dueAt course { id code title } } } } } }"""
-_DONE: Final = """query OwnProgress($id: ID!) { node(id: $id) { ... on Enrollment { id progress lessonProgress {
-  fraction score occurredAt lesson { id title } } } } }"""
+_DONE: Final = """query OwnProgress($id: ID!) { node(id: $id) { ... on Enrollment {
+  id progress lessonProgress {
+    fraction score occurredAt lesson { id title } } } } }"""
 RECORD: Final = """mutation RecordProgress($input: RecordProgressInput!) { recordProgress(input: $input) {
   changed completed enrollment { id progress status } lessonProgress { fraction } } }"""
 _STEP: Final = 0.05

@@ -21,8 +21,9 @@ __all__ = ["Browse", "EnrollRush", "Learn", "LiveProgress", "PartnerSync"]
 
 @events.init_command_line_parser.add_listener
 def _add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--tenants", type=Path, required=True, help="the file that `tenants.load` wrote")
-    parser.add_argument("--errors", type=Path, help="where to write what failed, a line each")
+    # plain values only: Locust sends them to its other processes
+    parser.add_argument("--tenants", required=True, help="the file that `tenants.load` wrote")
+    parser.add_argument("--errors", help="where to write what failed, a line each")
     parser.add_argument("--pace", type=float, default=1.0, help="requests/s of each caller; 0: no pause")
 
 
@@ -30,7 +31,7 @@ def _add_options(parser: ArgumentParser) -> None:
 def _read_tenants(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
-    TENANTS.extend(read(options.tenants))
+    TENANTS.extend(read(Path(options.tenants)))
     # the loop's clock stood still while all this was imported: the run would be over by so much too early
     gevent.get_hub().loop.update_now()
 
@@ -44,4 +45,4 @@ def _write_errors(environment: Environment, **_: Any) -> None:
         return
     found = sorted(environment.stats.errors.values(), key=lambda each: -each.occurrences)
     lines = (f"{each.occurrences} times {each.name}: {each.error}".replace("\n", " ") for each in found)
-    options.errors.write_text("".join(f"{line[:500]}\n" for line in lines))
+    Path(options.errors).write_text("".join(f"{line[:500]}\n" for line in lines))

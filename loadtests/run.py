@@ -20,10 +20,14 @@ from harka.errors import HarkaError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _REPORT: Final = ROOT / "build" / "loadtest.html"
-_STEP_USERS: Final = (4, 8, 16, 32, 64, 128, 256)
+_STEP_USERS: Final = (10, 20, 40, 80, 160, 320)
+"""Multiples of ten: the scenarios' weights are tenths, and every step has the same mix."""
 _STEP_SECONDS: Final = 12.0
 _SHORT_STEP_SECONDS: Final = 3.0
+_SHOWN_FAILURES: Final = 20
 _GAIN: Final = 1.05
+_PATIENCE: Final = 2
+"""Steps without a gain: one may be an accident."""
 _SHORT_SECONDS: Final = 4.0
 _SHORT_USERS: Final = 20
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -83,16 +87,18 @@ def _work(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> Figures:
 
 
 def _find_peak(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> list[Figures]:
-    """Twice the callers at each step, none of them pausing, until that gains less than a twentieth."""
+    """Twice the callers at each step, none of them pausing, until two in a row gain less than a twentieth."""
     seconds = _SHORT_STEP_SECONDS if options.short else _STEP_SECONDS
     steps: list[tuple[int, Figures]] = []
+    in_vain = 0
     for users in _STEP_USERS:
         figures = swarm.run(users=users, pace=0.0, seconds=seconds)
         p99 = figures.total.percentile(0.99)
         notes.print(f"{users:>4} callers: {figures.rate:,.0f} requests/s, p99 {p99:,.0f} ms")
         gained = not steps or figures.rate > _GAIN * max(each.rate for _, each in steps)
         steps.append((users, figures))
-        if not gained or figures.failures:
+        in_vain = 0 if gained else in_vain + 1
+        if in_vain == _PATIENCE or figures.failures:
             break
     show_steps(out, steps)
     users, best = max(steps, key=lambda step: step[1].rate)
@@ -108,8 +114,9 @@ def _find_peak(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> lis
 
 
 def _failures(runs: Sequence[Figures]) -> int:
-    for line in (line for figures in runs for line in figures.errors):
-        notes.print(line, style="red", markup=False)
+    lines = [line for figures in runs for line in figures.errors]
+    for line in lines[:_SHOWN_FAILURES]:
+        notes.print(line, style="red", markup=False, soft_wrap=True)
     return 1 if any(figures.failures for figures in runs) else 0
 
 

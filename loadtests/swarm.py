@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from stage import LOOPBACK
 from statistics_file import Figures, read
 
 _LOCUSTFILE: Final = Path(__file__).resolve().with_name("locustfile.py")
 _MARGIN: Final = 60.0
 _FEW: Final = 10
+_BUSY: Final = "CPU usage"
 
 
 class SwarmError(Exception):
@@ -44,11 +46,14 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
                 timeout=seconds + _MARGIN,
                 check=False,
             )
-        if done.returncode or not figures.exists() or not errors.exists():
+        found = read(figures, errors) if figures.exists() and errors.exists() else None
+        if done.returncode or found is None or not found.lines:
             raise SwarmError(
                 f"locust ended with {done.returncode}:\n{log.read_text(errors='replace')[-3000:]}"
             )
-        return read(figures, errors)
+        if _BUSY in log.read_text(errors="replace"):
+            sys.stderr.write("loadtest: Locust itself was short of processor time; try more --generators\n")
+        return found
 
     def _command(self, users: int, pace: float, seconds: float, html: Path | None) -> list[str]:
         command = [
@@ -76,5 +81,6 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
         if html is not None:
             command += ["--html", str(html.absolute())]
         if self.processes > 1:
-            command += ["--processes", str(self.processes)]
+            command += ["--processes", str(self.processes), "--expect-workers", str(self.processes)]
+            command += ["--master-host", LOOPBACK, "--master-bind-host", LOOPBACK]
         return [*command, *self.only]
