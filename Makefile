@@ -2,10 +2,10 @@
 RUN := ./harka run
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lint types imports schema fix bench mutants
+.PHONY: help up test check format lint types imports schema fix bench bench-peers loadtest mutants
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up:  ## everything on this machine, with the demo tenants
 	./harka up
@@ -39,6 +39,12 @@ fix:  ## format, repair what ruff can, write the generated files
 
 bench:  ## the benchmarks
 	$(RUN) python -m pytest -o addopts= --benchmark-only benchmarks
+
+bench-peers:  ## HARKA beside Strawberry, Mercurius, PostGraphile and the raw floor
+	$(RUN) python benchmarks/peers/run.py
+
+loadtest:  ## people at work in organizations of every size, through Locust
+	$(RUN) python loadtests/run.py
 
 mutants:  ## plant isolation faults and see the tests notice
 	$(RUN) python tests/isolation/run_mutants.py
