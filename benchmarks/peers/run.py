@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import sys
+import sysconfig
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,12 @@ Cells = dict[tuple[str, str], list[Cell]]
 def main() -> int:
     options = _options()
     interrupt_on_stop()
+    if not _optimized():
+        notes.print(
+            "this Python was built without --enable-optimizations: every Python server here is slower for it, "
+            "and ratios to Node's are worse than with a distribution's Python (README.md)",
+            style="yellow",
+        )
     try:
         measure.require_wrk()
         found = node.install() if set(options.only) & peers.NEEDS_NODE else None
@@ -164,8 +171,14 @@ def _facts(options: argparse.Namespace, found: Node | None) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
+        "python_optimized": _optimized(),
         "node": None if found is None else found.version,
     }
+
+
+def _optimized() -> bool:
+    """Whether this Python was built with profiles, as distributions do; without, it has half the speed."""
+    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def _options() -> argparse.Namespace:
