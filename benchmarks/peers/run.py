@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+import timeit
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,10 @@ Cells = dict[tuple[str, str], list[Cell]]
 def main() -> int:
     options = _options()
     interrupt_on_stop()
+    notes.print(
+        f"Python {platform.python_version()}: a million additions in {_million_additions():.0f} ms; "
+        "builds differ by half (README.md, On which Python)"
+    )
     try:
         measure.require_wrk()
         found = node.install() if set(options.only) & peers.NEEDS_NODE else None
@@ -164,8 +169,14 @@ def _facts(options: argparse.Namespace, found: Node | None) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
+        "million_additions_ms": _million_additions(),
         "node": None if found is None else found.version,
     }
+
+
+def _million_additions() -> float:
+    """Milliseconds: tells a fast build of Python from a slow one, and a quiet machine from a busy one."""
+    return min(timeit.repeat("sum(range(1_000_000))", number=1, repeat=5)) * 1000
 
 
 def _options() -> argparse.Namespace:
