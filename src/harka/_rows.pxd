@@ -48,6 +48,15 @@ cdef class Rows:
         """The row in the table; -1 for none."""
         return self.start + index if self.picks == NULL else self.picks[index]
 
+    cdef inline bint whole(self) noexcept nogil:
+        """Whether there is a row at every place."""
+        cdef Py_ssize_t index
+        if self.picks != NULL:
+            for index in range(self.count):
+                if self.picks[index] < 0:
+                    return False
+        return True
+
     cdef object at(self, Py_ssize_t index)
     cdef int _uuids(self, str name) except -1
     cdef bytes _key(self, Py_ssize_t index, int column)

@@ -16,6 +16,11 @@ def json_bytes(value: Any) -> bytes:
     return orjson.dumps(value, default=_plain)
 
 
+def json_fragment(text: bytes) -> Any:
+    """A value for `json_bytes` that is JSON already and is copied as it stands."""
+    return orjson.Fragment(text)
+
+
 def from_json(data: bytes | str) -> Any:
     """Raise `JsonDecodeError` on anything that is not JSON."""
     return orjson.loads(data)

@@ -94,6 +94,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0)
     ] = 10.0
     max_body_bytes: Annotated[int, Meta(description="Largest request body, bytes.", ge=1)] = 1_048_576
+    executor: Annotated[
+        Literal["compiled", "graphql-core"],
+        Meta(
+            description="What executes operations; `compiled` leaves to graphql-core what it does not cover."
+        ),
+    ] = "compiled"
     introspection: Annotated[bool, Meta(description="Whether the schema may be queried.")] = True
     graphiql: Annotated[bool, Meta(description="Whether browsers get GraphiQL at `/graphql`.")] = True
     files_url: Annotated[

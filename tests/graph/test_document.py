@@ -11,7 +11,7 @@ def documents(limits: Limits | None = None, *, introspection: bool = True) -> Do
 
 
 def prepare(text: str, *, hide_suggestions: bool = False) -> DocumentNode:
-    return documents().prepare(text, hide_suggestions=hide_suggestions)
+    return documents().prepare(text, hide_suggestions=hide_suggestions).tree
 
 
 def refused(text: str, made: Documents | None = None, *, hide_suggestions: bool = False) -> RefusedError:

@@ -258,10 +258,10 @@ async def test_siblings_of_a_failure_have_ended_with_the_answer(
         raise RuntimeError
 
     monkeypatch.setattr("harka.graph.loaders.module.module.by_course", bug)
-    monkeypatch.setattr("harka.graph.loaders.enrollment.enrollment.count_by_course", slow)
+    monkeypatch.setattr("harka.graph.loaders.enrollment.enrollment.pages_by_course", slow)
     id_ = school.id(NodeKind.COURSE, school.courses[0])
     reply = await school.ask(
-        f'{{ course(id: "{id_}") {{ modules {{ id }} enrollments(first: 0) {{ totalCount }} }} }}'
+        f'{{ course(id: "{id_}") {{ modules {{ id }} enrollments(first: 1) {{ totalCount }} }} }}'
     )
     assert reply.body["data"] == {"course": None}
     assert reply.code == "INTERNAL"

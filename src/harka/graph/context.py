@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import strawberry
 
+from harka import executor
 from harka.errors import UnauthenticatedError
 from harka.graph.loaders.loader import Loaders
 from harka.graph.permission import Access, Required
@@ -38,6 +39,11 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def request_id(self) -> str:
         return self.tenant.request_id
+
+    @property
+    def seal(self) -> Any:
+        """What writes the organization's node ids into an answer; the twin is `runtime.node_ids`."""
+        return executor.Seal(self.runtime.node_ids.key, self.tenant.id.bytes)
 
     def require(self, required: Required) -> None:
         """Raise `UnauthenticatedError` for nobody, `ForbiddenError` for who lacks a permission."""

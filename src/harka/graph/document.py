@@ -16,6 +16,7 @@ from graphql import (
 
 from harka.errors import DocumentInvalidError, DocumentLimitError, DocumentSyntaxError, HarkaError
 from harka.graph.limits import Limits
+from harka.graph.plan import Operation
 
 _CACHED_TOKENS = 100_000  # about 50 MB of syntax trees
 _MAX_ERRORS = 20
@@ -35,6 +36,23 @@ class RefusedError(Exception):
         self.errors = errors
 
 
+class Document:
+    """A valid document and its operations, planned when they are first asked for."""
+
+    def __init__(self, schema: GraphQLSchema, tree: DocumentNode) -> None:
+        self.tree = tree
+        self._schema = schema
+        self._operations: dict[str | None, Operation] = {}
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation that a request names. Raise `RefusedError` when it names none, or not one."""
+        known = self._operations.get(name)
+        if known is None:
+            known = Operation(self._schema, self.tree, find_operation(self.tree, name))
+            self._operations[name] = known
+        return known
+
+
 class Documents:
     """Parsed and valid documents of one schema, least recently used ones forgotten first."""
 
@@ -45,24 +63,24 @@ class Documents:
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
         self._rules = rules
-        self._valid: LRUCache[str, DocumentNode] = LRUCache(_CACHED_TOKENS, getsizeof=_tokens)
+        self._valid: LRUCache[str, Document] = LRUCache(_CACHED_TOKENS, getsizeof=_tokens)
 
-    def prepare(self, text: str, *, hide_suggestions: bool) -> DocumentNode:
+    def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raise `RefusedError` for what is not GraphQL, asks for too much or does not fit the schema."""
         known = self._valid.get(text)
         if known is not None:
             return known
-        document = self._parse(text)
+        tree = self._parse(text)
         try:
-            self._limits.check(document)
+            self._limits.check(tree)
         except DocumentLimitError as error:
             raise RefusedError(error, [GraphQLError(error.message)]) from None
         errors = validate(
-            self._schema, document, self._rules, max_errors=_MAX_ERRORS, hide_suggestions=hide_suggestions
+            self._schema, tree, self._rules, max_errors=_MAX_ERRORS, hide_suggestions=hide_suggestions
         )
         if errors:
             raise RefusedError(DocumentInvalidError(), errors)
-        self._valid[text] = document
+        self._valid[text] = document = Document(self._schema, tree)
         return document
 
     def _parse(self, text: str) -> DocumentNode:
@@ -94,5 +112,5 @@ def find_operation(document: DocumentNode, name: str | None) -> OperationDefinit
     raise RefusedError(DocumentInvalidError(message), [GraphQLError(message)])
 
 
-def _tokens(document: DocumentNode) -> int:
-    return document.token_count or 0
+def _tokens(document: Document) -> int:
+    return document.tree.token_count or 0

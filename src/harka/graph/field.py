@@ -9,9 +9,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 import strawberry
 
 from harka.graph.atomic import Atomic
+from harka.graph.loaders.loader import Loader
 from harka.graph.permission import Access, Required, guard
 
 T = TypeVar("T")
@@ -58,6 +60,38 @@ def field(
     return strawberry.field(
         resolver=resolver, description=description, name=name, extensions=extensions, directives=directives
     )
+
+
+class Related(msgspec.Struct, frozen=True):
+    """A field that `loader` answers, for the object's attribute `key`."""
+
+    loader: type[Loader[Any, Any]]
+    key: str
+
+
+_RELATED: dict[Callable[..., Any], Related] = {}
+
+
+def related(
+    loader: type[Loader[Any, Any]],
+    key: str,
+    description: str,
+    *,
+    requires: Required = Access.OPEN,
+    name: str | None = None,
+) -> Any:
+    """What `loader` answers for the struct's attribute `key`: for many structs in one call."""
+
+    def resolver(root: Any, info: strawberry.Info[Any, Any]) -> Any:
+        return info.context.loaders.of(loader).load(getattr(root, key))
+
+    _RELATED[resolver] = Related(loader, key)
+    return field(resolver, description, requires=requires, name=name)
+
+
+def related_of(resolver: Callable[..., Any]) -> Related | None:
+    """How a resolver that `related` made finds its answers; None for any other."""
+    return _RELATED.get(resolver)
 
 
 def mutation(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:

@@ -20,6 +20,7 @@ MOST_NODES = 100
 
 
 class _Kind(msgspec.Struct, frozen=True):
+    struct: type
     kind: NodeKind
     type_name: str
     loader: type[Loader[UUID, Any]]
@@ -28,6 +29,7 @@ class _Kind(msgspec.Struct, frozen=True):
 # filled by `node_type` when the types are imported, and never changed after
 _BY_STRUCT: dict[type, _Kind] = {}
 _BY_KIND: dict[NodeKind, _Kind] = {}
+_BY_NAME: dict[str, _Kind] = {}
 
 
 def _sealed_id(root: Any, info: Info) -> str:
@@ -55,10 +57,22 @@ def node_type(struct: type, kind: NodeKind, loader: type[Loader[UUID, Any]]) -> 
         # the structs are not instances of the class, so the class says which are its own
         cls.is_type_of = staticmethod(lambda value, _info: type(value) is struct)  # type: ignore[attr-defined]  # for strawberry.type
         declared = strawberry.type(cls, description=described(cls))
-        _BY_STRUCT[struct] = _BY_KIND[kind] = _Kind(kind, cls.__name__, loader)
+        known = _Kind(struct, kind, cls.__name__, loader)
+        _BY_STRUCT[struct] = _BY_KIND[kind] = _BY_NAME[known.type_name] = known
         return declared
 
     return declare
+
+
+def struct_of(type_name: str) -> tuple[type | None, int]:
+    """Which struct the objects of a GraphQL type are, and its `NodeKind`; None and 0 for what is no node."""
+    known = _BY_NAME.get(type_name)
+    return (None, 0) if known is None else (known.struct, known.kind)
+
+
+def is_node_id(resolver: Callable[..., Any]) -> bool:
+    """Whether it is what resolves `Node.id`."""
+    return resolver is _sealed_id
 
 
 async def find_node(context: RequestContext, id_: str) -> Any:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,12 @@ from harka.learning.work import UnitOfWork
 WORK = cast("UnitOfWork", None)  # what these loaders load needs none
 
 
-class SquareByNumberLoader(Loader[int, int]):
+@dataclass(frozen=True)
+class Square:
+    root: int
+
+
+class SquareByNumberLoader(Loader[int, Any]):
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work)
         self.batches: list[list[int]] = []
@@ -19,7 +25,7 @@ class SquareByNumberLoader(Loader[int, int]):
         self.gate.set()
         self.stopped = False
 
-    async def fetch(self, keys: list[int]) -> list[int]:
+    async def fetch(self, keys: list[int]) -> list[Any]:
         self.batches.append(keys)
         self.begun.set()
         try:
@@ -64,11 +70,20 @@ async def test_a_key_is_fetched_once(loader: SquareByNumberLoader) -> None:
 
 
 async def test_what_is_known_from_elsewhere_is_not_fetched(loader: SquareByNumberLoader) -> None:
-    loader.prime([(2, 4)])
-    assert await loader.load(2) == 4
-    loader.prime([(2, 5)])
-    assert await loader.load(2) == 4
-    assert loader.batches == []
+    first, second = Square(2), Square(2)
+    loader.prime([first], key="root")
+    assert await loader.load(2) is first
+    loader.prime([second], key="root")
+    assert await loader.load(2) is first
+    assert await loader.load_many([2, 3]) == [first, 9]
+    assert loader.batches == [[3]]
+
+
+async def test_many_keys_are_one_batch_in_which_each_stands_once(loader: SquareByNumberLoader) -> None:
+    assert await loader.load_many([2, 3, 2]) == [4, 9, 4]
+    assert await loader.load_many([3, 5]) == [9, 25]
+    assert await loader.load(5) == 25
+    assert loader.batches == [[2, 3], [5]]
 
 
 async def test_a_failure_reaches_everyone_who_waits(loader: SquareByNumberLoader) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
+from harka import rows
 from harka.learning.work import UnitOfWork
 
 K = TypeVar("K", bound=Hashable)
@@ -24,29 +25,40 @@ class Loader(ABC, Generic[K, V]):
         self._known: dict[K, asyncio.Future[V]] = {}
         self._waiting: dict[K, asyncio.Future[V]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answered: list[tuple[dict[K, int], Sequence[V]]] = []
+        self._primed: list[tuple[Sequence[V], str]] = []
 
     @abstractmethod
     async def fetch(self, keys: list[K]) -> Sequence[V]:
         """One answer per key, in the order of `keys`, which are distinct."""
 
+    async def load_many(self, keys: Sequence[K]) -> Sequence[V]:
+        """Like `load` of each key, by one `fetch` and without a future for each."""
+        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        if self._known or self._answered or self._primed:
+            missing = [key for key in places if self._find(key) is None]
+            if missing:
+                await self._fetch_now(missing)
+            return [await found for key in keys if (found := self._find(key)) is not None]
+        answers = await self._fetch_now(list(places))
+        return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])
+
     def load(self, key: K) -> Awaitable[V]:
-        known = self._known.get(key)
+        known = self._find(key)
         if known is None:
             known = self._ask(key)
         # shielded: whoever waits may be cancelled because a sibling field failed, the others still wait
         return known if known.done() else asyncio.shield(known)
 
-    def prime(self, pairs: Iterable[tuple[K, V]]) -> None:
-        """Remember answers that came along another path; what is known already stays."""
-        loop = asyncio.get_running_loop()
-        for key, value in pairs:
-            if key not in self._known:
-                self._known[key] = future = loop.create_future()
-                future.set_result(value)
+    def prime(self, answers: Sequence[V], key: str = "id") -> None:
+        """Remember answers that came along another path, by their attribute `key`."""
+        self._primed.append((answers, key))
 
     def clear(self) -> None:
         """Forget all answers; those being waited for still arrive."""
         self._known.clear()
+        self._answered.clear()
+        self._primed.clear()
 
     async def close(self) -> None:
         """Cancel what is still being fetched, and return once it has stopped."""
@@ -58,6 +70,30 @@ class Loader(ABC, Generic[K, V]):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _find(self, key: K) -> asyncio.Future[V] | None:
+        """What is known of a key, or being fetched."""
+        known = self._known.get(key)
+        if known is not None or not (self._answered or self._primed):
+            return known
+        for answers, name in self._primed:
+            places = {key: place for place, key in reversed(list(enumerate(rows.column(answers, name))))}
+            self._answered.append((places, answers))
+        self._primed.clear()
+        for places, answers in self._answered:
+            if key in places:
+                self._known[key] = known = asyncio.get_running_loop().create_future()
+                known.set_result(answers[places[key]])
+                return known
+        return None
+
+    async def _fetch_now(self, keys: list[K]) -> Sequence[V]:
+        """Remember what is answered too."""
+        answers = await self.fetch(keys)
+        if len(answers) != len(keys):
+            raise ValueError("a loader answers one value for each key")
+        self._answered.append(({key: place for place, key in enumerate(keys)}, answers))
+        return answers
 
     def _ask(self, key: K) -> asyncio.Future[V]:
         loop = asyncio.get_running_loop()

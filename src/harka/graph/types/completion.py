@@ -1,27 +1,20 @@
-from collections.abc import Awaitable
 from datetime import datetime
 
-from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.field import leaf, related
 from harka.graph.loaders.completion import CompletionByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.repositories.completion import Completion as CompletionRow
-from harka.repositories.enrollment import Enrollment as EnrollmentRow
-
-
-def _enrollment(root: CompletionRow, info: Info) -> Awaitable[EnrollmentRow | None]:
-    return info.context.loaders.of(EnrollmentByIdLoader).load(root.enrollment_id)
 
 
 @node_type(CompletionRow, NodeKind.COMPLETION, CompletionByIdLoader)
 class Completion(Node):
     """That a person completed a course. It is written once and never changes."""
 
-    enrollment: later.Enrollment | None = field(
-        _enrollment, "What was completed; null when the caller may not see it."
+    enrollment: later.Enrollment | None = related(
+        EnrollmentByIdLoader, "enrollment_id", "What was completed; null when the caller may not see it."
     )
     completed_at: datetime = leaf("When the course was completed.")
     score: float | None = leaf("The overall mark, 0 to 100; null when nothing was marked.")

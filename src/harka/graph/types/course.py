@@ -1,4 +1,3 @@
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -7,7 +6,7 @@ import strawberry
 from harka.errors import ValidationError
 from harka.graph.context import Info
 from harka.graph.enums import CourseStatus
-from harka.graph.field import field, leaf
+from harka.graph.field import field, leaf, related
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentCountByCourseLoader, EnrollmentsByCourseLoader
 from harka.graph.loaders.module import ModulesByCourseLoader
@@ -19,17 +18,12 @@ from harka.ids import NodeKind
 from harka.learning import course, enrollment
 from harka.repositories.course import Course as CourseRow
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
-from harka.repositories.module import Module as ModuleRow
 from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
 CourseStatusFilter = Annotated[
     CourseStatus | None, strawberry.argument(description="Only courses in this state; omit it for all.")
 ]
-
-
-def _modules(root: CourseRow, info: Info) -> Awaitable[list[ModuleRow]]:
-    return info.context.loaders.of(ModulesByCourseLoader).load(root.id)
 
 
 async def _enrollments(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
@@ -62,7 +56,7 @@ class Course(Node):
     status: CourseStatus = leaf("Where the course is in its life.")
     published_at: datetime | None = leaf("When it was first published; null for a draft.")
     archived_at: datetime | None = leaf("When it was archived; null unless it is.")
-    modules: list[later.Module] = field(_modules, "The parts of the course, in order.")
+    modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
         _enrollments,
         "Who takes part. Callers without `enrollment:read` see their own enrollments only.",
@@ -80,7 +74,7 @@ async def _courses(info: Info, first: First, after: After = None, status: Course
 
     async def fetch(position: Position | None, limit: int) -> list[CourseRow]:
         rows = await course.list_page(context.work, after=position, first=limit, status=status)
-        context.loaders.of(CourseByIdLoader).prime((row.id, row) for row in rows)
+        context.loaders.of(CourseByIdLoader).prime(rows)
         return rows
 
     return await paginate(

@@ -1,4 +1,3 @@
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +6,7 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.enums import EnrollmentStatus
-from harka.graph.field import field, leaf
+from harka.graph.field import field, leaf, related
 from harka.graph.loaders.completion import CompletionByEnrollmentLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
@@ -19,37 +18,19 @@ from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import enrollment
-from harka.repositories.completion import Completion as CompletionRow
-from harka.repositories.course import Course as CourseRow
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
-from harka.repositories.progress import LessonProgress as LessonProgressRow
-from harka.repositories.user import User as UserRow
-
-
-def _user(root: EnrollmentRow, info: Info) -> Awaitable[UserRow | None]:
-    return info.context.loaders.of(UserByIdLoader).load(root.user_id)
-
-
-def _course(root: EnrollmentRow, info: Info) -> Awaitable[CourseRow | None]:
-    return info.context.loaders.of(CourseByIdLoader).load(root.course_id)
-
-
-def _lesson_progress(root: EnrollmentRow, info: Info) -> Awaitable[list[LessonProgressRow]]:
-    return info.context.loaders.of(LessonProgressByEnrollmentLoader).load(root.id)
-
-
-def _completion(root: EnrollmentRow, info: Info) -> Awaitable[CompletionRow | None]:
-    return info.context.loaders.of(CompletionByEnrollmentLoader).load(root.id)
 
 
 @node_type(EnrollmentRow, NodeKind.ENROLLMENT, EnrollmentByIdLoader)
 class Enrollment(Node):
     """That a person takes part in a course, and how far they are."""
 
-    user: later.User | None = field(_user, "Who takes part; null when the caller may not see them.")
-    course: later.Course | None = field(
-        _course, "What they take part in; null when the caller may not see it."
+    user: later.User | None = related(
+        UserByIdLoader, "user_id", "Who takes part; null when the caller may not see them."
+    )
+    course: later.Course | None = related(
+        CourseByIdLoader, "course_id", "What they take part in; null when the caller may not see it."
     )
     status: EnrollmentStatus = leaf("Where the enrollment stands.")
     progress: float = leaf("How much of the course is done: 0 to 1, lessons counted by their weight.")
@@ -57,11 +38,15 @@ class Enrollment(Node):
     completed_at: datetime | None = leaf("When they completed the course; null unless they did.")
     withdrawn_at: datetime | None = leaf("When they left; null unless they did.")
     due_at: datetime | None = leaf("When they should be done; null when there is no such date.")
-    lesson_progress: list[later.LessonProgress] = field(
-        _lesson_progress, "How far they are in each lesson they have begun, in the order it happened."
+    lesson_progress: list[later.LessonProgress] = related(
+        LessonProgressByEnrollmentLoader,
+        "id",
+        "How far they are in each lesson they have begun, in the order it happened.",
     )
-    completion: later.Completion | None = field(
-        _completion, "The record of the completion; null unless the course is completed."
+    completion: later.Completion | None = related(
+        CompletionByEnrollmentLoader,
+        "id",
+        "The record of the completion; null unless the course is completed.",
     )
     created_at: datetime = leaf("When the enrollment was created.")
     updated_at: datetime = leaf("When the enrollment last changed.")
@@ -95,7 +80,7 @@ async def _enrollments(
         rows = await enrollment.list_page(
             work, after=position, first=limit, user_id=user, course_id=course, status=status
         )
-        context.loaders.of(EnrollmentByIdLoader).prime((row.id, row) for row in rows)
+        context.loaders.of(EnrollmentByIdLoader).prime(rows)
         return rows
 
     return await paginate(

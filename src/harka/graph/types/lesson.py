@@ -1,37 +1,25 @@
-from collections.abc import Awaitable
 from datetime import datetime
 
-from harka.graph.context import Info
 from harka.graph.enums import LessonKind
-from harka.graph.field import field, leaf
+from harka.graph.field import leaf, related
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.module import ModuleByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
-from harka.repositories.course import Course as CourseRow
 from harka.repositories.lesson import Lesson as LessonRow
-from harka.repositories.module import Module as ModuleRow
-
-
-def _course(root: LessonRow, info: Info) -> Awaitable[CourseRow | None]:
-    return info.context.loaders.of(CourseByIdLoader).load(root.course_id)
-
-
-def _module(root: LessonRow, info: Info) -> Awaitable[ModuleRow | None]:
-    return info.context.loaders.of(ModuleByIdLoader).load(root.module_id)
 
 
 @node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader)
 class Lesson(Node):
     """One thing to work through in a module."""
 
-    course: later.Course | None = field(
-        _course, "The course it belongs to; null when the caller may not see it."
+    course: later.Course | None = related(
+        CourseByIdLoader, "course_id", "The course it belongs to; null when the caller may not see it."
     )
-    module: later.Module | None = field(
-        _module, "The module it belongs to; null when the caller may not see it."
+    module: later.Module | None = related(
+        ModuleByIdLoader, "module_id", "The module it belongs to; null when the caller may not see it."
     )
     position: int = leaf("The place within the module, from 0.")
     title: str = leaf("What the lesson is called.")

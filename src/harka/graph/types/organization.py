@@ -1,4 +1,3 @@
-from collections.abc import Awaitable
 from datetime import datetime
 
 import strawberry
@@ -6,7 +5,7 @@ from strawberry.scalars import JSON
 
 from harka.graph.context import Info
 from harka.graph.enums import OrganizationStatus, Plan
-from harka.graph.field import field, graph_type, leaf
+from harka.graph.field import field, graph_type, leaf, related
 from harka.graph.loaders.organization import ActiveUserCountByOrganizationLoader, OrganizationByIdLoader
 from harka.graph.node import Node, node_type
 from harka.ids import NodeKind
@@ -19,10 +18,6 @@ def _limit(root: OrganizationRow) -> int | None:
     return limits_of(root.plan).users
 
 
-def _active(root: OrganizationRow, info: Info) -> Awaitable[int]:
-    return info.context.loaders.of(ActiveUserCountByOrganizationLoader).load(root.id)
-
-
 @graph_type
 class OrganizationUsers:
     """How many people an organization has, and may have."""
@@ -30,7 +25,7 @@ class OrganizationUsers:
     limit: int | None = field(
         _limit, "How many active people the plan allows; null for as many as they like."
     )
-    active: int = field(_active, "How many people may sign in.")
+    active: int = related(ActiveUserCountByOrganizationLoader, "id", "How many people may sign in.")
 
 
 @graph_type

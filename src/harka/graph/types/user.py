@@ -75,7 +75,7 @@ async def _users(
 
     async def fetch(position: Position | None, limit: int) -> list[UserRow]:
         rows = await user.list_page(context.work, after=position, first=limit, role=role, status=status)
-        context.loaders.of(UserByIdLoader).prime((row.id, row) for row in rows)
+        context.loaders.of(UserByIdLoader).prime(rows)
         return rows
 
     return await paginate(

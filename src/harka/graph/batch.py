@@ -1,0 +1,194 @@
+"""Executes a plan: all objects of a level together, a level after the other, the answer written as bytes.
+
+For each level every field is resolved for all its objects: attributes at once, what a loader answers in one
+call, resolvers one by one. What a level waits for is waited for together. Then the next level follows from
+the objects that were found, and when there are no more the answer is written.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeGuard
+
+import msgspec
+from graphql.execution.values import VariableValues
+
+from harka import executor
+from harka.graph.context import RequestContext
+from harka.graph.loaders.loader import Loader
+from harka.graph.permission import Access
+from harka.graph.plan import Plan, Step
+
+Uncovered = executor.Uncovered if executor.COMPILED else Exception
+"""Raised when the answer is not plain: the operation is then executed by graphql-core."""
+
+
+class BatchInfo(msgspec.Struct, frozen=True):
+    """What resolvers get as `info`; of all that graphql-core offers they use the context."""
+
+    context: RequestContext
+
+
+async def execute(
+    plan: Plan, context: RequestContext, variables: VariableValues, root: object = None
+) -> bytes:
+    """The text of the answer's `data`. Raise `Uncovered`, or whatever a resolver raises."""
+    run = _Run(context, variables)
+    top = executor.Frame(plan.shape, [root])
+    await run.resolve(top)
+    seal = context.seal
+    for frame in reversed(run.frames):
+        frame.write(seal)
+    data: bytes = top.data()
+    return data
+
+
+class _Run:
+    """`frames`: all that there are so far, parents before their children."""
+
+    def __init__(self, context: RequestContext, variables: VariableValues) -> None:
+        self.frames: list[Any] = []
+        self._context = context
+        self._info = BatchInfo(context)
+        self._variables = variables
+
+    async def resolve(self, top: Any) -> None:
+        """Resolve every field of this frame and of those that follow from it."""
+        level = [top]
+        while level:
+            waiting = _Waiting()
+            asked: list[tuple[Any, Any, Any]] = []
+            try:
+                self._expand(level, waiting, asked)
+            except BaseException:
+                waiting.drop()
+                raise
+            if waiting:
+                await waiting.finish(self._context)
+            level = []
+            for frame, field, values in asked:
+                level += frame.attach(field, values.values if isinstance(values, _Request) else values)
+
+    def _expand(self, level: list[Any], waiting: "_Waiting", asked: list[tuple[Any, Any, Any]]) -> None:
+        """Go as deep as nothing has to be waited for, and collect what has."""
+        for frame in level:
+            self.frames.append(frame)
+            for field in frame.shape.steps:
+                before = len(waiting)
+                values = self._begin(frame, field, waiting)
+                if len(waiting) > before:
+                    asked.append((frame, field, values))
+                else:
+                    # the loop goes on with these: it is at the list's end that a level ends
+                    level += frame.attach(field, values)
+
+    def _begin(self, frame: Any, field: Any, waiting: "_Waiting") -> Any:
+        step: Step | None = field.step
+        if step is None:
+            return frame.column(field.name)
+        if step.required is not Access.OPEN:
+            self._context.require(step.required)
+        if step.loader is not None:
+            return waiting.load(step.loader, frame.column(step.key))
+        if step.resolver is None:
+            return frame.column(field.name)
+        values = self._call(step, frame.sources)
+        for place, value in enumerate(values):
+            if is_awaitable(value):
+                waiting.add(values, place)
+        return values
+
+    def _call(self, step: Step, sources: Sequence[Any]) -> list[Any]:
+        resolver, root = step.resolver, step.root
+        assert resolver is not None  # noqa: S101 - the caller has looked
+        keywords = dict(step.arguments(self._variables)) if step.arguments is not None else {}
+        if step.info:
+            keywords[step.info] = self._info
+        if not root:
+            return [resolver(**keywords) for _ in sources]
+        return [resolver(**{root: source}, **keywords) for source in sources]
+
+
+class _Request:
+    """Keys asked of a loader, and later its answers in their order."""
+
+    __slots__ = ("keys", "values")
+
+    def __init__(self, keys: Sequence[Any]) -> None:
+        self.keys = keys
+        self.values: Sequence[Any] = ()
+
+
+class _Waiting:
+    """What a level waits for."""
+
+    __slots__ = ("_loads", "_places")
+
+    def __init__(self) -> None:
+        self._places: list[tuple[list[Any], int]] = []
+        self._loads: dict[type[Loader[Any, Any]], list[_Request]] = {}
+
+    def add(self, values: list[Any], place: int) -> None:
+        """`values[place]` is awaitable."""
+        self._places.append((values, place))
+
+    def load(self, loader: type[Loader[Any, Any]], keys: Sequence[Any]) -> _Request:
+        request = _Request(keys)
+        self._loads.setdefault(loader, []).append(request)
+        return request
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._loads)
+
+    async def finish(self, context: RequestContext) -> None:
+        if len(self) == 1 and self._places:
+            values, place = self._places[0]
+            values[place] = await values[place]
+            return
+        if not self._places:
+            # one after the other, as they would be in line for the connection
+            for loader, requests in self._loads.items():
+                await _load(context.loaders.of(loader), requests)
+            return
+        loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
+        answers = await _together([*(values[place] for values, place in self._places), *loads])
+        for (values, place), answer in zip(self._places, answers, strict=False):
+            values[place] = answer
+
+    def drop(self) -> None:
+        """Nobody will wait for these any more."""
+        for values, place in self._places:
+            close = getattr(values[place], "close", None)
+            if close is not None:
+                close()
+
+
+async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
+    """What each answers. The first failure ends them all: nothing runs on after the operation."""
+    futures = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        left = [future for future in futures if not future.done()]
+        for future in left:
+            future.cancel()
+        if left:
+            await asyncio.wait(left)
+    failures = [error for future in futures if not future.cancelled() and (error := future.exception())]
+    if failures:
+        raise failures[0]
+    return [future.result() for future in futures]
+
+
+async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:
+    if len(requests) == 1:
+        requests[0].values = await loader.load_many(requests[0].keys)
+        return
+    answers = await loader.load_many([key for request in requests for key in request.keys])
+    start = 0
+    for request in requests:
+        request.values = answers[start : start + len(request.keys)]
+        start += len(request.keys)
+
+
+def is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    return hasattr(type(value), "__await__")
