@@ -8,7 +8,7 @@ of the next level; at the end the frames are written from the last to the first,
 into which the texts of its children are copied as they stand.
 
 Whatever is not plain (a null where none may be, a value its type does not take, an object of another class)
-raises `Uncovered`, and nothing is lost: the operation is then executed by graphql-core.
+raises `UncoveredError`, and nothing is lost: the operation is then executed by graphql-core.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -62,7 +62,7 @@ cdef int64_t _DAY = 86_400_000_000
 cdef int64_t _INT32 = 0x7FFF_FFFF
 
 
-class Uncovered(Exception):
+class UncoveredError(Exception):
     """The answer is not plain; graphql-core says what it is instead."""
 
 
@@ -181,7 +181,7 @@ cdef class Field:
     cdef Shape shape_for(self, object struct):
         shape = self.shapes if isinstance(self.shapes, Shape) else self.shapes.get(struct)
         if shape is None:
-            raise Uncovered
+            raise UncoveredError
         return shape
 
 
@@ -276,12 +276,12 @@ cdef class Frame:
         if isinstance(sources, Rows):
             self.rows = sources
             if shape.struct is not None and self.rows.table.struct is not shape.struct:
-                raise Uncovered
+                raise UncoveredError
             shape.place_columns(self.rows.table)
         elif shape.struct is not None:
             for source in sources:
                 if type(source) is not shape.struct:
-                    raise Uncovered
+                    raise UncoveredError
 
     def __dealloc__(self):
         PyMem_Free(self.out)
@@ -296,7 +296,7 @@ cdef class Frame:
     def attach(self, Field field, values):
         """Take what a field resolved to, one value for each object; answer the frames of its objects."""
         if len(values) != self.size:
-            raise Uncovered
+            raise UncoveredError
         if field.kind == VALUES:
             self.slots[field.slot] = values
             return ()
@@ -352,7 +352,7 @@ cdef class Frame:
             elif isinstance(value, (Rows, list, tuple)):
                 link.counts[index] = <int32_t>len(value)
             else:
-                raise Uncovered
+                raise UncoveredError
         if self.size == 1 and values[0] is not None:
             return values[0]
         joined = _joined(values)
@@ -360,7 +360,7 @@ cdef class Frame:
 
     cdef int _allow_null(self, Field field) except -1:
         if not field.nullable:
-            raise Uncovered
+            raise UncoveredError
         return 0
 
     cdef int _frame(self, Field field, objects, Link link) except -1:
@@ -392,7 +392,7 @@ cdef class Frame:
             source = objects[index]
             if source is None:
                 if not field.nullable_items:
-                    raise Uncovered
+                    raise UncoveredError
                 link.frame_of[index] = -1
                 continue
             shape = field.shape_for(type(source))
@@ -430,10 +430,6 @@ cdef class Frame:
             # the comma behind it joins it to its neighbour in a list
             self._put("},", 2)
         self.starts[self.size] = self.length
-
-    def answer(self):
-        """The text of a root frame's only object, as the data of an answer."""
-        return b'{"data":' + PyBytes_FromStringAndSize(self.out, self.length - 1) + b"}"
 
     def data(self):
         """The text of a root frame's only object."""
@@ -502,7 +498,7 @@ cdef class Frame:
         cdef int form = table.forms[column]
         if field.kind == SEALED:
             if size != 16:
-                raise Uncovered
+                raise UncoveredError
             self._need(36)
             self.out[self.length] = c'"'
             seal.write(self.out + self.length + 1, self.shape.node, text)
@@ -527,7 +523,7 @@ cdef class Frame:
 
     cdef int _write_sealed(self, bytes id_, Seal seal) except -1:
         if PyBytes_GET_SIZE(id_) != 16:
-            raise Uncovered
+            raise UncoveredError
         self._need(36)
         self.out[self.length] = c'"'
         seal.write(self.out + self.length + 1, self.shape.node, <const unsigned char*>PyBytes_AS_STRING(id_))
@@ -545,21 +541,21 @@ cdef class Frame:
         if field.codec == CHOICE:
             made = field.choices.get(value)
             if made is None:
-                raise Uncovered
+                raise UncoveredError
             return self._put(PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
         if type(value) is str and field.codec == TEXT:
             text = PyUnicode_AsUTF8AndSize(value, &size)
             return self._write_text(<const unsigned char*>text, size)
         if type(value) is int and field.codec == INTEGER:
             if not -_INT32 - 1 <= value <= _INT32:
-                raise Uncovered
+                raise UncoveredError
             return self._write_integer(value)
         if type(value) is bool and field.codec == BOOLEAN:
             return self._put("true", 4) if value else self._put("false", 5)
         if type(value) is float and field.codec == FLOAT:
             return self._write_float(value)
         if field.encode is None:
-            raise Uncovered
+            raise UncoveredError
         made = field.encode(value)
         return self._put(PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
 
@@ -571,7 +567,7 @@ cdef class Frame:
             if PyBytes_GET_SIZE(known) == size and memcmp(PyBytes_AS_STRING(known), text, size) == 0:
                 shown = (<tuple>pair)[1]
                 return self._put(PyBytes_AS_STRING(shown), PyBytes_GET_SIZE(shown))
-        raise Uncovered
+        raise UncoveredError
 
     cdef int _write_float(self, double value) except -1:
         # a whole number that fits, as orjson writes it; the rest is orjson's own
@@ -579,13 +575,13 @@ cdef class Frame:
             self._write_number(<int64_t>value)
             return self._put(".0", 2)
         if value != value or value - value != 0:
-            raise Uncovered
+            raise UncoveredError
         cdef bytes made = json_bytes(value)
         return self._put(PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
 
     cdef int _write_integer(self, int64_t value) except -1:
         if not -_INT32 - 1 <= value <= _INT32:
-            raise Uncovered
+            raise UncoveredError
         return self._write_number(value)
 
     cdef int _write_number(self, int64_t value) except -1:
@@ -619,7 +615,7 @@ cdef class Frame:
         month = month + 3 if month < 10 else month - 9
         year += era * 400 + (month <= 2)
         if not 1 <= year <= 9999:
-            raise Uncovered
+            raise UncoveredError
         cdef int64_t second = rest // 1_000_000
         self._need(40)
         self.out[self.length] = c'"'

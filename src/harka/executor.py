@@ -1,18 +1,15 @@
 """The compiled part of the executor, where it was built; without it graphql-core executes everything."""
 
-from typing import Any, Final
-
-Field: Any
-Frame: Any
-Seal: Any
-Shape: Any
-Uncovered: Any
+from typing import Final
 
 try:
-    from harka import _executor as _built
+    from harka._executor import Field, Frame, Seal, Shape, UncoveredError
+
+    _compiled = True
 except ImportError:
-    COMPILED: Final = False
-else:
-    COMPILED = True
-    Field, Frame, Seal, Shape = _built.Field, _built.Frame, _built.Seal, _built.Shape
-    Uncovered = _built.Uncovered
+    _compiled = False
+
+__all__ = ["COMPILED", "Field", "Frame", "Seal", "Shape", "UncoveredError"]
+
+COMPILED: Final = _compiled
+"""Without it there are no other names here; who asks for a plan looks first."""

@@ -68,10 +68,10 @@ class Variables:
                 if nullable:
                     continue
                 return None
-            value = given[name]
+            value: Any = given[name]
             if type(value) is not type_ and not (nullable and value is None):
                 return None
-            if type_ is int and value is not None and not -_INT_32 <= value < _INT_32:
+            if isinstance(value, int) and not -_INT_32 <= value < _INT_32:
                 return None
             coerced[name] = value
         return coerced

@@ -18,7 +18,7 @@ from harka.graph.loaders.loader import Loader
 from harka.graph.permission import Access
 from harka.graph.plan import Plan, Step
 
-Uncovered = executor.Uncovered if executor.COMPILED else Exception
+UncoveredError = executor.UncoveredError if executor.COMPILED else Exception
 """Raised when the answer is not plain: the operation is then executed by graphql-core."""
 
 
@@ -31,7 +31,7 @@ class BatchInfo(msgspec.Struct, frozen=True):
 async def execute(
     plan: Plan, context: RequestContext, variables: VariableValues, root: object = None
 ) -> bytes:
-    """The text of the answer's `data`. Raise `Uncovered`, or whatever a resolver raises."""
+    """The text of the answer's `data`. Raise `UncoveredError`, or whatever a resolver raises."""
     run = _Run(context, variables)
     top = executor.Frame(plan.shape, [root])
     await run.resolve(top)

@@ -290,7 +290,7 @@ async def _by_plan(prepared: Prepared, context: RequestContext) -> Answer:
     variables = operation.variables.coerce(prepared.request.variables)
     plan = operation.plan(variables.coerced)
     if plan is None:
-        raise batch.Uncovered
+        raise batch.UncoveredError
     data = await batch.execute(plan, context, variables)
     return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
 

@@ -128,7 +128,7 @@ class _Planner:
         self._variables = variables
         self._declared: Schema = schema.extensions[_DEFINITION]
 
-    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> Any:
+    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> executor.Shape:
         struct, node = struct_of(type_.name)
         if struct is None and type_.is_type_of is not None:
             raise _UnplannedError
@@ -243,7 +243,7 @@ class _Planner:
 
             def encode(values: Any) -> bytes:
                 if not isinstance(values, list | tuple):
-                    raise executor.Uncovered
+                    raise executor.UncoveredError
                 return b"[" + b",".join(_item(one, value, nullable=nullable_items) for value in values) + b"]"
 
         choices = None
@@ -277,7 +277,7 @@ class _Planner:
         resolver = declared.base_resolver
         if resolver is None:
             return None if required is Access.OPEN else Step(required=required)
-        function = resolver.wrapped_func
+        function: Any = resolver.wrapped_func
         if resolver.self_parameter or resolver.parent_parameter:
             raise _UnplannedError
         related = related_of(function)
@@ -309,7 +309,7 @@ def _encoder(type_: Any) -> Callable[[Any], bytes]:
     def encode(value: Any) -> bytes:
         coerced = type_.coerce_output_value(value)
         if coerced is None:
-            raise executor.Uncovered
+            raise executor.UncoveredError
         return json_bytes(coerced)
 
     return encode
@@ -319,7 +319,7 @@ def _item(encode: Callable[[Any], bytes], value: Any, *, nullable: bool) -> byte
     if value is not None:
         return encode(value)
     if not nullable:
-        raise executor.Uncovered
+        raise executor.UncoveredError
     return b"null"
 
 
