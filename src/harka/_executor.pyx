@@ -149,7 +149,9 @@ cdef class Field:
         made.codec = CHOICE if choices is not None else _CODECS.get(type_, ANY)
         if choices is not None:
             made.choices = {value: b'"' + text.encode() + b'"' for value, text in choices.items()}
-            made.choice_texts = [(value.encode(), text) for value, text in made.choices.items()]
+            made.choice_texts = [
+                (value.encode(), text) for value, text in made.choices.items() if type(value) is str
+            ]
         return made
 
     @classmethod

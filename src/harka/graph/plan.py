@@ -249,6 +249,8 @@ class _Planner:
         choices = None
         if isinstance(type_, GraphQLEnumType) and not many:
             choices = {value.value: name for name, value in type_.values.items()}
+            # a struct holds the value, a resolver may answer with the member
+            choices |= {member: choices[member.value] for member in getattr(type_, "wrapped_cls", ())}
         return executor.Field.leaf(
             key,
             attribute,

@@ -1,0 +1,297 @@
+"""The compiled executor is held to graphql-core: the same bytes, or an error for graphql-core to tell.
+
+The schema here is made for the test: every kind of field, whose values hypothesis chooses to be there, absent,
+wrong or failing, at once or later.
+"""
+
+import asyncio
+import enum
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    execute,
+    parse,
+    validate,
+)
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harka import executor
+from harka.codec import json_bytes
+from harka.graph import batch
+from harka.graph.plan import Operation
+
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+
+if not executor.COMPILED:
+    collect_ignore_glob = ["*"]
+
+
+@strawberry.enum
+class Color(enum.Enum):
+    RED = "red"
+    DARK_BLUE = "dark blue"
+
+
+class FailureError(Exception):
+    """What a resolver raises here."""
+
+
+@dataclass
+class Thing:
+    """`links`: what its fields of objects resolve to."""
+
+    text: Any
+    maybe_text: Any
+    number: Any
+    ratio: Any
+    flag: Any
+    color: Any
+    moment: Any
+    tags: Any
+    maybe_tags: Any
+    links: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Later:
+    """A value that is awaited, or a failure that is."""
+
+    value: Any
+
+    def __await__(self) -> Any:
+        yield from asyncio.sleep(0).__await__()
+        if isinstance(self.value, FailureError):
+            raise self.value
+        return self.value
+
+
+def link(name: str) -> Any:
+    def resolve(root: Thing) -> Any:
+        value = root.links[name]
+        if isinstance(value, FailureError):
+            raise value
+        return value
+
+    return strawberry.field(resolver=resolve)
+
+
+def count_of(root: Thing, at_least: int = 0, extra: int | None = None, word: str = "") -> Any:
+    return at_least + (extra or 0) + len(word)
+
+
+@strawberry.type
+class Item:
+    text: str
+    maybe_text: str | None
+    number: int
+    ratio: float
+    flag: bool
+    color: Color
+    moment: datetime
+    tags: list[str]
+    maybe_tags: list[str | None] | None
+    count: int = strawberry.field(resolver=count_of)
+    one: "Item | None" = link("one")
+    must: "Item" = link("must")
+    many: "list[Item]" = link("many")
+    some: "list[Item | None] | None" = link("some")
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def top(root: Any) -> Item | None:  # noqa: N805 - Strawberry's name for what a field belongs to
+        return root  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def tops(root: Any) -> list[Item]:  # noqa: N805
+        return [root, root]  # type: ignore[list-item]
+
+
+SCHEMA: GraphQLSchema = strawberry.Schema(Query, types=[Item])._schema
+LEAVES = [
+    "text",
+    "maybeText",
+    "number",
+    "ratio",
+    "flag",
+    "color",
+    "moment",
+    "tags",
+    "maybeTags",
+    "__typename",
+]
+ARGUMENTS = [
+    "", "(atLeast: 3)", "(atLeast: $number)", "(extra: $absent)", '(word: "é\\n", extra: null)', "(word: $word)",
+]  # fmt: skip
+LINKS = ["one", "must", "many", "some"]
+
+
+class Context:
+    """As much of a request's context as this schema needs."""
+
+    seal = executor.Seal(bytes(16), bytes(16)) if executor.COMPILED else None
+
+
+def good_text() -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def spoiled(good: st.SearchStrategy[Any], *bad: Any) -> st.SearchStrategy[Any]:
+    """Mostly what fits."""
+    return st.integers(0, 24).flatmap(lambda roll: st.sampled_from(bad) if roll == 0 else good)
+
+
+def things(depth: int, *, clean: bool) -> st.SearchStrategy[Thing]:
+    def field_of(good: st.SearchStrategy[Any], *bad: Any) -> st.SearchStrategy[Any]:
+        return good if clean else spoiled(good, *bad)
+
+    links = st.just({"one": None, "must": FailureError("end"), "many": [], "some": None})
+    if depth:
+        below = things(depth - 1, clean=clean)
+        absent = st.none()
+        links = st.fixed_dictionaries(
+            {
+                "one": timed(field_of(below | absent, FailureError("one"), 7)),
+                "must": timed(field_of(below, None, FailureError("must"))),
+                "many": timed(field_of(st.lists(below, max_size=3), None, FailureError("many"), [None], 3)),
+                "some": timed(
+                    field_of(absent | st.lists(below | absent, max_size=3), FailureError("some"), "text")
+                ),
+            }
+        )
+    return st.builds(
+        Thing,
+        text=field_of(good_text(), None, 12, True, b"x"),
+        maybe_text=field_of(st.none() | good_text(), 1.5),
+        number=field_of(st.integers(-(2**31), 2**31 - 1), 2**31, None, "1", 2.0, 2.5, True),
+        ratio=field_of(st.floats(allow_nan=False, allow_infinity=False), float("nan"), None, 3, "1.5"),
+        flag=field_of(st.booleans(), 0, None, "yes"),
+        color=field_of(st.sampled_from(Color), "red", "green", None),
+        moment=field_of(st.datetimes(timezones=st.just(UTC)), None, "now"),
+        tags=field_of(st.lists(good_text(), max_size=3), [None], None, "text", 4),
+        maybe_tags=field_of(st.none() | st.lists(st.none() | good_text(), max_size=3), 4),
+        links=links,
+    )
+
+
+def timed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return values | values.map(Later)
+
+
+def written(chance: random.Random) -> tuple[str, dict[str, Any]]:
+    """A random operation with aliases, fragments, conditions and arguments, and its variables."""
+    fragments: list[str] = []
+
+    def condition() -> str:
+        roll = chance.randrange(12)
+        words = {
+            0: " @skip(if: $yes)", 1: " @include(if: $yes)", 2: " @skip(if: false)", 3: " @include(if: $no)",
+            4: " @include(if: true) @skip(if: $no)",
+        }  # fmt: skip
+        return words.get(roll, "")
+
+    def argument() -> str:
+        place = chance.randrange(len(ARGUMENTS))
+        return f"count{place}: count{ARGUMENTS[place]}"
+
+    def selection(depth: int) -> str:
+        parts = []
+        for number in range(chance.randint(1, 4)):
+            roll = chance.random()
+            if depth and roll < 0.45:
+                name = chance.choice(LINKS)
+                parts.append(f"{name}{number}: {name}{condition()} {selection(depth - 1)}")
+            elif depth and roll < 0.55:
+                parts.append(f"... on Item{condition()} {selection(depth - 1)}")
+            elif depth and roll < 0.65:
+                body = selection(0)
+                fragments.append(f"fragment F{len(fragments)} on Item {body}")
+                parts.append(f"...F{len(fragments) - 1}{condition()}")
+            elif roll < 0.72:
+                parts.append(f"{argument()}{condition()}")
+            else:
+                name = chance.choice(LEAVES)
+                alias = f"{name}{number}: " if chance.random() < 0.5 else ""
+                parts.append(f"{alias}{name}{condition()}")
+        return "{ __typename " + " ".join(parts) + " }"
+
+    roots = f"top {selection(3)}" + (f" tops{condition()} {selection(2)}" if chance.random() < 0.4 else "")
+    head = "query Q($yes: Boolean!, $no: Boolean = false, $number: Int!, $absent: Int, $word: String!)"
+    used = "uses: top { n: count(atLeast: $number, extra: $absent, word: $word) @skip(if: $yes) @include(if: $no) }"
+    variables = {"yes": chance.random() < 0.5, "number": chance.randrange(100), "word": "wörd"}
+    return f"{head} {{ {used} {roots} }} {' '.join(fragments)}", variables
+
+
+async def by_graphql_core(document: DocumentNode, root: Thing, variables: dict[str, Any]) -> ExecutionResult:
+    result: Any = execute(SCHEMA, document, root, Context(), variables)
+    return await result if isinstance(result, Awaitable) else result
+
+
+async def by_plan(document: DocumentNode, root: Thing, variables: dict[str, Any]) -> bytes:
+    operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+    planned = Operation(SCHEMA, document, operation)
+    coerced = planned.variables.coerce(variables)
+    plan = planned.plan(coerced.coerced)
+    assert plan is not None, "not covered"
+    context: Any = Context()
+    return await batch.execute(plan, context, coerced, root)
+
+
+def compare(root: Thing, chance: random.Random) -> bool:
+    """Whether both answered without an error. Fails where they differ."""
+    text, variables = written(chance)
+    document = parse(text)
+    assert not validate(SCHEMA, document), text
+
+    async def both() -> bool:
+        expected = await by_graphql_core(document, root, variables)
+        try:
+            answer = await by_plan(document, root, variables)
+        except AssertionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whichever: graphql-core would execute it again, and tell
+            assert expected.errors, (text, repr(error))
+            return False
+        assert expected.errors is None, (text, expected.errors)
+        assert answer == json_bytes(expected.data), text
+        return True
+
+    return asyncio.run(both())
+
+
+# not shrunk: that takes minutes here, and says less than the operation's text
+GENEROUS = settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@GENEROUS
+@given(things(2, clean=True), st.randoms(use_true_random=False))
+def test_what_is_plain_is_answered_byte_for_byte_like_graphql_core(
+    root: Thing, chance: random.Random
+) -> None:
+    root.links.setdefault("one", None)
+    compare(root, chance)
+
+
+@GENEROUS
+@given(things(2, clean=False), st.randoms(use_true_random=False))
+def test_what_is_not_plain_is_left_to_graphql_core_and_nothing_else_is(
+    root: Thing, chance: random.Random
+) -> None:
+    compare(root, chance)
