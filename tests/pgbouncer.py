@@ -1,7 +1,8 @@
 """A real transaction-pooling PgBouncer before the tests' PostgreSQL.
 
 Debian 12's version is 1.18, before it learned of prepared statements: the strictest one there is.
-The program is `$HARKA_TEST_PGBOUNCER`, else where Debian puts it; tests that need it skip without.
+The program is `$HARKA_TEST_PGBOUNCER`, else where Debian puts it. Tests that need it skip without, but fail
+where `CI` or `HARKA_REQUIRE_PGBOUNCER` is set.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+import pytest
 
 from harka.config import Settings
 from harka.storage.location import APP_ROLE, CONTROL_ROLE, app_url, catalog_url, with_database
@@ -24,10 +26,19 @@ from harka.storage.location import APP_ROLE, CONTROL_ROLE, app_url, catalog_url,
 PORT = 6432
 _PLACES = (os.environ.get("HARKA_TEST_PGBOUNCER"), "/usr/sbin/pgbouncer")
 _START_TIMEOUT = 10.0
+_NO = {"", "0", "false", "no"}
 
 
 def find_pgbouncer() -> Path | None:
     return next((Path(place) for place in _PLACES if place and os.access(place, os.X_OK)), None)
+
+
+def is_required() -> bool:
+    """Whether a missing PgBouncer is a failure: what CI skips, nobody tests."""
+    return any(os.environ.get(name, "").lower() not in _NO for name in ("CI", "HARKA_REQUIRE_PGBOUNCER"))
+
+
+needs_pgbouncer = pytest.mark.skipif(find_pgbouncer() is None and not is_required(), reason="no PgBouncer")
 
 
 @contextmanager
@@ -37,7 +48,8 @@ def pooled(settings: Settings, *, connections: int = 4) -> Iterator[Settings]:
     Migrations and notifications keep their direct connections, as they must.
     """
     program = find_pgbouncer()
-    assert program is not None
+    if program is None:
+        pytest.fail("no PgBouncer, but CI or HARKA_REQUIRE_PGBOUNCER is set: install Debian's pgbouncer")
     # a short name: socket addresses hold about 100 bytes
     directory = Path(tempfile.mkdtemp(prefix="harka-pgb-", dir="/tmp"))
     process = _start(program, directory, _server_socket(settings), connections)

@@ -13,25 +13,28 @@ import pytest
 
 import harka
 from harka import fastpath
+from twins import FASTPATHS, PACKAGE, built
 
-PACKAGE = Path(harka.__file__).parent
-BUILT = [*PACKAGE.glob("_fastpath*.so"), *PACKAGE.glob("_fastpath*.pyd")]
 STUB = ast.parse((PACKAGE / "_fastpath.pyi").read_text())
 
 TENANT = UUID("01890c3e-7c4b-7a30-8c2e-0123456789ab").bytes
 KEY = bytes(range(16))
 
 
-@pytest.fixture(params=["_fastpath", "_fastpath_py"])
+@pytest.fixture(params=FASTPATHS)
 def fast(request: pytest.FixtureRequest) -> Any:
-    if request.param == "_fastpath" and not BUILT:
-        pytest.skip("the extension was not built here")
     return import_module(f"harka.{request.param}")
 
 
-def test_a_built_extension_is_in_use() -> None:
-    assert bool(BUILT) == fastpath.COMPILED, "built but not importable: rebuild it, or the slow twin serves"
-    assert fastpath.HostTable.__module__ == ("harka._fastpath" if BUILT else "harka._fastpath_py")
+@pytest.mark.parametrize("source", sorted(PACKAGE.glob("*.pyx")), ids=lambda source: source.stem)
+def test_a_built_extension_is_in_use(source: Path) -> None:
+    dispatcher = import_module(f"harka.{source.stem.removeprefix('_')}")
+    wrong = "built but not importable: rebuild it, or the slow twin serves"
+    assert bool(built(source.stem)) == dispatcher.COMPILED, wrong
+
+
+def test_what_serves_is_the_first_that_exists() -> None:
+    assert fastpath.HostTable.__module__ == f"harka.{FASTPATHS[0]}"
 
 
 def test_the_twin_serves_without_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:

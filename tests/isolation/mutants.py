@@ -164,7 +164,7 @@ MUTANTS = [
         "storage/databases.py",
         '    if connection.is_in_transaction():\n        raise asyncpg.InterfaceError("a connection came back inside a transaction")',
         "    return",
-        INTERRUPTED,
+        ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
     Mutant(
         "one-database-for-all-dedicated",

@@ -6,16 +6,15 @@ import random
 
 import httpx2
 import msgspec
-import pytest
 from worlds import World
 
 from harka.app import open_runtime
 from harka.config import Settings
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
-from pgbouncer import find_pgbouncer, pooled
+from pgbouncer import needs_pgbouncer, pooled
 
-pytestmark = pytest.mark.skipif(find_pgbouncer() is None, reason="no PgBouncer here")
+pytestmark = needs_pgbouncer
 
 CLIENTS = 64
 ROUNDS = 8

@@ -1,17 +1,19 @@
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import pytest
 
 from harka.cli.embedded import postgres
 from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError
-from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
+from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases, _require_idle
 from harka.storage.location import Location
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
@@ -125,6 +127,38 @@ async def test_restarted_server_is_found_again(
                 await asyncio.sleep(0.02)
     await databases.close()
     relay.close()
+
+
+@pytest.fixture
+async def busy(databases: Databases) -> asyncpg.Connection:
+    """A connection inside a transaction, which it should have left before it is given back."""
+    connection = await databases.database("app").acquire(asyncio.get_running_loop().time() + 5)
+    await connection.execute(f"BEGIN; SET LOCAL app.current_tenant = '{uuid4()}'")
+    return connection
+
+
+async def test_nobody_meets_the_transaction_of_who_had_the_connection_before(
+    databases: Databases, busy: asyncpg.Connection
+) -> None:
+    database = databases.database("app")
+    # asyncpg itself is the first to notice, and complains to the loop
+    with contextlib.suppress(asyncpg.InterfaceError):
+        await database.release(busy)
+    connection = await database.acquire(asyncio.get_running_loop().time() + 5)
+    assert not connection.is_in_transaction()
+    assert not await connection.fetchval("SELECT current_setting('app.current_tenant', true)")
+    await database.release(connection)
+
+
+async def test_pool_is_told_to_refuse_a_connection_inside_a_transaction(
+    databases: Databases, busy: asyncpg.Connection
+) -> None:
+    """The second lock: asyncpg rolls back before it asks, until a version does not."""
+    with pytest.raises(asyncpg.InterfaceError):
+        await _require_idle(busy)
+    await busy.execute("ROLLBACK")
+    await _require_idle(busy)
+    await databases.database("app").release(busy)
 
 
 async def test_closing_waits_for_a_connection_that_is_being_cleaned(

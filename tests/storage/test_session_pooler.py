@@ -16,9 +16,9 @@ from harka.storage.databases import Databases
 from harka.storage.location import Location, app_url
 from harka.storage.session import open_session
 from harka.storage.statement import CatalogStatement, Statement
-from pgbouncer import find_pgbouncer, pooled
+from pgbouncer import needs_pgbouncer, pooled
 
-pytestmark = pytest.mark.skipif(find_pgbouncer() is None, reason="no PgBouncer here")
+pytestmark = needs_pgbouncer
 
 ADD = Statement(
     "test.add",
