@@ -17,7 +17,7 @@ import websockets
 from doors import logged
 from harka import clock
 from harka.app import Application, open_runtime
-from harka.codec import json_bytes
+from harka.codec import from_json, json_bytes
 from harka.config import Settings, environment
 from harka.queue.message import PLATFORM, USAGE_TOPIC
 from harka.repositories.api_key import list_by_tenant
@@ -370,6 +370,7 @@ WRITTEN = {
     "key": "hk_abcdef123456_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmF",
     "cookie": "harka=c2Vzc2lvbi1zZWNyZXQ",
 }
+PASSWORD = "correct-horse-battery-staple"
 
 
 async def probe(http: httpx2.AsyncClient, key: str) -> None:
@@ -396,15 +397,52 @@ async def probe(http: httpx2.AsyncClient, key: str) -> None:
         await http.get(f"/files/{WRITTEN['bearer']}", headers=headers)
 
 
+async def shake_hands(
+    process: Process, *, host: str = HOST, path: str = "/graphql", protocol: str = "graphql-transport-ws"
+) -> int:
+    """A WebSocket with secrets in its address: the code that closes it, or the status that refuses it."""
+    private = f"password={PASSWORD}&key={WRITTEN['key']}&email={WRITTEN['email']}"
+    try:
+        async with websockets.connect(
+            f"ws://{host}{path}?{private}",
+            host="127.0.0.1",
+            port=process.port,
+            subprotocols=[websockets.Subprotocol(protocol)],
+            proxy=None,
+        ) as talk:
+            await talk.send("{}")
+            await talk.wait_closed()
+            return talk.close_code or 0
+    except websockets.InvalidStatus as refusal:
+        return refusal.response.status_code
+
+
 async def test_nothing_a_client_keeps_to_itself_is_ever_logged(world: World) -> None:
     async with serving(world) as process:
         async with httpx2.AsyncClient(base_url=process.address, headers={"host": HOST}) as http:
             await probe(http, world.key)
+        async with asyncio.timeout(PATIENCE):
+            assert await shake_hands(process) == 4400
+            assert await shake_hands(process, protocol="graphql-ws") == 4406
+            assert await shake_hands(process, path="/elsewhere") == 404
+            assert await shake_hands(process, host="nobody.harka.localhost") == 404
         process.child.send_signal(signal.SIGTERM)
         out, errors = await process.child.communicate()
     assert b"Courses" in errors
-    for written in (*WRITTEN.values(), world.key, world.key[:15], "Augusta"):
+    assert errors.count(b'"route":"websocket"') == 4
+    for written in (*WRITTEN.values(), world.key, world.key[:15], "Augusta", PASSWORD, "?", "127.0.0.1:"):
         assert written.encode() not in out + errors
+
+
+async def test_start_and_stop_are_told_once(world: World) -> None:
+    async with serving(world) as process:
+        process.child.send_signal(signal.SIGTERM)
+        _, errors = await process.child.communicate()
+    lines = [from_json(line) for line in errors.splitlines()]
+    told = [line for line in lines if line["room"] == "app"]
+    assert [line["event"] for line in told] == ["serving", "stopping", "stopped"]
+    assert (told[0]["host"], told[0]["port"]) == ("127.0.0.1", process.port)
+    assert [line["room"] for line in lines if line["room"] != "app"] == ["metrics"]
 
 
 GARBAGE = (

@@ -3,6 +3,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -146,12 +147,21 @@ def test_a_library_that_repeats_itself_is_cut_short(captured: Captured, hour: li
     assert len(captured.lines) == 20
 
 
-def test_uvicorns_lines_become_ours(captured: Captured) -> None:
+def test_uvicorns_warnings_become_ours(captured: Captured) -> None:
     with logs.writing(captured.settings, captured.stream):
-        logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+        logging.getLogger("uvicorn.error").warning("Invalid request number %d", 7)
     (line,) = captured.lines
-    assert line["event"] == "Started server process [7]"
+    assert line["event"] == "Invalid request number 7"
     assert line["library"] == "uvicorn.error"
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_what_uvicorn_says_of_clients_is_not_written(
+    captured: Captured, level: Literal["debug", "info"]
+) -> None:
+    with logs.writing(Settings(log_level=level), captured.stream):
+        logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "192.0.2.7:1", "/?a=b")
+    assert captured.text == ""
 
 
 def test_lines_below_the_level_are_not_written(captured: Captured) -> None:
@@ -186,10 +196,10 @@ def test_a_reader_that_stalls_never_blocks_a_writer() -> None:
 
 def test_after_writing_the_standard_library_is_as_before(captured: Captured) -> None:
     root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.getLogger("uvicorn").level
+    before = root.handlers[:], root.level, logging.getLogger("uvicorn.error").level
     with logs.writing(captured.settings, captured.stream):
         pass
-    assert (root.handlers[:], root.level, logging.getLogger("uvicorn").level) == before
+    assert (root.handlers[:], root.level, logging.getLogger("uvicorn.error").level) == before
 
 
 def test_a_block_inside_another_gives_back_where_lines_went(captured: Captured) -> None:

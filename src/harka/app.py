@@ -185,8 +185,15 @@ class Server(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        log.info("serving", host=host, port=port)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping")
         self._application.drain()
         # the sockets say 1001 (going away) before uvicorn would say 1012
         await self._application.draining.sockets_closed(_SOCKETS_SECONDS)
         await super().shutdown(sockets)
+        log.info("stopped")

@@ -54,15 +54,16 @@ def logger(room: str) -> Logger:
 
 @contextlib.contextmanager
 def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
-    """Log as `settings` say while the block runs, the standard library's and uvicorn's lines included."""
+    """Log as `settings` say while the block runs; of the libraries' lines, warnings and worse."""
     writer = LineWriter(stream or sys.stderr)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
     kept = root.handlers[:], root.level, uvicorn.level
     outer = structlog.get_config()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(level, logging.WARNING))
-    uvicorn.setLevel(max(level, logging.INFO))
+    # below that it writes clients' addresses and query strings, one line for each WebSocket
+    uvicorn.setLevel(max(level, logging.WARNING))
     _configure(writer, level, console=settings.log_format == "console")
     try:
         yield

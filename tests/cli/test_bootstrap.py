@@ -178,6 +178,28 @@ def test_foreign_settings_of_python_and_pip_do_not_reach_it(checkout: Path, tmp_
     assert not (tmp_path / "target").exists()
 
 
+def test_foreign_settings_of_python_do_not_reach_the_program(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "foreign.py").write_text("")
+    settings = {
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONHOME": sys.base_prefix,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    code = (
+        "import importlib.util, os, sys; "
+        "print(importlib.util.find_spec('foreign'), sys.prefix, sys.dont_write_bytecode, "
+        "*(name for name in os.environ if name.startswith('PYTHON')))"
+    )
+    for command, program in (
+        (["run", "python", "-c", code], "cli/unused.py"),
+        (["up"], "cli/main.py"),
+        (["test"], "../pytest.py"),
+    ):
+        (checkout / "src" / "harka" / program).write_text(code)
+        done = harka(checkout, *command, **settings)
+        assert done.stdout == f"None {checkout / '.venv'} False\n", (command, done.stderr)
+
+
 def test_a_place_that_cannot_be_written_to_is_one_line(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = harka(checkout, HARKA_VENV=str(tmp_path / "file" / "venv"))

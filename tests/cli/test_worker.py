@@ -39,7 +39,9 @@ def test_it_works_until_it_is_asked_to_stop(settings: Settings, tmp_path: Path) 
         wait_until(lambda: "working" in text(log) or process.poll() is not None)
         process.terminate()
         assert process.wait(30) == 0, text(log)
-        assert "Traceback" not in text(log)
+    lines = [from_json(line) for line in text(log).splitlines()]
+    told = [line["event"] for line in lines if line["room"] == "worker"]
+    assert told == ["working", "stopping", "stopped"]
 
 
 async def test_what_it_does_is_told_at_metrics(

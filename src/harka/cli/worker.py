@@ -28,3 +28,4 @@ async def _work(settings: Settings) -> None:
         async with open_monitored(settings) as runtime:
             log.info("working")
             await run(runtime, stop=stop)
+    log.info("stopped")

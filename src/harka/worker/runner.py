@@ -56,6 +56,7 @@ async def run(
             group.create_task(_work(runtime, rotation, execution), name=f"slot {n}") for n in range(slots)
         ]
         await stop.wait()
+        log.info("stopping")
         rotation.close()
         _, late = await asyncio.wait(workers, timeout=runtime.settings.shutdown_grace)
         if late:

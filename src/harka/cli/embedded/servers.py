@@ -136,13 +136,12 @@ class Embedded:
         own = self._postgres_sockets(self.sockets)
         own.mkdir(mode=0o700)
         postgres.give_to(account, own)
-        self._serve_postgres = postgres.serve(
-            programs, self._postgres_data, own, account, durable=self._durable
-        )
+        data = postgres.within_length(self._postgres_data, self.sockets / "data")
+        self._serve_postgres = postgres.serve(programs, data, own, account, durable=self._durable)
         if self._postgres_data.exists():
             self._run(self._serve_postgres)
         else:
-            program = postgres.initialize(programs, self._postgres_data, account, durable=self._durable)
+            program = postgres.initialize(programs, data, account, durable=self._durable)
             with held_back():
                 self._initializing = process.start(program)
 
