@@ -1,6 +1,7 @@
 """Bytes in, bytes out: the only room that knows orjson and the MessagePack encoder."""
 
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,10 +11,17 @@ T = TypeVar("T")
 
 JsonDecodeError = orjson.JSONDecodeError
 
+_LINES: Final = msgspec.json.Encoder(enc_hook=str)
+
 
 def json_bytes(value: Any) -> bytes:
     """Encode to JSON; UUIDs and aware datetimes (RFC 3339) included."""
     return orjson.dumps(value, default=_plain)
+
+
+def json_lines(structs: Iterable[msgspec.Struct]) -> bytes:
+    """Encode each to a line of JSON, all in one call; fields that are `UNSET` are left out."""
+    return _LINES.encode_lines(structs)
 
 
 def from_json(data: bytes | str) -> Any:
