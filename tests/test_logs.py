@@ -1,16 +1,22 @@
 import io
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
+from asyncpg.pgproto import pgproto
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
 
 from harka import clock, logs
 from harka.codec import from_json
 from harka.config import Settings
+from harka.logs import AccessLine
 
 SECRETS = (
     "hk_abcdef123456_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy",
@@ -175,6 +181,76 @@ def test_the_console_format_is_a_line_for_people(captured: Captured) -> None:
     with logs.writing(Settings(log_format="console"), captured.stream):
         logs.logger("web").info("request", status=200)
     assert captured.text.rstrip().endswith("info    web: request status=200")
+
+
+REQUEST: dict[str, Any] = {
+    "request_id": "0a" * 16,
+    "tenant": pgproto.UUID("01890c3e-7c4b-7a30-8c2e-0123456789ab"),
+    "actor": "api_key",
+    "method": "POST",
+    "route": "graphql",
+    "operation": "Courses",
+    "status": 200,
+    "code": "FORBIDDEN",
+    "milliseconds": 1.25,
+    "statements": 3,
+}
+
+
+@pytest.mark.parametrize("absent", [(), ("tenant", "actor", "operation", "code")], ids=["full", "bare"])
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_requests_line_is_what_the_long_way_would_have_made(
+    captured: Captured, monkeypatch: pytest.MonkeyPatch, log_format: Any, absent: tuple[str, ...]
+) -> None:
+    fields = {name: value for name, value in REQUEST.items() if name not in absent}
+    with logs.writing(Settings(log_format=log_format), captured.stream):
+        logs.logger("access").info("request", **fields)
+        logs.access(
+            AccessLine(
+                time=clock.now(),
+                room="access",
+                event="request",
+                level="info",
+                **{name: fields.get(name, UNSET) for name in REQUEST},
+            ),
+            logging.INFO,
+        )
+    long, short = (
+        re.sub(r"\d\d:\d\d:\d\d\.\d+", "TIME", line.removesuffix("\n"))
+        for line in captured.text.splitlines(keepends=True)
+    )
+    assert short == long
+    assert "TIME" in short
+
+
+def test_lines_of_both_kinds_keep_their_order(captured: Captured) -> None:
+    line = AccessLine(clock.now(), "access", **REQUEST, event="request", level="info")
+    with logs.writing(captured.settings, captured.stream):
+        for number in range(3):
+            logs.access(line, logging.INFO)
+            logs.access(line, logging.INFO)
+            logs.logger("web").info(f"after {number}")
+    assert [each["event"] for each in captured.lines] == [
+        event for number in range(3) for event in ("request", "request", f"after {number}")
+    ]
+
+
+def test_a_requests_line_below_the_level_is_not_written(captured: Captured) -> None:
+    line = AccessLine(clock.now(), "access", **REQUEST, event="request", level="info")
+    with logs.writing(Settings(log_level="warning"), captured.stream):
+        logs.access(line, logging.INFO)
+    logs.access(line, logging.INFO)
+    assert captured.text == ""
+
+
+@given(
+    st.lists(
+        st.sampled_from(["hk_", "eyJ", "abcdef_12-", ".", "bearer", "Basic", "x"]) | st.from_regex(r"[\w.-]*")
+    )
+)
+def test_a_word_is_scrubbed_like_any_text(parts: list[str]) -> None:
+    word = "".join(re.findall(r"[A-Za-z0-9._-]", "".join(parts)))
+    assert logs.scrub_word(word) == logs.scrub_text(word)
 
 
 def test_a_reader_that_stalls_never_blocks_a_writer() -> None:

@@ -1,8 +1,11 @@
+import random
 import re
+import threading
 import time
 from uuid import UUID
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from harka.metrics import Busiest, JobOutcome, Metrics, TenantUsage
 
@@ -95,6 +98,81 @@ def test_a_client_that_invents_operation_names_gets_few_series() -> None:
     series = metrics.exposition().decode().count("tenant_api_requests_total{")
     assert series <= 17
     assert (requests(metrics, str(tenant(1)), "other") or 0) > 9_900
+
+
+def without_creation(page: bytes) -> list[str]:
+    """The page without the times at which its series began."""
+    return [re.sub(r"(_created\{.*\}) \S+", r"\1", line) for line in page.decode().splitlines()]
+
+
+def test_the_page_is_what_prometheus_own_counters_would_show() -> None:
+    metrics, registry = Metrics(tenants=2), CollectorRegistry()
+    counter = Counter(
+        "tenant_api_requests",
+        "API requests by tenant, operation name and HTTP status.",
+        ("tenant_id", "endpoint", "status"),
+        registry=registry,
+    )
+    histogram = Histogram(
+        "http_request_duration_seconds",
+        "From the head of the request to the end of the answer.",
+        ("route",),
+        buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        registry=registry,
+    )
+    dice = random.Random(5)  # noqa: S311 - the same requests every time
+    for _ in range(500):
+        seconds = dice.choice([0.0, 0.001, 0.0011, 0.3, 10.0, 11.0])
+        operation, status, route = (
+            dice.choice(["A", "B"]),
+            dice.choice([200, 429]),
+            dice.choice(["graphql", "x"]),
+        )
+        number = dice.choice([1, 2])
+        metrics.observe_request(
+            tenant=tenant(number), operation=operation, route=route, status=status, seconds=seconds
+        )
+        counter.labels(str(tenant(number)), operation, str(status)).inc()
+        histogram.labels(route).observe(seconds)
+    shown = without_creation(metrics.exposition())
+    assert {line for line in without_creation(generate_latest(registry)) if line not in shown} == set()
+
+
+def test_scrapes_meanwhile_lose_no_request() -> None:
+    metrics, over = Metrics(tenants=5), threading.Event()
+    pages: list[bytes] = []
+
+    def scrape() -> None:
+        while not over.is_set():
+            pages.append(metrics.exposition())
+
+    scraping = threading.Thread(target=scrape)
+    scraping.start()
+    for number in range(20_000):
+        count(metrics, number % 7, operation=f"Op{number % 3}", status=200 + number % 4)
+    over.set()
+    scraping.join()
+    assert pages
+    shown = re.findall(r"tenant_api_requests_total\{.*\} (\S+)", metrics.exposition().decode())
+    assert sum(map(float, shown)) == 20_000
+    assert value(metrics, "http_request_duration_seconds_count", route="graphql") == 20_000
+
+
+def test_labels_that_no_request_took_go_to_others() -> None:
+    metrics = Metrics(tenants=3)
+    count(metrics, 1)
+    assert metrics.labelled() == {tenant(1)}
+    assert metrics.labelled([tenant(1), tenant(2)]) == {tenant(1), tenant(2)}
+    assert metrics.labelled(map(tenant, range(2, 9))) == {tenant(1), tenant(2), tenant(3)}
+
+
+def test_a_tenant_that_was_busy_long_ago_is_forgotten() -> None:
+    busiest = Busiest(1)
+    for _ in range(20_000):
+        busiest.hit(tenant(1))
+    for _ in range(40_000):
+        busiest.hit(tenant(2))
+    assert busiest.labelled == {tenant(2)}
 
 
 def test_usage_replaces_what_was_shown_before() -> None:

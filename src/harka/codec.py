@@ -1,6 +1,7 @@
 """Bytes in, bytes out: the only room that knows orjson and the MessagePack encoder."""
 
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -9,6 +10,8 @@ import orjson
 T = TypeVar("T")
 
 JsonDecodeError = orjson.JSONDecodeError
+
+_LINES: Final = msgspec.json.Encoder(enc_hook=str)
 
 
 def json_bytes(value: Any) -> bytes:
@@ -19,6 +22,11 @@ def json_bytes(value: Any) -> bytes:
 def json_fragment(text: bytes) -> Any:
     """A value for `json_bytes` that is JSON already and is copied as it stands."""
     return orjson.Fragment(text)
+
+
+def json_lines(structs: Iterable[msgspec.Struct]) -> bytes:
+    """Encode each to a line of JSON, all in one call; fields that are `UNSET` are left out."""
+    return _LINES.encode_lines(structs)
 
 
 def from_json(data: bytes | str) -> Any:

@@ -3,18 +3,24 @@
 Tenant labels are bounded (5,000 tenants as labels cost 5.5 s a scrape): the busiest K tenants have a label of
 their own, everyone else shares `other`. A tenant that loses its label loses its series, which Prometheus
 marks stale; its further requests count under `other`, so `sum(rate(…))` over all tenants stays true.
+
+Requests are counted by the event loop alone, in plain dictionaries and lists without locks. A scrape renders
+in a thread of its own: it copies each of them, which is one step for the interpreter, before it reads.
 """
 
+import bisect
 import enum
 import heapq
+import itertools
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
@@ -24,7 +30,7 @@ Family = GaugeMetricFamily | CounterMetricFamily
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 OTHER: Final = "other"
 _ELECTION_HITS: Final = 4096
-_SLOTS_A_LABEL: Final = 4
+_REMEMBERED_A_LABEL: Final = 4
 _INCUMBENT_BONUS: Final = 2
 _ENDPOINTS_A_TENANT: Final = 16
 _OPERATION: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
@@ -54,14 +60,9 @@ class Metrics:
     def __init__(self, *, tenants: int) -> None:
         """`tenants`: how many have a label of their own."""
         self.registry = CollectorRegistry()
-        self._busiest = Busiest(tenants)
-        self._series: dict[UUID, dict[tuple[str, str], Counter]] = {}
-        self._requests = Counter(
-            "tenant_api_requests",
-            "API requests by tenant, operation name and HTTP status.",
-            ("tenant_id", "endpoint", "status"),
-            registry=self.registry,
-        )
+        self._tenants = tenants
+        self._requests = _Requests(Busiest(tenants))
+        self.registry.register(self._requests)
         self._active_users = Gauge(
             "tenant_active_users",
             "Active users, latest rollup.",
@@ -71,14 +72,8 @@ class Metrics:
         self._storage = Gauge(
             "tenant_storage_bytes", "Bytes stored, latest rollup.", ("tenant_id",), registry=self.registry
         )
-        self._latencies: dict[str, Histogram] = {}
-        self._latency = Histogram(
-            "http_request_duration_seconds",
-            "From the head of the request to the end of the answer.",
-            ("route",),
-            buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
-        )
+        self._latency = _Latency()
+        self.registry.register(self._latency)
         self._jobs = Counter(
             "harka_jobs",
             "Attempts at jobs, by what became of them.",
@@ -101,11 +96,9 @@ class Metrics:
 
         `operation`: empty for callers nobody knows, who must not choose labels. `route`: from a fixed set.
         """
-        if route not in self._latencies:
-            self._latencies[route] = self._latency.labels(route)
-        self._latencies[route].observe(seconds)
+        self._latency.observe(route, seconds)
         if tenant is not None:
-            self._count(tenant, operation, str(status))
+            self._requests.count(tenant, operation, status)
 
     def expect_jobs(self, types: Iterable[str]) -> None:
         """Give these, and no others, a label.
@@ -137,9 +130,11 @@ class Metrics:
         if other:
             self._storage.labels(OTHER).set(sum(storage for _, storage in other.values()))
 
-    def labelled(self) -> frozenset[UUID]:
-        """The tenants that have a label of their own now."""
-        return frozenset(self._busiest.labelled)
+    def labelled(self, others: Iterable[UUID] = ()) -> frozenset[UUID]:
+        """The tenants that have a label of their own now; of `others` as many as there are labels left."""
+        labelled = self._requests.busiest.labelled
+        rest = (tenant for tenant in others if tenant not in labelled)
+        return frozenset(labelled).union(itertools.islice(rest, self._tenants - len(labelled)))
 
     def watch_gauge(self, name: str, text: str, label: str, read: Read) -> None:
         """A gauge read at each scrape, in a thread: `read` must be quick and must not touch the network."""
@@ -153,62 +148,149 @@ class Metrics:
         """The page in Prometheus' text format, of type `CONTENT_TYPE`."""
         return generate_latest(self.registry)
 
-    def _count(self, tenant: UUID, endpoint: str, status: str) -> None:
-        labelled, retired = self._busiest.hit(tenant)
-        for former in retired:
-            for labels in self._series.pop(former, ()):
-                self._requests.remove(str(former), *labels)
-        if not labelled:
-            self._requests.labels(OTHER, OTHER, status).inc()
-            return
-        series = self._series.setdefault(tenant, {})
-        if (endpoint, status) not in series:
-            if not _OPERATION.fullmatch(endpoint) or len({seen for seen, _ in series}) >= _ENDPOINTS_A_TENANT:
+
+class _Count:
+    """`created`: seconds since the epoch, when it was begun."""
+
+    __slots__ = ("created", "number")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.created = time.time()
+
+
+class _Series:
+    """The counts of a tenant with a label of its own, by operation and status."""
+
+    __slots__ = ("counts", "endpoints")
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, int], _Count] = {}
+        self.endpoints: set[str] = set()
+
+    def count(self, endpoint: str, status: int) -> _Count:
+        """Begin to count what was not counted before, under `other` when the name is none or one too many."""
+        if endpoint not in self.endpoints:
+            if len(self.endpoints) >= _ENDPOINTS_A_TENANT or not _OPERATION.fullmatch(endpoint):
                 endpoint = OTHER
-            series[endpoint, status] = self._requests.labels(str(tenant), endpoint, status)
-        series[endpoint, status].inc()
+            self.endpoints.add(endpoint)
+        found = self.counts.get((endpoint, status))
+        if found is None:
+            found = self.counts[endpoint, status] = _Count()
+        return found
+
+
+class _Requests(Collector):
+    """`tenant_api_requests_total`."""
+
+    def __init__(self, busiest: "Busiest") -> None:
+        self.busiest = busiest
+        self._series: dict[UUID, _Series] = {}
+        self._rest: dict[int, _Count] = {}
+
+    def count(self, tenant: UUID, endpoint: str, status: int) -> None:
+        for former in self.busiest.hit(tenant):
+            self._series.pop(former, None)
+        series = self._series.get(tenant)
+        if series is None:
+            if tenant not in self.busiest.labelled:
+                self._count_rest(status)
+                return
+            series = self._series[tenant] = _Series()
+        count = series.counts.get((endpoint, status)) or series.count(endpoint, status)
+        count.number += 1
+
+    def describe(self) -> Iterable[CounterMetricFamily]:
+        return [self._family()]
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = self._family()
+        for tenant, series in self._series.copy().items():
+            for (endpoint, status), count in series.counts.copy().items():
+                labels = [str(tenant), endpoint, str(status)]
+                family.add_metric(labels, count.number, created=count.created)
+        for status, count in self._rest.copy().items():
+            family.add_metric([OTHER, OTHER, str(status)], count.number, created=count.created)
+        yield family
+
+    def _count_rest(self, status: int) -> None:
+        if status not in self._rest:
+            self._rest[status] = _Count()
+        self._rest[status].number += 1
+
+    def _family(self) -> CounterMetricFamily:
+        text = "API requests by tenant, operation name and HTTP status."
+        return CounterMetricFamily("tenant_api_requests", text, labels=("tenant_id", "endpoint", "status"))
+
+
+class _Latency(Collector):
+    """`http_request_duration_seconds`: for each route a list of one number a bucket, and last the sum."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, list[float]] = {}
+        self._created: dict[str, float] = {}
+
+    def observe(self, route: str, seconds: float) -> None:
+        numbers = self._routes.get(route)
+        if numbers is None:
+            self._created[route] = time.time()
+            numbers = self._routes[route] = [0] * (len(_LATENCY_BUCKETS) + 2)
+        numbers[bisect.bisect_left(_LATENCY_BUCKETS, seconds)] += 1
+        numbers[-1] += seconds
+
+    def describe(self) -> Iterable[HistogramMetricFamily]:
+        return [self._family()]
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = self._family()
+        bounds = [*map(str, _LATENCY_BUCKETS), "+Inf"]
+        for route, numbers in self._routes.copy().items():
+            *buckets, seconds = numbers.copy()
+            family.add_metric([route], list(zip(bounds, itertools.accumulate(buckets), strict=True)), seconds)
+            family.add_sample(f"{family.name}_created", {"route": route}, self._created[route])
+        yield family
+
+    def _family(self) -> HistogramMetricFamily:
+        text = "From the head of the request to the end of the answer."
+        return HistogramMetricFamily("http_request_duration_seconds", text, labels=("route",))
 
 
 class Busiest:
     """Which tenants are the busiest of late, in bounded memory.
 
-    A space-saving counter (Metwally, Agrawal, El Abbadi 2005): a newcomer takes over the smallest slot and
-    its count, so a busy tenant is never missed and an idle one is overrated at most by that count. Each
-    election halves the counts, so that they follow the last minutes, and favours those in office, so that
-    equals do not swap labels for ever.
+    Requests are counted exactly from one election to the next, and so many requests are of no more tenants.
+    What is remembered of earlier ones is halved by each election, so that they follow the last minutes, and
+    those in office are favoured, so that equals do not swap labels for ever.
     """
 
     def __init__(self, labels: int) -> None:
         self._labels = labels
-        self._counts: dict[UUID, int] = {}
-        self._hits = 0
+        self._past: dict[UUID, int] = {}
+        self._hits: dict[UUID, int] = {}
+        self._until_election = _ELECTION_HITS
         self.labelled: set[UUID] = set()
 
-    def hit(self, tenant: UUID) -> tuple[bool, Iterable[UUID]]:
-        """Count one request: whether `tenant` has a label, and who just lost theirs."""
-        counts = self._counts
-        if tenant in counts:
-            counts[tenant] += 1
-        elif len(counts) < self._labels * _SLOTS_A_LABEL:
-            counts[tenant] = 1
-        else:
-            smallest = min(counts, key=counts.__getitem__)
-            counts[tenant] = counts.pop(smallest) + 1
-        if tenant not in self.labelled and len(self.labelled) < self._labels:
+    def hit(self, tenant: UUID) -> Iterable[UUID]:
+        """Count one request, and name who has just lost their label."""
+        hits = self._hits
+        hits[tenant] = hits.get(tenant, 0) + 1
+        if len(self.labelled) < self._labels:
             self.labelled.add(tenant)
-        self._hits += 1
-        retired: Iterable[UUID] = self._elect() if self._hits % _ELECTION_HITS == 0 else ()
-        return tenant in self.labelled, retired
+        self._until_election -= 1
+        return () if self._until_election else self._elect()
 
     def _elect(self) -> set[UUID]:
+        totals = self._hits
+        for tenant, count in self._past.items():
+            totals[tenant] = totals.get(tenant, 0) + count
+        kept = heapq.nlargest(_REMEMBERED_A_LABEL * self._labels, totals, key=totals.__getitem__)
+        self._past = {tenant: totals[tenant] // 2 for tenant in kept if totals[tenant] > 1}
+        self._hits = {}
+        self._until_election = _ELECTION_HITS
         before = self.labelled
-        counts = self._counts
-
-        def weight(tenant: UUID) -> int:
-            return counts[tenant] * (_INCUMBENT_BONUS if tenant in before else 1)
-
-        self.labelled = set(heapq.nlargest(self._labels, counts, key=weight))
-        self._counts = {tenant: count // 2 for tenant, count in counts.items() if count > 1}
+        for tenant in before & totals.keys():
+            totals[tenant] *= _INCUMBENT_BONUS
+        self.labelled = set(heapq.nlargest(self._labels, totals, key=totals.__getitem__))
         return before - self.labelled
 
 

@@ -45,6 +45,22 @@ async def test_tenants_beyond_the_labels_are_summed_by_plan(
     assert 'tenant_storage_bytes{tenant_id="other"} 500.0' in page
 
 
+async def test_while_labels_are_free_everybody_has_one(runtime: Runtime, make_tenant: object) -> None:
+    metrics = Metrics(tenants=3)
+    gauge = UsageGauge(metrics, runtime.directory)
+    busy, *others = [await make_tenant(plan=Plan.STARTER) for _ in range(4)]  # type: ignore[operator] # a fixture's function
+    metrics.observe_request(tenant=busy.id, operation="q", route="/graphql", status=200, seconds=0.1)
+    for tenant in (*others, busy):
+        gauge.hear(told(tenant.id, 1, 1))
+    gauge.refresh()
+
+    page = metrics.exposition().decode()
+    for tenant in (busy, *others[:2]):
+        assert f'tenant_active_users{{plan="STARTER",tenant_id="{tenant.id}"}} 1.0' in page
+    assert 'tenant_active_users{plan="STARTER",tenant_id="other"} 1.0' in page
+    assert str(others[2].id) not in page
+
+
 @pytest.mark.parametrize("payload", [{}, {"tenant": "x"}, None, told(new_id(), 1, 1)])
 async def test_what_is_garbled_or_of_nobody_is_ignored(
     metrics: Metrics, gauge: UsageGauge, payload: object

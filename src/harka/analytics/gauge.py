@@ -55,14 +55,18 @@ class UsageGauge:
             )
 
     def refresh(self) -> None:
-        """Set the gauges: tenants with a label of their own, and the sums of all others by plan."""
-        snapshot, labelled = self._directory.current, self._metrics.labelled()
+        """Set the gauges: tenants with a label of their own, and the sums of all others by plan.
+
+        Labels that no request has taken yet go to whoever announced first.
+        """
+        snapshot = self._directory.current
+        known = {tenant: usage for tenant, usage in self._usages.items() if snapshot.organization(tenant)}
+        self._usages = known
+        labelled = self._metrics.labelled(known)
         own: list[TenantUsage] = []
         rest: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for tenant, usage in list(self._usages.items()):
-            if snapshot.organization(tenant) is None:
-                del self._usages[tenant]
-            elif tenant in labelled:
+        for tenant, usage in known.items():
+            if tenant in labelled:
                 own.append(usage)
             else:
                 active, storage = rest[usage.plan]

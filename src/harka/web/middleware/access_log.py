@@ -2,21 +2,23 @@
 
 import logging
 from http import HTTPMethod
+from typing import Final
 
+from msgspec import UNSET
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harka import clock, logs
+from harka.logs import AccessLine
 from harka.metrics import OTHER, Metrics
 from harka.tenancy.context import ActorKind
 from harka.web.middleware.request_scope import RequestScope
 
-log = logs.logger("access")
-
-_CLIENT_GONE = 499
+CLIENT_GONE: Final = 499
 _SWITCHING = 101
 _ROUTES = frozenset({"graphql", "files", "dashboard", "auth", "scim"})
 _PROBES = frozenset({"livez", "readyz"})
 _METHODS = frozenset(HTTPMethod)
+_NOBODY = frozenset({"", ActorKind.ANONYMOUS})
 
 
 class AccessLogMiddleware:
@@ -26,7 +28,7 @@ class AccessLogMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = clock.monotonic()
-        status, route = _CLIENT_GONE, _route(scope)
+        status, route = CLIENT_GONE, _route(scope)
 
         async def watched(message: Message) -> None:
             nonlocal status, route
@@ -41,36 +43,42 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, watched)
         finally:
-            self._tell(scope, route, status, clock.monotonic() - start)
+            seconds = clock.monotonic() - start
+            method = scope.get("method", "GET")
+            tell(self._metrics, scope["harka"], method=method, route=route, status=status, seconds=seconds)
 
-    def _tell(self, scope: Scope, route: str, status: int, seconds: float) -> None:
-        request: RequestScope = scope["harka"]
-        record = request.record
-        known = record.actor not in {"", ActorKind.ANONYMOUS}
-        self._metrics.observe_request(
-            tenant=record.tenant,
-            operation=record.operation if known else "",
-            route=route,
-            status=status,
-            seconds=seconds,
-        )
-        method = scope.get("method", "GET")
-        line = {
-            "request_id": request.id,
-            "tenant": record.tenant,
-            "actor": record.actor,
-            "method": method if method in _METHODS else OTHER,
-            "route": route,
-            "operation": record.operation[:64],
-            "status": status,
-            "code": record.code,
-            "milliseconds": round(seconds * 1000, 2),
-            "statements": record.statements,
-        }
-        level = logging.DEBUG if route in _PROBES else logging.INFO
-        log.log(
-            level, "request", **{field: value for field, value in line.items() if value not in {None, ""}}
-        )
+
+def tell(
+    metrics: Metrics, request: RequestScope, *, method: str, route: str, status: int, seconds: float
+) -> None:
+    """Count a request that has ended, and write its line. `route`: from a fixed set."""
+    record = request.record
+    actor = record.actor
+    metrics.observe_request(
+        tenant=record.tenant,
+        operation="" if actor in _NOBODY else record.operation,
+        route=route,
+        status=status,
+        seconds=seconds,
+    )
+    level, named = (logging.DEBUG, "debug") if route in _PROBES else (logging.INFO, "info")
+    line = AccessLine(
+        time=clock.now(),
+        room="access",
+        request_id=logs.scrub_word(request.id),
+        tenant=record.tenant or UNSET,
+        actor=actor or UNSET,
+        method=method if method in _METHODS else OTHER,
+        route=route,
+        operation=logs.scrub_word(record.operation[:64]) or UNSET,
+        status=status,
+        code=record.code or UNSET,
+        milliseconds=round(seconds * 1000, 2),
+        statements=record.statements,
+        event="request",
+        level=named,
+    )
+    logs.access(line, level)
 
 
 def _route(scope: Scope) -> str:

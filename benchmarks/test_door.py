@@ -1,0 +1,219 @@
+"""What stands around the executor on a `POST /graphql` with an API key: `pytest benchmarks/test_door.py`.
+
+One round is 1,000 requests, so a time shown in ms is µs a request. It is processor time of the whole process,
+the thread that writes the log included. The engine is a stub that answers at once. "floor" is an application
+that reads the body and answers the same bytes under as many headers, through the same harness: what the door
+itself costs is the difference.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import uvloop
+from pytest_benchmark.fixture import BenchmarkFixture
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from harka import logs
+from harka.auth.key_usage import KeyUsage
+from harka.config import Settings
+from harka.graph import execution
+from harka.ids import NodeIds
+from harka.metrics import Metrics
+from harka.runtime import Runtime
+from harka.storage.databases import Databases
+from harka.tenancy import plan, quota
+from harka.tenancy.quota import Admission
+from harka.web import routes
+from harka.web.middleware.draining import Draining
+from harka.web.protocol import BoundedProtocol
+from tenancy.samples import KEYRING, key_text, record, snapshot
+
+REQUESTS = 1000
+QUESTION = b'{"query":"query User($id: ID!) { node(id: $id) { id ... on User { name } } }",'
+BODY = QUESTION + b'"variables":{"id":"VXNlcjowMTg5MGMzZTdjNGI3YTMwOGMyZTAxMjM0NTY3ODlhYg"}}'
+DATA = b'{"data":{"node":{"id":"VXNlcjowMTg5MGMzZTdjNGI3YTMwOGMyZTAxMjM0NTY3ODlhYg","name":"Ada Lovelace"}}}'
+HEADERS = [
+    (b"host", b"acme.harka.localhost"),
+    (b"user-agent", b"partner-sync/1.4"),
+    (b"accept", b"application/graphql-response+json, application/json"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"connection", b"keep-alive"),
+    (b"content-type", b"application/json"),
+    (b"content-length", b"%d" % len(BODY)),
+    (b"x-api-key", key_text(1)),
+]
+FLOOR_HEADERS = [
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"content-length", b"%d" % len(DATA)),
+    (b"x-request-id", b"0" * 32),
+    *((b"x-header-%d" % number, b"a value of the usual length") for number in range(6)),
+]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    failure: None = None
+    code: str = ""
+    statements: int = 1
+
+    def json(self) -> bytes:
+        return DATA
+
+
+class _Prepared(msgspec.Struct, frozen=True):
+    name: str = "User"
+    is_mutation: bool = False
+    is_subscription: bool = False
+
+
+class _Engine:
+    """Answers at once."""
+
+    def __init__(self, _runtime: Runtime) -> None:
+        self._prepared, self._answer = _Prepared(), _Answer()
+
+    def prepare(self, _request: execution.Request, _tenant: object) -> _Prepared:
+        return self._prepared
+
+    async def execute(self, _prepared: _Prepared, _tenant: object) -> _Answer:
+        return self._answer
+
+
+class _Directory:
+    def __init__(self) -> None:
+        self.current = snapshot(record("acme", plan="ENTERPRISE"))
+
+
+async def floor(_scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": FLOOR_HEADERS})
+    await send({"type": "http.response.body", "body": DATA})
+
+
+def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
+    for module in ("graphql", "routes"):
+        _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
+    endless = msgspec.structs.replace(plan.limits_of("ENTERPRISE"), requests_per_second=1e9, burst=10**9)
+    _monkeypatch.setattr(quota, "limits_of", lambda _plan: endless)
+    settings = Settings(database_url="postgresql://harka_control@localhost/harka")
+    unused: Any = None
+    runtime = Runtime(
+        settings=settings,
+        databases=Databases(settings),
+        catalog=unused,
+        directory=_Directory(),  # type: ignore[arg-type] - all that the door reads
+        key_usage=KeyUsage(unused),
+        cache=unused,
+        pubsub=unused,
+        keyring=KEYRING,
+        node_ids=NodeIds(KEYRING.node_id),
+        files=unused,
+        admission=Admission(),
+        metrics=Metrics(tenants=100),
+    )
+    return routes.build(runtime, Draining())
+
+
+@pytest.fixture(params=["floor", "door"])
+def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ASGIApp]:
+    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+        yield floor if request.param == "floor" else door(monkeypatch)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.close()
+
+
+Ask = Callable[[], Awaitable[None]]
+
+
+def measure(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, ask: Ask) -> None:
+    async def many() -> None:
+        for _ in range(REQUESTS):
+            await ask()
+
+    benchmark.pedantic(lambda: loop.run_until_complete(many()), rounds=20, iterations=1, warmup_rounds=2)
+
+
+@pytest.mark.benchmark(group="message to message, as ASGI", timer=time.process_time)
+def test_asgi(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
+    """As an in-process client asks: nothing of uvicorn, a task a request."""
+
+    async def ask() -> None:
+        messages = [{"type": "http.request", "body": BODY, "more_body": False}]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            if messages:
+                return messages.pop()
+            return await loop.create_future()  # type: ignore[no-any-return] - the client never leaves
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/graphql",
+            "scheme": "http",
+            "query_string": b"",
+            "client": ("127.0.0.1", 50_000),
+            "headers": HEADERS.copy(),
+        }
+        await loop.create_task(app(scope, receive, send))  # type: ignore[arg-type] - a coroutine it is
+        assert (sent[0]["status"], sent[1]["body"]) == (200, DATA)
+
+    measure(benchmark, loop, ask)
+
+
+class _Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8000)})
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+@pytest.mark.benchmark(group="bytes to bytes, through uvicorn's protocol", timer=time.process_time)
+def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
+    """As it is served, but for the socket: one connection, kept alive."""
+    config = Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)
+    head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
+    request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
+    protocol = BoundedProtocol(config, ServerState(), {}, loop)
+    transport = _Transport()
+    loop.call_soon(protocol.connection_made, transport)
+
+    async def ask() -> None:
+        transport.written = b""
+        protocol.data_received(request)
+        while not protocol.cycle.response_complete:  # noqa: ASYNC110 - nobody tells, and the turns cost little
+            await asyncio.sleep(0)
+        assert transport.written.startswith(b"HTTP/1.1 200 ")
+        assert transport.written.endswith(DATA)
+
+    measure(benchmark, loop, ask)
+    protocol.connection_lost(None)
