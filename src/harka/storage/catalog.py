@@ -13,7 +13,8 @@ from harka.storage.databases import Database
 from harka.storage.failure import is_clean, translated
 from harka.storage.location import catalog_url
 from harka.storage.statement import CatalogStatement
-from harka.storage.transaction import Method, Transaction, rows_affected
+from harka.storage.transaction import Transaction, rows_affected
+from harka.storage.wire import Method
 
 Record = asyncpg.Record
 """A row: a sequence of its columns, also by name. Only this floor knows whose class it is."""
@@ -64,19 +65,22 @@ class Catalog(CatalogAccess):
         await self._database.close()
 
     async def _send(self, method: Method, statement: CatalogStatement, args: tuple[Any, ...]) -> Any:
-        connection = await self._database.acquire(asyncio.get_running_loop().time() + TIMEOUT)
+        wire = await self._database.acquire(asyncio.get_running_loop().time() + TIMEOUT)
+        wire.sent_at = asyncio.get_running_loop().time()
         try:
-            answer = await getattr(connection, method)(statement.text, *args, timeout=TIMEOUT)
+            answer = await wire.send(method, statement.text, args, timeout=TIMEOUT)
         except Exception as error:
             if is_clean(error):
-                await self._database.release(connection)
+                wire.sent_at = 0.0
+                self._database.release(wire)
             else:
-                self._database.recycle(connection)
+                self._database.recycle(wire)
             raise translated(error) from error
         except BaseException:
-            self._database.recycle(connection)
+            self._database.recycle(wire)
             raise
-        await self._database.release(connection)
+        wire.sent_at = 0.0
+        self._database.release(wire)
         return answer
 
 

@@ -5,8 +5,7 @@ its user (an error, a deadline, a cancelled request), it is rolled back first, o
 """
 
 import asyncio
-from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -15,6 +14,9 @@ from harka.config import Settings
 from harka.errors import UnavailableError
 from harka.storage.failure import translated
 from harka.storage.location import app_url
+from harka.storage.pool import Pool
+from harka.storage.watch import Watch
+from harka.storage.wire import Wire
 
 CONNECT_TIMEOUT: Final = 2.0
 """Seconds until a server that does not answer counts as down."""
@@ -41,12 +43,12 @@ class Databases:
             self._by_name[name] = known
         return known
 
-    async def pool(self, database: str) -> asyncpg.Pool:
-        return await self.database(database).pool()
+    def pool(self, database: str) -> Pool:
+        return self.database(database).pool
 
     def connections(self) -> dict[str, int]:
         """How many are idle and how many in use, over all databases; may be called from another thread."""
-        pools = [pool for database in list(self._by_url.values()) if (pool := database.opened) is not None]
+        pools = [database.pool for database in list(self._by_url.values())]
         idle = sum(pool.get_idle_size() for pool in pools)
         return {"idle": idle, "used": sum(pool.get_size() for pool in pools) - idle}
 
@@ -60,51 +62,43 @@ class Database:
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
         self._settings = settings
-        self._pool: asyncpg.Pool | None = None
+        self._pool = Pool(self._connect, size=settings.pool_size)
         self._refuse_until = 0.0
+        self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
 
     @property
-    def opened(self) -> asyncpg.Pool | None:
+    def pool(self) -> Pool:
         return self._pool
 
-    async def pool(self) -> asyncpg.Pool:
-        if self._pool is None:
-            # no await between here and the assignment that could let a second pool appear: with
-            # min_size 0 asyncpg connects nothing yet
-            self._pool = asyncpg.create_pool(
-                self._url,
-                min_size=0,
-                max_size=self._settings.pool_size,
-                statement_cache_size=self._settings.statement_cache_size,
-                timeout=CONNECT_TIMEOUT,
-                connect=self._connect,
-                reset=_require_idle,
-            )
-            await self._pool
-        return self._pool
-
-    async def acquire(self, deadline: float) -> asyncpg.Connection:
+    async def acquire(self, deadline: float) -> Wire:
         """An idle connection. Raise `UnavailableError` when none is to be had by `deadline` (loop time)."""
-        pool = await self.pool()
+        if self._watch.hangs:
+            raise UnavailableError
         try:
-            async with asyncio.timeout_at(deadline):
-                connection = await pool.acquire()
+            wire = await self._pool.acquire(deadline)
         except TimeoutError as error:
             raise UnavailableError from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise translated(error) from error
-        if connection.is_in_transaction():
-            self.recycle(connection)
+        if wire.connection.is_in_transaction():
+            self.recycle(wire)
             raise UnavailableError
-        return connection
+        self._watch.begin()
+        return wire
 
-    async def release(self, connection: asyncpg.Connection) -> None:
-        """Give back a connection whose transaction has ended; a cancellation does not keep it out."""
-        assert self._pool is not None  # noqa: S101 - the connection came out of it
-        await self._pool.release(connection)
+    def release(self, wire: Wire) -> None:
+        """Give back a connection whose transaction has ended; any other is repaired first."""
+        if wire.connection.is_in_transaction():
+            self.recycle(wire)
+        else:
+            self._pool.release(wire)
 
-    def recycle(self, connection: asyncpg.Connection) -> None:
+    def discard(self, wire: Wire) -> None:
+        """Close a connection that has unanswered messages of ours on it."""
+        self._pool.discard(wire)
+
+    def recycle(self, wire: Wire) -> None:
         """Give back a connection in an unknown state, in the background: rolled back, or closed.
 
         Synchronous, so that no second cancellation can come between the trouble and its repair.
@@ -112,57 +106,55 @@ class Database:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a forgotten transaction that is collected after the loop has ended
-            _close(connection)
+            self._pool.discard(wire)
             return
-        task = loop.create_task(self._recycle(connection))
+        task = loop.create_task(self._recycle(wire))
         self._recycling.add(task)
         task.add_done_callback(self._recycling.discard)
 
     async def close(self) -> None:
         """Wait for what is in use, not for ever."""
+        self._watch.end()
         if self._recycling:
             await asyncio.wait(self._recycling)
-        if self._pool is None:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()
+        await self._pool.close(_CLOSE_TIMEOUT)
 
-    async def _recycle(self, connection: asyncpg.Connection) -> None:
+    async def _recycle(self, wire: Wire) -> None:
         try:
-            async with asyncio.timeout(_RECYCLE_TIMEOUT):
-                # asyncpg first waits here until a statement it cancelled is really over
-                await connection.execute("ROLLBACK")
-                await self.release(connection)
+            # asyncpg first waits here until a statement it cancelled is really over
+            await wire.connection.execute("ROLLBACK", timeout=_RECYCLE_TIMEOUT)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            _close(connection)
+            self._pool.discard(wire)
         except BaseException:
-            _close(connection)
+            self._pool.discard(wire)
             raise
+        else:
+            wire.sent_at = 0.0
+            self.release(wire)
 
-    async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
+    async def _connect(self) -> Wire:
         if monotonic() < self._refuse_until:
             raise UnavailableError
         try:
-            return await asyncpg.connect(*args, **options)
+            connection = await self._dial()
+            wire = Wire(connection, keeps=self._settings.statement_cache_size)
+            await wire.prepare_leads()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self._refuse_until = monotonic() + REFUSAL_PERIOD
             raise UnavailableError from error
+        return wire
 
+    async def _dial(self) -> asyncpg.Connection:
+        cache = 0 if self._settings.statement_cache_size == 0 else 1
+        return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, statement_cache_size=cache)
 
-async def _require_idle(connection: asyncpg.Connection) -> None:
-    """In place of asyncpg's reset query.
-
-    That one costs a round trip and speaks of the session, which behind a transaction pooler belongs to
-    somebody else. Nothing here ever changes a session: every setting is local to its transaction.
-    """
-    if connection.is_in_transaction():
-        raise asyncpg.InterfaceError("a connection came back inside a transaction")
-
-
-def _close(connection: asyncpg.Connection) -> None:
-    # InterfaceError: the connection was lost, and has left the pool by itself
-    with suppress(asyncpg.InterfaceError):
+    async def _answers(self) -> bool:
+        """Whether the server has a word for a newcomer."""
+        try:
+            connection = await self._dial()
+        except (OSError, TimeoutError):
+            return False
+        except asyncpg.PostgresError:
+            return True
         connection.terminate()
+        return True

@@ -32,6 +32,9 @@ class ForeignKeyError(NotFoundError):
         self.constraint = constraint
 
 
+OUTDATED: Final = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""A migration changed a table under a prepared statement, which must be prepared anew."""
+
 _UNAVAILABLE: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -42,8 +45,7 @@ _UNAVAILABLE: Final = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     # what asyncpg says of a connection that was lost between two statements
     asyncpg.InterfaceError,
-    # a migration changed a table under a prepared statement; asyncpg prepares it anew for the next caller
-    asyncpg.InvalidCachedStatementError,
+    *OUTDATED,
 )
 _UNACCEPTABLE: Final = (
     # of the server (a NUL, a bad number) and of asyncpg's encoder (a lone surrogate, a wrong type) alike
@@ -74,6 +76,11 @@ def translated(error: Exception) -> HarkaError:
         case asyncpg.ForeignKeyViolationError():
             return ForeignKeyError(error.constraint_name or "")
     return next((kind() for errors, kind in _KINDS if isinstance(error, errors)), InternalError())
+
+
+def is_answer(error: BaseException | None) -> bool:
+    """Whether the server said it. asyncpg's encoder raises the same classes, for what it has not sent."""
+    return isinstance(error, asyncpg.PostgresError) and error.severity is not None
 
 
 def is_clean(error: Exception) -> bool:

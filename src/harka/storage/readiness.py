@@ -33,12 +33,12 @@ async def pending_control_migrations(catalog: Catalog) -> list[str]:
 async def ping(databases: Databases, name: str, *, seconds: float) -> None:
     """One round trip to a physical database. Raise `UnavailableError`, `DeadlineExceededError`."""
     database = databases.database(name)
-    connection = await database.acquire(asyncio.get_running_loop().time() + seconds)
+    wire = await database.acquire(asyncio.get_running_loop().time() + seconds)
     try:
-        await connection.execute("SELECT 1", timeout=seconds)
+        await wire.connection.execute("SELECT 1", timeout=seconds)
     except BaseException as error:
-        database.recycle(connection)
+        database.recycle(wire)
         if isinstance(error, Exception):
             raise translated(error) from error
         raise
-    await database.release(connection)
+    database.release(wire)

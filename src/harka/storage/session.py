@@ -1,32 +1,45 @@
 """One tenant, one transaction, one connection."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 
+from harka import rows
 from harka.errors import TenantRequiredError
 from harka.storage.databases import Databases
 from harka.storage.failure import ForeignKeyError, UniqueError
 from harka.storage.location import Location
 from harka.storage.statement import Statement
-from harka.storage.transaction import Transaction, rows_affected
+from harka.storage.transaction import Lead, Transaction, rows_affected
+
+T = TypeVar("T")
 
 __all__ = ["ForeignKeyError", "ShardSession", "UniqueError", "open_session"]
 
 
 def open_session(
-    databases: Databases, location: Location, tenant: UUID, *, read_only: bool, timeout: float
+    databases: Databases,
+    location: Location,
+    tenant: UUID,
+    *,
+    read_only: bool,
+    timeout: float,
+    single: bool = False,
 ) -> "ShardSession":
     """A session for one request or job; it costs nothing until its first statement.
 
     `timeout`: seconds from now, for everything: waiting for a connection, each statement, the commit.
+    `single`: of a read-only session whose statements, usually one, need not see one snapshot: each is a
+    transaction of its own and costs one round trip.
     Raise `TenantRequiredError` when `tenant` is not a UUID.
     """
     if not isinstance(tenant, UUID):
         raise TenantRequiredError
-    return ShardSession(databases, location, tenant, read_only=read_only, timeout=timeout)
+    return ShardSession(databases, location, tenant, read_only=read_only, timeout=timeout, single=single)
 
 
 class ShardSession:
@@ -40,13 +53,25 @@ class ShardSession:
     """
 
     def __init__(
-        self, databases: Databases, location: Location, tenant: UUID, *, read_only: bool, timeout: float
+        self,
+        databases: Databases,
+        location: Location,
+        tenant: UUID,
+        *,
+        read_only: bool,
+        timeout: float,
+        single: bool = False,
     ) -> None:
         self.tenant = tenant
         self.location = location
         self.read_only = read_only
         database = databases.database(location.database)
-        self._transaction = Transaction(database, _opening(tenant, read_only=read_only), timeout=timeout)
+        self._transaction = Transaction(
+            database,
+            _opening(tenant, read_only=read_only),
+            timeout=timeout,
+            lead=Lead(str(UUID(int=tenant.int)), read_only=read_only, alone=single and read_only),
+        )
 
     @property
     def statements(self) -> int:
@@ -57,6 +82,17 @@ class ShardSession:
         """All rows. `args` begin at `$2`; the session binds the tenant to `$1`."""
         rows: list[asyncpg.Record] = await self._transaction.send("fetch", *self._bound(statement, args))
         return rows
+
+    async def fetch_rows(self, struct: type[T], statement: Statement, *args: Any) -> Sequence[T]:
+        """All rows as structs, whose fields are the statement's columns in their order.
+
+        They come packed into one value where that can be read: a struct is made when somebody looks at it.
+        """
+        if not rows.COMPILED:
+            return [struct(*row) for row in await self.fetch(statement, *args)]
+        text = statement.packed_in_schema(self.location.schema)
+        packed: bytes | None = await self._transaction.send("fetchval", text, (self.tenant, *args))
+        return rows.unpack(struct, packed, pgproto.UUID)
 
     async def fetch_row(self, statement: Statement, *args: Any) -> asyncpg.Record | None:
         return await self._transaction.send("fetchrow", *self._bound(statement, args))

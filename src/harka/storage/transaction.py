@@ -7,41 +7,59 @@ synchronous; there is no await between the trouble and the hand-over.
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeVar
 
-import asyncpg
+import msgspec
 
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
-from harka.storage.failure import is_clean, translated
+from harka.storage.failure import OUTDATED, is_answer, is_clean, translated
+from harka.storage.wire import Method, Wire
 
-Method = Literal["fetch", "fetchrow", "fetchval", "execute"]
+T = TypeVar("T")
 
 # the server's statement_timeout should speak first: its refusal leaves the connection clean
 _SERVER_FIRST: Final = 0.25
 _LONGEST_TIMEOUT: Final = 2**31 - 1  # milliseconds, PostgreSQL's own limit
 
 
+class Lead(msgspec.Struct, frozen=True):
+    """How a tenant's transaction begins, in the round trip of its first statement.
+
+    `alone`: each statement is a transaction of its own, and there is nothing to end.
+    """
+
+    tenant: str
+    read_only: bool
+    alone: bool = False
+
+
 class Transaction:
     """Begins with its first statement, in the same round trip as whatever `opening` sets."""
 
-    def __init__(self, database: Database, opening: str, *, timeout: float) -> None:
-        """`opening`: SQL from BEGIN on. `timeout`: seconds from now, for everything together."""
+    def __init__(self, database: Database, opening: str, *, timeout: float, lead: Lead | None = None) -> None:
+        """`opening`: SQL from BEGIN on; `lead`: the same, where the connection can lead a statement in.
+
+        `timeout`: seconds from now, for everything together.
+        """
         self.statements = 0
         self._database = database
         self._opening = opening
+        self._lead = lead
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._lock = asyncio.Lock()
-        self._connection: asyncpg.Connection | None = None
+        self._wire: Wire | None = None
+        self._begun = False
+        self._failed = False
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
 
     def __del__(self) -> None:
         # a caller's bug must not take a connection out of the pool, and hold locks, for ever
-        if self._connection is not None:
+        if self._wire is not None:
             self._abandon()
             warnings.warn(
                 "a transaction was neither committed nor rolled back", ResourceWarning, stacklevel=1
@@ -49,9 +67,14 @@ class Transaction:
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
-            connection = self._connection or await self._open()
+            wire = self._wire or await self._take()
+            if not self._begun:
+                if self._lead is not None and wire.leads:
+                    self.statements += 1
+                    return await self._send_led(wire, self._lead, method, text, args)
+                await self._begin(wire)
             self.statements += 1
-            return await self._attempt(connection, method, text, args)
+            return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -67,7 +90,10 @@ class Transaction:
         await self._control(f"RELEASE SAVEPOINT {name}")
 
     async def commit(self) -> None:
-        """Idempotent. Raise `InternalError` when PostgreSQL rolled back instead, or why it was lost."""
+        """Idempotent. Raise `InternalError` when PostgreSQL rolled back instead, or why it was lost.
+
+        Where nothing can have been written, the end is not waited for.
+        """
         if self._lost is not None:
             raise self._lost
         # PostgreSQL answers COMMIT of a failed transaction with success and the tag ROLLBACK
@@ -81,65 +107,123 @@ class Transaction:
         except HarkaError:
             return
 
-    async def _open(self) -> asyncpg.Connection:
+    async def _take(self) -> Wire:
         if self._closed:
             raise self._lost or InternalError
         self._left()
-        connection = await self._database.acquire(self._deadline)
-        self._connection = connection
+        self._wire = await self._database.acquire(self._deadline)
+        return self._wire
+
+    async def _begin(self, wire: Wire) -> None:
+        """In a round trip of its own."""
         try:
-            milliseconds = min(max(1, int(self._left(grace=0) * 1000)), _LONGEST_TIMEOUT)
-            opening = f"{self._opening}; SET LOCAL statement_timeout = {milliseconds}"
-            await self._attempt(connection, "execute", opening)
+            opening = f"{self._opening}; SET LOCAL statement_timeout = {self._milliseconds()}"
+            await self._attempt(wire, wire.connection.execute(opening, timeout=self._left()))
         except BaseException:
             # nobody may meet a connection whose tenant is not set
             self._abandon()
             raise
-        return connection
+        self._begun = True
+
+    async def _send_led(
+        self, wire: Wire, lead: Lead, method: Method, text: str, args: tuple[Any, ...], *, again: bool = False
+    ) -> Any:
+        """The first statement, or one that is alone, led in by what begins its transaction."""
+        prepared = await self._attempt(wire, wire.prepare(text))
+        timeout = self._left()
+        try:
+            # from here on there is no await until asyncpg has written the statement
+            wire.lead_in(lead.tenant, self._milliseconds(), read_only=lead.read_only, alone=lead.alone)
+            return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
+        except HarkaError as error:
+            cause = error.__cause__
+            if self._wire is not None and not is_answer(cause):
+                # an argument that asyncpg cannot write: what led it in stands unanswered on the connection
+                self._abandon(close=True)
+            if isinstance(cause, OUTDATED) and lead.alone and not again:
+                wire = await self._retake(text)
+                return await self._send_led(wire, lead, method, text, args, again=True)
+            raise
+        finally:
+            self._note_begun(wire, lead)
+
+    def _note_begun(self, wire: Wire, lead: Lead) -> None:
+        if self._wire is not wire or lead.alone:
+            return
+        self._begun = wire.connection.is_in_transaction()
+        if not self._begun:
+            # it was BEGIN itself that failed: the next statement would run without a tenant
+            self._abandon()
+
+    async def _retake(self, text: str) -> Wire:
+        """A connection that prepares a statement anew, after a migration has changed its answer."""
+        if self._wire is None:
+            self._closed, self._lost = False, None
+        wire = self._wire or await self._take()
+        wire.forget(text)
+        return wire
 
     async def _control(self, command: str) -> None:
         async with self._lock:
-            connection = self._connection or await self._open()
-            await self._attempt(connection, "execute", command)
+            wire = self._wire or await self._take()
+            if not self._begun:
+                await self._begin(wire)
+            await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
 
     async def _end(self, command: str) -> str | None:
-        """The server's command tag, or None when there was nothing to end."""
+        """The server's command tag, or None when there was nothing to end, or nobody waits for it."""
         try:
             async with self._lock:
                 self._closed = True
-                if self._connection is None:
+                wire = self._wire
+                if wire is None:
                     return None
-                tag: str = await self._attempt(self._connection, "execute", command)
-                connection, self._connection = self._connection, None
+                tag = None
+                if self._begun and self._is_waited_for():
+                    tag = await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
+                self._wire = None
         except BaseException:
             # also when it was the wait for the lock that was cancelled
             self._abandon()
             raise
-        await self._database.release(connection)
+        self._database.release(wire)
         return tag
 
-    async def _attempt(
-        self, connection: asyncpg.Connection, method: Method, text: str, args: tuple[Any, ...] = ()
-    ) -> Any:
+    def _is_waited_for(self) -> bool:
+        return self._failed or self._lead is None or not self._lead.read_only
+
+    async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
+        wire.sent_at = asyncio.get_running_loop().time()
         try:
-            return await getattr(connection, method)(text, *args, timeout=self._left())
+            answer = await awaitable
         except HarkaError:
             raise
         except Exception as error:
             failure = translated(error)
+            self._failed = True
             if not is_clean(error) or isinstance(failure, DeadlineExceededError):
                 self._abandon(type(failure))
             raise failure from error
         except BaseException:
             self._abandon()
             raise
+        wire.sent_at = 0.0
+        return answer
 
-    def _abandon(self, lost_to: type[HarkaError] = UnavailableError) -> None:
+    def _abandon(self, lost_to: type[HarkaError] = UnavailableError, *, close: bool = False) -> None:
         self._closed = True
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._lost = lost_to
-            self._database.recycle(connection)
+        wire, self._wire = self._wire, None
+        if wire is None:
+            return
+        self._lost = lost_to
+        if close:
+            self._database.discard(wire)
+        else:
+            self._database.recycle(wire)
+
+    def _milliseconds(self) -> int:
+        """The statement timeout: what is left until the deadline."""
+        return min(max(1, int(self._left(grace=0) * 1000)), _LONGEST_TIMEOUT)
 
     def _left(self, grace: float = _SERVER_FIRST) -> float:
         """Seconds until the deadline, plus `grace`. Raise `DeadlineExceededError` when it has passed."""
