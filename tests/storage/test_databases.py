@@ -2,9 +2,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -12,13 +11,21 @@ import pytest
 
 from harka.cli.embedded import postgres
 from harka.config import ConfigurationError, Settings
-from harka.errors import UnavailableError
-from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases, _require_idle
-from harka.storage.location import Location
+from harka.errors import UnavailableError, ValidationError
+from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
+from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
+from harka.storage.wire import Wire
+from storage.relay import Relay
 
 COUNT = Statement("test.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
+
+SETTING = Statement(
+    "test.setting",
+    """SELECT current_setting('app.current_tenant') FROM (VALUES ($1::uuid)) v
+    WHERE NOT EXISTS (SELECT FROM {schema}."user" WHERE id <> id)""",
+)
 
 
 async def ask(databases: Databases, home: Location, *, within: float = 5.0) -> int:
@@ -51,7 +58,7 @@ async def test_names_that_lead_to_one_url_share_a_pool(storage_settings: Setting
     url = storage_settings.app_database_url
     settings = msgspec.structs.replace(storage_settings, shard_databases=f"shard_medium_*={url}")
     databases = Databases(settings)
-    pools = {id(await databases.pool(name)) for name in ("app", "shard_medium_1", "shard_medium_2")}
+    pools = {id(databases.pool(name)) for name in ("app", "shard_medium_1", "shard_medium_2")}
     assert len(pools) == 1
     await databases.close()
 
@@ -63,7 +70,7 @@ async def test_unknown_database_is_a_configuration_error(databases: Databases) -
 
 async def test_first_users_at_once_get_one_pool(databases: Databases, home: Location) -> None:
     assert await asyncio.gather(*(ask(databases, home) for _ in range(10))) == [0] * 10
-    assert (await databases.pool("app")).get_size() == 1
+    assert databases.pool("app").get_size() == 1
 
 
 async def test_refused_connection_is_unavailable_and_then_refused_without_trying(
@@ -99,66 +106,202 @@ async def test_database_that_does_not_exist_is_unavailable(
         await ask(databases, Location(nobody, "tenant_x"))
 
 
-async def test_restarted_server_is_found_again(
-    storage_settings: Settings, home: Location, servers: Any, tmp_path: Path
-) -> None:
+async def test_restarted_server_is_found_again(relay: Relay, relayed: Databases, home: Location) -> None:
     """PostgreSQL itself is not stopped (others use it): a relay before it is."""
-    socket = f"{servers.embedded.sockets}/pg/.s.PGSQL.{postgres.PORT}"
-    relay, connections = await _relay(socket)
-    port = relay.sockets[0].getsockname()[1]
-    name = (storage_settings.app_database_url or "").partition("@/")[2].partition("?")[0]
-    settings = msgspec.structs.replace(
-        storage_settings, app_database_url=f"postgresql://harka_app@127.0.0.1:{port}/{name}?sslmode=disable"
-    )
-    databases = Databases(settings)
-    assert await ask(databases, home) == 0
-    relay.close()
-    for writer in connections:
-        writer.transport.abort()
+    assert await ask(relayed, home) == 0
+    relay.go_away()
     with pytest.raises(UnavailableError):
-        await ask(databases, home)
-    relay, _ = await _relay(socket, port)
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                assert await ask(databases, home) == 0
-                break
-            except UnavailableError:
-                await asyncio.sleep(0.02)
-    await databases.close()
-    relay.close()
+        await ask(relayed, home)
+    await relay.come_back()
+    await until_answered(relayed, home)
+
+
+async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_deadlines(
+    relay: Relay, relayed: Databases, home: Location
+) -> None:
+    assert await asyncio.gather(*(ask(relayed, home) for _ in range(5))) == [0] * 5
+    relay.fall_silent()
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(
+            *(ask(relayed, home, within=60) for _ in range(5)), return_exceptions=True
+        )
+    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
+    # from now on nobody waits at all
+    with pytest.raises(UnavailableError):
+        async with asyncio.timeout(0.1):
+            await ask(relayed, home, within=60)
+    relay.speak()
+    await until_answered(relayed, home)
+
+
+async def test_slow_statement_keeps_nobody_else_from_the_server(databases: Databases, home: Location) -> None:
+    slow = Statement(
+        "test.slow", """SELECT pg_sleep(3), count(*) FROM {schema}."user" WHERE tenant_id = $1"""
+    )
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=20)
+    running = asyncio.ensure_future(session.fetch(slow))
+    while not running.done():
+        assert not databases.database("app")._watch.hangs
+        await asyncio.sleep(0.1)
+    assert len(await running) == 1
+    await session.rollback()
 
 
 @pytest.fixture
-async def busy(databases: Databases) -> asyncpg.Connection:
+async def relay(servers: Any) -> AsyncIterator[Relay]:
+    async with Relay(f"{servers.embedded.sockets}/pg/.s.PGSQL.{postgres.PORT}") as relay:
+        yield relay
+
+
+@pytest.fixture
+async def relayed(storage_settings: Settings, relay: Relay) -> AsyncIterator[Databases]:
+    """The same databases, by way of the relay."""
+    name = (storage_settings.app_database_url or "").partition("@/")[2].partition("?")[0]
+    url = f"postgresql://harka_app@127.0.0.1:{relay.port}/{name}?sslmode=disable"
+    databases = Databases(msgspec.structs.replace(storage_settings, app_database_url=url, pool_size=5))
+    yield databases
+    relay.speak()
+    await databases.close()
+
+
+async def until_answered(databases: Databases, home: Location) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(UnavailableError):
+                assert await ask(databases, home) == 0
+                return
+            await asyncio.sleep(0.02)
+
+
+async def warm(databases: Databases, home: Location, tenant: UUID) -> None:
+    """Have the statements of a test prepared on the only connection there is."""
+    for single in (True, False):
+        session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
+        await session.fetch_value(COUNT)
+        await session.fetch_value(SETTING)
+        await session.commit()
+    await quiet(databases)
+
+
+async def quiet(databases: Databases) -> None:
+    """Until what ends in the background has ended."""
+    pool = databases.pool("app")
+    async with asyncio.timeout(5):
+        while pool.get_idle_size() < pool.get_size():  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("read_only", "single", "waited_for", "in_all"),
+    [(True, True, 3, 3), (True, False, 3, 4), (False, False, 4, 4)],
+)
+async def test_statements_cost_a_round_trip_each_with_the_tenant_and_begin_in_the_first(
+    relay: Relay,
+    relayed: Databases,
+    home: Location,
+    *,
+    read_only: bool,
+    single: bool,
+    waited_for: int,
+    in_all: int,
+) -> None:
+    tenant = uuid4()
+    await warm(relayed, home, tenant)
+    before = relay.trips
+    session = open_session(relayed, home, tenant, read_only=read_only, timeout=5, single=single)
+    for _ in range(2):
+        await session.fetch_value(COUNT)
+    assert await session.fetch_value(SETTING) == str(tenant)
+    await session.commit()
+    # a read is not waited for to its end
+    assert relay.trips - before == waited_for
+    await quiet(relayed)
+    assert relay.trips - before == in_all
+    wire = await relayed.pool("app").acquire(asyncio.get_running_loop().time() + 5)
+    assert not wire.connection.is_in_transaction()
+    assert await wire.connection.fetchval("SELECT current_setting('app.current_tenant', true)") in {None, ""}
+    assert await wire.connection.fetchval("SHOW statement_timeout") == "0"
+    assert await wire.connection.fetchval("SHOW transaction_read_only") == "off"
+    relayed.database("app").release(wire)
+
+
+async def test_tenants_that_take_turns_on_one_connection_see_their_own(
+    storage_settings: Settings, home: Location
+) -> None:
+    databases = Databases(msgspec.structs.replace(storage_settings, pool_size=1))
+
+    async def look(tenant: UUID, *, single: bool) -> None:
+        for _ in range(20):
+            session = open_session(databases, home, tenant, read_only=True, timeout=10, single=single)
+            assert await session.fetch_value(SETTING) == str(tenant)
+            await session.commit()
+
+    await asyncio.gather(*(look(uuid4(), single=number % 2 == 0) for number in range(8)))
+    await databases.close()
+
+
+async def test_argument_that_cannot_be_sent_costs_the_connection_and_nobody_else(
+    databases: Databases, home: Location
+) -> None:
+    tenant = uuid4()
+    broken = Statement(
+        "test.broken", """SELECT $2::int, count(*) FROM {schema}."user" WHERE tenant_id = $1"""
+    )
+    for single in (True, False):
+        session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
+        with pytest.raises(ValidationError):
+            await session.fetch(broken, "no number")
+        await session.rollback()
+        assert await ask(databases, home) == 0
+
+
+async def test_statement_prepared_before_a_migration_is_prepared_anew(
+    databases: Databases, home: Location, storage_settings: Settings
+) -> None:
+    whole = Statement("test.whole", """SELECT u.* FROM {schema}."user" u WHERE tenant_id = $1""")
+
+    async def look() -> None:
+        session = open_session(databases, home, uuid4(), read_only=True, timeout=5, single=True)
+        assert await session.fetch(whole) == []
+        await session.commit()
+
+    await look()
+    owner = await asyncpg.connect(admin_url(storage_settings, "app"))
+    try:
+        await owner.execute(f'ALTER TABLE {home.schema}."user" ADD COLUMN test_added int')
+        await look()
+    finally:
+        await owner.execute(f'ALTER TABLE {home.schema}."user" DROP COLUMN test_added')
+        await owner.close()
+    await look()
+
+
+@pytest.fixture
+async def busy(databases: Databases) -> Wire:
     """A connection inside a transaction, which it should have left before it is given back."""
-    connection = await databases.database("app").acquire(asyncio.get_running_loop().time() + 5)
-    await connection.execute(f"BEGIN; SET LOCAL app.current_tenant = '{uuid4()}'")
-    return connection
+    wire = await databases.database("app").acquire(asyncio.get_running_loop().time() + 5)
+    await wire.connection.execute(f"BEGIN; SET LOCAL app.current_tenant = '{uuid4()}'")
+    return wire
 
 
 async def test_nobody_meets_the_transaction_of_who_had_the_connection_before(
-    databases: Databases, busy: asyncpg.Connection
+    databases: Databases, busy: Wire
 ) -> None:
-    database = databases.database("app")
-    # asyncpg itself is the first to notice, and complains to the loop
-    with contextlib.suppress(asyncpg.InterfaceError):
-        await database.release(busy)
-    connection = await database.acquire(asyncio.get_running_loop().time() + 5)
-    assert not connection.is_in_transaction()
-    assert not await connection.fetchval("SELECT current_setting('app.current_tenant', true)")
-    await database.release(connection)
+    databases.database("app").release(busy)
+    wire = await databases.pool("app").acquire(asyncio.get_running_loop().time() + 5)
+    assert not wire.connection.is_in_transaction()
+    assert not await wire.connection.fetchval("SELECT current_setting('app.current_tenant', true)")
+    databases.database("app").release(wire)
 
 
-async def test_pool_is_told_to_refuse_a_connection_inside_a_transaction(
-    databases: Databases, busy: asyncpg.Connection
+async def test_connection_in_a_transaction_is_not_lent_out_even_if_the_pool_has_it(
+    databases: Databases, busy: Wire, home: Location
 ) -> None:
-    """The second lock: asyncpg rolls back before it asks, until a version does not."""
-    with pytest.raises(asyncpg.InterfaceError):
-        await _require_idle(busy)
-    await busy.execute("ROLLBACK")
-    await _require_idle(busy)
-    await databases.database("app").release(busy)
+    databases.pool("app").release(busy)
+    with pytest.raises(UnavailableError):
+        await ask(databases, home)
+    await quiet(databases)
+    assert await ask(databases, home) == 0
 
 
 async def test_closing_waits_for_a_connection_that_is_being_cleaned(
@@ -168,7 +311,7 @@ async def test_closing_waits_for_a_connection_that_is_being_cleaned(
     await session.fetch(COUNT)
     session._transaction._abandon()
     await databases.close()
-    assert (await databases.pool("app")).get_size() == 0
+    assert databases.pool("app").get_size() == 0
 
 
 async def test_closing_does_not_wait_for_ever_for_a_leaked_connection(
@@ -179,22 +322,3 @@ async def test_closing_does_not_wait_for_ever_for_a_leaked_connection(
     await session.fetch(COUNT)
     await databases.close()
     await session.rollback()
-
-
-async def _relay(socket: str, port: int = 0) -> tuple[asyncio.Server, list[asyncio.StreamWriter]]:
-    connections: list[asyncio.StreamWriter] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-        except OSError:
-            pass
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, forth = await asyncio.open_unix_connection(socket)
-        connections.extend((writer, forth))
-        await asyncio.gather(pump(reader, forth), pump(back, writer))
-
-    return await asyncio.start_server(serve, "127.0.0.1", port), connections

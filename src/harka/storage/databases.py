@@ -89,7 +89,7 @@ class Database:
 
     def release(self, wire: Wire) -> None:
         """Give back a connection whose transaction has ended; any other is repaired first."""
-        if wire.connection.is_in_transaction():
+        if not wire.connection.is_closed() and wire.connection.is_in_transaction():
             self.recycle(wire)
         else:
             self._pool.release(wire)
@@ -136,9 +136,12 @@ class Database:
         if monotonic() < self._refuse_until:
             raise UnavailableError
         try:
-            connection = await self._dial()
-            wire = Wire(connection, keeps=self._settings.statement_cache_size)
-            await wire.prepare_leads()
+            wire = Wire(await self._dial(), keeps=self._settings.statement_cache_size)
+            try:
+                await wire.prepare_leads()
+            except BaseException:
+                wire.connection.terminate()
+                raise
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self._refuse_until = monotonic() + REFUSAL_PERIOD
             raise UnavailableError from error

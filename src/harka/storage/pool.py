@@ -108,17 +108,30 @@ class Pool:
             await asyncio.wait(self._ending)
 
     async def _open(self, deadline: float) -> Wire:
+        """A new connection. Who is cancelled meanwhile leaves it to the pool, lest half of it be lost."""
         self._opening += 1
+        opening = asyncio.ensure_future(self._connect())
         try:
             async with asyncio.timeout_at(deadline):
-                wire = await self._connect()
+                await asyncio.shield(opening)
         except BaseException:
-            self._opening -= 1
-            self._wake()
+            if opening.done():
+                self._adopt(opening)
+            else:
+                opening.add_done_callback(self._adopt)
             raise
         self._opening -= 1
+        wire = opening.result()
         self._used.add(wire)
         return wire
+
+    def _adopt(self, opening: asyncio.Future[Wire]) -> None:
+        self._opening -= 1
+        if opening.cancelled() or opening.exception() is not None:
+            self._wake()
+            return
+        self._used.add(opening.result())
+        self.release(opening.result())
 
     async def _wait(self, deadline: float) -> Wire | None:
         """A connection handed over, or None: there is room for another."""

@@ -141,7 +141,8 @@ class Transaction:
                 # an argument that asyncpg cannot write: what led it in stands unanswered on the connection
                 self._abandon(close=True)
             if isinstance(cause, OUTDATED) and lead.alone and not again:
-                wire = await self._retake(text)
+                # prepared anew, since a migration has changed what it answers
+                wire = await self._retake()
                 return await self._send_led(wire, lead, method, text, args, again=True)
             raise
         finally:
@@ -155,13 +156,10 @@ class Transaction:
             # it was BEGIN itself that failed: the next statement would run without a tenant
             self._abandon()
 
-    async def _retake(self, text: str) -> Wire:
-        """A connection that prepares a statement anew, after a migration has changed its answer."""
+    async def _retake(self) -> Wire:
         if self._wire is None:
             self._closed, self._lost = False, None
-        wire = self._wire or await self._take()
-        wire.forget(text)
-        return wire
+        return self._wire or await self._take()
 
     async def _control(self, command: str) -> None:
         async with self._lock:

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
+from harka.storage.failure import OUTDATED
+
 Method = Literal["fetch", "fetchrow", "fetchval", "execute"]
 
 _BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -70,10 +72,14 @@ class Wire:
         *,
         timeout: float,  # noqa: ASYNC109
     ) -> Any:
-        if method == "execute":
-            await prepared.fetch(*args, timeout=timeout)
-            return prepared.get_statusmsg()
-        return await getattr(prepared, method)(*args, timeout=timeout)
+        try:
+            if method == "execute":
+                await prepared.fetch(*args, timeout=timeout)
+                return prepared.get_statusmsg()
+            return await getattr(prepared, method)(*args, timeout=timeout)
+        except OUTDATED:
+            self._prepared.pop(prepared.get_query(), None)
+            raise
 
     async def prepare(self, text: str) -> PreparedStatement:
         """The statement, prepared at its first use here."""
@@ -88,10 +94,6 @@ class Wire:
         if len(self._prepared) > self._keeps:
             self._prepared.popitem(last=False)
         return known
-
-    def forget(self, text: str) -> None:
-        """Prepare it anew next time: a migration has changed what it answers."""
-        self._prepared.pop(text, None)
 
     def lead_in(self, tenant: str, milliseconds: int, *, read_only: bool, alone: bool) -> None:
         """Write what goes before the next statement, which must be prepared, and must follow at once.

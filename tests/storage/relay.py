@@ -1,0 +1,93 @@
+"""Between a client and PostgreSQL: counts round trips, falls silent, goes away."""
+
+import asyncio
+from typing import Final, Self
+
+_SYNC: Final = ord("S")
+_QUERY: Final = ord("Q")
+# the messages before the first typed one: startup, and whatever asks for TLS
+_STARTUP: Final = 8
+
+
+class Relay:
+    """`trips`: how often a client has asked and now waits: Sync and Query messages."""
+
+    def __init__(self, socket: str) -> None:
+        self.trips = 0
+        self.port = 0
+        self._socket = socket
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+        self._speaks = asyncio.Event()
+        self._speaks.set()
+
+    async def __aenter__(self) -> Self:
+        await self.come_back()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.speak()
+        self.go_away()
+
+    async def come_back(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def go_away(self) -> None:
+        """Refuse who comes and cut off who is there."""
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    def fall_silent(self) -> None:
+        """Let come who comes, and say nothing to anybody."""
+        self._speaks.clear()
+
+    def speak(self) -> None:
+        self._speaks.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(self._socket)
+        self._writers += (writer, forth)
+        await asyncio.gather(self._pump(reader, forth, counted=True), self._pump(back, writer, counted=False))
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
+    ) -> None:
+        count = Counter()
+        try:
+            while data := await reader.read(65536):
+                await self._speaks.wait()
+                if counted:
+                    self.trips += count.feed(data)
+                writer.write(data)
+        except OSError:
+            pass
+        writer.close()
+
+
+class Counter:
+    """Finds messages in a client's stream: a type and a length each, after the startup message."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._typed = False
+
+    def feed(self, data: bytes) -> int:
+        """How many of the messages that end here ask for an answer."""
+        self._rest += data
+        found = 0
+        while True:
+            head = 5 if self._typed else 4
+            if len(self._rest) < head:
+                return found
+            length = int.from_bytes(self._rest[head - 4 : head], "big") + head - 4
+            if len(self._rest) < length:
+                return found
+            if self._typed:
+                found += self._rest[0] in {_SYNC, _QUERY}
+            # a request for TLS is 8 bytes long; what follows it is a startup message still
+            self._typed = self._typed or length > _STARTUP
+            self._rest = self._rest[length:]
