@@ -5,22 +5,58 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from operations import RootField, Slot
-from speaker import Answer, Speaker, own_value
+from operations import RootField
+from places import Place
+from speaker import Answer, Speaker
+from values import own_filters, own_ids, own_value
 from worlds import World
 
 NAMES = [f"{mode}-{side}" for mode in ("pool", "schema", "dedicated") for side in "ab"]
 PAIRS = [pytest.param(*pair, id=" sees ".join(pair)) for pair in itertools.permutations(NAMES, 2)]
-GARBLED_ID = "A" * 34
-GARBLED_CURSOR = "A" * 43
 
 
-def cases(field: RootField, attacker: World, victim: World) -> Iterator[tuple[Slot, str, dict[str, Any]]]:
-    """Each slot of the field with each kind of value of the victim; the rest is the attacker's own."""
+def attacks(field: RootField, victim: World) -> Iterator[tuple[Place, list[str]]]:
+    """Each place for an id or a cursor, with one value of each kind that the victim has.
+
+    One inside, which is reached from many root fields, with the value that is the likeliest to pass there.
+    """
     for slot in field.slots:
-        values = victim.all_cursors() if slot.is_cursor else [id_ for _, id_ in victim.all_ids()]
-        for value in values:
-            yield slot, value, field.values(own_value(attacker), slot, value)
+        if slot.is_nested:
+            yield slot, [victim.cursor_of(slot.owner) if slot.is_cursor else victim.id_of(slot.noun)]
+        else:
+            yield slot, victim.all_cursors() if slot.is_cursor else [*victim.own.values()]
+
+
+def filled(field: RootField, attacker: World, slot: Place, value: Any) -> dict[str, Any]:
+    """Variables with `value` in the slot; the rest is the attacker's own."""
+    return field.values(own_value(attacker, slot), slot, value)
+
+
+def invented(slot: Place) -> str:
+    """What looks like a value of the slot and was made by nobody."""
+    return "A" * (43 if slot.is_cursor else 34)
+
+
+def accepted(field: RootField, world: World) -> list[dict[str, Any]]:
+    """Variables that nothing speaks against: an own id in each place for one, or as little as is needed."""
+    slots = [slot for slot in field.slots if slot.is_id]
+    made = [filled(field, world, slot, id_) for slot in slots for id_ in own_ids(world, slot)]
+    return made or [field.values(own_value(world))]
+
+
+def rightful(field: RootField, asker: World, other: World) -> Iterator[tuple[dict[str, Any], str]]:
+    """Variables by which the asker asks for what is its own, and the word in them that is not.
+
+    As little as the field needs; then each id and each filter that it may be given, one by one.
+    """
+    yield field.values(own_value(asker)), ""
+    for place in field.places:
+        if place.is_id:
+            for id_ in own_ids(asker, place):
+                yield filled(field, asker, place, id_), ""
+        elif place.is_filter:
+            for value in own_filters(asker, other, place):
+                yield filled(field, asker, place, value), value if value == other.canary else ""
 
 
 def leaked(answer: Answer, victim: World, sent: str) -> set[str]:

@@ -3,10 +3,14 @@
 import itertools
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx2
 import pytest
-from speaker import FIELDS, LogLines, Overheard, Speaker, own_value
+from attack import accepted
+from speaker import FIELDS, LogLines, Overheard, Speaker
+from state import States
 from worlds import World, populate
 
 from harka import logs
@@ -54,6 +58,12 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
             made = Speaker(http, app, log, runtime.settings.platform_domain)
             for world in worlds.values():
                 for field in FIELDS:
-                    if field.operation == "query" and not any(slot.required for slot in field.slots):
-                        world.learn((await made.ask(world, field, field.values(own_value(world)))).body)
+                    for variables in accepted(field, world) if field.operation == "query" else ():
+                        world.learn((await made.ask(world, field, variables)).body)
             yield made
+
+
+@pytest.fixture(scope="session")
+async def states(runtime: Runtime, servers: Any) -> AsyncIterator[States]:
+    async with AsyncExitStack() as stack:
+        yield States(runtime, servers.admin_url, stack)

@@ -1,69 +1,93 @@
 """Operations made from the schema itself, so that a field added later is tried without new test code.
 
-`cases` walks `schema.graphql`: every root field, every argument that takes an id or a cursor, filled with
-values of the victim while the others are the attacker's own.
+A root field becomes one document that selects whatever there is below it. Each argument on the way, of the
+root field and of those inside, is a variable: its leaves are the places where values of others are tried.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from graphql import (
-    GraphQLArgument,
-    GraphQLEnumType,
     GraphQLField,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
     build_schema,
     get_named_type,
     is_leaf_type,
-    is_list_type,
-    is_non_null_type,
-    is_required_argument,
-    is_required_input_field,
 )
+from places import Argument, Place, Spec, argument_of, is_list_of, is_required
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
 DEPTH = 7
 NODE_DEPTH = 4
-CURSOR_ARGUMENTS = frozenset({"after", "before"})
+PAGE = 5  # rows of a list inside
 
-# the own value of a slot that the case does not attack, given its name and its named type
-OwnValue = Callable[[str, str], Any]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One place for an id or a cursor: the path of names from the field's argument inwards."""
-
-    path: tuple[str, ...]
-    is_cursor: bool
-    required: bool
+# what goes to a place that is not attacked
+Choose = Callable[[Place], Any]
 
 
 @dataclass(frozen=True)
 class RootField:
+    """`selected`: the fields in its document, as `Type.field`."""
+
     operation: str  # query, mutation or subscription
     name: str
     document: str
-    variables: Mapping[str, GraphQLArgument]
+    arguments: tuple[Argument, ...]
+    selected: frozenset[str]
 
     @property
-    def slots(self) -> list[Slot]:
-        return [slot for name, argument in self.variables.items() for slot in _slots((name,), argument)]
+    def places(self) -> list[Place]:
+        return [place for argument in self.arguments for place in argument.places]
 
-    def values(self, own: OwnValue, attacked: Slot | None = None, value: Any = None) -> dict[str, Any]:
-        """Variables with the attacker's own values, but `value` in the attacked slot."""
-        made = {
-            name: _value((name,), argument, own, attacked, value)
-            for name, argument in self.variables.items()
-            if _wanted((name,), argument, attacked)
+    @property
+    def slots(self) -> list[Place]:
+        """Where an id or a cursor goes; of a nested argument that is reached in several ways, the nearest."""
+        nearest: dict[str, Argument] = {}
+        for argument in sorted(self.arguments, key=lambda argument: argument.distance):
+            nearest.setdefault(argument.coordinate, argument)
+        places = [place for argument in nearest.values() for place in argument.places]
+        return [place for place in places if place.is_id or place.is_cursor]
+
+    def values(self, choose: Choose, at: Place | None = None, value: Any = None) -> dict[str, Any]:
+        """Variables: `value` goes to the place `at`, and what `choose` says to the others that need one."""
+        chosen = {place.path: place for place in self.places}
+        given = [place.path for place in (at, self._way_to(at)) if place is not None]
+
+        def filled(path: tuple[str, ...], spec: Spec) -> Any:
+            named = get_named_type(spec.type)
+            if at is not None and at.path == path:
+                made = value
+            elif isinstance(named, GraphQLInputObjectType):
+                made = {
+                    name: filled((*path, name), inner)
+                    for name, inner in named.fields.items()
+                    if wanted((*path, name), inner)
+                }
+            else:
+                made = choose(chosen[path])
+            return [made] if is_list_of(spec) and not isinstance(made, list) else made
+
+        def wanted(path: tuple[str, ...], spec: Spec) -> bool:
+            return is_required(spec) or any(place[: len(path)] == path for place in given)
+
+        return {
+            argument.variable: filled((argument.variable,), argument.spec)
+            for argument in self.arguments
+            if wanted((argument.variable,), argument.spec)
         }
-        return {name: value for name, value in made.items() if value is not None}
+
+    def _way_to(self, at: Place | None) -> Place | None:
+        """A place inside is reached through what the root field finds: if it requires nothing, by an id."""
+        own = [place for place in self.places if not place.is_nested]
+        if at is None or not at.is_nested or any(is_required(place.spec) for place in own):
+            return None
+        return next((place for place in own if place.is_id), None)
 
 
 def load_schema() -> GraphQLSchema:
@@ -71,98 +95,82 @@ def load_schema() -> GraphQLSchema:
 
 
 def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
+    """Raise `UnknownPlaceError` when there is a place that nobody can fill."""
     for operation, root in (
         ("query", schema.query_type),
         ("mutation", schema.mutation_type),
         ("subscription", schema.subscription_type),
     ):
-        for name, field in (root.fields if root else {}).items():
-            yield _root_field(schema, operation, name, field)
+        for name in root.fields if root else ():
+            yield _root_field(schema, operation, root, name)
 
 
-def _root_field(schema: GraphQLSchema, operation: str, name: str, field: GraphQLField) -> RootField:
-    declared = ", ".join(f"${argument}: {spec.type}" for argument, spec in field.args.items())
-    passed = ", ".join(f"{argument}: ${argument}" for argument in field.args)
-    selection = _selection(schema, get_named_type(field.type), DEPTH, ())
-    document = (
-        f"{operation} Isolation{f'({declared})' if declared else ''} "
-        f"{{ {name}{f'({passed})' if passed else ''}{selection} }}"
-    )
-    return RootField(operation, name, document, field.args)
+def _root_field(schema: GraphQLSchema, operation: str, root: Any, name: str) -> RootField:
+    writer = _Writer(schema)
+    text = writer.field(_At(root, (name,)), name, DEPTH)
+    declared = ", ".join(argument.declaration for argument in writer.arguments)
+    document = f"{operation} Isolation{f'({declared})' if declared else ''} {{ {text} }}"
+    return RootField(operation, name, document, tuple(writer.arguments), frozenset(writer.selected))
 
 
-def _selection(schema: GraphQLSchema, type_: Any, depth: int, path: tuple[str, ...], prefix: str = "") -> str:
-    """`prefix`: of the fields' aliases, where types of one interface may disagree on a field's type."""
-    if is_leaf_type(type_):
-        return ""
-    if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+@dataclass(frozen=True)
+class _At:
+    """Where the writer is: in a field of `type`, see `Place` for the rest. `inside`: the types around it."""
+
+    type: GraphQLObjectType
+    route: tuple[str, ...]
+    within: str = ""
+    inside: tuple[str, ...] = ()
+
+
+class _Writer:
+    """Writes the selections of one document, and takes down the arguments it meets."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self.arguments: list[Argument] = []
+        self.selected: set[str] = set()
+
+    def field(self, at: _At, name: str, depth: int) -> str:
+        """The field, with an alias where the route says so, and all that is in it."""
+        field, owner = at.type.fields[name], f"{at.type.name}.{name}"
+        self.selected.add(owner)
+        passed = ", ".join(self._argument(owner, argument, at) for argument in field.args)
+        alias = "" if at.route[-1] == name else f"{at.route[-1]}: "
+        return f"{alias}{name}{f'({passed})' if passed else ''} {self._selection(field, at, depth)}"
+
+    def _argument(self, owner: str, name: str, at: _At) -> str:
+        if name == "first" and len(at.route) > 1:
+            return f"first: {PAGE}"
+        argument = argument_of(self._schema, owner, name, at.route, at.within)
+        self.arguments.append(argument)
+        return f"{name}: ${argument.variable}"
+
+    def _selection(self, field: GraphQLField, at: _At, depth: int) -> str:
+        type_ = get_named_type(field.type)
+        if is_leaf_type(type_):
+            return ""
+        inside = (*at.inside, at.type.name)
+        if not isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+            return self._fields(_At(type_, at.route, at.within, inside), depth)
         inner = " ".join(
-            f"... on {possible.name} {_selection(schema, possible, NODE_DEPTH, path, prefix=possible.name)}"
-            for possible in schema.get_possible_types(type_)
-            if possible.name not in path
+            f"... on {possible.name} {self._fields(within, NODE_DEPTH, prefix=f'{possible.name}_')}"
+            for possible in self._schema.get_possible_types(type_)
+            if possible.name not in inside
+            for within in [_At(possible, at.route, at.within or possible.name, inside)]
         )
         return f"{{ __typename {inner} }}"
-    fields = [
-        text
-        for name, field in type_.fields.items()
-        if (text := _field(schema, name, field, depth - 1, (*path, type_.name))) is not None
-    ]
-    if prefix:
-        fields = [f"{prefix}_{text.partition('(')[0].partition(' ')[0]}: {text}" for text in fields]
-    return f"{{ __typename {' '.join(fields)} }}"
 
+    def _fields(self, at: _At, depth: int, prefix: str = "") -> str:
+        """`prefix`: of the fields' aliases, where types of one interface may disagree on a field's type."""
+        inner = " ".join(
+            self.field(replace(at, route=(*at.route, f"{prefix}{name}")), name, depth - 1)
+            for name, field in at.type.fields.items()
+            if self._fits(field, at, depth - 1)
+        )
+        return f"{{ __typename {inner} }}"
 
-def _field(
-    schema: GraphQLSchema, name: str, field: GraphQLField, depth: int, path: tuple[str, ...]
-) -> str | None:
-    named = get_named_type(field.type)
-    needed = [argument for argument, spec in field.args.items() if is_required_argument(spec)]
-    page = ["first"] if "first" in field.args else []
-    if set(needed) - {"first"} or named.name in path or (depth <= 0 and not is_leaf_type(named)):
-        return None
-    arguments = f"({', '.join(f'{name}: 5' for name in page)})" if page else ""
-    return f"{name}{arguments} {_selection(schema, named, depth, path)}"
-
-
-def _slots(path: tuple[str, ...], spec: GraphQLArgument | GraphQLInputField) -> Iterator[Slot]:
-    named = get_named_type(spec.type)
-    if isinstance(named, GraphQLInputObjectType):
-        for name, field in named.fields.items():
-            yield from _slots((*path, name), field)
-    elif named.name == "ID" or path[-1] in CURSOR_ARGUMENTS:
-        yield Slot(path, is_cursor=named.name != "ID", required=_required(spec))
-
-
-def _wanted(path: tuple[str, ...], spec: GraphQLArgument | GraphQLInputField, attacked: Slot | None) -> bool:
-    on_the_way = attacked is not None and attacked.path[: len(path)] == path
-    return _required(spec) or on_the_way or path[-1] == "first"
-
-
-def _required(spec: GraphQLArgument | GraphQLInputField) -> bool:
-    if isinstance(spec, GraphQLArgument):
-        return is_required_argument(spec)
-    return is_required_input_field(spec)
-
-
-def _value(
-    path: tuple[str, ...],
-    spec: GraphQLArgument | GraphQLInputField,
-    own: OwnValue,
-    attacked: Slot | None,
-    value: Any,
-) -> Any:
-    named = get_named_type(spec.type)
-    if attacked is not None and attacked.path == path:
-        made = value
-    elif isinstance(named, GraphQLInputObjectType):
-        made = {
-            name: _value((*path, name), field, own, attacked, value)
-            for name, field in named.fields.items()
-            if _wanted((*path, name), field, attacked)
-        }
-    elif isinstance(named, GraphQLEnumType):
-        made = next(iter(named.values))
-    else:
-        made = own(path[-1], named.name)
-    inner = spec.type.of_type if is_non_null_type(spec.type) else spec.type
-    return [made] if is_list_type(inner) else made
+    def _fits(self, field: GraphQLField, at: _At, depth: int) -> bool:
+        """Whether it may be selected: not too deep, and not round in a circle."""
+        named = get_named_type(field.type)
+        return is_leaf_type(named) or (depth > 0 and named.name not in (*at.inside, at.type.name))

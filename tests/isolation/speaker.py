@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,6 @@ from harka.web.middleware.request_scope import RequestScope
 
 FIELDS = list(root_fields(load_schema()))
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
-
-# which type an argument of this name takes
-_TYPE_OF_ARGUMENT = {
-    "courseId": "Course",
-    "userId": "User",
-    "enrollmentId": "Enrollment",
-    "lessonId": "Lesson",
-}
-_OWN_SCALAR: Mapping[str, Any] = {"Int": 20, "Float": 0.5, "Boolean": False, "String": "MATH-1"}
 
 
 class LogLines(io.TextIOBase):
@@ -61,6 +52,11 @@ class Answer:
     @property
     def codes(self) -> set[str]:
         return {error["extensions"]["code"] for error in self.body.get("errors", ())}
+
+    @property
+    def refusals(self) -> str:
+        """The errors alone, without the request's own id."""
+        return json.dumps(self.body.get("errors")).replace(self.request_id, "")
 
     @property
     def unnamed(self) -> str:
@@ -124,14 +120,3 @@ class Speaker:
                 if any(self.asked[-1] in line and '"event":"request"' in line for line in lines):
                     return "\n".join(lines)
                 await self.log.written()
-
-
-def own_value(world: World, noun: str = "Course") -> Callable[[str, str], Any]:
-    """The world's own value for an argument; an id that could be of any type is one of `noun`."""
-
-    def value(name: str, type_name: str) -> Any:
-        if type_name == "ID":
-            return world.id_of(_TYPE_OF_ARGUMENT.get(name, noun))
-        return 1 if name == "version" else _OWN_SCALAR.get(type_name)
-
-    return value

@@ -1,87 +1,110 @@
 """Tenants that look alike and differ in one secret word: whoever sees another's word has found a leak."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from places import NODE
+
 from harka import clock
 from harka.auth import api_key, token
-from harka.learning import course, enrollment, lesson, progress, user
+from harka.ids import NodeKind
+from harka.learning import completion, course, enrollment, lesson, progress, user
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.organization import Organization
+from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 
 PEOPLE = (("ada@example.com", "owner"), ("bob@example.com", "instructor"), ("cyd@example.com", "learner"))
 CODES = ("MATH-1", "BIO-2", "ART-3")
+SOMETHING = "Course"  # where any type will do
 
 
 @dataclass
 class World:
-    """One tenant, how to speak as it, and everything that may never be seen elsewhere."""
+    """One tenant, how to speak as it, and everything that may never be seen elsewhere.
+
+    `own`: the id of one row of each type. They belong together: what takes several of them accepts these.
+    """
 
     organization: Organization
     canary: str
     owner: str = ""
     learner: str = ""
     api_key: str = ""
-    raw: set[str] = field(default_factory=set)
+    raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
-    lesson: UUID = field(default_factory=lambda: UUID(int=0))
-    ids: dict[str, set[str]] = field(default_factory=dict)
-    cursors: dict[str, set[str]] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)  # by type
+    ids: set[str] = field(default_factory=set)
+    cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
 
     @property
     def name(self) -> str:
         return self.organization.slug
 
     def id_of(self, type_name: str) -> str:
-        return min(self.ids[type_name])
+        """Of a row of this type, or of any interface. Raise `LookupError`."""
+        if type_name == NODE:
+            return self.own[SOMETHING]
+        if type_name not in self.own:
+            raise LookupError(
+                f"no {type_name} in the worlds: answer one in `_study`, tests/isolation/worlds.py"
+            )
+        return self.own[type_name]
 
-    def all_ids(self) -> Iterator[tuple[str, str]]:
-        """One id of each type."""
-        for type_name in sorted(self.ids):
-            yield type_name, self.id_of(type_name)
+    def cursor_of(self, place: str) -> str:
+        """Of a list, `Course.enrollments`. Raise `LookupError`."""
+        if place not in self.cursors:
+            raise LookupError(f"nothing in the list {place}: see `_study`, tests/isolation/worlds.py")
+        return min(self.cursors[place])
 
     def all_cursors(self) -> list[str]:
-        return sorted(min(found) for found in self.cursors.values())
+        """One of each list."""
+        return [self.cursor_of(place) for place in sorted(self.cursors)]
 
     def secrets(self) -> set[str]:
         """Whatever must not appear in an answer or a log line of another tenant."""
-        ids = {id_ for found in self.ids.values() for id_ in found}
         cursors = {cursor for found in self.cursors.values() for cursor in found}
-        return {self.canary, self.organization.slug, *self.raw, *ids, *cursors}
+        return {self.canary, self.organization.slug, *self.raw, *self.ids, *self.own.values(), *cursors}
 
     def learn(self, answer: Any) -> None:
         """Collect ids and cursors from an answer of the tenant's own."""
-        for type_name, key, value in _leaves(answer):
-            if key.rpartition("_")[2] == "id" and isinstance(value, str):
-                self.ids.setdefault(type_name, set()).add(value)
-            elif key.lower().endswith("cursor") and isinstance(value, str):
-                self.cursors.setdefault(type_name, set()).add(value)
+        for place, key, value in _leaves(answer, ""):
+            if key.rpartition("_")[2] == "id":
+                self.ids.add(value)
+            elif key.lower().endswith("cursor"):
+                self.cursors.setdefault(place, set()).add(value)
 
 
-def _leaves(value: Any) -> Iterator[tuple[str, str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(value.get("__typename", "")), key, inner
-            yield from _leaves(inner)
-    elif isinstance(value, list):
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, str, str]]:
+    """Texts with their keys; `place`: of which list they are, `Course.enrollments`."""
+    if isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner)
+            yield from _leaves(inner, place)
+    elif isinstance(value, dict):
+        owner = value.get("__typename", "")
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                yield place, key, inner
+            elif isinstance(inner, dict) and inner.get("__typename", "").endswith("Connection"):
+                yield from _leaves(inner, f"{owner}.{key.rpartition('_')[2]}")
+            else:
+                yield from _leaves(inner, place)
 
 
 async def populate(runtime: Runtime, organization: Organization) -> World:
     """The same people, codes and slugs in every tenant; only the words differ."""
     world = World(organization, canary=f"canary{secrets.token_hex(8)}")
+    world.raw |= {str(organization.id), organization.id.hex}
     async with unit_of_work(
         runtime.databases,
         runtime.cache,
@@ -94,9 +117,9 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
             work,
             [UserDraft(email=email, name=f"{role} {world.canary}", role=role) for email, role in PEOPLE],
         )
-        await _study(work, world, [person.id for person in people])
-    raw = [organization.id, *(person.id for person in people)]
-    world.raw |= {text for id_ in raw for text in (str(id_), id_.hex)}
+        rows = await _study(work, world, people)
+    for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
+        world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
     made = await api_key.create(
@@ -107,19 +130,46 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
     return world
 
 
-async def _study(work: UnitOfWork, world: World, people: list[UUID]) -> None:
+def type_of(kind: NodeKind) -> str:
+    return kind.name.title().replace("_", "")
+
+
+async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[NodeKind, UUID]:
+    """Everybody takes every course; every other enrollment is completed. Answers one row of each kind."""
     courses = await course.create_many(work, [_draft(code, world.canary) for code in CODES])
-    lessons = await _lessons(work, [each.id for each in courses])
+    lessons = await lesson.by_course(work, [each.id for each in courses])
     entries = [
-        enrollment.EnrollmentEntry(user_id=person, course_id=each.id) for person in people for each in courses
+        enrollment.EnrollmentEntry(user_id=person.id, course_id=each.id)
+        for person in people
+        for each in courses
     ]
     enrolled = await enrollment.enroll_many(work, entries)
-    world.enrollment, world.lesson = enrolled[-1].id, lessons[enrolled[-1].course_id][0]
     for done in enrolled[::2]:
-        for lesson_id in lessons[done.course_id]:
-            await progress.record(work, enrollment_id=done.id, lesson_id=lesson_id, fraction=1.0, score=80.0)
-    ids: Iterable[UUID] = [each.id for each in [*courses, *enrolled]]
-    world.raw |= {text for id_ in ids for text in (str(id_), id_.hex)}
+        for each in lessons[done.course_id]:
+            await progress.record(work, enrollment_id=done.id, lesson_id=each.id, fraction=1.0, score=80.0)
+    completed = await completion.by_enrollment(work, [each.id for each in enrolled])
+    # the last enrollment that is begun and not completed, and what belongs to it
+    begun = enrolled[-2]
+    taught = lessons[begun.course_id][0]
+    started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
+    world.enrollment = begun.id
+    rows = [
+        *people,
+        *courses,
+        *enrolled,
+        *completed.values(),
+        *(each for found in lessons.values() for each in found),
+    ]
+    world.raw |= {text for row in rows for text in (str(row.id), row.id.hex)}
+    return {
+        NodeKind.USER: begun.user_id,
+        NodeKind.COURSE: begun.course_id,
+        NodeKind.MODULE: taught.module_id,
+        NodeKind.LESSON: taught.id,
+        NodeKind.ENROLLMENT: begun.id,
+        NodeKind.LESSON_PROGRESS: started.progress.id,
+        NodeKind.COMPLETION: next(iter(completed.values())).id,
+    }
 
 
 def _draft(code: str, canary: str) -> CourseDraft:
@@ -130,11 +180,6 @@ def _draft(code: str, canary: str) -> CourseDraft:
         modules=(ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),),
         published=True,
     )
-
-
-async def _lessons(work: UnitOfWork, courses: list[UUID]) -> dict[UUID, list[UUID]]:
-    found = await lesson.by_course(work, courses)
-    return {course_id: [each.id for each in rows] for course_id, rows in found.items()}
 
 
 async def _token(runtime: Runtime, world: World, user_id: UUID) -> str:

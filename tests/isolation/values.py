@@ -1,0 +1,56 @@
+"""What a tenant itself would put in a place: a rightful value, which the application must accept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from operations import Choose
+from places import NODE, Place, UnknownPlaceError
+from worlds import CODES, World
+
+# by the type of the value; all of them must be there: a new scalar needs a line
+SCALARS: Mapping[str, Any] = {
+    "Boolean": False,
+    "DateTime": "2026-01-31T09:30:00Z",
+    "Float": 0.5,
+    "Int": 20,
+    "String": "fresh",
+}
+# where that is refused: by coordinate (`Query.course(code:)`, `EnrollInput.courseId`), or else by name
+OWN: Mapping[str, Any] = {
+    "Query.course(code:)": CODES[0],
+    "version": 1,
+}
+
+
+def own_value(world: World, at: Place | None = None) -> Choose:
+    """What `world` chooses for its places, such that the place `at` is reached."""
+
+    def choose(place: Place) -> Any:
+        if place.noun == NODE:
+            return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
+        if place.is_id:
+            return world.id_of(place.noun)
+        if place.choices:
+            return place.choices[0]
+        known = OWN.get(place.coordinate, OWN.get(place.name, SCALARS.get(place.type.name)))
+        if known is None:
+            raise UnknownPlaceError(
+                f"{place.coordinate} takes a {place.type.name}, and nobody knows one: "
+                "add it to SCALARS or to OWN in tests/isolation/values.py"
+            )
+        return known
+
+    return choose
+
+
+def own_ids(world: World, place: Place) -> list[str]:
+    """Every rightful id of the place."""
+    return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
+
+
+def own_filters(world: World, other: World, place: Place) -> list[Any]:
+    """Values of a place that narrows what is listed; of a text also the word that only `other` has."""
+    if place.choices:
+        return [*place.choices]
+    own = own_value(world)(place)
+    return [own, other.canary] if isinstance(own, str) else [own]
