@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict, deque
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Final, TextIO, cast
 
 import structlog
@@ -64,7 +64,7 @@ def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
     root.setLevel(max(level, logging.WARNING))
     # below that it writes clients' addresses and query strings, one line for each WebSocket
     uvicorn.setLevel(max(level, logging.WARNING))
-    _configure(writer, level, console=settings.log_format == "console")
+    _configure(writer, level, _as_text if settings.log_format == "console" else _as_json)
     try:
         yield
     finally:
@@ -237,14 +237,14 @@ class _Bridge(logging.Handler):
             self._logger.log(record.levelno, text, library=record.name, exc_info=record.exc_info)
 
 
-def _configure(sink: LineWriter | _Direct, level: int, *, console: bool) -> None:
+def _configure(sink: LineWriter | _Direct, level: int, form: Callable[[object, str, Line], str]) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at_time"),
             Failures(),
             scrub,
-            _as_text if console else _as_json,
+            form,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Sink(sink),
@@ -271,4 +271,9 @@ def _as_text(_logger: object, _method: str, line: Line) -> str:
     return f"{text}\n{trace}" if trace else text
 
 
-_configure(_Direct(), logging.WARNING, console=True)
+def _as_read(logger: object, method: str, line: Line) -> str:
+    """For people at a terminal; elsewhere it stands among lines of `writing`, in a child of `harka up`."""
+    return (_as_text if sys.stderr.isatty() else _as_json)(logger, method, line)
+
+
+_configure(_Direct(), logging.WARNING, _as_read)
