@@ -218,7 +218,7 @@ def founded(parts: Parts) -> Academy:
         status="active",
         locale="en",
         timezone="UTC",
-        region="",
+        region=None,
         settings={},
         branding={},
         features={},

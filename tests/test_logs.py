@@ -2,8 +2,11 @@ import io
 import logging
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -251,6 +254,27 @@ def test_a_requests_line_below_the_level_is_not_written(captured: Captured) -> N
 def test_a_word_is_scrubbed_like_any_text(parts: list[str]) -> None:
     word = "".join(re.findall(r"[A-Za-z0-9._-]", "".join(parts)))
     assert logs.scrub_word(word) == logs.scrub_text(word)
+
+
+DIRECT = "from harka import logs; logs.logger('demo').warning('odd', count=3)"
+
+
+def test_without_settings_a_line_in_a_file_is_json_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        subprocess.run([sys.executable, "-c", DIRECT], stderr=output, check=True)
+    line = from_json(log.read_bytes())
+    assert {"event": "odd", "count": 3, "room": "demo", "level": "warning"}.items() <= line.items()
+
+
+def test_without_settings_a_line_at_a_terminal_is_for_people() -> None:
+    terminal, other = os.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", DIRECT], stderr=other, check=True)
+        assert os.read(terminal, 1000).decode().rstrip().endswith("warning demo: odd count=3")
+    finally:
+        os.close(terminal)
+        os.close(other)
 
 
 def test_a_reader_that_stalls_never_blocks_a_writer() -> None:

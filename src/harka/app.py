@@ -15,7 +15,7 @@ from harka import logs
 from harka.analytics.gauge import UsageGauge
 from harka.auth.key_usage import KeyUsage
 from harka.cache.tenant import TenantCache
-from harka.config import Settings
+from harka.config import ConfigurationError, Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import HarkaError
 from harka.files.store import FileStore
@@ -141,6 +141,10 @@ class Application:
         async with AsyncExitStack() as stack:
             try:
                 await self._open(stack)
+            except ConfigurationError as error:
+                log.critical("not started", reason=error.message)
+                await send({"type": "lifespan.startup.failed", "message": error.message})
+                return
             except Exception as error:
                 log.critical("not started", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": type(error).__name__})

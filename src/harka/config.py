@@ -4,15 +4,19 @@
 """
 
 import os
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from harka.errors import HarkaError
+from harka.fastpath import HostTable
 
 PREFIX = "HARKA_"
+SECRET_BYTES: Final = 32
+_DAY: Final = 86_400.0
 
 
 class ConfigurationError(HarkaError):
@@ -89,9 +93,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_tenants: Annotated[
         int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)
     ] = 100
-    request_timeout: Annotated[float, Meta(description="Seconds a request may take.", gt=0)] = 10.0
+    request_timeout: Annotated[float, Meta(description="Seconds a request may take.", gt=0, le=_DAY)] = 10.0
     shutdown_grace: Annotated[
-        float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0)
+        float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0, le=_DAY)
     ] = 10.0
     max_body_bytes: Annotated[int, Meta(description="Largest request body, bytes.", ge=1)] = 1_048_576
     executor: Annotated[
@@ -120,10 +124,16 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     names = Settings.__struct_fields__
     values = {name: given[PREFIX + name.upper()] for name in names if given.get(PREFIX + name.upper())}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("$.")[2].rstrip("`")
         raise ConfigurationError(f"{PREFIX}{field.upper()}: {str(error).partition(' - ')[0]}") from None
+    for name, check in _CHECKS.items():
+        try:
+            check(getattr(settings, name) or "")
+        except ValueError as error:
+            raise ConfigurationError(f"{PREFIX}{name.upper()}: {error}") from None
+    return settings
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -147,6 +157,49 @@ def markdown() -> str:
             f"| `{PREFIX}{field.name.upper()}` | {default} | {_meta(hints[field.name]).description} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _require_secret(text: str) -> None:
+    try:
+        length = len(bytes.fromhex(text))
+    except ValueError:
+        length = -1
+    if length not in {0, SECRET_BYTES}:
+        raise ValueError(f"must be {SECRET_BYTES} random bytes in hex ({2 * SECRET_BYTES} characters)")
+
+
+def _require_networks(text: str) -> None:
+    for item in filter(None, map(str.strip, text.split(","))):
+        ip_network(item, strict=False)
+
+
+def _require_host_name(text: str) -> None:
+    # it raises for whatever it could not resolve tenants under
+    HostTable(text, {}, {}, {})
+
+
+def _require_scheme(*schemes: str) -> Callable[[str], None]:
+    """What is wrong is not shown: a URL may hold a password."""
+
+    def require(url: str) -> None:
+        if url and not url.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}")
+
+    return require
+
+
+_DATABASE: Final = _require_scheme("postgresql://", "postgres://")
+_CHECKS: Final[Mapping[str, Callable[[str], None]]] = {
+    "database_url": _DATABASE,
+    "app_database_url": _DATABASE,
+    "admin_database_url": _DATABASE,
+    "listen_database_url": _DATABASE,
+    "redis_url": _require_scheme("redis://", "rediss://", "unix://"),
+    "secret": _require_secret,
+    "platform_domain": _require_host_name,
+    "trusted_proxies": _require_networks,
+}
+"""What cannot be said in a type. Each gets the value, or "" where there is none."""
 
 
 def _shown(value: Any) -> str:

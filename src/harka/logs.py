@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
 from typing import Any, Final, TextIO, cast
 from uuid import UUID
@@ -72,7 +72,7 @@ def writing(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
     root.setLevel(max(level, logging.WARNING))
     # below that it writes clients' addresses and query strings, one line for each WebSocket
     uvicorn.setLevel(max(level, logging.WARNING))
-    _configure(writer, level, console=console)
+    _configure(writer, level, _as_text if console else _as_json)
     try:
         yield
     finally:
@@ -307,7 +307,7 @@ class _Bridge(logging.Handler):
             self._logger.log(record.levelno, text, library=record.name, exc_info=record.exc_info)
 
 
-def _configure(sink: LineWriter | _Direct, level: int, *, console: bool) -> None:
+def _configure(sink: LineWriter | _Direct, level: int, form: Callable[[object, str, Line], str]) -> None:
     _destination.sink, _destination.level = sink, level
     structlog.configure(
         processors=[
@@ -315,7 +315,7 @@ def _configure(sink: LineWriter | _Direct, level: int, *, console: bool) -> None
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at_time"),
             Failures(),
             scrub,
-            _as_text if console else _as_json,
+            form,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Sink(sink),
@@ -342,4 +342,9 @@ def _as_text(_logger: object, _method: str, line: Line) -> str:
     return f"{text}\n{trace}" if trace else text
 
 
-_configure(_Direct(), logging.WARNING, console=True)
+def _as_read(logger: object, method: str, line: Line) -> str:
+    """For people at a terminal; elsewhere it stands among lines of `writing`, in a child of `harka up`."""
+    return (_as_text if sys.stderr.isatty() else _as_json)(logger, method, line)
+
+
+_configure(_Direct(), logging.WARNING, _as_read)

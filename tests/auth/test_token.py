@@ -119,11 +119,11 @@ def test_a_claim_that_is_wrong_is_refused(lie: dict[str, Any]) -> None:
     assert refused(forged(CLAIMS | lie))
 
 
-def test_a_token_is_good_until_it_expires_give_or_take_the_clocks() -> None:
+def test_a_token_is_good_until_it_expires_and_the_signers_clock_may_be_ahead() -> None:
     text = issued()
     hour = timedelta(hours=1)
-    assert not refused(text, at=hour + SKEW - timedelta(seconds=1))
-    assert refused(text, at=hour + SKEW)
+    assert not refused(text, at=hour - timedelta(microseconds=1))
+    assert refused(text, at=hour)
     assert not refused(text, at=-SKEW)
     assert refused(text, at=-SKEW - timedelta(seconds=1))
 

@@ -89,6 +89,14 @@ def test_a_taken_port_is_one_line(deployed: Settings, tmp_path: Path) -> None:
     assert text(log) == f"harka: port {deployed.port} is taken\n"
 
 
+def test_a_setting_that_cannot_be_used_is_one_line(deployed: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    wrong = msgspec.structs.replace(deployed, trusted_proxies="bogus")
+    with running(wrong, log, "serve") as process:
+        assert process.wait(30) == 1
+    assert re.fullmatch(r"harka: HARKA_TRUSTED_PROXIES: .*\n", text(log))
+
+
 def test_without_servers_it_says_what_is_missing(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(Settings(), log, "serve") as process:

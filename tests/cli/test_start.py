@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.running import harka, running
@@ -137,3 +138,16 @@ def test_a_server_that_dies_comes_back_and_so_do_answers(data: Path, port: int, 
         os.kill(postmaster, signal.SIGQUIT)
         wait_until(lambda: "started again" in text(log))
         wait_until(lambda: answers(port))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"trusted_proxies": "bogus"}, {"secret": "abc"}, {"platform_domain": "bad domain"}]
+)
+def test_a_setting_that_cannot_be_used_is_one_line_before_anything_starts(
+    data: Path, port: int, wrong: dict[str, str]
+) -> None:
+    done = harka(msgspec.structs.replace(SETTINGS, **wrong), *up(data, port))
+    (name,) = wrong
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"harka: HARKA_{name.upper()}: .*\n", done.stderr)
+    assert not data.exists()

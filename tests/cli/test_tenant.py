@@ -49,6 +49,7 @@ async def test_a_mode_may_be_asked_for(runtime: Runtime) -> None:
 async def test_it_is_listed_and_shown(runtime: Runtime) -> None:
     slug = new_slug()
     shown = await made(runtime.settings, slug, "--name", "[/b]")
+    assert (shown["domain"], shown["region"]) == (None, None)
     _, listed, _ = await harka(runtime.settings, "tenant", "list", "--json")
     assert shown in json.loads(listed)
     _, table, _ = await harka(runtime.settings, "tenant", "list")
@@ -56,6 +57,7 @@ async def test_it_is_listed_and_shown(runtime: Runtime) -> None:
     assert "[/b]" in table
     _, text, _ = await harka(runtime.settings, "tenant", "show", slug)
     assert shown["id"] in text
+    assert "None" not in text
 
 
 async def test_suspending_and_resuming(runtime: Runtime) -> None:

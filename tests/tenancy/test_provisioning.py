@@ -54,6 +54,15 @@ async def test_a_new_tenant_has_a_home_in_every_mode(
     await session.commit()
 
 
+@pytest.mark.parametrize("given", [{}, {"region": None}, {"region": ""}])
+async def test_a_tenant_that_did_not_ask_for_a_place_has_none(
+    catalog: Catalog, settings: Settings, given: dict[str, Any]
+) -> None:
+    tenant = await create(catalog, settings, **given)
+    assert tenant.region is None
+    assert await get_by_slug(catalog, tenant.slug) == tenant
+
+
 @pytest.mark.parametrize("algorithm", Algorithm)
 async def test_a_new_tenant_can_sign_tokens(
     catalog: Catalog, settings: Settings, algorithm: Algorithm

@@ -17,6 +17,25 @@ async def test_the_page_is_served_with_a_strict_policy(api: OpenClient, make_ten
     assert "frame-ancestors 'none'" in policy
 
 
+@pytest.mark.parametrize("tenant", [True, False], ids=["organization", "platform"])
+async def test_the_bare_address_leads_to_the_page(
+    api: OpenClient, make_tenant: MakeTenant, runtime: Runtime, *, tenant: bool
+) -> None:
+    http = await api(await make_tenant(), scopes=())
+    host = {} if tenant else {"host": runtime.settings.platform_domain}
+    for method in ("GET", "HEAD"):
+        answer = await http.request(method, "/", headers=host)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard")
+    assert (await http.get("/", headers=host, follow_redirects=True)).text.startswith("<!doctype html>")
+    assert (await http.post("/", headers=host)).status_code == 405
+
+
+async def test_a_final_slash_makes_no_difference(api: OpenClient, make_tenant: MakeTenant) -> None:
+    http = await api(await make_tenant(), scopes=())
+    with_slash, without = await http.get("/dashboard/"), await http.get("/dashboard")
+    assert (with_slash.status_code, with_slash.content) == (200, without.content)
+
+
 async def test_everything_the_page_names_is_there(api: OpenClient, make_tenant: MakeTenant) -> None:
     http = await api(await make_tenant(), scopes=())
     page = (await http.get("/dashboard")).text
@@ -40,7 +59,7 @@ async def test_the_page_has_nothing_inline_and_asks_nobody_else(
 
 
 @pytest.mark.parametrize(
-    "name", ["secret.py", "..%2fdashboard.py", "%2e%2e", "__init__.py", "dashboard.html/x", ""]
+    "name", ["secret.py", "..%2fdashboard.py", "%2e%2e", "__init__.py", "dashboard.html/x", "/"]
 )
 async def test_no_other_file_is_served(api: OpenClient, make_tenant: MakeTenant, name: str) -> None:
     http = await api(await make_tenant(), scopes=())

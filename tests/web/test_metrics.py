@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import websockets
 
+from harka.config import ConfigurationError
 from harka.metrics import Metrics
 from harka.runtime import Runtime
 from harka.web.metrics import serve_metrics, watch
@@ -34,7 +35,7 @@ async def test_a_taken_port_is_no_reason_not_to_start() -> None:
 
 
 async def test_an_address_that_is_not_ours_is_an_error() -> None:
-    with pytest.raises(OSError, match="assign"):
+    with pytest.raises(ConfigurationError, match=r"HARKA_METRICS_HOST: .*assign"):
         async with serve_metrics(Metrics(tenants=1), host="203.0.113.9", port=0):
             pass
 

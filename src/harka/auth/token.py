@@ -29,6 +29,7 @@ from harka.tenancy import signing_key as signing_keys
 
 MAX_LIFETIME = timedelta(hours=24)
 CLOCK_SKEW_SECONDS = 30
+"""How far the signer's clock may be ahead of ours. An end is an end: to `exp` nothing is added."""
 MAX_TOKEN_BYTES = 4096
 _IMPORTED_KEYS = 4096
 
@@ -127,7 +128,7 @@ def _acceptable(claims: _Claims, key: SigningKey, settings: Settings, now: float
         and claims.iss == settings.token_issuer
         and settings.token_audience in audience
         and max(claims.nbf, claims.iat) <= now + CLOCK_SKEW_SECONDS
-        and now < claims.exp + CLOCK_SKEW_SECONDS
+        and now < claims.exp
         and 0 < claims.exp - claims.iat <= MAX_LIFETIME.total_seconds()
     )
 

@@ -42,7 +42,7 @@ def create(  # noqa: PLR0913 - one argument for each option
     domain: Annotated[str | None, typer.Option(help="Custom domain; counts as verified.")] = None,
     locale: Annotated[str, typer.Option()] = "en",
     timezone: Annotated[str, typer.Option()] = "UTC",
-    region: Annotated[str, typer.Option()] = "",
+    region: Annotated[str | None, typer.Option(help="Where its data are to be kept.")] = None,
     algorithm: Annotated[
         Algorithm, typer.Option(case_sensitive=False, help="Of its tokens.")
     ] = Algorithm.EDDSA,
@@ -153,7 +153,8 @@ def _show(organization: Organization, *, as_json: bool = False, **more: Any) -> 
         print(json_bytes(fields).decode())
         return
     for name, value in fields.items():
-        print(f"{name:<12}{', '.join(value) if isinstance(value, list) else value}")
+        shown = ", ".join(value) if isinstance(value, list) else "" if value is None else value
+        print(f"{name:<12}{shown}".rstrip())
 
 
 def _show_domain(domain: Domain) -> None:

@@ -6,9 +6,8 @@ import functools
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from harka.config import ConfigurationError
+from harka.config import SECRET_BYTES, ConfigurationError
 
-SECRET_BYTES = 32
 _NAMESPACE = b"harka/v1/"
 
 

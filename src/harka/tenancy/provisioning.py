@@ -48,7 +48,7 @@ async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant
     domain: str | None = None,
     locale: str = "en",
     timezone: str = "UTC",
-    region: str = "",
+    region: str | None = None,
     algorithm: Algorithm = Algorithm.EDDSA,
     tags: Mapping[str, str] | None = None,
 ) -> Organization:
@@ -68,7 +68,7 @@ async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant
         status="active",
         locale=locale,
         timezone=timezone,
-        region=region,
+        region=region or None,
         settings=dict(tags or {}),
         branding={},
         features={},

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from harka.errors import NotFoundError
@@ -20,6 +20,11 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+async def welcome(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/`: whoever types in an organization's address is a person, and wants the page."""
+    await RedirectResponse("/dashboard", status_code=303)(scope, receive, send)
 
 
 class Dashboard:

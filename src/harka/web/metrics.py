@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from harka import logs
+from harka.config import ConfigurationError
 from harka.metrics import CONTENT_TYPE, Metrics
 from harka.runtime import Runtime
 
@@ -78,7 +79,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=_family(host))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise
+            raise ConfigurationError(f"HARKA_METRICS_HOST: {host!r}: {error.strerror}") from error
         log.warning("metrics port is taken, using a free one", port=port)
         return socket.create_server((host, 0), family=_family(host))
 

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka.errors import NotFoundError
 from harka.runtime import Runtime
-from harka.web.dashboard import Dashboard
+from harka.web.dashboard import Dashboard, welcome
 from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
 from harka.web.health import Health
@@ -47,7 +47,9 @@ def _routes(runtime: Runtime, draining: Draining) -> list[Route | WebSocketRoute
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute("/graphql", HostDoor(graphql, runtime)),
         Route("/files/{link}", files),
+        Route("/", HostDoor(Methods(welcome, "GET", "HEAD"), runtime)),
         Route("/dashboard", dashboard),
+        Route("/dashboard/", dashboard),
         Route("/dashboard/{name}", dashboard),
     ]
 

@@ -2,6 +2,7 @@ import os
 import shutil
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from harka.cli.embedded import directory, postgres
@@ -99,6 +100,27 @@ async def test_programs_and_data_may_lie_in_any_place(
     assert used.is_relative_to(copies)
     assert postgres.within_reach(programs, unprivileged(), where) == used
     assert len(list(copies.glob("postgres-*"))) == 1
+
+
+async def test_its_log_tells_little_of_a_clients_mistakes_and_that_to_its_owner_only(data: Path) -> None:
+    mistakes = 50
+    with claim(data) as where, Embedded(Settings(), where, durable=False) as embedded:
+        embedded.wait()
+        log = where / "postgres.log"
+        assert embedded.admin_url is not None
+        async with connected(embedded.admin_url) as connection:
+            await connection.execute("CREATE TABLE people (email text PRIMARY KEY)")
+            await connection.execute("INSERT INTO people VALUES ('ada@example.org')")
+            before = log.stat().st_size
+            for _ in range(mistakes):
+                with pytest.raises(asyncpg.UniqueViolationError):
+                    await connection.execute("INSERT INTO people VALUES ($1)", "ada@example.org")
+        grown = log.stat().st_size - before
+        assert "duplicate key" in log.read_text()
+        assert "ada@example.org" not in log.read_text()
+        assert "INSERT" not in log.read_text()
+        assert grown < 150 * mistakes
+        assert [each.stat().st_mode & 0o777 for each in where.glob("*.log")] == [0o600] * 3
 
 
 @pytest.mark.parametrize("part", ["x" * 200, "ä" * 100])

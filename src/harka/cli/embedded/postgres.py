@@ -30,6 +30,9 @@ _CONFIGURATION: Final = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "log_line_prefix": "%m [%p] ",
+    # a client's mistake is its own answer; statements and the values of rows stay out of the file
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 _PATH_BYTES: Final = 900
 """PostgreSQL keeps paths in 1,024 bytes, with the names of its own files and the rest of a command."""

@@ -73,7 +73,7 @@ def start(program: Program) -> Child:
     """
     if program.log.exists():
         program.log.replace(program.log.with_suffix(".log.1"))
-    with program.log.open("wb") as log:
+    with open(program.log, "wb", opener=_private) as log:
         process = subprocess.Popen(  # noqa: S603 - our own argument vector, no shell
             program.arguments,
             stdin=subprocess.DEVNULL,
@@ -86,6 +86,10 @@ def start(program: Program) -> Child:
             **_credentials(program.account),
         )
     return Child(program, process)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def wait_until(child: Child, ready: Callable[[], bool], timeout: float) -> None:
