@@ -200,7 +200,9 @@ class _Transport(asyncio.Transport):
 @pytest.mark.benchmark(group="bytes to bytes, through uvicorn's protocol", timer=time.process_time)
 def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
     """As it is served, but for the socket: one connection, kept alive."""
-    config = Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)
+    config = Config(
+        app, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False
+    )
     head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
     request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
     protocol = BoundedProtocol(config, ServerState(), {}, loop)

@@ -1,12 +1,10 @@
 """The GraphQL endpoint: HTTP by its specification, server-sent events, the door of the WebSocket."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import msgspec
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -15,15 +13,14 @@ from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, Not
 from harka.graph.execution import Answer, Answers, Engine, Prepared
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
+from harka.web.connection import while_connected
 from harka.web.errors import error_response
 from harka.web.graphiql import graphiql
 from harka.web.graphql_request import MediaType, header, negotiate, read_request
 from harka.web.middleware.request_scope import RequestScope
 from harka.web.middleware.tenant_door import identify
-from harka.web.sse import departure, finish, once, send_events, stopped
+from harka.web.sse import finish, once, send_events
 from harka.web.websocket import GraphQLSocket
-
-T = TypeVar("T")
 
 _OK: Final = 200
 _UTF_8: Final = "; charset=utf-8"
@@ -51,7 +48,7 @@ class GraphQLEndpoint:
                 await self._stream(scope, receive, send, prepared)
                 return
             answer = (
-                prepared if isinstance(prepared, Answer) else await self._execute(request, prepared, receive)
+                prepared if isinstance(prepared, Answer) else await self._execute(scope, receive, prepared)
             )
             response = _response(answer, media)
         except HarkaError as error:
@@ -80,8 +77,9 @@ class GraphQLEndpoint:
             raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
         return prepared
 
-    async def _execute(self, request: RequestScope, prepared: Prepared, receive: Receive) -> Answer:
-        return await _while_connected(self._engine.execute(prepared, _tenant(request)), receive)
+    async def _execute(self, scope: Scope, receive: Receive, prepared: Prepared) -> Answer:
+        work = self._engine.execute(prepared, _tenant(scope["harka"]))
+        return await while_connected(scope, receive, work)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
         request: RequestScope = scope["harka"]
@@ -97,7 +95,7 @@ class GraphQLEndpoint:
         if isinstance(prepared, Answer):
             return once(prepared)
         if not prepared.is_subscription:
-            return once(await self._execute(request, prepared, receive))
+            return once(await self._execute(scope, receive, prepared))
 
         async def listener() -> TenantContext:
             timeout = self._runtime.settings.request_timeout
@@ -134,16 +132,3 @@ async def _noted(request: RequestScope, answers: AsyncIterator[Answer]) -> Async
     async for answer in answers:
         _note(request, answer)
         yield answer
-
-
-async def _while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """What `work` answers; it is cancelled when the client leaves first, and `ClientDisconnect` raised."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(departure(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        await stopped(task, gone)

@@ -2,12 +2,16 @@
 
 uvicorn bounds neither with httptools: a head of any size is collected in memory, and a connection that never
 completes one stays open for ever. Bodies are bounded further in, where the tenant is known.
+
+It also tells the request that is being worked on when its client has left (`web.connection`).
 """
 
 import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from harka.web.connection import CONNECTION, ClientConnection
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -30,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._too_large = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._connection = ClientConnection()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
@@ -38,6 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         super().connection_lost(exc)
+        self._connection.lose()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -50,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CONNECTION] = self._connection  # type: ignore[typeddict-unknown-key]  # ours alone
         self._start_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Receive, Send
 
 from harka.codec import json_bytes
 from harka.graph.execution import Answer
+from harka.web.connection import departure, stopped
 
 HEARTBEAT: Final = 12.0
 """Seconds. Proxies close connections that are silent for longer than they like, usually a minute."""
@@ -69,16 +70,3 @@ async def _next(answers: AsyncIterator[Answer]) -> Answer | None:
     with contextlib.suppress(StopAsyncIteration):
         return await anext(answers)
     return None
-
-
-async def departure(receive: Receive) -> None:
-    """Return when the client has left; what it still sends is dropped."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def stopped(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel, and wait for the end."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,87 @@
+"""A request's work while its client waits: cancelled when the client leaves.
+
+Our own protocol tells of the end of a connection, at no cost to the requests before it. Of another server one
+must ask, with a task that waits for the message that the client has left.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+T = TypeVar("T")
+
+CONNECTION: Final = "harka.connection"
+"""Where the protocol puts the `ClientConnection` of a request in its scope."""
+
+
+class ClientConnection:
+    """One connection, of which at most one request is worked on at a time; the next ones wait in line."""
+
+    __slots__ = ("_lost", "_task")
+
+    def __init__(self) -> None:
+        self._lost = False
+        self._task: asyncio.Task[Any] | None = None
+
+    def lose(self) -> None:
+        """The client has left."""
+        self._lost = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def carry(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
+        left = self._lost  # a copy, since it changes while we wait
+        if left:
+            work.close()
+            raise ClientDisconnect
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine is run by a task
+        self._task = task
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._lost and task.cancelling() == 1:
+                raise ClientDisconnect from None
+            # somebody else wants an end, too
+            raise
+        finally:
+            self._task = None
+            if self._lost:
+                task.uncancel()
+
+
+async def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
+    connection: ClientConnection | None = scope.get(CONNECTION)
+    if connection is None:
+        return await _watched(work, receive)
+    return await connection.carry(work)
+
+
+async def _watched(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(departure(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        await stopped(task, gone)
+
+
+async def departure(receive: Receive) -> None:
+    """Return when the client has left; what it still sends is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def stopped(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel, and wait for the end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
