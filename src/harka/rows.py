@@ -5,7 +5,7 @@ answers is a sequence of structs to everybody, while the executor writes cells i
 an object of them. Lists of structs are as welcome everywhere: without a compiler all rows are that.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -61,3 +61,61 @@ def grouped(rows: Sequence[T], name: str, keys: Sequence[UUID]) -> Sequence[Sequ
     for row in rows:
         found.get(getattr(row, name), []).append(row)
     return [found[key] for key in keys]
+
+
+class ByKey(Mapping[UUID, T]):
+    """Rows by a field that is unique; a dictionary is made of them only for who asks for one."""
+
+    def __init__(self, rows: Sequence[T], name: str = "id") -> None:
+        self._rows = rows
+        self._name = name
+        self._made: dict[UUID, T] | None = None
+
+    def aligned(self, keys: Sequence[UUID]) -> Sequence[T | None]:
+        """In the order of `keys`, None for those that are not here."""
+        return aligned(self._rows, self._name, keys)
+
+    def __getitem__(self, key: UUID) -> T:
+        return self._dict()[key]
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._dict())
+
+    def __len__(self) -> int:
+        return len(self._dict())
+
+    def _dict(self) -> dict[UUID, T]:
+        if self._made is None:
+            self._made = {getattr(row, self._name): row for row in self._rows}
+        return self._made
+
+
+class Grouped(Mapping[UUID, Sequence[T]]):
+    """Rows by a field that several share, in the order they come."""
+
+    def __init__(self, rows: Sequence[T], name: str, *, first: int | None = None) -> None:
+        """`first`: no more than that of each group."""
+        self._rows = rows
+        self._name = name
+        self._first = first
+        self._made: dict[UUID, Sequence[T]] | None = None
+
+    def aligned(self, keys: Sequence[UUID]) -> Sequence[Sequence[T]]:
+        """In the order of `keys`, empty for those that are not here."""
+        groups = grouped(self._rows, self._name, keys)
+        return groups if self._first is None else [group[: self._first] for group in groups]
+
+    def __getitem__(self, key: UUID) -> Sequence[T]:
+        return self._dict()[key]
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._dict())
+
+    def __len__(self) -> int:
+        return len(self._dict())
+
+    def _dict(self) -> dict[UUID, Sequence[T]]:
+        if self._made is None:
+            keys = list(dict.fromkeys(column(self._rows, self._name)))
+            self._made = dict(zip(keys, self.aligned(keys), strict=True))
+        return self._made

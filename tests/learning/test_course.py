@@ -298,7 +298,7 @@ async def test_pages_continue_after_the_last_row_whatever_is_inserted(academy: A
     async with academy.work(read_only=True) as work:
         rest = await course.list_page(work, after=(first[-1].created_at, first[-1].id), first=10)
 
-    assert [each.id for each in first + rest[:-1]] == [each.id for each in created]
+    assert [each.id for each in [*first, *rest[:-1]]] == [each.id for each in created]
     assert rest[-1].code == "LATER"
 
 

@@ -161,7 +161,7 @@ async def test_who_may_read_users_sees_all_page_by_page(academy: Academy) -> Non
         assert await user.count(work, role="instructor") == 1
         assert await user.list_page(work, after=None, first=9, role="instructor") == [instructor]
 
-    assert first + rest == everybody
+    assert [*first, *rest] == everybody
 
 
 async def test_users_are_not_for_the_anonymous_nor_for_keys_without_the_scope(academy: Academy) -> None:

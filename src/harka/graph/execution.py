@@ -3,23 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Self, TypeGuard, cast
+from typing import Any, NamedTuple, Self, TypeGuard, cast
 
 import msgspec
 from graphql import ExecutionResult, FieldNode, OperationDefinitionNode, OperationType
 from graphql.execution import Executor, create_source_event_stream
+from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock
 from harka.codec import json_bytes, json_fragment
 from harka.errors import DeadlineExceededError, DocumentInvalidError, HarkaError
 from harka.graph import batch, schema
+from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
 from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.errors import show_all, show_failure, show_refusal
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
-from harka.graph.plan import Operation
+from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
@@ -165,23 +167,37 @@ class Engine:
         return Answers(notices, lambda notice: self._tell(prepared, executor, notice, identify))
 
     async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
+        """By the operation's plan. Where it has none, or its answer is not plain, graphql-core executes."""
+        planned = self._planned(prepared)
+        if planned is not None:
+            try:
+                return await self._execute_plan(prepared, planned, tenant)
+            except Exception:  # noqa: BLE001, S110 - whatever it was, graphql-core tells it in its own words
+                pass
         answer: Answer | None = None
         try:
             async with self._context(prepared, tenant) as context:
-                answer = await self._answer(prepared, context)
+                answer = _shown(await _run(self._executor(prepared, context)), context)
                 _require_outcome(prepared, context)
         except _NothingToCommitError:
             pass
         return cast("Answer", answer)
 
-    async def _answer(self, prepared: Prepared, context: RequestContext) -> Answer:
-        """By the operation's plan. Where it has none, or its answer is not plain, graphql-core executes."""
-        if self._plans:
-            try:
-                return await _by_plan(prepared, context)
-            except Exception:  # noqa: BLE001, S110 - whatever it was, graphql-core tells it in its own words
-                pass
-        return _shown(await _run(self._executor(prepared, context)), context)
+    async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:
+        # one statement at the most needs no transaction around it
+        async with self._context(prepared, tenant, single=planned.plan.waits <= 1) as context:
+            data = await batch.execute(planned.plan, context, planned.variables)
+        return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
+
+    def _planned(self, prepared: Prepared) -> "_Planned | None":
+        if not self._plans:
+            return None
+        try:
+            variables = prepared.operation.variables.coerce(prepared.request.variables)
+        except RefusedVariablesError:
+            return None
+        plan = prepared.operation.plan(variables.coerced)
+        return None if plan is None else _Planned(plan, variables)
 
     async def _tell(
         self, prepared: Prepared, executor: Executor[Any], notice: Notice, identify: Identify
@@ -217,7 +233,9 @@ class Engine:
         return built
 
     @asynccontextmanager
-    async def _context(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[RequestContext]:
+    async def _context(
+        self, prepared: Prepared, tenant: TenantContext, *, single: bool = False
+    ) -> AsyncIterator[RequestContext]:
         runtime = self._runtime
         async with unit_of_work(
             runtime.databases,
@@ -226,6 +244,7 @@ class Engine:
             tenant,
             read_only=not prepared.is_mutation,
             timeout=max(self._seconds_left(tenant), 0.001),
+            single=single,
         ) as work:
             loaders = Loaders(work)
             try:
@@ -258,6 +277,11 @@ class Engine:
         return tenant.deadline - clock.monotonic()
 
 
+class _Planned(NamedTuple):
+    plan: Plan
+    variables: VariableValues
+
+
 class _NothingToCommitError(Exception):
     """Every mutation was refused: the transaction is rolled back, the answer tells why."""
 
@@ -283,16 +307,6 @@ def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
     if result.errors:
         body["errors"] = show_all(result.errors, context.request_id)
     return Answer(body={**body, "data": result.data}, statements=context.work.session.statements)
-
-
-async def _by_plan(prepared: Prepared, context: RequestContext) -> Answer:
-    operation = prepared.operation
-    variables = operation.variables.coerce(prepared.request.variables)
-    plan = operation.plan(variables.coerced)
-    if plan is None:
-        raise batch.UncoveredError
-    data = await batch.execute(plan, context, variables)
-    return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
 
 
 async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:

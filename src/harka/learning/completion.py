@@ -14,6 +14,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import completion as completions
 from harka.repositories import enrollment as enrollments
 from harka.repositories.completion import Completion
+from harka.rows import ByKey
 from harka.tenancy.permission import Permission
 
 
@@ -25,17 +26,17 @@ class CompletionEntry(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
 
 
-async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Completion]:
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Completion]:
     """By id, those of enrollments the reader may see."""
     scope = visibility.of_enrollments(work.context)
-    return {found.id: found for found in await completions.find_visible(work.session, scope, ids)}
+    return ByKey(await completions.find_visible(work.session, scope, ids))
 
 
-async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, Completion]:
+async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> ByKey[Completion]:
     """Enrollments not completed, or not visible, are left out."""
     scope = visibility.of_enrollments(work.context)
     found = await completions.find_by_enrollments(work.session, scope, enrollment_ids)
-    return {completion.enrollment_id: completion for completion in found}
+    return ByKey(found, "enrollment_id")
 
 
 async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) -> int:

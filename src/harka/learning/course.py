@@ -31,6 +31,7 @@ from harka.repositories.course import Course, CourseStatus
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
 from harka.repositories.page import Position
+from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 
@@ -57,14 +58,15 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
 
 
-async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Course]:
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
     """By id, those the reader may see."""
     scope = visibility.of_courses(work.context)
 
     async def fetch(missing: Sequence[UUID]) -> dict[UUID, Course]:
         return {course.id: course for course in await courses.find_visible(work.session, scope, missing)}
 
-    return await (work.read_through(_CACHED, ids, fetch) if scope.everything else fetch(ids))
+    found = await (work.read_through(_CACHED, ids, fetch) if scope.everything else fetch(ids))
+    return ByKey(list(found.values()))
 
 
 async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:
@@ -81,7 +83,7 @@ async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:
 
 async def list_page(
     work: UnitOfWork, *, after: Position | None, first: int, status: str | None = None
-) -> list[Course]:
+) -> Sequence[Course]:
     """The next `first` courses the reader may see, oldest first."""
     scope = visibility.of_courses(work.context)
     return await courses.list_page(work.session, scope, after=after, first=first, status=status)

@@ -1,5 +1,4 @@
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.page import Position
 from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
+from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 
@@ -46,10 +46,10 @@ class Enrolled(msgspec.Struct, frozen=True):
     created: bool
 
 
-async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Enrollment]:
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Enrollment]:
     """By id, those the reader may see."""
     scope = visibility.of_enrollments(work.context)
-    return {found.id: found for found in await enrollments.find_visible(work.session, scope, ids)}
+    return ByKey(await enrollments.find_visible(work.session, scope, ids))
 
 
 async def list_page(
@@ -60,7 +60,7 @@ async def list_page(
     user_id: UUID | None = None,
     course_id: UUID | None = None,
     status: str | None = None,
-) -> list[Enrollment]:
+) -> Sequence[Enrollment]:
     """The next `first` enrollments the reader may see, oldest first."""
     scope = visibility.of_enrollments(work.context)
     if _is_hidden(scope, user_id):
@@ -89,26 +89,21 @@ async def count(
     return await enrollments.count(work.session, user_id=shown, course_id=course_id, status=status)
 
 
-async def pages_by_user(
-    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int
-) -> dict[UUID, list[Enrollment]]:
+async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
     """The first `first` of each user, oldest first; users without any to see are left out."""
     asked = _visible_users(visibility.of_enrollments(work.context), user_ids)
     found = await enrollments.first_of_users(work.session, asked, first=first) if asked else []
-    return _grouped((enrollment.user_id, enrollment) for enrollment in found)
+    return Grouped(found, "user_id")
 
 
-async def pages_by_course(
-    work: UnitOfWork, course_ids: Sequence[UUID], *, first: int
-) -> dict[UUID, list[Enrollment]]:
+async def pages_by_course(work: UnitOfWork, course_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
     """The first `first` of each course that the reader may see, oldest first; empty ones are left out."""
     scope = visibility.of_enrollments(work.context)
     if scope.user is not None and not scope.everything:
         found = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
     else:
         found = await enrollments.first_of_courses(work.session, course_ids, first=first)
-    grouped = _grouped((enrollment.course_id, enrollment) for enrollment in found)
-    return {course_id: rows[:first] for course_id, rows in grouped.items()}
+    return Grouped(found, "course_id", first=first)
 
 
 async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -123,9 +118,7 @@ async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[
     if scope.user is None or scope.everything:
         return await enrollments.count_of_courses(work.session, course_ids)
     own = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
-    return {
-        course_id: len(rows) for course_id, rows in _grouped((each.course_id, each) for each in own).items()
-    }
+    return {course_id: len(mine) for course_id, mine in Grouped(own, "course_id").items()}
 
 
 async def enroll(
@@ -232,10 +225,3 @@ def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:
 
 def _visible_users(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:
     return [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
-
-
-def _grouped(pairs: Iterable[tuple[UUID, Enrollment]]) -> dict[UUID, list[Enrollment]]:
-    grouped: defaultdict[UUID, list[Enrollment]] = defaultdict(list)
-    for parent, enrollment in pairs:
-        grouped[parent].append(enrollment)
-    return dict(grouped)

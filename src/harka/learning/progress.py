@@ -1,4 +1,3 @@
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -18,6 +17,7 @@ from harka.repositories import lesson as lessons
 from harka.repositories import progress as progresses
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.progress import LessonProgress
+from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 HIGHEST_SCORE: Final = 100.0
@@ -43,19 +43,17 @@ class Recorded(msgspec.Struct, frozen=True):
     completed: bool
 
 
-async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, LessonProgress]:
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[LessonProgress]:
     """By id, those of enrollments the reader may see."""
     scope = visibility.of_enrollments(work.context)
-    return {found.id: found for found in await progresses.find_visible(work.session, scope, ids)}
+    return ByKey(await progresses.find_visible(work.session, scope, ids))
 
 
-async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, list[LessonProgress]]:
+async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> Grouped[LessonProgress]:
     """In the order it happened; enrollments without any, or not visible, are left out."""
     scope = visibility.of_enrollments(work.context)
-    grouped: defaultdict[UUID, list[LessonProgress]] = defaultdict(list)
-    for found in await progresses.find_by_enrollments(work.session, scope, enrollment_ids):
-        grouped[found.enrollment_id].append(found)
-    return dict(grouped)
+    found = await progresses.find_by_enrollments(work.session, scope, enrollment_ids)
+    return Grouped(found, "enrollment_id")
 
 
 async def record(

@@ -14,6 +14,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
 from harka.repositories.page import Position
 from harka.repositories.user import User, UserStatus
+from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import limits_of
@@ -32,11 +33,11 @@ class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str | None = None
 
 
-async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, User]:
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[User]:
     """By id, those the reader may see."""
     scope = visibility.of_users(work.context)
     asked = ids if scope.everything else [id_ for id_ in ids if id_ == scope.user]
-    return {user.id: user for user in await users.find_by_ids(work.session, asked)} if asked else {}
+    return ByKey(await users.find_by_ids(work.session, asked) if asked else [])
 
 
 async def list_page(
@@ -46,7 +47,7 @@ async def list_page(
     first: int,
     role: str | None = None,
     status: str | None = None,
-) -> list[User]:
+) -> Sequence[User]:
     """The next `first` users the reader may see, oldest first."""
     scope = visibility.of_users(work.context)
     if scope.everything:

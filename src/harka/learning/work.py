@@ -147,13 +147,20 @@ async def unit_of_work(
     *,
     read_only: bool,
     timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+    single: bool = False,
 ) -> AsyncIterator[UnitOfWork]:
     """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
 
-    `timeout`: seconds from now for everything that touches the database.
+    `timeout`: seconds from now for everything that touches the database. `single`: of reads that need not see
+    one snapshot, as where there is one statement: see `open_session`.
     """
     session = open_session(
-        databases, context.organization.location, context.id, read_only=read_only, timeout=timeout
+        databases,
+        context.organization.location,
+        context.id,
+        read_only=read_only,
+        timeout=timeout,
+        single=single,
     )
     work = UnitOfWork(context, session, cache, pubsub)
     try:

@@ -4,7 +4,7 @@ Everything is read in one read-only transaction, page by page, so an export of a
 and its files agree with each other. Ids are the database's own, times RFC 3339.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import asdict
@@ -66,13 +66,13 @@ PARTS: Final[Mapping[str, Callable[[UnitOfWork], AsyncIterator[bytes]]]] = {
 """By file name: what yields its content in pieces. Call each within one read-only unit of work."""
 
 
-def _enrollment_pages(work: UnitOfWork) -> AsyncIterator[list[Enrollment]]:
+def _enrollment_pages(work: UnitOfWork) -> AsyncIterator[Sequence[Enrollment]]:
     return _pages(lambda after: enrollment.list_page(work, after=after, first=PAGE))
 
 
 async def _pages(
-    read: Callable[[Position | None], Awaitable[list[Row]]],
-) -> AsyncIterator[list[Row]]:
+    read: Callable[[Position | None], Awaitable[Sequence[Row]]],
+) -> AsyncIterator[Sequence[Row]]:
     after: Position | None = None
     while page := await read(after):
         yield page

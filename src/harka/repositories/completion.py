@@ -56,15 +56,16 @@ AWARD_MANY = Statement(
 )
 
 
-async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Completion]:
-    return [Completion(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Completion]:
+    return await session.fetch_rows(Completion, FIND_VISIBLE, scope.everything, scope.user, ids)
 
 
 async def find_by_enrollments(
     session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
-) -> list[Completion]:
-    rows = await session.fetch(FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids)
-    return [Completion(*row) for row in rows]
+) -> Sequence[Completion]:
+    return await session.fetch_rows(
+        Completion, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids
+    )
 
 
 async def count(session: ShardSession) -> int:

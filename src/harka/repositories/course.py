@@ -145,26 +145,28 @@ LOCK_STATUS = Statement(
 )
 
 
-async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> list[Course]:
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Course]:
     """Whatever their status; in no particular order, unknown ids are left out."""
-    return [Course(*row) for row in await session.fetch(FIND_BY_IDS, ids)]
+    return await session.fetch_rows(Course, FIND_BY_IDS, ids)
 
 
-async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Course]:
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Course]:
     """Like `find_by_ids`, without what the reader may not see."""
-    return [Course(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+    return await session.fetch_rows(Course, FIND_VISIBLE, scope.everything, scope.user, ids)
 
 
-async def find_visible_by_codes(session: ShardSession, scope: Scope, codes: Sequence[str]) -> list[Course]:
-    rows = await session.fetch(FIND_VISIBLE_BY_CODES, scope.everything, scope.user, codes)
-    return [Course(*row) for row in rows]
+async def find_visible_by_codes(
+    session: ShardSession, scope: Scope, codes: Sequence[str]
+) -> Sequence[Course]:
+    return await session.fetch_rows(Course, FIND_VISIBLE_BY_CODES, scope.everything, scope.user, codes)
 
 
 async def list_page(
     session: ShardSession, scope: Scope, *, after: Position | None, first: int, status: str | None = None
-) -> list[Course]:
-    rows = await session.fetch(PAGE, scope.everything, scope.user, *(after or BEGINNING), first, status)
-    return [Course(*row) for row in rows]
+) -> Sequence[Course]:
+    return await session.fetch_rows(
+        Course, PAGE, scope.everything, scope.user, *(after or BEGINNING), first, status
+    )
 
 
 async def count(session: ShardSession, scope: Scope, *, status: str | None = None) -> int:

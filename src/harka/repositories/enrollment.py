@@ -181,8 +181,8 @@ LOCK_OF_COURSE = Statement(
 )
 
 
-async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Enrollment]:
-    return [Enrollment(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Enrollment]:
+    return await session.fetch_rows(Enrollment, FIND_VISIBLE, scope.everything, scope.user, ids)
 
 
 async def list_page(
@@ -193,34 +193,34 @@ async def list_page(
     user_id: UUID | None = None,
     course_id: UUID | None = None,
     status: str | None = None,
-) -> list[Enrollment]:
+) -> Sequence[Enrollment]:
     page = (*(after or BEGINNING), first, status)
     if user_id is not None:
-        rows = await session.fetch(PAGE_OF_USER, *page, user_id, course_id)
-    elif course_id is not None:
-        rows = await session.fetch(PAGE_OF_COURSE, *page, course_id)
-    else:
-        rows = await session.fetch(PAGE, *page)
-    return [Enrollment(*row) for row in rows]
+        return await session.fetch_rows(Enrollment, PAGE_OF_USER, *page, user_id, course_id)
+    if course_id is not None:
+        return await session.fetch_rows(Enrollment, PAGE_OF_COURSE, *page, course_id)
+    return await session.fetch_rows(Enrollment, PAGE, *page)
 
 
-async def first_of_users(session: ShardSession, user_ids: Sequence[UUID], *, first: int) -> list[Enrollment]:
+async def first_of_users(
+    session: ShardSession, user_ids: Sequence[UUID], *, first: int
+) -> Sequence[Enrollment]:
     """The first `first` of each user, oldest first."""
-    return [Enrollment(*row) for row in await session.fetch(FIRST_OF_USERS, user_ids, first)]
+    return await session.fetch_rows(Enrollment, FIRST_OF_USERS, user_ids, first)
 
 
 async def first_of_courses(
     session: ShardSession, course_ids: Sequence[UUID], *, first: int
-) -> list[Enrollment]:
+) -> Sequence[Enrollment]:
     """The first `first` of each course, oldest first."""
-    return [Enrollment(*row) for row in await session.fetch(FIRST_OF_COURSES, course_ids, first)]
+    return await session.fetch_rows(Enrollment, FIRST_OF_COURSES, course_ids, first)
 
 
 async def of_user_in_courses(
     session: ShardSession, user_id: UUID, course_ids: Sequence[UUID]
-) -> list[Enrollment]:
+) -> Sequence[Enrollment]:
     """All of them, withdrawn ones included, oldest first."""
-    return [Enrollment(*row) for row in await session.fetch(OF_USER_IN_COURSES, user_id, course_ids)]
+    return await session.fetch_rows(Enrollment, OF_USER_IN_COURSES, user_id, course_ids)
 
 
 async def count(

@@ -87,20 +87,22 @@ INSERT_MANY = Statement(
 )
 
 
-async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Lesson]:
-    return [Lesson(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Lesson]:
+    return await session.fetch_rows(Lesson, FIND_VISIBLE, scope.everything, scope.user, ids)
 
 
-async def find_by_courses(session: ShardSession, scope: Scope, course_ids: Sequence[UUID]) -> list[Lesson]:
+async def find_by_courses(
+    session: ShardSession, scope: Scope, course_ids: Sequence[UUID]
+) -> Sequence[Lesson]:
     """Grouped by course, in the order of the outline."""
-    rows = await session.fetch(FIND_BY_COURSES, scope.everything, scope.user, course_ids)
-    return [Lesson(*row) for row in rows]
+    return await session.fetch_rows(Lesson, FIND_BY_COURSES, scope.everything, scope.user, course_ids)
 
 
-async def find_by_modules(session: ShardSession, scope: Scope, module_ids: Sequence[UUID]) -> list[Lesson]:
+async def find_by_modules(
+    session: ShardSession, scope: Scope, module_ids: Sequence[UUID]
+) -> Sequence[Lesson]:
     """Grouped by module, in order."""
-    rows = await session.fetch(FIND_BY_MODULES, scope.everything, scope.user, module_ids)
-    return [Lesson(*row) for row in rows]
+    return await session.fetch_rows(Lesson, FIND_BY_MODULES, scope.everything, scope.user, module_ids)
 
 
 async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -56,14 +56,15 @@ INSERT_MANY = Statement(
 )
 
 
-async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[Module]:
-    return [Module(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)]
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Module]:
+    return await session.fetch_rows(Module, FIND_VISIBLE, scope.everything, scope.user, ids)
 
 
-async def find_by_courses(session: ShardSession, scope: Scope, course_ids: Sequence[UUID]) -> list[Module]:
+async def find_by_courses(
+    session: ShardSession, scope: Scope, course_ids: Sequence[UUID]
+) -> Sequence[Module]:
     """Grouped by course, in the order of the outline."""
-    rows = await session.fetch(FIND_BY_COURSES, scope.everything, scope.user, course_ids)
-    return [Module(*row) for row in rows]
+    return await session.fetch_rows(Module, FIND_BY_COURSES, scope.everything, scope.user, course_ids)
 
 
 async def insert_many(session: ShardSession, modules: Sequence[Module]) -> None:

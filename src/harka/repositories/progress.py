@@ -128,10 +128,11 @@ async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID])
 
 async def find_by_enrollments(
     session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
-) -> list[LessonProgress]:
+) -> Sequence[LessonProgress]:
     """Grouped by enrollment, in the order it happened."""
-    rows = await session.fetch(FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids)
-    return [LessonProgress(*row) for row in rows]
+    return await session.fetch_rows(
+        LessonProgress, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids
+    )
 
 
 async def find_one(session: ShardSession, enrollment_id: UUID, lesson_id: UUID) -> LessonProgress | None:

@@ -90,13 +90,13 @@ COUNT_SEATS = Statement(
 )
 
 
-async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> list[User]:
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[User]:
     """In no particular order; unknown ids are left out."""
-    return [User(*row) for row in await session.fetch(FIND_BY_IDS, ids)]
+    return await session.fetch_rows(User, FIND_BY_IDS, ids)
 
 
-async def find_by_emails(session: ShardSession, emails: Sequence[str]) -> list[User]:
-    return [User(*row) for row in await session.fetch(FIND_BY_EMAILS, emails)]
+async def find_by_emails(session: ShardSession, emails: Sequence[str]) -> Sequence[User]:
+    return await session.fetch_rows(User, FIND_BY_EMAILS, emails)
 
 
 async def statuses(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -111,8 +111,8 @@ async def list_page(
     first: int,
     role: str | None = None,
     status: str | None = None,
-) -> list[User]:
-    return [User(*row) for row in await session.fetch(PAGE, *(after or BEGINNING), first, role, status)]
+) -> Sequence[User]:
+    return await session.fetch_rows(User, PAGE, *(after or BEGINNING), first, role, status)
 
 
 async def count(session: ShardSession, *, role: str | None = None, status: str | None = None) -> int:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -6,12 +7,10 @@ from harka.repositories.completion import Completion
 
 
 class CompletionByIdLoader(Loader[UUID, Completion | None]):
-    async def fetch(self, keys: list[UUID]) -> list[Completion | None]:
-        found = await completion.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[Completion | None]:
+        return (await completion.find_many(self.work, keys)).aligned(keys)
 
 
 class CompletionByEnrollmentLoader(Loader[UUID, Completion | None]):
-    async def fetch(self, keys: list[UUID]) -> list[Completion | None]:
-        found = await completion.by_enrollment(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[Completion | None]:
+        return (await completion.by_enrollment(self.work, keys)).aligned(keys)

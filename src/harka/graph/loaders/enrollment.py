@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -9,13 +10,12 @@ FirstOf = tuple[UUID, int]
 
 
 class EnrollmentByIdLoader(Loader[UUID, Enrollment | None]):
-    async def fetch(self, keys: list[UUID]) -> list[Enrollment | None]:
-        found = await enrollment.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[Enrollment | None]:
+        return (await enrollment.find_many(self.work, keys)).aligned(keys)
 
 
-class EnrollmentsByUserLoader(Loader[FirstOf, list[Enrollment]]):
-    async def fetch(self, keys: list[FirstOf]) -> list[list[Enrollment]]:
+class EnrollmentsByUserLoader(Loader[FirstOf, Sequence[Enrollment]]):
+    async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
             first: await enrollment.pages_by_user(self.work, users, first=first)
             for first, users in _by_size(keys).items()
@@ -23,8 +23,8 @@ class EnrollmentsByUserLoader(Loader[FirstOf, list[Enrollment]]):
         return [found[first].get(user, []) for user, first in keys]
 
 
-class EnrollmentsByCourseLoader(Loader[FirstOf, list[Enrollment]]):
-    async def fetch(self, keys: list[FirstOf]) -> list[list[Enrollment]]:
+class EnrollmentsByCourseLoader(Loader[FirstOf, Sequence[Enrollment]]):
+    async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
             first: await enrollment.pages_by_course(self.work, courses, first=first)
             for first, courses in _by_size(keys).items()

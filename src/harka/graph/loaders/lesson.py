@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -6,12 +7,10 @@ from harka.repositories.lesson import Lesson
 
 
 class LessonByIdLoader(Loader[UUID, Lesson | None]):
-    async def fetch(self, keys: list[UUID]) -> list[Lesson | None]:
-        found = await lesson.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[Lesson | None]:
+        return (await lesson.find_many(self.work, keys)).aligned(keys)
 
 
-class LessonsByModuleLoader(Loader[UUID, list[Lesson]]):
-    async def fetch(self, keys: list[UUID]) -> list[list[Lesson]]:
-        found = await lesson.by_module(self.work, keys)
-        return [found.get(key, []) for key in keys]
+class LessonsByModuleLoader(Loader[UUID, Sequence[Lesson]]):
+    async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[Lesson]]:
+        return (await lesson.by_module(self.work, keys)).aligned(keys)

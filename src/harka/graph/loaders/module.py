@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -6,12 +7,10 @@ from harka.repositories.module import Module
 
 
 class ModuleByIdLoader(Loader[UUID, Module | None]):
-    async def fetch(self, keys: list[UUID]) -> list[Module | None]:
-        found = await module.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[Module | None]:
+        return (await module.find_many(self.work, keys)).aligned(keys)
 
 
-class ModulesByCourseLoader(Loader[UUID, list[Module]]):
-    async def fetch(self, keys: list[UUID]) -> list[list[Module]]:
-        found = await module.by_course(self.work, keys)
-        return [found.get(key, []) for key in keys]
+class ModulesByCourseLoader(Loader[UUID, Sequence[Module]]):
+    async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[Module]]:
+        return (await module.by_course(self.work, keys)).aligned(keys)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -6,12 +7,10 @@ from harka.repositories.progress import LessonProgress
 
 
 class LessonProgressByIdLoader(Loader[UUID, LessonProgress | None]):
-    async def fetch(self, keys: list[UUID]) -> list[LessonProgress | None]:
-        found = await progress.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[LessonProgress | None]:
+        return (await progress.find_many(self.work, keys)).aligned(keys)
 
 
-class LessonProgressByEnrollmentLoader(Loader[UUID, list[LessonProgress]]):
-    async def fetch(self, keys: list[UUID]) -> list[list[LessonProgress]]:
-        found = await progress.by_enrollment(self.work, keys)
-        return [found.get(key, []) for key in keys]
+class LessonProgressByEnrollmentLoader(Loader[UUID, Sequence[LessonProgress]]):
+    async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[LessonProgress]]:
+        return (await progress.by_enrollment(self.work, keys)).aligned(keys)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
@@ -6,6 +7,5 @@ from harka.repositories.user import User
 
 
 class UserByIdLoader(Loader[UUID, User | None]):
-    async def fetch(self, keys: list[UUID]) -> list[User | None]:
-        found = await user.find_many(self.work, keys)
-        return [found.get(key) for key in keys]
+    async def fetch(self, keys: list[UUID]) -> Sequence[User | None]:
+        return (await user.find_many(self.work, keys)).aligned(keys)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -29,7 +30,7 @@ CourseStatusFilter = Annotated[
 async def _enrollments(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
     context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
         if position is None:
             return await context.loaders.of(EnrollmentsByCourseLoader).load((root.id, limit))
         return await enrollment.list_page(context.work, after=position, first=limit, course_id=root.id)
@@ -72,7 +73,7 @@ class Course(Node):
 async def _courses(info: Info, first: First, after: After = None, status: CourseStatusFilter = None) -> Slice:
     context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> list[CourseRow]:
+    async def fetch(position: Position | None, limit: int) -> Sequence[CourseRow]:
         rows = await course.list_page(context.work, after=position, first=limit, status=status)
         context.loaders.of(CourseByIdLoader).prime(rows)
         return rows

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -76,7 +77,7 @@ async def _enrollments(
     user = None if user_id is None else context.open_id(NodeKind.USER, user_id)
     course = None if course_id is None else context.open_id(NodeKind.COURSE, course_id)
 
-    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
         rows = await enrollment.list_page(
             work, after=position, first=limit, user_id=user, course_id=course, status=status
         )

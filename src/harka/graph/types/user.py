@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -24,7 +25,7 @@ async def enrollments_of(root: UserRow, info: Info, first: First, after: After =
     """A page of a person's enrollments."""
     context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> list[EnrollmentRow]:
+    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
         if position is None:
             return await context.loaders.of(EnrollmentsByUserLoader).load((root.id, limit))
         return await enrollment.list_page(context.work, after=position, first=limit, user_id=root.id)
@@ -73,7 +74,7 @@ async def _users(
 ) -> Slice:
     context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> list[UserRow]:
+    async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
         rows = await user.list_page(context.work, after=position, first=limit, role=role, status=status)
         context.loaders.of(UserByIdLoader).prime(rows)
         return rows
