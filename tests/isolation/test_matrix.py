@@ -113,9 +113,8 @@ class _Asking:
         """A place inside is refused when the work around it is done: that is undone, and forgotten."""
         if slot.is_nested:
             await self.state.forget()
-        answer = await self.speaker.ask(
-            self.attacker, self.field, filled(self.field, self.attacker, slot, value)
-        )
+        field = self.field.towards(slot) if slot.is_nested else self.field
+        answer = await self.speaker.ask(self.attacker, field, filled(field, self.attacker, slot, value))
         if self._is_done(slot):
             await self.state.put_back(self.kept)
         return answer
