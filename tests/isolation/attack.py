@@ -1,7 +1,7 @@
 """Who attacks whom, with what, and how to tell that something came through."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -44,27 +44,30 @@ def accepted(field: RootField, world: World) -> list[dict[str, Any]]:
     return made or [field.values(own_value(world))]
 
 
-def rightful(field: RootField, asker: World, other: World) -> Iterator[tuple[dict[str, Any], str]]:
-    """Variables by which the asker asks for what is its own, and the word in them that is not.
+def rightful(field: RootField, asker: World, others: Sequence[World]) -> Iterator[dict[str, Any]]:
+    """Variables by which the asker asks for what is its own.
 
     As little as the field needs; then each id and each filter that it may be given, one by one.
     """
-    yield field.values(own_value(asker)), ""
+    yield field.values(own_value(asker))
     for place in field.places:
-        if place.is_id:
-            for id_ in own_ids(asker, place):
-                yield filled(field, asker, place, id_), ""
-        elif place.is_filter:
-            for value in own_filters(asker, other, place):
-                yield filled(field, asker, place, value), value if value == other.canary else ""
+        values = own_ids(asker, place) if place.is_id else []
+        if place.is_filter:
+            values = own_filters(asker, others, place)
+        for value in values:
+            yield filled(field, asker, place, value)
 
 
-def leaked(answer: Answer, victim: World, sent: str) -> set[str]:
+def secrets_in(told: Any, victim: World) -> set[str]:
+    text = str(told)
+    return {secret for secret in victim.secrets() if secret in text}
+
+
+def leaked(answer: Answer, victim: World, sent: Any) -> set[str]:
     """Secrets of the victim in the answer, but for what the attacker sent in."""
-    return {secret for secret in victim.secrets() - {sent} if secret in answer.text}
+    return secrets_in(answer.text, victim) - secrets_in(sent, victim)
 
 
 async def leaked_in_log(speaker: Speaker, begin: int, victim: World) -> set[str]:
     """Secrets of the victim in what was logged of the requests from number `begin` on."""
-    log = await speaker.logged_since(begin)
-    return {secret for secret in victim.secrets() if secret in log}
+    return secrets_in(await speaker.logged_since(begin), victim)

@@ -5,7 +5,7 @@ root field and of those inside, is a variable: its leaves are the places where v
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    OperationType,
     build_schema,
     get_named_type,
     is_leaf_type,
@@ -40,6 +41,7 @@ class RootField:
     document: str
     arguments: tuple[Argument, ...]
     selected: frozenset[str]
+    schema: GraphQLSchema = field(repr=False, compare=False)
 
     @property
     def places(self) -> list[Place]:
@@ -82,6 +84,10 @@ class RootField:
             if wanted((argument.variable,), argument.spec)
         }
 
+    def towards(self, place: Place) -> "RootField":
+        """The same, with nothing in its document but what leads to the place, and what is there."""
+        return _root_field(self.schema, self.operation, place.route)
+
     def _way_to(self, at: Place | None) -> Place | None:
         """A place inside is reached through what the root field finds: if it requires nothing, by an id."""
         own = [place for place in self.places if not place.is_nested]
@@ -96,21 +102,21 @@ def load_schema() -> GraphQLSchema:
 
 def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
     """Raise `UnknownPlaceError` when there is a place that nobody can fill."""
-    for operation, root in (
-        ("query", schema.query_type),
-        ("mutation", schema.mutation_type),
-        ("subscription", schema.subscription_type),
-    ):
+    for operation in OperationType:
+        root = schema.get_root_type(operation)
         for name in root.fields if root else ():
-            yield _root_field(schema, operation, root, name)
+            yield _root_field(schema, operation.value, (name,))
 
 
-def _root_field(schema: GraphQLSchema, operation: str, root: Any, name: str) -> RootField:
-    writer = _Writer(schema)
-    text = writer.field(_At(root, (name,)), name, DEPTH)
+def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -> RootField:
+    root = schema.get_root_type(OperationType(operation))
+    assert root is not None
+    writer = _Writer(schema, route)
+    text = writer.field(_At(root, route[:1]), route[0], DEPTH)
     declared = ", ".join(argument.declaration for argument in writer.arguments)
     document = f"{operation} Isolation{f'({declared})' if declared else ''} {{ {text} }}"
-    return RootField(operation, name, document, tuple(writer.arguments), frozenset(writer.selected))
+    selected = frozenset(writer.selected)
+    return RootField(operation, route[0], document, tuple(writer.arguments), selected, schema)
 
 
 @dataclass(frozen=True)
@@ -124,10 +130,14 @@ class _At:
 
 
 class _Writer:
-    """Writes the selections of one document, and takes down the arguments it meets."""
+    """Writes the selections of one document, and takes down the arguments it meets.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    `route`: where to; of the fields on the way only those that lead there are written.
+    """
+
+    def __init__(self, schema: GraphQLSchema, route: tuple[str, ...]) -> None:
         self._schema = schema
+        self._route = route
         self.arguments: list[Argument] = []
         self.selected: set[str] = set()
 
@@ -164,11 +174,16 @@ class _Writer:
     def _fields(self, at: _At, depth: int, prefix: str = "") -> str:
         """`prefix`: of the fields' aliases, where types of one interface may disagree on a field's type."""
         inner = " ".join(
-            self.field(replace(at, route=(*at.route, f"{prefix}{name}")), name, depth - 1)
+            self.field(inside, name, depth - 1)
             for name, field in at.type.fields.items()
             if self._fits(field, at, depth - 1)
+            for inside in [replace(at, route=(*at.route, f"{prefix}{name}"))]
+            if self._leads(inside.route)
         )
         return f"{{ __typename {inner} }}"
+
+    def _leads(self, route: tuple[str, ...]) -> bool:
+        return route[: len(self._route)] == self._route[: len(route)]
 
     def _fits(self, field: GraphQLField, at: _At, depth: int) -> bool:
         """Whether it may be selected: not too deep, and not round in a circle."""

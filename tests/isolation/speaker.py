@@ -3,7 +3,8 @@
 import asyncio
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,9 @@ from operations import RootField, load_schema, root_fields
 from starlette.types import ASGIApp, Receive, Scope, Send
 from worlds import World
 
+from harka.codec import json_bytes
 from harka.web.middleware.request_scope import RequestScope
+from school import Socket, Stream, Wire
 
 FIELDS = list(root_fields(load_schema()))
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
@@ -108,6 +111,43 @@ class Speaker:
         self.asked.append(request.id)
         return Answer(response.status_code, response.text, request.id, request.record.statements)
 
+    @asynccontextmanager
+    async def listening(
+        self, world: World, operation: RootField, variables: Mapping[str, Any]
+    ) -> AsyncIterator[Stream]:
+        """As the owner of `world`, to server-sent events; the first is a heartbeat: it is listened to."""
+        headers = {
+            "accept": "text/event-stream",
+            "content-type": "application/json",
+            "authorization": f"Bearer {world.owner}",
+        }
+        stream = Stream(self.app, self._scope("http", self.address(world), headers, method="POST"))
+        body = json_bytes({"query": operation.document, "variables": dict(variables)})
+        stream.send({"type": "http.request", "body": body, "more_body": False})
+        yield stream
+        await _left(stream, {"type": "http.disconnect"})
+
+    @asynccontextmanager
+    async def socket(self, host: str, headers: Mapping[str, str]) -> AsyncIterator[Socket]:
+        """A WebSocket to the address `host`, opened with these headers, in which nothing is said yet."""
+        scope = self._scope("websocket", host, headers, subprotocols=["graphql-transport-ws"])
+        socket = Socket(self.app, scope)
+        socket.send({"type": "websocket.connect"})
+        yield socket
+        await _left(socket, {"type": "websocket.disconnect", "code": 1000})
+
+    def _scope(self, kind: str, host: str, headers: Mapping[str, str], **more: Any) -> Scope:
+        given = {"host": host, **headers}
+        return {
+            "type": kind,
+            "path": "/graphql",
+            "scheme": "http",
+            "query_string": b"",
+            "client": ("127.0.0.1", 1),
+            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+            **more,
+        }
+
     def address(self, world: World) -> str:
         return f"{world.organization.slug}.{self.domain}"
 
@@ -120,3 +160,9 @@ class Speaker:
                 if any(self.asked[-1] in line and '"event":"request"' in line for line in lines):
                     return "\n".join(lines)
                 await self.log.written()
+
+
+async def _left(wire: Wire, message: dict[str, Any]) -> None:
+    wire.send(message)
+    async with asyncio.timeout(_PATIENCE):
+        await wire.task

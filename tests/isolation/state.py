@@ -1,13 +1,13 @@
-"""Everything the database holds of one tenant: told apart by digests, kept, and put back.
+"""Everything the database holds of one tenant: read, compared, and put back.
 
 The tables are those the database's own catalogue names, in the tenant's home and in the catalog of the
 platform, so one added later counts too. They are read as superuser: row-level security hides nothing here.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -25,7 +25,8 @@ TABLES = """SELECT format('%I.%I', nspname, relname) AS name, bool_or(attname = 
 # nothing fires, nothing cascades, nothing is checked: the rows are those that were there
 UNWATCHED = "SET LOCAL session_replication_role = replica"
 
-_numbers = itertools.count()
+Rows = Mapping[str, str]
+"""By table, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,22 @@ class Table:
     name: str
     columns: str
     condition: str
-    kept: str = field(default_factory=lambda: f"kept_{next(_numbers)}")
 
     @property
-    def digest(self) -> str:
-        return f"""SELECT '{self.name}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))
+    def reading(self) -> str:
+        return f"""SELECT '{self.name}', coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text
           FROM {self.name} t WHERE {self.condition}"""  # noqa: S608 - a name out of the database's catalogue
+
+    async def put_back(self, rows: str) -> None:
+        async with self.connection.transaction():
+            await self.connection.execute(
+                f"{UNWATCHED}; DELETE FROM {self.name} WHERE {self.condition}"  # noqa: S608 - see above
+            )
+            await self.connection.execute(
+                f"""INSERT INTO {self.name} ({self.columns})
+                SELECT {self.columns} FROM jsonb_populate_recordset(NULL::{self.name}, $1)""",  # noqa: S608 - see above
+                rows,
+            )
 
 
 @dataclass(frozen=True)
@@ -48,39 +59,28 @@ class TenantState:
     organization: Organization
     tables: Sequence[Table]
 
-    async def digests(self) -> dict[str, str]:
-        """By table: equal before and after means that nothing has changed."""
+    async def rows(self) -> Rows:
         found: dict[str, str] = {}
         for connection, tables in itertools.groupby(self.tables, key=lambda table: table.connection):
-            text = " UNION ALL ".join(table.digest for table in tables)
-            found.update(await connection.fetch(text))
+            found.update(await connection.fetch(" UNION ALL ".join(table.reading for table in tables)))
         return found
 
-    async def keep(self) -> dict[str, str]:
-        """Remember every row for `put_back`; the digests."""
-        for table in self.tables:
-            await table.connection.execute(
-                f"""DROP TABLE IF EXISTS {table.kept};
-                CREATE TEMPORARY TABLE {table.kept} AS
-                SELECT {table.columns} FROM {table.name} WHERE {table.condition}"""  # noqa: S608 - see digest
-            )
-        return await self.digests()
+    async def changed(self, since: Rows) -> set[str]:
+        """The tables whose rows are others now."""
+        now = await self.rows()
+        return {table.name for table in self.tables if now[table.name] != since[table.name]}
 
-    async def put_back(self, kept: dict[str, str]) -> set[str]:
-        """Undo what was done since `keep`, in the database and in the cache; the tables it was done to."""
-        now = await self.digests()
-        changed = [table for table in self.tables if now[table.name] != kept[table.name]]
-        for table in changed:
-            async with table.connection.transaction():
-                await table.connection.execute(
-                    f"""{UNWATCHED}; DELETE FROM {table.name} WHERE {table.condition};
-                    INSERT INTO {table.name} ({table.columns}) SELECT {table.columns} FROM {table.kept}"""  # noqa: S608 - see digest
-                )
+    async def put_back(self, since: Rows) -> set[str]:
+        """Undo what has changed, in the database and in what is cached of it. Answers the tables."""
+        changed = await self.changed(since)
+        for table in self.tables:
+            if table.name in changed:
+                await table.put_back(since[table.name])
         if changed:
             await self.forget()
-        if any(table.name.startswith(f"{CONTROL_SCHEMA}.") for table in changed):
+        if any(name.startswith(f"{CONTROL_SCHEMA}.") for name in changed):
             await self.runtime.directory.refresh()
-        return {table.name for table in changed}
+        return changed
 
     async def forget(self) -> None:
         """What is cached of the tenant."""

@@ -1,14 +1,22 @@
 """What happens live in one tenant is heard in no other, whatever it asks to listen to."""
 
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
 import pytest
-from attack import PAIRS, attacks, filled, invented, leaked
+from attack import NAMES, PAIRS, accepted, attacks, filled, invented, leaked, secrets_in
 from operations import RootField
+from places import Place
 from speaker import FIELDS, Speaker
+from state import States
 from worlds import World
 
 from harka.runtime import Runtime
+from school import Stream
 
 SUBSCRIPTIONS = [field for field in FIELDS if field.operation == "subscription"]
+MUTATIONS = [field for field in FIELDS if field.operation == "mutation"]
 EVENTS = {"accept": "text/event-stream"}
 
 
@@ -22,14 +30,63 @@ async def test_nobody_listens_to_another_tenants_ids(
     for slot, values in attacks(field, victim):
         if slot.is_nested:
             continue
-        control = await speaker.ask(
-            attacker, field, filled(field, attacker, slot, invented(slot)), headers=headers
-        )
+        made = filled(field, attacker, slot, invented(slot))
+        control = await speaker.ask(attacker, field, made, headers=headers)
         for value in values:
-            answer = await speaker.ask(attacker, field, filled(field, attacker, slot, value), headers=headers)
+            made = filled(field, attacker, slot, value)
+            answer = await speaker.ask(attacker, field, made, headers=headers)
             assert '"INVALID_ID"' in answer.text
             assert leaked(answer, victim, value) == set()
             assert (answer.unnamed, answer.statements) == (control.unnamed, control.statements)
+
+
+@pytest.mark.parametrize("field", SUBSCRIPTIONS, ids=lambda field: field.name)
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_listener_hears_what_is_done_in_its_own_tenant_only(
+    speaker: Speaker, states: States, worlds: dict[str, World], name: str, field: RootField
+) -> None:
+    """It listens to all that is its own, also with foreign values in places inside."""
+    listener, others = worlds[name], [world for world in worlds.values() if world is not worlds[name]]
+    async with AsyncExitStack() as stack:
+        streams: list[tuple[Stream, Place | None]] = []
+        for asked, variables, slot in _ways_to_listen(field, listener, others):
+            stream = await stack.enter_async_context(speaker.listening(listener, asked, variables))
+            assert (await stream.opened(), await stream.event()) == (200, ("heartbeat", None))
+            streams.append((stream, slot))
+        for other in others:
+            await _do_everything(speaker, states, other)
+        assert all(stream.is_silent for stream, _ in streams)
+        await _do_everything(speaker, states, listener)
+        for stream, slot in streams:
+            kind, told = await stream.event()
+            assert kind == "next", told
+            codes = {error["extensions"]["code"] for error in told.get("errors", ())}
+            assert codes == (
+                set() if slot is None else {"INVALID_CURSOR" if slot.is_cursor else "INVALID_ID"}
+            )
+            assert not any(secrets_in(told, other) for other in others)
+            assert slot is not None or secrets_in(told, listener)
+
+
+def _ways_to_listen(
+    field: RootField, listener: World, others: Sequence[World]
+) -> list[tuple[RootField, dict[str, Any], Place | None]]:
+    inside = [
+        (slot, values[0]) for other in others for slot, values in attacks(field, other) if slot.is_nested
+    ]
+    return [
+        *((field, variables, None) for variables in accepted(field, listener)),
+        *((field.towards(slot), filled(field, listener, slot, value), slot) for slot, value in inside),
+    ]
+
+
+async def _do_everything(speaker: Speaker, states: States, world: World) -> None:
+    """Each mutation once with values of the world's own, from the same beginning."""
+    state = await states.of(world.organization)
+    before = await state.rows()
+    for field in MUTATIONS:
+        await speaker.ask(world, field, accepted(field, world)[0])
+        await state.put_back(before)
 
 
 @pytest.mark.parametrize(("speaking", "listening"), PAIRS)

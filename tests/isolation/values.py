@@ -1,6 +1,6 @@
 """What a tenant itself would put in a place: a rightful value, which the application must accept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operations import Choose
@@ -48,9 +48,9 @@ def own_ids(world: World, place: Place) -> list[str]:
     return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
 
 
-def own_filters(world: World, other: World, place: Place) -> list[Any]:
-    """Values of a place that narrows what is listed; of a text also the word that only `other` has."""
+def own_filters(world: World, others: Sequence[World], place: Place) -> list[Any]:
+    """Values of a place that narrows what is listed; of a text also words that only `others` have."""
     if place.choices:
         return [*place.choices]
     own = own_value(world)(place)
-    return [own, other.canary] if isinstance(own, str) else [own]
+    return [own, *(other.canary for other in others)] if isinstance(own, str) else [own]
