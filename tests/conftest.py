@@ -149,7 +149,7 @@ async def live_server(settings: Settings) -> AsyncIterator[LiveServer]:
     from harka.cli.serving import OwnedServer, listen, port_of  # noqa: PLC0415 - see runtime
 
     listener = listen("127.0.0.1", 0)
-    settings = msgspec.structs.replace(settings, port=port_of(listener))
+    settings = msgspec.structs.replace(settings, port=port_of(listener), graphiql=True)
     server = OwnedServer(settings)
     serving = asyncio.create_task(server.serve([listener]))
     await server.serving.wait()

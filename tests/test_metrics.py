@@ -43,6 +43,15 @@ def test_a_request_counts_under_its_tenant_operation_and_status() -> None:
     assert requests(metrics, str(tenant(1)), "Courses", "429") == 1
 
 
+def test_a_counter_is_one_series() -> None:
+    metrics = Metrics(tenants=2)
+    metrics.expect_jobs(["mail"])
+    count(metrics, 1)
+    page = metrics.exposition().decode()
+    assert page.count(f'tenant_id="{tenant(1)}"') == 1
+    assert "_created" not in page
+
+
 def test_a_request_without_a_tenant_has_no_tenant_series() -> None:
     metrics = Metrics(tenants=2)
     metrics.observe_request(tenant=None, operation="", route="other", status=404, seconds=0.001)

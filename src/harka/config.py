@@ -138,13 +138,16 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """This process's environment with `settings` in it: for a child process that shall run with the same."""
-    values = {
-        PREFIX + name.upper(): _shown(value)
-        for name, value in msgspec.structs.asdict(settings).items()
-        if value is not None
-    }
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return {**others, **values}
+    return {**others, **{name: text for name, text in texts(settings).items() if text}}
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """Every setting as a variable, secrets included; empty where there is none."""
+    return {
+        PREFIX + name.upper(): "" if value is None else _shown(value)
+        for name, value in msgspec.structs.asdict(settings).items()
+    }
 
 
 def markdown() -> str:

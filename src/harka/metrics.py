@@ -19,10 +19,20 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+# a second series for each counter and histogram, of when it was made, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library does not annotate it
 
 Read = Callable[[], Mapping[str, float]]
 Family = GaugeMetricFamily | CounterMetricFamily

@@ -4,7 +4,7 @@ from pathlib import Path
 from cli.test_imports import MakeTenant, harka, teach
 from harka.runtime import Runtime
 
-FILES = ["courses.jsonl", "users.jsonl", "enrollments.jsonl", "lesson_progress.jsonl"]
+FILES = ["courses.jsonl", "users.jsonl", "enrollments.jsonl", "lesson_progress.jsonl", "completions.jsonl"]
 
 
 async def test_a_tenant_is_written_to_a_directory(

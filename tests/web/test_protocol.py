@@ -8,10 +8,11 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from harka.codec import from_json
 from harka.web import protocol
 from harka.web.protocol import MAX_HEAD_BYTES, MAX_HEADERS, BoundedProtocol
 
-Ask = Callable[[bytes], Awaitable[bytes]]
+Ask = Callable[..., Awaitable[bytes]]
 
 
 async def here(scope: Scope, receive: Receive, send: Send) -> None:
@@ -21,18 +22,24 @@ async def here(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def ask() -> AsyncIterator[Ask]:
-    """Sends bytes and reads until the server closes the connection."""
+    """Sends bytes, and more once they are answered; reads until the server closes the connection."""
     config = Config(here, lifespan="off", log_config=None)
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
     server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config, ServerState(), {}), "127.0.0.1", 0
+        lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0
     )
     port = server.sockets[0].getsockname()[1]
 
-    async def asked(sent: bytes) -> bytes:
+    async def asked(sent: bytes, later: bytes = b"") -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(sent)
             async with asyncio.timeout(10):
+                if later:
+                    answer = await reader.readuntil(b"here")
+                    writer.write(later)
+                    return answer + await reader.read()
                 return await reader.read()
         except ConnectionResetError:  # closed with bytes of ours unread
             return b""
@@ -48,12 +55,42 @@ def request(*headers: bytes) -> bytes:
     return b"\r\n".join([b"GET / HTTP/1.1", b"Host: a", b"Connection: close", *headers, b"", b""])
 
 
+def refusal(answer: bytes) -> tuple[str, str]:
+    """Status and code of an error as every other is told."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *headers = head.decode().split("\r\n")
+    expected = {"date: today", "content-type: application/json", f"content-length: {len(body)}"}
+    assert expected | {"connection: close"} <= {*headers}
+    (error,) = from_json(body)["errors"]
+    assert error["message"]
+    return status.removeprefix("HTTP/1.1 "), error["extensions"]["code"]
+
+
 async def test_an_ordinary_request_is_answered(ask: Ask) -> None:
     assert (await ask(request(b"X: " + b"y" * 8000))).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_head_that_is_too_large_is_refused(ask: Ask) -> None:
     answer = await ask(request(*[b"X%d: " % n + b"y" * 4000 for n in range(100)]))
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES // 8 + 1, MAX_HEAD_BYTES + 1])
+async def test_a_head_that_is_too_large_is_refused_even_where_it_arrives_at_once(ask: Ask, size: int) -> None:
+    headers = [b"X%d: " % n + b"y" * size for n in range(MAX_HEAD_BYTES // size + 1)]
+    # small enough for one read, so that the parser sees its end together with its beginning
+    assert len(request(*headers)) < 1.2 * MAX_HEAD_BYTES
+    answer = await ask(request(*headers))
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_just_below_the_bound_is_answered(ask: Ask) -> None:
+    assert (await ask(request(b"X: " + b"y" * (MAX_HEAD_BYTES - 100)))).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_trailer_that_never_ends_is_refused(ask: Ask) -> None:
+    head = request(b"Transfer-Encoding: chunked").replace(b"GET", b"POST")
+    answer = await ask(head + b"3\r\nabc\r\n0\r\nX: " + b"y" * (5 * MAX_HEAD_BYTES))
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
 
 
@@ -69,11 +106,21 @@ async def test_an_address_that_never_ends_is_refused(ask: Ask) -> None:
 
 async def test_too_many_headers_are_refused(ask: Ask) -> None:
     answer = await ask(request(*[b"X%d: y" % n for n in range(MAX_HEADERS)]))
-    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert refusal(answer) == ("431 Request Header Fields Too Large", "BAD_REQUEST")
 
 
-async def test_what_is_no_http_is_a_bad_request(ask: Ask) -> None:
-    assert (await ask(b"hello\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: nine\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+    ids=["words", "version", "length", "tls"],
+)
+async def test_what_is_no_http_is_a_bad_request(ask: Ask, sent: bytes) -> None:
+    assert refusal(await ask(sent)) == ("400 Bad Request", "BAD_REQUEST")
 
 
 async def test_a_large_body_is_not_a_large_head(ask: Ask) -> None:
@@ -91,3 +138,11 @@ async def test_a_further_request_on_a_connection_has_its_own_bounds(ask: Ask) ->
     first = request(b"X: " + b"y" * 40_000).replace(b"Connection: close\r\n", b"")
     answer = await ask(first + first + request())
     assert answer.count(b"HTTP/1.1 200 ") == 3
+
+
+async def test_a_body_does_not_count_for_the_head_that_follows_it(ask: Ask) -> None:
+    body = b"z" * MAX_HEAD_BYTES
+    first = request(b"Content-Length: %d" % len(body)).replace(b"Connection: close\r\n", b"")
+    # both in one read, the second head only in part
+    answer = await ask(first.replace(b"GET", b"POST") + body + request()[:-4], request()[-4:])
+    assert answer.count(b"HTTP/1.1 200 ") == 2

@@ -1,11 +1,11 @@
 """`harka config`: every setting."""
 
+import re
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
-from harka.config import PREFIX, Settings, load
+from harka.config import PREFIX, load, texts
 from harka.config import markdown as settings_table
 
 HEADER: Final = """# Configuration
@@ -14,17 +14,18 @@ Every setting is an environment variable, read once at start (`src/harka/config.
 `harka config --markdown`; a test keeps both equal.
 
 """
+_MASKED: Final = re.compile(r"://.*[@?].*", re.DOTALL)
 
 
 def config(
     *,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/configuration.md.")] = False,
 ) -> None:
-    """Show the settings that differ from their defaults; secrets are not shown."""
+    """Show every setting, as it would be set; secrets are not shown."""
     if markdown:
         print(HEADER + settings_table(), end="")
         return
-    changed = msgspec.structs.asdict(load()).items() - msgspec.structs.asdict(Settings()).items()
-    for name, value in sorted(changed):
-        hidden = name == "secret" or "@" in str(value)  # a URL with a password in it
-        print(f"{PREFIX}{name.upper()}={'…' if hidden else value}")
+    for name, value in texts(load()).items():
+        # of a URL with an account or with options in it only the scheme: either may be, or hold, a password
+        shown = "…" if value and name == f"{PREFIX}SECRET" else _MASKED.sub("://…", value)
+        print(f"{name}={shown}")

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from msgspec.structs import asdict
 
 from harka.codec import json_bytes
-from harka.learning import course, enrollment, lesson, module, progress, user
+from harka.learning import completion, course, enrollment, lesson, module, progress, user
 from harka.learning.work import UnitOfWork
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
@@ -57,11 +57,19 @@ async def lesson_progress(work: UnitOfWork) -> AsyncIterator[bytes]:
         yield _lines(asdict(row) for each in page for row in found.get(each.id, ()))
 
 
+async def completions(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield completions, in the order of the enrollments they belong to."""
+    async for page in _enrollment_pages(work):
+        found = await completion.by_enrollment(work, [each.id for each in page])
+        yield _lines(asdict(found[each.id]) for each in page if each.id in found)
+
+
 PARTS: Final[Mapping[str, Callable[[UnitOfWork], AsyncIterator[bytes]]]] = {
     "courses.jsonl": courses,
     "users.jsonl": users,
     "enrollments.jsonl": enrollments,
     "lesson_progress.jsonl": lesson_progress,
+    "completions.jsonl": completions,
 }
 """By file name: what yields its content in pieces. Call each within one read-only unit of work."""
 
