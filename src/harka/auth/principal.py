@@ -1,6 +1,8 @@
 """Who asks: credentials verified first, tenants compared after, the user looked up last."""
 
+import functools
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -12,11 +14,15 @@ from harka.errors import UnauthenticatedError
 from harka.repositories import user as users
 from harka.repositories.api_key import ApiKey
 from harka.repositories.organization import Organization
+from harka.repositories.user import User
 from harka.storage.session import ShardSession
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext
 from harka.tenancy.directory import Snapshot
-from harka.tenancy.permission import EVERY_PERMISSION, Permission
+from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
+
+_REMEMBERED_SCOPES: Final = 1024
+_NOTHING: Final[frozenset[Permission]] = frozenset()
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +66,27 @@ async def load_context(
 
     Raise `UnauthenticatedError` when the user is gone or inactive. `deadline`: monotonic seconds.
     """
-    allowed = EVERY_PERMISSION if credential.scopes is None else credential.scopes
     user = None
     if credential.user is not None:
         found = await users.find_by_ids(session, [credential.user])
         if not found or found[0].status != "active":
             raise UnauthenticatedError
         user = found[0]
-        allowed &= permissions_of(user.role)
-    elif credential.scopes is None:
-        allowed = frozenset()
+    return context_of(credential, user, request_id=request_id, deadline=deadline)
+
+
+def context_of(
+    credential: Credential, user: User | None, *, request_id: str, deadline: float | None = None
+) -> TenantContext:
+    """Make a request's context. Raise `UnauthenticatedError` without the user whom `credential` names."""
+    if user is not None:
+        allowed = permissions_of(user.role)
+        if credential.scopes is not None:
+            allowed &= credential.scopes
+    elif credential.user is None:
+        allowed = credential.scopes or _NOTHING
+    else:
+        raise UnauthenticatedError
     return TenantContext(
         organization=credential.organization,
         actor=credential.actor,
@@ -82,8 +99,7 @@ async def load_context(
 
 def _credential(organization: Organization, key: ApiKey | None, token_user: UUID | None) -> Credential:
     """Let a token's user act even when a key came along; the key then narrows what they may do."""
-    # a scope this version does not know allows nothing
-    scopes = None if key is None else frozenset(scope for scope in Permission if scope in key.scopes)
+    scopes = None if key is None else _permissions(tuple(key.scopes))
     user = token_user
     actor = ANONYMOUS
     if token_user is not None:
@@ -94,3 +110,9 @@ def _credential(organization: Organization, key: ApiKey | None, token_user: UUID
     return Credential(
         organization=organization, actor=actor, user=user, scopes=scopes, key=None if key is None else key.id
     )
+
+
+@functools.lru_cache(_REMEMBERED_SCOPES)
+def _permissions(scopes: tuple[str, ...]) -> frozenset[Permission]:
+    """A scope this version does not know allows nothing."""
+    return frozenset(scope for scope in Permission if scope in scopes)

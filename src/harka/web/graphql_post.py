@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
-from harka.errors import HarkaError, NotAcceptableError
+from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
 from harka.graph.execution import Answer, Engine
 from harka.runtime import Runtime
-from harka.web.connection import while_connected
+from harka.web.connection import ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, note, prepare, status_of
 from harka.web.graphql_request import MediaType, fields_of, preferred, read_body, request_from, require_json
@@ -96,7 +96,13 @@ class GraphQLPost:
                 fields.get(b"content-type", b"").decode("latin-1"),
                 fields.get(b"content-encoding", b"").decode("latin-1"),
             )
-            asked = request_from(await read_body(Body(request, receive, limit).receive))
+            if ARRIVED in scope:
+                body = (await receive()).get("body", b"")
+                if len(body) > limit:
+                    raise PayloadTooLargeError
+            else:
+                body = await read_body(Body(request, receive, limit).receive)
+            asked = request_from(body)
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))

@@ -3,7 +3,8 @@
 uvicorn bounds neither with httptools: a head of any size is collected in memory, and a connection that never
 completes one stays open for ever. Bodies are bounded further in, where the tenant is known.
 
-It also tells the request that is being worked on when its client has left (`web.connection`).
+It also tells the request that is being worked on when its client has left, and whether all of it has arrived
+(`web.connection`).
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from harka.web.connection import CONNECTION, ClientConnection
+from harka.web.connection import ARRIVED, CONNECTION, ClientConnection
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -68,6 +69,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._end_head()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.scope[ARRIVED] = True  # type: ignore[typeddict-unknown-key]  # ours alone
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         if not self._too_large:

@@ -4,7 +4,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
-from harka.auth.principal import Credential, authenticate, load_context
+from harka.auth.principal import Credential, authenticate, context_of, load_context
 from harka.errors import UnavailableError
 from harka.runtime import Runtime
 from harka.storage.session import open_session
@@ -56,6 +56,8 @@ async def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> 
 
 
 async def _look_up(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
+    if credential.user is None:
+        return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     organization = credential.organization
     session = open_session(
         runtime.databases,
