@@ -23,6 +23,7 @@ from uvicorn.server import ServerState
 
 from harka import logs
 from harka.auth.key_usage import KeyUsage
+from harka.auth.principal import Authenticator
 from harka.config import Settings
 from harka.graph import execution
 from harka.ids import NodeIds, new_id
@@ -115,6 +116,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         databases=Databases(settings),
         catalog=unused,
         directory=_Directory(),  # type: ignore[arg-type] - all that the door reads
+        authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         cache=unused,
         pubsub=unused,

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from harka.auth import api_key, token
+from harka.auth import api_key
 from harka.auth.permissions import permissions_of
+from harka.auth.remembered import Remembered
+from harka.auth.token import VerifiedTokens
 from harka.config import Settings
 from harka.errors import UnauthenticatedError
 from harka.repositories import user as users
@@ -21,6 +23,7 @@ from harka.tenancy.directory import Snapshot
 from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
 
+_REMEMBERED_CALLERS: Final = 4096
 _REMEMBERED_SCOPES: Final = 1024
 _NOTHING: Final[frozenset[Permission]] = frozenset()
 
@@ -39,24 +42,64 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     key: UUID | None = None
 
 
-async def authenticate(snapshot: Snapshot, signals: Signals, settings: Settings, now: datetime) -> Credential:
-    """Raise `UnauthenticatedError` when any credential is bad; only then whatever `resolution.agree` raises.
+class Authenticator:
+    """Who asks, by what they show; remembers whom it let in, for as long as that cannot have changed.
 
-    A session cookie names a session; until there are sessions it names none, and is a bad credential.
+    What an API key comes to follows from the snapshot of the catalog and the time alone: it is forgotten
+    with the snapshot, and the time is looked at each time.
     """
-    if signals.session is not None:
-        raise UnauthenticatedError
-    key = None if signals.api_key is None else api_key.verify(snapshot.api_keys, signals.api_key, now)
-    access = None
-    if signals.bearer is not None:
-        access = token.verify(snapshot.signing_keys, settings, signals.bearer, now)
-    organization = agree(
-        snapshot,
-        signals.host,
-        None if key is None else key.tenant_id,
-        None if access is None else access.tenant,
-    )
-    return _credential(organization, key, None if access is None else access.user)
+
+    def __init__(self, settings: Settings) -> None:
+        self._tokens = VerifiedTokens(settings)
+        self._snapshot: Snapshot | None = None
+        self._callers: Remembered[_Caller] = Remembered(_REMEMBERED_CALLERS)
+
+    def authenticate(self, snapshot: Snapshot, signals: Signals, now: datetime) -> Credential:
+        """Raise `UnauthenticatedError` when any credential is bad; only then whatever `agree` raises.
+
+        A session cookie names a session; until there are sessions it names none, and is a bad credential.
+        """
+        if signals.session is not None:
+            raise UnauthenticatedError
+        if signals.api_key is None or signals.bearer is not None:
+            return self._verified(snapshot, signals, now)[0]
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._callers.forget()
+        caller = self._callers.find(signals.api_key)
+        if caller is not None and caller.is_good(signals.host, now):
+            return caller.credential
+        credential, key = self._verified(snapshot, signals, now)
+        if key is not None:
+            self._callers.keep(signals.api_key, _Caller(credential, key))
+        return credential
+
+    def _verified(
+        self, snapshot: Snapshot, signals: Signals, now: datetime
+    ) -> tuple[Credential, ApiKey | None]:
+        key = access = None
+        if signals.api_key is not None:
+            key = api_key.verify(snapshot.api_keys, signals.api_key, now)
+        if signals.bearer is not None:
+            access = self._tokens.verify(snapshot.signing_keys, signals.bearer, now)
+        organization = agree(
+            snapshot,
+            signals.host,
+            None if key is None else key.tenant_id,
+            None if access is None else access.tenant,
+        )
+        return _credential(organization, key, None if access is None else access.user), key
+
+
+class _Caller(msgspec.Struct, frozen=True):
+    """Who was let in with an API key."""
+
+    credential: Credential
+    key: ApiKey
+
+    def is_good(self, host: UUID | None, now: datetime) -> bool:
+        """Whether they would be let in at this host and time."""
+        return (host is None or host == self.key.tenant_id) and api_key.is_live(self.key, now)
 
 
 async def load_context(
