@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 import uvloop
+from asyncpg.pgproto import pgproto
 from pytest_benchmark.fixture import BenchmarkFixture
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config
@@ -22,9 +23,10 @@ from uvicorn.server import ServerState
 
 from harka import logs
 from harka.auth.key_usage import KeyUsage
+from harka.auth.principal import Authenticator
 from harka.config import Settings
 from harka.graph import execution
-from harka.ids import NodeIds
+from harka.ids import NodeIds, new_id
 from harka.metrics import Metrics
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
@@ -86,8 +88,14 @@ class _Engine:
 
 
 class _Directory:
+    """One organization; its ids are the database driver's, whose hash is kept."""
+
     def __init__(self) -> None:
-        self.current = snapshot(record("acme", plan="ENTERPRISE"))
+        made = record("acme", plan="ENTERPRISE")
+        tenant = pgproto.UUID(str(made.organization.id))
+        key = msgspec.structs.replace(made.api_keys[0], id=pgproto.UUID(str(new_id())), tenant_id=tenant)
+        organization = msgspec.structs.replace(made.organization, id=tenant)
+        self.current = snapshot(msgspec.structs.replace(made, organization=organization, api_keys=(key,)))
 
 
 async def floor(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,6 +116,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         databases=Databases(settings),
         catalog=unused,
         directory=_Directory(),  # type: ignore[arg-type] - all that the door reads
+        authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         cache=unused,
         pubsub=unused,

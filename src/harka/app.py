@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import logs
 from harka.analytics.gauge import UsageGauge
 from harka.auth.key_usage import KeyUsage
+from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
 from harka.config import ConfigurationError, Settings
 from harka.crypto.keyring import Keyring
@@ -66,6 +67,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             databases=databases,
             catalog=catalog,
             directory=directory,
+            authenticator=Authenticator(settings),
             key_usage=key_usage,
             cache=cache,
             pubsub=pubsub,

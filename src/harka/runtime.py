@@ -3,6 +3,7 @@
 import msgspec
 
 from harka.auth.key_usage import KeyUsage
+from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -23,6 +24,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     databases: Databases
     catalog: Catalog
     directory: Directory
+    authenticator: Authenticator
     key_usage: KeyUsage
     cache: TenantCache
     pubsub: PubSub

@@ -6,7 +6,7 @@ import pytest
 
 from harka.auth import token
 from harka.auth.permissions import permissions_of
-from harka.auth.principal import Credential, authenticate, load_context
+from harka.auth.principal import Authenticator, Credential, context_of, load_context
 from harka.errors import (
     HarkaError,
     TenantMismatchError,
@@ -23,7 +23,7 @@ from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import Actor, ActorKind
 from harka.tenancy.permission import EVERY_PERMISSION, Permission
 from harka.tenancy.resolution import Headers, signals
-from harka.tenancy.snapshot import TenantRecord
+from harka.tenancy.snapshot import Snapshot, TenantRecord
 from tenancy.samples import KEYRING, NOW, PLATFORM, SETTINGS, key_text, record, snapshot
 
 ACME = record("acme", number=1, domains=("learn.acme.com",))
@@ -32,6 +32,7 @@ CLOSED = record("closed", number=3, status="suspended")
 EVERYONE = (ACME, GLOBEX, CLOSED)
 SEEN = snapshot(*EVERYONE)
 USER = new_id()
+AUTHENTICATOR = Authenticator(SETTINGS)
 
 
 def bearer(who: TenantRecord) -> str:
@@ -59,7 +60,16 @@ def said(
 
 
 async def entered(headers: Headers) -> Credential:
-    return await authenticate(SEEN, signals(SEEN, headers, trusted=False), SETTINGS, NOW)
+    """Twice: whoever is let in is remembered, and whoever is not is refused again."""
+    seen = signals(SEEN, headers, trusted=False)
+    try:
+        first = AUTHENTICATOR.authenticate(SEEN, seen, NOW)
+    except HarkaError as error:
+        with pytest.raises(type(error)):
+            AUTHENTICATOR.authenticate(SEEN, seen, NOW)
+        raise
+    assert AUTHENTICATOR.authenticate(SEEN, seen, NOW) == first
+    return first
 
 
 async def outcome(headers: Headers) -> tuple[object, ...]:
@@ -115,7 +125,9 @@ async def test_a_neutral_host_takes_the_credentials_tenant() -> None:
 async def test_a_scope_that_no_longer_exists_allows_nothing() -> None:
     key = msgspec.structs.replace(ACME.api_keys[0], scopes=["course:read", "course:fly"])
     seen = snapshot(msgspec.structs.replace(ACME, api_keys=(key,)))
-    found = await authenticate(seen, signals(seen, said("acme", key="acme"), trusted=False), SETTINGS, NOW)
+    found = Authenticator(SETTINGS).authenticate(
+        seen, signals(seen, said("acme", key="acme"), trusted=False), NOW
+    )
     assert found.scopes == frozenset({Permission.COURSE_READ})
 
 
@@ -156,6 +168,71 @@ async def test_signals_must_agree(host: str | None, key: str | None, bearer: str
             assert found[0] == slug
         case _:
             assert found == error(TenantMismatchError)
+
+
+def let_in(
+    authenticator: Authenticator, seen: Snapshot, headers: Headers, *, after: timedelta = timedelta()
+) -> bool:
+    """Whether the credentials are taken at that time."""
+    try:
+        authenticator.authenticate(seen, signals(seen, headers, trusted=False), NOW + after)
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("shown", ["key", "bearer"])
+def test_a_credential_that_is_revoked_stops_at_once_however_well_it_is_remembered(shown: str) -> None:
+    authenticator, headers = Authenticator(SETTINGS), said("acme", **{shown: "acme"})
+    assert let_in(authenticator, SEEN, headers)
+    revoked = SEEN.updated(
+        {ACME.organization.id: msgspec.structs.replace(ACME, api_keys=(), signing_keys=())}
+    )
+    assert not let_in(authenticator, revoked, headers)
+    assert let_in(authenticator, revoked, said("globex", **{shown: "globex"}))
+
+
+@pytest.mark.parametrize("shown", ["key", "bearer"])
+def test_a_credential_that_expires_stops_at_once_however_well_it_is_remembered(shown: str) -> None:
+    key = msgspec.structs.replace(ACME.api_keys[0], expires_at=NOW + timedelta(hours=1))
+    seen = snapshot(msgspec.structs.replace(ACME, api_keys=(key,)))
+    authenticator, headers = Authenticator(SETTINGS), said("acme", **{shown: "acme"})
+    assert let_in(authenticator, seen, headers)
+    assert let_in(authenticator, seen, headers, after=timedelta(minutes=59))
+    assert not let_in(authenticator, seen, headers, after=timedelta(hours=1, seconds=30))
+
+
+def test_an_organization_that_is_suspended_is_so_at_once_however_well_its_key_is_remembered() -> None:
+    authenticator = Authenticator(SETTINGS)
+    assert let_in(authenticator, SEEN, said("acme", key="acme"))
+    suspended = msgspec.structs.replace(ACME.organization, status="suspended")
+    seen = SEEN.updated({suspended.id: msgspec.structs.replace(ACME, organization=suspended)})
+    with pytest.raises(TenantSuspendedError):
+        let_in(authenticator, seen, said("acme", key="acme"))
+
+
+@pytest.mark.parametrize("shown", ["key", "bearer"])
+def test_a_credential_remembered_at_its_own_host_is_refused_at_anothers(shown: str) -> None:
+    authenticator = Authenticator(SETTINGS)
+    for host in ("acme", None):
+        assert let_in(authenticator, SEEN, said(host, **{shown: "acme"}))
+        with pytest.raises(TenantMismatchError):
+            let_in(authenticator, SEEN, said("globex", **{shown: "acme"}))
+
+
+def test_a_key_that_was_changed_allows_what_it_allows_now() -> None:
+    authenticator, headers = Authenticator(SETTINGS), said("acme", key="acme")
+    assert let_in(authenticator, SEEN, headers)
+    key = msgspec.structs.replace(ACME.api_keys[0], scopes=["user:read"])
+    seen = SEEN.updated({ACME.organization.id: msgspec.structs.replace(ACME, api_keys=(key,))})
+    found = authenticator.authenticate(seen, signals(seen, headers, trusted=False), NOW)
+    assert found.scopes == {Permission.USER_READ}
+
+
+def test_a_context_is_never_made_without_the_user_whom_the_credential_names() -> None:
+    named = credential(ACME.organization, person(), EVERY_PERMISSION)
+    with pytest.raises(UnauthenticatedError):
+        context_of(named, None, request_id="r1")
 
 
 def person(role: str = "learner", status: str = "active") -> User:

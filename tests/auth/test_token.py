@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import JWKRegistry, OctKey
 
-from harka.auth.token import CLOCK_SKEW_SECONDS, MAX_LIFETIME, issue, verify
+from harka.auth import token as tokens
+from harka.auth.token import CLOCK_SKEW_SECONDS, MAX_LIFETIME, VerifiedTokens, issue, verify
 from harka.crypto.envelope import BrokenSealError
 from harka.crypto.keyring import Keyring
 from harka.crypto.signing import Algorithm
@@ -212,6 +213,41 @@ def test_a_changed_token_is_refused(data: st.DataObject) -> None:
     before = text[place]
     text[place] = data.draw(st.integers(33, 126).filter(lambda byte: byte != before))
     assert refused(bytes(text))
+
+
+def test_a_signature_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = VerifiedTokens(SETTINGS)
+    first = verified.verify(KEYS, TOKEN, NOW)
+    monkeypatch.setattr(tokens, "verify", None)
+    assert verified.verify(KEYS, TOKEN, NOW) is first
+
+
+def test_a_remembered_token_ends_with_its_key() -> None:
+    verified = VerifiedTokens(SETTINGS)
+    verified.verify(KEYS, TOKEN, NOW)
+    for keys in ({}, {OTHER.kid: OTHER}, {KEY.kid: msgspec.structs.replace(OTHER, kid=KEY.kid)}):
+        with pytest.raises(UnauthenticatedError):
+            verified.verify(keys, TOKEN, NOW)
+    # an equal key read anew is as good, once it has verified the token
+    assert verified.verify({KEY.kid: msgspec.structs.replace(KEY)}, TOKEN, NOW).tenant == ACME.id
+
+
+def test_a_remembered_token_is_good_as_long_as_a_new_one() -> None:
+    verified, hour = VerifiedTokens(SETTINGS), timedelta(hours=1)
+    for at in (timedelta(), hour - timedelta(seconds=1), hour, hour + SKEW - timedelta(seconds=1)):
+        assert verified.verify(KEYS, TOKEN, NOW + at).user == USER
+    with pytest.raises(UnauthenticatedError):
+        verified.verify(KEYS, TOKEN, NOW + hour + SKEW)
+
+
+def test_so_many_tokens_are_remembered_and_no_refused_one() -> None:
+    verified = VerifiedTokens(SETTINGS, size=3)
+    texts = [issued(hours=hours) for hours in (1, 2, 3, 4)]
+    for text in texts:
+        verified.verify(KEYS, text, NOW)
+        with pytest.raises(UnauthenticatedError):
+            verified.verify(KEYS, text[:-4] + b"AAAA", NOW)
+    assert len(verified) == 3
 
 
 def test_a_private_key_opens_only_for_its_tenant() -> None:

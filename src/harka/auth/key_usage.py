@@ -24,10 +24,10 @@ class KeyUsage:
         self._catalog = catalog
         self._newest: dict[UUID, datetime] = {}
 
-    def note(self, key: UUID | None) -> None:
-        """Remember that a key is used now. None: the caller showed none."""
+    def note(self, key: UUID | None, now: datetime | None = None) -> None:
+        """Remember that a key is used, at `now` where the time is known. None: the caller showed none."""
         if key is not None:
-            self._newest[key] = clock.now()
+            self._newest[key] = now or clock.now()
 
     async def run(self, *, period: float = PERIOD) -> Never:
         """Write what is noted, once a `period`, until cancelled."""

@@ -1,22 +1,31 @@
 """Who asks: credentials verified first, tenants compared after, the user looked up last."""
 
+import functools
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.auth import api_key, token
+from harka.auth import api_key
 from harka.auth.permissions import permissions_of
+from harka.auth.remembered import Remembered
+from harka.auth.token import VerifiedTokens
 from harka.config import Settings
 from harka.errors import UnauthenticatedError
 from harka.repositories import user as users
 from harka.repositories.api_key import ApiKey
 from harka.repositories.organization import Organization
+from harka.repositories.user import User
 from harka.storage.session import ShardSession
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext
 from harka.tenancy.directory import Snapshot
-from harka.tenancy.permission import EVERY_PERMISSION, Permission
+from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
+
+_REMEMBERED_CALLERS: Final = 4096
+_REMEMBERED_SCOPES: Final = 1024
+_NOTHING: Final[frozenset[Permission]] = frozenset()
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,24 +42,64 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     key: UUID | None = None
 
 
-async def authenticate(snapshot: Snapshot, signals: Signals, settings: Settings, now: datetime) -> Credential:
-    """Raise `UnauthenticatedError` when any credential is bad; only then whatever `resolution.agree` raises.
+class Authenticator:
+    """Who asks, by what they show; remembers whom it let in, for as long as that cannot have changed.
 
-    A session cookie names a session; until there are sessions it names none, and is a bad credential.
+    What an API key comes to follows from the snapshot of the catalog and the time alone: it is forgotten
+    with the snapshot, and the time is looked at each time.
     """
-    if signals.session is not None:
-        raise UnauthenticatedError
-    key = None if signals.api_key is None else api_key.verify(snapshot.api_keys, signals.api_key, now)
-    access = None
-    if signals.bearer is not None:
-        access = token.verify(snapshot.signing_keys, settings, signals.bearer, now)
-    organization = agree(
-        snapshot,
-        signals.host,
-        None if key is None else key.tenant_id,
-        None if access is None else access.tenant,
-    )
-    return _credential(organization, key, None if access is None else access.user)
+
+    def __init__(self, settings: Settings) -> None:
+        self._tokens = VerifiedTokens(settings)
+        self._snapshot: Snapshot | None = None
+        self._callers: Remembered[_Caller] = Remembered(_REMEMBERED_CALLERS)
+
+    def authenticate(self, snapshot: Snapshot, signals: Signals, now: datetime) -> Credential:
+        """Raise `UnauthenticatedError` when any credential is bad; only then whatever `agree` raises.
+
+        A session cookie names a session; until there are sessions it names none, and is a bad credential.
+        """
+        if signals.session is not None:
+            raise UnauthenticatedError
+        if signals.api_key is None or signals.bearer is not None:
+            return self._verified(snapshot, signals, now)[0]
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._callers.forget()
+        caller = self._callers.find(signals.api_key)
+        if caller is not None and caller.is_good(signals.host, now):
+            return caller.credential
+        credential, key = self._verified(snapshot, signals, now)
+        if key is not None:
+            self._callers.keep(signals.api_key, _Caller(credential, key))
+        return credential
+
+    def _verified(
+        self, snapshot: Snapshot, signals: Signals, now: datetime
+    ) -> tuple[Credential, ApiKey | None]:
+        key = access = None
+        if signals.api_key is not None:
+            key = api_key.verify(snapshot.api_keys, signals.api_key, now)
+        if signals.bearer is not None:
+            access = self._tokens.verify(snapshot.signing_keys, signals.bearer, now)
+        organization = agree(
+            snapshot,
+            signals.host,
+            None if key is None else key.tenant_id,
+            None if access is None else access.tenant,
+        )
+        return _credential(organization, key, None if access is None else access.user), key
+
+
+class _Caller(msgspec.Struct, frozen=True):
+    """Who was let in with an API key."""
+
+    credential: Credential
+    key: ApiKey
+
+    def is_good(self, host: UUID | None, now: datetime) -> bool:
+        """Whether they would be let in at this host and time."""
+        return (host is None or host == self.key.tenant_id) and api_key.is_live(self.key, now)
 
 
 async def load_context(
@@ -60,16 +109,27 @@ async def load_context(
 
     Raise `UnauthenticatedError` when the user is gone or inactive. `deadline`: monotonic seconds.
     """
-    allowed = EVERY_PERMISSION if credential.scopes is None else credential.scopes
     user = None
     if credential.user is not None:
         found = await users.find_by_ids(session, [credential.user])
         if not found or found[0].status != "active":
             raise UnauthenticatedError
         user = found[0]
-        allowed &= permissions_of(user.role)
-    elif credential.scopes is None:
-        allowed = frozenset()
+    return context_of(credential, user, request_id=request_id, deadline=deadline)
+
+
+def context_of(
+    credential: Credential, user: User | None, *, request_id: str, deadline: float | None = None
+) -> TenantContext:
+    """Make a request's context. Raise `UnauthenticatedError` without the user whom `credential` names."""
+    if user is not None:
+        allowed = permissions_of(user.role)
+        if credential.scopes is not None:
+            allowed &= credential.scopes
+    elif credential.user is None:
+        allowed = credential.scopes or _NOTHING
+    else:
+        raise UnauthenticatedError
     return TenantContext(
         organization=credential.organization,
         actor=credential.actor,
@@ -82,8 +142,7 @@ async def load_context(
 
 def _credential(organization: Organization, key: ApiKey | None, token_user: UUID | None) -> Credential:
     """Let a token's user act even when a key came along; the key then narrows what they may do."""
-    # a scope this version does not know allows nothing
-    scopes = None if key is None else frozenset(scope for scope in Permission if scope in key.scopes)
+    scopes = None if key is None else _permissions(tuple(key.scopes))
     user = token_user
     actor = ANONYMOUS
     if token_user is not None:
@@ -94,3 +153,9 @@ def _credential(organization: Organization, key: ApiKey | None, token_user: UUID
     return Credential(
         organization=organization, actor=actor, user=user, scopes=scopes, key=None if key is None else key.id
     )
+
+
+@functools.lru_cache(_REMEMBERED_SCOPES)
+def _permissions(scopes: tuple[str, ...]) -> frozenset[Permission]:
+    """A scope this version does not know allows nothing."""
+    return frozenset(scope for scope in Permission if scope in scopes)

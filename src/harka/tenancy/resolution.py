@@ -58,12 +58,15 @@ def agree(snapshot: Snapshot, *named: UUID | None) -> Organization:
     somebody who merely guesses. Raise `UnknownTenantError` when no signal is present, `TenantSuspendedError`
     last of all.
     """
-    tenants = {tenant for tenant in named if tenant is not None}
-    if not tenants:
+    agreed = None
+    for tenant in named:
+        if agreed is None:
+            agreed = tenant
+        elif tenant is not None and tenant != agreed:
+            raise TenantMismatchError
+    if agreed is None:
         raise UnknownTenantError
-    if len(tenants) > 1:
-        raise TenantMismatchError
-    organization = snapshot.organization(tenants.pop())
+    organization = snapshot.organization(agreed)
     if organization is None:
         raise UnknownTenantError
     if organization.status != "active":

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 CONNECTION: Final = "harka.connection"
 """Where the protocol puts the `ClientConnection` of a request in its scope."""
+ARRIVED: Final = "harka.arrived"
+"""In the scope once the whole request is here: its first message is all of the body, and does not wait."""
 
 
 class ClientConnection:

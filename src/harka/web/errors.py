@@ -22,9 +22,29 @@ _SERVER_ERROR = 500
 
 def error_response(error: HarkaError, request_id: str) -> Response:
     shown = masked(error)
+    body = error_body(shown, request_id)
+    return Response(body, shown.status, error_headers(shown), media_type="application/json")
+
+
+def error_body(shown: HarkaError, request_id: str) -> bytes:
+    """`shown`: masked already."""
     extensions = {**shown.extensions(), "requestId": request_id}
-    body = json_bytes({"errors": [{"message": shown.message, "extensions": extensions}]})
-    return Response(body, shown.status, _headers(shown), media_type="application/json")
+    return json_bytes({"errors": [{"message": shown.message, "extensions": extensions}]})
+
+
+def error_headers(error: HarkaError) -> dict[str, str]:
+    """What tells the client what to do next."""
+    match error:
+        case RateLimitedError():
+            return {"Retry-After": str(math.ceil(error.retry_after))}
+        case UnavailableError():
+            return {"Retry-After": "1"}
+        case UnauthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case MethodNotAllowedError():
+            return {"Allow": error.allow}
+        case _:
+            return {}
 
 
 def masked(error: BaseException) -> HarkaError:
@@ -51,17 +71,3 @@ def _from_starlette(error: HTTPException) -> HarkaError:
             return BadRequestError()
         case _:
             return InternalError()
-
-
-def _headers(error: HarkaError) -> dict[str, str]:
-    match error:
-        case RateLimitedError():
-            return {"Retry-After": str(math.ceil(error.retry_after))}
-        case UnavailableError():
-            return {"Retry-After": "1"}
-        case UnauthenticatedError():
-            return {"WWW-Authenticate": "Bearer"}
-        case MethodNotAllowedError():
-            return {"Allow": error.allow}
-        case _:
-            return {}

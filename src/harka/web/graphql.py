@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from harka import clock
 from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, NotAcceptableError
-from harka.graph.execution import Answer, Answers, Engine, Prepared
+from harka.graph.execution import Answer, Answers, Engine, Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected
@@ -22,6 +22,7 @@ from harka.web.middleware.tenant_door import identify
 from harka.web.sse import finish, once, send_events
 from harka.web.websocket import GraphQLSocket
 
+POST_OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS)
 _OK: Final = 200
 _UTF_8: Final = "; charset=utf-8"
 
@@ -29,9 +30,9 @@ _UTF_8: Final = "; charset=utf-8"
 class GraphQLEndpoint:
     """`POST`, `GET` and WebSocket at one path. HTTP came through the tenant door, a socket comes later."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, engine: Engine) -> None:
         self._runtime = runtime
-        self._engine = Engine(runtime)
+        self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -54,27 +55,24 @@ class GraphQLEndpoint:
         except HarkaError as error:
             request.record.code = error.code
             response = error_response(error, request.id)
-            response.headers["content-type"] = media + _UTF_8
+            response.headers["content-type"] = (
+                MediaType.JSON if media is MediaType.EVENTS else media
+            ) + _UTF_8
         else:
-            _note(request, answer)
+            note(request, answer)
         await response(scope, receive, send)
 
-    def _offers(self, scope: Scope) -> list[MediaType]:
-        offers = [MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS]
+    def _offers(self, scope: Scope) -> tuple[MediaType, ...]:
         if scope["method"] == "GET" and self._runtime.settings.graphiql:
-            offers.append(MediaType.HTML)
-        return offers
+            return *POST_OFFERS, MediaType.HTML
+        return POST_OFFERS
 
     async def _prepare(self, scope: Scope, receive: Receive, media: MediaType) -> Prepared | Answer:
         request: RequestScope = scope["harka"]
-        prepared = self._engine.prepare(await read_request(scope, receive), _tenant(request))
-        if isinstance(prepared, Answer):
-            return prepared
-        request.record.operation = prepared.name
-        if prepared.is_mutation and scope["method"] == "GET":
+        asked = await read_request(scope, receive)
+        prepared = prepare(self._engine, asked, request, _tenant(request), media)
+        if not isinstance(prepared, Answer) and prepared.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
-        if prepared.is_subscription and media is not MediaType.EVENTS:
-            raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
         return prepared
 
     async def _execute(self, scope: Scope, receive: Receive, prepared: Prepared) -> Answer:
@@ -111,11 +109,27 @@ def _tenant(request: RequestScope) -> TenantContext:
     return request.tenant
 
 
+def prepare(
+    engine: Engine, asked: Request, request: RequestScope, tenant: TenantContext, media: MediaType
+) -> Prepared | Answer:
+    """The operation, now on record, or the answer that refuses it.
+
+    Raise `NotAcceptableError` for a subscription whose events cannot be answered with.
+    """
+    prepared = engine.prepare(asked, tenant)
+    if isinstance(prepared, Answer):
+        return prepared
+    request.record.operation = prepared.name
+    if prepared.is_subscription and media is not MediaType.EVENTS:
+        raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
+    return prepared
+
+
 def _response(answer: Answer, media: MediaType) -> Response:
-    return Response(answer.json(), _status(answer, media), media_type=media + _UTF_8)
+    return Response(answer.json(), status_of(answer, media), media_type=media + _UTF_8)
 
 
-def _status(answer: Answer, media: MediaType) -> int:
+def status_of(answer: Answer, media: MediaType) -> int:
     """By the specification `application/json` says 200 to whatever is well-formed GraphQL over HTTP."""
     failure = answer.failure
     if failure is None or (media is MediaType.JSON and isinstance(failure, BadRequestError)):
@@ -123,12 +137,12 @@ def _status(answer: Answer, media: MediaType) -> int:
     return failure.status
 
 
-def _note(request: RequestScope, answer: Answer) -> None:
+def note(request: RequestScope, answer: Answer) -> None:
     request.record.code = answer.code
     request.record.statements += answer.statements
 
 
 async def _noted(request: RequestScope, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:
     async for answer in answers:
-        _note(request, answer)
+        note(request, answer)
         yield answer

@@ -1,8 +1,10 @@
 """What an HTTP request asks for, by the GraphQL over HTTP specification, and how it wants the answer."""
 
 import enum
-from collections.abc import Iterable, Mapping
-from typing import Any
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -13,6 +15,13 @@ from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTy
 from harka.graph.execution import Request
 
 _MOST_PARAMETERS = 20
+# made once: a union made on the spot costs as much as decoding a small body
+_OBJECT: Final = (dict, NoneType)
+_NAME: Final = (str, NoneType)
+# what clients send in practice is shorter and repeats; longer values are parsed each time, so that nobody
+# can fill memory with them
+_REMEMBERED_CHARACTERS: Final = 256
+_REMEMBERED: Final = 256
 
 
 class MediaType(enum.StrEnum):
@@ -47,20 +56,42 @@ def header(scope: Scope, name: bytes) -> str:
     return b", ".join(values).decode("latin-1")
 
 
+def fields_of(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; the values of a repeated one joined as one list."""
+    fields = dict(headers)
+    if len(fields) == len(headers):
+        return fields
+    return {name: b", ".join(value for key, value in headers if key == name) for name in fields}
+
+
 def negotiate(accept: str, offered: Iterable[MediaType]) -> MediaType:
     """The offer that the client likes best. Raise `NotAcceptableError` when it likes none.
 
     `accept`: the header's value, empty when there is none.
     """
-    offers = list(offered)
-    if not accept.strip():
-        return offers[0]
-    ranges = [found for item in accept.split(",") if (found := _range(item)) is not None]
-    qualities = [(_quality(ranges, offer), -place, offer) for place, offer in enumerate(offers)]
-    quality, _, best = max(qualities)
-    if quality[0] <= 0:
+    media = preferred(accept, tuple(offered))
+    if media is None:
         raise NotAcceptableError
-    return best
+    return media
+
+
+def preferred(accept: str, offered: tuple[MediaType, ...]) -> MediaType | None:
+    """Like `negotiate`; None when the client likes none."""
+    if len(accept) > _REMEMBERED_CHARACTERS:
+        return _preferred(accept, offered)
+    return _remembered_preference(accept, offered)
+
+
+def _preferred(accept: str, offered: tuple[MediaType, ...]) -> MediaType | None:
+    if not accept.strip():
+        return offered[0]
+    ranges = [found for item in accept.split(",") if (found := _range(item)) is not None]
+    qualities = [(_quality(ranges, offer), -place, offer) for place, offer in enumerate(offered)]
+    quality, _, best = max(qualities)
+    return best if quality[0] > 0 else None
+
+
+_remembered_preference = functools.lru_cache(_REMEMBERED)(_preferred)
 
 
 def _quality(ranges: list[_Range], offer: str) -> tuple[float, int]:
@@ -92,11 +123,11 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     """Raise `BadRequestError` or `UnsupportedMediaTypeError` for what is no GraphQL request."""
     if scope["method"] == "GET":
         return _from_parameters(_parameters(scope["query_string"]))
-    _require_json(scope)
-    return _from_body(await _body(receive))
+    require_json(header(scope, b"content-type"), header(scope, b"content-encoding"))
+    return request_from(await read_body(receive))
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
     """Within the limit that the middleware keeps."""
     chunks = []
     while True:
@@ -108,14 +139,22 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-def _require_json(scope: Scope) -> None:
+def require_json(content_type: str, encoding: str) -> None:
     """No type that another site's page may send unasked is let in: that is the guard against CSRF."""
-    text, *parameters = (part.strip().lower() for part in header(scope, b"content-type").split(";"))
-    charset = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
-    if text != MediaType.JSON or any(name not in {"utf-8", "utf8"} for name in charset):
+    short = len(content_type) <= _REMEMBERED_CHARACTERS
+    if not (_remembered_is_json if short else _is_json)(content_type):
         raise UnsupportedMediaTypeError("The body must be application/json, in UTF-8.")
-    if header(scope, b"content-encoding").lower() not in {"", "identity"}:
+    if encoding.lower() not in {"", "identity"}:
         raise UnsupportedMediaTypeError("The body must not be compressed.")
+
+
+def _is_json(content_type: str) -> bool:
+    text, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charset = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
+    return text == MediaType.JSON and all(name in {"utf-8", "utf8"} for name in charset)
+
+
+_remembered_is_json = functools.lru_cache(_REMEMBERED)(_is_json)
 
 
 def _parameters(query_string: bytes) -> dict[str, str]:
@@ -144,7 +183,8 @@ def _from_parameters(parameters: Mapping[str, str]) -> Request:
     return request_of(decoded)
 
 
-def _from_body(body: bytes) -> Request:
+def request_from(body: bytes) -> Request:
+    """Raise `BadRequestError` naming what is wrong."""
     if not body:
         raise BadRequestError("The body is empty.")
     decoded = _json(body, "The body")
@@ -168,11 +208,11 @@ def request_of(decoded: Any) -> Request:
     if not isinstance(query, str):
         raise BadRequestError("query must be a string.")
     variables = decoded.get("variables")
-    if not isinstance(variables, dict | None):
+    if not isinstance(variables, _OBJECT):
         raise BadRequestError("variables must be an object.")
     name = decoded.get("operationName")
-    if not isinstance(name, str | None):
+    if not isinstance(name, _NAME):
         raise BadRequestError("operationName must be a string.")
-    if not isinstance(decoded.get("extensions"), dict | None):
+    if not isinstance(decoded.get("extensions"), _OBJECT):
         raise BadRequestError("extensions must be an object.")
     return Request(query=query, variables=variables, operation_name=name or None)

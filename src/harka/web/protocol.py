@@ -3,7 +3,8 @@
 uvicorn bounds neither with httptools: a head of any size is collected in memory, and a connection that never
 completes one stays open for ever. Bodies are bounded further in, where the tenant is known.
 
-It also tells the request that is being worked on when its client has left (`web.connection`).
+It also tells the request that is being worked on when its client has left, and whether all of it has arrived
+(`web.connection`).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
-from harka.web.connection import CONNECTION, ClientConnection
+from harka.web.connection import ARRIVED, CONNECTION, ClientConnection
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -89,6 +90,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._handed_over += len(body)
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.scope[ARRIVED] = True  # type: ignore[typeddict-unknown-key]  # ours alone
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text has no code
         """As JSON with a code, like every other error."""

@@ -4,10 +4,12 @@ from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka.errors import NotFoundError
+from harka.graph.execution import Engine
 from harka.runtime import Runtime
 from harka.web.dashboard import Dashboard, welcome
 from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
+from harka.web.graphql_post import PATH, GraphQLPost
 from harka.web.health import Health
 from harka.web.middleware.access_log import AccessLogMiddleware
 from harka.web.middleware.body_limit import BodyLimitMiddleware
@@ -20,32 +22,37 @@ from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 
 
 def build(runtime: Runtime, draining: Draining) -> ASGIApp:
-    """The whole HTTP application over an open runtime; the last layer named is the first one passed."""
+    """The whole HTTP application over an open runtime; the last layer named is the first one passed.
+
+    One path is short: what a `POST /graphql` passes is written out in `graphql_post`, in the same order.
+    """
     settings = runtime.settings
+    engine = Engine(runtime)
     app: ASGIApp = Router(
-        _routes(runtime, draining), redirect_slashes=False, default=HostDoor(_nothing, runtime)
+        _routes(runtime, engine, draining), redirect_slashes=False, default=HostDoor(_nothing, runtime)
     )
     app = BodyLimitMiddleware(app, limit=settings.max_body_bytes)
     app = FailuresMiddleware(app)
     app = SecurityHeadersMiddleware(app)
     app = DrainingMiddleware(app, draining)
     app = AccessLogMiddleware(app, runtime.metrics)
-    return RequestScopeMiddleware(
+    app = RequestScopeMiddleware(
         app, trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
     )
+    return GraphQLPost(runtime, engine, app)
 
 
-def _routes(runtime: Runtime, draining: Draining) -> list[Route | WebSocketRoute]:
+def _routes(runtime: Runtime, engine: Engine, draining: Draining) -> list[Route | WebSocketRoute]:
     health = Health(runtime, draining)
-    graphql = GraphQLEndpoint(runtime)
+    graphql = GraphQLEndpoint(runtime, engine)
     files = TenantDoor(Methods(Files(runtime), "GET", "HEAD"), runtime)
     dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)
     return [
         Route("/livez", Methods(health.livez, "GET", "HEAD")),
         Route("/readyz", Methods(health.readyz, "GET", "HEAD")),
-        Route("/graphql", TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
+        Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
-        WebSocketRoute("/graphql", HostDoor(graphql, runtime)),
+        WebSocketRoute(PATH, HostDoor(graphql, runtime)),
         Route("/files/{link}", files),
         Route("/", HostDoor(Methods(welcome, "GET", "HEAD"), runtime)),
         Route("/dashboard", dashboard),

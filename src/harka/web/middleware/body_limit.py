@@ -1,7 +1,6 @@
 """A request body ends: within its size, and within the request's deadline."""
 
 import asyncio
-import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,12 +19,14 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if (announced := _content_length(scope)) is not None and announced > self._limit:
-            raise PayloadTooLargeError
-        await self._app(scope, _Body(scope["harka"], receive, self._limit).receive, send)
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        require_length(announced, self._limit)
+        await self._app(scope, Body(scope["harka"], receive, self._limit).receive, send)
 
 
-class _Body:
+class Body:
+    """A body that comes in pieces."""
+
     def __init__(self, request: RequestScope, receive: Receive, limit: int) -> None:
         self._request, self._receive, self._left = request, receive, limit
         self._more = True
@@ -45,10 +46,13 @@ class _Body:
         return message
 
 
-def _content_length(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            with contextlib.suppress(ValueError):
-                return int(value)
-            raise BadRequestError
-    return None
+def require_length(announced: bytes | None, limit: int) -> None:
+    """Raise `PayloadTooLargeError` for more than `limit` bytes, `BadRequestError` for what is no number.
+
+    `announced`: the header's value; None without one.
+    """
+    try:
+        if announced is not None and int(announced) > limit:
+            raise PayloadTooLargeError
+    except ValueError:
+        raise BadRequestError from None

@@ -1,5 +1,7 @@
 """Turns what the inner layers raise into answers; nothing below it needs to catch for the client's sake."""
 
+from typing import Final
+
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +12,8 @@ from harka.web.errors import error_response, masked
 
 log = logs.logger("web")
 
+GONE: Final = "CLIENT_GONE"
+"""The code of a request whose client left before the answer."""
 _SERVER_ERROR = 500
 # close codes 4000-4999 are the application's; those of graphql-transport-ws follow HTTP statuses too
 _CLOSE_CODE_BASE = 4000
@@ -30,21 +34,23 @@ class FailuresMiddleware:
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            scope["harka"].record.code = "CLIENT_GONE"
+            scope["harka"].record.code = GONE
         except Exception as error:  # noqa: BLE001 - whatever a room below raises, the client gets an answer
-            shown = masked(error)
-            _record(scope, shown, error)
+            shown = recorded(scope, error)
             if not started:
                 await _answer(scope, receive, send, shown)
 
 
-def _record(scope: Scope, shown: HarkaError, error: Exception) -> None:
+def recorded(scope: Scope, error: Exception) -> HarkaError:
+    """What a client may know of `error`, which is on record from here on, and logged when it is a bug."""
+    shown = masked(error)
     request = scope["harka"]
     request.record.code = shown.code
     expected = isinstance(error, HTTPException) or (isinstance(error, HarkaError) and shown is error)
-    if expected and shown.status != _SERVER_ERROR:
-        return  # a client's mistake or a server that is down: the access log has its one line
-    log.error("bug", request_id=request.id, path=scope["path"][:100], exc_info=error)
+    # the access log has its one line for a client's mistake or a server that is down
+    if not expected or shown.status == _SERVER_ERROR:
+        log.error("bug", request_id=request.id, path=scope["path"][:100], exc_info=error)
+    return shown
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send, error: HarkaError) -> None:

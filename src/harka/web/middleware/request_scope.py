@@ -1,9 +1,11 @@
 """First layer: names the request, sets its deadline, and hands both on in `scope["harka"]`."""
 
+import functools
 import ipaddress
 import random
 import re
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -12,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harka import clock
 from harka.tenancy.context import TenantContext
 
+_PEERS: Final = 4096
+_NO_PEER: Final = ("",)
 # what proxies send in practice (UUIDs, ULIDs, W3C trace ids), and nothing that could forge a log line
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -44,18 +48,20 @@ class RequestScope(msgspec.Struct, frozen=True):
     tenant: TenantContext | None = None
 
 
-class RequestScopeMiddleware:
-    def __init__(self, app: ASGIApp, *, trusted_proxies: str, timeout: float) -> None:
+class RequestScopes:
+    """Makes the `RequestScope` of each request of a process."""
+
+    def __init__(self, *, trusted_proxies: str, timeout: float) -> None:
         """`trusted_proxies`: networks (CIDR) with commas between. `timeout`: seconds a request may take."""
-        self._app = app
-        self._trusted = trusted_networks(trusted_proxies)
+        networks = trusted_networks(trusted_proxies)
+        self._is_trusted = functools.lru_cache(_PEERS)(lambda peer: is_trusted(peer, networks))
+        self._may_trust = bool(networks)
         self._timeout = timeout
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        trusted = is_trusted(scope.get("client"), self._trusted)
+    def open(self, scope: Scope) -> RequestScope:
+        """The scope of a request that has just come, put into its `scope["harka"]`."""
+        # the port, another for each connection, says nothing
+        trusted = self._may_trust and self._is_trusted((scope.get("client") or _NO_PEER)[:1])
         request_id = _request_id(scope["headers"]) if trusted else None
         request = RequestScope(
             # unique, not secret: the system's generator would cost a system call a request
@@ -65,7 +71,19 @@ class RequestScopeMiddleware:
             record=RequestRecord(),
         )
         scope["harka"] = request
-        header = (b"x-request-id", request.id.encode("ascii"))
+        return request
+
+
+class RequestScopeMiddleware:
+    def __init__(self, app: ASGIApp, *, trusted_proxies: str, timeout: float) -> None:
+        self._app = app
+        self._scopes = RequestScopes(trusted_proxies=trusted_proxies, timeout=timeout)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        header = id_header(self._scopes.open(scope))
 
         async def send_named(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept"}:
@@ -73,6 +91,10 @@ class RequestScopeMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_named)
+
+
+def id_header(request: RequestScope) -> tuple[bytes, bytes]:
+    return b"x-request-id", request.id.encode("ascii")
 
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
@@ -83,7 +105,7 @@ def trusted_networks(text: str) -> Networks:
     return tuple(ipaddress.ip_network(item.strip(), strict=False) for item in text.split(",") if item.strip())
 
 
-def is_trusted(client: tuple[str, int] | None, networks: Networks) -> bool:
+def is_trusted(client: tuple[str, int] | tuple[str] | None, networks: Networks) -> bool:
     """Whether the peer of the connection itself is a configured proxy."""
     if client is None or not networks:
         return False

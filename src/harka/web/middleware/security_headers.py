@@ -12,6 +12,7 @@ _DEFAULTS = (
 )
 # only where the browser came by TLS: on plain http the header is noise
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+_SECURE = (*_DEFAULTS, _HSTS)
 
 
 class SecurityHeadersMiddleware:
@@ -22,10 +23,7 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        secure = scope["scheme"] == "https" or (
-            scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
-        )
-        wanted = (*_DEFAULTS, _HSTS) if secure else _DEFAULTS
+        wanted = security_headers(scope)
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -35,3 +33,11 @@ class SecurityHeadersMiddleware:
             await send(message)
 
         await self._app(scope, receive, dressed)
+
+
+def security_headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
+    """Those of an answer to this request."""
+    secure = scope["scheme"] == "https" or (
+        scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
+    )
+    return _SECURE if secure else _DEFAULTS

@@ -4,7 +4,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
-from harka.auth.principal import Credential, authenticate, load_context
+from harka.auth.principal import Credential, context_of, load_context
 from harka.errors import UnavailableError
 from harka.runtime import Runtime
 from harka.storage.session import open_session
@@ -33,29 +33,32 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     Raise `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`,
     `RateLimitedError`; `UnavailableError` when the catalog was never read or the user cannot be looked up.
     """
-    credential = await _verify(runtime, request, headers)
+    credential = _verify(runtime, request, headers)
     runtime.admission.admit(credential.organization, clock.monotonic())
-    return await _look_up(runtime, request, credential)
+    return await _context(runtime, request, credential)
 
 
 async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """Like `admit`, for whoever was admitted before and still listens: it costs no request."""
-    return await _look_up(runtime, request, await _verify(runtime, request, headers))
+    return await _context(runtime, request, _verify(runtime, request, headers))
 
 
-async def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
     snapshot = runtime.directory.current
     if not snapshot.loaded:
         raise UnavailableError
     said = signals(snapshot, headers, trusted=request.trusted)
-    credential = await authenticate(snapshot, said, runtime.settings, clock.now())
-    runtime.key_usage.note(credential.key)
+    now = clock.now()
+    credential = runtime.authenticator.authenticate(snapshot, said, now)
+    runtime.key_usage.note(credential.key, now)
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind
     return credential
 
 
-async def _look_up(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
+async def _context(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
+    if credential.user is None:
+        return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     organization = credential.organization
     session = open_session(
         runtime.databases,

@@ -1,0 +1,130 @@
+"""`POST /graphql`, which is nearly every request: all that the layers of `routes` do, in one coroutine.
+
+The order is theirs, and so are the functions; only the closures around `receive` and `send` are not made, and
+the answer is two messages. Everything else goes through the layers, and so does whoever accepts a stream of
+events: they cost nothing beside the stream.
+"""
+
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from harka import clock
+from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
+from harka.graph.execution import Answer, Engine
+from harka.runtime import Runtime
+from harka.web.connection import ARRIVED, while_connected
+from harka.web.errors import error_body, error_headers, masked
+from harka.web.graphql import POST_OFFERS, note, prepare, status_of
+from harka.web.graphql_request import MediaType, fields_of, preferred, read_body, request_from, require_json
+from harka.web.middleware.access_log import CLIENT_GONE, tell
+from harka.web.middleware.body_limit import Body, require_length
+from harka.web.middleware.failures import GONE, recorded
+from harka.web.middleware.request_scope import RequestScope, RequestScopes, id_header
+from harka.web.middleware.security_headers import security_headers
+from harka.web.middleware.tenant_door import admit
+
+PATH: Final = "/graphql"
+
+Header = tuple[bytes, bytes]
+Fields = dict[bytes, bytes]
+Reply = tuple[int, list[Header], bytes]
+"""Status, headers, body."""
+
+_TYPES: Final = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in MediaType}
+_PLAIN_JSON: Final = (b"content-type", b"application/json")
+
+
+class GraphQLPost:
+    def __init__(self, runtime: Runtime, engine: Engine, layers: ASGIApp) -> None:
+        """`layers`: the application for all other requests."""
+        settings = runtime.settings
+        self._runtime = runtime
+        self._engine = engine
+        self._layers = layers
+        self._scopes = RequestScopes(
+            trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != PATH:
+            await self._layers(scope, receive, send)
+            return
+        fields = fields_of(scope["headers"])
+        media = preferred(fields.get(b"accept", b"").decode("latin-1"), POST_OFFERS)
+        if media is MediaType.EVENTS:
+            await self._layers(scope, receive, send)
+            return
+        await self._serve(scope, receive, send, fields, media)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, fields: Fields, media: MediaType | None
+    ) -> None:
+        request = self._scopes.open(scope)
+        began, status = clock.monotonic(), CLIENT_GONE
+        try:
+            reply = await self._reply(scope, receive, fields, media)
+            status = reply[0]
+            await _send(scope, send, reply)
+        except ClientDisconnect:
+            request.record.code = GONE
+        except Exception as error:  # noqa: BLE001 - whatever a room below raises, the client gets an answer
+            shown = recorded(scope, error)
+            if status == CLIENT_GONE:
+                status = shown.status
+                await _send(scope, send, _refusal(shown, request, _PLAIN_JSON))
+        finally:
+            tell(
+                self._runtime.metrics,
+                request,
+                method="POST",
+                route="graphql",
+                status=status,
+                seconds=clock.monotonic() - began,
+            )
+
+    async def _reply(self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None) -> Reply:
+        request: RequestScope = scope["harka"]
+        limit = self._runtime.settings.max_body_bytes
+        require_length(fields.get(b"content-length"), limit)
+        tenant = await admit(self._runtime, request, scope["headers"])
+        if media is None:
+            raise NotAcceptableError
+        try:
+            require_json(
+                fields.get(b"content-type", b"").decode("latin-1"),
+                fields.get(b"content-encoding", b"").decode("latin-1"),
+            )
+            if ARRIVED in scope:
+                body = (await receive()).get("body", b"")
+                if len(body) > limit:
+                    raise PayloadTooLargeError
+            else:
+                body = await read_body(Body(request, receive, limit).receive)
+            asked = request_from(body)
+            answer = prepare(self._engine, asked, request, tenant, media)
+            if not isinstance(answer, Answer):
+                answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
+            reply = status_of(answer, media), [_TYPES[media]], answer.json()
+        except HarkaError as error:
+            request.record.code = error.code
+            return _refusal(masked(error), request, _TYPES[media])
+        note(request, answer)
+        return reply
+
+
+def _refusal(shown: HarkaError, request: RequestScope, type_: Header) -> Reply:
+    more = ((name.lower().encode(), value.encode()) for name, value in error_headers(shown).items())
+    return shown.status, [type_, *more], error_body(shown, request.id)
+
+
+async def _send(scope: Scope, send: Send, reply: Reply) -> None:
+    status, headers, body = reply
+    headers += (
+        (b"content-length", b"%d" % len(body)),
+        *security_headers(scope),
+        id_header(scope["harka"]),
+    )
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
