@@ -1,7 +1,6 @@
 import random
 import re
 import threading
-import time
 from uuid import UUID
 
 import pytest
@@ -248,7 +247,7 @@ def test_two_processes_worth_of_metrics_share_nothing() -> None:
     assert tenants_shown(second) == set()
 
 
-def test_five_thousand_tenants_stay_within_their_labels_and_a_scrape_within_a_blink() -> None:
+def test_five_thousand_tenants_stay_within_their_labels_and_the_page_within_its_lines() -> None:
     metrics = Metrics(tenants=100)
     for number in range(100):
         for operation in range(20):
@@ -256,8 +255,6 @@ def test_five_thousand_tenants_stay_within_their_labels_and_a_scrape_within_a_bl
                 count(metrics, number, operation=f"Operation{operation}", status=status)
     for number in range(5000):
         count(metrics, number)
-    start = time.perf_counter()
     page = metrics.exposition().decode()
-    assert time.perf_counter() - start < 0.5
     assert len(tenants_shown(metrics)) <= 101
     assert page.count("tenant_api_requests_total{") <= 101 * 17 * 3

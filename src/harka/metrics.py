@@ -13,7 +13,6 @@ import enum
 import heapq
 import itertools
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
@@ -160,13 +159,10 @@ class Metrics:
 
 
 class _Count:
-    """`created`: seconds since the epoch, when it was begun."""
-
-    __slots__ = ("created", "number")
+    __slots__ = ("number",)
 
     def __init__(self) -> None:
         self.number = 0
-        self.created = time.time()
 
 
 class _Series:
@@ -218,9 +214,9 @@ class _Requests(Collector):
         for tenant, series in self._series.copy().items():
             for (endpoint, status), count in series.counts.copy().items():
                 labels = [str(tenant), endpoint, str(status)]
-                family.add_metric(labels, count.number, created=count.created)
+                family.add_metric(labels, count.number)
         for status, count in self._rest.copy().items():
-            family.add_metric([OTHER, OTHER, str(status)], count.number, created=count.created)
+            family.add_metric([OTHER, OTHER, str(status)], count.number)
         yield family
 
     def _count_rest(self, status: int) -> None:
@@ -238,12 +234,10 @@ class _Latency(Collector):
 
     def __init__(self) -> None:
         self._routes: dict[str, list[float]] = {}
-        self._created: dict[str, float] = {}
 
     def observe(self, route: str, seconds: float) -> None:
         numbers = self._routes.get(route)
         if numbers is None:
-            self._created[route] = time.time()
             numbers = self._routes[route] = [0] * (len(_LATENCY_BUCKETS) + 2)
         numbers[bisect.bisect_left(_LATENCY_BUCKETS, seconds)] += 1
         numbers[-1] += seconds
@@ -257,7 +251,6 @@ class _Latency(Collector):
         for route, numbers in self._routes.copy().items():
             *buckets, seconds = numbers.copy()
             family.add_metric([route], list(zip(bounds, itertools.accumulate(buckets), strict=True)), seconds)
-            family.add_sample(f"{family.name}_created", {"route": route}, self._created[route])
         yield family
 
     def _family(self) -> HistogramMetricFamily:
