@@ -412,7 +412,8 @@ async def shake_hands(
             subprotocols=[websockets.Subprotocol(protocol)],
             proxy=None,
         ) as talk:
-            await talk.send("{}")
+            with contextlib.suppress(websockets.ConnectionClosed):
+                await talk.send("{}")
             await talk.wait_closed()
             return talk.close_code or 0
     except websockets.InvalidStatus as refusal:
