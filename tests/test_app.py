@@ -412,7 +412,6 @@ async def shake_hands(
             subprotocols=[websockets.Subprotocol(protocol)],
             proxy=None,
         ) as talk:
-            # it may be closed already
             with contextlib.suppress(websockets.ConnectionClosed):
                 await talk.send("{}")
             await talk.wait_closed()
