@@ -62,11 +62,12 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
     """By id, those the reader may see."""
     scope = visibility.of_courses(work.context)
 
-    async def fetch(missing: Sequence[UUID]) -> dict[UUID, Course]:
-        return {course.id: course for course in await courses.find_visible(work.session, scope, missing)}
+    async def fetch(missing: Sequence[UUID]) -> ByKey[Course]:
+        return ByKey(await courses.find_visible(work.session, scope, missing))
 
-    found = await (work.read_through(_CACHED, ids, fetch) if scope.everything else fetch(ids))
-    return ByKey(list(found.values()))
+    if not (scope.everything and work.reads_cache):
+        return await fetch(ids)
+    return ByKey(list((await work.read_through(_CACHED, ids, fetch)).values()))
 
 
 async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:

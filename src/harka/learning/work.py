@@ -55,23 +55,29 @@ class UnitOfWork:
         """Tell every process of the platform, after the commit; `payload` names the tenant."""
         self.after_commit(partial(self._pubsub.publish, PLATFORM, topic, payload))
 
+    @property
+    def reads_cache(self) -> bool:
+        """Whether the cache may be asked, and is worth it.
+
+        What a writing unit has changed is in no cache. Once a snapshot is open, a statement costs what a lookup
+        costs, and what it finds could not be kept: it may be older than the generation it would be kept under.
+        """
+        return self.session.read_only and self.session.statements == 0
+
     async def read_through(
         self,
         namespace: Namespace[T],
         keys: Sequence[UUID],
-        fetch: Callable[[Sequence[UUID]], Awaitable[dict[UUID, T]]],
-    ) -> dict[UUID, T]:
-        """Values by key, from the cache or else from `fetch`.
+        fetch: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, T]]],
+    ) -> Mapping[UUID, T]:
+        """Values by key, from the cache or else from `fetch`; see `reads_cache`.
 
         For whoever may see every row of this kind alone: the cache knows tenants, not people.
         """
-        if not self.session.read_only:
-            return await fetch(keys)  # what this unit has changed is in no cache
         lookup = await self._cache.get_many(self.context.id, namespace, keys)
-        # a snapshot older than the generation would leave an old value under the new generation
-        is_younger = self.session.statements == 0
+        is_younger = self.reads_cache
         missing = [key for key in keys if key not in lookup.found]
-        fetched = await fetch(missing) if missing else {}
+        fetched = dict(await fetch(missing)) if missing else {}
         if is_younger:
             await self._cache.set_many(self.context.id, namespace, lookup, fetched)
         return {**lookup.found, **fetched}
