@@ -14,7 +14,7 @@ from graphql.execution.values import VariableValues
 
 from harka import executor
 from harka.graph.context import RequestContext
-from harka.graph.loaders.loader import Loader
+from harka.graph.loaders.loader import Loader, Wanted
 from harka.graph.permission import Access
 from harka.graph.plan import Plan, Step
 
@@ -62,7 +62,7 @@ class _Run:
             except BaseException:
                 waiting.drop()
                 raise
-            if waiting:
+            if waiting.count:
                 await waiting.finish(self._context)
             level = []
             for frame, field, values in asked:
@@ -73,9 +73,9 @@ class _Run:
         for frame in level:
             self.frames.append(frame)
             for field in frame.shape.steps:
-                before = len(waiting)
+                before = waiting.count
                 values = self._begin(frame, field, waiting)
-                if len(waiting) > before:
+                if waiting.count > before:
                     asked.append((frame, field, values))
                 else:
                     # the loop goes on with these: it is at the list's end that a level ends
@@ -93,7 +93,9 @@ class _Run:
             return frame.column(field.name)
         values = self._call(step, frame.sources)
         for place, value in enumerate(values):
-            if is_awaitable(value):
+            if type(value) is Wanted:
+                waiting.want(values, place, value)
+            elif is_awaitable(value):
                 waiting.add(values, place)
         return values
 
@@ -113,37 +115,56 @@ class _Request:
 
     __slots__ = ("keys", "values")
 
-    def __init__(self, keys: Sequence[Any]) -> None:
+    def __init__(self, keys: list[Any]) -> None:
         self.keys = keys
         self.values: Sequence[Any] = ()
 
 
 class _Waiting:
-    """What a level waits for."""
+    """What a level waits for. `count`: how many times it was asked to wait for something."""
 
-    __slots__ = ("_loads", "_places")
+    __slots__ = ("_loads", "_places", "_wanted", "count")
 
     def __init__(self) -> None:
+        self.count = 0
         self._places: list[tuple[list[Any], int]] = []
         self._loads: dict[type[Loader[Any, Any]], list[_Request]] = {}
+        self._wanted: list[tuple[_Request, list[Any], list[int]]] = []
 
     def add(self, values: list[Any], place: int) -> None:
         """`values[place]` is awaitable."""
+        self.count += 1
         self._places.append((values, place))
 
-    def load(self, loader: type[Loader[Any, Any]], keys: Sequence[Any]) -> _Request:
+    def load(self, loader: type[Loader[Any, Any]], keys: list[Any]) -> _Request:
+        self.count += 1
         request = _Request(keys)
         self._loads.setdefault(loader, []).append(request)
         return request
 
-    def __len__(self) -> int:
-        return len(self._places) + len(self._loads)
+    def want(self, values: list[Any], place: int, wanted: Wanted[Any, Any]) -> None:
+        """`values[place]` is what a loader will answer."""
+        kind = type(wanted.loader)
+        if self._wanted and self._wanted[-1][1] is values and kind in self._loads:
+            request, _, places = self._wanted[-1]
+            if self._loads[kind][-1] is request:
+                self.count += 1
+                request.keys.append(wanted.key)
+                places.append(place)
+                return
+        self._wanted.append((self.load(kind, [wanted.key]), values, [place]))
 
     async def finish(self, context: RequestContext) -> None:
-        if len(self) == 1 and self._places:
+        if self.count == 1 and self._places:
             values, place = self._places[0]
             values[place] = await values[place]
             return
+        await self._finish_all(context)
+        for request, values, places in self._wanted:
+            for place, answer in zip(places, request.values, strict=True):
+                values[place] = answer
+
+    async def _finish_all(self, context: RequestContext) -> None:
         if not self._places:
             # one after the other, as they would be in line for the connection
             for loader, requests in self._loads.items():

@@ -133,8 +133,8 @@ def _page_info(root: Slice) -> Slice:
     return root
 
 
-async def _total_count(root: Slice) -> int:
-    return await root.count()
+def _total_count(root: Slice) -> Awaitable[int]:
+    return root.count()
 
 
 @strawberry.type(description="One page of a list, oldest first.")

@@ -59,8 +59,8 @@ class UnitOfWork:
     def reads_cache(self) -> bool:
         """Whether the cache may be asked, and is worth it.
 
-        What a writing unit has changed is in no cache. Once a snapshot is open, a statement costs what a lookup
-        costs, and what it finds could not be kept: it may be older than the generation it would be kept under.
+        What a writing unit has changed is in no cache. Once a snapshot is open, a statement costs what a
+        lookup costs, and what it finds cannot be kept: the generation may be a later one.
         """
         return self.session.read_only and self.session.statements == 0
 

@@ -31,7 +31,7 @@ class Lead(msgspec.Struct, frozen=True):
     `alone`: each statement is a transaction of its own, and there is nothing to end.
     """
 
-    tenant: str
+    tenant: bytes
     read_only: bool
     alone: bool = False
 

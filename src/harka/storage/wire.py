@@ -27,6 +27,9 @@ _ENTER_READING: Final = f"{_ENTER} OR set_config('transaction_read_only', 'on', 
 
 _INT16: Final = struct.Struct("!h")
 _INT32: Final = struct.Struct("!i")
+_EXECUTE: Final = b"E\0\0\0\x09\0\0\0\0\0"
+_TENANT_DIGITS: Final = 36
+_TIMEOUT_DIGITS: Final = 10
 
 
 class Wire:
@@ -40,12 +43,13 @@ class Wire:
         self._keeps = keeps
         self._prepared: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._leads: list[PreparedStatement] = []
-        self._names: tuple[bytes, bytes, bytes, bytes] | None = None
+        # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
+        self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
 
     @property
     def leads(self) -> bool:
         """Whether statements may be led in; otherwise transactions begin with a trip of their own."""
-        return self._names is not None
+        return bool(self._led)
 
     async def prepare_leads(self) -> None:
         """Once, before first use."""
@@ -56,7 +60,12 @@ class Wire:
         self._leads = [await self.connection.prepare(text) for text in texts]
         await self._sync()
         read, write, enter, enter_reading = (each.get_name().encode() for each in self._leads)
-        self._names = read, write, enter, enter_reading
+        self._led = {
+            (True, True): _entering(b"", enter_reading),
+            (False, True): _entering(b"", enter),
+            (True, False): _entering(_executed(read), enter),
+            (False, False): _entering(_executed(write), enter),
+        }
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...], *, timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
         """What the statement answers, by a `Method` of asyncpg's connections."""
@@ -95,16 +104,13 @@ class Wire:
             self._prepared.popitem(last=False)
         return known
 
-    def lead_in(self, tenant: str, milliseconds: int, *, read_only: bool, alone: bool) -> None:
+    def lead_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> None:
         """Write what goes before the next statement, which must be prepared, and must follow at once.
 
-        `alone`: the statement is a transaction of its own. `tenant`: empty for none.
+        `tenant`: the 36 characters of its id. `alone`: the statement is a transaction of its own.
         """
-        assert self._names is not None  # noqa: S101 - `leads` says so
-        begin_read, begin_write, enter, enter_reading = self._names
-        arguments = (tenant.encode(), b"%d" % milliseconds)
-        text = b"" if alone else _executed(begin_read if read_only else begin_write)
-        text += _executed(enter_reading if alone and read_only else enter, *arguments)
+        before, between, after = self._led[read_only, alone]
+        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
         self.connection._transport.write(text)  # noqa: SLF001 - asyncpg has no public way to write ahead
 
     async def _sync(self) -> None:
@@ -112,8 +118,20 @@ class Wire:
         await self.connection.execute("SELECT")
 
 
-def _executed(name: bytes, *arguments: bytes) -> bytes:
-    """Bind (texts, to the unnamed portal) and Execute, in PostgreSQL's protocol 3.0."""
-    bound = b"".join(_INT32.pack(len(argument)) + argument for argument in arguments)
-    body = b"\0" + name + b"\0" + b"\0\0" + _INT16.pack(len(arguments)) + bound + b"\0\0"
-    return b"B" + _INT32.pack(len(body) + 4) + body + b"E\0\0\0\x09\0\0\0\0\0"
+def _executed(name: bytes) -> bytes:
+    """Bind (to the unnamed portal, without arguments) and Execute, in PostgreSQL's protocol 3.0."""
+    return _bound(name, 0, 0) + _EXECUTE
+
+
+def _entering(first: bytes, name: bytes) -> tuple[bytes, bytes, bytes]:
+    """The same for `_ENTER` after `first`, in three parts, between which stand a tenant and a timeout."""
+    between = _INT32.pack(_TIMEOUT_DIGITS)
+    head = _bound(name, 2, 2 * 4 + _TENANT_DIGITS + _TIMEOUT_DIGITS)
+    # as many result formats as there are result columns: none
+    return first + head[:-2] + _INT32.pack(_TENANT_DIGITS), between, b"\0\0" + _EXECUTE
+
+
+def _bound(name: bytes, count: int, length: int) -> bytes:
+    """Bind, `length` bytes of arguments left out before the last two bytes."""
+    body = b"\0" + name + b"\0" + b"\0\0" + _INT16.pack(count) + b"\0\0"
+    return b"B" + _INT32.pack(4 + len(body) + length) + body

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Awaitable, Generator, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from harka import rows
@@ -42,6 +42,10 @@ class Loader(ABC, Generic[K, V]):
             return [await found for key in keys if (found := self._find(key)) is not None]
         answers = await self._fetch_now(list(places))
         return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])
+
+    def want(self, key: K) -> "Wanted[K, V]":
+        """Like `load`, for whoever may know of more keys before the answer is needed."""
+        return Wanted(self, key)
 
     def load(self, key: K) -> Awaitable[V]:
         known = self._find(key)
@@ -125,6 +129,19 @@ class Loader(ABC, Generic[K, V]):
         finally:
             for future in batch.values():
                 future.cancel()
+
+
+class Wanted(Generic[K, V]):
+    """An answer that is loaded when it is awaited, or with others before that."""
+
+    __slots__ = ("key", "loader")
+
+    def __init__(self, loader: Loader[K, V], key: K) -> None:
+        self.loader = loader
+        self.key = key
+
+    def __await__(self) -> Generator[Any, None, V]:
+        return self.loader.load(self.key).__await__()
 
 
 class Loaders:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -89,7 +89,7 @@ async def _courses(info: Info, first: First, after: After = None, status: Course
     )
 
 
-async def _course(
+def _course(
     info: Info,
     id_: Annotated[
         strawberry.ID | None, strawberry.argument(name="id", description="The id of the course.")
@@ -97,13 +97,13 @@ async def _course(
     code: Annotated[
         str | None, strawberry.argument(description="The code of the course, exactly as it is written.")
     ] = None,
-) -> CourseRow | None:
+) -> Awaitable[CourseRow | None]:
     context = info.context
     if (id_ is None) == (code is None):
         raise ValidationError("Give exactly one of id and code.", field="id")
     if code is not None:
-        return await context.loaders.of(CourseByCodeLoader).load(code)
-    return await context.loaders.of(CourseByIdLoader).load(context.open_id(NodeKind.COURSE, id_ or ""))
+        return context.loaders.of(CourseByCodeLoader).want(code)
+    return context.loaders.of(CourseByIdLoader).want(context.open_id(NodeKind.COURSE, id_ or ""))
 
 
 @strawberry.type

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -90,12 +90,12 @@ async def _users(
     )
 
 
-async def _user(
+def _user(
     info: Info,
     id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the user.")],
-) -> UserRow | None:
+) -> Awaitable[UserRow | None]:
     context = info.context
-    return await context.loaders.of(UserByIdLoader).load(context.open_id(NodeKind.USER, id_))
+    return context.loaders.of(UserByIdLoader).want(context.open_id(NodeKind.USER, id_))
 
 
 @strawberry.type
