@@ -92,7 +92,8 @@ class _Ended(msgspec.Struct, frozen=True, gc=False):
             operation=logs.scrub_word(record.operation[:64]) or UNSET,
             status=self.status,
             code=record.code or UNSET,
-            milliseconds=round(self.seconds * 1000, 2),
+            # rounding to places takes ten times as long as rounding to a whole number
+            milliseconds=round(self.seconds * 100_000) / 100,
             statements=record.statements,
             event="request",
             level="debug" if self.route in _PROBES else "info",
