@@ -200,6 +200,16 @@ REQUEST: dict[str, Any] = {
 }
 
 
+class Ended:
+    """What a request tells when it is asked."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def line(self) -> AccessLine:
+        return AccessLine(clock.now(), "access", **self._fields, event="request", level="info")
+
+
 @pytest.mark.parametrize("absent", [(), ("tenant", "actor", "operation", "code")], ids=["full", "bare"])
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_requests_line_is_what_the_long_way_would_have_made(
@@ -208,16 +218,7 @@ def test_a_requests_line_is_what_the_long_way_would_have_made(
     fields = {name: value for name, value in REQUEST.items() if name not in absent}
     with logs.writing(Settings(log_format=log_format), captured.stream):
         logs.logger("access").info("request", **fields)
-        logs.access(
-            AccessLine(
-                time=clock.now(),
-                room="access",
-                event="request",
-                level="info",
-                **{name: fields.get(name, UNSET) for name in REQUEST},
-            ),
-            logging.INFO,
-        )
+        logs.access(Ended({name: fields.get(name, UNSET) for name in REQUEST}), logging.INFO)
     long, short = (
         re.sub(r"\d\d:\d\d:\d\d\.\d+", "TIME", line.removesuffix("\n"))
         for line in captured.text.splitlines(keepends=True)
@@ -227,22 +228,35 @@ def test_a_requests_line_is_what_the_long_way_would_have_made(
 
 
 def test_lines_of_both_kinds_keep_their_order(captured: Captured) -> None:
-    line = AccessLine(clock.now(), "access", **REQUEST, event="request", level="info")
     with logs.writing(captured.settings, captured.stream):
         for number in range(3):
-            logs.access(line, logging.INFO)
-            logs.access(line, logging.INFO)
+            logs.access(Ended(REQUEST), logging.INFO)
+            logs.access(Ended(REQUEST), logging.INFO)
             logs.logger("web").info(f"after {number}")
     assert [each["event"] for each in captured.lines] == [
         event for number in range(3) for event in ("request", "request", f"after {number}")
     ]
 
 
+def test_a_line_that_cannot_be_made_does_not_end_the_writing(captured: Captured) -> None:
+    written = threading.Event()
+
+    class Broken:
+        def line(self) -> AccessLine:
+            written.set()
+            raise LookupError
+
+    with logs.writing(captured.settings, captured.stream):
+        logs.access(Broken(), logging.INFO)
+        assert written.wait(5)
+        logs.logger("web").info("after")
+    assert {line["event"] for line in captured.lines} == {"after", "log lines dropped"}
+
+
 def test_a_requests_line_below_the_level_is_not_written(captured: Captured) -> None:
-    line = AccessLine(clock.now(), "access", **REQUEST, event="request", level="info")
     with logs.writing(Settings(log_level="warning"), captured.stream):
-        logs.access(line, logging.INFO)
-    logs.access(line, logging.INFO)
+        logs.access(Ended(REQUEST), logging.INFO)
+    logs.access(Ended(REQUEST), logging.INFO)
     assert captured.text == ""
 
 

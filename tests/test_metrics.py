@@ -1,6 +1,7 @@
 import random
 import re
 import threading
+from collections.abc import Iterable
 from uuid import UUID
 
 import pytest
@@ -74,20 +75,27 @@ def test_the_busiest_take_over_the_labels_and_their_predecessors_series_end() ->
     assert tenants_shown(metrics) == {str(tenant(2)), "other"}
 
 
+def hit(busiest: Busiest, numbers: Iterable[int], *, term: int = 4096) -> None:
+    """Requests of tenants one after another, with an election every so many."""
+    for done, number in enumerate(numbers, 1):
+        busiest.has_label(tenant(number))
+        busiest.hit(tenant(number))
+        if done % term == 0:
+            busiest.elect()
+
+
 def test_equals_do_not_swap_labels() -> None:
     busiest = Busiest(10)
-    for _ in range(2000):
-        for number in range(20):
-            busiest.hit(tenant(number))
+    hit(busiest, [*range(20)] * 2000)
     assert busiest.labelled == {tenant(number) for number in range(10)}
 
 
 def test_a_busy_tenant_is_found_among_thousands_of_idle_ones() -> None:
     busiest = Busiest(5)
-    for number in range(20_000):
-        busiest.hit(tenant(number))
-        if number % 4 == 0:
-            busiest.hit(tenant(1_000_000))
+    hit(
+        busiest,
+        (each for number in range(20_000) for each in (number, *([1_000_000] if number % 4 == 0 else []))),
+    )
     assert tenant(1_000_000) in busiest.labelled
     assert len(busiest.labelled) == 5
 
@@ -176,11 +184,23 @@ def test_labels_that_no_request_took_go_to_others() -> None:
 
 def test_a_tenant_that_was_busy_long_ago_is_forgotten() -> None:
     busiest = Busiest(1)
-    for _ in range(20_000):
-        busiest.hit(tenant(1))
-    for _ in range(40_000):
-        busiest.hit(tenant(2))
+    hit(busiest, [1] * 20_000)
+    hit(busiest, [2] * 40_000)
     assert busiest.labelled == {tenant(2)}
+
+
+def test_a_tenant_that_comes_back_begins_anew() -> None:
+    metrics = Metrics(tenants=1)
+    count(metrics, 1, times=10)
+    count(metrics, 2, times=9000)
+    assert tenants_shown(metrics) == {str(tenant(2)), "other"}
+    count(metrics, 1, times=40_000)
+    assert tenants_shown(metrics) == {str(tenant(1)), "other"}
+    shown = requests(metrics, str(tenant(1)), "Courses") or 0
+    rest = requests(metrics, "other", "other") or 0
+    assert 20_000 < shown < 40_000
+    # what was counted of tenant 2 under its own name, and of tenant 1 in its first office, has ended
+    assert shown + rest < 49_010
 
 
 def test_usage_replaces_what_was_shown_before() -> None:

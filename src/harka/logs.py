@@ -4,8 +4,8 @@ A line holds no secret and no personal datum: `scrub` removes known fields and w
 a token or an email address, whoever logged it. A traceback is written once a minute for each place it comes
 from, so a client that can provoke one cannot fill the disk.
 
-The line of a request is the one that every request pays for: it goes past structlog, as a struct whose fields
-are known to be clean, and becomes text in the writer's thread, many at once.
+The line of a request is the one that every request pays for: it goes past structlog, as what is told of the
+request, and is put together and made text in the writer's thread, many at once.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, Protocol, TextIO, cast
 from uuid import UUID
 
 import msgspec
@@ -106,10 +106,16 @@ class AccessLine(msgspec.Struct, frozen=True, gc=False):
     level: str
 
 
-def access(line: AccessLine, level: int) -> None:
+class Untold(Protocol):
+    """A request that has ended, and will not change any more: whoever writes its line asks for it."""
+
+    def line(self) -> AccessLine: ...
+
+
+def access(request: Untold, level: int) -> None:
     """Write the line of a request where `writing` says, if lines of this `level` are written."""
     if level >= _destination.level:
-        _destination.sink.write(line)
+        _destination.sink.write(request)
 
 
 class LineWriter:
@@ -123,13 +129,13 @@ class LineWriter:
         self._stream = stream
         self._size = size
         self._console = console
-        self._lines: deque[str | AccessLine] = deque()
+        self._lines: deque[str | Untold] = deque()
         self._dropped = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
 
-    def write(self, line: str | AccessLine) -> None:
+    def write(self, line: str | Untold) -> None:
         if len(self._lines) < self._size:
             self._lines.append(line)
         else:
@@ -151,22 +157,26 @@ class LineWriter:
             dropped, self._dropped = self._dropped, 0
             lines.append(json_bytes({"event": "log lines dropped", "count": dropped}).decode())
         if lines:
-            # a stderr that is closed must not end the thread: the next one may be open again
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 self._stream.write(_joined(lines, console=self._console))
                 self._stream.flush()
+            except Exception:  # noqa: BLE001 - neither a closed stderr nor a line that is none may end the thread
+                self._dropped += len(lines)
 
 
-def _joined(lines: Iterable[str | AccessLine], *, console: bool) -> str:
-    return "".join(
-        _access_lines(cast("Iterator[AccessLine]", group), console=console)
-        if kind is AccessLine
-        else "".join(f"{line}\n" for line in group)
-        for kind, group in itertools.groupby(lines, type)
-    )
+def _joined(lines: Iterable[str | Untold], *, console: bool) -> str:
+    """One text of all; of neighbours of one kind at once."""
+    parts = []
+    for is_text, group in itertools.groupby(lines, lambda line: isinstance(line, str)):
+        if is_text:
+            parts += [f"{line}\n" for line in group]
+        else:
+            parts.append(_access_lines(cast("Iterator[Untold]", group), console=console))
+    return "".join(parts)
 
 
-def _access_lines(lines: Iterator[AccessLine], *, console: bool) -> str:
+def _access_lines(requests: Iterator[Untold], *, console: bool) -> str:
+    lines = [request.line() for request in requests]
     if not console:
         return json_lines(lines).decode()
     told = [msgspec.to_builtins(line) for line in lines]
@@ -176,7 +186,7 @@ def _access_lines(lines: Iterator[AccessLine], *, console: bool) -> str:
 class _Direct:
     """Where lines go outside of `writing` (one-shot commands, tests)."""
 
-    def write(self, line: str | AccessLine) -> None:
+    def write(self, line: str | Untold) -> None:
         sys.stderr.write(_joined([line], console=True))
 
 

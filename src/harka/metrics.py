@@ -166,24 +166,27 @@ class _Count:
 
 
 class _Series:
-    """The counts of a tenant with a label of its own, by operation and status."""
+    """The counts of a tenant with a label of its own. `elected`: their sum at the last election."""
 
-    __slots__ = ("counts", "endpoints")
+    __slots__ = ("counts", "elected", "endpoints")
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[str, int], _Count] = {}
+        self.counts: dict[tuple[UUID, str, int], _Count] = {}
         self.endpoints: set[str] = set()
+        self.elected = 0
 
-    def count(self, endpoint: str, status: int) -> _Count:
-        """Begin to count what was not counted before, under `other` when the name is none or one too many."""
+    def name(self, endpoint: str) -> str:
+        """What `endpoint` counts under: `other` when it is no name, or one too many."""
         if endpoint not in self.endpoints:
             if len(self.endpoints) >= _ENDPOINTS_A_TENANT or not _OPERATION.fullmatch(endpoint):
                 endpoint = OTHER
             self.endpoints.add(endpoint)
-        found = self.counts.get((endpoint, status))
-        if found is None:
-            found = self.counts[endpoint, status] = _Count()
-        return found
+        return endpoint
+
+    def hits(self) -> int:
+        """Since the last election, which this is."""
+        before, self.elected = self.elected, sum(count.number for count in self.counts.values())
+        return self.elected - before
 
 
 class _Requests(Collector):
@@ -191,38 +194,50 @@ class _Requests(Collector):
 
     def __init__(self, busiest: "Busiest") -> None:
         self.busiest = busiest
+        self._counts: dict[tuple[UUID, str, int], _Count] = {}
         self._series: dict[UUID, _Series] = {}
         self._rest: dict[int, _Count] = {}
+        self._until_election = _ELECTION_HITS
 
     def count(self, tenant: UUID, endpoint: str, status: int) -> None:
-        for former in self.busiest.hit(tenant):
-            self._series.pop(former, None)
-        series = self._series.get(tenant)
-        if series is None:
-            if tenant not in self.busiest.labelled:
-                self._count_rest(status)
-                return
-            series = self._series[tenant] = _Series()
-        count = series.counts.get((endpoint, status)) or series.count(endpoint, status)
+        count = self._counts.get((tenant, endpoint, status)) or self._found(tenant, endpoint, status)
         count.number += 1
+        self._until_election -= 1
+        if not self._until_election:
+            self._elect()
 
     def describe(self) -> Iterable[CounterMetricFamily]:
         return [self._family()]
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         family = self._family()
-        for tenant, series in self._series.copy().items():
-            for (endpoint, status), count in series.counts.copy().items():
-                labels = [str(tenant), endpoint, str(status)]
-                family.add_metric(labels, count.number)
+        for (tenant, endpoint, status), count in self._counts.copy().items():
+            family.add_metric([str(tenant), endpoint, str(status)], count.number)
         for status, count in self._rest.copy().items():
             family.add_metric([OTHER, OTHER, str(status)], count.number)
         yield family
 
-    def _count_rest(self, status: int) -> None:
-        if status not in self._rest:
-            self._rest[status] = _Count()
-        self._rest[status].number += 1
+    def _found(self, tenant: UUID, endpoint: str, status: int) -> _Count:
+        """The count of what has none by its own name, or none yet."""
+        if not self.busiest.has_label(tenant):
+            self.busiest.hit(tenant)
+            return self._rest.get(status) or self._rest.setdefault(status, _Count())
+        series = self._series.setdefault(tenant, _Series())
+        key = tenant, series.name(endpoint), status
+        found = self._counts.get(key)
+        if found is None:
+            found = self._counts[key] = series.counts[key] = _Count()
+        return found
+
+    def _elect(self) -> None:
+        self._until_election = _ELECTION_HITS
+        for tenant, series in self._series.items():
+            if hits := series.hits():
+                self.busiest.hit(tenant, hits)
+        for former in self.busiest.elect():
+            retired = self._series.pop(former, None)
+            for key in retired.counts if retired else ():
+                del self._counts[key]
 
     def _family(self) -> CounterMetricFamily:
         text = "API requests by tenant, operation name and HTTP status."
@@ -270,26 +285,28 @@ class Busiest:
         self._labels = labels
         self._past: dict[UUID, int] = {}
         self._hits: dict[UUID, int] = {}
-        self._until_election = _ELECTION_HITS
         self.labelled: set[UUID] = set()
 
-    def hit(self, tenant: UUID) -> Iterable[UUID]:
-        """Count one request, and name who has just lost their label."""
-        hits = self._hits
-        hits[tenant] = hits.get(tenant, 0) + 1
-        if len(self.labelled) < self._labels:
-            self.labelled.add(tenant)
-        self._until_election -= 1
-        return () if self._until_election else self._elect()
+    def has_label(self, tenant: UUID) -> bool:
+        """Whether it has one, or takes one that is free."""
+        if tenant in self.labelled:
+            return True
+        if len(self.labelled) >= self._labels:
+            return False
+        self.labelled.add(tenant)
+        return True
 
-    def _elect(self) -> set[UUID]:
-        totals = self._hits
+    def hit(self, tenant: UUID, times: int = 1) -> None:
+        """Count requests."""
+        self._hits[tenant] = self._hits.get(tenant, 0) + times
+
+    def elect(self) -> set[UUID]:
+        """Give the labels to whoever was hit the most, and name who has just lost theirs."""
+        totals, self._hits = self._hits, {}
         for tenant, count in self._past.items():
             totals[tenant] = totals.get(tenant, 0) + count
         kept = heapq.nlargest(_REMEMBERED_A_LABEL * self._labels, totals, key=totals.__getitem__)
         self._past = {tenant: totals[tenant] // 2 for tenant in kept if totals[tenant] > 1}
-        self._hits = {}
-        self._until_election = _ELECTION_HITS
         before = self.labelled
         for tenant in before & totals.keys():
             totals[tenant] *= _INCUMBENT_BONUS

@@ -1,11 +1,21 @@
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
 from harka.graph.execution import Request
-from harka.web.graphql_request import MediaType, header, negotiate, read_request
+from harka.web.graphql_request import (
+    MediaType,
+    header,
+    negotiate,
+    read_request,
+    request_from,
+    request_from_any,
+)
 
 OFFERS = [MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS, MediaType.HTML]
 
@@ -84,6 +94,69 @@ async def test_a_query_string_is_read() -> None:
 async def test_a_query_string_that_is_none_is_refused(query_string: bytes) -> None:
     with pytest.raises(BadRequestError):
         await read(scope("GET", query_string))
+
+
+def read_by(read_: Callable[[bytes], Request], body: bytes) -> str:
+    """What it comes to; as text, since 1 equals 1.0 and -0.0 equals 0."""
+    try:
+        return repr(read_(body))
+    except BadRequestError as error:
+        return error.message
+
+
+BOUNDS = [2**bits + step for bits in (31, 53, 63, 64, 70) for step in (-1, 0, 1)]
+VALUES = r"""0 -0 -0.0 1e3 1E400 01 1. NaN Infinity 123456789012345678901234567890 true null tru
+  "a" "\u0041" "\ud800" "\ud83d\ude00" "\x" "é" [] [1,] [[[[[[1]]]]]] {} {"a":1,"a":2} {1:2}
+  {"a":{"b":{"c":{"d":[{}]}}}}"""
+PIECES = [
+    *VALUES.split(),
+    *map(str, (*BOUNDS, *(-each for each in BOUNDS))),
+    *('"\x01"', '"\xff"', "[" * 2000),
+]
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece[:20])
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{"query":"{a}","variables":{"x":PIECE}}',
+        '{"query":"{a}","variables":{"x":[{"y":PIECE}]}}',
+        '{"query":"{a}","variables":PIECE}',
+        '{"query":"{a}","extensions":{"x":PIECE}}',
+        '{"query":"{a}","extensions":PIECE}',
+        '{"query":"{a}","operationName":PIECE}',
+        '{"query":"{a}","unknown":PIECE}',
+        '{"query":PIECE}',
+        '{"query":1,"query":PIECE}',
+        '{"qu\\u0065ry":PIECE}',
+        '{"query":"{a}"}PIECE',
+        "PIECE",
+    ],
+)
+def test_the_quick_way_reads_what_the_long_way_reads(around: str, piece: str) -> None:
+    body = around.replace("PIECE", piece).encode("latin-1" if piece == '"\xff"' else "utf-8")
+    assert read_by(request_from, body) == read_by(request_from_any, body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(["query", "variables", "operationName", "extensions", "other"])
+
+
+@given(st.dictionaries(FIELDS, JSON) | JSON, st.booleans(), st.integers(0, 400), st.integers(0, 255))
+def test_the_quick_way_reads_any_body_like_the_long_way(
+    asked: Any,
+    ascii_: bool,  # noqa: FBT001 - of JSON
+    place: int,
+    byte: int,
+) -> None:
+    body = bytearray(json.dumps(asked, ensure_ascii=ascii_).encode(errors="surrogatepass"))
+    assert read_by(request_from, bytes(body)) == read_by(request_from_any, bytes(body))
+    body[place % len(body)] = byte
+    assert read_by(request_from, bytes(body)) == read_by(request_from_any, bytes(body))
 
 
 async def test_a_body_that_breaks_off_is_refused() -> None:

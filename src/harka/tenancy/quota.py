@@ -3,12 +3,16 @@
 Several processes each grant the full rate; the ledger over all of them is the business of a later floor.
 """
 
+import itertools
+from typing import Final
 from uuid import UUID
 
 from harka.errors import RateLimitedError
 from harka.fastpath import Bucket
 from harka.repositories.organization import Organization
 from harka.tenancy.plan import limits_of
+
+_SWEEP_EVERY: Final = 64
 
 
 class Admission:
@@ -19,32 +23,35 @@ class Admission:
     """
 
     def __init__(self) -> None:
-        # in order of last use, the longest idle first
+        # the one looked at the longest ago comes first
         self._entries: dict[UUID, _Entry] = {}
+        self._until_sweep = _SWEEP_EVERY
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def admit(self, organization: Organization, now: float, *, cost: float = 1.0) -> None:
         """Take `cost` requests at monotonic second `now`, or raise `RateLimitedError` and take nothing."""
-        entry = self._entries.pop(organization.id, None) or _Entry(organization.plan)
-        if entry.plan != organization.plan:
+        entry = self._entries.get(organization.id)
+        if entry is None:
+            entry = self._entries[organization.id] = _Entry(organization.plan)
+        elif entry.plan != organization.plan:
             entry.change(organization.plan)
         entry.last_use = now
-        self._entries[organization.id] = entry
-        self._forget_idle(now)
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._forget_idle(now)
         wait = entry.bucket.take(now, cost)
         if wait > 0.0:
             raise RateLimitedError(retry_after=wait)
 
     def _forget_idle(self, now: float) -> None:
-        # two a call: more than can have been added, so the backlog shrinks, and no call pays for a crowd
-        for _ in range(2):
-            oldest = next(iter(self._entries))
-            entry = self._entries[oldest]
+        """Look at the next few; twice as many as can have been added, so that the backlog shrinks."""
+        self._until_sweep = _SWEEP_EVERY
+        for tenant, entry in list(itertools.islice(self._entries.items(), 2 * _SWEEP_EVERY)):
+            del self._entries[tenant]
             if now - entry.last_use <= entry.refill:
-                return
-            del self._entries[oldest]
+                self._entries[tenant] = entry
 
 
 class _Entry:

@@ -5,14 +5,16 @@ the answer is two messages. Everything else goes through the layers, and so does
 events: they cost nothing beside the stream.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harka import clock
 from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
-from harka.graph.execution import Answer, Engine
+from harka.graph.execution import Answer, Engine, Request
 from harka.runtime import Runtime
 from harka.web.connection import ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
@@ -29,8 +31,14 @@ PATH: Final = "/graphql"
 
 Header = tuple[bytes, bytes]
 Fields = dict[bytes, bytes]
-Reply = tuple[int, list[Header], bytes]
-"""Status, headers, body."""
+
+
+class _Reply(msgspec.Struct, frozen=True, gc=False):
+    status: int
+    type: Header
+    body: bytes
+    more: Sequence[Header] = ()
+
 
 _TYPES: Final = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in MediaType}
 _PLAIN_JSON: Final = (b"content-type", b"application/json")
@@ -43,6 +51,7 @@ class GraphQLPost:
         self._runtime = runtime
         self._engine = engine
         self._layers = layers
+        self._limit = settings.max_body_bytes
         self._scopes = RequestScopes(
             trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
         )
@@ -56,75 +65,70 @@ class GraphQLPost:
         if media is MediaType.EVENTS:
             await self._layers(scope, receive, send)
             return
-        await self._serve(scope, receive, send, fields, media)
-
-    async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, fields: Fields, media: MediaType | None
-    ) -> None:
         request = self._scopes.open(scope)
         began, status = clock.monotonic(), CLIENT_GONE
         try:
             reply = await self._reply(scope, receive, fields, media)
-            status = reply[0]
-            await _send(scope, send, reply)
+            status = reply.status
+            await send(_start(scope, request, reply))
+            await send({"type": "http.response.body", "body": reply.body})
         except ClientDisconnect:
             request.record.code = GONE
         except Exception as error:  # noqa: BLE001 - whatever a room below raises, the client gets an answer
             shown = recorded(scope, error)
             if status == CLIENT_GONE:
                 status = shown.status
-                await _send(scope, send, _refusal(shown, request, _PLAIN_JSON))
+                reply = _refusal(shown, request, _PLAIN_JSON)
+                await send(_start(scope, request, reply))
+                await send({"type": "http.response.body", "body": reply.body})
         finally:
+            seconds = clock.monotonic() - began
             tell(
-                self._runtime.metrics,
-                request,
-                method="POST",
-                route="graphql",
-                status=status,
-                seconds=clock.monotonic() - began,
+                self._runtime.metrics, request, method="POST", route="graphql", status=status, seconds=seconds
             )
 
-    async def _reply(self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None) -> Reply:
+    async def _reply(self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None) -> _Reply:
         request: RequestScope = scope["harka"]
-        limit = self._runtime.settings.max_body_bytes
-        require_length(fields.get(b"content-length"), limit)
+        require_length(fields.get(b"content-length"), self._limit)
         tenant = await admit(self._runtime, request, scope["headers"])
         if media is None:
             raise NotAcceptableError
         try:
-            require_json(
-                fields.get(b"content-type", b"").decode("latin-1"),
-                fields.get(b"content-encoding", b"").decode("latin-1"),
-            )
-            if ARRIVED in scope:
-                body = (await receive()).get("body", b"")
-                if len(body) > limit:
-                    raise PayloadTooLargeError
-            else:
-                body = await read_body(Body(request, receive, limit).receive)
-            asked = request_from(body)
+            asked = await self._asked(scope, receive, fields)
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
-            reply = status_of(answer, media), [_TYPES[media]], answer.json()
+            reply = _Reply(status_of(answer, media), _TYPES[media], answer.json())
         except HarkaError as error:
             request.record.code = error.code
             return _refusal(masked(error), request, _TYPES[media])
         note(request, answer)
         return reply
 
+    async def _asked(self, scope: Scope, receive: Receive, fields: Fields) -> Request:
+        require_json(
+            fields.get(b"content-type", b"").decode("latin-1"),
+            fields.get(b"content-encoding", b"").decode("latin-1"),
+        )
+        if ARRIVED not in scope:
+            return request_from(await read_body(Body(scope["harka"], receive, self._limit).receive))
+        body = (await receive()).get("body", b"")
+        if len(body) > self._limit:
+            raise PayloadTooLargeError
+        return request_from(body)
 
-def _refusal(shown: HarkaError, request: RequestScope, type_: Header) -> Reply:
-    more = ((name.lower().encode(), value.encode()) for name, value in error_headers(shown).items())
-    return shown.status, [type_, *more], error_body(shown, request.id)
+
+def _refusal(shown: HarkaError, request: RequestScope, type_: Header) -> _Reply:
+    more = [(name.lower().encode(), value.encode()) for name, value in error_headers(shown).items()]
+    return _Reply(shown.status, type_, error_body(shown, request.id), more)
 
 
-async def _send(scope: Scope, send: Send, reply: Reply) -> None:
-    status, headers, body = reply
-    headers += (
-        (b"content-length", b"%d" % len(body)),
+def _start(scope: Scope, request: RequestScope, reply: _Reply) -> Message:
+    headers = [
+        reply.type,
+        (b"content-length", b"%d" % len(reply.body)),
+        id_header(request),
         *security_headers(scope),
-        id_header(scope["harka"]),
-    )
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        *reply.more,
+    ]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}

@@ -1,9 +1,11 @@
 """One line and one observation for each request, when its answer has ended."""
 
 import logging
+from datetime import datetime
 from http import HTTPMethod
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,24 +63,41 @@ def tell(
         status=status,
         seconds=seconds,
     )
-    level, named = (logging.DEBUG, "debug") if route in _PROBES else (logging.INFO, "info")
-    line = AccessLine(
-        time=clock.now(),
-        room="access",
-        request_id=logs.scrub_word(request.id),
-        tenant=record.tenant or UNSET,
-        actor=actor or UNSET,
-        method=method if method in _METHODS else OTHER,
-        route=route,
-        operation=logs.scrub_word(record.operation[:64]) or UNSET,
-        status=status,
-        code=record.code or UNSET,
-        milliseconds=round(seconds * 1000, 2),
-        statements=record.statements,
-        event="request",
-        level=named,
+    logs.access(
+        _Ended(clock.now(), request, method, route, status, seconds),
+        logging.DEBUG if route in _PROBES else logging.INFO,
     )
-    logs.access(line, level)
+
+
+class _Ended(msgspec.Struct, frozen=True, gc=False):
+    """A request that has ended at `at`, until its line is made."""
+
+    at: datetime
+    request: RequestScope
+    method: str
+    route: str
+    status: int
+    seconds: float
+
+    def line(self) -> AccessLine:
+        record = self.request.record
+        return AccessLine(
+            time=self.at,
+            room="access",
+            request_id=logs.scrub_word(self.request.id),
+            tenant=record.tenant or UNSET,
+            actor=record.actor or UNSET,
+            method=self.method if self.method in _METHODS else OTHER,
+            route=self.route,
+            operation=logs.scrub_word(record.operation[:64]) or UNSET,
+            status=self.status,
+            code=record.code or UNSET,
+            # rounding to places takes ten times as long as rounding to a whole number
+            milliseconds=round(self.seconds * 100_000) / 100,
+            statements=record.statements,
+            event="request",
+            level="debug" if self.route in _PROBES else "info",
+        )
 
 
 def _route(scope: Scope) -> str:

@@ -65,7 +65,7 @@ class RequestScopes:
         request_id = _request_id(scope["headers"]) if trusted else None
         request = RequestScope(
             # unique, not secret: the system's generator would cost a system call a request
-            id=request_id or f"{random.getrandbits(128):032x}",
+            id=request_id or "%032x" % random.getrandbits(128),  # noqa: UP031 - half the time of an f-string
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),

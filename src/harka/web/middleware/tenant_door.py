@@ -35,6 +35,8 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     """
     credential = _verify(runtime, request, headers)
     runtime.admission.admit(credential.organization, clock.monotonic())
+    if credential.user is None:
+        return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     return await _context(runtime, request, credential)
 
 
@@ -57,8 +59,6 @@ def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Creden
 
 
 async def _context(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
-    if credential.user is None:
-        return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     organization = credential.organization
     session = open_session(
         runtime.databases,
