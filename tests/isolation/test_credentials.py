@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 from attack import NAMES, PAIRS, accepted
-from speaker import FIELDS, Speaker
+from speaker import SUBSCRIPTIONS, Speaker
 from worlds import World
 
 WHO = "{ viewer { user { id } } organization { name } }"
-LISTEN = [field for field in FIELDS if field.operation == "subscription"]
 EVENTS = {"accept": "text/event-stream"}
 
 
@@ -39,7 +38,7 @@ async def test_a_foreign_credential_is_one_uniform_refusal(
     guest, host = worlds[guest_name], worlds[host_name]
     answers = [
         await speaker.ask(host, asked, variables, headers={**headers, **way})
-        for asked, variables in [(WHO, {}), *((field, accepted(field, host)[0]) for field in LISTEN)]
+        for asked, variables in [(WHO, {}), *((field, accepted(field, host)[0]) for field in SUBSCRIPTIONS)]
         for headers in pretended(guest, host)
     ]
     assert {(answer.status, *answer.codes) for answer in answers} == {(403, "FORBIDDEN")}
