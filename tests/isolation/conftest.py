@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from attack import accepted
-from speaker import FIELDS, LogLines, Overheard, Speaker
+from speaker import QUERIES, LogLines, Overheard, Speaker
 from state import States
 from worlds import World, populate
 
@@ -57,8 +57,8 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
             made = Speaker(http, app, log, runtime.settings.platform_domain)
             for world in worlds.values():
-                for field in FIELDS:
-                    for variables in accepted(field, world) if field.operation == "query" else ():
+                for field in QUERIES:
+                    for variables in accepted(field, world):
                         world.learn((await made.ask(world, field, variables)).body)
             yield made
 

@@ -25,6 +25,10 @@ WHO = ("tests/auth", "tests/tenancy", "tests/isolation")
 CACHE = ("tests/cache", "tests/isolation")
 STATEMENTS = ("tests/isolation/test_statements.py",)
 CURSOR = ("tests/graph/test_cursor.py", "tests/graph", "tests/isolation")
+PARENT = ("tests/graph/types", "tests/isolation/test_controls.py")
+CATALOG = ("tests/isolation/test_statements.py", "tests/repositories")
+EVENTS = ("tests/graph/subscriptions", "tests/test_pubsub.py", "tests/isolation/test_subscriptions.py")
+EXPORT = ("tests/cli/test_exports.py", "tests/onboarding/test_export.py")
 FILES = ("tests/files", "tests/isolation")
 PEOPLE = ("tests/learning", "tests/graph", "tests/isolation")
 TENANT_SQL = "storage/migrations/tenant/20261123090000_foundation.sql"
@@ -260,6 +264,20 @@ MUTANTS = [
         "",
         CURSOR,
     ),
+    Mutant(
+        "cursor-of-any-course",
+        "graph/types/course.py",
+        "filters=(root.id.bytes,),",
+        "filters=(),",
+        PARENT,
+    ),
+    Mutant(
+        "cursor-of-any-user",
+        "graph/types/user.py",
+        "filters=(root.id.bytes,),",
+        "filters=(),",
+        PARENT,
+    ),
     # who asks
     Mutant(
         "first-signal-wins",
@@ -327,6 +345,13 @@ MUTANTS = [
         WHO,
     ),
     Mutant(
+        "key-scopes-ignored",
+        "auth/principal.py",
+        "frozenset(scope for scope in Permission if scope in key.scopes)",
+        "frozenset(Permission)",
+        WHO,
+    ),
+    Mutant(
         "inactive-user-acts",
         "auth/principal.py",
         'if not found or found[0].status != "active":',
@@ -346,6 +371,34 @@ MUTANTS = [
         "status IN ('VERIFIED', 'ACTIVE')",
         "status IN ('PENDING', 'VERIFIED', 'ACTIVE')",
         ("tests/repositories", "tests/tenancy", "tests/isolation"),
+    ),
+    Mutant(
+        "removed-domain-served",
+        "tenancy/snapshot.py",
+        "        _remove(self.domains, old.domains, position)\n",
+        "",
+        ("tests/tenancy/test_snapshot.py", *TENANCY),
+    ),
+    Mutant(
+        "key-revoked-by-any-tenant",
+        "repositories/api_key.py",
+        "WHERE tenant_id = $1 AND prefix = $2",
+        "WHERE $1::uuid IS NOT NULL AND prefix = $2",
+        CATALOG,
+    ),
+    Mutant(
+        "domain-given-up-by-any-tenant",
+        "repositories/domain.py",
+        "DELETE FROM control.domain WHERE tenant_id = $1 AND name = $2",
+        "DELETE FROM control.domain WHERE $1::uuid IS NOT NULL AND name = $2",
+        CATALOG,
+    ),
+    Mutant(
+        "socket-at-any-address",
+        "web/websocket.py",
+        'headers = [*self._scope["headers"], *_credentials(payload or {})]',
+        'headers = [(b"host", b"localhost"), *_credentials(payload or {})]',
+        ("tests/isolation/test_credentials.py",),
     ),
     Mutant(
         "reserved-name-served",
@@ -391,6 +444,20 @@ MUTANTS = [
         ("tests/test_pubsub.py", "tests/isolation"),
     ),
     Mutant(
+        "channel-of-any-course",
+        "pubsub.py",
+        'return f"harka:event:{tenant.hex}:{topic}"',
+        "return f\"harka:event:{tenant.hex}:{topic.rpartition(':')[0]}\"",
+        EVENTS,
+    ),
+    Mutant(
+        "listener-of-any-enrollment",
+        "graph/subscriptions/progress.py",
+        'return await Notices.of_topic(context, f"progress:{id_}", read)',
+        'return await Notices.of_topic(context, "progress:course:" + str((await context.loaders.of(EnrollmentByIdLoader).load(id_)).course_id), read)',
+        EVENTS,
+    ),
+    Mutant(
         "file-path-without-tenant",
         "files/store.py",
         'return f"{tenant.hex}/{path}"',
@@ -403,6 +470,20 @@ MUTANTS = [
         "hashlib.blake2b(tenant.bytes + body, key=self._key",
         "hashlib.blake2b(body, key=self._key",
         FILES,
+    ),
+    Mutant(
+        "export-among-anothers-files",
+        "cli/exports.py",
+        "runtime.files.write(organization.id,",
+        "runtime.files.write(type(organization.id)(int=organization.id.int ^ 1),",
+        EXPORT,
+    ),
+    Mutant(
+        "export-of-another-tenant",
+        "repositories/organization.py",
+        "WHERE o.slug = $1",
+        "WHERE o.slug <> $1 LIMIT 1",
+        EXPORT,
     ),
     Mutant(
         "seal-without-tenant",

@@ -18,6 +18,9 @@ from harka.web.middleware.request_scope import RequestScope
 from school import Socket, Stream, Wire
 
 FIELDS = list(root_fields(load_schema()))
+QUERIES, MUTATIONS, SUBSCRIPTIONS = (
+    [field for field in FIELDS if field.operation == kind] for kind in ("query", "mutation", "subscription")
+)
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
 
 

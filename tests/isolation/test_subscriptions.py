@@ -8,15 +8,13 @@ import pytest
 from attack import NAMES, PAIRS, accepted, attacks, filled, invented, leaked, secrets_in
 from operations import RootField
 from places import Place
-from speaker import FIELDS, Speaker
+from speaker import MUTATIONS, SUBSCRIPTIONS, Speaker
 from state import States
 from worlds import World
 
 from harka.runtime import Runtime
 from school import Stream
 
-SUBSCRIPTIONS = [field for field in FIELDS if field.operation == "subscription"]
-MUTATIONS = [field for field in FIELDS if field.operation == "mutation"]
 EVENTS = {"accept": "text/event-stream"}
 
 

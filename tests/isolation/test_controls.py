@@ -1,0 +1,73 @@
+"""What is a tenant's own is accepted wherever a foreign value is tried, or a refusal would prove nothing."""
+
+from typing import Any
+
+import pytest
+from attack import NAMES, accepted, filled
+from operations import RootField
+from speaker import MUTATIONS, QUERIES, Speaker
+from state import States
+from worlds import World
+
+LISTS = [(field, slot) for field in QUERIES for slot in field.slots if slot.is_cursor]
+
+
+@pytest.mark.parametrize("field", QUERIES + MUTATIONS, ids=lambda field: field.name)
+@pytest.mark.parametrize("name", NAMES)
+async def test_owners_own_values_are_accepted(
+    speaker: Speaker, states: States, worlds: dict[str, World], name: str, field: RootField
+) -> None:
+    """The control: where nobody sees and nobody does anything, a refusal proves nothing."""
+    world = worlds[name]
+    state = await states.of(world.organization)
+    before = await state.rows()
+    for variables in accepted(field, world):
+        answer = await speaker.ask(world, field, variables)
+        changed = await state.put_back(before)
+        assert answer.codes == set(), f"{field.name} of {variables}: see `values.OWN`: {answer.text}"
+        assert answer.body["data"][field.name] is not None, variables
+        if field.operation == "query":
+            assert changed == set()
+            assert any(secret in answer.text for secret in world.secrets()), variables
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_owners_own_cursors_are_accepted(speaker: Speaker, worlds: dict[str, World], name: str) -> None:
+    world, continued = worlds[name], set()
+    for field, slot in LISTS:
+        answer = await speaker.ask(world, field, filled(field, world, slot, None))
+        pages = _all(answer.body["data"], slot.route)
+        if len(pages) == 1:
+            cursor = pages[0]["pageInfo"]["startCursor"]
+            answer = await speaker.ask(world, field, filled(field, world, slot, cursor))
+            assert answer.codes == set(), slot.coordinate
+            assert _all(answer.body["data"], slot.route)[0]["pageInfo"]["hasPreviousPage"]
+            continued.add(slot.coordinate)
+    assert continued == {slot.coordinate for _, slot in LISTS}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_cursor_is_of_one_parent_only(speaker: Speaker, worlds: dict[str, World], name: str) -> None:
+    """Of several parents, one accepts the cursor; of one tenant too a list is bound to what it is of."""
+    world, tried = worlds[name], set()
+    for field, slot in LISTS:
+        asked = field.towards(slot)
+        answer = await speaker.ask(world, asked, filled(asked, world, slot, None))
+        pages = [page for page in _all(answer.body["data"], slot.route) if page["edges"]]
+        if len(pages) > 1:
+            cursor = pages[0]["pageInfo"]["startCursor"]
+            answer = await speaker.ask(world, asked, filled(asked, world, slot, cursor))
+            refused = [error["extensions"]["code"] for error in answer.body["errors"]]
+            continued = [page for page in _all(answer.body["data"], slot.route) if page is not None]
+            assert (len(continued), set(refused)) == (1, {"INVALID_CURSOR"}), slot.coordinate
+            tried.add(slot.coordinate)
+    assert tried == {slot.coordinate for _, slot in LISTS if slot.is_nested}
+
+
+def _all(value: Any, route: tuple[str, ...]) -> list[Any]:
+    """Whatever the route leads to."""
+    if isinstance(value, list):
+        return [found for inner in value for found in _all(inner, route)]
+    if not route:
+        return [value]
+    return _all(value[route[0]], route[1:]) if value and route[0] in value else []
