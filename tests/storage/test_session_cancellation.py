@@ -23,6 +23,7 @@ from harka.storage.databases import Databases
 from harka.storage.location import Location
 from harka.storage.session import ShardSession, open_session
 from harka.storage.statement import CatalogStatement, Statement
+from harka.storage.transaction import Opening
 from storage.borrowing import borrowed
 
 # more awaits than any path here has; the test fails when it ends before the path does
@@ -260,7 +261,7 @@ async def test_nobody_meets_a_connection_whose_opening_failed(
     databases = Databases(msgspec.structs.replace(storage_settings, statement_cache_size=0))
     tenant = uuid4()
     session = open_session(databases, home, tenant, read_only=False, timeout=5)
-    session._transaction._opening = "SELECT 1 / 0; BEGIN"
+    session._transaction._opening = Opening("SELECT 1 / 0; BEGIN")
     with pytest.raises(ValidationError):
         await session.fetch(COUNT)
     # without a transaction the statement would run by itself, and COMMIT would succeed

@@ -14,6 +14,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from harka.storage.failure import OUTDATED
+from harka.storage.transport import HoldingTransport
 
 Method = Literal["fetch", "fetchrow", "fetchval", "execute"]
 
@@ -38,6 +39,9 @@ class Wire:
     def __init__(self, connection: asyncpg.Connection, *, keeps: int) -> None:
         """`keeps`: how many statements stay prepared; 0 behind a pooler, which cannot keep any."""
         self.connection = connection
+        transport = connection._transport  # noqa: SLF001 - asyncpg has no public way to write ahead
+        assert isinstance(transport, HoldingTransport)  # noqa: S101 - it was made by a `HoldingLoop`
+        self._transport = transport
         self.sent_at = 0.0
         self.idle_since = 0.0
         self._keeps = keeps
@@ -105,13 +109,21 @@ class Wire:
         return known
 
     def lead_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> None:
-        """Write what goes before the next statement, which must be prepared, and must follow at once.
+        """Have this written with the next statement, which must be prepared, and must follow at once.
 
         `tenant`: the 36 characters of its id. `alone`: the statement is a transaction of its own.
         """
         before, between, after = self._led[read_only, alone]
         text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
-        self.connection._transport.write(text)  # noqa: SLF001 - asyncpg has no public way to write ahead
+        self._transport.hold(text)
+
+    def drop_lead(self) -> bool:
+        """Whether the next statement was not written after all; what was to lead it in never will be."""
+        return self._transport.drop()
+
+    def known(self, text: str) -> PreparedStatement | None:
+        """The statement, where it is prepared already."""
+        return self._prepared.get(text)
 
     async def _sync(self) -> None:
         """End the implicit transaction that asyncpg's preparing leaves open (it sends Flush, not Sync)."""
