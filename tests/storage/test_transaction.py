@@ -5,7 +5,7 @@ import pytest
 
 from harka.errors import DeadlineExceededError, InternalError
 from harka.storage.databases import Databases
-from harka.storage.transaction import Opening, Transaction
+from harka.storage.transaction import Opening, Transaction, rows_affected
 
 
 @pytest.mark.parametrize(

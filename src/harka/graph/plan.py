@@ -82,6 +82,8 @@ class Operation:
         self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
     ) -> None:
         self.node = operation
+        self.kind = operation.operation
+        self.has_several_fields = _has_several_fields(operation)
         self.variables = Variables(schema, operation)
         self._schema = schema
         self._fragments = {
@@ -90,9 +92,7 @@ class Operation:
         self._conditions = sorted(_conditions(document))
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
-        self._covered = (
-            executor.COMPILED and operation.operation is OperationType.QUERY and not operation.directives
-        )
+        self._covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 
     def plan(self, variables: Mapping[str, Any]) -> Plan | None:
         """The plan for these (coerced) variables; None where graphql-core executes."""
@@ -113,6 +113,12 @@ class Operation:
             return Plan(planner.shape(root, [self.node.selection_set]), planner.waits)
         except _UnplannedError:
             return None
+
+
+def _has_several_fields(operation: OperationDefinitionNode) -> bool:
+    """Whether there may be more than one root field; a fragment may hold any number."""
+    selections = operation.selection_set.selections
+    return len(selections) != 1 or not isinstance(selections[0], FieldNode)
 
 
 class _Planner:
