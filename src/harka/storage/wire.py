@@ -83,7 +83,7 @@ class Wire:
         prepared: PreparedStatement,
         args: tuple[Any, ...],
         *,
-        timeout: float,  # noqa: ASYNC109
+        timeout: float,  # noqa: ASYNC109 - asyncpg's
     ) -> Any:
         try:
             if method == "execute":
