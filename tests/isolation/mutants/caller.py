@@ -1,7 +1,5 @@
 """Ids, cursors, and who asks."""
 
-
-
 from typing import Final
 
 from mutants.mutant import Mutant
@@ -217,5 +215,76 @@ MUTANTS: Final = [
         "return under | own | dict.fromkeys(neutral, NEUTRAL)",
         "return under | dict.fromkeys(neutral, NEUTRAL) | own",
         ("tests/test_fastpath_hosts.py", "tests/tenancy"),
+    ),
+    # who is remembered
+    Mutant(
+        "remembered-key-at-any-host",
+        "auth/principal.py",
+        "            and (signals.host is None or signals.host == caller.tenant)\n",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "remembered-key-outlives-the-catalog",
+        "auth/principal.py",
+        "            self._callers.forget()\n",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "remembered-key-never-expires",
+        "auth/principal.py",
+        "            and (caller.until is None or now < caller.until)\n",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "remembered-key-hides-the-token",
+        "auth/principal.py",
+        "if signals.api_key is None or signals.bearer is not None:",
+        "if signals.api_key is None:",
+        WHO,
+    ),
+    Mutant(
+        "remembered-by-its-beginning",
+        "auth/remembered.py",
+        "partial(siphash128, _KEY) if COMPILED else slow_mark",
+        "lambda text: slow_mark(text[:15])",
+        WHO,
+    ),
+    Mutant(
+        "remembered-token-outlives-its-key",
+        "auth/token.py",
+        " and keys.get(known.key.kid) is known.key",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "remembered-token-never-expires",
+        "auth/token.py",
+        " and now < known.token.expires_at",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "revoked-key-stays-in-the-snapshot",
+        "tenancy/snapshot.py",
+        "            self.api_keys.pop(key.prefix, None)",
+        "            pass",
+        ("tests/tenancy/test_snapshot.py", *TENANCY),
+    ),
+    Mutant(
+        "retired-signing-key-stays-in-the-snapshot",
+        "tenancy/snapshot.py",
+        "            self.signing_keys.pop(signing_key.kid, None)",
+        "            pass",
+        ("tests/tenancy/test_snapshot.py", *TENANCY),
+    ),
+    Mutant(
+        "budget-of-all-tenants",
+        "tenancy/quota.py",
+        "entry = self._entries.get(organization.id)",
+        "entry = next(iter(self._entries.values()), None)",
+        ("tests/tenancy/test_quota.py",),
     ),
 ]

@@ -8,6 +8,7 @@ from mutants.mutant import Mutant
 
 SESSION = ("tests/storage/test_session.py", "tests/storage", "tests/isolation")
 INTERRUPTED = ("tests/storage/test_session_cancellation.py", "tests/storage", "tests/isolation")
+LED = ("tests/storage/test_databases.py", "tests/storage", "tests/isolation")
 
 MUTANTS: Final = [
     Mutant(
@@ -70,4 +71,83 @@ MUTANTS: Final = [
         ("tests/storage/test_location.py", *SESSION),
     ),
     Mutant("reads-may-write", "storage/session.py", "READ ONLY", "READ WRITE", SESSION),
+    # what leads a statement in, in the round trip of the statement
+    Mutant(
+        "led-in-for-the-session",
+        "storage/wire.py",
+        "set_config('app.current_tenant', $1, true)",
+        "set_config('app.current_tenant', $1, false)",
+        LED,
+    ),
+    Mutant(
+        "led-in-without-a-tenant",
+        "storage/wire.py",
+        "set_config('app.current_tenant', $1, true)",
+        "set_config('app.some_tenant', $1, true)",
+        LED,
+    ),
+    Mutant(
+        "led-in-once-for-many-alone",
+        "storage/transaction.py",
+        "            wire.lead_in(lead.tenant,",
+        "            if self.statements == 1:\n             wire.lead_in(lead.tenant,",
+        LED,
+    ),
+    Mutant(
+        "led-in-as-the-one-before",
+        "storage/wire.py",
+        '        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        '        self.tenant = tenant = getattr(self, "tenant", tenant)\n        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        LED,
+    ),
+    Mutant(
+        "lone-read-may-write",
+        "storage/wire.py",
+        "f\"{_ENTER} OR set_config('transaction_read_only', 'on', true) IS NULL\"",
+        "_ENTER",
+        SESSION,
+    ),
+    Mutant("led-reads-may-write", "storage/wire.py", "READ ONLY", "READ WRITE", SESSION),
+    Mutant(
+        "lead-in-that-failed-believed",
+        "storage/transaction.py",
+        "self._begun = wire.connection.is_in_transaction()",
+        "self._begun = True",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "lead-in-without-begin-believed",
+        "storage/transaction.py",
+        "            # it was BEGIN itself that failed: the next statement would run without a tenant\n            self._abandon()",
+        "            pass",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "unanswered-lead-in-left-behind",
+        "storage/transaction.py",
+        "self._abandon(close=True)",
+        "pass",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "end-cancelled-in-line",
+        "storage/transaction.py",
+        "            # also when it was the wait for the lock that was cancelled\n            self._abandon()\n",
+        "",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "connection-lent-twice",
+        "storage/pool.py",
+        "            waiter.set_result(wire)\n            return\n",
+        "            waiter.set_result(wire)\n",
+        ("tests/storage/test_databases.py", *SESSION),
+    ),
+    Mutant(
+        "statement-of-the-first-schema",
+        "storage/statement.py",
+        "known = self._packed.get(schema)",
+        "known = next(iter(self._packed.values()), None)",
+        ("tests/storage/test_statement.py", "tests/isolation"),
+    ),
 ]
