@@ -293,6 +293,26 @@ async def test_nothing_is_done_after_a_lead_in_that_failed(
     await require_clean(databases, home, tenant)
 
 
+async def test_nothing_is_done_after_a_begin_that_failed(databases: Databases, home: Location) -> None:
+    await require_clean(databases, home, uuid4())
+    wire = await databases.pool("app").acquire(asyncio.get_running_loop().time() + 5)
+    databases.pool("app").release(wire)
+    led, name = wire._led, wire._leads[1].get_name().encode()
+    before, between, after = led[False, False]
+    # a BEGIN that the server does not know
+    wire._led = {**led, (False, False): (before.replace(name, b"?" * len(name)), between, after)}
+    tenant = uuid4()
+    session = open_session(databases, home, tenant, read_only=False, timeout=5)
+    with pytest.raises(HarkaError):
+        await session.execute(ADD, "one@example.org")
+    wire._led = led
+    for method in (session.fetch(COUNT), session.execute(ADD, "two@example.org"), session.commit()):
+        with pytest.raises(HarkaError):
+            await method
+    await session.rollback()
+    await require_clean(databases, home, tenant)
+
+
 async def test_cancelled_statement_stops_in_the_server_too(databases: Databases, home: Location) -> None:
     session = open_session(databases, home, uuid4(), read_only=True, timeout=30)
     sleep = Statement(

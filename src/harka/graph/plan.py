@@ -134,7 +134,7 @@ class _Planner:
         self._variables = variables
         self._declared: Schema = schema.extensions[_DEFINITION]
 
-    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> executor.Shape:
+    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> "executor.Shape":
         struct, node = struct_of(type_.name)
         if struct is None and type_.is_type_of is not None:
             raise _UnplannedError
