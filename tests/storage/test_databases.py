@@ -240,7 +240,7 @@ async def test_tenants_that_take_turns_on_one_connection_see_their_own(
     await databases.close()
 
 
-async def test_argument_that_cannot_be_sent_costs_the_connection_and_nobody_else(
+async def test_argument_that_cannot_be_sent_costs_nobody_the_connection(
     databases: Databases, home: Location
 ) -> None:
     tenant = uuid4()
@@ -253,6 +253,7 @@ async def test_argument_that_cannot_be_sent_costs_the_connection_and_nobody_else
             await session.fetch(broken, "no number")
         await session.rollback()
         assert await ask(databases, home) == 0
+        assert databases.pool("app").get_size() == 1
 
 
 async def test_statement_prepared_before_a_migration_is_prepared_anew(

@@ -89,8 +89,8 @@ MUTANTS: Final = [
     Mutant(
         "led-in-once-for-many-alone",
         "storage/transaction.py",
-        "            wire.lead_in(lead.tenant,",
-        "            if self.statements == 1:\n             wire.lead_in(lead.tenant,",
+        "            wire.lead_in(\n",
+        "            if self.statements == 1:\n             wire.lead_in(\n",
         LED,
     ),
     Mutant(
@@ -123,11 +123,11 @@ MUTANTS: Final = [
         INTERRUPTED,
     ),
     Mutant(
-        "unanswered-lead-in-left-behind",
-        "storage/transaction.py",
-        "self._abandon(close=True)",
-        "pass",
-        ("tests/storage/test_databases.py", *INTERRUPTED),
+        "unwritten-lead-in-left-behind",
+        "storage/transport.py",
+        '        held, self._held = self._held, b""\n        return bool(held)',
+        "        return bool(self._held)",
+        ("tests/storage", *INTERRUPTED),
     ),
     Mutant(
         "end-cancelled-in-line",
