@@ -102,6 +102,18 @@ async def reading(session: ShardSession) -> None:
     await session.commit()
 
 
+async def ending(session: ShardSession) -> None:
+    """Like `reading`, the transaction ended in the round trip of its last statement."""
+    try:
+        await session.fetch(COUNT)
+        session.end_with_next()
+        await session.fetch_value(SLOW)
+    except BaseException:
+        await session.rollback()
+        raise
+    await session.commit()
+
+
 async def alone(session: ShardSession) -> None:
     """Like `reading`, each statement a transaction of its own."""
     await reading(session)
@@ -154,7 +166,7 @@ async def require_clean(databases: Databases, home: Location, request: UUID) -> 
 
 @pytest.mark.parametrize("way", ["pending", "done", "twice"])
 @pytest.mark.parametrize("pool", ["warm", "cold", "uncached"])
-@pytest.mark.parametrize("request_", [reading, alone, writing])
+@pytest.mark.parametrize("request_", [reading, ending, alone, writing])
 async def test_connection_is_clean_wherever_the_request_was_cancelled(
     request_: Callable[[ShardSession], Coroutine[Any, Any, None]],
     way: str,

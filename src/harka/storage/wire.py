@@ -50,6 +50,7 @@ class Wire:
         self._prepared: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._leads: list[PreparedStatement] = []
         # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
+        self._led_out = b""
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
 
     @property
@@ -61,17 +62,18 @@ class Wire:
         """Once, before first use."""
         if not self._keeps:
             return
-        texts = _BEGIN_READ, _BEGIN_WRITE, _ENTER, _ENTER_READING
+        texts = _BEGIN_READ, _BEGIN_WRITE, _ENTER, _ENTER_READING, "COMMIT"
         # held for as long as the connection: asyncpg closes a statement that nobody holds
         self._leads = [await self.connection.prepare(text) for text in texts]
         await self._sync()
-        read, write, enter, enter_reading = (each.get_name().encode() for each in self._leads)
+        read, write, enter, enter_reading, commit = (each.get_name().encode() for each in self._leads)
         self._led = {
             (True, True): _entering(b"", enter_reading),
             (False, True): _entering(b"", enter),
             (True, False): _entering(_executed(read), enter),
             (False, False): _entering(_executed(write), enter),
         }
+        self._led_out = _executed(commit)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...], *, timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
         """What the statement answers, by a `Method` of asyncpg's connections."""
@@ -132,6 +134,10 @@ class Wire:
         before, between, after = self._led[read_only, alone]
         text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
         self._transport.hold(text)
+
+    def lead_out(self) -> None:
+        """Have the transaction committed behind the next statement, in its round trip."""
+        self._transport.trail(self._led_out)
 
     def drop_lead(self) -> bool:
         """Whether the next statement was not written after all; what was to lead it in never will be."""
