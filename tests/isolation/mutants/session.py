@@ -33,7 +33,7 @@ MUTANTS: Final = [
         "storage/transaction.py",
         "        except BaseException:\n            self._abandon()\n            raise\n        wire.sent_at = 0.0",
         "        except BaseException:\n            raise\n        wire.sent_at = 0.0",
-        INTERRUPTED,
+        SESSION,
     ),
     Mutant(
         "half-opened-connection-kept",

@@ -107,7 +107,7 @@ MUTANTS: Final = [
         "cached-by-a-writer",
         "learning/work.py",
         "return self.session.read_only and self.session.statements == 0",
-        "return self.session.statements == 0",
+        "return self.session.statements == 0 or not self.session.read_only",
         ("tests/learning/test_work_cached.py", "tests/learning"),
     ),
     Mutant(
@@ -122,7 +122,7 @@ MUTANTS: Final = [
         "learning/work.py",
         "            actions.insert(0, partial(self._cache.invalidate, self.context.id))",
         "            pass",
-        ("tests/learning/test_work_cached.py",),
+        ("tests/learning/test_work.py",),
     ),
     Mutant(
         "event-of-another-tenant-believed",
