@@ -129,7 +129,12 @@ def test_views_of_packed_rows_are_those_of_lists(
 ) -> None:
     places = [place for place in places if place < len(plain)]
     made = unpacked(plain)
-    for view in (lambda all_: all_, lambda all_: all_[part], lambda all_: rows.take(all_, places)):
+    for view in (
+        lambda all_: all_,
+        lambda all_: all_[part],
+        lambda all_: all_[1:][part],
+        lambda all_: rows.take(all_, places),
+    ):
         ours, theirs = view(made), view(plain)
         assert list(ours) == theirs
         assert ours == theirs
