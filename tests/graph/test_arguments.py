@@ -59,6 +59,13 @@ class Query:
         return True
 
     @strawberry.field
+    def count(
+        self, number: int = 3, maybe_number: int | None = 4, some_id: strawberry.ID | None = strawberry.UNSET
+    ) -> bool:
+        GOT.append({"number": number, "maybe_number": maybe_number, "some_id": some_id})
+        return True
+
+    @strawberry.field
     def nothing(self) -> bool:
         GOT.append({})
         return True
@@ -99,6 +106,7 @@ TAKE = {
         [{"least": None}, {"least": "1"}, {"else": 1}, {"inner": {"names": [None]}}, 3],
     ),
 }  # fmt: skip
+COUNT = {name: TAKE[name] for name in ("number", "maybeNumber", "someId")}
 NEED = {"word": WORD, "number": NUMBER, "maybe": WORD._replace(nullable=True)}
 
 
@@ -132,6 +140,11 @@ def operations(draw: st.DrawFn, field: str, arguments: dict[str, Argument], *, b
     return Operation(f"query Q{head} {{ {field}{body} }}", variables)
 
 
+def any_operation(*, bad: bool) -> st.SearchStrategy[Operation]:
+    fields = {"take": TAKE, "need": NEED, "count": COUNT}
+    return st.one_of(*(operations(field, arguments, bad=bad) for field, arguments in fields.items()))
+
+
 def by_graphql_core(operation: Operation) -> dict[str, Any] | None:
     """None: it was refused."""
     GOT.clear()
@@ -163,7 +176,7 @@ often = settings(max_examples=150, deadline=None)
 
 
 @often
-@given(operations("take", TAKE, bad=False) | operations("need", NEED, bad=False))
+@given(any_operation(bad=False))
 def test_a_resolver_gets_what_graphql_core_would_give_it(operation: Operation) -> None:
     taken = by_plan(operation)
     # what is refused here is left to graphql-core, which may still take it
@@ -171,7 +184,7 @@ def test_a_resolver_gets_what_graphql_core_would_give_it(operation: Operation) -
 
 
 @often
-@given(operations("take", TAKE, bad=True) | operations("need", NEED, bad=True))
+@given(any_operation(bad=True))
 def test_what_graphql_core_refuses_is_refused(operation: Operation) -> None:
     expected = by_graphql_core(operation)
     taken = by_plan(operation)
@@ -201,6 +214,8 @@ def test_what_graphql_core_refuses_is_refused(operation: Operation) -> None:
         Operation("query ($s: Span = {least: 5}) { take(span: $s) }", {}),
         Operation("query ($n: Int = 8) { take(number: $n, maybeNumber: $n) }", {}),
         Operation("query ($b: Boolean) { take(flag: $b) }", {"b": None}),
+        Operation("query ($n: Int!, $m: Int) { count(number: $n, maybeNumber: $m) }", {"n": 1}),
+        Operation("query ($n: Int!, $m: Int) { count(number: $n, maybeNumber: $m) }", {"n": 1, "m": None}),
     ],
 )  # fmt: skip
 def test_what_fits_is_not_refused(operation: Operation) -> None:
@@ -216,6 +231,10 @@ def test_what_fits_is_not_refused(operation: Operation) -> None:
         Operation("query ($n: Int) { take(number: $n) }", {"n": None}),
         Operation("query ($n: Int!) { take(span: {least: $n}) }", {}),
         Operation("query ($n: Int) { take(span: {least: $n}) }", {"n": None}),
+        Operation("query ($n: Int) { count(number: $n, maybeNumber: $n) }", {"n": None}),
+        Operation("query ($n: Int!) { count(number: $n, maybeNumber: $n) }", {}),
+        Operation("query ($b: Boolean!) { take(flag: $b) }", {}),
+        Operation("query ($b: Boolean!) { take(flag: $b) }", {"b": None}),
         Operation("query ($n: Int!) { take(number: $n) }", {"n": 2**31}),
         Operation("query ($n: Int!) { take(number: $n) }", {"n": True}),
         Operation("query ($w: String!) { take(word: $w) }", {"w": 5}),
