@@ -1,93 +1,43 @@
-"""The watch by itself; `test_databases.py` has it look at a server that falls silent."""
-
 import asyncio
-from collections.abc import AsyncIterator
+from uuid import uuid4
 
-import msgspec
 import pytest
 
-from harka.config import Settings
+from harka.errors import UnavailableError
 from harka.storage.databases import Databases
-from harka.storage.pool import Pool
-from harka.storage.watch import Watch
-from waiting import until
+from harka.storage.location import Location
+from harka.storage.session import open_session
+from harka.storage.statement import Statement
+from storage.asking import ask, until_answered
+from storage.relay import Relay
 
 
-@pytest.fixture
-async def pool(storage_settings: Settings) -> AsyncIterator[Pool]:
-    opened = Databases(msgspec.structs.replace(storage_settings, pool_size=2))
-    yield opened.pool("app")
-    await opened.close()
+async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_deadlines(
+    relay: Relay, relayed: Databases, home: Location
+) -> None:
+    assert await asyncio.gather(*(ask(relayed, home) for _ in range(5))) == [0] * 5
+    relay.fall_silent()
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(
+            *(ask(relayed, home, within=60) for _ in range(5)), return_exceptions=True
+        )
+    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
+    # from now on nobody waits at all
+    with pytest.raises(UnavailableError):
+        async with asyncio.timeout(0.1):
+            await ask(relayed, home, within=60)
+    relay.speak()
+    await until_answered(relayed, home)
 
 
-class Newcomers:
-    """Sent to the server by a watch; whether they are let in is up to the test."""
-
-    def __init__(self, *, welcome: bool) -> None:
-        self.welcome = welcome
-        self.sent = 0
-
-    async def answers(self) -> bool:
-        self.sent += 1
-        return self.welcome
-
-    async def were_sent(self) -> bool:
-        return self.sent > 0
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harka.storage.watch._PERIOD", 0.01)
-    monkeypatch.setattr("harka.storage.watch._PATIENCE", 0.02)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def test_a_server_that_lets_nobody_in_hangs_until_it_does(pool: Pool) -> None:
-    wire = await pool.acquire(now() + 5)
-    newcomers = Newcomers(welcome=False)
-    watch = Watch(pool, newcomers.answers)
-    wire.sent_at = now()
-    watch.begin()
-
-    async def hangs() -> bool:
-        return watch.hangs
-
-    async def answers() -> bool:
-        return not watch.hangs
-
-    await until(hangs)
-    assert wire.connection.is_closed(), "who waits on it hears that it is lost"
-    newcomers.welcome = True
-    await until(answers)
-    pool.release(wire)
-    watch.end()
-
-
-async def test_where_newcomers_are_let_in_it_is_only_slow(pool: Pool) -> None:
-    wire = await pool.acquire(now() + 5)
-    newcomers = Newcomers(welcome=True)
-    watch = Watch(pool, newcomers.answers)
-    wire.sent_at = now()
-    watch.begin()
-    await until(newcomers.were_sent)
-    await asyncio.sleep(0.1)
-    assert (newcomers.sent, watch.hangs) == (1, False), "nobody is sent again for a while"
-    assert not wire.connection.is_closed()
-    wire.sent_at = 0.0
-    pool.release(wire)
-    watch.end()
-
-
-async def test_nobody_is_sent_while_nothing_is_waited_for(pool: Pool) -> None:
-    wire = await pool.acquire(now() + 5)
-    newcomers = Newcomers(welcome=False)
-    watch = Watch(pool, newcomers.answers)
-    watch.begin()
-    await asyncio.sleep(0.1)
-    pool.release(wire)
-    await asyncio.sleep(0.05)
-    assert (newcomers.sent, watch.hangs) == (0, False)
-    watch.end()
+async def test_slow_statement_keeps_nobody_else_from_the_server(databases: Databases, home: Location) -> None:
+    slow = Statement(
+        "test.slow", """SELECT pg_sleep(3), count(*) FROM {schema}."user" WHERE tenant_id = $1"""
+    )
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=20)
+    running = asyncio.ensure_future(session.fetch(slow))
+    while not running.done():
+        assert not databases.database("app")._watch.hangs
+        await asyncio.sleep(0.1)
+    assert len(await running) == 1
+    await session.rollback()
