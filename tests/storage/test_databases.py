@@ -8,21 +8,14 @@ import msgspec
 import pytest
 
 from harka.config import ConfigurationError, Settings
-<<<<<<< HEAD
 from harka.errors import InternalError, UnavailableError, ValidationError
-=======
-from harka.errors import UnavailableError
->>>>>>> rowtests
 from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
 from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
 from harka.storage.wire import Wire
-<<<<<<< HEAD
-from storage.borrowing import borrowed
-=======
 from storage.asking import COUNT, SETTING, ask, quiet, until_answered, warm
->>>>>>> rowtests
+from storage.borrowing import borrowed
 from storage.relay import Relay
 
 
@@ -190,25 +183,6 @@ async def test_tenants_that_take_turns_on_one_connection_see_their_own(
     await databases.close()
 
 
-<<<<<<< HEAD
-async def test_argument_that_cannot_be_sent_costs_nobody_the_connection(
-    databases: Databases, home: Location
-) -> None:
-    tenant = uuid4()
-    broken = Statement(
-        "test.broken", """SELECT $2::int, count(*) FROM {schema}."user" WHERE tenant_id = $1"""
-    )
-    for single in (True, False):
-        session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
-        with pytest.raises(ValidationError):
-            await session.fetch(broken, "no number")
-        await session.rollback()
-        assert await ask(databases, home) == 0
-        assert databases.pool("app").get_size() == 1
-
-
-=======
->>>>>>> rowtests
 async def test_statement_prepared_before_a_migration_is_prepared_anew(
     databases: Databases, home: Location, storage_settings: Settings
 ) -> None:
