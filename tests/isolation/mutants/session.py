@@ -125,9 +125,23 @@ MUTANTS: Final = [
     Mutant(
         "unwritten-lead-in-left-behind",
         "storage/transport.py",
-        '        held, self._held = self._held, b""\n        return bool(held)',
-        "        return bool(self._held)",
+        'held, self._held, self._trail = self._held, b"", b""\n        return',
+        "held = self._held\n        return",
         ("tests/storage", *INTERRUPTED),
+    ),
+    Mutant(
+        "lead-out-left-to-another",
+        "storage/transaction.py",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.drop_lead()",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.lead_out()",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "statement-after-the-last",
+        "storage/transaction.py",
+        "        timeout = self._left()\n        self._closed = True\n",
+        "        timeout = self._left()\n",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
     Mutant(
         "end-cancelled-in-line",
