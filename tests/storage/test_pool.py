@@ -107,12 +107,20 @@ async def test_room_given_at_the_moment_of_giving_up_goes_to_the_next(make_pool:
 
 
 async def test_who_is_cancelled_while_a_connection_opens_leaves_it_to_the_next(make_pool: MakePool) -> None:
-    pool = make_pool(1)
+    pool, begun = make_pool(1), []
+    connect = pool._connect
+
+    async def counted() -> Wire:
+        begun.append(len(begun))
+        return await connect()
+
+    pool._connect = counted
     opening = asyncio.create_task(pool.acquire(soon()))
     (second,) = await waiting(pool, 1)
     assert pool._opening == 1
     opening.cancel()
     wire = await second
+    assert begun == [0]
     assert pool.used == {wire}
     assert pool._opening == 0
 
@@ -196,16 +204,19 @@ async def test_idle_connections_are_looked_for_as_long_as_there_are_some(
 
 
 async def test_closing_waits_for_what_is_in_use(make_pool: MakePool) -> None:
-    pool = make_pool(2)
-    wire, idle = await pool.acquire(soon()), await pool.acquire(soon())
+    pool = make_pool(3)
+    wire, other, idle = [await pool.acquire(soon()) for _ in range(3)]
     pool.release(idle)
     closing = asyncio.create_task(pool.close(5.0))
     while not idle.connection.is_closed():  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0.001)
     with pytest.raises(asyncpg.InterfaceError):
         await pool.acquire(soon())
-    assert await wire.connection.fetchval("SELECT 1") == 1
+    pool.release(other)
+    assert other.connection.is_closed()
+    await asyncio.wait([closing], timeout=0.01)
     assert not closing.done()
+    assert await wire.connection.fetchval("SELECT 1") == 1
     pool.release(wire)
     await closing
     assert wire.connection.is_closed()

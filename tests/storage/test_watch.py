@@ -23,11 +23,13 @@ async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_
         )
     assert {type(outcome) for outcome in outcomes} == {UnavailableError}
     # from now on nobody waits at all
+    assert relayed.database("app")._watch.hangs
     with pytest.raises(UnavailableError):
         async with asyncio.timeout(0.1):
             await ask(relayed, home, within=60)
     relay.speak()
     await until_answered(relayed, home)
+    assert not relayed.database("app")._watch.hangs
 
 
 async def test_slow_statement_keeps_nobody_else_from_the_server(databases: Databases, home: Location) -> None:
