@@ -7,11 +7,14 @@ import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harka import _fastpath_py as twin
+from harka._fastpath_rules import BASE64URL
+from harka.ids import NodeIds, NodeKind
 from twins import FASTPATHS
 
 __test__ = len(FASTPATHS) > 1
@@ -264,6 +267,32 @@ def test_shards_are_alike(tenant: bytes, users: int) -> None:
 def test_hashes_are_alike(key: Any, data: Any) -> None:
     same("siphash64", key, data)
     same("siphash128", key, data)
+
+
+@few
+@given(
+    sixteen,
+    sixteen,
+    st.one_of(st.text(max_size=40), st.text(BASE64URL + "+/=", min_size=34, max_size=34), anything),
+)
+def test_node_ids_of_anything_are_alike(key: Any, tenant: Any, text: Any) -> None:
+    same("open_id", key, tenant, text)
+
+
+@few
+@given(
+    st.uuids(),
+    st.uuids(),
+    st.sampled_from(NodeKind),
+    st.integers(0, 33),
+    st.sampled_from(BASE64URL + "+=é\0"),
+)
+def test_node_ids_are_alike(tenant: UUID, id_: UUID, kind: NodeKind, place: int, other: str) -> None:
+    ids = NodeIds(b"k" * 16)
+    text = ids.seal(tenant, kind, id_)
+    assert same("open_id", ids.key, tenant.bytes, text) == ("answer", repr(bytes((kind,)) + id_.bytes))
+    changed = text[:place] + other + text[place + 1 :]
+    assert (same("open_id", ids.key, tenant.bytes, changed)[1] == "None") == (changed != text)
 
 
 step = st.one_of(st.floats(0, 3), numbers, anything)

@@ -3,12 +3,15 @@
 It serves where no C compiler built the extension.
 """
 
+import hmac
 import math
 import re
 import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, final
 
 from harka._fastpath_rules import (
+    BASE64URL,
     BIG_INTEGER_PART,
     BOOLEAN_PART,
     BUCKET_SLACK,
@@ -61,6 +64,7 @@ __all__ = [
     "Bucket",
     "HostTable",
     "cache_key",
+    "open_id",
     "select_shard",
     "siphash64",
     "siphash128",
@@ -70,6 +74,8 @@ _HOST = re.compile(rf"({NAME})\.?(?::([0-9]{{1,5}}))?".encode())
 _IPV6 = re.compile(rb"(\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _BEARER = re.compile(rb"(?i:bearer) +([!-~]+)")
 _VISIBLE = re.compile(rb"[!-~]+")
+
+_NODE_ID = re.compile(f"[{re.escape(BASE64URL)}]{{34}}")
 
 _DIRECT = frozenset((b"host", b"x-api-key", b"authorization"))
 _FORWARDED = _DIRECT | {b"x-forwarded-host"}
@@ -254,6 +260,26 @@ class Bucket:
     def reconfigure(self, rate: float, burst: int) -> None:
         """Change the limits; tokens already taken stay taken. Raise as the constructor, changing nothing."""
         self._rate, self._burst = bucket_limits(rate, burst)
+
+
+def open_id(key: bytes, tenant: bytes, text: str) -> bytes | None:
+    """What a node id names, as kind and id: 17 bytes; None when it is not this tenant's. See `harka.ids`.
+
+    `key`, `tenant`: 16 bytes. Raise `ValueError` on a wrong size, `TypeError` on other types.
+    """
+    require_bytes16("key", key)
+    require_bytes16("tenant", tenant)
+    if type(text) is not str:
+        raise type_error("text", "str", text)
+    if not _NODE_ID.fullmatch(text):
+        return None
+    sealed = urlsafe_b64decode(text + "==")
+    # 34 characters carry 4 spare bits: only the canonical spelling is an id
+    if urlsafe_b64encode(sealed)[: len(text)].decode("ascii") != text:
+        return None
+    body, tag = sealed[:17], sealed[17:]
+    wanted = siphash64(key, tenant + body).to_bytes(8, "little")
+    return body if hmac.compare_digest(tag, wanted) else None
 
 
 def siphash64(key: bytes, data: bytes) -> int:

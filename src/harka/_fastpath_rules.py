@@ -31,6 +31,8 @@ MEDIUM_ABOVE_USERS: Final = 100
 MEDIUM_SHARDS: Final = 10
 SMALL_SHARDS: Final = 50
 
+BASE64URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 # Kinds of parts in a cache key. They are hashed, so a change makes every cached value a miss.
 NONE_PART: Final = 0
 TEXT_PART: Final = 1

@@ -4,7 +4,13 @@ from uuid import UUID
 
 _T = TypeVar("_T")
 
+class Table:
+    struct: type
+    names: tuple[str, ...]
+    size: int
+
 class Rows(Sequence[_T]):
+    table: Table
     @overload
     def __getitem__(self, index: int) -> _T: ...
     @overload
@@ -17,6 +23,7 @@ class Rows(Sequence[_T]):
     def grouped(self, name: str, keys: Sequence[UUID]) -> Sequence[Sequence[_T]]: ...
 
 class Groups(Sequence[Rows[_T]]):
+    table: Table
     @overload
     def __getitem__(self, index: int) -> Rows[_T]: ...
     @overload

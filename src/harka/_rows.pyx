@@ -120,6 +120,9 @@ cdef class Table:
             raise ValueError(f"{self.struct.__name__}.{self.names[column]}: type {oid} is not read in place")
         if length != wanted and length != -1:
             raise ValueError(f"a value of type {oid} has {length} bytes")
+        if self.size and self.forms[column] != form:
+            # the cells of earlier rows were not checked for this
+            raise ValueError(f"rows are not those of {self.struct.__name__}")
         self.forms[column] = form
         return 0
 

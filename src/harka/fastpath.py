@@ -42,6 +42,7 @@ __all__ = [
     "Bucket",
     "HostTable",
     "cache_key",
+    "open_id",
     "select_shard",
     "siphash64",
     "siphash128",
@@ -52,6 +53,7 @@ COMPILED: Final = _compiled
 Bucket = _chosen.Bucket
 HostTable = _chosen.HostTable
 cache_key = _chosen.cache_key
+open_id = _chosen.open_id
 select_shard = _chosen.select_shard
 siphash64 = _chosen.siphash64
 siphash128 = _chosen.siphash128

@@ -29,6 +29,7 @@ def checkout(tmp_path: Path) -> Path:
     for package in ("harka", "harka/cli"):
         (place / "src" / package / "__init__.py").write_text("")
     (place / "src" / "harka" / "cli" / "main.py").write_text(SAYS)
+    (place / "src" / "harka" / "_fastpath.pyx").write_text("")
     return place
 
 

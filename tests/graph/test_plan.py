@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -43,6 +44,7 @@ class Caller:
         self.number = number
         self.other = number + 1
         self.fetched: list[list[int]] = []
+        self.work = SimpleNamespace(end_with_next_read=lambda: None)
         self.loaders = Loaders(cast("UnitOfWork", self.fetched))
 
 

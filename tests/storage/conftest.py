@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from harka.cli.embedded import postgres
 from harka.config import Settings
 from harka.storage.databases import Databases
 from harka.storage.location import (
@@ -21,6 +22,7 @@ from harka.storage.location import (
 from harka.storage.migrate import connected, migrate_all
 from harka.storage.provision import create_home, prepare_server
 from harka.storage.session import ShardSession, open_session
+from storage.relay import Relay
 
 OpenSession = Callable[..., ShardSession]
 
@@ -72,3 +74,20 @@ def begin(databases: Databases, home: Location) -> OpenSession:
 def wide(storage_settings: Settings) -> Settings:
     """The same database with room for several connections at once."""
     return msgspec.structs.replace(storage_settings, pool_size=4)
+
+
+@pytest.fixture
+async def relay(servers: Any) -> AsyncIterator[Relay]:
+    async with Relay(f"{servers.embedded.sockets}/pg/.s.PGSQL.{postgres.PORT}") as relay:
+        yield relay
+
+
+@pytest.fixture
+async def relayed(storage_settings: Settings, relay: Relay) -> AsyncIterator[Databases]:
+    """The same databases, by way of the relay."""
+    name = (storage_settings.app_database_url or "").partition("@/")[2].partition("?")[0]
+    url = f"postgresql://harka_app@127.0.0.1:{relay.port}/{name}?sslmode=disable"
+    databases = Databases(msgspec.structs.replace(storage_settings, app_database_url=url, pool_size=5))
+    yield databases
+    relay.speak()
+    await databases.close()

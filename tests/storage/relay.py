@@ -1,6 +1,7 @@
-"""Between a client and PostgreSQL: counts round trips, falls silent, goes away."""
+"""Between a client and PostgreSQL: counts round trips, speaks TLS, falls silent, goes away."""
 
 import asyncio
+import ssl
 from typing import Final, Self
 
 _SYNC: Final = ord("S")
@@ -12,10 +13,12 @@ _STARTUP: Final = 8
 class Relay:
     """`trips`: how often a client has asked and now waits: Sync and Query messages."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, *, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: whoever comes must ask for it, and gets it; PostgreSQL itself is spoken to without."""
         self.trips = 0
+        self._tls = tls
         self.port = 0
-        self._socket = socket
+        self.socket = socket
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
         self._speaks = asyncio.Event()
@@ -49,7 +52,11 @@ class Relay:
         self._speaks.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, forth = await asyncio.open_unix_connection(self._socket)
+        if self._tls is not None:
+            await reader.readexactly(_STARTUP)
+            writer.write(b"S")
+            await writer.start_tls(self._tls)
+        back, forth = await asyncio.open_unix_connection(self.socket)
         self._writers += (writer, forth)
         await asyncio.gather(self._pump(reader, forth, counted=True), self._pump(back, writer, counted=False))
 

@@ -1,40 +1,22 @@
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
 import pytest
 
-from harka.cli.embedded import postgres
 from harka.config import ConfigurationError, Settings
-from harka.errors import UnavailableError, ValidationError
+from harka.errors import InternalError, UnavailableError, ValidationError
 from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
 from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
 from harka.storage.wire import Wire
+from storage.asking import COUNT, SETTING, ask, quiet, until_answered, warm
+from storage.borrowing import borrowed
 from storage.relay import Relay
-
-COUNT = Statement("test.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
-
-SETTING = Statement(
-    "test.setting",
-    """SELECT current_setting('app.current_tenant') FROM (VALUES ($1::uuid)) v
-    WHERE NOT EXISTS (SELECT FROM {schema}."user" WHERE id <> id)""",
-)
-
-
-async def ask(databases: Databases, home: Location, *, within: float = 5.0) -> int:
-    session = open_session(databases, home, uuid4(), read_only=True, timeout=within)
-    try:
-        count: int = await session.fetch_value(COUNT)
-    finally:
-        await session.rollback()
-    return count
 
 
 def replaced(settings: Settings, host: str) -> Settings:
@@ -116,81 +98,6 @@ async def test_restarted_server_is_found_again(relay: Relay, relayed: Databases,
     await until_answered(relayed, home)
 
 
-async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_deadlines(
-    relay: Relay, relayed: Databases, home: Location
-) -> None:
-    assert await asyncio.gather(*(ask(relayed, home) for _ in range(5))) == [0] * 5
-    relay.fall_silent()
-    async with asyncio.timeout(10):
-        outcomes = await asyncio.gather(
-            *(ask(relayed, home, within=60) for _ in range(5)), return_exceptions=True
-        )
-    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
-    # from now on nobody waits at all
-    with pytest.raises(UnavailableError):
-        async with asyncio.timeout(0.1):
-            await ask(relayed, home, within=60)
-    relay.speak()
-    await until_answered(relayed, home)
-
-
-async def test_slow_statement_keeps_nobody_else_from_the_server(databases: Databases, home: Location) -> None:
-    slow = Statement(
-        "test.slow", """SELECT pg_sleep(3), count(*) FROM {schema}."user" WHERE tenant_id = $1"""
-    )
-    session = open_session(databases, home, uuid4(), read_only=True, timeout=20)
-    running = asyncio.ensure_future(session.fetch(slow))
-    while not running.done():
-        assert not databases.database("app")._watch.hangs
-        await asyncio.sleep(0.1)
-    assert len(await running) == 1
-    await session.rollback()
-
-
-@pytest.fixture
-async def relay(servers: Any) -> AsyncIterator[Relay]:
-    async with Relay(f"{servers.embedded.sockets}/pg/.s.PGSQL.{postgres.PORT}") as relay:
-        yield relay
-
-
-@pytest.fixture
-async def relayed(storage_settings: Settings, relay: Relay) -> AsyncIterator[Databases]:
-    """The same databases, by way of the relay."""
-    name = (storage_settings.app_database_url or "").partition("@/")[2].partition("?")[0]
-    url = f"postgresql://harka_app@127.0.0.1:{relay.port}/{name}?sslmode=disable"
-    databases = Databases(msgspec.structs.replace(storage_settings, app_database_url=url, pool_size=5))
-    yield databases
-    relay.speak()
-    await databases.close()
-
-
-async def until_answered(databases: Databases, home: Location) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            with contextlib.suppress(UnavailableError):
-                assert await ask(databases, home) == 0
-                return
-            await asyncio.sleep(0.02)
-
-
-async def warm(databases: Databases, home: Location, tenant: UUID) -> None:
-    """Have the statements of a test prepared on the only connection there is."""
-    for single in (True, False):
-        session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
-        await session.fetch_value(COUNT)
-        await session.fetch_value(SETTING)
-        await session.commit()
-    await quiet(databases)
-
-
-async def quiet(databases: Databases) -> None:
-    """Until what ends in the background has ended."""
-    pool = databases.pool("app")
-    async with asyncio.timeout(5):
-        while pool.get_idle_size() < pool.get_size():  # noqa: ASYNC110 - the pool tells nobody
-            await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize(
     ("read_only", "single", "waited_for", "in_all"),
     [(True, True, 3, 3), (True, False, 3, 4), (False, False, 4, 4)],
@@ -225,6 +132,42 @@ async def test_statements_cost_a_round_trip_each_with_the_tenant_and_begin_in_th
     relayed.database("app").release(wire)
 
 
+async def test_the_last_statement_ends_the_transaction_in_its_own_round_trip(
+    relay: Relay, relayed: Databases, home: Location
+) -> None:
+    tenant = uuid4()
+    await warm(relayed, home, tenant)
+    before = relay.trips
+    session = open_session(relayed, home, tenant, read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    session.end_with_next()
+    assert await session.fetch_value(SETTING) == str(tenant)
+    # back at once, and idle
+    pool = relayed.pool("app")
+    assert pool.get_idle_size() == pool.get_size() == 1
+    with pytest.raises(InternalError):
+        await session.fetch_value(COUNT)
+    await session.commit()
+    assert relay.trips - before == 2
+    async with borrowed(pool) as connection:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("SELECT current_setting('app.current_tenant', true)") in {None, ""}
+
+
+async def test_a_last_statement_that_fails_leaves_the_connection_clean(
+    databases: Databases, home: Location
+) -> None:
+    broken = Statement("test.broken", """SELECT 1 / count(*) FROM {schema}."user" WHERE tenant_id = $1""")
+    tenant = uuid4()
+    session = open_session(databases, home, tenant, read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    session.end_with_next()
+    with pytest.raises(ValidationError):
+        await session.fetch_value(broken)
+    await session.rollback()
+    assert await ask(databases, home) == 0
+
+
 async def test_tenants_that_take_turns_on_one_connection_see_their_own(
     storage_settings: Settings, home: Location
 ) -> None:
@@ -238,21 +181,6 @@ async def test_tenants_that_take_turns_on_one_connection_see_their_own(
 
     await asyncio.gather(*(look(uuid4(), single=number % 2 == 0) for number in range(8)))
     await databases.close()
-
-
-async def test_argument_that_cannot_be_sent_costs_the_connection_and_nobody_else(
-    databases: Databases, home: Location
-) -> None:
-    tenant = uuid4()
-    broken = Statement(
-        "test.broken", """SELECT $2::int, count(*) FROM {schema}."user" WHERE tenant_id = $1"""
-    )
-    for single in (True, False):
-        session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
-        with pytest.raises(ValidationError):
-            await session.fetch(broken, "no number")
-        await session.rollback()
-        assert await ask(databases, home) == 0
 
 
 async def test_statement_prepared_before_a_migration_is_prepared_anew(

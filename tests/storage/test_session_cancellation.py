@@ -23,6 +23,7 @@ from harka.storage.databases import Databases
 from harka.storage.location import Location
 from harka.storage.session import ShardSession, open_session
 from harka.storage.statement import CatalogStatement, Statement
+from harka.storage.transaction import Opening
 from storage.borrowing import borrowed
 
 # more awaits than any path here has; the test fails when it ends before the path does
@@ -101,6 +102,18 @@ async def reading(session: ShardSession) -> None:
     await session.commit()
 
 
+async def ending(session: ShardSession) -> None:
+    """Like `reading`, the transaction ended in the round trip of its last statement."""
+    try:
+        await session.fetch(COUNT)
+        session.end_with_next()
+        await session.fetch_value(SLOW)
+    except BaseException:
+        await session.rollback()
+        raise
+    await session.commit()
+
+
 async def alone(session: ShardSession) -> None:
     """Like `reading`, each statement a transaction of its own."""
     await reading(session)
@@ -153,7 +166,7 @@ async def require_clean(databases: Databases, home: Location, request: UUID) -> 
 
 @pytest.mark.parametrize("way", ["pending", "done", "twice"])
 @pytest.mark.parametrize("pool", ["warm", "cold", "uncached"])
-@pytest.mark.parametrize("request_", [reading, alone, writing])
+@pytest.mark.parametrize("request_", [reading, ending, alone, writing])
 async def test_connection_is_clean_wherever_the_request_was_cancelled(
     request_: Callable[[ShardSession], Coroutine[Any, Any, None]],
     way: str,
@@ -260,7 +273,7 @@ async def test_nobody_meets_a_connection_whose_opening_failed(
     databases = Databases(msgspec.structs.replace(storage_settings, statement_cache_size=0))
     tenant = uuid4()
     session = open_session(databases, home, tenant, read_only=False, timeout=5)
-    session._transaction._opening = "SELECT 1 / 0; BEGIN"
+    session._transaction._opening = Opening("SELECT 1 / 0; BEGIN")
     with pytest.raises(ValidationError):
         await session.fetch(COUNT)
     # without a transaction the statement would run by itself, and COMMIT would succeed

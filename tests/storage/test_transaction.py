@@ -5,7 +5,7 @@ import pytest
 
 from harka.errors import DeadlineExceededError, InternalError
 from harka.storage.databases import Databases
-from harka.storage.transaction import Transaction, rows_affected
+from harka.storage.transaction import Opening, Transaction, rows_affected
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def test_rows_affected_are_the_last_word_of_the_tag(tag: str, rows: int) -> None
 
 
 async def test_commit_that_the_server_turned_into_a_rollback_is_an_error(databases: Databases) -> None:
-    transaction = Transaction(databases.database("app"), "BEGIN", timeout=5)
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=5)
     with pytest.raises(InternalError):
         await transaction.send("fetch", "SELECT no_such_function()", ())
     with pytest.raises(InternalError, match="failed transaction"):
@@ -24,14 +24,14 @@ async def test_commit_that_the_server_turned_into_a_rollback_is_an_error(databas
 
 
 async def test_transaction_past_its_deadline_takes_no_connection(databases: Databases) -> None:
-    transaction = Transaction(databases.database("app"), "BEGIN", timeout=-1)
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=-1)
     with pytest.raises(DeadlineExceededError):
         await transaction.send("fetch", "SELECT 1", ())
     await transaction.rollback()
 
 
 async def test_timeout_beyond_what_postgresql_counts_is_cut(databases: Databases) -> None:
-    transaction = Transaction(databases.database("app"), "BEGIN", timeout=1e9)
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=1e9)
     assert await transaction.send("fetchval", "SHOW statement_timeout", ()) == "2147483647ms"
     await transaction.commit()
 
@@ -39,7 +39,7 @@ async def test_timeout_beyond_what_postgresql_counts_is_cut(databases: Databases
 async def test_error_inside_a_savepoint_that_the_code_raised_itself_is_undone_too(
     databases: Databases,
 ) -> None:
-    transaction = Transaction(databases.database("app"), "BEGIN", timeout=5)
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=5)
     name = f"app.test_{uuid4().hex}"
     with suppress(KeyError):
         async with transaction.savepoint():

@@ -1,31 +1,34 @@
 """One operation from text to answer: prepared, executed in one transaction within a deadline, committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, NamedTuple, Self, TypeGuard, cast
+from typing import Any, NamedTuple, Self, TypeGuard, TypeVar, cast
 
 import msgspec
-from graphql import ExecutionResult, FieldNode, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, OperationType
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock
 from harka.codec import json_bytes, json_fragment
-from harka.errors import DeadlineExceededError, DocumentInvalidError, HarkaError
+from harka.errors import DocumentInvalidError, HarkaError
 from harka.graph import batch, schema
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
+from harka.graph.deadline import Deadlines
 from harka.graph.document import Document, Documents, RefusedError
-from harka.graph.errors import show_all, show_failure, show_refusal
+from harka.graph.errors import outage, show_all, show_failure, show_refusal
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
 from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
-from harka.learning.work import unit_of_work
+from harka.learning.work import begin_work
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
+
+T = TypeVar("T")
 
 _MAX_COERCION_ERRORS = 20
 # the database's own timeout should speak first: after it the connection is whole
@@ -47,11 +50,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation comes to.
 
     `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
-    `statements`: repository statements sent.
+    `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
+    repository statements sent.
     """
 
     body: dict[str, Any]
     failure: HarkaError | None = None
+    outage: HarkaError | None = None
     statements: int = 0
 
     @property
@@ -74,11 +79,11 @@ class Prepared(msgspec.Struct, frozen=True):
 
     @property
     def is_mutation(self) -> bool:
-        return self.operation.node.operation is OperationType.MUTATION
+        return self.operation.kind is OperationType.MUTATION
 
     @property
     def is_subscription(self) -> bool:
-        return self.operation.node.operation is OperationType.SUBSCRIPTION
+        return self.operation.kind is OperationType.SUBSCRIPTION
 
     @property
     def name(self) -> str:
@@ -124,6 +129,7 @@ class Engine:
     def __init__(self, runtime: Runtime, limits: Limits | None = None) -> None:
         self._runtime = runtime
         self._schema = schema.core()
+        self._deadlines = Deadlines()
         self._plans = runtime.settings.executor == "compiled"
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
@@ -139,8 +145,7 @@ class Engine:
     async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """The answer to a query or a mutation; what a mutation did is committed."""
         try:
-            async with self._deadline(tenant):
-                return await self._execute(prepared, tenant)
+            return await self._within(tenant, self._execute(prepared, tenant))
         except RefusedError as error:
             return _refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
@@ -151,19 +156,24 @@ class Engine:
     ) -> Answers | Answer:
         """The answers, each read afresh for whom `identify` names then; or why there are none."""
         try:
-            async with self._deadline(tenant), AsyncExitStack() as stack:
-                async with self._context(prepared, tenant) as context:
-                    executor = self._executor(prepared, context)
-                    notices = await _awaited(create_source_event_stream(executor))
-                    if isinstance(notices, ExecutionResult):
-                        return _shown(notices, context)
-                    stack.push_async_callback(notices.aclose)
-                # opened for good: from here on the answers close it
-                stack.pop_all()
+            return await self._within(tenant, self._subscribe(prepared, tenant, identify))
         except RefusedError as error:
             return _refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             return failed(error, tenant.request_id)
+
+    async def _subscribe(
+        self, prepared: Prepared, tenant: TenantContext, identify: Identify
+    ) -> Answers | Answer:
+        async with AsyncExitStack() as stack:
+            async with self._context(prepared, tenant) as context:
+                executor = self._executor(prepared, context)
+                notices = await _awaited(create_source_event_stream(executor))
+                if isinstance(notices, ExecutionResult):
+                    return _shown(notices, context)
+                stack.push_async_callback(notices.aclose)
+            # opened for good: from here on the answers close it
+            stack.pop_all()
         return Answers(notices, lambda notice: self._tell(prepared, executor, notice, identify))
 
     async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
@@ -185,8 +195,14 @@ class Engine:
 
     async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:
         # one statement at the most needs no transaction around it
-        async with self._context(prepared, tenant, single=planned.plan.waits <= 1) as context:
+        context = self._begin(prepared, tenant, single=planned.plan.waits <= 1)
+        try:
             data = await batch.execute(planned.plan, context, planned.variables)
+            await context.loaders.close()
+        except BaseException:
+            await _undo(context)
+            raise
+        await context.work.commit()
         return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
 
     def _planned(self, prepared: Prepared) -> "_Planned | None":
@@ -206,14 +222,19 @@ class Engine:
         tenant: TenantContext | None = None
         try:
             tenant = await identify()
-            async with self._deadline(tenant), self._context(prepared, tenant) as context:
-                if not await notice.is_visible(context):
-                    return None
-                telling = executor.build_per_event_executor(notice)
-                telling.context_value = context
-                return _shown(await _run(telling, serially=False), context)
+            return await self._within(tenant, self._told(prepared, executor, notice, tenant))
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             return failed(error, (tenant or executor.context_value.tenant).request_id)
+
+    async def _told(
+        self, prepared: Prepared, executor: Executor[Any], notice: Notice, tenant: TenantContext
+    ) -> Answer | None:
+        async with self._context(prepared, tenant) as context:
+            if not await notice.is_visible(context):
+                return None
+            telling = executor.build_per_event_executor(notice)
+            telling.context_value = context
+            return _shown(await _run(telling, serially=False), context)
 
     def _executor(self, prepared: Prepared, context: RequestContext) -> Executor[Any]:
         """Raise `RefusedError` when the variables do not fit."""
@@ -233,11 +254,22 @@ class Engine:
         return built
 
     @asynccontextmanager
-    async def _context(
-        self, prepared: Prepared, tenant: TenantContext, *, single: bool = False
-    ) -> AsyncIterator[RequestContext]:
+    async def _context(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[RequestContext]:
+        """Committed at the end of the block, rolled back by an error."""
+        context = self._begin(prepared, tenant)
+        try:
+            yield context
+            # nothing may use the session once it is committed or rolled back
+            await context.loaders.close()
+        except BaseException:
+            await _undo(context)
+            raise
+        await context.work.commit()
+
+    def _begin(self, prepared: Prepared, tenant: TenantContext, *, single: bool = False) -> RequestContext:
+        """What the resolvers get; its unit of work is to be committed or undone."""
         runtime = self._runtime
-        async with unit_of_work(
+        work = begin_work(
             runtime.databases,
             runtime.cache,
             runtime.pubsub,
@@ -245,31 +277,18 @@ class Engine:
             read_only=not prepared.is_mutation,
             timeout=max(self._seconds_left(tenant), 0.001),
             single=single,
-        ) as work:
-            loaders = Loaders(work)
-            try:
-                yield RequestContext(
-                    tenant=tenant,
-                    work=work,
-                    loaders=loaders,
-                    runtime=runtime,
-                    outcome=Outcome(),
-                    savepoints=_has_several_fields(prepared.operation.node),
-                )
-            finally:
-                # nothing may use the session once it is committed or rolled back
-                await loaders.close()
+        )
+        return RequestContext(
+            tenant=tenant,
+            work=work,
+            loaders=Loaders(work),
+            runtime=runtime,
+            outcome=Outcome(),
+            savepoints=prepared.operation.has_several_fields,
+        )
 
-    @asynccontextmanager
-    async def _deadline(self, tenant: TenantContext) -> AsyncIterator[None]:
-        limit = asyncio.timeout(self._seconds_left(tenant) + _DATABASE_FIRST)
-        try:
-            async with limit:
-                yield
-        except TimeoutError:
-            if limit.expired():
-                raise DeadlineExceededError from None
-            raise
+    def _within(self, tenant: TenantContext, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        return self._deadlines.within(self._seconds_left(tenant) + _DATABASE_FIRST, work)
 
     def _seconds_left(self, tenant: TenantContext) -> float:
         if tenant.deadline is None:
@@ -303,10 +322,11 @@ def _refused(error: RefusedError, tenant: TenantContext) -> Answer:
 
 
 def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = show_all(result.errors, context.request_id)
-    return Answer(body={**body, "data": result.data}, statements=context.work.session.statements)
+    statements = context.work.session.statements
+    if not result.errors:
+        return Answer(body={"data": result.data}, statements=statements)
+    body = {"errors": show_all(result.errors, context.request_id), "data": result.data}
+    return Answer(body=body, outage=outage(result.errors, result.data), statements=statements)
 
 
 async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:
@@ -330,10 +350,11 @@ async def _awaited(value: Any) -> Any:
     return await value if _is_awaitable(value) else value
 
 
-def _has_several_fields(operation: OperationDefinitionNode) -> bool:
-    """Whether there may be more than one root field; a fragment may hold any number."""
-    selections = operation.selection_set.selections
-    return len(selections) != 1 or not isinstance(selections[0], FieldNode)
+async def _undo(context: RequestContext) -> None:
+    try:
+        await context.loaders.close()
+    finally:
+        await context.work.rollback()
 
 
 def _is_anonymous(tenant: TenantContext) -> bool:

@@ -46,12 +46,12 @@ _DEFINITION: Final = "strawberry-definition"
 _MOST_VARIANTS: Final = 16  # of one operation: each condition on a variable doubles them
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, kw_only=True):
     """How one field is resolved.
 
     `loader`, `key`: by the loader, for each object's attribute `key`. Otherwise by `resolver`, called with
     the keywords `root` and `info` where it takes them; without either it is the attribute itself.
-    `waits`: it may need the database.
+    `waits`: it may need the database. `waits_below`: how many fields of what it answers may.
     """
 
     required: Required = Access.OPEN
@@ -62,6 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     info: str = ""
     arguments: Callable[[Any], Arguments] | None = None
     waits: bool = False
+    waits_below: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -82,6 +83,8 @@ class Operation:
         self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
     ) -> None:
         self.node = operation
+        self.kind = operation.operation
+        self.has_several_fields = _has_several_fields(operation)
         self.variables = Variables(schema, operation)
         self._schema = schema
         self._fragments = {
@@ -90,9 +93,7 @@ class Operation:
         self._conditions = sorted(_conditions(document))
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
-        self._covered = (
-            executor.COMPILED and operation.operation is OperationType.QUERY and not operation.directives
-        )
+        self._covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 
     def plan(self, variables: Mapping[str, Any]) -> Plan | None:
         """The plan for these (coerced) variables; None where graphql-core executes."""
@@ -113,6 +114,12 @@ class Operation:
             return Plan(planner.shape(root, [self.node.selection_set]), planner.waits)
         except _UnplannedError:
             return None
+
+
+def _has_several_fields(operation: OperationDefinitionNode) -> bool:
+    """Whether there may be more than one root field; a fragment may hold any number."""
+    selections = operation.selection_set.selections
+    return len(selections) != 1 or not isinstance(selections[0], FieldNode)
 
 
 class _Planner:
@@ -204,7 +211,11 @@ class _Planner:
         ):
             return executor.Field.sealed(key)
         self.waits += step is not None and step.waits
-        return self._made(key, declared.python_name, field.type, nodes, step)
+        before = self.waits
+        made = self._made(key, declared.python_name, field.type, nodes, step)
+        if step is not None:
+            step.waits_below = self.waits - before
+        return made
 
     def _made(self, key: str, attribute: str, type_: Any, nodes: list[FieldNode], step: Step | None) -> Any:
         nullable, type_ = _nullable(type_)

@@ -43,6 +43,11 @@ class UnitOfWork:
         self._invalidates = False
         self._signals = False
 
+    def end_with_next_read(self) -> None:
+        """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
+        if self.session.read_only:
+            self.session.end_with_next()
+
     def after_commit(self, action: Action) -> None:
         """Run `action` once the commit has succeeded, after those given before."""
         self._actions.append(action)
@@ -144,18 +149,17 @@ class UnitOfWork:
         return task
 
 
-@asynccontextmanager
-async def unit_of_work(
+def begin_work(
     databases: Databases,
     cache: TenantCache,
     pubsub: PubSub,
     context: TenantContext,
     *,
     read_only: bool,
-    timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+    timeout: float,
     single: bool = False,
-) -> AsyncIterator[UnitOfWork]:
-    """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
+) -> UnitOfWork:
+    """A unit of work that the caller must commit or roll back, whatever happens.
 
     `timeout`: seconds from now for everything that touches the database. `single`: of reads that need not see
     one snapshot, as where there is one statement: see `open_session`.
@@ -168,7 +172,24 @@ async def unit_of_work(
         timeout=timeout,
         single=single,
     )
-    work = UnitOfWork(context, session, cache, pubsub)
+    return UnitOfWork(context, session, cache, pubsub)
+
+
+@asynccontextmanager
+async def unit_of_work(
+    databases: Databases,
+    cache: TenantCache,
+    pubsub: PubSub,
+    context: TenantContext,
+    *,
+    read_only: bool,
+    timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+) -> AsyncIterator[UnitOfWork]:
+    """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
+
+    `timeout`: seconds from now for everything that touches the database.
+    """
+    work = begin_work(databases, cache, pubsub, context, read_only=read_only, timeout=timeout)
     try:
         yield work
     except BaseException:

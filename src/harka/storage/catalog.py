@@ -13,7 +13,7 @@ from harka.storage.databases import Database
 from harka.storage.failure import is_clean, translated
 from harka.storage.location import catalog_url
 from harka.storage.statement import CatalogStatement
-from harka.storage.transaction import Transaction, rows_affected
+from harka.storage.transaction import Opening, Transaction, rows_affected
 from harka.storage.wire import Method
 
 Record = asyncpg.Record
@@ -53,7 +53,7 @@ class Catalog(CatalogAccess):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["CatalogTransaction"]:
         """Commit at the end, roll back on any error."""
-        transaction = Transaction(self._database, "BEGIN", timeout=TIMEOUT)
+        transaction = Transaction(self._database, Opening("BEGIN"), timeout=TIMEOUT)
         try:
             yield CatalogTransaction(transaction)
         except BaseException:

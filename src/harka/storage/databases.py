@@ -5,7 +5,7 @@ its user (an error, a deadline, a cancelled request), it is rolled back first, o
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -15,6 +15,7 @@ from harka.errors import UnavailableError
 from harka.storage.failure import translated
 from harka.storage.location import app_url
 from harka.storage.pool import Pool
+from harka.storage.transport import HoldingLoop
 from harka.storage.watch import Watch
 from harka.storage.wire import Wire
 
@@ -94,10 +95,6 @@ class Database:
         else:
             self._pool.release(wire)
 
-    def discard(self, wire: Wire) -> None:
-        """Close a connection that has unanswered messages of ours on it."""
-        self._pool.discard(wire)
-
     def recycle(self, wire: Wire) -> None:
         """Give back a connection in an unknown state, in the background: rolled back, or closed.
 
@@ -149,7 +146,10 @@ class Database:
 
     async def _dial(self) -> asyncpg.Connection:
         cache = 0 if self._settings.statement_cache_size == 0 else 1
-        return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, statement_cache_size=cache)
+        loop: Any = HoldingLoop()
+        return await asyncpg.connect(
+            self._url, loop=loop, timeout=CONNECT_TIMEOUT, statement_cache_size=cache
+        )
 
     async def _answers(self) -> bool:
         """Whether the server has a word for a newcomer."""

@@ -78,11 +78,6 @@ def translated(error: Exception) -> HarkaError:
     return next((kind() for errors, kind in _KINDS if isinstance(error, errors)), InternalError())
 
 
-def is_answer(error: BaseException | None) -> bool:
-    """Whether the server said it. asyncpg's encoder raises the same classes, for what it has not sent."""
-    return isinstance(error, asyncpg.PostgresError) and error.severity is not None
-
-
 def is_clean(error: Exception) -> bool:
     """Whether the conversation with the server is intact: only the statement, or the transaction, failed."""
     return isinstance(error, asyncpg.PostgresError) and not isinstance(error, _UNAVAILABLE)

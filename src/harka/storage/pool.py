@@ -96,6 +96,9 @@ class Pool:
         self._closing = True
         if self._sweep is not None:
             self._sweep.cancel()
+        # nothing is handed over any more
+        while (waiter := self._next_waiter()) is not None:
+            waiter.set_result(None)
         while self._idle:
             await _end(self._idle.pop())
         if self._used or self._opening:

@@ -15,11 +15,11 @@ from harka.storage.databases import Databases
 from harka.storage.failure import ForeignKeyError, UniqueError
 from harka.storage.location import Location
 from harka.storage.statement import Statement
-from harka.storage.transaction import Lead, Transaction, rows_affected
+from harka.storage.transaction import Opening, Transaction, rows_affected
 
 T = TypeVar("T")
 
-_REMEMBERED_TENANTS: Final = 4096
+_REMEMBERED_OPENINGS: Final = 4096
 
 __all__ = ["ForeignKeyError", "ShardSession", "UniqueError", "open_session"]
 
@@ -70,10 +70,7 @@ class ShardSession:
         self.read_only = read_only
         database = databases.database(location.database)
         self._transaction = Transaction(
-            database,
-            _opening(_text(tenant), read_only=read_only),
-            timeout=timeout,
-            lead=Lead(_text(tenant).encode(), read_only, single and read_only),
+            database, _opening(tenant, read_only, single and read_only), timeout=timeout
         )
 
     @property
@@ -114,6 +111,13 @@ class ShardSession:
         """
         return self._transaction.savepoint()
 
+    def end_with_next(self) -> None:
+        """The next statement is the last: the transaction is committed in its round trip, where that can be.
+
+        Another one after it raises `InternalError`.
+        """
+        self._transaction.end_with_next()
+
     async def commit(self) -> None:
         """Idempotent. Raise `InternalError` when an earlier error has already undone the transaction."""
         await self._transaction.commit()
@@ -126,17 +130,14 @@ class ShardSession:
         return statement.in_schema(self.location.schema), (self.tenant, *args)
 
 
-@functools.lru_cache(_REMEMBERED_TENANTS)
-def _text(tenant: UUID) -> str:
-    """36 characters made of 128 bits, whatever kind of UUID it is."""
-    return str(UUID(int=tenant.int))
-
-
-def _opening(tenant: str, *, read_only: bool) -> str:
-    """Begin and name the tenant. The one place that formats a value into SQL: `_text` made it.
+@functools.lru_cache(_REMEMBERED_OPENINGS)
+def _opening(tenant: UUID, read_only: bool, alone: bool) -> Opening:  # noqa: FBT001 - for the cache
+    """Begin and name the tenant. The one place that formats a value into SQL: 36 characters made of 128 bits.
 
     LOCAL, always: a setting of the session would outlive the transaction, and the connection's next
     user, another tenant, would inherit it.
     """
+    name = str(UUID(int=tenant.int))
     begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if read_only else "BEGIN"
-    return f"{begin}; SET LOCAL app.current_tenant = '{tenant}'"
+    text = f"{begin}; SET LOCAL app.current_tenant = '{name}'"
+    return Opening(text, name.encode(), read_only, alone)

@@ -15,7 +15,7 @@ import msgspec
 
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
-from harka.storage.failure import OUTDATED, is_answer, is_clean, translated
+from harka.storage.failure import OUTDATED, is_clean, translated
 from harka.storage.wire import Method, Wire
 
 T = TypeVar("T")
@@ -25,34 +25,34 @@ _SERVER_FIRST: Final = 0.25
 _LONGEST_TIMEOUT: Final = 2**31 - 1  # milliseconds, PostgreSQL's own limit
 
 
-class Lead(msgspec.Struct, frozen=True):
-    """How a tenant's transaction begins, in the round trip of its first statement.
+class Opening(msgspec.Struct, frozen=True):
+    """How a transaction begins.
 
-    `alone`: each statement is a transaction of its own, and there is nothing to end.
+    `text`: SQL from BEGIN on. Of a tenant's, also what says the same where the connection can lead it in with
+    the first statement: `tenant`, the 36 characters of its id, and `read_only`. `alone`: each statement led
+    in is a transaction of its own, and there is nothing to end.
     """
 
-    tenant: bytes
-    read_only: bool
+    text: str
+    tenant: bytes = b""
+    read_only: bool = False
     alone: bool = False
 
 
 class Transaction:
-    """Begins with its first statement, in the same round trip as whatever `opening` sets."""
+    """Begins with its first statement, in the same round trip where that can be."""
 
-    def __init__(self, database: Database, opening: str, *, timeout: float, lead: Lead | None = None) -> None:
-        """`opening`: SQL from BEGIN on; `lead`: the same, where the connection can lead a statement in.
-
-        `timeout`: seconds from now, for everything together.
-        """
+    def __init__(self, database: Database, opening: Opening, *, timeout: float) -> None:
+        """`timeout`: seconds from now, for everything together."""
         self.statements = 0
         self._database = database
         self._opening = opening
-        self._lead = lead
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
         self._begun = False
         self._failed = False
+        self._ends = False
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
@@ -65,15 +65,21 @@ class Transaction:
                 "a transaction was neither committed nor rolled back", ResourceWarning, stacklevel=1
             )
 
+    def end_with_next(self) -> None:
+        """Commit in the round trip of the next statement, where the connection can. It must be the last."""
+        self._ends = True
+
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
             wire = self._wire or await self._take()
             if not self._begun:
-                if self._lead is not None and wire.leads:
+                if self._opening.tenant and wire.leads:
                     self.statements += 1
-                    return await self._send_led(wire, self._lead, method, text, args)
+                    return await self._send_led(wire, method, text, args)
                 await self._begin(wire)
             self.statements += 1
+            if self._ends and wire.leads:
+                return await self._send_last(wire, method, text, args)
             return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
 
     @asynccontextmanager
@@ -117,7 +123,7 @@ class Transaction:
     async def _begin(self, wire: Wire) -> None:
         """In a round trip of its own."""
         try:
-            opening = f"{self._opening}; SET LOCAL statement_timeout = {self._milliseconds()}"
+            opening = f"{self._opening.text}; SET LOCAL statement_timeout = {self._milliseconds()}"
             await self._attempt(wire, wire.connection.execute(opening, timeout=self._left()))
         except BaseException:
             # nobody may meet a connection whose tenant is not set
@@ -126,30 +132,47 @@ class Transaction:
         self._begun = True
 
     async def _send_led(
-        self, wire: Wire, lead: Lead, method: Method, text: str, args: tuple[Any, ...], *, again: bool = False
+        self, wire: Wire, method: Method, text: str, args: tuple[Any, ...], *, again: bool = False
     ) -> Any:
         """The first statement, or one that is alone, led in by what begins its transaction."""
-        prepared = await self._attempt(wire, wire.prepare(text))
+        opening = self._opening
+        prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
         timeout = self._left()
         try:
             # from here on there is no await until asyncpg has written the statement
-            wire.lead_in(lead.tenant, self._milliseconds(), read_only=lead.read_only, alone=lead.alone)
+            wire.lead_in(
+                opening.tenant, self._milliseconds(), read_only=opening.read_only, alone=opening.alone
+            )
             return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         except HarkaError as error:
-            cause = error.__cause__
-            if self._wire is not None and not is_answer(cause):
-                # an argument that asyncpg cannot write: what led it in stands unanswered on the connection
-                self._abandon(close=True)
-            if isinstance(cause, OUTDATED) and lead.alone and not again:
+            if isinstance(error.__cause__, OUTDATED) and opening.alone and not again:
                 # prepared anew, since a migration has changed what it answers
                 wire = await self._retake()
-                return await self._send_led(wire, lead, method, text, args, again=True)
+                return await self._send_led(wire, method, text, args, again=True)
             raise
         finally:
-            self._note_begun(wire, lead)
+            # an argument that asyncpg cannot write: then nothing was
+            if not wire.drop_lead():
+                self._note_begun(wire)
 
-    def _note_begun(self, wire: Wire, lead: Lead) -> None:
-        if self._wire is not wire or lead.alone:
+    async def _send_last(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
+        """A statement that the transaction ends with, whether it answers or fails."""
+        prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
+        timeout = self._left()
+        self._closed = True
+        try:
+            # from here on there is no await until asyncpg has written the statement
+            wire.lead_out()
+            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
+        finally:
+            wire.drop_lead()
+        if not wire.connection.is_in_transaction():
+            self._begun, self._wire = False, None
+            self._database.release(wire)
+        return answer
+
+    def _note_begun(self, wire: Wire) -> None:
+        if self._wire is not wire or self._opening.alone:
             return
         self._begun = wire.connection.is_in_transaction()
         if not self._begun:
@@ -188,7 +211,7 @@ class Transaction:
         return tag
 
     def _is_waited_for(self) -> bool:
-        return self._failed or self._lead is None or not self._lead.read_only
+        return self._failed or not self._opening.read_only
 
     async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
         wire.sent_at = asyncio.get_running_loop().time()
@@ -208,16 +231,13 @@ class Transaction:
         wire.sent_at = 0.0
         return answer
 
-    def _abandon(self, lost_to: type[HarkaError] = UnavailableError, *, close: bool = False) -> None:
+    def _abandon(self, lost_to: type[HarkaError] = UnavailableError) -> None:
         self._closed = True
         wire, self._wire = self._wire, None
         if wire is None:
             return
         self._lost = lost_to
-        if close:
-            self._database.discard(wire)
-        else:
-            self._database.recycle(wire)
+        self._database.recycle(wire)
 
     def _milliseconds(self) -> int:
         """The statement timeout: what is left until the deadline."""

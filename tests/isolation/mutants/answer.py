@@ -147,7 +147,7 @@ MUTANTS: Final = [
     Mutant(
         "event-told-as-to-who-subscribed",
         "graph/execution.py",
-        "                telling.context_value = context\n",
+        "            telling.context_value = context\n",
         "",
         SUBSCRIPTION,
     ),

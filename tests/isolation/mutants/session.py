@@ -89,8 +89,8 @@ MUTANTS: Final = [
     Mutant(
         "led-in-once-for-many-alone",
         "storage/transaction.py",
-        "            wire.lead_in(lead.tenant,",
-        "            if self.statements == 1:\n             wire.lead_in(lead.tenant,",
+        "            wire.lead_in(\n",
+        "            if self.statements == 1:\n             wire.lead_in(\n",
         LED,
     ),
     Mutant(
@@ -123,10 +123,24 @@ MUTANTS: Final = [
         INTERRUPTED,
     ),
     Mutant(
-        "unanswered-lead-in-left-behind",
+        "unwritten-lead-in-left-behind",
+        "storage/transport.py",
+        'held, self._held, self._trail = self._held, b"", b""\n        return',
+        "held = self._held\n        return",
+        ("tests/storage", *INTERRUPTED),
+    ),
+    Mutant(
+        "lead-out-left-to-another",
         "storage/transaction.py",
-        "self._abandon(close=True)",
-        "pass",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.drop_lead()",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.lead_out()",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "statement-after-the-last",
+        "storage/transaction.py",
+        "        timeout = self._left()\n        self._closed = True\n",
+        "        timeout = self._left()\n",
         ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
     Mutant(

@@ -64,6 +64,10 @@ class Loader(ABC, Generic[K, V]):
         self._answered.clear()
         self._primed.clear()
 
+    @property
+    def is_fetching(self) -> bool:
+        return bool(self._waiting or self._tasks)
+
     async def close(self) -> None:
         """Cancel what is still being fetched, and return once it has stopped."""
         for future in self._waiting.values():
@@ -164,4 +168,5 @@ class Loaders:
 
     async def close(self) -> None:
         for loader in self._made.values():
-            await loader.close()
+            if loader.is_fetching:
+                await loader.close()

@@ -1,0 +1,339 @@
+"""A pool on a real server; its bookkeeping, in every order of events, on connections that are none."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harka.storage.databases import Databases
+from harka.storage.pool import Pool
+from harka.storage.wire import Wire
+from waiting import until
+
+MakePool = Callable[[int], Pool]
+
+
+@pytest.fixture
+async def make_pool(databases: Databases) -> AsyncIterator[MakePool]:
+    """`make_pool(size)`."""
+    made: list[Pool] = []
+
+    def make(size: int) -> Pool:
+        made.append(Pool(databases.database("app")._connect, size=size))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        await pool.close(0.0)
+
+
+def soon() -> float:
+    return asyncio.get_running_loop().time() + 5
+
+
+async def waiting(pool: Pool, count: int) -> list[asyncio.Task[Wire]]:
+    """So many that wait for a connection, in this order."""
+    tasks = []
+    for _ in range(count):
+        before = len(pool._waiters)
+        tasks.append(asyncio.create_task(pool.acquire(soon())))
+        while len(pool._waiters) == before:  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0)
+    return tasks
+
+
+async def test_the_connection_used_last_is_lent_first(make_pool: MakePool) -> None:
+    pool = make_pool(3)
+    one, other = await pool.acquire(soon()), await pool.acquire(soon())
+    assert (pool.get_size(), pool.get_idle_size(), pool.used) == (2, 0, {one, other})
+    pool.release(other)
+    pool.release(one)
+    assert (pool.get_size(), pool.get_idle_size(), pool.used) == (2, 2, frozenset())
+    assert [await pool.acquire(soon()), await pool.acquire(soon())] == [one, other]
+
+
+async def test_who_waits_is_served_in_order_by_no_more_connections_than_there_may_be(
+    make_pool: MakePool,
+) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    tasks = await waiting(pool, 4)
+    for task in tasks:
+        assert not task.done()
+        pool.release(wire)
+        # nobody who comes now is before those who wait
+        with pytest.raises(TimeoutError):
+            await pool.acquire(asyncio.get_running_loop().time())
+        assert await task is wire
+    pool.release(wire)
+    assert (pool.get_size(), pool.get_idle_size()) == (1, 1)
+
+
+async def test_who_gave_up_is_passed_over(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    first, second, third = await waiting(pool, 3)
+    first.cancel()
+    second.cancel()
+    pool.release(wire)
+    assert await third is wire
+    assert first.cancelled()
+
+
+async def test_a_connection_given_at_the_moment_of_giving_up_goes_to_the_next(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    first, second = await waiting(pool, 2)
+    pool.release(wire)
+    first.cancel()
+    assert await second is wire
+    assert first.cancelled()
+    pool.release(wire)
+    assert (pool.get_size(), pool.get_idle_size()) == (1, 1)
+
+
+async def test_room_given_at_the_moment_of_giving_up_goes_to_the_next(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    first, second = await waiting(pool, 2)
+    pool.discard(wire)
+    first.cancel()
+    assert await second is not wire
+    assert pool.get_size() == 1
+
+
+async def test_who_is_cancelled_while_a_connection_opens_leaves_it_to_the_next(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    opening = asyncio.create_task(pool.acquire(soon()))
+    (second,) = await waiting(pool, 1)
+    assert pool._opening == 1
+    opening.cancel()
+    wire = await second
+    assert pool.used == {wire}
+    assert pool._opening == 0
+
+
+async def test_a_connection_that_was_lost_is_not_lent(make_pool: MakePool) -> None:
+    pool = make_pool(2)
+    idle, used = await pool.acquire(soon()), await pool.acquire(soon())
+    pool.release(idle)
+    for wire in (idle, used):
+        wire.connection.terminate()
+    pool.release(used)
+    assert pool.get_idle_size() == 1
+    wire = await pool.acquire(soon())
+    assert wire not in {idle, used}
+    assert await wire.connection.fetchval("SELECT 1") == 1
+    assert pool.get_size() == 1
+
+
+async def test_what_keeps_a_connection_from_opening_is_told_to_everybody_who_tries() -> None:
+    tries = 0
+
+    async def refuse() -> Wire:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0)
+        raise ConnectionRefusedError
+
+    pool = Pool(refuse, size=1)
+    outcomes = await asyncio.gather(*(pool.acquire(soon()) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ConnectionRefusedError] * 3
+    assert (tries, pool.get_size(), pool._opening) == (3, 0, 0)
+    await pool.close(0.0)
+
+
+async def test_cut_connections_tell_who_waits_for_an_answer(make_pool: MakePool) -> None:
+    pool = make_pool(2)
+    wire, idle = await pool.acquire(soon()), await pool.acquire(soon())
+    pool.release(idle)
+    running = asyncio.ensure_future(wire.connection.fetch("SELECT pg_sleep(60)"))
+    await asyncio.sleep(0)
+    pool.terminate()
+    with pytest.raises(asyncpg.PostgresConnectionError):
+        await running
+    assert idle.connection.is_closed()
+    pool.release(wire)
+    assert pool.get_size() == 0
+
+
+async def test_only_what_nobody_used_for_long_is_closed(make_pool: MakePool) -> None:
+    pool = make_pool(3)
+    wires = [await pool.acquire(soon()) for _ in range(3)]
+    for wire in wires[:2]:
+        pool.release(wire)
+    wires[0].idle_since -= 1000
+    pool._close_idle()
+    assert pool.get_size() == 2
+    await asyncio.wait(pool._ending)
+    assert [wire.connection.is_closed() for wire in wires] == [True, False, False]
+    assert pool._sweep is not None
+    wires[1].idle_since -= 1000
+    pool._close_idle()
+    assert pool._sweep is None
+    assert pool.used == {wires[2]}
+
+
+async def test_idle_connections_are_looked_for_as_long_as_there_are_some(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.storage.pool._SWEEP_SECONDS", 0.001)
+    monkeypatch.setattr("harka.storage.pool._IDLE_SECONDS", 0.02)
+    pool = make_pool(1)
+    for _ in range(2):
+        wire = await pool.acquire(soon())
+        pool.release(wire)
+
+        async def closed(wire: Wire = wire) -> bool:
+            return wire.connection.is_closed() and pool._sweep is None
+
+        await until(closed)
+        assert pool.get_size() == 0
+
+
+async def test_closing_waits_for_what_is_in_use(make_pool: MakePool) -> None:
+    pool = make_pool(2)
+    wire, idle = await pool.acquire(soon()), await pool.acquire(soon())
+    pool.release(idle)
+    closing = asyncio.create_task(pool.close(5.0))
+    while not idle.connection.is_closed():  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0.001)
+    with pytest.raises(asyncpg.InterfaceError):
+        await pool.acquire(soon())
+    assert await wire.connection.fetchval("SELECT 1") == 1
+    assert not closing.done()
+    pool.release(wire)
+    await closing
+    assert wire.connection.is_closed()
+    assert pool.get_size() == 0
+
+
+async def test_closing_tells_everybody_who_waits(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    tasks = await waiting(pool, 3)
+    closing = asyncio.create_task(pool.close(5.0))
+    async with asyncio.timeout(1):
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncpg.InterfaceError] * 3
+    assert not closing.done()
+    pool.release(wire)
+    await closing
+
+
+async def test_closing_does_not_wait_for_ever(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    wire = await pool.acquire(soon())
+    await pool.close(0.01)
+    assert wire.connection.is_closed()
+    assert pool.get_size() == 0
+
+
+async def test_closing_waits_for_a_connection_that_is_being_opened(make_pool: MakePool) -> None:
+    pool = make_pool(1)
+    opening = asyncio.create_task(pool.acquire(soon()))
+    await asyncio.sleep(0)
+    opening.cancel()
+    await pool.close(5.0)
+    assert opening.cancelled()
+    assert (pool.get_size(), pool._opening) == (0, 0)
+
+
+class Nothing:
+    """As much of a connection as a pool asks for."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def is_closed(self) -> bool:
+        return self.closed
+
+    def terminate(self) -> None:
+        self.closed = True
+
+    async def close(self, **_: object) -> None:
+        self.closed = True
+
+
+class Link:
+    def __init__(self) -> None:
+        self.connection = Nothing()
+        self.idle_since = 0.0
+
+
+class Play:
+    """Whoever holds a connection, or waits for one."""
+
+    def __init__(self, size: int) -> None:
+        self.pool = Pool(self._connect, size=size)
+        self.tasks: list[asyncio.Task[Wire]] = []
+
+    async def _connect(self) -> Any:
+        await asyncio.sleep(0)
+        return Link()
+
+    def lent(self) -> list[Wire]:
+        return [task.result() for task in self.tasks if task.done() and not task.cancelled()]
+
+    def acquire(self, _: int) -> None:
+        self.tasks.append(asyncio.create_task(self.pool.acquire(soon())))
+
+    def cancel(self, which: int) -> None:
+        for task in self.tasks[which : which + 1]:
+            task.cancel()
+
+    def lose(self, which: int) -> None:
+        for wire in self.lent()[which : which + 1]:
+            wire.connection.terminate()
+
+    def release(self, which: int) -> None:
+        for wire in self.lent()[which : which + 1]:
+            self._forget(wire)
+            self.pool.release(wire)
+
+    def discard(self, which: int) -> None:
+        for wire in self.lent()[which : which + 1]:
+            self._forget(wire)
+            self.pool.discard(wire)
+
+    def _forget(self, wire: Wire) -> None:
+        held = [task for task in self.tasks if task.done() and not task.cancelled() and task.result() is wire]
+        self.tasks.remove(held[0])
+
+    async def end(self) -> None:
+        """Give everything back, until nobody waits."""
+        async with asyncio.timeout(5):
+            while self.tasks:
+                for _ in self.lent():
+                    self.release(0)
+                self.tasks = [task for task in self.tasks if not task.cancelled()]
+                await asyncio.sleep(0)
+
+
+EVENTS = ["acquire", "acquire", "acquire", "release", "release", "discard", "cancel", "lose", "wait", "wait"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 4)), max_size=60))
+def test_no_room_is_lost_whatever_happens_in_whatever_order(size: int, events: list[tuple[str, int]]) -> None:
+    async def all_() -> None:
+        play = Play(size)
+        for event, which in events:
+            if event == "wait":
+                await asyncio.sleep(0)
+            else:
+                getattr(play, event)(which)
+            lent = play.lent()
+            assert len(set(lent)) == len(lent) <= size
+            assert play.pool.get_size() + play.pool._opening <= size
+        await play.end()
+        assert not play.pool.used
+        everything = [await play.pool.acquire(soon()) for _ in range(size)]
+        assert play.pool.used == set(everything)
+        await play.pool.close(0.0)
+
+    asyncio.run(all_())
