@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from harka.codec import from_json
 from harka.web import protocol
+from harka.web.connection import ANSWER
 from harka.web.protocol import MAX_HEAD_BYTES, MAX_HEADERS, BoundedProtocol
 
 Ask = Callable[..., Awaitable[bytes]]
@@ -17,6 +18,10 @@ Ask = Callable[..., Awaitable[bytes]]
 
 async def here(scope: Scope, receive: Receive, send: Send) -> None:
     await Request(scope, receive).body()
+    if scope["path"].startswith("/whole"):
+        body = scope["path"].encode()
+        await scope[ANSWER](200, [(b"content-length", b"%d" % len(body))], body)
+        return
     await PlainTextResponse("here")(scope, receive, send)
 
 
@@ -64,6 +69,43 @@ def refusal(answer: bytes) -> tuple[str, str]:
     (error,) = from_json(body)["errors"]
     assert error["message"]
     return status.removeprefix("HTTP/1.1 "), error["extensions"]["code"]
+
+
+def whole(name: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
+    return b"\r\n".join([b"GET /whole/%b HTTP/%b" % (name, version), b"Host: a", *headers, b"", b""])
+
+
+async def test_a_whole_answer_is_one_write(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    made = BoundedProtocol.connection_made
+
+    class Recorder:
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self.transport = transport
+
+        def write(self, data: bytes) -> None:
+            written.append(bytes(data))
+            self.transport.write(data)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.transport, name)
+
+    monkeypatch.setattr(
+        BoundedProtocol, "connection_made", lambda self, transport: made(self, Recorder(transport))
+    )
+    answer = await ask(whole(b"a", b"Connection: close"))
+    head = b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-length: 8\r\nconnection: close\r\n\r\n"
+    assert written == [answer] == [head + b"/whole/a"]
+
+
+async def test_whole_answers_keep_the_order_of_their_requests(ask: Ask) -> None:
+    answers = await ask(whole(b"a") + whole(b"b") + request() + whole(b"never"))
+    bodies = [part.split(b"\r\n\r\n")[1].split(b"HTTP/1.1")[0] for part in answers.split(b"200 OK")[1:]]
+    assert bodies == [b"/whole/a", b"/whole/b", b"here"]
+
+
+async def test_a_whole_answer_to_an_old_client_ends_the_connection(ask: Ask) -> None:
+    assert (await ask(whole(b"a", version=b"1.0"))).endswith(b"connection: close\r\n\r\n/whole/a")
 
 
 async def test_an_ordinary_request_is_answered(ask: Ask) -> None:

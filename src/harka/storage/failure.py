@@ -46,6 +46,7 @@ _UNAVAILABLE: Final = (
     # what asyncpg says of a connection that was lost between two statements
     asyncpg.InterfaceError,
     *OUTDATED,
+    asyncpg.InvalidSQLStatementNameError,
 )
 _UNACCEPTABLE: Final = (
     # of the server (a NUL, a bad number) and of asyncpg's encoder (a lone surrogate, a wrong type) alike

@@ -105,6 +105,10 @@ class Wire:
             if isinstance(error, asyncpg.OutdatedSchemaCacheError):
                 await self.connection.reload_schema_state()
             raise
+        except asyncpg.InvalidSQLStatementNameError:
+            # what was prepared is gone (DISCARD ALL, a pooler unheard of): nothing works here any more
+            self.connection.terminate()
+            raise
         if method == "fetch":
             return rows
         if method == "execute":

@@ -18,6 +18,9 @@ CONNECTION: Final = "harka.connection"
 ARRIVED: Final = "harka.arrived"
 """In the scope once the whole request is here: its first message is all of the body, and does not wait."""
 
+ANSWER: Final = "harka.answer"
+"""In the scope: writes a whole answer (status, headers, body) at once, in place of ASGI's messages."""
+
 
 class ClientConnection:
     """One connection, of which at most one request is worked on at a time; the next ones wait in line."""

@@ -10,13 +10,13 @@ from typing import Final
 
 import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
 from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
 from harka.graph.execution import Answer, Engine, Request
 from harka.runtime import Runtime
-from harka.web.connection import ARRIVED, while_connected
+from harka.web.connection import ANSWER, ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import MediaType, fields_of, preferred, read_body, request_from, require_json
@@ -70,8 +70,7 @@ class GraphQLPost:
         try:
             reply = await self._reply(scope, receive, fields, media)
             status = reply.status
-            await send(_start(scope, request, reply))
-            await send({"type": "http.response.body", "body": reply.body})
+            await _send(scope, send, request, reply)
         except ClientDisconnect:
             request.record.code = GONE
         except Exception as error:  # noqa: BLE001 - whatever a room below raises, the client gets an answer
@@ -79,8 +78,7 @@ class GraphQLPost:
             if status == CLIENT_GONE:
                 status = shown.status
                 reply = _refusal(shown, request, _PLAIN_JSON)
-                await send(_start(scope, request, reply))
-                await send({"type": "http.response.body", "body": reply.body})
+                await _send(scope, send, request, reply)
         finally:
             seconds = clock.monotonic() - began
             tell(
@@ -123,7 +121,7 @@ def _refusal(shown: HarkaError, request: RequestScope, type_: Header) -> _Reply:
     return _Reply(shown.status, type_, error_body(shown, request.id), more)
 
 
-def _start(scope: Scope, request: RequestScope, reply: _Reply) -> Message:
+async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:
     headers = [
         reply.type,
         (b"content-length", b"%d" % len(reply.body)),
@@ -131,4 +129,9 @@ def _start(scope: Scope, request: RequestScope, reply: _Reply) -> Message:
         *security_headers(scope),
         *reply.more,
     ]
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+    answer = scope.get(ANSWER)
+    if answer is not None:
+        await answer(reply.status, headers, reply.body)
+        return
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -3,19 +3,23 @@
 uvicorn bounds neither with httptools: a head of any size is collected in memory, and a connection that never
 completes one stays open for ever. Bodies are bounded further in, where the tenant is known.
 
-It also tells the request that is being worked on when its client has left, and whether all of it has arrived
-(`web.connection`).
+It also tells the request that is being worked on when its client has left and whether all of it has arrived
+(`web.connection`), and takes a whole answer at once: by way of ASGI's two messages it would be two system
+calls, and uvicorn would look at every header of ours.
 """
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
-from harka.web.connection import ARRIVED, CONNECTION, ClientConnection
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -50,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        self._start_head()
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
@@ -60,6 +64,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._handed_over = self._before_head = 0
         super().data_received(data)
+        if self._in_head and self._head_timer is None:
+            # most heads are whole by now, and need no timer
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
         if self._in_head:
             self._held_bytes += len(data) - self._before_head
         else:
@@ -86,6 +93,33 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._end_head()
         super().on_headers_complete()
+        cycle: RequestResponseCycle | None = self.cycle
+        # a request for a WebSocket has none, a connection may have that of an earlier request
+        if cycle is not None and cycle.scope is self.scope:
+            self.scope[ANSWER] = partial(self._answer, cycle)  # type: ignore[typeddict-unknown-key]  # ours alone
+
+    async def _answer(
+        self, cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """All of an answer to a request that is not HEAD, in one write.
+
+        `headers`: sound ones, `content-length` among them.
+        """
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        lines = [STATUS_LINE[status]]
+        for name, value in chain(cycle.default_headers, headers):
+            lines += (name, b": ", value, b"\r\n")
+        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(lines))
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def on_body(self, body: bytes) -> None:
         self._handed_over += len(body)
@@ -127,7 +161,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = self._held_bytes = 0
         self._before_head = self._handed_over
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
 
     def _end_head(self) -> None:
         self._in_head = False
