@@ -61,6 +61,7 @@ FLOOR_HEADERS = [
 
 class _Answer(msgspec.Struct, frozen=True):
     failure: None = None
+    outage: None = None
     code: str = ""
     statements: int = 1
 

@@ -1,4 +1,7 @@
-"""The catalog of the session, and organizations in it that have no home: for tests of its repositories."""
+"""The catalog of the session, and organizations in it that have no home: for tests of its repositories.
+
+They are taken out again after the test: a placement that leads nowhere is a migration that is pending.
+"""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,7 +30,9 @@ async def catalog(settings: Settings) -> AsyncIterator[Catalog]:
 
 
 @pytest.fixture
-def add_organization(catalog: Catalog) -> AddOrganization:
+async def add_organization(catalog: Catalog) -> AsyncIterator[AddOrganization]:
+    added: list[Organization] = []
+
     async def add() -> Organization:
         made = _organization()
         home = Placement(
@@ -41,9 +46,12 @@ def add_organization(catalog: Catalog) -> AddOrganization:
         async with catalog.transaction() as transaction:
             await organizations.insert(transaction, made)
             await placements.insert(transaction, home)
+        added.append(made)
         return made
 
-    return add
+    yield add
+    for each in added:
+        await organizations.delete(catalog, each.id)
 
 
 def _organization() -> Organization:

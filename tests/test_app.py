@@ -30,6 +30,7 @@ from waiting import PATIENCE, until
 
 HOST = "own.harka.localhost"
 COURSES = "query Courses { courses(first: 5) { totalCount } }"
+JSON, GRAPHQL = "application/json", "application/graphql-response+json"
 CREATE = (
     'mutation Create($code: String!) { createCourse(input: {title: "T", code: $code}) { course { id } } }'
 )
@@ -107,15 +108,18 @@ async def test_with_everything_up_it_is_ready(http: httpx2.AsyncClient) -> None:
 
 
 async def test_without_the_database_requests_fail_fast_and_recover(
-    world: World, http: httpx2.AsyncClient
+    world: World, own_runtime: Runtime, http: httpx2.AsyncClient
 ) -> None:
     assert await answered(http)
     with stopped(world.servers, "postgres") as revive, logged() as lines:
         started = time.perf_counter()
-        for _ in range(10):
-            answer = await ask(http)
+        for accept, status, data in 5 * ((JSON, 200, {"courses": None}), (GRAPHQL, 503, None)):
+            answer = await http.post("/graphql", json={"query": COURSES}, headers={"accept": accept})
             (error,) = answer.json()["errors"]
             assert error["extensions"]["code"] == "UNAVAILABLE"
+            assert (answer.status_code, answer.json()["data"]) == (status, data)
+        labels = {"tenant_id": str(world.tenant.id), "endpoint": "Courses", "status": "503"}
+        assert own_runtime.metrics.registry.get_sample_value("tenant_api_requests_total", labels) == 10
         assert time.perf_counter() - started < 3.0
         await until(lambda: status_of(http, "unavailable"))
         started = time.perf_counter()

@@ -13,6 +13,7 @@ import pytest
 
 import harka
 from harka import fastpath
+from harka.ids import NodeIds, NodeKind
 from twins import FASTPATHS, PACKAGE, built
 
 STUB = ast.parse((PACKAGE / "_fastpath.pyi").read_text())
@@ -92,6 +93,13 @@ def test_constructors_take_keywords(fast: Any) -> None:
     table = fast.HostTable(platform_domain="harka.ai", subdomains={"a": 0}, domains={}, key_prefixes={})
     assert table.resolve(headers=[(b"host", b"a.harka.ai")], forwarded=False)[0] == 0
     assert fast.Bucket(rate=1.0, burst=1).take(now=0.0, cost=1.0) == 0.0
+
+
+def test_open_id_answers_what_this_tenant_sealed_and_nothing_else(fast: Any) -> None:
+    sealed = NodeIds(KEY).seal(UUID(bytes=TENANT), NodeKind.COURSE, UUID(int=7))
+    assert fast.open_id(KEY, TENANT, sealed) == bytes((NodeKind.COURSE,)) + UUID(int=7).bytes
+    assert fast.open_id(KEY, bytes(16), sealed) is None
+    assert fast.open_id(bytes(16), TENANT, sealed) is None
 
 
 # vectors.h of the authors' reference code (github.com/veorq/SipHash): key 00..0f, message 00..n-1

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,12 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.running import harka, running
+from cli.running import PROGRAM, harka, running
 from cli.waiting import gone, text, wait_until
 from harka.cli.serving import listen, port_of
-from harka.config import Settings
+from harka.config import Settings, environment
 
 SETTINGS = Settings(metrics_port=0, shutdown_grace=2.0)
+README = Path(__file__).parents[2] / "README.md"
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
@@ -104,6 +107,33 @@ def test_a_second_one_on_the_same_data_is_refused(data: Path, port: int, tmp_pat
         assert second.returncode == 1
         assert second.stderr == f"harka: {data} is in use by process {process.pid}\n"
         wait_until_up(process, log, port)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the example is one for curl")
+def test_the_readmes_example_is_answered_as_the_readme_says(data: Path, port: int, tmp_path: Path) -> None:
+    command, expected = re.findall(r"```\n(curl .*?)```\n\n```json\n(.*?)```", README.read_text(), re.DOTALL)[
+        0
+    ]
+    # `./harka` in a checkout would be the same program in an environment of its own
+    script = tmp_path / "harka"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@" --data {shlex.quote(str(data))}\n')
+    script.chmod(0o755)
+    assert command.count(":8000/") == 1
+    log = tmp_path / "log"
+    with running(SETTINGS, log, "up", "--data", str(data), "--port", str(port)) as process:
+        wait_until_up(process, log, port)
+        # the demo's first tenant has its key once it is filled; the others are not waited for
+        keys = ("key", "list", "--tenant", "ireland-ggg", "--data", str(data))
+        wait_until(lambda: " demo " in harka(Settings(), *keys).stdout)
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.replace(":8000/", f":{port}/")],
+            cwd=tmp_path,
+            env={**environment(Settings()), "no_proxy": "*"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stdout == expected.rstrip("\n"), done.stderr
 
 
 def test_two_on_different_data_both_serve(data: Path, port: int, tmp_path: Path) -> None:

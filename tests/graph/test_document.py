@@ -89,6 +89,16 @@ def test_an_operation_must_be_named_when_there_are_several(name: str | None) -> 
     assert find_operation(document, "B").name.value == "B"
 
 
+def test_each_operation_of_a_document_is_its_own() -> None:
+    document = documents().prepare(
+        "query A { viewer { kind } } query B { viewer { kind } }", hide_suggestions=True
+    )
+    for _ in range(2):
+        assert [document.operation(name).name for name in ("A", "B")] == ["A", "B"]
+    with pytest.raises(RefusedError):
+        document.operation(None)
+
+
 def test_a_document_without_an_operation_is_refused() -> None:
     document = DocumentNode(definitions=())
     with pytest.raises(RefusedError):

@@ -1,8 +1,18 @@
+from typing import Any
+
 import pytest
 from graphql import GraphQLError, parse
 
-from harka.errors import ForbiddenError, HarkaError, InternalError, TenantRequiredError, ValidationError
-from harka.graph.errors import cause_of, masked, show_all, show_failure, show_refusal
+from harka.errors import (
+    DeadlineExceededError,
+    ForbiddenError,
+    HarkaError,
+    InternalError,
+    TenantRequiredError,
+    UnavailableError,
+    ValidationError,
+)
+from harka.graph.errors import cause_of, masked, outage, show_all, show_failure, show_refusal
 
 NODE = parse("{ a }").definitions[0]
 
@@ -59,3 +69,31 @@ def test_a_failure_of_the_whole_is_masked_too() -> None:
     assert isinstance(failure, InternalError)
     assert shown["extensions"] == {"code": "INTERNAL", "requestId": "r1"}
     assert "secret" not in shown["message"]
+
+
+DOWN, LATE, REFUSED = UnavailableError(), DeadlineExceededError(), ForbiddenError()
+
+
+@pytest.mark.parametrize(
+    ("failed", "data", "found"),
+    [
+        ({"a": DOWN}, {"a": None}, DOWN),
+        ({"a": LATE, "b": DOWN}, {"a": None, "b": None}, LATE),
+        ({"a": DOWN}, None, DOWN),
+        ({"a": DOWN}, {"a": None, "b": 1}, None),
+        ({"a": DOWN}, {"a": None, "b": None}, None),
+        ({"a": DOWN, "b": REFUSED}, {"a": None, "b": None}, None),
+        ({"a": REFUSED}, {"a": None}, None),
+        ({"a": DOWN}, {"a": {"b": None}}, None),
+    ],
+)
+def test_an_outage_failed_every_root_field(
+    failed: dict[str, Exception], data: dict[str, Any] | None, found: Exception | None
+) -> None:
+    errors = [GraphQLError("x", original_error=cause, path=[name, "b"]) for name, cause in failed.items()]
+    assert outage(errors, data) is found
+
+
+def test_one_field_can_fail_in_several_ways() -> None:
+    errors = [GraphQLError("x", original_error=cause, path=["a", 0]) for cause in (REFUSED, DOWN)]
+    assert outage(errors, {"a": None}) is None

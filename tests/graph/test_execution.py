@@ -53,7 +53,16 @@ async def held(school: School) -> AsyncIterator[Callable[[int], Awaitable[None]]
 
 
 def impatient(school: School, seconds: float) -> School:
-    settings = msgspec.structs.replace(school.runtime.settings, request_timeout=seconds)
+    return changed(school, request_timeout=seconds)
+
+
+def unplanned(school: School) -> School:
+    """Its operations are all executed by graphql-core."""
+    return changed(school, executor="graphql-core")
+
+
+def changed(school: School, **options: Any) -> School:
+    settings = msgspec.structs.replace(school.runtime.settings, **options)
     runtime: Runtime = msgspec.structs.replace(school.runtime, settings=settings)
     return School(
         runtime, school.organization, school.people, school.courses, school.enrollments, school.draft
@@ -260,7 +269,7 @@ async def test_siblings_of_a_failure_have_ended_with_the_answer(
     monkeypatch.setattr("harka.graph.loaders.module.module.by_course", bug)
     monkeypatch.setattr("harka.graph.loaders.enrollment.enrollment.pages_by_course", slow)
     id_ = school.id(NodeKind.COURSE, school.courses[0])
-    reply = await school.ask(
+    reply = await unplanned(school).ask(
         f'{{ course(id: "{id_}") {{ modules {{ id }} enrollments(first: 1) {{ totalCount }} }} }}'
     )
     assert reply.body["data"] == {"course": None}

@@ -1,4 +1,4 @@
-"""Plants each isolation fault of `mutants.py` in a copy of the source and asks whether the tests notice.
+"""Plants each isolation fault of `mutants/` in a copy of the source and asks whether the tests notice.
 
     ./harka run python tests/isolation/run_mutants.py [--sample N] [name …]
 
@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from mutants import MUTANTS, Mutant
+from mutants import MUTANTS, Mutant, StaleError
 
 ROOT = Path(__file__).resolve().parents[2]
 KILL_RATE = 0.95
@@ -81,7 +81,10 @@ def choose(names: Sequence[str], sample: int) -> list[Mutant]:
         sys.exit(f"no such mutant: {', '.join(sorted(unknown))}")
     chosen = [known[name] for name in names] or MUTANTS
     for mutant in chosen:
-        planted(mutant, ROOT / "src")
+        try:
+            mutant.planted(ROOT / "src")
+        except StaleError as error:
+            sys.exit(f"{error}; bring the list up to date")
     if not 0 < sample < len(chosen):
         return chosen
     return [chosen[number * len(chosen) // sample] for number in range(sample)]
@@ -155,22 +158,11 @@ def last_line(output: str) -> str:
 
 
 def plant(mutant: Mutant, source: Path) -> None:
-    (source / "harka" / mutant.file).write_text(planted(mutant, source))
+    (source / "harka" / mutant.file).write_text(mutant.planted(source))
     if mutant.file.startswith("_fastpath"):
         # the compiled twin would hide a fault planted in the Python one
         for built in (source / "harka").glob("_fastpath.*.so"):
             built.unlink()
-
-
-def planted(mutant: Mutant, source: Path) -> str:
-    """The file with the fault in it. Exit when that is not to be had."""
-    text = (source / "harka" / mutant.file).read_text()
-    if mutant.before not in text:
-        sys.exit(f"{mutant.name}: its text is no longer in {mutant.file}; bring the list up to date")
-    text = text.replace(mutant.before, mutant.after)
-    if mutant.file.endswith(".py"):
-        compile(text, mutant.file, "exec")  # one that cannot be imported is noticed by anything
-    return text
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from harka.config import ConfigurationError, Settings
-from harka.errors import UnavailableError
+from harka.errors import InternalError, UnavailableError, ValidationError
 from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
 from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
 from harka.storage.wire import Wire
 from storage.asking import COUNT, SETTING, ask, quiet, until_answered, warm
+from storage.borrowing import borrowed
 from storage.relay import Relay
 
 
@@ -129,6 +130,42 @@ async def test_statements_cost_a_round_trip_each_with_the_tenant_and_begin_in_th
     assert await wire.connection.fetchval("SHOW statement_timeout") == "0"
     assert await wire.connection.fetchval("SHOW transaction_read_only") == "off"
     relayed.database("app").release(wire)
+
+
+async def test_the_last_statement_ends_the_transaction_in_its_own_round_trip(
+    relay: Relay, relayed: Databases, home: Location
+) -> None:
+    tenant = uuid4()
+    await warm(relayed, home, tenant)
+    before = relay.trips
+    session = open_session(relayed, home, tenant, read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    session.end_with_next()
+    assert await session.fetch_value(SETTING) == str(tenant)
+    # back at once, and idle
+    pool = relayed.pool("app")
+    assert pool.get_idle_size() == pool.get_size() == 1
+    with pytest.raises(InternalError):
+        await session.fetch_value(COUNT)
+    await session.commit()
+    assert relay.trips - before == 2
+    async with borrowed(pool) as connection:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("SELECT current_setting('app.current_tenant', true)") in {None, ""}
+
+
+async def test_a_last_statement_that_fails_leaves_the_connection_clean(
+    databases: Databases, home: Location
+) -> None:
+    broken = Statement("test.broken", """SELECT 1 / count(*) FROM {schema}."user" WHERE tenant_id = $1""")
+    tenant = uuid4()
+    session = open_session(databases, home, tenant, read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    session.end_with_next()
+    with pytest.raises(ValidationError):
+        await session.fetch_value(broken)
+    await session.rollback()
+    assert await ask(databases, home) == 0
 
 
 async def test_tenants_that_take_turns_on_one_connection_see_their_own(

@@ -212,11 +212,13 @@ async def test_migration_under_a_prepared_statement_is_felt_once(
     await owner.close()
 
 
-async def test_read_only_session_cannot_write(begin: Begin) -> None:
-    session = begin(uuid4(), read_only=True)
+@pytest.mark.parametrize("single", [False, True])
+async def test_read_only_session_cannot_write(begin: Begin, *, single: bool) -> None:
+    session = begin(uuid4(), read_only=True, single=single)
     with pytest.raises(InternalError):
         await session.execute(ADD_USER, uuid4(), "a@example.org")
     await session.rollback()
+    assert await seen(begin, session.tenant) == []
 
 
 async def test_read_only_session_sees_one_snapshot(wide: Settings, home: Location) -> None:

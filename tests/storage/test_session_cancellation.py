@@ -102,6 +102,18 @@ async def reading(session: ShardSession) -> None:
     await session.commit()
 
 
+async def ending(session: ShardSession) -> None:
+    """Like `reading`, the transaction ended in the round trip of its last statement."""
+    try:
+        await session.fetch(COUNT)
+        session.end_with_next()
+        await session.fetch_value(SLOW)
+    except BaseException:
+        await session.rollback()
+        raise
+    await session.commit()
+
+
 async def alone(session: ShardSession) -> None:
     """Like `reading`, each statement a transaction of its own."""
     await reading(session)
@@ -154,7 +166,7 @@ async def require_clean(databases: Databases, home: Location, request: UUID) -> 
 
 @pytest.mark.parametrize("way", ["pending", "done", "twice"])
 @pytest.mark.parametrize("pool", ["warm", "cold", "uncached"])
-@pytest.mark.parametrize("request_", [reading, alone, writing])
+@pytest.mark.parametrize("request_", [reading, ending, alone, writing])
 async def test_connection_is_clean_wherever_the_request_was_cancelled(
     request_: Callable[[ShardSession], Coroutine[Any, Any, None]],
     way: str,
@@ -289,6 +301,26 @@ async def test_nothing_is_done_after_a_lead_in_that_failed(
             await session.execute(ADD, "one@example.org")
         with pytest.raises(HarkaError):
             await session.commit()
+    await session.rollback()
+    await require_clean(databases, home, tenant)
+
+
+async def test_nothing_is_done_after_a_begin_that_failed(databases: Databases, home: Location) -> None:
+    await require_clean(databases, home, uuid4())
+    wire = await databases.pool("app").acquire(asyncio.get_running_loop().time() + 5)
+    databases.pool("app").release(wire)
+    led, name = wire._led, wire._leads[1].get_name().encode()
+    before, between, after = led[False, False]
+    # a BEGIN that the server does not know
+    wire._led = {**led, (False, False): (before.replace(name, b"?" * len(name)), between, after)}
+    tenant = uuid4()
+    session = open_session(databases, home, tenant, read_only=False, timeout=5)
+    with pytest.raises(HarkaError):
+        await session.execute(ADD, "one@example.org")
+    wire._led = led
+    for method in (session.fetch(COUNT), session.execute(ADD, "two@example.org"), session.commit()):
+        with pytest.raises(HarkaError):
+            await method
     await session.rollback()
     await require_clean(databases, home, tenant)
 

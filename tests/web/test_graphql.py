@@ -6,7 +6,10 @@ import httpx2
 import msgspec
 import pytest
 
+from harka.errors import DeadlineExceededError
 from harka.ids import NodeKind
+from harka.learning import course as courses
+from harka.tenancy.permission import Permission
 from school import School, school
 
 __all__ = ["school"]
@@ -59,6 +62,32 @@ async def test_a_refused_document_is_400_only_where_the_type_is_graphqls_own(
         assert (response.status_code, codes(response)) == (status, [code])
         assert "data" not in response.json()
         assert response.headers["content-type"].startswith(media)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_an_outage_has_a_status_of_its_own_only_where_the_type_is_graphqls_own(
+    school: School, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    async def late(*_: Any, **__: Any) -> int:
+        raise DeadlineExceededError
+
+    monkeypatch.setattr(courses, "count", late)
+    key = await school.headers(tuple(Permission))
+
+    async def ask(query: str, media: str) -> httpx2.Response:
+        asked = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
+        return await school.send(method, **asked, headers={"accept": media, **key})
+
+    for media, status, data in ((GRAPHQL, 504, None), (JSON, 200, {"courses": None})):
+        response = await ask("{ courses(first: 1) { totalCount } }", media)
+        assert (response.status_code, codes(response)) == (status, ["DEADLINE_EXCEEDED"])
+        assert response.json()["data"] == data
+        assert school.app.record.outage == 504
+        # whoever has an answer to show has no outage
+        response = await ask("{ viewer { kind } courses(first: 1) { totalCount } }", media)
+        assert (response.status_code, codes(response)) == (200, ["DEADLINE_EXCEEDED"])
+        assert response.json()["data"] == {"viewer": {"kind": "API_KEY"}, "courses": None}
+        assert school.app.record.outage == 0
 
 
 async def test_get_answers_queries(school: School) -> None:

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from doors import Lines, logged
 from harka.errors import InternalError, UnavailableError
-from harka.graph.execution import Engine, Prepared
+from harka.graph.execution import Answer, Engine, Prepared
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
@@ -32,6 +32,8 @@ VIEWER = b'{"query": "query Named { viewer { kind } }"}'
 BUG = b'{"query": "query Bug { viewer { kind } }"}'
 DOWN = b'{"query": "query Down { viewer { kind } }"}'
 LISTEN = b'{"query": "subscription { progressChanged(courseId: \\"x\\") { resync } }"}'
+
+OUTAGE = {"message": "x", "path": ["viewer"], "extensions": {"code": "UNAVAILABLE"}}
 
 HEADERS: dict[str, list[Header]] = {
     "plain": [JSON],
@@ -74,6 +76,7 @@ BODIES: dict[str, list[bytes | None]] = {
     "broken off": [VIEWER[:9], None],
     "a bug": [BUG],
     "a server that is down": [DOWN],
+    "an outage": [b'{"query": "query Outage { viewer { kind } }"}'],
     "an answer that is none": [b'{"query": "query Internal { viewer { kind } }"}'],
 }
 
@@ -87,6 +90,8 @@ class Faulty(Engine):
                 raise RuntimeError("secret")
             case "Down":
                 raise UnavailableError
+            case "Outage":
+                return Answer(body={"errors": [OUTAGE], "data": {"viewer": None}}, outage=UnavailableError())
             case "Internal":
                 raise InternalError("secret")
         return await super().execute(prepared, tenant)

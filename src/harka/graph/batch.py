@@ -59,11 +59,12 @@ class _Run:
             asked: list[tuple[Any, Any, Any]] = []
             try:
                 self._expand(level, waiting, asked)
+                if waiting.count:
+                    last = all(field.step.waits_below == 0 for _, field, _ in asked)
+                    await waiting.finish(self._context, last=last)
             except BaseException:
                 waiting.drop()
                 raise
-            if waiting.count:
-                await waiting.finish(self._context)
             level = []
             for frame, field, values in asked:
                 level += frame.attach(field, values.values if isinstance(values, _Request) else values)
@@ -154,26 +155,28 @@ class _Waiting:
                 return
         self._wanted.append((self.load(kind, [wanted.key]), values, [place]))
 
-    async def finish(self, context: RequestContext) -> None:
-        if self.count == 1 and self._places:
+    async def finish(self, context: RequestContext, *, last: bool) -> None:
+        """`last`: nothing will be waited for after this.
+
+        Loads go one after the other, as they would be in line for the connection.
+        """
+        if len(self._places) == 1:
             values, place = self._places[0]
             values[place] = await values[place]
-            return
-        await self._finish_all(context)
+        elif self._places:
+            # together: what they load by single keys becomes one statement
+            answers = await _together([values[place] for values, place in self._places])
+            for (values, place), answer in zip(self._places, answers, strict=True):
+                values[place] = answer
+        left = len(self._loads)
+        for loader, requests in self._loads.items():
+            left -= 1
+            if last and not left:
+                context.work.end_with_next_read()
+            await _load(context.loaders.of(loader), requests)
         for request, values, places in self._wanted:
             for place, answer in zip(places, request.values, strict=True):
                 values[place] = answer
-
-    async def _finish_all(self, context: RequestContext) -> None:
-        if not self._places:
-            # one after the other, as they would be in line for the connection
-            for loader, requests in self._loads.items():
-                await _load(context.loaders.of(loader), requests)
-            return
-        loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
-        answers = await _together([*(values[place] for values, place in self._places), *loads])
-        for (values, place), answer in zip(self._places, answers, strict=False):
-            values[place] = answer
 
     def drop(self) -> None:
         """Nobody will wait for these any more."""

@@ -1,14 +1,22 @@
 """From what went wrong to the `errors` of an answer: our failures speak, bugs are masked and logged, once."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from graphql import GraphQLError
 
 from harka import logs
-from harka.errors import DocumentInvalidError, HarkaError, InternalError
+from harka.errors import (
+    DeadlineExceededError,
+    DocumentInvalidError,
+    HarkaError,
+    InternalError,
+    UnavailableError,
+)
 
 log = logs.logger("graph")
+
+_OUTAGES: Final = (UnavailableError, DeadlineExceededError)
 
 Shown = dict[str, Any]
 
@@ -41,6 +49,19 @@ def show_failure(error: Exception, request_id: str) -> tuple[HarkaError, list[Sh
         log.error("bug", request_id=request_id, exc_info=error)
     extensions = {**failure.extensions(), "requestId": request_id}
     return failure, [{"message": failure.message, "extensions": extensions}]
+
+
+def outage(errors: Sequence[GraphQLError], data: Mapping[str, Any] | None) -> HarkaError | None:
+    """Why no root field has an answer, when nothing but a server behind us or the time is to blame.
+
+    `errors`: one at least.
+    """
+    first, *others = map(cause_of, errors)
+    if not isinstance(first, _OUTAGES) or not all(isinstance(each, _OUTAGES) for each in others):
+        return None
+    failed = {error.path[0] for error in errors if error.path}
+    lost = data is None or (failed == data.keys() and not any(value is not None for value in data.values()))
+    return first if lost else None
 
 
 def cause_of(error: GraphQLError) -> Exception:

@@ -19,7 +19,7 @@ from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
 from harka.graph.deadline import Deadlines
 from harka.graph.document import Document, Documents, RefusedError
-from harka.graph.errors import show_all, show_failure, show_refusal
+from harka.graph.errors import outage, show_all, show_failure, show_refusal
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
 from harka.graph.plan import Operation, Plan
@@ -50,11 +50,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation comes to.
 
     `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
-    `statements`: repository statements sent.
+    `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
+    repository statements sent.
     """
 
     body: dict[str, Any]
     failure: HarkaError | None = None
+    outage: HarkaError | None = None
     statements: int = 0
 
     @property
@@ -320,10 +322,11 @@ def _refused(error: RefusedError, tenant: TenantContext) -> Answer:
 
 
 def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = show_all(result.errors, context.request_id)
-    return Answer(body={**body, "data": result.data}, statements=context.work.session.statements)
+    statements = context.work.session.statements
+    if not result.errors:
+        return Answer(body={"data": result.data}, statements=statements)
+    body = {"errors": show_all(result.errors, context.request_id), "data": result.data}
+    return Answer(body=body, outage=outage(result.errors, result.data), statements=statements)
 
 
 async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:

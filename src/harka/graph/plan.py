@@ -46,12 +46,12 @@ _DEFINITION: Final = "strawberry-definition"
 _MOST_VARIANTS: Final = 16  # of one operation: each condition on a variable doubles them
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, kw_only=True):
     """How one field is resolved.
 
     `loader`, `key`: by the loader, for each object's attribute `key`. Otherwise by `resolver`, called with
     the keywords `root` and `info` where it takes them; without either it is the attribute itself.
-    `waits`: it may need the database.
+    `waits`: it may need the database. `waits_below`: how many fields of what it answers may.
     """
 
     required: Required = Access.OPEN
@@ -62,6 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     info: str = ""
     arguments: Callable[[Any], Arguments] | None = None
     waits: bool = False
+    waits_below: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -134,7 +135,7 @@ class _Planner:
         self._variables = variables
         self._declared: Schema = schema.extensions[_DEFINITION]
 
-    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> executor.Shape:
+    def shape(self, type_: GraphQLObjectType, selections: Iterable[SelectionSetNode]) -> "executor.Shape":
         struct, node = struct_of(type_.name)
         if struct is None and type_.is_type_of is not None:
             raise _UnplannedError
@@ -210,7 +211,11 @@ class _Planner:
         ):
             return executor.Field.sealed(key)
         self.waits += step is not None and step.waits
-        return self._made(key, declared.python_name, field.type, nodes, step)
+        before = self.waits
+        made = self._made(key, declared.python_name, field.type, nodes, step)
+        if step is not None:
+            step.waits_below = self.waits - before
+        return made
 
     def _made(self, key: str, attribute: str, type_: Any, nodes: list[FieldNode], step: Step | None) -> Any:
         nullable, type_ = _nullable(type_)

@@ -43,6 +43,11 @@ class UnitOfWork:
         self._invalidates = False
         self._signals = False
 
+    def end_with_next_read(self) -> None:
+        """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
+        if self.session.read_only:
+            self.session.end_with_next()
+
     def after_commit(self, action: Action) -> None:
         """Run `action` once the commit has succeeded, after those given before."""
         self._actions.append(action)

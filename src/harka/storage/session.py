@@ -111,6 +111,13 @@ class ShardSession:
         """
         return self._transaction.savepoint()
 
+    def end_with_next(self) -> None:
+        """The next statement is the last: the transaction is committed in its round trip, where that can be.
+
+        Another one after it raises `InternalError`.
+        """
+        self._transaction.end_with_next()
+
     async def commit(self) -> None:
         """Idempotent. Raise `InternalError` when an earlier error has already undone the transaction."""
         await self._transaction.commit()

@@ -52,6 +52,7 @@ class Transaction:
         self._wire: Wire | None = None
         self._begun = False
         self._failed = False
+        self._ends = False
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
@@ -64,6 +65,10 @@ class Transaction:
                 "a transaction was neither committed nor rolled back", ResourceWarning, stacklevel=1
             )
 
+    def end_with_next(self) -> None:
+        """Commit in the round trip of the next statement, where the connection can. It must be the last."""
+        self._ends = True
+
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
             wire = self._wire or await self._take()
@@ -73,6 +78,8 @@ class Transaction:
                     return await self._send_led(wire, method, text, args)
                 await self._begin(wire)
             self.statements += 1
+            if self._ends and wire.leads:
+                return await self._send_last(wire, method, text, args)
             return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
 
     @asynccontextmanager
@@ -147,6 +154,22 @@ class Transaction:
             # an argument that asyncpg cannot write: then nothing was
             if not wire.drop_lead():
                 self._note_begun(wire)
+
+    async def _send_last(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
+        """A statement that the transaction ends with, whether it answers or fails."""
+        prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
+        timeout = self._left()
+        self._closed = True
+        try:
+            # from here on there is no await until asyncpg has written the statement
+            wire.lead_out()
+            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
+        finally:
+            wire.drop_lead()
+        if not wire.connection.is_in_transaction():
+            self._begun, self._wire = False, None
+            self._database.release(wire)
+        return answer
 
     def _note_begun(self, wire: Wire) -> None:
         if self._wire is not wire or self._opening.alone:

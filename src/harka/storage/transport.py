@@ -1,4 +1,4 @@
-"""Between asyncpg and its socket: what leads a statement in goes out with the statement, in one write.
+"""Between asyncpg and its socket: what leads a statement in or out goes out with the statement, in one write.
 
 A write of its own would cost a system call, which wakes the server before it has anything to do: on a small
 machine as much time as all of our own work on a request.
@@ -10,27 +10,38 @@ from typing import Any, Final
 
 Factory = Callable[[], Any]
 
+_SYNC: Final = b"S\0\0\0\x04"
+
 
 class HoldingTransport:
-    """asyncio's transport, and `hold`."""
+    """asyncio's transport, and `hold` and `trail`."""
 
     def __init__(self, transport: Any) -> None:
         self._transport: Final = transport
         self._held = b""
+        self._trail = b""
 
     def hold(self, data: bytes) -> None:
         """Write `data` before whatever is written next."""
         self._held = data
 
+    def trail(self, data: bytes) -> None:
+        """Write `data` behind whatever is written next, before the Sync that ends it."""
+        self._trail = data
+
     def drop(self) -> bool:
-        """Never write what is held. Whether anything was."""
-        held, self._held = self._held, b""
+        """Never write what is held, nor what should trail. Whether anything was held."""
+        held, self._held, self._trail = self._held, b"", b""
         return bool(held)
 
     def write(self, data: Any) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            data = held + data
+        if self._held or self._trail:
+            held, trail, self._held, self._trail = self._held, self._trail, b"", b""
+            body = bytes(data)
+            if trail and body.endswith(_SYNC):
+                data = held + body[: -len(_SYNC)] + trail + _SYNC
+            else:
+                data = held + body
         self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

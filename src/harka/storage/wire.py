@@ -26,6 +26,7 @@ _ENTER: Final = """SELECT FROM (VALUES (1)) AS once
   OR set_config('statement_timeout', $2, true) IS NULL"""
 _ENTER_READING: Final = f"{_ENTER} OR set_config('transaction_read_only', 'on', true) IS NULL"
 
+_ONE_ROW: Final = frozenset({"fetchrow", "fetchval"})
 _INT16: Final = struct.Struct("!h")
 _INT32: Final = struct.Struct("!i")
 _EXECUTE: Final = b"E\0\0\0\x09\0\0\0\0\0"
@@ -39,6 +40,7 @@ class Wire:
     def __init__(self, connection: asyncpg.Connection, *, keeps: int) -> None:
         """`keeps`: how many statements stay prepared; 0 behind a pooler, which cannot keep any."""
         self.connection = connection
+        self._protocol = connection._protocol  # noqa: SLF001 - as `send_prepared` says
         transport = connection._transport  # noqa: SLF001 - asyncpg has no public way to write ahead
         assert isinstance(transport, HoldingTransport)  # noqa: S101 - it was made by a `HoldingLoop`
         self._transport = transport
@@ -48,6 +50,7 @@ class Wire:
         self._prepared: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._leads: list[PreparedStatement] = []
         # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
+        self._led_out = b""
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
 
     @property
@@ -59,17 +62,18 @@ class Wire:
         """Once, before first use."""
         if not self._keeps:
             return
-        texts = _BEGIN_READ, _BEGIN_WRITE, _ENTER, _ENTER_READING
+        texts = _BEGIN_READ, _BEGIN_WRITE, _ENTER, _ENTER_READING, "COMMIT"
         # held for as long as the connection: asyncpg closes a statement that nobody holds
         self._leads = [await self.connection.prepare(text) for text in texts]
         await self._sync()
-        read, write, enter, enter_reading = (each.get_name().encode() for each in self._leads)
+        read, write, enter, enter_reading, commit = (each.get_name().encode() for each in self._leads)
         self._led = {
             (True, True): _entering(b"", enter_reading),
             (False, True): _entering(b"", enter),
             (True, False): _entering(_executed(read), enter),
             (False, False): _entering(_executed(write), enter),
         }
+        self._led_out = _executed(commit)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...], *, timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
         """What the statement answers, by a `Method` of asyncpg's connections."""
@@ -85,14 +89,28 @@ class Wire:
         *,
         timeout: float,  # noqa: ASYNC109 - asyncpg's
     ) -> Any:
+        """Like the method of asyncpg's `PreparedStatement`, without the seven calls in between."""
+        limit = 1 if method in _ONE_ROW else 0
         try:
-            if method == "execute":
-                await prepared.fetch(*args, timeout=timeout)
-                return prepared.get_statusmsg()
-            return await getattr(prepared, method)(*args, timeout=timeout)
-        except OUTDATED:
+            rows, tag, _ = await self._protocol.bind_execute(
+                prepared._state,  # noqa: SLF001 - the statement as asyncpg's protocol knows it
+                args,
+                "",
+                limit,
+                True,
+                timeout,
+            )
+        except OUTDATED as error:
             self._prepared.pop(prepared.get_query(), None)
+            if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+                await self.connection.reload_schema_state()
             raise
+        if method == "fetch":
+            return rows
+        if method == "execute":
+            return tag.decode()
+        row = rows[0] if rows else None
+        return row if row is None or method == "fetchrow" else row[0]
 
     async def prepare(self, text: str) -> PreparedStatement:
         """The statement, prepared at its first use here."""
@@ -116,6 +134,10 @@ class Wire:
         before, between, after = self._led[read_only, alone]
         text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
         self._transport.hold(text)
+
+    def lead_out(self) -> None:
+        """Have the transaction committed behind the next statement, in its round trip."""
+        self._transport.trail(self._led_out)
 
     def drop_lead(self) -> bool:
         """Whether the next statement was not written after all; what was to lead it in never will be."""

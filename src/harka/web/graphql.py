@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from harka import clock
+from harka.codec import json_bytes
 from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, NotAcceptableError
 from harka.graph.execution import Answer, Answers, Engine, Prepared, Request
 from harka.runtime import Runtime
@@ -126,12 +127,21 @@ def prepare(
 
 
 def _response(answer: Answer, media: MediaType) -> Response:
-    return Response(answer.json(), status_of(answer, media), media_type=media + _UTF_8)
+    return Response(body_of(answer, media), status_of(answer, media), media_type=media + _UTF_8)
+
+
+def body_of(answer: Answer, media: MediaType) -> bytes:
+    """By the specification data that are not null have a status of 2xx: an outage has none (0008)."""
+    if answer.outage is not None and media is MediaType.GRAPHQL:
+        return json_bytes({**answer.body, "data": None})
+    return answer.json()
 
 
 def status_of(answer: Answer, media: MediaType) -> int:
     """By the specification `application/json` says 200 to whatever is well-formed GraphQL over HTTP."""
     failure = answer.failure
+    if answer.outage is not None and media is MediaType.GRAPHQL:
+        failure = answer.outage
     if failure is None or (media is MediaType.JSON and isinstance(failure, BadRequestError)):
         return _OK
     return failure.status
@@ -140,6 +150,7 @@ def status_of(answer: Answer, media: MediaType) -> int:
 def note(request: RequestScope, answer: Answer) -> None:
     request.record.code = answer.code
     request.record.statements += answer.statements
+    request.record.outage = 0 if answer.outage is None else answer.outage.status
 
 
 async def _noted(request: RequestScope, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:

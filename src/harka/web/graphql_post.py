@@ -18,7 +18,7 @@ from harka.graph.execution import Answer, Engine, Request
 from harka.runtime import Runtime
 from harka.web.connection import ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
-from harka.web.graphql import POST_OFFERS, note, prepare, status_of
+from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import MediaType, fields_of, preferred, read_body, request_from, require_json
 from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.body_limit import Body, require_length
@@ -98,7 +98,7 @@ class GraphQLPost:
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
-            reply = _Reply(status_of(answer, media), _TYPES[media], answer.json())
+            reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media))
         except HarkaError as error:
             request.record.code = error.code
             return _refusal(masked(error), request, _TYPES[media])

@@ -69,9 +69,18 @@ async def test_a_key_is_fetched_once(loader: SquareByNumberLoader) -> None:
     assert loader.batches == [[2], [2]]
 
 
+async def test_everything_is_forgotten_however_it_was_learnt(loader: SquareByNumberLoader) -> None:
+    await loader.load_many([2, 3])
+    loader.prime([Square(4), Square(5)], key="root")
+    await loader.load(4)
+    loader.prime([Square(6)], key="root")
+    loader.clear()
+    assert await loader.load_many([2, 4, 5, 6]) == [4, 16, 25, 36]
+
+
 async def test_what_is_known_from_elsewhere_is_not_fetched(loader: SquareByNumberLoader) -> None:
     first, second = Square(2), Square(2)
-    loader.prime([first], key="root")
+    loader.prime([first, Square(4)], key="root")
     assert await loader.load(2) is first
     loader.prime([second], key="root")
     assert await loader.load(2) is first
@@ -80,7 +89,7 @@ async def test_what_is_known_from_elsewhere_is_not_fetched(loader: SquareByNumbe
 
 
 async def test_many_keys_are_one_batch_in_which_each_stands_once(loader: SquareByNumberLoader) -> None:
-    assert await loader.load_many([2, 3, 2]) == [4, 9, 4]
+    assert await loader.load_many([2, 2, 3, 2]) == [4, 4, 9, 4]
     assert await loader.load_many([3, 5]) == [9, 25]
     assert await loader.load(5) == 25
     assert loader.batches == [[2, 3], [5]]

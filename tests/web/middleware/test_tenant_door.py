@@ -78,16 +78,19 @@ async def test_a_host_that_is_nobodys_is_refused_by_both_doors(
     assert echo.scope == {}
 
 
-async def test_a_forwarded_host_counts_from_a_proxy_alone(runtime: Runtime, make_tenant: MakeTenant) -> None:
+@pytest.mark.parametrize("door", [TenantDoor, HostDoor])
+async def test_a_forwarded_host_counts_from_a_proxy_alone(
+    runtime: Runtime, make_tenant: MakeTenant, door: type[TenantDoor | HostDoor]
+) -> None:
     ours, theirs = await make_tenant(), await make_tenant()
     forwarded = {"x-forwarded-host": f"{theirs.slug}.harka.localhost"}
 
     async def reached(address: str) -> object:
         echo = Echo()
-        app = behind(TenantDoor(echo, runtime), trusted_proxies="10.0.0.0/8")
+        app = behind(door(echo, runtime), trusted_proxies="10.0.0.0/8")
         async with client(app, address=address, base_url=f"http://{ours.slug}.harka.localhost") as http:
             await http.get("/", headers=forwarded)
-        return echo.scope["harka"].tenant.id
+        return echo.scope["harka"].record.tenant
 
     assert await reached("203.0.113.9") == ours.id
     assert await reached("10.0.0.1") == theirs.id

@@ -53,14 +53,17 @@ class AccessLogMiddleware:
 def tell(
     metrics: Metrics, request: RequestScope, *, method: str, route: str, status: int, seconds: float
 ) -> None:
-    """Count a request that has ended, and write its line. `route`: from a fixed set."""
+    """Count a request that has ended, and write its line. `route`: from a fixed set.
+
+    The line has the status that was sent; an outage is counted as one, also where clients are told 200.
+    """
     record = request.record
     actor = record.actor
     metrics.observe_request(
         tenant=record.tenant,
         operation="" if actor in _NOBODY else record.operation,
         route=route,
-        status=status,
+        status=record.outage or status,
         seconds=seconds,
     )
     logs.access(

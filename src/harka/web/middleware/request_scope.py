@@ -24,7 +24,8 @@ class RequestRecord(msgspec.Struct):
     """What the access log and the metrics tell about a request; inner layers fill it in as they learn it.
 
     `actor`: an `ActorKind`. `operation`: the GraphQL operation's name. `statements`: repository statements
-    sent. `code`: of the error answered with.
+    sent. `code`: of the error answered with. `outage`: the status that an answer without any data deserves,
+    whatever its media type lets it say; 0 for all others.
     """
 
     tenant: UUID | None = None
@@ -32,6 +33,7 @@ class RequestRecord(msgspec.Struct):
     operation: str = ""
     statements: int = 0
     code: str = ""
+    outage: int = 0
 
 
 class RequestScope(msgspec.Struct, frozen=True):

@@ -1,0 +1,17 @@
+"""Planted isolation faults. Each must make the suite fail; `run_mutants.py` plants and asks."""
+
+from typing import Final
+
+from mutants import answer, caller, database, reader, session, shared
+from mutants.mutant import Mutant, StaleError
+
+__all__ = ["MUTANTS", "Mutant", "StaleError"]
+
+MUTANTS: Final = [
+    *database.MUTANTS,
+    *session.MUTANTS,
+    *caller.MUTANTS,
+    *answer.MUTANTS,
+    *shared.MUTANTS,
+    *reader.MUTANTS,
+]

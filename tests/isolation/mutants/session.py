@@ -1,0 +1,167 @@
+"""What names the tenant to the database, and how a connection changes hands."""
+
+# ruff: noqa: E501 - quotes of code, which must stand as they do there
+
+from typing import Final
+
+from mutants.mutant import Mutant
+
+SESSION = ("tests/storage/test_session.py", "tests/storage", "tests/isolation")
+INTERRUPTED = ("tests/storage/test_session_cancellation.py", "tests/storage", "tests/isolation")
+LED = ("tests/storage/test_databases.py", "tests/storage", "tests/isolation")
+
+MUTANTS: Final = [
+    Mutant(
+        "session-level-setting",
+        "storage/session.py",
+        "SET LOCAL app.current_tenant",
+        "SET app.current_tenant",
+        SESSION,
+    ),
+    Mutant(
+        "setting-forgotten",
+        "storage/session.py",
+        "SET LOCAL app.current_tenant",
+        "SET LOCAL app.some_tenant",
+        SESSION,
+    ),
+    Mutant(
+        "tenant-not-required", "storage/session.py", "if not isinstance(tenant, UUID):", "if False:", SESSION
+    ),
+    Mutant(
+        "connection-kept-after-cancellation",
+        "storage/transaction.py",
+        "        except BaseException:\n            self._abandon()\n            raise\n        wire.sent_at = 0.0",
+        "        except BaseException:\n            raise\n        wire.sent_at = 0.0",
+        SESSION,
+    ),
+    Mutant(
+        "half-opened-connection-kept",
+        "storage/transaction.py",
+        "            # nobody may meet a connection whose tenant is not set\n            self._abandon()",
+        "            # nobody may meet a connection whose tenant is not set",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "recycled-without-rollback",
+        "storage/databases.py",
+        'await wire.connection.execute("ROLLBACK", timeout=_RECYCLE_TIMEOUT)',
+        'await wire.connection.execute("SELECT 1", timeout=_RECYCLE_TIMEOUT)',
+        INTERRUPTED,
+    ),
+    Mutant(
+        "busy-connection-comes-back",
+        "storage/databases.py",
+        "if not wire.connection.is_closed() and wire.connection.is_in_transaction():",
+        "if False:",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "busy-connection-lent-out",
+        "storage/databases.py",
+        "        if wire.connection.is_in_transaction():\n            self.recycle(wire)\n            raise UnavailableError\n        self._watch",
+        "        self._watch",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "one-database-for-all-dedicated",
+        "storage/location.py",
+        "return with_database(url, database) if is_dedicated(database) else url",
+        "return url",
+        ("tests/storage/test_location.py", *SESSION),
+    ),
+    Mutant("reads-may-write", "storage/session.py", "READ ONLY", "READ WRITE", SESSION),
+    # what leads a statement in, in the round trip of the statement
+    Mutant(
+        "led-in-for-the-session",
+        "storage/wire.py",
+        "set_config('app.current_tenant', $1, true)",
+        "set_config('app.current_tenant', $1, false)",
+        LED,
+    ),
+    Mutant(
+        "led-in-without-a-tenant",
+        "storage/wire.py",
+        "set_config('app.current_tenant', $1, true)",
+        "set_config('app.some_tenant', $1, true)",
+        LED,
+    ),
+    Mutant(
+        "led-in-once-for-many-alone",
+        "storage/transaction.py",
+        "            wire.lead_in(\n",
+        "            if self.statements == 1:\n             wire.lead_in(\n",
+        LED,
+    ),
+    Mutant(
+        "led-in-as-the-one-before",
+        "storage/wire.py",
+        '        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        '        self.tenant = tenant = getattr(self, "tenant", tenant)\n        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        LED,
+    ),
+    Mutant(
+        "lone-read-may-write",
+        "storage/wire.py",
+        "f\"{_ENTER} OR set_config('transaction_read_only', 'on', true) IS NULL\"",
+        "_ENTER",
+        SESSION,
+    ),
+    Mutant("led-reads-may-write", "storage/wire.py", "READ ONLY", "READ WRITE", SESSION),
+    Mutant(
+        "lead-in-that-failed-believed",
+        "storage/transaction.py",
+        "self._begun = wire.connection.is_in_transaction()",
+        "self._begun = True",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "lead-in-without-begin-believed",
+        "storage/transaction.py",
+        "            # it was BEGIN itself that failed: the next statement would run without a tenant\n            self._abandon()",
+        "            pass",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "unwritten-lead-in-left-behind",
+        "storage/transport.py",
+        'held, self._held, self._trail = self._held, b"", b""\n        return',
+        "held = self._held\n        return",
+        ("tests/storage", *INTERRUPTED),
+    ),
+    Mutant(
+        "lead-out-left-to-another",
+        "storage/transaction.py",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.drop_lead()",
+        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.lead_out()",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "statement-after-the-last",
+        "storage/transaction.py",
+        "        timeout = self._left()\n        self._closed = True\n",
+        "        timeout = self._left()\n",
+        ("tests/storage/test_databases.py", *INTERRUPTED),
+    ),
+    Mutant(
+        "end-cancelled-in-line",
+        "storage/transaction.py",
+        "            # also when it was the wait for the lock that was cancelled\n            self._abandon()\n",
+        "",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "connection-lent-twice",
+        "storage/pool.py",
+        "            waiter.set_result(wire)\n            return\n",
+        "            waiter.set_result(wire)\n",
+        ("tests/storage/test_databases.py", *SESSION),
+    ),
+    Mutant(
+        "statement-of-the-first-schema",
+        "storage/statement.py",
+        "known = self._packed.get(schema)",
+        "known = next(iter(self._packed.values()), None)",
+        ("tests/storage/test_statement.py", "tests/isolation"),
+    ),
+]

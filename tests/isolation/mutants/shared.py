@@ -1,0 +1,134 @@
+"""Caches, events, files and seals."""
+
+# ruff: noqa: E501 - quotes of code, which must stand as they do there
+
+from typing import Final
+
+from mutants.mutant import Mutant
+
+CACHE = ("tests/cache", "tests/isolation")
+EVENTS = ("tests/graph/subscriptions", "tests/test_pubsub.py", "tests/isolation/test_subscriptions.py")
+EXPORT = ("tests/cli/test_exports.py", "tests/onboarding/test_export.py")
+FILES = ("tests/files", "tests/isolation")
+
+MUTANTS: Final = [
+    Mutant(
+        "cache-key-without-tenant",
+        "cache/tenant.py",
+        "cache_key(self._key, tenant.bytes,",
+        "cache_key(self._key, bytes(16),",
+        CACHE,
+    ),
+    Mutant(
+        "cache-seal-not-checked",
+        "cache/tenant.py",
+        "if not hmac.compare_digest(tag, self._tag(name, body)):",
+        "if False:",
+        CACHE,
+    ),
+    Mutant(
+        "cache-without-tenant-opens",
+        "cache/tenant.py",
+        "    if not isinstance(tenant, UUID):\n        raise TenantRequiredError\n",
+        "    return\n",
+        CACHE,
+    ),
+    Mutant(
+        "channel-without-tenant",
+        "pubsub.py",
+        'return f"harka:event:{tenant.hex}:{topic}"',
+        'return f"harka:event:{topic}"',
+        ("tests/test_pubsub.py", "tests/isolation"),
+    ),
+    Mutant(
+        "channel-of-any-course",
+        "pubsub.py",
+        'return f"harka:event:{tenant.hex}:{topic}"',
+        "return f\"harka:event:{tenant.hex}:{topic.rpartition(':')[0]}\"",
+        EVENTS,
+    ),
+    Mutant(
+        "listener-of-any-enrollment",
+        "graph/subscriptions/progress.py",
+        'return await Notices.of_topic(context, f"progress:{id_}", read)',
+        'return await Notices.of_topic(context, "progress:course:" + str((await context.loaders.of(EnrollmentByIdLoader).load(id_)).course_id), read)',
+        EVENTS,
+    ),
+    Mutant(
+        "file-path-without-tenant",
+        "files/store.py",
+        'return f"{tenant.hex}/{path}"',
+        "return path",
+        FILES,
+    ),
+    Mutant(
+        "file-link-of-any-tenant",
+        "files/store.py",
+        "hashlib.blake2b(tenant.bytes + body, key=self._key",
+        "hashlib.blake2b(body, key=self._key",
+        FILES,
+    ),
+    Mutant(
+        "export-among-anothers-files",
+        "cli/exports.py",
+        "runtime.files.write(organization.id,",
+        "runtime.files.write(type(organization.id)(int=organization.id.int ^ 1),",
+        EXPORT,
+    ),
+    Mutant(
+        "export-of-another-tenant",
+        "repositories/organization.py",
+        "WHERE o.slug = $1",
+        "WHERE o.slug <> $1 LIMIT 1",
+        EXPORT,
+    ),
+    Mutant(
+        "seal-without-tenant",
+        "crypto/envelope.py",
+        'return _VERSION + tenant.bytes + purpose.encode("utf-8")',
+        'return _VERSION + purpose.encode("utf-8")',
+        ("tests/crypto",),
+    ),
+    Mutant(
+        "generation-of-all-tenants",
+        "cache/generation.py",
+        'return f"harka:generation:{tenant.hex}"',
+        'return "harka:generation"',
+        CACHE,
+    ),
+    Mutant(
+        "cached-for-a-learner-too",
+        "learning/course.py",
+        "if not (scope.everything and work.reads_cache):",
+        "if not work.reads_cache:",
+        ("tests/learning/test_work_cached.py",),
+    ),
+    Mutant(
+        "cached-by-a-writer",
+        "learning/work.py",
+        "return self.session.read_only and self.session.statements == 0",
+        "return self.session.statements == 0 or not self.session.read_only",
+        ("tests/learning/test_work_cached.py", "tests/learning"),
+    ),
+    Mutant(
+        "cached-from-an-old-snapshot",
+        "learning/work.py",
+        "return self.session.read_only and self.session.statements == 0",
+        "return self.session.read_only",
+        ("tests/learning/test_work_cached.py",),
+    ),
+    Mutant(
+        "cached-after-a-change",
+        "learning/work.py",
+        "            actions.insert(0, partial(self._cache.invalidate, self.context.id))",
+        "            pass",
+        ("tests/learning/test_work.py",),
+    ),
+    Mutant(
+        "event-of-another-tenant-believed",
+        "pubsub.py",
+        "if _channel_name(received.tenant, received.topic) != name:",
+        "if False:",
+        ("tests/test_pubsub.py", *EVENTS),
+    ),
+]
