@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from harka.config import Settings
@@ -213,12 +214,22 @@ async def test_migration_under_a_prepared_statement_is_felt_once(
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_read_only_session_cannot_write(begin: Begin, *, single: bool) -> None:
-    session = begin(uuid4(), read_only=True, single=single)
+@pytest.mark.parametrize("kept", [100, 0])
+async def test_read_only_session_cannot_write(
+    storage_settings: Settings, home: Location, *, kept: int, single: bool
+) -> None:
+    databases, tenant = (
+        Databases(msgspec.structs.replace(storage_settings, statement_cache_size=kept)),
+        uuid4(),
+    )
+    session = open_session(databases, home, tenant, read_only=True, timeout=5, single=single)
     with pytest.raises(InternalError):
         await session.execute(ADD_USER, uuid4(), "a@example.org")
     await session.rollback()
-    assert await seen(begin, session.tenant) == []
+    session = open_session(databases, home, tenant, read_only=True, timeout=5)
+    assert await emails(session) == []
+    await session.commit()
+    await databases.close()
 
 
 async def test_read_only_session_sees_one_snapshot(wide: Settings, home: Location) -> None:
