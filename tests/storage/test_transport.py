@@ -17,24 +17,38 @@ from harka.storage.session import open_session
 from harka.storage.transport import HoldingTransport
 from storage.asking import SETTING, ask, later
 from storage.relay import Relay
-from storage.writes import Writes
+from storage.writes import SYNC, Writes
+
+acts = st.tuples(
+    st.sampled_from(["hold", "trail", "drop", "write"]),
+    st.binary(min_size=1, max_size=3),
+    st.sampled_from([b"", SYNC, SYNC + SYNC]),
+)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["hold", "drop", "write"]), st.binary(min_size=1, max_size=3))))
-def test_what_is_held_goes_out_once_with_the_next_write(acts: list[tuple[str, bytes]]) -> None:
+@given(st.lists(acts))
+def test_what_is_held_or_trails_goes_out_once_with_the_next_write(
+    given: list[tuple[str, bytes, bytes]],
+) -> None:
     below = Writes(None)
-    transport, held, written = HoldingTransport(below), b"", []
-    for act, data in acts:
+    transport, written = HoldingTransport(below), []
+    held = trail = b""
+    for act, data, end in given:
         if act == "hold":
             transport.hold(data)
             held = data
+        elif act == "trail":
+            transport.trail(data)
+            trail = data
         elif act == "drop":
             assert transport.drop() is bool(held)
-            held = b""
+            held = trail = b""
         else:
-            transport.write(memoryview(data))
-            written.append(held + data)
-            held = b""
+            transport.write(memoryview(data + end))
+            body = data + end
+            # the last Sync stays the last
+            written.append(held + (body[: -len(SYNC)] + trail + SYNC if trail and end else body))
+            held = trail = b""
     assert below.found == written
 
 

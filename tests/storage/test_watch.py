@@ -8,8 +8,10 @@ from harka.storage.databases import Databases
 from harka.storage.location import Location
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
-from storage.asking import ask, until_answered
+from harka.storage.watch import Watch
+from storage.asking import ask, later, until_answered
 from storage.relay import Relay
+from waiting import until
 
 
 async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_deadlines(
@@ -43,3 +45,59 @@ async def test_slow_statement_keeps_nobody_else_from_the_server(databases: Datab
         await asyncio.sleep(0.1)
     assert len(await running) == 1
     await session.rollback()
+
+
+class Newcomers:
+    """Sent to the server by a watch; whether they are let in is up to the test."""
+
+    def __init__(self, *, welcome: bool) -> None:
+        self.welcome = welcome
+        self.sent = 0
+
+    async def answers(self) -> bool:
+        self.sent += 1
+        return self.welcome
+
+    async def were_sent(self) -> bool:
+        return self.sent > 0
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harka.storage.watch._PERIOD", 0.01)
+    monkeypatch.setattr("harka.storage.watch._PATIENCE", 0.02)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_where_newcomers_are_let_in_it_is_only_slow(databases: Databases) -> None:
+    pool, newcomers = databases.pool("app"), Newcomers(welcome=True)
+    wire, watch = await pool.acquire(later()), Watch(pool, newcomers.answers)
+    wire.sent_at = asyncio.get_running_loop().time()
+    watch.begin()
+    await until(newcomers.were_sent)
+    looks = watch._timer
+
+    async def looked_again() -> bool:
+        return watch._timer is not looks
+
+    await until(looked_again)
+    assert (newcomers.sent, watch.hangs) == (1, False), "nobody is sent again for a while"
+    assert not wire.connection.is_closed()
+    wire.sent_at = 0.0
+    pool.release(wire)
+    watch.end()
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_nobody_is_sent_while_nothing_is_waited_for(databases: Databases) -> None:
+    pool, newcomers = databases.pool("app"), Newcomers(welcome=False)
+    wire, watch = await pool.acquire(later()), Watch(pool, newcomers.answers)
+    watch.begin()
+
+    async def looks_no_more() -> bool:
+        return watch._timer is None
+
+    # a connection that is lent, and asked nothing, is no reason; without one there is nothing to look at
+    asyncio.get_running_loop().call_later(0.1, pool.release, wire)
+    await until(looks_no_more)
+    assert (newcomers.sent, watch.hangs) == (0, False)

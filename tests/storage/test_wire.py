@@ -13,9 +13,8 @@ from harka.storage.session import open_session
 from harka.storage.statement import Statement
 from harka.storage.wire import Wire
 from storage.asking import SETTING, ask, later, quiet, warm
-from storage.writes import Writes
+from storage.writes import SYNC, Writes
 
-SYNC = b"S\0\0\0\x04"
 NUMBER = Statement("test.number", """SELECT $2::int, count(*) FROM {schema}."user" WHERE tenant_id = $1""")
 STATE = """SELECT current_setting('app.current_tenant', true) AS tenant,
   current_setting('transaction_read_only') AS read_only,
@@ -57,6 +56,20 @@ async def test_a_statement_is_one_write_with_all_that_leads_it_in(
     named = [str(tenant).encode() in text for text in seen.found[:3]]
     assert named == [True, single, single]
     assert all(text.endswith(SYNC) and text.count(SYNC) == 1 for text in seen.found[:3])
+
+
+async def test_a_last_statement_is_one_write_with_the_commit(
+    databases: Databases, home: Location, seen: Writes
+) -> None:
+    session = open_session(databases, home, uuid4(), read_only=False, timeout=5)
+    await session.fetch_value(SETTING)
+    session.end_with_next()
+    assert await session.fetch_value(SETTING) == str(session.tenant)
+    await session.commit()
+    await quiet(databases)
+    assert len(seen.found) == 2
+    assert seen.found[1].endswith(SYNC)
+    assert seen.found[1].count(SYNC) == 1
 
 
 @pytest.mark.parametrize("single", [True, False])

@@ -5,6 +5,9 @@ from typing import Any, Self
 from harka.storage.transport import HoldingTransport
 from harka.storage.wire import Wire
 
+SYNC = b"S\0\0\0\x04"
+"""Ends what is asked in one round trip."""
+
 
 class Writes:
     """Stands between a `HoldingTransport` and asyncio's. `found`: each call of `write`, in order."""
