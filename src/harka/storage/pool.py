@@ -138,13 +138,14 @@ class Pool:
 
     async def _wait(self, deadline: float) -> Wire | None:
         """A connection handed over, or None: there is room for another."""
-        waiter: asyncio.Future[Wire | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Wire | None] = loop.create_future()
         self._waiters.append(waiter)
+        timer = loop.call_at(deadline, _give_up, waiter)
         try:
-            async with asyncio.timeout_at(deadline):
-                return await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:
                 # given at the very moment of giving up: the next one gets it
                 wire = waiter.result()
                 if wire is None:
@@ -152,6 +153,8 @@ class Pool:
                 else:
                     self.release(wire)
             raise
+        finally:
+            timer.cancel()
 
     def _wake(self) -> None:
         """There is room for one more."""
@@ -176,6 +179,11 @@ class Pool:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
         self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle) if self._idle else None
+
+
+def _give_up(waiter: asyncio.Future[Wire | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 async def _end(wire: Wire) -> None:
