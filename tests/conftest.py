@@ -22,12 +22,22 @@ from harka.auth import api_key
 from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
+from harka.executor import COMPILED
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without the extensions, what is about them is left out."""
+    absent = [] if COMPILED else [item for item in items if item.get_closest_marker("compiled")]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in set(absent)]
+
 
 MakeTenant = Callable[..., Awaitable[Organization]]
 OpenClient = Callable[..., Awaitable["Client"]]

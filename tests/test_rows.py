@@ -17,7 +17,7 @@ from harka import rows
 from harka.rows import ByKey, Grouped
 from records import KINDS, Table, cell, packed, record, struct_of, tables, texts, uuid
 
-compiled = pytest.mark.skipif(not rows.COMPILED, reason="without a compiler no rows are packed")
+compiled = pytest.mark.compiled
 IDS = [UUID(int=number) for number in range(1, 6)]
 STRANGER = UUID(int=99)
 

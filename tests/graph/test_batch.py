@@ -33,7 +33,7 @@ from harka.graph.plan import Operation
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.skipif(not executor.COMPILED, reason="without a compiler nothing is planned"),
+    pytest.mark.compiled,
 ]
 
 

@@ -17,7 +17,7 @@ from harka.graph.loaders.loader import Loader, Loaders
 from harka.graph.plan import Operation
 from harka.learning.work import UnitOfWork
 
-pytestmark = pytest.mark.skipif(not executor.COMPILED, reason="without a compiler nothing is planned")
+pytestmark = pytest.mark.compiled
 
 
 @strawberry.enum
