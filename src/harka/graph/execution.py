@@ -188,7 +188,7 @@ class Engine:
         try:
             async with self._context(prepared, tenant) as context:
                 answer = _shown(await _run(self._executor(prepared, context)), context)
-                _require_outcome(prepared, context)
+                _require_outcome(prepared, context, answer)
         except _NothingToCommitError:
             pass
         return cast("Answer", answer)
@@ -302,11 +302,12 @@ class _Planned(NamedTuple):
 
 
 class _NothingToCommitError(Exception):
-    """Every mutation was refused: the transaction is rolled back, the answer tells why."""
+    """Every mutation was refused, or a read failed: the transaction is rolled back, the answer tells why."""
 
 
-def _require_outcome(prepared: Prepared, context: RequestContext) -> None:
-    if prepared.is_mutation and not context.outcome.done:
+def _require_outcome(prepared: Prepared, context: RequestContext, answer: Answer) -> None:
+    done = context.outcome.done if prepared.is_mutation else "errors" not in answer.body
+    if not done:
         raise _NothingToCommitError
 
 
