@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from doors import Transport
 from harka import logs
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
@@ -186,27 +187,6 @@ def test_asgi(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app:
     measure(benchmark, loop, ask)
 
 
-class _Transport(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8000)})
-        self.written = b""
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-
 @pytest.mark.benchmark(group="bytes to bytes, through uvicorn's protocol", timer=time.process_time)
 def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
     """As it is served, but for the socket: one connection, kept alive."""
@@ -216,7 +196,7 @@ def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, ap
     head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
     request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
     protocol = BoundedProtocol(config, ServerState(), {}, loop)
-    transport = _Transport()
+    transport = Transport()
     loop.call_soon(protocol.connection_made, transport)
 
     async def ask() -> None:

@@ -1,5 +1,6 @@
 """A middleware alone: a client in front of it, a small application behind it."""
 
+import asyncio
 import io
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,29 @@ class Raises:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raise self._error
+
+
+class Transport(asyncio.Transport):
+    """What a protocol writes to."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8000)})
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
 
 class Lines:

@@ -42,6 +42,20 @@ PATIENCE = 10.0  # seconds for what should happen at once
 ROLES = ("owner", "instructor", "learner", "learner")
 
 
+def graphql_scope(kind: str, host: str, headers: Mapping[str, str], **more: Any) -> Scope:
+    """As a server hands it to the application, for `/graphql` at the address `host`."""
+    given = {"host": host, **headers}
+    return {
+        "type": kind,
+        "path": "/graphql",
+        "scheme": "http",
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        **more,
+    }
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for something that nobody announces."""
     async with asyncio.timeout(PATIENCE):
@@ -245,16 +259,7 @@ class School:
         )
 
     def scope(self, kind: str, headers: Mapping[str, str], **more: Any) -> Scope:
-        given = {"host": self.host, **headers}
-        return {
-            "type": kind,
-            "path": "/graphql",
-            "scheme": "http",
-            "query_string": b"",
-            "client": ("127.0.0.1", 1),
-            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-            **more,
-        }
+        return graphql_scope(kind, self.host, headers, **more)
 
     @asynccontextmanager
     async def socket(

@@ -35,7 +35,7 @@ class NodeKind(enum.IntEnum):
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then randomness; rows made later sort later."""
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then randomness: later milliseconds sort later."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
     return UUID(

@@ -165,16 +165,7 @@ async def test_a_client_that_leaves_takes_its_work_along(school: School) -> None
     async def send(message: Any) -> None:
         sent.append(message)
 
-    given = {"host": school.host, "content-type": "application/json", **headers}
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/graphql",
-        "scheme": "http",
-        "query_string": b"",
-        "client": ("127.0.0.1", 1),
-        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-    }
+    scope = school.scope("http", {"content-type": "application/json", **headers}, method="POST")
     async with held(school) as tried:
         request = asyncio.create_task(school.app(scope, receive, send))
         await tried(1)

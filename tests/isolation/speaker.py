@@ -15,7 +15,7 @@ from worlds import World
 
 from harka.codec import json_bytes
 from harka.web.middleware.request_scope import RequestScope
-from school import Socket, Stream, Wire
+from school import Socket, Stream, Wire, graphql_scope
 
 FIELDS = list(root_fields(load_schema()))
 QUERIES, MUTATIONS, SUBSCRIPTIONS = (
@@ -124,7 +124,7 @@ class Speaker:
             "content-type": "application/json",
             "authorization": f"Bearer {world.owner}",
         }
-        stream = Stream(self.app, self._scope("http", self.address(world), headers, method="POST"))
+        stream = Stream(self.app, graphql_scope("http", self.address(world), headers, method="POST"))
         body = json_bytes({"query": operation.document, "variables": dict(variables)})
         stream.send({"type": "http.request", "body": body, "more_body": False})
         yield stream
@@ -133,23 +133,11 @@ class Speaker:
     @asynccontextmanager
     async def socket(self, host: str, headers: Mapping[str, str]) -> AsyncIterator[Socket]:
         """A WebSocket to the address `host`, opened with these headers, in which nothing is said yet."""
-        scope = self._scope("websocket", host, headers, subprotocols=["graphql-transport-ws"])
+        scope = graphql_scope("websocket", host, headers, subprotocols=["graphql-transport-ws"])
         socket = Socket(self.app, scope)
         socket.send({"type": "websocket.connect"})
         yield socket
         await _left(socket, {"type": "websocket.disconnect", "code": 1000})
-
-    def _scope(self, kind: str, host: str, headers: Mapping[str, str], **more: Any) -> Scope:
-        given = {"host": host, **headers}
-        return {
-            "type": kind,
-            "path": "/graphql",
-            "scheme": "http",
-            "query_string": b"",
-            "client": ("127.0.0.1", 1),
-            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-            **more,
-        }
 
     def address(self, world: World) -> str:
         return f"{world.organization.slug}.{self.domain}"

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from doors import Lines, logged
+from doors import Lines, Transport, logged
 from harka.errors import InternalError, UnavailableError
 from harka.graph.execution import Answer, Engine, Prepared
 from harka.runtime import Runtime
@@ -264,29 +264,6 @@ def _once(receive: Callable[[], Any]) -> Callable[[], Any]:
         raise AssertionError
 
     return once
-
-
-class Transport(asyncio.Transport):
-    """What a protocol writes to."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8000)})
-        self.written = b""
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
 
 
 async def test_a_request_is_one_task_the_servers_own(school: School) -> None:

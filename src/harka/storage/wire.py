@@ -1,9 +1,10 @@
 """One connection and what is prepared on it; the one room that reaches below asyncpg's public API.
 
 A statement costs one round trip, together with the naming of the tenant and, where it is the first of
-several, with BEGIN. For that, prepared statements are bound and executed by messages of our own, written in
-front of those asyncpg writes for the statement itself. asyncpg sends the Sync that ends them all, and passes
-over the answers of those before: each is a BindComplete, no row, and a CommandComplete.
+several, with BEGIN; the last of several takes COMMIT along behind it. For that, prepared statements are bound
+and executed by messages of our own, written in front of those asyncpg writes for the statement itself, or
+between them and the Sync that ends them all. asyncpg passes over the answers it did not ask for: each is a
+BindComplete, no row, and a CommandComplete.
 """
 
 import struct
@@ -49,8 +50,8 @@ class Wire:
         self._keeps = keeps
         self._prepared: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._leads: list[PreparedStatement] = []
-        # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
         self._led_out = b""
+        # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
 
     @property
