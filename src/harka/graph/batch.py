@@ -6,7 +6,7 @@ the objects that were found, and when there are no more the answer is written.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeGuard
 
 import msgspec
@@ -156,26 +156,16 @@ class _Waiting:
         self._wanted.append((self.load(kind, [wanted.key]), values, [place]))
 
     async def finish(self, context: RequestContext, *, last: bool) -> None:
-        """`last`: nothing will be waited for after this.
-
-        Loads go one after the other, as they would be in line for the connection.
-        """
-        if len(self._places) == 1:
-            values, place = self._places[0]
-            values[place] = await values[place]
-        elif self._places:
-            # together: what they load by single keys becomes one statement
-            answers = await _together([values[place] for values, place in self._places])
-            for (values, place), answer in zip(self._places, answers, strict=True):
-                values[place] = answer
-        left = len(self._loads)
-        for loader, requests in self._loads.items():
-            left -= 1
-            if last and not left:
-                context.work.end_with_next_read()
-            await _load(context.loaders.of(loader), requests)
-        for request, values, places in self._wanted:
-            for place, answer in zip(places, request.values, strict=True):
+        """Wait for all of it together. `last`: nothing will be waited for after this."""
+        loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
+        if loads and last:
+            loads[-1] = _ending(context, loads[-1])
+        places = self._places
+        answers = await _together([*(values[place] for values, place in places), *loads])
+        for (values, place), answer in zip(places, answers, strict=False):
+            values[place] = answer
+        for request, values, wanted in self._wanted:
+            for place, answer in zip(wanted, request.values, strict=True):
                 values[place] = answer
 
     def drop(self) -> None:
@@ -188,6 +178,8 @@ class _Waiting:
 
 async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
     """What each answers. The first failure ends them all: nothing runs on after the operation."""
+    if len(awaitables) == 1:
+        return [await awaitables[0]]
     futures = [asyncio.ensure_future(each) for each in awaitables]
     try:
         await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
@@ -201,6 +193,12 @@ async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
     if failures:
         raise failures[0]
     return [future.result() for future in futures]
+
+
+async def _ending(context: RequestContext, load: Coroutine[Any, Any, None]) -> None:
+    """The last load, begun after the others: the transaction goes with it."""
+    context.work.end_with_next_read()
+    await load
 
 
 async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:

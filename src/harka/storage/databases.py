@@ -13,6 +13,7 @@ from harka.clock import monotonic
 from harka.config import Settings
 from harka.errors import UnavailableError
 from harka.storage.failure import translated
+from harka.storage.lane import Lanes
 from harka.storage.location import app_url
 from harka.storage.pool import Pool
 from harka.storage.transport import HoldingLoop
@@ -67,6 +68,7 @@ class Database:
         self._refuse_until = 0.0
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
+        self.lanes = Lanes(self.acquire, self.release)
 
     @property
     def pool(self) -> Pool:
@@ -82,7 +84,7 @@ class Database:
             raise UnavailableError from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise translated(error) from error
-        if wire.connection.is_in_transaction():
+        if wire.is_in_transaction:
             self.recycle(wire)
             raise UnavailableError
         self._watch.begin()
@@ -90,7 +92,7 @@ class Database:
 
     def release(self, wire: Wire) -> None:
         """Give back a connection whose transaction has ended; any other is repaired first."""
-        if not wire.connection.is_closed() and wire.connection.is_in_transaction():
+        if not wire.connection.is_closed() and wire.is_in_transaction:
             self.recycle(wire)
         else:
             self._pool.release(wire)
@@ -119,6 +121,8 @@ class Database:
     async def _recycle(self, wire: Wire) -> None:
         try:
             # asyncpg first waits here until a statement it cancelled is really over
+            async with asyncio.timeout(_RECYCLE_TIMEOUT):
+                await wire.quiet()
             await wire.connection.execute("ROLLBACK", timeout=_RECYCLE_TIMEOUT)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._pool.discard(wire)

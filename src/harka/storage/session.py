@@ -91,14 +91,14 @@ class ShardSession:
         if not rows.COMPILED:
             return [struct(*row) for row in await self.fetch(statement, *args)]
         text = statement.packed_in_schema(self.location.schema)
-        packed: bytes | None = await self._transaction.send("fetchval", text, (self.tenant, *args))
+        packed: bytes | None = await self._transaction.ask(text, (self.tenant, *args))
         return rows.unpack(struct, packed, pgproto.UUID)
 
     async def fetch_row(self, statement: Statement, *args: Any) -> asyncpg.Record | None:
         return await self._transaction.send("fetchrow", *self._bound(statement, args))
 
     async def fetch_value(self, statement: Statement, *args: Any) -> Any:
-        return await self._transaction.send("fetchval", *self._bound(statement, args))
+        return await self._transaction.ask(*self._bound(statement, args))
 
     async def execute(self, statement: Statement, *args: Any) -> int:
         """Rows affected."""

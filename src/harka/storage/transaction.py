@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+import asyncpg
 import msgspec
 
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
 from harka.storage.failure import OUTDATED, is_clean, translated
+from harka.storage.lane import Described
 from harka.storage.wire import Method, Wire
 
 T = TypeVar("T")
@@ -56,6 +58,7 @@ class Transaction:
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
+        self._under_way: set[asyncio.Future[bytes | None]] = set()
 
     def __del__(self) -> None:
         # a caller's bug must not take a connection out of the pool, and hold locks, for ever
@@ -69,18 +72,43 @@ class Transaction:
         """Commit in the round trip of the next statement, where the connection can. It must be the last."""
         self._ends = True
 
+    async def ask(self, text: str, args: tuple[Any, ...]) -> Any:
+        """The one value that a statement answers; what several ask at one moment goes out together."""
+        known = self._database.lanes.known(text)
+        bound = None if known is None else known.bound(args)
+        if known is None or bound is None:
+            return await self.send("fetchval", text, args)
+        if not self._opening.alone:
+            return await self._ask(known, bound)
+        if not known.is_brief:
+            return await self.send("fetchval", text, args)
+        try:
+            return await self._ask_in_line(known, bound)
+        except UnavailableError as error:
+            if isinstance(error.__cause__, OUTDATED):
+                return await self.send("fetchval", text, args)
+            raise
+
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
             wire = self._wire or await self._take()
-            if not self._begun:
-                if self._opening.tenant and wire.leads:
-                    self.statements += 1
-                    return await self._send_led(wire, method, text, args)
-                await self._begin(wire)
-            self.statements += 1
-            if self._ends and wire.leads:
-                return await self._send_last(wire, method, text, args)
-            return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
+            await self._all_answered()
+            answer = await self._send(wire, method, text, args)
+            prepared = wire.known(text) if method == "fetchval" and wire.has_pipeline else None
+            if prepared is not None:
+                self._database.lanes.learn(text, prepared)
+            return answer
+
+    async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
+        if not self._begun:
+            if self._opening.tenant and wire.leads:
+                self.statements += 1
+                return await self._send_led(wire, method, text, args)
+            await self._begin(wire)
+        self.statements += 1
+        if self._ends and wire.leads:
+            return await self._send_last(wire, method, text, args)
+        return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -140,9 +168,7 @@ class Transaction:
         timeout = self._left()
         try:
             # from here on there is no await until asyncpg has written the statement
-            wire.lead_in(
-                opening.tenant, self._milliseconds(), read_only=opening.read_only, alone=opening.alone
-            )
+            wire.lead_in(self._led_in(wire))
             return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         except HarkaError as error:
             if isinstance(error.__cause__, OUTDATED) and opening.alone and not again:
@@ -154,6 +180,79 @@ class Transaction:
             # an argument that asyncpg cannot write: then nothing was
             if not wire.drop_lead():
                 self._note_begun(wire)
+    async def _ask_in_line(self, known: Described, bound: bytes) -> Any:
+        """Of a transaction that is this statement alone, on a connection that others use, too."""
+        if self._closed:
+            raise self._lost or InternalError
+        tenant, milliseconds = self._opening.tenant, self._milliseconds()
+        self.statements += 1
+        try:
+            answer = await self._database.lanes.ask(
+                known, bound, tenant=tenant, milliseconds=milliseconds, deadline=self._deadline
+            )
+        except HarkaError:
+            raise
+        except Exception as error:
+            failure = translated(error)
+            if isinstance(failure, DeadlineExceededError):
+                self._closed, self._lost = True, type(failure)
+            raise failure from error
+        return known.read(answer)
+
+    async def _ask(self, known: Described, bound: bytes) -> Any:
+        """Without waiting for the answers to what was asked before."""
+        async with self._lock:
+            wire = self._wire or await self._take()
+            lead = trail = b""
+            if not self._begun:
+                if self._opening.tenant and wire.leads:
+                    lead = self._led_in(wire)
+                else:
+                    await self._begin(wire)
+            self._left()
+            if self._ends and wire.leads:
+                trail = wire.led_out
+            answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+            wire.ask(known, bound, answer, lead=lead, trail=trail)
+            self.statements += 1
+            self._begun, self._ends = not trail, False
+            self._under_way.add(answer)
+        try:
+            return known.read(await self._attempt(wire, answer))
+        except HarkaError as error:
+            if isinstance(error.__cause__, asyncpg.PostgresError):
+                self._database.lanes.forget(known, wire, error.__cause__)
+            raise
+        finally:
+            answer.cancel()
+            self._under_way.discard(answer)
+            self._settle(wire)
+
+    def _led_in(self, wire: Wire) -> bytes:
+        opening = self._opening
+        return wire.led_in(
+            opening.tenant, self._milliseconds(), read_only=opening.read_only, alone=opening.alone
+        )
+
+    def _settle(self, wire: Wire) -> None:
+        """Once everything is answered: whether the transaction goes on."""
+        if self._under_way or self._wire is not wire:
+            return
+        if wire.is_in_transaction:
+            # COMMIT is passed over when the statement before it fails
+            self._begun = True
+        elif self._begun:
+            # it was BEGIN itself that failed: the next statement would run without a tenant
+            self._abandon()
+        else:
+            self._wire = None
+            self._database.release(wire)
+
+    async def _all_answered(self) -> None:
+        """What asyncpg sends must not stand in a line."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+            await asyncio.sleep(0)
 
     async def _send_last(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         """A statement that the transaction ends with, whether it answers or fails."""
@@ -166,7 +265,7 @@ class Transaction:
             answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         finally:
             wire.drop_lead()
-        if not wire.connection.is_in_transaction():
+        if not wire.is_in_transaction:
             self._begun, self._wire = False, None
             self._database.release(wire)
         return answer
@@ -174,7 +273,7 @@ class Transaction:
     def _note_begun(self, wire: Wire) -> None:
         if self._wire is not wire or self._opening.alone:
             return
-        self._begun = wire.connection.is_in_transaction()
+        self._begun = wire.is_in_transaction
         if not self._begun:
             # it was BEGIN itself that failed: the next statement would run without a tenant
             self._abandon()
@@ -187,6 +286,7 @@ class Transaction:
     async def _control(self, command: str) -> None:
         async with self._lock:
             wire = self._wire or await self._take()
+            await self._all_answered()
             if not self._begun:
                 await self._begin(wire)
             await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
@@ -200,6 +300,7 @@ class Transaction:
                 if wire is None:
                     return None
                 tag = None
+                await self._all_answered()
                 if self._begun and self._is_waited_for():
                     tag = await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
                 self._wire = None

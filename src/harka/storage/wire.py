@@ -7,13 +7,18 @@ between them and the Sync that ends them all. asyncpg passes over the answers it
 BindComplete, no row, and a CommandComplete.
 """
 
+import asyncio
 import struct
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import asyncpg
+import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
+from harka import pipeline
+from harka.pipeline import Pipeline
 from harka.storage.failure import OUTDATED
 from harka.storage.transport import HoldingTransport
 
@@ -30,9 +35,19 @@ _ENTER_READING: Final = f"{_ENTER} OR set_config('transaction_read_only', 'on', 
 _ONE_ROW: Final = frozenset({"fetchrow", "fetchval"})
 _INT16: Final = struct.Struct("!h")
 _INT32: Final = struct.Struct("!i")
+_OID: Final = struct.Struct("!I")
 _EXECUTE: Final = b"E\0\0\0\x09\0\0\0\0\0"
+_SYNC: Final = b"S\0\0\0\x04"
 _TENANT_DIGITS: Final = 36
 _TIMEOUT_DIGITS: Final = 10
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A statement that answers one value. `name`: of what is prepared. `parameters`: oids of their types."""
+
+    text: str
+    name: bytes
+    parameters: tuple[int, ...]
 
 
 class Wire:
@@ -50,9 +65,73 @@ class Wire:
         self._keeps = keeps
         self._prepared: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._leads: list[PreparedStatement] = []
-        self._led_out = b""
+        self.led_out = b""
         # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
+        self._pipeline: Pipeline | None = None
+        self._parsed: OrderedDict[bytes, None] = OrderedDict()
+        if pipeline.COMPILED and keeps:
+            loop = asyncio.get_running_loop()
+            self._pipeline = Pipeline(self._protocol, transport, _raised, loop.call_soon)
+            transport.set_protocol(self._pipeline)
+
+    @property
+    def has_pipeline(self) -> bool:
+        """Whether `ask` is to be had."""
+        return self._pipeline is not None
+
+    @property
+    def is_in_transaction(self) -> bool:
+        if self._pipeline is not None:
+            return not self._pipeline.idle
+        return self.connection.is_in_transaction()
+
+    @property
+    def outstanding(self) -> int:
+        """How many of `ask` are not answered yet."""
+        return 0 if self._pipeline is None else self._pipeline.outstanding
+
+    def answered(self, listener: Callable[[], None] | None) -> None:
+        """Call `listener` at the answer of each `ask`, and when the connection is lost."""
+        assert self._pipeline is not None  # noqa: S101 - the caller has looked
+        self._pipeline.answered = listener
+
+    def ask(
+        self,
+        question: Question,
+        bound: bytes,
+        answer: asyncio.Future[bytes | None],
+        *,
+        lead: bytes = b"",
+        trail: bytes = b"",
+    ) -> None:
+        """Send a statement without waiting for those before it.
+
+        `bound`: by `pipeline.bind`. `lead`: of `led_in`. `trail`: `led_out`, or nothing.
+        """
+        assert self._pipeline is not None  # noqa: S101 - the caller has looked
+        parsed = b"" if question.name in self._parsed else self._parse(question)
+        if parsed:
+            answer.add_done_callback(lambda answer: self._note_parsed(question, answer))
+        self._pipeline.send(b"".join((lead, parsed, bound, _EXECUTE, trail, _SYNC)), answer)
+
+    async def quiet(self) -> None:
+        """Return when nothing that was asked is under way; it is cancelled."""
+        if not self.outstanding:
+            return
+        loop = asyncio.get_running_loop()
+        answered = loop.create_future()
+
+        def look() -> None:
+            if not (self.outstanding or answered.done()):
+                answered.set_result(None)
+
+        self.answered(look)
+        try:
+            self.connection._cancel_current_command(loop.create_future())  # noqa: SLF001 - asyncpg cancels only what it sent
+            await answered
+        finally:
+            self.answered(None)
 
     @property
     def leads(self) -> bool:
@@ -74,7 +153,7 @@ class Wire:
             (True, False): _entering(_executed(read), enter),
             (False, False): _entering(_executed(write), enter),
         }
-        self._led_out = _executed(commit)
+        self.led_out = _executed(commit)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...], *, timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
         """What the statement answers, by a `Method` of asyncpg's connections."""
@@ -131,18 +210,21 @@ class Wire:
             self._prepared.popitem(last=False)
         return known
 
-    def lead_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> None:
-        """Have this written with the next statement, which must be prepared, and must follow at once.
+    def lead_in(self, lead: bytes) -> None:
+        """Have what `led_in` answered written with the next statement, which must be prepared, and follow at once."""
+        self._transport.hold(lead)
 
-        `tenant`: the 36 characters of its id. `alone`: the statement is a transaction of its own.
+    def led_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> bytes:
+        """What begins a transaction and names its tenant, or, `alone`, does so for one statement.
+
+        `tenant`: the 36 characters of its id.
         """
         before, between, after = self._led[read_only, alone]
-        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
-        self._transport.hold(text)
+        return b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
 
     def lead_out(self) -> None:
         """Have the transaction committed behind the next statement, in its round trip."""
-        self._transport.trail(self._led_out)
+        self._transport.trail(self.led_out)
 
     def drop_lead(self) -> bool:
         """Whether the next statement was not written after all; what was to lead it in never will be."""
@@ -152,9 +234,41 @@ class Wire:
         """The statement, where it is prepared already."""
         return self._prepared.get(text)
 
+    def _parse(self, question: Question) -> bytes:
+        """Prepare, once more if need be: a name that is not known is closed without an error."""
+        types = b"".join(_OID.pack(oid) for oid in question.parameters)
+        body = question.name + b"\0" + question.text.encode() + b"\0"
+        body += _INT16.pack(len(question.parameters)) + types
+        self._parsed[question.name] = None
+        closed = _closed(question.name)
+        if len(self._parsed) > self._keeps:
+            closed += _closed(self._parsed.popitem(last=False)[0])
+        return closed + b"P" + _INT32.pack(4 + len(body)) + body
+
+    def forget(self, question: Question) -> None:
+        """It is prepared anew at its next use."""
+        self._parsed.pop(question.name, None)
+
+    def _note_parsed(self, question: Question, answer: asyncio.Future[bytes | None]) -> None:
+        if answer.cancelled() or answer.exception() is not None:
+            # whether it came to be prepared is not known
+            self.forget(question)
+
     async def _sync(self) -> None:
         """End the implicit transaction that asyncpg's preparing leaves open (it sends Flush, not Sync)."""
         await self.connection.execute("SELECT")
+
+
+def _closed(name: bytes) -> bytes:
+    body = b"S" + name + b"\0"
+    return b"C" + _INT32.pack(4 + len(body)) + body
+
+
+def _raised(told: Any) -> Exception:
+    """`told`: what the server tells of an error, or why the connection was lost."""
+    if isinstance(told, dict):
+        return asyncpg.PostgresError.new(told)
+    return asyncpg.ConnectionDoesNotExistError("the connection was lost")
 
 
 def _executed(name: bytes) -> bytes:

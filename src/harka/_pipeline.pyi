@@ -1,0 +1,18 @@
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+class Pipeline(asyncio.Protocol):
+    answered: Callable[[], None] | None
+    idle: bool
+    outstanding: int
+    def __init__(
+        self,
+        inner: Any,
+        transport: Any,
+        lost: Callable[[Any], BaseException],
+        later: Callable[[Callable[[], None]], object],
+    ) -> None: ...
+    def send(self, messages: bytes, future: asyncio.Future[bytes | None]) -> None: ...
+
+def bind(name: bytes, oids: Sequence[int], args: Sequence[Any]) -> bytes: ...

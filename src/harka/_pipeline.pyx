@@ -1,0 +1,327 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+"""One connection on which several statements may be under way; `pipeline.py` explains, read that first.
+
+The messages are those of PostgreSQL's protocol 3.0 (manual, "Message Formats"): a byte for the kind, four for
+the length that counts itself, big-endian throughout. Every read is bounded by what has arrived.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.datetime cimport import_datetime, timedelta_new
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+import collections
+import datetime
+
+import_datetime()
+
+cdef object _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
+
+# pg_type.dat: the oids of types that arguments may have, and of arrays the element's
+cdef enum:
+    _BOOL = 16
+    _INT8 = 20
+    _INT4 = 23
+    _TEXT = 25
+    _TIMESTAMPTZ = 1184
+    _UUID = 2950
+    _UUIDS = 2951
+    _TEXTS = 1009
+    _HEADER = 5
+
+
+cdef class Pipeline:
+    """Documented at `pipeline.Pipeline`."""
+
+    cdef object _inner
+    cdef object _pass_on
+    cdef object _transport
+    cdef object _waiting
+    cdef object _error
+    cdef object _value
+    cdef object _parts
+    cdef object _lost
+    cdef object _later
+    cdef list _unsent
+    cdef bint _has_value
+    cdef Py_ssize_t _owed
+    cdef Py_ssize_t _have
+    cdef Py_ssize_t _need
+    cdef public object answered
+    cdef readonly bint idle
+
+    def __init__(self, inner, transport, lost, later):
+        self._inner = inner
+        self._pass_on = inner.data_received
+        self._transport = transport
+        self._lost = lost
+        self._later = later
+        self._unsent = []
+        self._waiting = collections.deque()
+        self._parts = []
+        self.answered = None
+        self.idle = True
+
+    @property
+    def outstanding(self):
+        return len(self._waiting)
+
+    def send(self, bytes messages, future):
+        """Documented at `pipeline.Pipeline.send`."""
+        if not self._unsent:
+            self._later(self._flush)
+        self._unsent.append(messages)
+        self._waiting.append(future)
+
+    def _flush(self):
+        unsent, self._unsent = self._unsent, []
+        if unsent:
+            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+
+    def connection_made(self, transport):
+        self._inner.connection_made(transport)
+
+    def pause_writing(self):
+        self._inner.pause_writing()
+
+    def resume_writing(self):
+        self._inner.resume_writing()
+
+    def eof_received(self):
+        return self._inner.eof_received()
+
+    def connection_lost(self, error):
+        self._inner.connection_lost(error)
+        waiting, self._waiting, self._unsent = self._waiting, collections.deque(), []
+        for future in waiting:
+            if not future.done():
+                future.set_exception(self._lost(error))
+        if self.answered is not None:
+            self.answered()
+
+    def data_received(self, bytes data):
+        """Follow the messages through what has arrived: ours, or whole ones for asyncpg."""
+        cdef Py_ssize_t size
+        self._parts.append(data)
+        self._have += PyBytes_GET_SIZE(data)
+        if self._have < self._need:
+            return
+        if len(self._parts) > 1:
+            data = b"".join(self._parts)
+        self._parts.clear()
+        self._have = self._need = 0
+        size = PyBytes_GET_SIZE(data)
+        at = self._read(data, size)
+        if at < size:
+            self._parts.append(data[at:] if at else data)
+            self._have = size - at
+
+    cdef Py_ssize_t _read(self, bytes data, Py_ssize_t size) except -1:
+        """How far whole messages go; `_need` is what the next one takes."""
+        cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t theirs = 0
+        cdef Py_ssize_t length
+        cdef unsigned char kind
+        while size - at >= _HEADER:
+            kind = text[at]
+            length = 1 + <Py_ssize_t>_uint32(text + at + 1)
+            if length < _HEADER:
+                raise ValueError("not a message of PostgreSQL")
+            if length > size - at:
+                self._need = length
+                break
+            if not self._waiting:
+                if kind == c"Z":
+                    self.idle = text[at + _HEADER] == c"I"
+                at += length
+                continue
+            if theirs < at:
+                self._hand_over(data, theirs, at)
+            self._take(kind, data, text, at + _HEADER, at + length)
+            at += length
+            theirs = at
+        if self._need == 0 and at < size:
+            self._need = _HEADER
+        if theirs < at:
+            self._hand_over(data, theirs, at)
+        return at
+
+    cdef int _hand_over(self, bytes data, Py_ssize_t start, Py_ssize_t end) except -1:
+        self._pass_on(data if start == 0 and end == PyBytes_GET_SIZE(data) else data[start:end])
+        return 0
+
+    cdef int _take(
+        self, unsigned char kind, bytes data, const unsigned char* text, Py_ssize_t at, Py_ssize_t end
+    ) except -1:
+        """One message of the statement that is first in line."""
+        cdef int32_t length
+        if kind == c"D":
+            if not self._has_value and end - at >= 6:
+                length = <int32_t>_uint32(text + at + 2)
+                if length > end - at - 6:
+                    raise ValueError("a value ends early")
+                self._has_value = True
+                if length >= 0:
+                    self._value = data[at + 6:at + 6 + length]
+        elif kind == c"E":
+            self._error = _fields(data[at:end])
+        elif kind == c"Z":
+            self.idle = text[at] == c"I"
+            self._finish()
+        return 0
+
+    cdef int _finish(self) except -1:
+        future = self._waiting.popleft()
+        value, error = self._value, self._error
+        self._value = self._error = None
+        self._has_value = False
+        # whoever asked may have left
+        if not future.done():
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(self._lost(error))
+        if self.answered is not None:
+            self.answered()
+        return 0
+
+
+cdef dict _fields(bytes body):
+    """Of an ErrorResponse: each a letter and a text."""
+    return {
+        part[:1].decode("ascii"): part[1:].decode("utf-8", "replace")
+        for part in body.split(b"\0") if part
+    }
+
+
+cdef class _Writer:
+    """Bytes that grow."""
+
+    cdef unsigned char* text
+    cdef Py_ssize_t size
+    cdef Py_ssize_t room
+
+    def __dealloc__(self):
+        PyMem_Free(self.text)
+
+    cdef unsigned char* reserve(self, Py_ssize_t size) except NULL:
+        cdef Py_ssize_t room = self.room
+        cdef unsigned char* grown
+        if self.size + size > room:
+            room = max(2 * room, self.size + size, 256)
+            grown = <unsigned char*>PyMem_Realloc(self.text, room)
+            if grown == NULL:
+                raise MemoryError
+            self.text = grown
+            self.room = room
+        self.size += size
+        return self.text + self.size - size
+
+    cdef int int16(self, int value) except -1:
+        cdef unsigned char* text = self.reserve(2)
+        text[0] = value >> 8 & 0xFF
+        text[1] = value & 0xFF
+        return 0
+
+    cdef int int32(self, uint32_t value) except -1:
+        _put32(self.reserve(4), value)
+        return 0
+
+    cdef int int64(self, int64_t value) except -1:
+        cdef unsigned char* text = self.reserve(8)
+        _put32(text, <uint32_t>(<uint64_t>value >> 32))
+        _put32(text + 4, <uint32_t>(<uint64_t>value & 0xFFFFFFFF))
+        return 0
+
+    cdef int raw(self, const char* text, Py_ssize_t size) except -1:
+        memcpy(self.reserve(size), text, size)
+        return 0
+
+    cdef int value(self, unsigned int oid, value) except -1:
+        """Length and value, -1 for NULL."""
+        cdef Py_ssize_t size = 0
+        cdef const char* text
+        if value is None:
+            return self.int32(<uint32_t>-1)
+        if oid == _UUID:
+            self.int32(16)
+            return self.uuid(value)
+        if oid == _UUIDS or oid == _TEXTS:
+            return self.array(_UUID if oid == _UUIDS else _TEXT, value)
+        if oid == _TEXT:
+            if not isinstance(value, str):
+                raise TypeError("a text")
+            text = PyUnicode_AsUTF8AndSize(value, &size)
+            self.int32(<uint32_t>size)
+            return self.raw(text, size)
+        if oid == _INT4:
+            self.int32(4)
+            return self.int32(<uint32_t><int32_t>value)
+        if oid == _INT8:
+            self.int32(8)
+            return self.int64(value)
+        if oid == _BOOL:
+            self.int32(1)
+            self.reserve(1)[0] = 1 if value is True else 0
+            return 0
+        if oid == _TIMESTAMPTZ:
+            self.int32(8)
+            since = value - _EPOCH
+            return self.int64(
+                (<int64_t>since.days * 86_400 + <int64_t>since.seconds) * 1_000_000 + <int64_t>since.microseconds
+            )
+        raise TypeError(f"arguments of type {oid}")
+
+    cdef int uuid(self, value) except -1:
+        cdef bytes sixteen = value.bytes
+        if PyBytes_GET_SIZE(sixteen) != 16:
+            raise TypeError("a UUID")
+        return self.raw(PyBytes_AS_STRING(sixteen), 16)
+
+    cdef int array(self, unsigned int oid, values) except -1:
+        cdef Py_ssize_t start = self.size
+        self.int32(0)
+        self.int32(1 if len(values) else 0)
+        self.int32(1 if None in values else 0)
+        self.int32(oid)
+        if len(values):
+            self.int32(<uint32_t>len(values))
+            self.int32(1)
+            for value in values:
+                self.value(oid, value)
+        _put32(self.text + start, <uint32_t>(self.size - start - 4))
+        return 0
+
+
+def bind(bytes name, oids, args):
+    """Documented at `pipeline.bind`."""
+    cdef _Writer writer = _Writer.__new__(_Writer)
+    writer.raw("B\0\0\0\0\0", 6)
+    # the name with its closing NUL, which every bytes object has
+    writer.raw(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name) + 1)
+    writer.int16(1)
+    writer.int16(1)
+    writer.int16(<int>len(oids))
+    if len(args) != len(oids):
+        raise TypeError("as many arguments as parameters")
+    for oid, value in zip(oids, args):
+        writer.value(oid, value)
+    writer.int16(1)
+    writer.int16(1)
+    _put32(writer.text + 1, <uint32_t>(writer.size - 1))
+    return PyBytes_FromStringAndSize(<const char*>writer.text, writer.size)
+
+
+cdef inline void _put32(unsigned char* text, uint32_t value) noexcept nogil:
+    text[0] = value >> 24 & 0xFF
+    text[1] = value >> 16 & 0xFF
+    text[2] = value >> 8 & 0xFF
+    text[3] = value & 0xFF
+
+
+cdef inline uint32_t _uint32(const unsigned char* text) noexcept nogil:
+    return <uint32_t>text[0] << 24 | <uint32_t>text[1] << 16 | <uint32_t>text[2] << 8 | <uint32_t>text[3]

@@ -1,0 +1,167 @@
+"""Reads of many requests in line on one connection.
+
+Each is a transaction of its own, named to its tenant by the message before it and ended by the Sync behind it:
+whoever comes next in line finds a connection that belongs to nobody. Only what was brief the last time goes in
+line, so that nobody waits long for another's statement; everything else gets a connection to itself.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+from harka.pipeline import bind
+from harka.storage.failure import OUTDATED
+from harka.storage.wire import Question, Wire
+
+_BRIEF: Final = 0.005
+"""Seconds, measured in the loop's milliseconds."""
+_FADES: Final = 0.8
+"""What is left of a time with each further run: in the end a statement is tried in line again."""
+_LONGEST_LINE: Final = 16
+_DESCRIPTIONS: Final = 4096
+_BYTEA: Final = 17
+_INT8: Final = 20
+
+
+class Described(Question):
+    """`column`: the oid of its type. `seconds`: what it takes."""
+
+    column: int
+    seconds: float = 0.0
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it may stand in line. Each look makes what it took fade."""
+        if self.seconds < _BRIEF:
+            return True
+        self.seconds *= _FADES
+        return False
+
+    def bound(self, args: tuple[Any, ...]) -> bytes | None:
+        """The message that binds it; None when asyncpg must write it, or say what is wrong."""
+        try:
+            return bind(self.name, self.parameters, args)
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            return None
+
+    def read(self, value: bytes | None) -> Any:
+        return int.from_bytes(value, signed=True) if value is not None and self.column == _INT8 else value
+
+    def took(self, seconds: float) -> None:
+        self.seconds = max(seconds, _FADES * self.seconds)
+
+
+class Lanes:
+    """The lines of one database's connections. They come from its pool, and go back when a line is empty."""
+
+    def __init__(self, borrow: Callable[[float], Awaitable[Wire]], give_back: Callable[[Wire], None]) -> None:
+        """`borrow`: a connection by a deadline in loop time."""
+        self._borrow = borrow
+        self._give_back = give_back
+        self._lanes: list[_Lane] = []
+        self._described: OrderedDict[str, Described] = OrderedDict()
+
+    def known(self, text: str) -> Described | None:
+        """What is known of a statement from its first use."""
+        return self._described.get(text)
+
+    def learn(self, text: str, prepared: PreparedStatement) -> None:
+        """What a statement takes and answers."""
+        columns = prepared.get_attributes()
+        if len(columns) != 1 or columns[0].type.oid not in {_BYTEA, _INT8}:
+            return
+        self._described[text] = Described(
+            text=text,
+            name=b"harka_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest().encode(),
+            parameters=tuple(each.oid for each in prepared.get_parameters()),
+            column=columns[0].type.oid,
+        )
+        if len(self._described) > _DESCRIPTIONS:
+            self._described.popitem(last=False)
+
+    def forget(self, described: Described, wire: Wire, error: Exception) -> None:
+        """What an error says of what was prepared: that it must be prepared anew, or that all of it is gone."""
+        if isinstance(error, OUTDATED):
+            wire.forget(described)
+            self._described.pop(described.text, None)
+        elif isinstance(error, asyncpg.InvalidSQLStatementNameError):
+            wire.connection.terminate()
+
+    async def ask(
+        self, described: Described, bound: bytes, *, tenant: bytes, milliseconds: int, deadline: float
+    ) -> bytes | None:
+        """What the statement answers this tenant, or whatever the server or the connection raises."""
+        lane = self._joinable() or self._begin(await self._borrow(deadline))
+        try:
+            return await lane.ask(described, bound, tenant, milliseconds)
+        except asyncpg.PostgresError as error:
+            self.forget(described, lane.wire, error)
+            raise
+
+    def _joinable(self) -> "_Lane | None":
+        for lane in self._lanes:
+            if lane.is_joinable():
+                return lane
+        return None
+
+    def _begin(self, wire: Wire) -> "_Lane":
+        lane = _Lane(wire, self._end)
+        self._lanes.append(lane)
+        return lane
+
+    def _end(self, lane: "_Lane") -> None:
+        self._lanes.remove(lane)
+        self._give_back(lane.wire)
+
+
+class _Lane:
+    """A connection lent to everybody in its line, from the first who asks until nobody is left."""
+
+    def __init__(self, wire: Wire, ended: "Callable[[_Lane], None]") -> None:
+        self.wire = wire
+        self._ended = ended
+        self._line: deque[Described] = deque()
+        self._since = 0.0  # when the first in line came to be the first
+        self._loop = asyncio.get_running_loop()
+        wire.answered(self._answered)
+
+    def is_joinable(self) -> bool:
+        """Whether the line is short, and moves."""
+        if len(self._line) >= _LONGEST_LINE or self.wire.connection.is_closed():
+            return False
+        return self._loop.time() - self._since < _BRIEF
+
+    def ask(
+        self, described: Described, bound: bytes, tenant: bytes, milliseconds: int
+    ) -> asyncio.Future[bytes | None]:
+        answer: asyncio.Future[bytes | None] = self._loop.create_future()
+        if not self._line:
+            self._since = self.wire.sent_at = self._loop.time()
+        self._line.append(described)
+        try:
+            lead = self.wire.led_in(tenant, milliseconds, read_only=True, alone=True)
+            self.wire.ask(described, bound, answer, lead=lead)
+        except BaseException:
+            self._line.pop()
+            self._leave()
+            raise
+        return answer
+
+    def _answered(self) -> None:
+        """The first in line has its answer; or all of them, when the connection is lost."""
+        now = self._loop.time()
+        while len(self._line) > self.wire.outstanding:
+            self._line.popleft().took(now - self._since)
+            self._since = now
+        self._leave()
+
+    def _leave(self) -> None:
+        self.wire.sent_at = self._since if self._line else 0.0
+        if not self._line:
+            self.wire.answered(None)
+            self._ended(self)
