@@ -100,7 +100,7 @@ async def test_an_argument_that_cannot_be_written_takes_its_lead_in_with_it(
 async def test_a_connection_whose_lead_in_was_dropped_is_as_it_was(wire: Wire) -> None:
     prepared = await wire.prepare("SELECT $1::int, current_setting('app.current_tenant', true)")
     seen = Writes.of(wire)
-    wire.lead_in(str(uuid4()).encode(), 1000, read_only=True, alone=False)
+    wire.lead_in(wire.led_in(str(uuid4()).encode(), 1000, read_only=True, alone=False))
     with pytest.raises(asyncpg.DataError):
         await wire.send_prepared("fetch", prepared, ("no number",), timeout=5)
     assert seen.found == []
@@ -109,7 +109,7 @@ async def test_a_connection_whose_lead_in_was_dropped_is_as_it_was(wire: Wire) -
     assert list(await wire.send_prepared("fetchrow", prepared, (1,), timeout=5)) == [1, None]
     assert not wire.connection.is_in_transaction()
     other = str(uuid4())
-    wire.lead_in(other.encode(), 1000, read_only=True, alone=True)
+    wire.lead_in(wire.led_in(other.encode(), 1000, read_only=True, alone=True))
     assert list(await wire.send_prepared("fetchrow", prepared, (2,), timeout=5)) == [2, other]
     assert not wire.drop_lead()
 
@@ -123,7 +123,7 @@ async def test_a_lead_in_sets_what_it_says_for_one_transaction(
     prepared = await wire.prepare(STATE)
     before = await wire.connection.fetchrow(STATE)
     tenant = uuid4()
-    wire.lead_in(str(tenant).encode(), milliseconds, read_only=read_only, alone=alone)
+    wire.lead_in(wire.led_in(str(tenant).encode(), milliseconds, read_only=read_only, alone=alone))
     state = await wire.send_prepared("fetchrow", prepared, (), timeout=5)
     assert UUID(state["tenant"]) == tenant
     assert state["milliseconds"] == milliseconds

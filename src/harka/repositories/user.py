@@ -62,8 +62,11 @@ PAGE = Statement(
 )
 
 # How many users there are.
-COUNT = Statement(
-    "user.count",
+COUNT = Statement("user.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
+
+# How many users of a role, a status, or both; apart, since the index alone can tell how many there are of all.
+COUNT_OF_SOME = Statement(
+    "user.count_of_some",
     """SELECT count(*) FROM {schema}."user"
     WHERE tenant_id = $1 AND ($2::text IS NULL OR role = $2) AND ($3::text IS NULL OR status = $3)""",
 )
@@ -116,7 +119,9 @@ async def list_page(
 
 
 async def count(session: ShardSession, *, role: str | None = None, status: str | None = None) -> int:
-    return int(await session.fetch_value(COUNT, role, status))
+    if role is not None or status is not None:
+        return int(await session.fetch_value(COUNT_OF_SOME, role, status))
+    return int(await session.fetch_value(COUNT))
 
 
 async def insert(session: ShardSession, user: User) -> None:

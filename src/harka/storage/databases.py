@@ -24,6 +24,9 @@ CONNECT_TIMEOUT: Final = 2.0
 """Seconds until a server that does not answer counts as down."""
 REFUSAL_PERIOD: Final = 0.5
 """Seconds after a failed connection during which others are refused without trying."""
+_PREPARED: Final = {"plan_cache_mode": "force_generic_plan"}
+"""Planned once: left to itself, PostgreSQL planned half of the statements anew each time, at twice the cost of
+running them. A pooler, which would not know the parameter, keeps no statements anyway."""
 _RECYCLE_TIMEOUT: Final = 1.0
 _CLOSE_TIMEOUT: Final = 5.0
 
@@ -149,10 +152,14 @@ class Database:
         return wire
 
     async def _dial(self) -> asyncpg.Connection:
-        cache = 0 if self._settings.statement_cache_size == 0 else 1
+        keeps = self._settings.statement_cache_size > 0
         loop: Any = HoldingLoop()
         return await asyncpg.connect(
-            self._url, loop=loop, timeout=CONNECT_TIMEOUT, statement_cache_size=cache
+            self._url,
+            loop=loop,
+            timeout=CONNECT_TIMEOUT,
+            statement_cache_size=1 if keeps else 0,
+            server_settings=_PREPARED if keeps else None,
         )
 
     async def _answers(self) -> bool:

@@ -91,8 +91,8 @@ class Transaction:
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
-            wire = self._wire or await self._take()
             await self._all_answered()
+            wire = self._wire or await self._take()
             answer = await self._send(wire, method, text, args)
             prepared = wire.known(text) if method == "fetchval" and wire.has_pipeline else None
             if prepared is not None:
@@ -180,6 +180,7 @@ class Transaction:
             # an argument that asyncpg cannot write: then nothing was
             if not wire.drop_lead():
                 self._note_begun(wire)
+
     async def _ask_in_line(self, known: Described, bound: bytes) -> Any:
         """Of a transaction that is this statement alone, on a connection that others use, too."""
         if self._closed:
@@ -285,8 +286,8 @@ class Transaction:
 
     async def _control(self, command: str) -> None:
         async with self._lock:
-            wire = self._wire or await self._take()
             await self._all_answered()
+            wire = self._wire or await self._take()
             if not self._begun:
                 await self._begin(wire)
             await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
@@ -296,11 +297,11 @@ class Transaction:
         try:
             async with self._lock:
                 self._closed = True
+                await self._all_answered()
                 wire = self._wire
                 if wire is None:
                     return None
                 tag = None
-                await self._all_answered()
                 if self._begun and self._is_waited_for():
                     tag = await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
                 self._wire = None
