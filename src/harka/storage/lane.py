@@ -1,8 +1,8 @@
 """Reads of many requests in line on one connection.
 
-Each is a transaction of its own, named to its tenant by the message before it and ended by the Sync behind it:
-whoever comes next in line finds a connection that belongs to nobody. Only what was brief the last time goes in
-line, so that nobody waits long for another's statement; everything else gets a connection to itself.
+Each is a transaction of its own: the message before it names its tenant, the Sync behind it ends it, and
+whoever comes next in line finds a connection that belongs to nobody. Only what was brief the last times goes
+in line, so that nobody waits long for another's statement; everything else gets a connection to itself.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class Lanes:
             self._described.popitem(last=False)
 
     def forget(self, described: Described, wire: Wire, error: Exception) -> None:
-        """What an error says of what was prepared: that it must be prepared anew, or that all of it is gone."""
+        """Draw from an error what it says of what was prepared: that it is outdated, or that all is gone."""
         if isinstance(error, OUTDATED):
             wire.forget(described)
             self._described.pop(described.text, None)

@@ -84,7 +84,7 @@ class Wire:
     def is_in_transaction(self) -> bool:
         if self._pipeline is not None:
             return not self._pipeline.idle
-        return self.connection.is_in_transaction()
+        return bool(self.connection.is_in_transaction())
 
     @property
     def outstanding(self) -> int:
@@ -211,7 +211,7 @@ class Wire:
         return known
 
     def lead_in(self, lead: bytes) -> None:
-        """Have what `led_in` answered written with the next statement, which must be prepared, and follow at once."""
+        """Have this, by `led_in`, written with the next statement: a prepared one, that follows at once."""
         self._transport.hold(lead)
 
     def led_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> bytes:
@@ -266,9 +266,12 @@ def _closed(name: bytes) -> bytes:
 
 def _raised(told: Any) -> Exception:
     """`told`: what the server tells of an error, or why the connection was lost."""
-    if isinstance(told, dict):
-        return asyncpg.PostgresError.new(told)
-    return asyncpg.ConnectionDoesNotExistError("the connection was lost")
+    error: Exception = (
+        asyncpg.PostgresError.new(told)
+        if isinstance(told, dict)
+        else asyncpg.ConnectionDoesNotExistError("the connection was lost")
+    )
+    return error
 
 
 def _executed(name: bytes) -> bytes:
