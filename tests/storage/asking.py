@@ -24,8 +24,8 @@ def later() -> float:
     return asyncio.get_running_loop().time() + 5
 
 
-async def ask(databases: Databases, home: Location, *, within: float = 5.0) -> int:
-    session = open_session(databases, home, uuid4(), read_only=True, timeout=within)
+async def ask(databases: Databases, home: Location, *, within: float = 5.0, single: bool = False) -> int:
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=within, single=single)
     try:
         count: int = await session.fetch_value(COUNT)
     finally:

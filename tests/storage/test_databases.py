@@ -168,18 +168,28 @@ async def test_a_last_statement_that_fails_leaves_the_connection_clean(
     assert await ask(databases, home) == 0
 
 
-@pytest.mark.parametrize("single", [True, False])
 async def test_connection_that_has_lost_its_statements_is_given_up(
-    databases: Databases, home: Location, *, single: bool
+    databases: Databases, home: Location
 ) -> None:
     await ask(databases, home)
     async with borrowed(databases.pool("app")) as connection:
         await connection.execute("DISCARD ALL")
-    session = open_session(databases, home, uuid4(), read_only=True, timeout=5, single=single)
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=5)
     with pytest.raises(UnavailableError):
         await session.fetch_value(COUNT)
     await session.rollback()
     assert await ask(databases, home) == 0
+
+
+async def test_read_alone_on_such_a_connection_is_asked_again(databases: Databases, home: Location) -> None:
+    for _ in range(2):
+        await ask(databases, home, single=True)
+    async with borrowed(databases.pool("app")) as connection:
+        await connection.execute("DISCARD ALL")
+        lost = connection.get_server_pid()
+    assert await ask(databases, home, single=True) == 0
+    async with borrowed(databases.pool("app")) as connection:
+        assert connection.get_server_pid() != lost
 
 
 async def test_tenants_that_take_turns_on_one_connection_see_their_own(

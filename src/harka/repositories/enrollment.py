@@ -120,7 +120,7 @@ OF_USER_IN_COURSES = Statement(
 # How many enrollments there are.
 COUNT = Statement("enrollment.count", "SELECT count(*) FROM {schema}.enrollment WHERE tenant_id = $1")
 
-# How many enrollments of one status; apart, since the index alone can tell how many there are of all.
+# How many enrollments of one status; apart, since of all of them the index alone can tell.
 COUNT_OF_STATUS = Statement(
     "enrollment.count_of_status",
     "SELECT count(*) FROM {schema}.enrollment WHERE tenant_id = $1 AND status = $2",

@@ -64,7 +64,7 @@ PAGE = Statement(
 # How many users there are.
 COUNT = Statement("user.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
 
-# How many users of a role, a status, or both; apart, since the index alone can tell how many there are of all.
+# How many users of a role, a status, or both; apart, since of all of them the index alone can tell.
 COUNT_OF_SOME = Statement(
     "user.count_of_some",
     """SELECT count(*) FROM {schema}."user"

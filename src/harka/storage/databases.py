@@ -25,8 +25,8 @@ CONNECT_TIMEOUT: Final = 2.0
 REFUSAL_PERIOD: Final = 0.5
 """Seconds after a failed connection during which others are refused without trying."""
 _PREPARED: Final = {"plan_cache_mode": "force_generic_plan"}
-"""Planned once: left to itself, PostgreSQL planned half of the statements anew each time, at twice the cost of
-running them. A pooler, which would not know the parameter, keeps no statements anyway."""
+"""Planned once: left to itself, PostgreSQL planned half of the statements anew each time, which cost twice as
+much as running them. A pooler, which would not know the parameter, keeps no statements anyway."""
 _RECYCLE_TIMEOUT: Final = 1.0
 _CLOSE_TIMEOUT: Final = 5.0
 

@@ -93,15 +93,30 @@ class Lanes:
             wire.connection.terminate()
 
     async def ask(
-        self, described: Described, bound: bytes, *, tenant: bytes, milliseconds: int, deadline: float
+        self,
+        described: Described,
+        bound: bytes,
+        *,
+        tenant: bytes,
+        milliseconds: int,
+        deadline: float,
+        grace: float,
     ) -> bytes | None:
-        """What the statement answers this tenant, or whatever the server or the connection raises."""
+        """What the statement answers this tenant, or whatever the server or the connection raises.
+
+        `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
+        `grace` seconds later, an answer; otherwise raise `TimeoutError`.
+        """
         lane = self._joinable() or self._begin(await self._borrow(deadline))
+        answer = lane.ask(described, bound, tenant, milliseconds)
+        timer = answer.get_loop().call_at(deadline + grace, give_up, answer)
         try:
-            return await lane.ask(described, bound, tenant, milliseconds)
+            return await answer
         except asyncpg.PostgresError as error:
             self.forget(described, lane.wire, error)
             raise
+        finally:
+            timer.cancel()
 
     def _joinable(self) -> "_Lane | None":
         for lane in self._lanes:
@@ -165,3 +180,9 @@ class _Lane:
         if not self._line:
             self.wire.answered(None)
             self._ended(self)
+
+
+def give_up(answer: asyncio.Future[bytes | None]) -> None:
+    """Wait for it no longer."""
+    if not answer.done():
+        answer.set_exception(TimeoutError())

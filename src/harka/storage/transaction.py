@@ -17,13 +17,14 @@ import msgspec
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
 from harka.storage.failure import OUTDATED, is_clean, translated
-from harka.storage.lane import Described
+from harka.storage.lane import Described, give_up
 from harka.storage.wire import Method, Wire
 
 T = TypeVar("T")
 
 # the server's statement_timeout should speak first: its refusal leaves the connection clean
 _SERVER_FIRST: Final = 0.25
+_LOST_STATEMENTS: Final = (*OUTDATED, asyncpg.InvalidSQLStatementNameError)
 _LONGEST_TIMEOUT: Final = 2**31 - 1  # milliseconds, PostgreSQL's own limit
 
 
@@ -85,7 +86,8 @@ class Transaction:
         try:
             return await self._ask_in_line(known, bound)
         except UnavailableError as error:
-            if isinstance(error.__cause__, OUTDATED):
+            # a read can be asked again; in line it may have been another's trouble
+            if isinstance(error.__cause__, asyncpg.PostgresError):
                 return await self.send("fetchval", text, args)
             raise
 
@@ -171,8 +173,8 @@ class Transaction:
             wire.lead_in(self._led_in(wire))
             return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         except HarkaError as error:
-            if isinstance(error.__cause__, OUTDATED) and opening.alone and not again:
-                # prepared anew, since a migration has changed what it answers
+            if isinstance(error.__cause__, _LOST_STATEMENTS) and opening.alone and not again:
+                # prepared anew, since a migration has changed what it answers, or here is another connection
                 wire = await self._retake()
                 return await self._send_led(wire, method, text, args, again=True)
             raise
@@ -189,7 +191,12 @@ class Transaction:
         self.statements += 1
         try:
             answer = await self._database.lanes.ask(
-                known, bound, tenant=tenant, milliseconds=milliseconds, deadline=self._deadline
+                known,
+                bound,
+                tenant=tenant,
+                milliseconds=milliseconds,
+                deadline=self._deadline,
+                grace=_SERVER_FIRST,
             )
         except HarkaError:
             raise
@@ -218,6 +225,7 @@ class Transaction:
             self.statements += 1
             self._begun, self._ends = not trail, False
             self._under_way.add(answer)
+        timer = answer.get_loop().call_at(self._deadline + _SERVER_FIRST, give_up, answer)
         try:
             return known.read(await self._attempt(wire, answer))
         except HarkaError as error:
@@ -225,6 +233,7 @@ class Transaction:
                 self._database.lanes.forget(known, wire, error.__cause__)
             raise
         finally:
+            timer.cancel()
             answer.cancel()
             self._under_way.discard(answer)
             self._settle(wire)

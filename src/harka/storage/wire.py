@@ -128,7 +128,10 @@ class Wire:
 
         self.answered(look)
         try:
-            self.connection._cancel_current_command(loop.create_future())  # noqa: SLF001 - asyncpg cancels only what it sent
+            cancelled = loop.create_future()
+            self.connection._cancel_current_command(cancelled)  # noqa: SLF001 - by itself asyncpg cancels what it sent
+            # a cancellation under way would hit whatever comes next
+            await cancelled
             await answered
         finally:
             self.answered(None)
@@ -203,7 +206,7 @@ class Wire:
             self._prepared.move_to_end(text)
             return known
         known = await self.connection.prepare(text)
-        if not self.connection.is_in_transaction():
+        if not self.is_in_transaction:
             await self._sync()
         self._prepared[text] = known
         if len(self._prepared) > self._keeps:
