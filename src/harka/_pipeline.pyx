@@ -10,7 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.datetime cimport import_datetime, timedelta_new
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 import collections
@@ -19,6 +19,9 @@ import datetime
 import_datetime()
 
 cdef object _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
+# as asyncpg writes them: before and after everything
+cdef object _FIRST = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+cdef object _LAST = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 # pg_type.dat: the oids of types that arguments may have, and of arrays the element's
 cdef enum:
@@ -26,6 +29,7 @@ cdef enum:
     _INT8 = 20
     _INT4 = 23
     _TEXT = 25
+    _FLOAT8 = 701
     _TIMESTAMPTZ = 1184
     _UUID = 2950
     _UUIDS = 2951
@@ -237,6 +241,11 @@ cdef class _Writer:
         _put32(text + 4, <uint32_t>(<uint64_t>value & 0xFFFFFFFF))
         return 0
 
+    cdef int float64(self, double value) except -1:
+        cdef int64_t bits
+        memcpy(&bits, &value, 8)
+        return self.int64(bits)
+
     cdef int raw(self, const char* text, Py_ssize_t size) except -1:
         memcpy(self.reserve(size), text, size)
         return 0
@@ -264,12 +273,19 @@ cdef class _Writer:
         if oid == _INT8:
             self.int32(8)
             return self.int64(value)
+        if oid == _FLOAT8:
+            self.int32(8)
+            return self.float64(value)
         if oid == _BOOL:
             self.int32(1)
             self.reserve(1)[0] = 1 if value is True else 0
             return 0
         if oid == _TIMESTAMPTZ:
             self.int32(8)
+            if value == _FIRST:
+                return self.int64(INT64_MIN)
+            if value == _LAST:
+                return self.int64(INT64_MAX)
             since = value - _EPOCH
             return self.int64(
                 (<int64_t>since.days * 86_400 + <int64_t>since.seconds) * 1_000_000 + <int64_t>since.microseconds

@@ -61,7 +61,7 @@ async def test_a_statement_is_one_write_with_all_that_leads_it_in(
 async def test_a_last_statement_is_one_write_with_the_commit(
     databases: Databases, home: Location, seen: Writes
 ) -> None:
-    session = open_session(databases, home, uuid4(), read_only=False, timeout=5)
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=5)
     await session.fetch_value(SETTING)
     session.end_with_next()
     assert await session.fetch_value(SETTING) == str(session.tenant)

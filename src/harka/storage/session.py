@@ -112,9 +112,9 @@ class ShardSession:
         return self._transaction.savepoint()
 
     def end_with_next(self) -> None:
-        """The next statement is the last: the transaction is committed in its round trip, where that can be.
+        """The next statement should be the last of a session that only reads: in its round trip that ends.
 
-        Another one after it raises `InternalError`.
+        One after it begins another transaction, and sees another snapshot.
         """
         self._transaction.end_with_next()
 

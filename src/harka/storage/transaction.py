@@ -70,8 +70,11 @@ class Transaction:
             )
 
     def end_with_next(self) -> None:
-        """Commit in the round trip of the next statement, where the connection can. It must be the last."""
-        self._ends = True
+        """End a transaction that only reads in the round trip of the next statement, where the connection can.
+
+        It should be the last: one after it begins another transaction, and sees another snapshot.
+        """
+        self._ends = self._opening.read_only
 
     async def ask(self, text: str, args: tuple[Any, ...]) -> Any:
         """The one value that a statement answers; what several ask at one moment goes out together."""
@@ -168,6 +171,7 @@ class Transaction:
         opening = self._opening
         prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
         timeout = self._left()
+        self._begun = not opening.alone
         try:
             # from here on there is no await until asyncpg has written the statement
             wire.lead_in(self._led_in(wire))
@@ -179,9 +183,11 @@ class Transaction:
                 return await self._send_led(wire, method, text, args, again=True)
             raise
         finally:
-            # an argument that asyncpg cannot write: then nothing was
-            if not wire.drop_lead():
-                self._note_begun(wire)
+            if wire.drop_lead():
+                # an argument that asyncpg cannot write: then nothing was
+                self._begun = False
+            else:
+                self._settle(wire)
 
     async def _ask_in_line(self, known: Described, bound: bytes) -> Any:
         """Of a transaction that is this statement alone, on a connection that others use, too."""
@@ -265,28 +271,17 @@ class Transaction:
             await asyncio.sleep(0)
 
     async def _send_last(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
-        """A statement that the transaction ends with, whether it answers or fails."""
+        """A statement that the transaction ends with, unless it fails."""
         prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
         timeout = self._left()
-        self._closed = True
+        self._begun = self._ends = False
         try:
             # from here on there is no await until asyncpg has written the statement
             wire.lead_out()
-            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
+            return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         finally:
             wire.drop_lead()
-        if not wire.is_in_transaction:
-            self._begun, self._wire = False, None
-            self._database.release(wire)
-        return answer
-
-    def _note_begun(self, wire: Wire) -> None:
-        if self._wire is not wire or self._opening.alone:
-            return
-        self._begun = wire.is_in_transaction
-        if not self._begun:
-            # it was BEGIN itself that failed: the next statement would run without a tenant
-            self._abandon()
+            self._settle(wire)
 
     async def _retake(self) -> Wire:
         if self._wire is None:

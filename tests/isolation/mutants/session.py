@@ -8,6 +8,7 @@ from mutants.mutant import Mutant
 
 SESSION = ("tests/storage/test_session.py", "tests/storage", "tests/isolation")
 INTERRUPTED = ("tests/storage/test_session_cancellation.py", "tests/storage", "tests/isolation")
+LINE = ("tests/storage/test_lane.py", "tests/isolation")
 LED = ("tests/storage/test_databases.py", "tests/storage", "tests/isolation")
 
 MUTANTS: Final = [
@@ -52,14 +53,14 @@ MUTANTS: Final = [
     Mutant(
         "busy-connection-comes-back",
         "storage/databases.py",
-        "if not wire.connection.is_closed() and wire.connection.is_in_transaction():",
+        "if not wire.connection.is_closed() and wire.is_in_transaction:",
         "if False:",
         ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
     Mutant(
         "busy-connection-lent-out",
         "storage/databases.py",
-        "        if wire.connection.is_in_transaction():\n            self.recycle(wire)\n            raise UnavailableError\n        self._watch",
+        "        if wire.is_in_transaction:\n            self.recycle(wire)\n            raise UnavailableError\n        self._watch",
         "        self._watch",
         ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
@@ -89,15 +90,15 @@ MUTANTS: Final = [
     Mutant(
         "led-in-once-for-many-alone",
         "storage/transaction.py",
-        "            wire.lead_in(\n",
-        "            if self.statements == 1:\n             wire.lead_in(\n",
+        "            wire.lead_in(self._led_in(wire))\n",
+        "            if self.statements == 1:\n             wire.lead_in(self._led_in(wire))\n",
         LED,
     ),
     Mutant(
         "led-in-as-the-one-before",
         "storage/wire.py",
-        '        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
-        '        self.tenant = tenant = getattr(self, "tenant", tenant)\n        text = b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        '        return b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
+        '        self.tenant = tenant = getattr(self, "tenant", tenant)\n        return b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)',
         LED,
     ),
     Mutant(
@@ -108,13 +109,6 @@ MUTANTS: Final = [
         SESSION,
     ),
     Mutant("led-reads-may-write", "storage/wire.py", "READ ONLY", "READ WRITE", SESSION),
-    Mutant(
-        "lead-in-that-failed-believed",
-        "storage/transaction.py",
-        "self._begun = wire.connection.is_in_transaction()",
-        "self._begun = True",
-        INTERRUPTED,
-    ),
     Mutant(
         "lead-in-without-begin-believed",
         "storage/transaction.py",
@@ -132,16 +126,66 @@ MUTANTS: Final = [
     Mutant(
         "lead-out-left-to-another",
         "storage/transaction.py",
-        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.drop_lead()",
-        "            answer = await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))\n        finally:\n            wire.lead_out()",
+        "        finally:\n            wire.drop_lead()\n            self._settle(wire)",
+        "        finally:\n            wire.lead_out()\n            self._settle(wire)",
         ("tests/storage/test_databases.py", *INTERRUPTED),
     ),
+    # what is asked without waiting, and what stands in line on one connection
     Mutant(
-        "statement-after-the-last",
+        "asked-without-a-tenant",
         "storage/transaction.py",
-        "        timeout = self._left()\n        self._closed = True\n",
-        "        timeout = self._left()\n",
-        ("tests/storage/test_databases.py", *INTERRUPTED),
+        "                    lead = self._led_in(wire)\n",
+        "                    pass\n",
+        SESSION,
+    ),
+    Mutant(
+        "asked-after-the-end-without-a-tenant",
+        "storage/transaction.py",
+        "self._begun, self._ends = not trail, False",
+        "self._begun, self._ends = True, False",
+        ("tests/storage/test_databases.py", *SESSION),
+    ),
+    Mutant(
+        "given-back-while-asked",
+        "storage/transaction.py",
+        "        if self._under_way or self._wire is not wire:",
+        "        if self._wire is not wire:",
+        ("tests/storage/test_transaction.py", *SESSION),
+    ),
+    Mutant(
+        "in-line-as-the-one-before",
+        "storage/lane.py",
+        "            lead = self.wire.led_in(tenant, ",
+        '            self.tenant = tenant = getattr(self, "tenant", tenant)\n            lead = self.wire.led_in(tenant, ',
+        LINE,
+    ),
+    Mutant(
+        "in-line-with-one-lead-in",
+        "storage/lane.py",
+        "self.wire.ask(described, bound, answer, lead=lead)",
+        'self.wire.ask(described, bound, answer, lead=b"" if len(self._line) > 1 else lead)',
+        LINE,
+    ),
+    Mutant(
+        "in-line-for-the-session",
+        "storage/lane.py",
+        "read_only=True, alone=True)",
+        "read_only=True, alone=False)",
+        LINE,
+    ),
+    Mutant(
+        "line-left-while-asked",
+        "storage/lane.py",
+        "        if not self._line:\n            self.wire.answered(None)",
+        "        if True:\n            self.wire.answered(None)",
+        LINE,
+    ),
+    Mutant(
+        "repaired-while-asked",
+        "storage/databases.py",
+        "                await wire.quiet()\n",
+        "                pass\n",
+        ("tests/storage/test_transaction.py", *INTERRUPTED),
     ),
     Mutant(
         "end-cancelled-in-line",
