@@ -44,7 +44,10 @@ OTHERS_BUSY = """SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
       AND state <> 'idle'"""
 COUNT = Statement("test.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
-SLOW = Statement("test.slow", """SELECT pg_sleep(0.02), count(*) FROM {schema}."user" WHERE tenant_id = $1""")
+SLOW = Statement(
+    "test.slow",
+    """SELECT (SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1) FROM pg_sleep(0.02)""",
+)
 
 
 class Driven:
@@ -95,6 +98,7 @@ async def reading(session: ShardSession) -> None:
     """As `learning.work` does it: commit at the end, roll back on any error."""
     try:
         await session.fetch(COUNT)
+        await session.fetch_value(COUNT)
         await session.fetch_value(SLOW)
     except BaseException:
         await session.rollback()
@@ -105,9 +109,21 @@ async def reading(session: ShardSession) -> None:
 async def ending(session: ShardSession) -> None:
     """Like `reading`, the transaction ended in the round trip of its last statement."""
     try:
-        await session.fetch(COUNT)
+        await session.fetch_value(COUNT)
         session.end_with_next()
         await session.fetch_value(SLOW)
+    except BaseException:
+        await session.rollback()
+        raise
+    await session.commit()
+
+
+async def together(session: ShardSession) -> None:
+    """Several statements under way at once, and one that asyncpg sends."""
+    try:
+        await asyncio.gather(session.fetch_value(COUNT), session.fetch_value(SLOW))
+        await session.fetch_value(COUNT)
+        await asyncio.gather(session.fetch_value(SLOW), session.fetch(COUNT), session.fetch_value(COUNT))
     except BaseException:
         await session.rollback()
         raise
@@ -166,7 +182,7 @@ async def require_clean(databases: Databases, home: Location, request: UUID) -> 
 
 @pytest.mark.parametrize("way", ["pending", "done", "twice"])
 @pytest.mark.parametrize("pool", ["warm", "cold", "uncached"])
-@pytest.mark.parametrize("request_", [reading, ending, alone, writing])
+@pytest.mark.parametrize("request_", [reading, ending, together, alone, writing])
 async def test_connection_is_clean_wherever_the_request_was_cancelled(
     request_: Callable[[ShardSession], Coroutine[Any, Any, None]],
     way: str,

@@ -1,11 +1,20 @@
+import asyncio
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from harka.errors import DeadlineExceededError, InternalError
+from harka.errors import DeadlineExceededError, InternalError, ValidationError
 from harka.storage.databases import Databases
 from harka.storage.transaction import Opening, Transaction, rows_affected
+from storage.asking import later, quiet
+from storage.borrowing import borrowed
+from storage.writes import Writes
+
+TENANT = "SELECT convert_to(current_setting('app.current_tenant'), 'UTF8')"
+SNAPSHOT = "SELECT convert_to(pg_current_snapshot()::text, 'UTF8')"
+SLOW = "SELECT 1::bigint FROM pg_sleep(30)"
+WRONG = "SELECT (1 / count(*))::bigint FROM pg_class WHERE relname = 'no_such_table'"
 
 
 @pytest.mark.parametrize(
@@ -48,3 +57,102 @@ async def test_error_inside_a_savepoint_that_the_code_raised_itself_is_undone_to
     assert await transaction.send("fetchval", "SELECT current_setting($1, true)", (name,)) in {None, ""}
     await transaction.rollback()
     await transaction.rollback()
+
+
+def opening(tenant: UUID, *, read_only: bool = True) -> Opening:
+    text = f"BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL app.current_tenant = '{tenant}'"
+    return Opening(text, str(tenant).encode(), read_only=read_only)
+
+
+@pytest.fixture
+async def seen(databases: Databases) -> Writes:
+    """What is written to the only connection there is, on which everything is prepared."""
+    wire = await databases.pool("app").acquire(later())
+    for text in (TENANT, SNAPSHOT, WRONG, SLOW):
+        databases.database("app").lanes.learn(text, await wire.prepare(text))
+    databases.pool("app").release(wire)
+    return Writes.of(wire)
+
+
+@pytest.mark.compiled
+async def test_what_is_asked_together_is_one_write_and_one_snapshot(
+    databases: Databases, seen: Writes
+) -> None:
+    tenant = uuid4()
+    transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
+    asked = [transaction.ask(text, ()) for text in (TENANT, SNAPSHOT, TENANT, SNAPSHOT)]
+    answers = await asyncio.gather(*asked)
+    assert answers[0] == answers[2] == str(tenant).encode()
+    assert answers[1] == answers[3]
+    assert len(seen.found) == 1
+    transaction.end_with_next()
+    assert await transaction.ask(SNAPSHOT, ()) == answers[1]
+    assert len(seen.found) == 2
+    # ended with it, and given back
+    pool = databases.pool("app")
+    assert pool.get_idle_size() == pool.get_size() == 1
+    assert await transaction.ask(TENANT, ()) == str(tenant).encode()
+    await transaction.commit()
+
+
+@pytest.mark.compiled
+async def test_an_error_among_several_fails_those_behind_it_and_leaves_the_connection(
+    databases: Databases, seen: Writes
+) -> None:
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
+    asked = [transaction.ask(text, ()) for text in (TENANT, WRONG, TENANT)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [bytes, ValidationError, InternalError]
+    assert len(seen.found) == 1
+    await transaction.rollback()
+    other = uuid4()
+    transaction = Transaction(databases.database("app"), opening(other), timeout=5)
+    assert await transaction.ask(TENANT, ()) == str(other).encode()
+    await transaction.rollback()
+
+
+@pytest.mark.compiled
+async def test_a_last_one_that_fails_is_followed_by_no_commit(databases: Databases, seen: Writes) -> None:
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
+    await transaction.ask(TENANT, ())
+    transaction.end_with_next()
+    with pytest.raises(ValidationError):
+        await transaction.ask(WRONG, ())
+    assert databases.pool("app").get_idle_size() == 0
+    await transaction.rollback()
+    assert databases.pool("app").get_idle_size() == 1
+    assert b"ROLLBACK" in seen.found[-1]
+
+
+@pytest.mark.compiled
+async def test_what_asyncpg_sends_waits_until_all_is_answered(databases: Databases, seen: Writes) -> None:
+    tenant = uuid4()
+    transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
+    asked = (
+        transaction.ask(TENANT, ()),
+        transaction.send("fetchrow", "SELECT 5", ()),
+        transaction.ask(TENANT, ()),
+    )
+    first, row, last = await asyncio.gather(*asked)
+    assert first == last == str(tenant).encode()
+    assert tuple(row) == (5,)
+    await transaction.rollback()
+
+
+@pytest.mark.compiled
+async def test_several_under_way_are_cancelled_before_the_connection_is_repaired(
+    databases: Databases, seen: Writes
+) -> None:
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=60)
+    asked = asyncio.gather(*(transaction.ask(text, ()) for text in (TENANT, SLOW, TENANT)))
+    while not seen.found:  # noqa: ASYNC110 - a write is no event
+        await asyncio.sleep(0)
+    (wire,) = databases.pool("app").used
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await transaction.rollback()
+    await quiet(databases)
+    async with borrowed(databases.pool("app")) as connection:
+        assert not connection.is_closed()
+        assert await connection.fetchval("SELECT pg_backend_pid()") == wire.connection.get_server_pid()
