@@ -149,6 +149,20 @@ async def test_who_leaves_the_line_takes_nobody_along(
     assert len(seen.found) == 1
 
 
+async def test_a_connection_is_in_use_until_the_last_in_line_has_its_answer(
+    databases: Databases, ask: Ask, seen: Writes, held: asyncpg.Connection
+) -> None:
+    first = asyncio.ensure_future(ask(COUNT))
+    waiting = asyncio.ensure_future(ask(WAIT, KEY))
+    assert await first == 0
+    pool = databases.pool("app")
+    assert pool.get_idle_size() == 0
+    assert len(seen.found) == 1
+    await held.execute(f"SELECT pg_advisory_unlock({KEY})")
+    assert await waiting == 1
+    assert pool.get_idle_size() == 1
+
+
 async def test_one_that_is_late_is_late_alone(
     databases: Databases, ask: Ask, seen: Writes, held: asyncpg.Connection
 ) -> None:

@@ -4,7 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from harka.errors import DeadlineExceededError, InternalError, ValidationError
+from harka.errors import DeadlineExceededError, InternalError, UnavailableError, ValidationError
+from harka.storage import wire as wires
 from harka.storage.databases import Databases
 from harka.storage.transaction import Opening, Transaction, rows_affected
 from storage.asking import later, quiet
@@ -93,6 +94,45 @@ async def test_what_is_asked_together_is_one_write_and_one_snapshot(
     assert pool.get_idle_size() == pool.get_size() == 1
     assert await transaction.ask(TENANT, ()) == str(tenant).encode()
     await transaction.commit()
+
+
+@pytest.mark.compiled
+async def test_the_last_of_several_ends_the_transaction(databases: Databases, seen: Writes) -> None:
+    tenant = uuid4()
+    transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
+
+    async def last() -> bytes:
+        transaction.end_with_next()
+        answer: bytes = await transaction.ask(TENANT, ())
+        return answer
+
+    answers = await asyncio.gather(transaction.ask(TENANT, ()), transaction.ask(SNAPSHOT, ()), last())
+    assert answers[0] == answers[2] == str(tenant).encode()
+    assert len(seen.found) == 1
+    assert databases.pool("app").get_idle_size() == 1
+    await transaction.commit()
+    assert len(seen.found) == 1
+
+
+@pytest.mark.compiled
+async def test_a_transaction_whose_begin_failed_is_lost(databases: Databases, seen: Writes) -> None:
+    """What comes after it would have no tenant."""
+    wire = await databases.pool("app").acquire(later())
+    broken, enter = await wire.prepare("SELECT 1 / 0"), wire._leads[2]
+    wire._led[True, False] = wires._entering(
+        wires._executed(broken.get_name().encode()), enter.get_name().encode()
+    )
+    databases.pool("app").release(wire)
+    for asking in ("ask", "send"):
+        transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
+        arguments = (TENANT, ()) if asking == "ask" else ("fetchval", TENANT, ())
+        with pytest.raises(ValidationError):
+            await getattr(transaction, asking)(*arguments)
+        with pytest.raises(UnavailableError):
+            await getattr(transaction, asking)(*arguments)
+        await transaction.rollback()
+        await quiet(databases)
+    assert not seen.found[-1].endswith(b"COMMIT")
 
 
 @pytest.mark.compiled
