@@ -93,6 +93,10 @@ class _Run:
         if step.resolver is None:
             return frame.column(field.name)
         values = self._call(step, frame.sources)
+        wanted = _all_wanted(values)
+        if wanted is not None:
+            # rows stay rows: nobody looks at them one by one
+            return waiting.load(wanted, [value.key for value in values])
         for place, value in enumerate(values):
             if type(value) is Wanted:
                 waiting.want(values, place, value)
@@ -109,6 +113,12 @@ class _Run:
         if not root:
             return [resolver(**keywords) for _ in sources]
         return [resolver(**{root: source}, **keywords) for source in sources]
+
+
+def _all_wanted(values: list[Any]) -> type[Loader[Any, Any]] | None:
+    """The loader that shall answer all of them."""
+    kinds = {type(value.loader) if type(value) is Wanted else None for value in values}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 class _Request:

@@ -70,7 +70,7 @@ class Transaction:
             )
 
     def end_with_next(self) -> None:
-        """End a transaction that only reads in the round trip of the next statement, where the connection can.
+        """End a transaction that only reads in the round trip of the next statement, if the connection can.
 
         It should be the last: one after it begins another transaction, and sees another snapshot.
         """
@@ -298,6 +298,9 @@ class Transaction:
 
     async def _end(self, command: str) -> str | None:
         """The server's command tag, or None when there was nothing to end, or nobody waits for it."""
+        if self._wire is None and not self._lock.locked():
+            self._closed = True
+            return None
         try:
             async with self._lock:
                 self._closed = True

@@ -25,8 +25,9 @@ class Loader(ABC, Generic[K, V]):
         self._known: dict[K, asyncio.Future[V]] = {}
         self._waiting: dict[K, asyncio.Future[V]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answered: list[tuple[dict[K, int], Sequence[V]]] = []
-        self._primed: list[tuple[Sequence[V], str]] = []
+        # answers that nobody has asked for twice yet: by their keys, or by the attribute that is the key
+        self._unread: list[tuple[list[K] | str, Sequence[V]]] = []
+        self._read: list[tuple[dict[K, int], Sequence[V]]] = []
 
     @abstractmethod
     async def fetch(self, keys: list[K]) -> Sequence[V]:
@@ -34,12 +35,14 @@ class Loader(ABC, Generic[K, V]):
 
     async def load_many(self, keys: Sequence[K]) -> Sequence[V]:
         """Like `load` of each key, by one `fetch` and without a future for each."""
-        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-        if self._known or self._answered or self._primed:
-            missing = [key for key in places if self._find(key) is None]
+        if self._known or self._unread or self._read:
+            missing = [key for key in dict.fromkeys(keys) if self._find(key) is None]
             if missing:
                 await self._fetch_now(missing)
             return [await found for key in keys if (found := self._find(key)) is not None]
+        if len(keys) == 1:
+            return await self._fetch_now(list(keys))
+        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
         answers = await self._fetch_now(list(places))
         return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])
 
@@ -56,13 +59,13 @@ class Loader(ABC, Generic[K, V]):
 
     def prime(self, answers: Sequence[V], key: str = "id") -> None:
         """Remember answers that came along another path, by their attribute `key`."""
-        self._primed.append((answers, key))
+        self._unread.append((key, answers))
 
     def clear(self) -> None:
         """Forget all answers; those being waited for still arrive."""
         self._known.clear()
-        self._answered.clear()
-        self._primed.clear()
+        self._unread.clear()
+        self._read.clear()
 
     @property
     def is_fetching(self) -> bool:
@@ -82,25 +85,29 @@ class Loader(ABC, Generic[K, V]):
     def _find(self, key: K) -> asyncio.Future[V] | None:
         """What is known of a key, or being fetched."""
         known = self._known.get(key)
-        if known is not None or not (self._answered or self._primed):
+        if known is not None:
             return known
-        for answers, name in self._primed:
-            places = {key: place for place, key in reversed(list(enumerate(rows.column(answers, name))))}
-            self._answered.append((places, answers))
-        self._primed.clear()
-        for places, answers in self._answered:
+        self._read_all()
+        for places, answers in self._read:
             if key in places:
                 self._known[key] = known = asyncio.get_running_loop().create_future()
                 known.set_result(answers[places[key]])
                 return known
         return None
 
+    def _read_all(self) -> None:
+        """Note where in the answers each key stands."""
+        for by, answers in self._unread:
+            keys = rows.column(answers, by) if isinstance(by, str) else by
+            self._read.append(({key: place for place, key in reversed(list(enumerate(keys)))}, answers))
+        self._unread.clear()
+
     async def _fetch_now(self, keys: list[K]) -> Sequence[V]:
         """Remember what is answered too."""
         answers = await self.fetch(keys)
         if len(answers) != len(keys):
             raise ValueError("a loader answers one value for each key")
-        self._answered.append(({key: place for place, key in enumerate(keys)}, answers))
+        self._unread.append((keys, answers))
         return answers
 
     def _ask(self, key: K) -> asyncio.Future[V]:
