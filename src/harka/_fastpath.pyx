@@ -32,6 +32,7 @@ from harka._fastpath_rules import (
     BUCKET_SLACK,
     BYTES_PART,
     DEDICATED_ABOVE_USERS,
+    FOR_THE_PARSER,
     INTEGER_PART,
     MALFORMED,
     MAX_API_KEY_BYTES,
@@ -39,6 +40,9 @@ from harka._fastpath_rules import (
     MAX_AUTHORIZATION_BYTES,
     MAX_HOST_BYTES,
     MAX_LABEL_BYTES,
+    MAX_LENGTH_DIGITS,
+    MAX_PLAIN_HEADERS,
+    MAX_PLAIN_HEAD_BYTES,
     MAX_PORT,
     MAX_SESSION_BYTES,
     MEDIUM_ABOVE_USERS,
@@ -503,6 +507,85 @@ def open_id(key, tenant, text):
         tag |= <uint64_t>sealed[17 + index] << 8 * index
     # one comparison of whole words: its time tells nothing of where they differ
     return None if tag != wanted else PyBytes_FromStringAndSize(<char*>sealed, 17)
+
+
+cdef enum:
+    _IN_TOKEN = 1
+    _IN_VALUE = 2
+
+cdef unsigned char[256] _KINDS
+memset(_KINDS, 0, 256)
+for _byte in range(0x20, 0x100):
+    if _byte != 0x7F:
+        _KINDS[_byte] = _IN_VALUE
+for _byte in bytearray(b"!#$%&'*+.^_`|~0123456789-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+    _KINDS[_byte] = _IN_TOKEN | _IN_VALUE
+
+cdef Py_ssize_t _MAX_PLAIN_HEAD = MAX_PLAIN_HEAD_BYTES
+cdef Py_ssize_t _MAX_PLAIN_HEADERS = MAX_PLAIN_HEADERS
+cdef Py_ssize_t _MAX_DIGITS = MAX_LENGTH_DIGITS
+cdef frozenset _FOR_THE_PARSER = FOR_THE_PARSER
+
+
+def split_request(start, data):
+    """Headers and body of a plain request that is all there; documented at the twin."""
+    if not PyBytes_CheckExact(start):
+        raise type_error("start", "bytes", start)
+    if not PyBytes_CheckExact(data):
+        raise type_error("data", "bytes", data)
+    cdef text_t text = _text(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t limit = min(size, _MAX_PLAIN_HEAD)
+    cdef Py_ssize_t at = PyBytes_GET_SIZE(start)
+    cdef Py_ssize_t begun, index, name_size, value_size
+    cdef Py_ssize_t length = -1
+    cdef bytes name, value
+    cdef char* lower
+    cdef list headers = []
+    if size < at or memcmp(text, _text(start), at) != 0:
+        return None
+    while at + 2 <= limit and not (text[at] == c"\r" and text[at + 1] == c"\n"):
+        begun = at
+        while at < limit and _KINDS[text[at]] & _IN_TOKEN:
+            at += 1
+        name_size = at - begun
+        if not name_size or at == limit or text[at] != c":" or len(headers) == _MAX_PLAIN_HEADERS:
+            return None
+        name = PyBytes_FromStringAndSize(NULL, name_size)
+        lower = PyBytes_AS_STRING(name)
+        for index in range(name_size):
+            lower[index] = <char>(text[begun + index] | 0x20 if c"A" <= text[begun + index] <= c"Z" else text[begun + index])
+        at += 1
+        while at < limit and text[at] == c" ":
+            at += 1
+        begun = at
+        while at < limit and _KINDS[text[at]]:
+            at += 1
+        value_size = at - begun
+        if at + 2 > limit or text[at] != c"\r" or text[at + 1] != c"\n":
+            return None
+        if value_size and text[at - 1] == c" ":
+            return None
+        value = PyBytes_FromStringAndSize(<const char*>text + begun, value_size)
+        at += 2
+        if name_size == 14 and memcmp(lower, "content-length", 14) == 0:
+            if length >= 0 or not 0 < value_size <= _MAX_DIGITS:
+                return None
+            length = 0
+            for index in range(value_size):
+                if not c"0" <= text[begun + index] <= c"9":
+                    return None
+                length = 10 * length + text[begun + index] - c"0"
+        elif name_size == 10 and memcmp(lower, "connection", 10) == 0:
+            if value != b"keep-alive" and value.lower() != b"keep-alive":
+                return None
+        elif name in _FOR_THE_PARSER:
+            return None
+        headers.append((name, value))
+    # the loop ends at an empty line, or where there is no room for one
+    if at + 2 > limit or length != size - at - 2:
+        return None
+    return headers, data[at + 2:]
 
 
 def siphash64(key, data):

@@ -17,6 +17,7 @@ from harka._fastpath_rules import (
     BUCKET_SLACK,
     BYTES_PART,
     DEDICATED_ABOVE_USERS,
+    FOR_THE_PARSER,
     INTEGER_PART,
     LOOPBACK,
     MALFORMED,
@@ -24,6 +25,9 @@ from harka._fastpath_rules import (
     MAX_AUTHORITY_BYTES,
     MAX_AUTHORIZATION_BYTES,
     MAX_HOST_BYTES,
+    MAX_LENGTH_DIGITS,
+    MAX_PLAIN_HEAD_BYTES,
+    MAX_PLAIN_HEADERS,
     MAX_PORT,
     MAX_SESSION_BYTES,
     MEDIUM_ABOVE_USERS,
@@ -68,10 +72,14 @@ __all__ = [
     "select_shard",
     "siphash64",
     "siphash128",
+    "split_request",
 ]
 
 _HOST = re.compile(rf"({NAME})\.?(?::([0-9]{{1,5}}))?".encode())
 _IPV6 = re.compile(rb"(\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PLAIN_VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % MAX_LENGTH_DIGITS)
 _BEARER = re.compile(rb"(?i:bearer) +([!-~]+)")
 _VISIBLE = re.compile(rb"[!-~]+")
 
@@ -280,6 +288,40 @@ def open_id(key: bytes, tenant: bytes, text: str) -> bytes | None:
     body, tag = sealed[:17], sealed[17:]
     wanted = siphash64(key, tenant + body).to_bytes(8, "little")
     return body if hmac.compare_digest(tag, wanted) else None
+
+
+def split_request(start: bytes, data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
+    """Headers, names in lower case, and body of an HTTP/1.1 request that is plain and all there.
+
+    None for any other, which need not be wrong: the full parser reads it. `start`: the request line with its
+    CRLF. Plain: each header is one line of a token, a colon, visible bytes and single bytes of space between
+    them; one content-length, which is that of the rest; nothing that changes how a message is read.
+    """
+    for name, value in (("start", start), ("data", data)):
+        if type(value) is not bytes:
+            raise type_error(name, "bytes", value)
+    if not data.startswith(start):
+        return None
+    end = data.find(b"\r\n\r\n", len(start) - 2, MAX_PLAIN_HEAD_BYTES)
+    if end < 0:
+        return None
+    headers = [_header(line) for line in data[len(start) : end + 2].split(b"\r\n")[:-1]]
+    lengths = [header[1] for header in headers if header and header[0] == b"content-length"]
+    body = data[end + 4 :]
+    if len(headers) > MAX_PLAIN_HEADERS or lengths[1:] or not _LENGTH.fullmatch(b"".join(lengths)):
+        return None
+    found = [header for header in headers if header is not None]
+    return (found, body) if len(found) == len(headers) and int(lengths[0]) == len(body) else None
+
+
+def _header(line: bytes) -> tuple[bytes, bytes] | None:
+    """Name and value, if it is a plain one."""
+    name, colon, value = line.partition(b":")
+    name, value = name.lower(), value.lstrip(b" ")
+    if not colon or not _TOKEN.fullmatch(name) or not _PLAIN_VALUE.fullmatch(value):
+        return None
+    changes = name in FOR_THE_PARSER or (name == b"connection" and value.lower() != b"keep-alive")
+    return None if changes else (name, value)
 
 
 def siphash64(key: bytes, data: bytes) -> int:

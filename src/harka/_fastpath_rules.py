@@ -23,6 +23,12 @@ MAX_API_KEY_BYTES: Final = 256
 MAX_AUTHORIZATION_BYTES: Final = 8192
 MAX_SESSION_BYTES: Final = 4096
 
+MAX_PLAIN_HEAD_BYTES: Final = 16_384
+MAX_PLAIN_HEADERS: Final = 64
+MAX_LENGTH_DIGITS: Final = 8
+FOR_THE_PARSER: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer"})
+"""Headers that change how a message is read: whoever sends one is read by the full parser."""
+
 SESSION_COOKIE: Final = "__Host-harka"
 PLAIN_SESSION_COOKIE: Final = "harka"
 

@@ -46,6 +46,7 @@ __all__ = [
     "select_shard",
     "siphash64",
     "siphash128",
+    "split_request",
 ]
 
 COMPILED: Final = _compiled
@@ -57,3 +58,4 @@ open_id = _chosen.open_id
 select_shard = _chosen.select_shard
 siphash64 = _chosen.siphash64
 siphash128 = _chosen.siphash128
+split_request = _chosen.split_request

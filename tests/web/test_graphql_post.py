@@ -292,7 +292,7 @@ async def test_a_request_is_one_task_the_servers_own(school: School) -> None:
     head_, _, body = transport.written.partition(b"\r\n\r\n")
     assert head_.startswith(b"HTTP/1.1 200 ")
     assert json.loads(body) == {"data": {"viewer": {"kind": "API_KEY"}}}
-    assert made == ["RequestResponseCycle.run_asgi"]
+    assert made == ["WholeRequest.run"]
 
 
 def scope_of(path: str, method: str, type_: str = "http") -> Scope:

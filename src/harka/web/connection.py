@@ -16,7 +16,7 @@ T = TypeVar("T")
 CONNECTION: Final = "harka.connection"
 """Where the protocol puts the `ClientConnection` of a request in its scope."""
 ARRIVED: Final = "harka.arrived"
-"""In the scope once the whole request is here: its first message is all of the body, and does not wait."""
+"""In the scope once the whole request is here: its body."""
 
 ANSWER: Final = "harka.answer"
 """In the scope: writes a whole answer (status, headers, body) at once, in place of ASGI's messages."""

@@ -108,9 +108,9 @@ class GraphQLPost:
             fields.get(b"content-type", b"").decode("latin-1"),
             fields.get(b"content-encoding", b"").decode("latin-1"),
         )
-        if ARRIVED not in scope:
+        body = scope.get(ARRIVED)
+        if body is None:
             return request_from(await read_body(Body(scope["harka"], receive, self._limit).receive))
-        body = (await receive()).get("body", b"")
         if len(body) > self._limit:
             raise PayloadTooLargeError
         return request_from(body)

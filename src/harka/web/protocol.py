@@ -3,23 +3,24 @@
 uvicorn bounds neither with httptools: a head of any size is collected in memory, and a connection that never
 completes one stays open for ever. Bodies are bounded further in, where the tenant is known.
 
-It also tells the request that is being worked on when its client has left and whether all of it has arrived
+It also tells the request that is being worked on when its client has left and what of it has arrived
 (`web.connection`), and takes a whole answer at once: by way of ASGI's two messages it would be two system
-calls, and uvicorn would look at every header of ours.
+calls, and uvicorn would look at every header of ours. A plain `POST /graphql` that comes whole does not go
+through uvicorn's parser at all (`web.whole_request`).
 """
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
-from itertools import chain
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
+from harka.fastpath import split_request
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection
+from harka.web.whole_request import WholeRequest, answer
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -27,6 +28,7 @@ MAX_HEADERS: Final = 128
 HEAD_TIMEOUT: Final = 15.0
 """Seconds from a connection, or from the first byte of a further request, to the end of the headers."""
 _TOO_LARGE_TEXT: Final = "The request line and the headers are too large."
+_PLAIN_POST: Final = b"POST /graphql HTTP/1.1\r\n"
 _SEPARATORS: Final = len(": \r\n")
 
 
@@ -51,6 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._too_large = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._connection = ClientConnection()
+        self._between = True  # the parser has read whole messages only
+        self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
@@ -58,10 +62,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
         self._connection.lose()
 
     def data_received(self, data: bytes) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._between and (cycle is None or cycle.response_complete):
+            asked = split_request(_PLAIN_POST, data)
+            if asked is not None:
+                self._take(*asked)
+                return
         self._handed_over = self._before_head = 0
         super().data_received(data)
         if self._in_head and self._head_timer is None:
@@ -75,8 +87,38 @@ class BoundedProtocol(HttpToolsProtocol):
             self._too_large = True
             self.send_400_response(_TOO_LARGE_TEXT)
 
+    def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """A request that is all here; the parser hears nothing of it."""
+        self._end_head()
+        self._in_head = False
+        self._rest_until = 0.0
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": self.scheme,
+            "path": "/graphql",
+            "raw_path": b"/graphql",
+            "query_string": b"",
+            "root_path": self.root_path,
+            "headers": headers,
+            "server": self.server,
+            "client": self.client,
+            "state": self.app_state.copy(),
+            CONNECTION: self._connection,
+            ARRIVED: body,
+        }
+        request = WholeRequest(self, scope, body)
+        scope[ANSWER] = partial(answer, self, request)
+        self.cycle = request  # type: ignore[assignment] # it has what a protocol asks of a cycle
+        task = self.loop.create_task(request.run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._between = False
         self.scope[CONNECTION] = self._connection  # type: ignore[typeddict-unknown-key]  # ours alone
         self._start_head()
 
@@ -96,38 +138,51 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         # a request for a WebSocket has none, a connection may have that of an earlier request
         if cycle is not None and cycle.scope is self.scope:
-            self.scope[ANSWER] = partial(self._answer, cycle)  # type: ignore[typeddict-unknown-key]  # ours alone
-
-    async def _answer(
-        self, cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
-    ) -> None:
-        """All of an answer to a request that is not HEAD, in one write.
-
-        `headers`: sound ones, `content-length` among them.
-        """
-        if self.flow.write_paused and not cycle.disconnected:
-            await self.flow.drain()
-        if cycle.disconnected:
-            return
-        lines = [STATUS_LINE[status]]
-        for name, value in chain(cycle.default_headers, headers):
-            lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
-        self.transport.write(b"".join(lines))
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
+            self.scope[ANSWER] = partial(answer, self, cycle)  # type: ignore[typeddict-unknown-key]  # ours alone
+        if len(self.pipeline) == 1:
+            # uvicorn stops reading, and would not hear that the client leaves; a third request stops it
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
         self._handed_over += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.scope[ARRIVED] = True  # type: ignore[typeddict-unknown-key]  # ours alone
         super().on_message_complete()
+        self._between = True
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.scope is self.scope:
+            self.scope[ARRIVED] = bytes(cycle.body)  # type: ignore[typeddict-unknown-key]  # ours alone
+
+    def on_response_complete(self) -> None:
+        """uvicorn's, but with one timer for many rests between requests."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._rest_until = self.loop.time() + self.timeout_keep_alive
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_at(
+                self._rest_until, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that rests for too long, or look again when it will have."""
+        self.timeout_keep_alive_task = None
+        if not self._rest_until:
+            return
+        if self.loop.time() >= self._rest_until:
+            super().timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_at(
+                self._rest_until, self.timeout_keep_alive_handler
+            )
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._rest_until = 0.0
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text has no code
         """As JSON with a code, like every other error."""

@@ -32,15 +32,15 @@ MUTANTS: Final = [
     Mutant(
         "answers-outlive-the-request",
         "graph/loaders/loader.py",
-        "        self._answered: list[tuple[dict[K, int], Sequence[V]]] = []",
-        "        self._answered: list[Any] = Loader.__init__.__dict__.setdefault(str(type(self)), [])",
+        "        self._read: list[tuple[dict[K, int], Sequence[V]]] = []",
+        "        self._read: list[Any] = Loader.__init__.__dict__.setdefault(str(type(self)), [])",
         GRAPH,
     ),
     Mutant(
         "answers-outlive-a-mutation",
         "graph/loaders/loader.py",
-        "        self._answered.clear()\n        self._primed.clear()\n\n",
-        "        self._primed.clear()\n\n",
+        "        self._unread.clear()\n        self._read.clear()\n\n",
+        "\n",
         LOADER,
     ),
     # plans are kept with their document, and serve every tenant
