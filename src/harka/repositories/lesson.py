@@ -76,6 +76,17 @@ FIND_BY_MODULES = Statement(
     ORDER BY l.module_id, l.position, l.id""",
 )
 
+# The same for who sees everything: a fifth less to do.
+FIND_ALL_BY_MODULES = Statement(
+    "lesson.find_all_by_modules",
+    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+      l.created_at, l.updated_at, l.version
+    FROM {schema}.module m
+    JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
+    WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[])
+    ORDER BY l.module_id, l.position, l.id""",
+)
+
 # New lessons, in one statement however many.
 INSERT_MANY = Statement(
     "lesson.insert_many",
@@ -102,6 +113,8 @@ async def find_by_modules(
     session: ShardSession, scope: Scope, module_ids: Sequence[UUID]
 ) -> Sequence[Lesson]:
     """Grouped by module, in order."""
+    if scope.everything:
+        return await session.fetch_rows(Lesson, FIND_ALL_BY_MODULES, module_ids)
     return await session.fetch_rows(Lesson, FIND_BY_MODULES, scope.everything, scope.user, module_ids)
 
 

@@ -46,6 +46,14 @@ FIND_BY_COURSES = Statement(
     ORDER BY m.course_id, m.position, m.id""",
 )
 
+# The same for who sees everything: a third less to do.
+FIND_ALL_BY_COURSES = Statement(
+    "module.find_all_by_courses",
+    """SELECT id, course_id, position, title, created_at, updated_at, version
+    FROM {schema}.module WHERE tenant_id = $1 AND course_id = ANY($2::uuid[])
+    ORDER BY course_id, position, id""",
+)
+
 # New modules, in one statement however many.
 INSERT_MANY = Statement(
     "module.insert_many",
@@ -64,6 +72,8 @@ async def find_by_courses(
     session: ShardSession, scope: Scope, course_ids: Sequence[UUID]
 ) -> Sequence[Module]:
     """Grouped by course, in the order of the outline."""
+    if scope.everything:
+        return await session.fetch_rows(Module, FIND_ALL_BY_COURSES, course_ids)
     return await session.fetch_rows(Module, FIND_BY_COURSES, scope.everything, scope.user, course_ids)
 
 
