@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from harka.errors import DocumentLimitError
 from harka.graph.limits import Limits, Size, measure
 
-LIMITS = Limits(depth=4, introspection_depth=6, root_fields=3, aliases=3, fields=10, repeats=3)
+LIMITS = Limits(
+    depth=4, introspection_depth=6, root_fields=3, aliases=3, fields=10, repeats=3, operations=2, lines=3
+)
 
 
 def size(text: str) -> Size:
@@ -81,6 +83,7 @@ def test_the_introspection_of_tools_passes(input_value_deprecation: bool) -> Non
         ("{ __schema { a { b { c { d { e { f } } } } } } }", "6 for introspection depth"),
         ("{ a b c d }", "3 for root fields"),
         ("{ a { b: c d: e f: g h: i } }", "3 for aliases"),
+        ("query A { a } query B { a } query C { a }", "2 for operations"),
         ("{ a { b c d e f g h i j k } }", "10 for fields"),
         ("{ ...f } fragment f on Query { a b c d }", "3 for root fields"),
         ("{ a { b } a { b } ...f } fragment f on Query { c: a { a { b } a { b } } }", "3 for repeats"),
@@ -88,6 +91,13 @@ def test_the_introspection_of_tools_passes(input_value_deprecation: bool) -> Non
 )
 def test_a_document_beyond_a_limit_is_refused_by_name(text: str, words: str) -> None:
     assert words in refusal(text)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_lines_are_limited_before_anything_is_read(end: str) -> None:
+    LIMITS.check_text("{ a }\n\n}")
+    with pytest.raises(DocumentLimitError, match="3 for lines"):
+        LIMITS.check_text(f"{{ a {end * 3}")
 
 
 def test_fields_without_a_selection_may_repeat() -> None:
