@@ -32,6 +32,14 @@ class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`most`: calls of functions, Python's and others, for one request."""
+
+    operation: str
+    most: int
+    reason: str
+
+
 class Measured(msgspec.Struct, frozen=True):
     """`least`: seconds, of the round that was disturbed least."""
 
@@ -46,6 +54,10 @@ def read_benches() -> list[Bench]:
 
 def read_instructions() -> list[Instructions]:
     return msgspec.convert(_tables()["instructions"], list[Instructions])
+
+
+def read_calls() -> list[Calls]:
+    return msgspec.convert(_tables()["calls"], list[Calls])
 
 
 def show(measured: Sequence[Measured]) -> None:
