@@ -42,7 +42,7 @@ def test_read(benchmark: BenchmarkFixture, way: str) -> None:
     assert len(benchmark(read)) == COUNT
 
 
-def shape() -> executor.Shape:
+def shape() -> "executor.Shape":
     made = executor.Shape(Lesson, NodeKind.LESSON)
     made.add(executor.Field.sealed("id"))
     for key, attribute, type_ in zip(FIELDS, ATTRIBUTES, TYPES, strict=True):
