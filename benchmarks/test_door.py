@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import uvloop
 from asyncpg.pgproto import pgproto
 from pytest_benchmark.fixture import BenchmarkFixture
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -135,14 +134,6 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ASGIApp]:
     with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
         yield floor if request.param == "floor" else door(monkeypatch)
-
-
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield loop
-    loop.close()
 
 
 Ask = Callable[[], Awaitable[None]]

@@ -58,6 +58,11 @@ def test_few_errors_are_enough() -> None:
     assert len(refused("{ viewer {" + " ".join(f"wrong{n}" for n in range(200)) + "} }").errors) <= 21
 
 
+def test_of_a_large_document_fewer_errors_are_told() -> None:
+    """One error may print all of it."""
+    assert len(refused("{ viewer {" + " ".join(f"wrong{n}" for n in range(1_900)) + "} }").errors) <= 6
+
+
 def test_introspection_can_be_switched_off() -> None:
     closed = documents(introspection=False)
     assert refused("{ __schema { types { name } } }", closed).cause.code == "GRAPHQL_VALIDATION_FAILED"
@@ -72,8 +77,8 @@ def test_a_valid_document_is_kept_and_an_invalid_one_is_not() -> None:
     assert first is not second
 
 
-def test_the_kept_documents_are_bounded_by_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harka.graph.document._CACHED_TOKENS", 20)
+def test_the_kept_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harka.graph.document._CACHED_BYTES", 100_000)
     made = documents()
     first = made.prepare("{ viewer { kind } }", hide_suggestions=True)
     for number in range(10):

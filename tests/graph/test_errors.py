@@ -64,6 +64,15 @@ def test_a_refusal_keeps_the_words_and_places_of_graphql() -> None:
     assert shown["extensions"] == {"code": "VALIDATION_FAILED", "requestId": "r1"}
 
 
+def test_an_answer_does_not_grow_with_what_is_refused() -> None:
+    long = GraphQLError("x" * 10_000, nodes=[NODE] * 100)
+    (refused,) = show_refusal([long], ValidationError(), "r1")
+    (failed,) = show_all([long], "r1")
+    for shown in (refused, failed):
+        assert len(shown["message"]) == 502
+        assert len(shown["locations"]) == 10
+
+
 def test_a_failure_of_the_whole_is_masked_too() -> None:
     failure, (shown,) = show_failure(RuntimeError("secret"), "r1")
     assert isinstance(failure, InternalError)

@@ -1,5 +1,3 @@
-from time import perf_counter
-
 import pytest
 from graphql import get_introspection_query, parse
 from hypothesis import given
@@ -7,8 +5,11 @@ from hypothesis import strategies as st
 
 from harka.errors import DocumentLimitError
 from harka.graph.limits import Limits, Size, measure
+from work_count import counted
 
-LIMITS = Limits(depth=4, introspection_depth=6, root_fields=3, aliases=3, fields=10, repeats=3)
+LIMITS = Limits(
+    depth=4, introspection_depth=6, root_fields=3, aliases=3, fields=10, repeats=3, operations=2, lines=3
+)
 
 
 def size(text: str) -> Size:
@@ -81,6 +82,7 @@ def test_the_introspection_of_tools_passes(input_value_deprecation: bool) -> Non
         ("{ __schema { a { b { c { d { e { f } } } } } } }", "6 for introspection depth"),
         ("{ a b c d }", "3 for root fields"),
         ("{ a { b: c d: e f: g h: i } }", "3 for aliases"),
+        ("query A { a } query B { a } query C { a }", "2 for operations"),
         ("{ a { b c d e f g h i j k } }", "10 for fields"),
         ("{ ...f } fragment f on Query { a b c d }", "3 for root fields"),
         ("{ a { b } a { b } ...f } fragment f on Query { c: a { a { b } a { b } } }", "3 for repeats"),
@@ -90,15 +92,22 @@ def test_a_document_beyond_a_limit_is_refused_by_name(text: str, words: str) -> 
     assert words in refusal(text)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_lines_are_limited_before_anything_is_read(end: str) -> None:
+    LIMITS.check_text("{ a }\n\n}")
+    with pytest.raises(DocumentLimitError, match="3 for lines"):
+        LIMITS.check_text(f"{{ a {end * 3}")
+
+
 def test_fields_without_a_selection_may_repeat() -> None:
     assert size("{ a a b: a c { a a a } }").repeats == 1
 
 
 def test_doubled_fragments_are_refused_without_being_expanded() -> None:
-    start = perf_counter()
-    refusal(doubled(200), Limits(depth=1_000))
-    # expanded, these would be 2^200 fields
-    assert perf_counter() - start < 1
+    with counted() as calls:
+        refusal(doubled(200), Limits(depth=1_000))
+    # expanded, these would be 2^200 fields; parsed, they are 2,800 tokens
+    assert calls.total < 300_000
 
 
 @pytest.mark.parametrize(

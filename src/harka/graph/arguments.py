@@ -28,6 +28,8 @@ from strawberry.types.field import StrawberryField
 Arguments = dict[str, Any]
 
 _INT_32: Final = 2**31
+# errors: graphql-core tells them, and to find each it may print all that was given
+_ENOUGH_TO_REFUSE: Final = 1
 _NONE: Final[Arguments] = {}
 
 
@@ -55,7 +57,9 @@ class Variables:
         plain = self._coerce_plain(given or {}) if self._plain else None
         if plain is not None:
             return VariableValues({}, plain)
-        coerced = get_variable_values(self._schema, self._definitions, dict(given or {}))
+        coerced = get_variable_values(
+            self._schema, self._definitions, dict(given or {}), max_errors=_ENOUGH_TO_REFUSE
+        )
         if isinstance(coerced, list):
             raise RefusedVariablesError
         return coerced

@@ -1,6 +1,8 @@
-"""From text to a document that may be executed: parsed, measured, validated; kept in a bounded LRU."""
+"""From text to a document that may be executed: parsed, measured, validated; kept in a bounded cache."""
 
-from cachetools import LRUCache
+import sys
+from collections.abc import Sequence
+
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -15,11 +17,18 @@ from graphql import (
 )
 
 from harka.errors import DocumentInvalidError, DocumentLimitError, DocumentSyntaxError, HarkaError
-from harka.graph.limits import Limits
-from harka.graph.plan import Operation
+from harka.graph.document_cache import DocumentCache
+from harka.graph.limits import Limits, Size
+from harka.graph.plan import MOST_VARIANTS, Operation, conditions
 
-_CACHED_TOKENS = 100_000  # about 50 MB of syntax trees
-_MAX_ERRORS = 20
+_CACHED_BYTES = 64 * 2**20
+# as measured with tracemalloc: a document, each token of its syntax tree, each field of a plan
+_DOCUMENT_BYTES = 8_000
+_TOKEN_BYTES = 500
+_FIELD_BYTES = 750
+_MOST_ERRORS = 20
+# of a large document fewer errors are told: one may print all of it, and takes as long
+_TOKENS_TOLD = 10_000
 # how graphql-core words the limits it keeps itself
 _BEYOND_PARSER = tuple(
     f"Syntax Error: {start}"
@@ -63,24 +72,31 @@ class Documents:
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
         self._rules = rules
-        self._valid: LRUCache[str, Document] = LRUCache(_CACHED_TOKENS, getsizeof=_tokens)
+        self._valid = DocumentCache[Document](_CACHED_BYTES)
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory the documents take that are kept."""
+        return self._valid.weight
 
     def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raise `RefusedError` for what is not GraphQL, asks for too much or does not fit the schema."""
         known = self._valid.get(text)
         if known is not None:
             return known
-        tree = self._parse(text)
         try:
-            self._limits.check(tree)
+            self._limits.check_text(text)
+            tree = self._parse(text)
+            sizes = self._limits.check(tree)
         except DocumentLimitError as error:
             raise RefusedError(error, [GraphQLError(error.message)]) from None
         errors = validate(
-            self._schema, tree, self._rules, max_errors=_MAX_ERRORS, hide_suggestions=hide_suggestions
+            self._schema, tree, self._rules, max_errors=_most_errors(tree), hide_suggestions=hide_suggestions
         )
         if errors:
             raise RefusedError(DocumentInvalidError(), errors)
-        self._valid[text] = document = Document(self._schema, tree)
+        document = Document(self._schema, tree)
+        self._valid.keep(text, document, _weight(text, tree, sizes))
         return document
 
     def _parse(self, text: str) -> DocumentNode:
@@ -112,5 +128,21 @@ def find_operation(document: DocumentNode, name: str | None) -> OperationDefinit
     raise RefusedError(DocumentInvalidError(message), [GraphQLError(message)])
 
 
-def _tokens(document: Document) -> int:
-    return document.tree.token_count or 0
+def _most_errors(tree: DocumentNode) -> int:
+    return min(_MOST_ERRORS, max(1, _TOKENS_TOLD // _tokens(tree)))
+
+
+def _weight(text: str, tree: DocumentNode, sizes: Sequence[Size]) -> int:
+    """About how many bytes a document takes once all its operations are planned in every variant.
+
+    The text counts twice: a tree holds its literals once more.
+    """
+    # a condition is true, false or absent
+    variants: int = min(MOST_VARIANTS, 3 ** min(len(conditions(tree)), MOST_VARIANTS))
+    fields = sum(size.fields for size in sizes) * variants
+    tokens_and_fields = _TOKEN_BYTES * _tokens(tree) + _FIELD_BYTES * fields
+    return _DOCUMENT_BYTES + 2 * sys.getsizeof(text) + tokens_and_fields
+
+
+def _tokens(tree: DocumentNode) -> int:
+    return int(tree.token_count or 1)

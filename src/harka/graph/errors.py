@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from graphql import GraphQLError
+from graphql import GraphQLError, SourceLocation
 
 from harka import logs
 from harka.errors import (
@@ -15,6 +15,10 @@ from harka.errors import (
 )
 
 log = logs.logger("graph")
+
+# graphql-core prints what it refuses, whole, and once for each error
+_LONGEST_MESSAGE: Final = 500
+_MOST_LOCATIONS: Final = 10
 
 _OUTAGES: Final = (UnavailableError, DeadlineExceededError)
 
@@ -39,7 +43,13 @@ def show_all(errors: Sequence[GraphQLError], request_id: str) -> list[Shown]:
 def show_refusal(errors: Sequence[GraphQLError], refusal: HarkaError, request_id: str) -> list[Shown]:
     """The `errors` of an operation that is not executed: graphql-core's words, the refusal's code."""
     extensions = {**refusal.extensions(), "requestId": request_id}
-    return [{**error.formatted, "extensions": extensions} for error in errors]
+    shown = []
+    for error in errors:
+        entry: Shown = {**error.formatted, "message": _clipped(error.message), "extensions": extensions}
+        if error.locations:
+            entry["locations"] = _places(error.locations)
+        shown.append(entry)
+    return shown
 
 
 def show_failure(error: Exception, request_id: str) -> tuple[HarkaError, list[Shown]]:
@@ -87,10 +97,18 @@ def masked(cause: Exception) -> HarkaError:
 
 
 def _entry(error: GraphQLError, failure: HarkaError, request_id: str) -> Shown:
-    entry: Shown = {"message": failure.message}
+    entry: Shown = {"message": _clipped(failure.message)}
     if error.locations:
-        entry["locations"] = [location.formatted for location in error.locations]
+        entry["locations"] = _places(error.locations)
     if error.path is not None:
         entry["path"] = error.path
     entry["extensions"] = {**failure.extensions(), "requestId": request_id}
     return entry
+
+
+def _clipped(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]} …"
+
+
+def _places(locations: Sequence[SourceLocation]) -> list[Any]:
+    return [location.formatted for location in locations[:_MOST_LOCATIONS]]

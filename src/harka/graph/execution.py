@@ -206,7 +206,7 @@ class Engine:
         return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
 
     def _planned(self, prepared: Prepared) -> "_Planned | None":
-        if not self._plans:
+        if not self._plans or not prepared.operation.is_covered:
             return None
         try:
             variables = prepared.operation.variables.coerce(prepared.request.variables)

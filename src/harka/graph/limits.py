@@ -30,10 +30,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `depth`: nested fields; `introspection_depth`: those below `__schema` and `__type`. `fields`: all of them
     after fragments are spread; `root_fields`: those directly in the operation. `repeats`: fields with a
     selection under one response name, anywhere in the document; validation compares each with each.
+    `lines`: the place of an error is counted in them. `operations`: each is validated with its fragments.
     """
 
     characters: int = 100_000
+    lines: int = 5_000
     tokens: int = 5_000
+    operations: int = 50
     depth: int = 15
     introspection_depth: int = 20
     root_fields: int = 30
@@ -41,14 +44,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fields: int = 2_000
     repeats: int = 60
 
-    def check(self, document: DocumentNode) -> None:
-        """Raise `DocumentLimitError` naming the first limit that an operation of `document` exceeds."""
-        for size in measure(document, ceiling=max(self.fields, self.aliases) + 1):
+    def check_text(self, text: str) -> None:
+        """Before it is parsed. Raise `DocumentLimitError`; the parser keeps the other limits of texts."""
+        self._require("lines", text.count("\n") + text.count("\r") + 1)
+
+    def check(self, document: DocumentNode) -> list["Size"]:
+        """The size of each operation. Raise `DocumentLimitError` naming the first limit that one exceeds."""
+        self._require("operations", sum(isinstance(d, OperationDefinitionNode) for d in document.definitions))
+        sizes = measure(document, ceiling=max(self.fields, self.aliases) + 1)
+        for size in sizes:
             for name in Size.__struct_fields__:
-                allowed = getattr(self, name)
-                if getattr(size, name) > allowed:
-                    words = name.replace("_", " ")
-                    raise DocumentLimitError(f"The document exceeds the limit of {allowed} for {words}.")
+                self._require(name, getattr(size, name))
+        return sizes
+
+    def _require(self, name: str, measured: int) -> None:
+        allowed = getattr(self, name)
+        if measured > allowed:
+            words = name.replace("_", " ")
+            raise DocumentLimitError(f"The document exceeds the limit of {allowed} for {words}.")
 
 
 class Size(msgspec.Struct, kw_only=True):

@@ -43,7 +43,8 @@ from harka.graph.node import is_node_id, struct_of
 from harka.graph.permission import Access, Required, Requires
 
 _DEFINITION: Final = "strawberry-definition"
-_MOST_VARIANTS: Final = 16  # of one operation: each condition on a variable doubles them
+MOST_VARIANTS: Final = 16
+"""Plans of one operation: each condition on a variable doubles them."""
 
 
 class Step(msgspec.Struct, kw_only=True):
@@ -90,18 +91,18 @@ class Operation:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._conditions = sorted(_conditions(document))
+        self._conditions = sorted(conditions(document))
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
-        self._covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
+        self.is_covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 
     def plan(self, variables: Mapping[str, Any]) -> Plan | None:
         """The plan for these (coerced) variables; None where graphql-core executes."""
-        if not self._covered:
+        if not self.is_covered:
             return None
         outcome = tuple(variables.get(name) for name in self._conditions)
         if outcome not in self._plans:
-            if len(self._plans) >= _MOST_VARIANTS:
+            if len(self._plans) >= MOST_VARIANTS:
                 return None
             self._plans[outcome] = self._made(variables)
         return self._plans[outcome]
@@ -341,7 +342,7 @@ def _may_wait(function: Callable[..., Any]) -> bool:
     return iscoroutinefunction(function) or "Awaitable" in returned
 
 
-def _conditions(document: DocumentNode) -> set[str]:
+def conditions(document: DocumentNode) -> set[str]:
     """The variables that decide what is selected, anywhere in the document."""
     found: set[str] = set()
     stack: list[Any] = [node.selection_set for node in document.definitions if hasattr(node, "selection_set")]

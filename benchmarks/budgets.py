@@ -1,0 +1,91 @@
+"""The ratios that the parts are held to, beside what was measured. Printed: no time ever fails anything."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+BUDGETS: Final = Path(__file__).resolve().parent / "budgets.toml"
+
+
+class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`accepted`: what `slow` takes over what `fast` takes, in one group. `seconds`: the most for `fast`."""
+
+    group: str
+    fast: str
+    slow: str
+    accepted: float
+    reason: str
+    seconds: float | None = None
+
+
+class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`most`: instructions of one call of a compiled function, as valgrind counts them."""
+
+    function: str
+    most: int
+    reason: str
+
+
+class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`most`: calls of functions, Python's and others, for one request."""
+
+    operation: str
+    most: int
+    reason: str
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """`least`: seconds, of the round that was disturbed least."""
+
+    group: str
+    name: str
+    least: float
+
+
+def read_benches() -> list[Bench]:
+    return msgspec.convert(_tables()["bench"], list[Bench])
+
+
+def read_instructions() -> list[Instructions]:
+    return msgspec.convert(_tables()["instructions"], list[Instructions])
+
+
+def read_calls() -> list[Calls]:
+    return msgspec.convert(_tables()["calls"], list[Calls])
+
+
+def show(measured: Sequence[Measured]) -> None:
+    """The budgets of which both sides were measured."""
+    table = Table(title="Against the budgets (slow : fast)", title_justify="left", box=None)
+    for column in ("group", "slow : fast", "measured", "accepted", "seconds", "at most"):
+        table.add_column(column, justify="left" if column in {"group", "slow : fast"} else "right")
+    for budget in read_benches():
+        fast, slow = _least(measured, budget, budget.fast), _least(measured, budget, budget.slow)
+        if fast is not None and slow is not None:
+            table.add_row(*_row(budget, fast, slow))
+    if table.row_count:
+        Console(width=130).print("", table)
+
+
+def _row(budget: Bench, fast: float, slow: float) -> tuple[str, ...]:
+    ratio = slow / fast
+    seconds = ("", "") if budget.seconds is None else (f"{fast:.3f}", f"{budget.seconds:.2f}")
+    mark = "✓" if ratio >= budget.accepted and fast <= (budget.seconds or fast) else "✗"
+    sides = f"{budget.slow} : {budget.fast}"
+    return budget.group, sides, f"{ratio:.1f} {mark}", f"{budget.accepted:.1f}", *seconds
+
+
+def _least(measured: Sequence[Measured], budget: Bench, side: str) -> float | None:
+    named = re.compile(rf"[\[-]{re.escape(side)}[]-]")
+    found = [each.least for each in measured if each.group == budget.group and named.search(each.name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(BUDGETS.read_text())

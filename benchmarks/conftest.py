@@ -1,0 +1,31 @@
+"""What benchmarks share, and the table after them that compares what was measured with `budgets.toml`."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import uvloop
+from budgets import Measured, show
+from servers import Ground, lay
+from stage import stage
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def ground(loop: asyncio.AbstractEventLoop) -> Iterator[Ground]:
+    with stage() as servers:
+        yield loop.run_until_complete(lay(servers))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    session = getattr(config, "_benchmarksession", None)
+    if session is not None:
+        show([Measured(each.group or "", each.name, each.stats.min) for each in session.benchmarks])

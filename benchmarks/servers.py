@@ -1,0 +1,38 @@
+"""Embedded servers of a benchmark's own, and one tenant in them."""
+
+from typing import Final
+
+import msgspec
+from population import Population, fill, found, make_key, settle
+from stage import Stage
+
+from harka.app import open_runtime
+from harka.config import Settings
+from harka.repositories.organization import Organization
+from harka.storage.location import with_database
+from harka.tenancy.permission import Permission
+from harka.tenancy.placement import Mode
+from harka.tenancy.plan import Plan
+
+SIZE: Final = Population(users=200, courses=60, enrollments=600)
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """`key`: of the tenant, with every permission."""
+
+    settings: Settings
+    tenant: Organization
+    key: str
+
+    @property
+    def host(self) -> str:
+        return f"{self.tenant.slug}.{self.settings.platform_domain}"
+
+
+async def lay(servers: Stage) -> Ground:
+    async with open_runtime(servers.settings) as runtime:
+        made = await found(runtime, "bench", plan=Plan.ENTERPRISE, users=SIZE.users, mode=Mode.POOL)
+        await fill(runtime, made, SIZE)
+        key = await make_key(runtime, made, tuple(Permission))
+    await settle(with_database(servers.admin_url, "harka"))
+    return Ground(servers.settings, made, key)

@@ -1,0 +1,91 @@
+"""What a request costs, in counts that no machine changes: statements, calls of functions, objects that stay.
+
+The bounds stand in `benchmarks/budgets.toml`. Where one is passed, somebody decides: mend it, or accept more.
+"""
+
+import asyncio
+import gc
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+from budgets import Calls, read_calls
+from starlette.types import Message
+
+from harka.codec import from_json, json_bytes
+from harka.tenancy.permission import Permission
+from school import School
+from work_count import counted
+
+OPERATIONS = {
+    "one course": ('{ course(code: "%s") { id code title status createdAt } }', 1),
+    "courses, modules, lessons": (
+        "{ courses(first: 3) { nodes { id code title modules { title lessons { id title weight } } } } }",
+        3,
+    ),
+    "enrollments, user, course": (
+        "{ enrollments(first: 8) { totalCount nodes { id status user { name } course { title } } } }",
+        4,
+    ),
+}
+WARM = 20
+MANY = 1_000
+Ask = Callable[[], Awaitable[bytes]]
+
+
+async def asking(school: School, name: str) -> Ask:
+    text = OPERATIONS[name][0].replace("%s", school.courses[0].code)
+    headers = {"content-type": "application/json", **await school.headers(tuple(Permission))}
+    body = json_bytes({"query": text})
+
+    async def ask() -> bytes:
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return messages.pop() if messages else await asyncio.Event().wait()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await school.app(school.scope("http", headers, method="POST"), receive, send)
+        answer: bytes = sent[1]["body"]
+        return answer
+
+    for _ in range(WARM):
+        assert "errors" not in from_json(await ask())
+    return ask
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_the_statements_of_an_operation(school: School, name: str) -> None:
+    ask = await asking(school, name)
+    await ask()
+    assert school.app.record.statements == OPERATIONS[name][1]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("budget", read_calls(), ids=lambda budget: budget.operation)
+async def test_a_request_calls_no_more_functions_than_accepted(school: School, budget: Calls) -> None:
+    ask = await asking(school, budget.operation)
+    calls = []
+    for _ in range(WARM):
+        with counted() as made:
+            await ask()
+        calls.append(made.total)
+    # the other tasks of the process take turns, too: the least is the request alone
+    assert 0 < min(calls) <= budget.most
+
+
+async def test_requests_leave_nothing_behind(school: School) -> None:
+    ask = await asking(school, "one course")
+    left = []
+    for _ in range(3):
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for _ in range(MANY):
+            await ask()
+        gc.collect()
+        left.append(sys.getallocatedblocks() - before)
+    # at first pools and caches fill; timers and log lines are under way at any moment
+    assert min(left) < MANY // 2
