@@ -65,7 +65,7 @@ class Line:
         self.written: list[bytes] = []
         self.later: list[Callable[[], None]] = []
         self.loop = asyncio.new_event_loop()
-        self.pipeline = pipeline.Pipeline(self.inner, self, Told, self.later.append)
+        self.pipeline = pipeline.before(self.inner, self, raised=Told, later=self.later.append)
 
     def write(self, data: bytes) -> None:
         self.written.append(data)

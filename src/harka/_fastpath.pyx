@@ -90,6 +90,7 @@ __all__ = [
     "select_shard",
     "siphash64",
     "siphash128",
+    "split_request",
 ]
 
 cdef signed char[256] _BASE64_DIGITS

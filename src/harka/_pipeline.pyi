@@ -10,7 +10,7 @@ class Pipeline(asyncio.Protocol):
         self,
         inner: Any,
         transport: Any,
-        lost: Callable[[Any], BaseException],
+        raised: Callable[[Any], BaseException],
         later: Callable[[Callable[[], None]], object],
     ) -> None: ...
     def send(self, messages: bytes, future: asyncio.Future[bytes | None]) -> None: ...

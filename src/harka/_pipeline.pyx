@@ -38,7 +38,11 @@ cdef enum:
 
 
 cdef class Pipeline:
-    """Documented at `pipeline.Pipeline`."""
+    """An asyncio protocol; made by `pipeline.before`.
+
+    `idle`: no transaction is open. `outstanding`: how many answers are owed. `answered`: called at each answer,
+    and when the connection is lost; None: nobody listens.
+    """
 
     cdef object _inner
     cdef object _pass_on
@@ -47,7 +51,7 @@ cdef class Pipeline:
     cdef object _error
     cdef object _value
     cdef object _parts
-    cdef object _lost
+    cdef object _raised
     cdef object _later
     cdef list _unsent
     cdef bint _has_value
@@ -57,11 +61,11 @@ cdef class Pipeline:
     cdef public object answered
     cdef readonly bint idle
 
-    def __init__(self, inner, transport, lost, later):
+    def __init__(self, inner, transport, raised, later):
         self._inner = inner
         self._pass_on = inner.data_received
         self._transport = transport
-        self._lost = lost
+        self._raised = raised
         self._later = later
         self._unsent = []
         self._waiting = collections.deque()
@@ -74,7 +78,10 @@ cdef class Pipeline:
         return len(self._waiting)
 
     def send(self, bytes messages, future):
-        """Documented at `pipeline.Pipeline.send`."""
+        """Write `messages`, which end with one Sync, when the loop has run what is ready now.
+
+        `future`: gets the first value of the first row, None for NULL or no row; or the error.
+        """
         if not self._unsent:
             self._later(self._flush)
         self._unsent.append(messages)
@@ -102,7 +109,7 @@ cdef class Pipeline:
         waiting, self._waiting, self._unsent = self._waiting, collections.deque(), []
         for future in waiting:
             if not future.done():
-                future.set_exception(self._lost(error))
+                future.set_exception(self._raised(error))
         if self.answered is not None:
             self.answered()
 
@@ -188,7 +195,7 @@ cdef class Pipeline:
             if error is None:
                 future.set_result(value)
             else:
-                future.set_exception(self._lost(error))
+                future.set_exception(self._raised(error))
         if self.answered is not None:
             self.answered()
         return 0

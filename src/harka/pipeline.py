@@ -9,10 +9,14 @@ whole messages on to asyncpg, and what it sends must not begin while asyncpg wai
 compiler there is none, and asyncpg does it all.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from harka._pipeline import Pipeline
 
 try:
-    from harka._pipeline import Pipeline, bind
+    from harka import _pipeline
 
     _compiled = True
 except ImportError:
@@ -21,4 +25,20 @@ except ImportError:
 COMPILED: Final = _compiled
 """Whether there are pipelines."""
 
-__all__ = ["COMPILED", "Pipeline", "bind"]
+
+def before(protocol: Any, transport: Any, *, raised: Any, later: Any) -> "Pipeline":
+    """A pipeline in front of asyncpg's `protocol`; it is to be set as the transport's.
+
+    `raised`: makes an exception of the fields of an error, or of what the connection was lost to.
+    `later`: calls a function when the event loop has run what is ready now.
+    """
+    return _pipeline.Pipeline(protocol, transport, raised, later)
+
+
+def bind(name: bytes, oids: Sequence[int], args: Sequence[Any]) -> bytes:
+    """The message that binds arguments to a prepared statement, for one result column in binary form.
+
+    `name`: of the statement. `oids`: of the parameters' types. Raise `TypeError`, `ValueError`,
+    `AttributeError` or `OverflowError` for what cannot be written.
+    """
+    return _pipeline.bind(name, oids, args)

@@ -11,16 +11,18 @@ import asyncio
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
 import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
 from harka import pipeline
-from harka.pipeline import Pipeline
 from harka.storage.failure import OUTDATED
 from harka.storage.transport import HoldingTransport
+
+if TYPE_CHECKING:
+    from harka._pipeline import Pipeline
 
 Method = Literal["fetch", "fetchrow", "fetchval", "execute"]
 
@@ -72,7 +74,7 @@ class Wire:
         self._parsed: OrderedDict[bytes, None] = OrderedDict()
         if pipeline.COMPILED and keeps:
             loop = asyncio.get_running_loop()
-            self._pipeline = Pipeline(self._protocol, transport, _raised, loop.call_soon)
+            self._pipeline = pipeline.before(self._protocol, transport, raised=_raised, later=loop.call_soon)
             transport.set_protocol(self._pipeline)
 
     @property
