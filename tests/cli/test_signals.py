@@ -40,7 +40,7 @@ finally:
 
 @pytest.fixture
 def interrupts() -> Iterator[None]:
-    """Ctrl-C as Python has it, whatever a runner of loops, or a shell that runs us behind itself, made of it."""
+    """Ctrl-C as Python has it, whatever a runner of loops, or a shell, has made of it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
