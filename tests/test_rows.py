@@ -322,3 +322,24 @@ async def test_types_that_are_not_read_in_place_are_refused_as_postgresql_sends_
                 rows.unpack(struct_of(["text"]), sent, pgproto.UUID)
     finally:
         await connection.close()
+
+
+@compiled
+@given(lessons)
+def test_different_values_stand_beside_the_place_of_each(plain: list[Lesson]) -> None:
+    found = unpacked(plain)
+    for name in ("id", "course_id"):
+        wanted = [getattr(lesson, name) for lesson in plain]
+        values, places = found.distinct(name)  # type: ignore[attr-defined]  # rows as they are unpacked
+        assert values == list(dict.fromkeys(wanted))
+        assert [values[place] for place in places] == wanted
+
+
+@compiled
+def test_a_missing_value_is_no_key() -> None:
+    found: Any = rows.unpack(struct_of(LESSON), packed(LESSON, [(IDS[0], None, "a")]), uuid)
+    assert found.distinct("c0") == ([IDS[0]], [0])
+    assert found.distinct("c1") is None
+    assert rows.aligned(found, "c0", [STRANGER]).distinct("c0") is None  # type: ignore[attr-defined]  # likewise
+    with pytest.raises(AttributeError):
+        found.distinct("c2")

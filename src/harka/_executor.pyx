@@ -295,6 +295,19 @@ cdef class Frame:
             return self.rows.column(name)
         return [getattr(source, name) for source in self.sources]
 
+    def keys(self, str name):
+        """The different ids of one attribute, and for each object the place of its own among them.
+
+        None where that is not to be had from the cells: then `column` answers what there is.
+        """
+        cdef int column
+        if self.rows is None:
+            return None
+        column = self.rows.table.column_of(name)
+        if column < 0 or self.rows.table.size == 0 or self.rows.table.forms[column] != UUID_FORM:
+            return None
+        return self.rows.distinct(name)
+
     def attach(self, Field field, values):
         """Take what a field resolved to, one value for each object; answer the frames of its objects."""
         if len(values) != self.size:

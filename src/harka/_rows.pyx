@@ -258,6 +258,27 @@ cdef class Rows:
         groups.fill(self, [members.get(key.bytes, ()) for key in keys])
         return groups
 
+    def distinct(self, str name):
+        """The different values of a column of UUIDs, and for each row the place of its own among them.
+
+        None where a row is missing or has no value: whoever wants keys then asks for the column.
+        """
+        cdef dict places = {}
+        cdef list values = []
+        cdef list found = []
+        cdef Py_ssize_t index
+        cdef int column = self._uuids(name)
+        for index in range(self.count):
+            key = self._key(index, column)
+            if not key:
+                return None
+            place = places.get(key)
+            if place is None:
+                place = places[key] = len(values)
+                values.append(self.table.uuid(key))
+            found.append(place)
+        return values, found
+
     cdef dict _runs(self, int column):
         """Places here by key; None when rows of one key do not stand together, which a statement's order avoids."""
         cdef dict found = {}

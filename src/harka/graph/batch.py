@@ -89,7 +89,10 @@ class _Run:
         if step.required is not Access.OPEN:
             self._context.require(step.required)
         if step.loader is not None:
-            return waiting.load(step.loader, frame.column(step.key))
+            keys = frame.keys(step.key)
+            if keys is None:
+                return waiting.load(step.loader, frame.column(step.key))
+            return waiting.load(step.loader, *keys)
         if step.resolver is None:
             return frame.column(field.name)
         values = self._call(step, frame.sources)
@@ -122,13 +125,21 @@ def _all_wanted(values: list[Any]) -> type[Loader[Any, Any]] | None:
 
 
 class _Request:
-    """Keys asked of a loader, and later its answers in their order."""
+    """Keys asked of a loader, and later its answers in their order.
 
-    __slots__ = ("keys", "values")
+    `places`: the keys differ, and this is where among them each object's own is; None: a key for each object.
+    """
 
-    def __init__(self, keys: list[Any]) -> None:
+    __slots__ = ("keys", "places", "values")
+
+    def __init__(self, keys: list[Any], places: list[int] | None) -> None:
         self.keys = keys
+        self.places = places
         self.values: Sequence[Any] = ()
+
+    def each(self) -> list[Any]:
+        """The key of each object."""
+        return self.keys if self.places is None else [self.keys[place] for place in self.places]
 
 
 class _Waiting:
@@ -147,9 +158,12 @@ class _Waiting:
         self.count += 1
         self._places.append((values, place))
 
-    def load(self, loader: type[Loader[Any, Any]], keys: list[Any]) -> _Request:
+    def load(
+        self, loader: type[Loader[Any, Any]], keys: list[Any], places: list[int] | None = None
+    ) -> _Request:
+        """`places`: as those of a `_Request`."""
         self.count += 1
-        request = _Request(keys)
+        request = _Request(keys, places)
         self._loads.setdefault(loader, []).append(request)
         return request
 
@@ -213,13 +227,18 @@ async def _ending(context: RequestContext, load: Coroutine[Any, Any, None]) -> N
 
 async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:
     if len(requests) == 1:
-        requests[0].values = await loader.load_many(requests[0].keys)
+        request = requests[0]
+        if request.places is None:
+            request.values = await loader.load_many(request.keys)
+        else:
+            request.values = await loader.load_distinct(request.keys, request.places)
         return
-    answers = await loader.load_many([key for request in requests for key in request.keys])
+    keys = [request.each() for request in requests]
+    answers = await loader.load_many([key for each in keys for key in each])
     start = 0
-    for request in requests:
-        request.values = answers[start : start + len(request.keys)]
-        start += len(request.keys)
+    for request, each in zip(requests, keys, strict=True):
+        request.values = answers[start : start + len(each)]
+        start += len(each)
 
 
 def is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:

@@ -35,16 +35,21 @@ class Loader(ABC, Generic[K, V]):
 
     async def load_many(self, keys: Sequence[K]) -> Sequence[V]:
         """Like `load` of each key, by one `fetch` and without a future for each."""
+        if len(keys) == 1:
+            return await self.load_distinct(list(keys), [0])
+        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        return await self.load_distinct(list(places), [places[key] for key in keys])
+
+    async def load_distinct(self, keys: list[K], places: list[int]) -> Sequence[V]:
+        """Like `load_many` of the keys at these places among `keys`, which differ."""
         if self._known or self._unread or self._read:
-            missing = [key for key in dict.fromkeys(keys) if self._find(key) is None]
+            missing = [key for key in keys if self._find(key) is None]
             if missing:
                 await self._fetch_now(missing)
-            return [await found for key in keys if (found := self._find(key)) is not None]
-        if len(keys) == 1:
-            return await self._fetch_now(list(keys))
-        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-        answers = await self._fetch_now(list(places))
-        return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])
+            return [await found for place in places if (found := self._find(keys[place])) is not None]
+        answers = await self._fetch_now(keys)
+        # as many places as keys, and in the order in which they came: they are each other's
+        return answers if len(places) == len(keys) else rows.take(answers, places)
 
     def want(self, key: K) -> "Wanted[K, V]":
         """Like `load`, for whoever may know of more keys before the answer is needed."""
