@@ -118,7 +118,7 @@ MUTANTS: Final = [
     Mutant(
         "answers-of-the-first-request",
         "graph/batch.py",
-        "        start += len(request.keys)\n",
+        "        start += len(each)\n",
         "        pass\n",
         PLAN,
     ),
@@ -132,8 +132,8 @@ MUTANTS: Final = [
     Mutant(
         "rows-found-by-their-place",
         "graph/loaders/loader.py",
-        "return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])",
-        "return rows.take(answers, [place % len(places) for place in range(len(keys))])",
+        "return answers if len(places) == len(keys) else rows.take(answers, places)",
+        "return rows.take(answers, [place % len(keys) for place in range(len(places))])",
         LOADER,
     ),
     Mutant(
