@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -48,11 +49,12 @@ def wait_until_up(process: "subprocess.Popen[bytes]", log: Path, port: int) -> N
 
 
 def family(pid: int) -> set[int]:
-    """The process's children and theirs."""
+    """The process's children and theirs; of a process that ends meanwhile, none."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | family(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found |= {int(child)} | family(int(child))
     return found
 
 
