@@ -37,7 +37,7 @@ from harka.storage.databases import Databases
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
-from records import packed, uuid
+from records import oids, sent, uuid
 from tenancy.samples import KEYRING, NOW, organization
 
 COURSES: Final = 1_000
@@ -99,16 +99,16 @@ def values_of(struct: type) -> list[tuple[Any, ...]]:
     return [make(number) for number in range(count)]
 
 
-def packed_of(struct: type) -> bytes:
-    """As one value of PostgreSQL."""
-    return packed(_KINDS[struct], values_of(struct))
+def sent_of(struct: type) -> tuple[list[int], bytes]:
+    """As PostgreSQL sends them: the oids of their columns, and the messages."""
+    return oids(_KINDS[struct]), sent(_KINDS[struct], values_of(struct))
 
 
 def table_of(struct: type, *, plain: bool) -> Sequence[Any]:
     """`plain`: structs, ready made. Otherwise as statements answer."""
     if plain or not rows.COMPILED:
         return [struct(*values) for values in values_of(struct)]
-    return rows.unpack(struct, packed_of(struct), uuid)
+    return rows.unpack(struct, *sent_of(struct), uuid)
 
 
 class Library:

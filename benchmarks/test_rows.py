@@ -1,15 +1,15 @@
-"""A statement's rows, packed and as structs: `pytest benchmarks/test_rows.py --benchmark-only`.
+"""A statement's rows, as they were sent and as structs: `pytest benchmarks/test_rows.py --benchmark-only`.
 
 "read" is from the bytes of PostgreSQL to rows of which nobody has looked at one; "write" from there to the
-bytes of an answer with six fields of each. The twin of packed rows is a struct for each, which is what there
-is without a compiler: asyncpg's own decoding, some 1 µs a row, is left out of its figure.
+bytes of an answer with six fields of each. The twin of rows in place is a struct for each, which is what
+there is without a compiler: asyncpg's own decoding, some 1 µs a row, is left out of its figure.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from library import COURSES, LESSONS, packed_of, table_of, values_of
+from library import COURSES, LESSONS, sent_of, table_of, values_of
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harka import executor, rows
@@ -29,14 +29,14 @@ NODE_IDS = NodeIds(KEYRING.node_id)
 COUNT = COURSES * LESSONS
 
 
-@pytest.mark.parametrize("way", ["packed", "structs"])
+@pytest.mark.parametrize("way", ["in place", "structs"])
 def test_read(benchmark: BenchmarkFixture, way: str) -> None:
     benchmark.group = f"rows: read {COUNT:,}"
-    data, records = packed_of(Lesson), values_of(Lesson)
+    (oids, data), records = sent_of(Lesson), values_of(Lesson)
 
     def read() -> Sequence[Lesson]:
-        if way == "packed":
-            return rows.unpack(Lesson, data, uuid)
+        if way == "in place":
+            return rows.unpack(Lesson, oids, data, uuid)
         return [Lesson(*values) for values in records]
 
     assert len(benchmark(read)) == COUNT
@@ -93,7 +93,7 @@ def dictionaries(lessons: Sequence[Lesson]) -> Callable[[], bytes]:
 
 
 WAYS: dict[str, tuple[bool, Callable[[Any], Callable[[], bytes]]]] = {
-    "packed": (False, frames),
+    "in place": (False, frames),
     "structs": (True, frames),
     "dictionaries": (True, dictionaries),
 }

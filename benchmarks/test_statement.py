@@ -1,4 +1,4 @@
-"""A statement of 600 rows from a real PostgreSQL: one packed value, asyncpg's records, or structs.
+"""A statement of 600 rows from a real PostgreSQL: in place, asyncpg's records, or structs.
 
 From the call to rows that can be read, the transaction around it included.
 """
@@ -26,7 +26,7 @@ EVERYTHING = Scope(everything=True)
 Read = Callable[[ShardSession, Sequence[Any]], Coroutine[Any, Any, Sequence[Any]]]
 
 
-async def packed(session: ShardSession, courses: Sequence[Any]) -> Sequence[Any]:
+async def in_place(session: ShardSession, courses: Sequence[Any]) -> Sequence[Any]:
     return await session.fetch_rows(Lesson, FIND_BY_COURSES, True, None, courses)
 
 
@@ -38,7 +38,7 @@ async def structs(session: ShardSession, courses: Sequence[Any]) -> Sequence[Any
     return [Lesson(*record) for record in await session.fetch(FIND_BY_COURSES, True, None, courses)]
 
 
-WAYS: dict[str, Read] = {"packed": packed, "records": records, "structs": structs}
+WAYS: dict[str, Read] = {"in place": in_place, "records": records, "structs": structs}
 COUNT = SIZE.courses * LESSONS
 
 

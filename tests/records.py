@@ -1,13 +1,17 @@
-"""Rows in the bytes of PostgreSQL's `record_send`, which is what a packed statement answers."""
+"""Rows as PostgreSQL sends them: DataRow messages of its protocol 3.0."""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
 from hypothesis import strategies as st
+
+from harka import rows
+
+T = TypeVar("T")
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -46,26 +50,36 @@ KINDS = {
 }
 
 
-def cell(oid: int, data: bytes | None) -> bytes:
+def cell(data: bytes | None) -> bytes:
     """None: NULL."""
-    return struct.pack("!Ii", oid, -1 if data is None else len(data)) + (data or b"")
+    return struct.pack("!i", -1 if data is None else len(data)) + (data or b"")
 
 
-def record(*cells: bytes) -> bytes:
-    return struct.pack("!i", len(cells)) + b"".join(cells)
+def data_row(*cells: bytes) -> bytes:
+    body = b"".join(cells)
+    return b"D" + struct.pack("!ih", 6 + len(body), len(cells)) + body
 
 
-def packed(kinds: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """One record after the other; `kinds` are those of the columns."""
+def oids(kinds: Iterable[str]) -> list[int]:
+    return [KINDS[kind].oid for kind in kinds]
+
+
+def sent(kinds: Sequence[str], values: Iterable[Sequence[Any]]) -> bytes:
+    """One row after the other; `kinds` are those of the columns."""
     return b"".join(
-        record(
+        data_row(
             *(
-                cell(KINDS[kind].oid, None if value is None else KINDS[kind].sent(value))
+                cell(None if value is None else KINDS[kind].sent(value))
                 for kind, value in zip(kinds, row, strict=True)
             )
         )
-        for row in rows
+        for row in values
     )
+
+
+def received(struct: type[T], kinds: Sequence[str], values: Iterable[Sequence[Any]]) -> Sequence[T]:
+    """Such rows, unpacked."""
+    return rows.unpack(struct, oids(kinds), sent(kinds, values), uuid)
 
 
 def struct_of(kinds: Sequence[str]) -> type[msgspec.Struct]:

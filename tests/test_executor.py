@@ -22,7 +22,7 @@ import harka
 from harka import executor, rows
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeIds, NodeKind
-from records import cell, moments, packed, record, struct_of, texts, uuid
+from records import cell, data_row, moments, oids, received, struct_of, texts, uuid
 from twins import PACKAGE
 
 if executor.COMPILED:
@@ -70,7 +70,7 @@ def by_object(field: "Field", value: Any) -> Any:
 def by_cell(field: "Field", kind: str, value: Any) -> Any:
     """The JSON text of the value, in a row from the database."""
     struct = struct_of([kind])
-    found: Sequence[Any] = rows.unpack(struct, packed([kind], [(value,)]), uuid)
+    found: Sequence[Any] = received(struct, [kind], [(value,)])
     return _value(written(shape_of(field, struct=struct), found))
 
 
@@ -166,7 +166,7 @@ def test_a_seal_of_other_lengths_is_refused(sizes: tuple[int, int, int]) -> None
 @given(st.uuids(), st.sampled_from(NodeKind))
 def test_node_ids_are_sealed_where_they_are_written(id_: UUID, kind: NodeKind) -> None:
     struct = msgspec.defstruct("Row", [("id", UUID)], frozen=True)
-    found: Sequence[Any] = rows.unpack(struct, packed(["uuid"], [(id_,)]), uuid)
+    found: Sequence[Any] = received(struct, ["uuid"], [(id_,)])
     text = json_bytes({"key": IDS.seal(TENANT, kind, id_)})
     assert written(shape_of(Field.sealed("key"), node=kind), found) == text
     assert written(shape_of(Field.sealed("key"), node=kind), [Holder(id=id_)]) == text
@@ -176,7 +176,7 @@ def test_node_ids_are_sealed_where_they_are_written(id_: UUID, kind: NodeKind) -
 def test_what_is_no_id_is_not_sealed() -> None:
     struct = msgspec.defstruct("Row", [("id", Any)], frozen=True)
     for kind, value in (("uuid", None), ("text", "x"), ("int8", 7)):
-        found: Sequence[Any] = rows.unpack(struct, packed([kind], [(value,)]), uuid)
+        found: Sequence[Any] = received(struct, [kind], [(value,)])
         with pytest.raises(UncoveredError):
             written(shape_of(Field.sealed("key")), found)
 
@@ -277,9 +277,9 @@ def test_a_moment_is_written_as_iso_8601(value: datetime) -> None:
 )
 def test_a_moment_that_no_calendar_has_is_not_plain(microseconds: int) -> None:
     struct = struct_of(["timestamptz"])
-    data = record(cell(1184, microseconds.to_bytes(8, "big", signed=True)))
+    data = data_row(cell(microseconds.to_bytes(8, "big", signed=True)))
     with pytest.raises(UncoveredError):
-        written(shape_of(leaf("DateTime")), rows.unpack(struct, data, uuid))
+        written(shape_of(leaf("DateTime")), rows.unpack(struct, oids(["timestamptz"]), data, uuid))
 
 
 @compiled

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harka import executor, rows
 from harka.codec import json_bytes
-from records import packed, texts, uuid
+from records import received, texts
 
 if executor.COMPILED:
     from harka.executor import Field, Frame, Seal, Shape, UncoveredError
@@ -111,7 +111,7 @@ Form = Callable[[Sequence[Course]], Sequence[Course]]
 
 
 def unpacked(found: Sequence[Course]) -> Sequence[Course]:
-    return rows.unpack(Course, packed(COURSE, map(msgspec.structs.astuple, found)), uuid)
+    return received(Course, COURSE, map(msgspec.structs.astuple, found))
 
 
 def course_shape(*fields: "Field") -> "Shape":

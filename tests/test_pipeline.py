@@ -29,10 +29,14 @@ def row(value: bytes | None) -> bytes:
     return message(b"D", b"\0\1" + cell)
 
 
-def answered(value: bytes | None) -> bytes:
-    """As the server answers a statement that was led in: bound twice, one row, twice complete."""
+def answered(*values: bytes | None) -> bytes:
+    """As the server answers a statement that was led in: bound twice, its rows, twice complete."""
     done = message(b"2") + message(b"C", b"SELECT 0\0")
-    return done + message(b"2") + row(value) + message(b"C", b"SELECT 1\0") + READY
+    return done + message(b"2") + rows(*values) + message(b"C", b"SELECT 1\0") + READY
+
+
+def rows(*values: bytes | None) -> bytes:
+    return b"".join(map(row, values))
 
 
 def failed(code: bytes) -> bytes:
@@ -70,8 +74,8 @@ class Line:
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
-    def ask(self, text: bytes) -> asyncio.Future[bytes | None]:
-        answer: asyncio.Future[bytes | None] = self.loop.create_future()
+    def ask(self, text: bytes) -> asyncio.Future[bytes]:
+        answer: asyncio.Future[bytes] = self.loop.create_future()
         self.pipeline.send(text, answer)
         return answer
 
@@ -98,18 +102,21 @@ def test_what_is_asked_in_one_moment_is_one_write(line: Line) -> None:
     assert line.pipeline.outstanding == 4
 
 
-@given(cuts=st.lists(st.integers(0, 400), max_size=12), values=st.lists(st.none() | st.binary(max_size=9)))
+@given(
+    cuts=st.lists(st.integers(0, 400), max_size=12),
+    answered_by=st.lists(st.lists(st.none() | st.binary(max_size=9), max_size=3)),
+)
 def test_answers_come_in_their_turn_however_the_bytes_are_cut(
-    cuts: list[int], values: list[bytes | None]
+    cuts: list[int], answered_by: list[list[bytes | None]]
 ) -> None:
     line = Line()
-    answers = [line.ask(b"") for _ in values]
+    answers = [line.ask(b"") for _ in answered_by]
     notices = [message(b"N", b"SNOTICE\0\0"), message(b"S", b"TimeZone\0UTC\0")]
-    data = b"".join(map(answered, values)) + b"".join(notices)
+    data = b"".join(answered(*values) for values in answered_by) + b"".join(notices)
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for start, end in itertools.pairwise(places):
         line.pipeline.data_received(data[start:end])
-    assert [answer.result() for answer in answers] == values
+    assert [answer.result() for answer in answers] == [rows(*values) for values in answered_by]
     # what comes when nobody has asked is asyncpg's, in whole messages
     assert b"".join(line.inner.received) == b"".join(notices)
     assert all(part in {*notices, b"".join(notices)} for part in line.inner.received)
@@ -119,7 +126,7 @@ def test_answers_come_in_their_turn_however_the_bytes_are_cut(
 def test_an_error_is_that_of_one_statement(line: Line) -> None:
     answers = [line.ask(b"") for _ in range(3)]
     line.pipeline.data_received(answered(b"1") + failed(b"22012") + answered(b"3"))
-    assert [answers[0].result(), answers[2].result()] == [b"1", b"3"]
+    assert [answers[0].result(), answers[2].result()] == [rows(b"1"), rows(b"3")]
     error = answers[1].exception()
     assert isinstance(error, Told)
     assert error.args[0] == {"S": "ERROR", "C": "22012", "M": "wrong"}
@@ -130,7 +137,7 @@ def test_the_answer_to_one_who_has_left_is_passed_over(line: Line) -> None:
     first.cancel()
     third.cancel()
     line.pipeline.data_received(answered(b"1") + answered(b"2") + failed(b"57014"))
-    assert second.result() == b"2"
+    assert second.result() == rows(b"2")
     assert line.pipeline.outstanding == 0
 
 
@@ -168,7 +175,7 @@ def test_whether_a_transaction_is_open_is_known_whoever_asked(line: Line) -> Non
     assert line.inner.received == [BUSY]
 
 
-@pytest.mark.parametrize("data", [b"D\0\0\0\3", b"Z\xff\xff\xff\xff", message(b"D", b"\0\1\0\0\0\x09ab")])
+@pytest.mark.parametrize("data", [b"D\0\0\0\3", b"Z\xff\xff\xff\xff"])
 def test_bytes_that_are_no_message_are_refused(line: Line, data: bytes) -> None:
     line.ask(b"")
     if data.startswith(b"Z"):
@@ -176,17 +183,17 @@ def test_bytes_that_are_no_message_are_refused(line: Line, data: bytes) -> None:
         line.pipeline.data_received(data)
         assert line.pipeline.outstanding == 1
         return
-    with pytest.raises(ValueError, match=r"message|early"):
+    with pytest.raises(ValueError, match="message"):
         line.pipeline.data_received(data + READY)
 
 
-def test_a_large_value_comes_in_many_pieces(line: Line) -> None:
+def test_large_rows_come_in_many_pieces(line: Line) -> None:
     answer = line.ask(b"")
-    value = bytes(range(256)) * 4_000
-    data = answered(value)
+    values = [bytes(range(256)) * 4_000, b"", b"a" * 70_000]
+    data = answered(*values)
     for start in range(0, len(data), 60_000):
         line.pipeline.data_received(data[start : start + 60_000])
-    assert answer.result() == value
+    assert answer.result() == rows(*values)
 
 
 def test_a_message_that_binds() -> None:

@@ -49,12 +49,11 @@ cdef class Pipeline:
     cdef object _transport
     cdef object _waiting
     cdef object _error
-    cdef object _value
+    cdef list _rows
     cdef object _parts
     cdef object _raised
     cdef object _later
     cdef list _unsent
-    cdef bint _has_value
     cdef Py_ssize_t _owed
     cdef Py_ssize_t _have
     cdef Py_ssize_t _need
@@ -70,6 +69,7 @@ cdef class Pipeline:
         self._unsent = []
         self._waiting = collections.deque()
         self._parts = []
+        self._rows = []
         self.answered = None
         self.idle = True
 
@@ -80,7 +80,7 @@ cdef class Pipeline:
     def send(self, bytes messages, future):
         """Write `messages`, which end with one Sync, when the loop has run what is ready now.
 
-        `future`: gets the first value of the first row, None for NULL or no row; or the error.
+        `future`: gets the rows, each a message (DataRow), one after the other; or the error.
         """
         if not self._unsent:
             self._later(self._flush)
@@ -135,6 +135,7 @@ cdef class Pipeline:
         cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(data)
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t theirs = 0
+        cdef Py_ssize_t rows = -1
         cdef Py_ssize_t length
         cdef unsigned char kind
         while size - at >= _HEADER:
@@ -152,9 +153,18 @@ cdef class Pipeline:
                 continue
             if theirs < at:
                 self._hand_over(data, theirs, at)
-            self._take(kind, data, text, at + _HEADER, at + length)
+            if kind == c"D":
+                if rows < 0:
+                    rows = at
+            else:
+                if rows >= 0:
+                    self._rows.append(data[rows:at])
+                    rows = -1
+                self._take(kind, data, text, at + _HEADER, at + length)
             at += length
             theirs = at
+        if rows >= 0:
+            self._rows.append(data[rows:at])
         if self._need == 0 and at < size:
             self._need = _HEADER
         if theirs < at:
@@ -168,17 +178,8 @@ cdef class Pipeline:
     cdef int _take(
         self, unsigned char kind, bytes data, const unsigned char* text, Py_ssize_t at, Py_ssize_t end
     ) except -1:
-        """One message of the statement that is first in line."""
-        cdef int32_t length
-        if kind == c"D":
-            if not self._has_value and end - at >= 6:
-                length = <int32_t>_uint32(text + at + 2)
-                if length > end - at - 6:
-                    raise ValueError("a value ends early")
-                self._has_value = True
-                if length >= 0:
-                    self._value = data[at + 6:at + 6 + length]
-        elif kind == c"E":
+        """One message, not a row, of the statement that is first in line."""
+        if kind == c"E":
             self._error = _fields(data[at:end])
         elif kind == c"Z":
             self.idle = text[at] == c"I"
@@ -187,13 +188,12 @@ cdef class Pipeline:
 
     cdef int _finish(self) except -1:
         future = self._waiting.popleft()
-        value, error = self._value, self._error
-        self._value = self._error = None
-        self._has_value = False
+        rows, self._rows = self._rows, []
+        error, self._error = self._error, None
         # whoever asked may have left
         if not future.done():
             if error is None:
-                future.set_result(value)
+                future.set_result(rows[0] if len(rows) == 1 else b"".join(rows))
             else:
                 future.set_exception(self._raised(error))
         if self.answered is not None:

@@ -26,7 +26,7 @@ cdef class Table:
 
     cdef int _walk(self, Py_ssize_t size) except -1
     cdef Py_ssize_t _grow(self, Py_ssize_t room) except -1
-    cdef int _take_form(self, Py_ssize_t column, unsigned int oid, int32_t length) except -1
+    cdef int _take_forms(self, oids) except -1
     cdef int column_of(self, str name) except -2
     cdef object value(self, Py_ssize_t row, Py_ssize_t column)
     cdef object row(self, Py_ssize_t row)

@@ -2,17 +2,18 @@
 # cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """Rows as PostgreSQL sent them, looked at in place; `rows.py` explains and is the place to read first.
 
-The bytes are those of `record_send` (PostgreSQL's rowtypes.c), one record after the other: the number of
-columns, then for each its type's oid, its length (-1: NULL) and its value in binary form, all big-endian.
-Every read is bounded: the table is walked once when it is made, and a cell's length is checked against its
-type there, so that whoever reads a cell afterwards may trust it.
+The bytes are DataRow messages of PostgreSQL's protocol 3.0 (manual, "Message Formats"), one after the other:
+"D", the message's length, which counts itself, the number of columns, then for each its length (-1: NULL) and
+its value in binary form, all big-endian. The types are told apart from them, once for all rows. Every read is
+bounded: the table is walked once when it is made, and a cell's length is checked against its type there, so
+that whoever reads a cell afterwards may trust it.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.datetime cimport datetime_new, import_datetime, timedelta_new
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 import collections.abc
@@ -40,16 +41,19 @@ cdef enum:
 cdef class Table:
     """The cells of all rows; `Rows` are views of it."""
 
-    def __cinit__(self, struct, bytes data, uuid):
+    def __cinit__(self, struct, oids, bytes data, uuid):
         self.struct = struct
         self.names = struct.__struct_fields__
         self.columns = len(self.names)
+        if len(oids) != self.columns:
+            raise ValueError(f"rows are not those of {struct.__name__}")
         self.data = data
         self.text = <const unsigned char*>PyBytes_AS_STRING(data)
         self.uuid = uuid
-        self.forms = <int*>PyMem_Malloc(max(self.columns, 1) * sizeof(int))
+        self.forms = <int*>PyMem_Malloc(max(2 * self.columns, 1) * sizeof(int))
         if self.forms == NULL:
             raise MemoryError
+        self._take_forms(oids)
         self._walk(PyBytes_GET_SIZE(data))
         self.made = [None] * self.size
 
@@ -57,32 +61,55 @@ cdef class Table:
         PyMem_Free(self.cells)
         PyMem_Free(self.forms)
 
+    cdef int _take_forms(self, oids) except -1:
+        """Note how each column is read, and behind all of them how long its values are."""
+        cdef int* widths = self.forms + self.columns
+        cdef Py_ssize_t column = 0
+        for oid in oids:
+            if _form(oid, &self.forms[column], &widths[column]) == 0:
+                raise ValueError(f"{self.struct.__name__}.{self.names[column]}: type {oid} is not read in place")
+            column += 1
+        return 0
+
     cdef int _walk(self, Py_ssize_t size) except -1:
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t room = 0
+        cdef Py_ssize_t end
         cdef Py_ssize_t column
+        cdef int* widths = self.forms + self.columns
         cdef int32_t length
         cdef int32_t* cell
+        if size > INT32_MAX:
+            raise ValueError("rows of more than two gigabytes")
         while at < size:
+            if size - at < 7 or self.text[at] != c"D":
+                raise ValueError("rows end early")
+            length = _int32(self.text + at + 1)
+            if length < 6 or length > size - at - 1:
+                raise ValueError("rows end early")
+            end = at + 1 + length
+            if (self.text[at + 5] << 8 | self.text[at + 6]) != self.columns:
+                raise ValueError(f"rows are not those of {self.struct.__name__}")
             if self.size == room:
                 room = self._grow(room)
-            if size - at < 4 or _int32(self.text + at) != self.columns:
-                raise ValueError(f"rows are not those of {self.struct.__name__}")
-            at += 4
             cell = self.cells + 2 * self.size * self.columns
+            at += 7
             for column in range(self.columns):
-                if size - at < 8:
+                if end - at < 4:
                     raise ValueError("rows end early")
-                length = _int32(self.text + at + 4)
-                if length < -1 or length > size - at - 8:
+                length = _int32(self.text + at)
+                at += 4
+                if length < -1 or length > end - at:
                     raise ValueError("rows end early")
-                self._take_form(column, <uint32_t>_int32(self.text + at), length)
-                at += 8
+                if length != widths[column] and widths[column] and length != -1:
+                    raise ValueError(f"a value of {self.names[column]} has {length} bytes")
                 cell[0] = <int32_t>at
                 cell[1] = length
                 cell += 2
                 if length > 0:
                     at += length
+            if at != end:
+                raise ValueError(f"rows are not those of {self.struct.__name__}")
             self.size += 1
         return 0
 
@@ -95,36 +122,6 @@ cdef class Table:
             raise MemoryError
         self.cells = cells
         return wanted
-
-    cdef int _take_form(self, Py_ssize_t column, unsigned int oid, int32_t length) except -1:
-        """Note how the column is read; the same in every row, since all are of one query."""
-        cdef int form
-        cdef int wanted
-        if oid == _UUID:
-            form, wanted = UUID_FORM, 16
-        elif oid == _TEXT or oid == _VARCHAR:
-            form, wanted = TEXT_FORM, length
-        elif oid == _INT4:
-            form, wanted = INTEGER_FORM, 4
-        elif oid == _INT8:
-            form, wanted = INTEGER_FORM, 8
-        elif oid == _INT2:
-            form, wanted = INTEGER_FORM, 2
-        elif oid == _FLOAT8:
-            form, wanted = FLOAT_FORM, 8
-        elif oid == _BOOL:
-            form, wanted = BOOLEAN_FORM, 1
-        elif oid == _TIMESTAMPTZ:
-            form, wanted = MOMENT_FORM, 8
-        else:
-            raise ValueError(f"{self.struct.__name__}.{self.names[column]}: type {oid} is not read in place")
-        if length != wanted and length != -1:
-            raise ValueError(f"a value of type {oid} has {length} bytes")
-        if self.size and self.forms[column] != form:
-            # the cells of earlier rows were not checked for this
-            raise ValueError(f"rows are not those of {self.struct.__name__}")
-        self.forms[column] = form
-        return 0
 
     cdef int column_of(self, str name) except -2:
         """Its place, or -1 when the rows have no such column."""
@@ -313,7 +310,7 @@ cdef class Rows:
 
     cdef int _uuids(self, str name) except -1:
         cdef int column = self.table.column_of(name)
-        if column < 0 or (self.table.size and self.table.forms[column] != UUID_FORM):
+        if column < 0 or self.table.forms[column] != UUID_FORM:
             raise AttributeError(name)
         return column
 
@@ -397,10 +394,44 @@ cdef class Groups:
         return made
 
 
-def unpack(struct, data, uuid):
+def unpack(struct, oids, data, uuid):
     """Documented at `rows.unpack`; `uuid` makes an id of 16 bytes."""
-    cdef Table table = Table(struct, b"" if data is None else data, uuid)
+    cdef Table table = Table(struct, oids, data, uuid)
     return view(table, 0, table.size)
+
+
+def readable(oids):
+    """Documented at `rows.readable`."""
+    cdef int form
+    cdef int width
+    for oid in oids:
+        if _form(oid, &form, &width) == 0:
+            return False
+    return True
+
+
+cdef int _form(unsigned int oid, int* form, int* width) noexcept nogil:
+    """How a type is read, and how many bytes it has, 0 for any number; false when it is not."""
+    width[0] = 0
+    if oid == _UUID:
+        form[0], width[0] = UUID_FORM, 16
+    elif oid == _TEXT or oid == _VARCHAR:
+        form[0] = TEXT_FORM
+    elif oid == _INT4:
+        form[0], width[0] = INTEGER_FORM, 4
+    elif oid == _INT8:
+        form[0], width[0] = INTEGER_FORM, 8
+    elif oid == _INT2:
+        form[0], width[0] = INTEGER_FORM, 2
+    elif oid == _FLOAT8:
+        form[0], width[0] = FLOAT_FORM, 8
+    elif oid == _BOOL:
+        form[0], width[0] = BOOLEAN_FORM, 1
+    elif oid == _TIMESTAMPTZ:
+        form[0], width[0] = MOMENT_FORM, 8
+    else:
+        return 0
+    return 1
 
 
 cdef Rows view(Table table, Py_ssize_t start, Py_ssize_t count):

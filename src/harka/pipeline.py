@@ -36,7 +36,7 @@ def before(protocol: Any, transport: Any, *, raised: Any, later: Any) -> "Pipeli
 
 
 def bind(name: bytes, oids: Sequence[int], args: Sequence[Any]) -> bytes:
-    """The message that binds arguments to a prepared statement, for one result column in binary form.
+    """The message that binds arguments to a prepared statement, for columns in binary form.
 
     `name`: of the statement. `oids`: of the parameters' types. Raise `TypeError`, `ValueError`,
     `AttributeError` or `OverflowError` for what cannot be written.

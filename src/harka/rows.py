@@ -1,6 +1,6 @@
 """Rows as the database sent them, made into structs only when somebody looks.
 
-A statement's rows come as one value, the records in PostgreSQL's binary form. `unpack` walks it once; what it
+A statement's rows come as the messages in which PostgreSQL sent them. `unpack` walks them once; what it
 answers is a sequence of structs to everybody, while the executor writes cells into the answer without making
 an object of them. Lists of structs are as welcome everywhere: without a compiler all rows are that.
 """
@@ -22,13 +22,18 @@ COMPILED: Final = _compiled
 """Whether `unpack` is to be had. Without a compiler rows are fetched and decoded one by one."""
 
 
-def unpack(struct: type[T], data: bytes | None, uuid: Callable[[bytes], UUID]) -> Sequence[T]:
-    """Read what `string_agg(record_send(row), '')` made of rows whose columns are the fields of `struct`.
+def unpack(struct: type[T], oids: Sequence[int], data: bytes, uuid: Callable[[bytes], UUID]) -> Sequence[T]:
+    """Read rows whose columns are the fields of `struct`: DataRow messages, one after the other.
 
-    `data`: None stands for no rows. `uuid` makes an id of its 16 bytes. Columns are of uuid, text, numbers,
-    boolean or timestamptz. Raise `ValueError` for anything else.
+    `oids`: of the columns' types, which are `readable`. `uuid` makes an id of its 16 bytes. Raise
+    `ValueError` for anything else.
     """
-    return _rows.unpack(struct, data, uuid)
+    return _rows.unpack(struct, oids, data, uuid)
+
+
+def readable(oids: Sequence[int]) -> bool:
+    """Whether columns of these types can be unpacked: uuid, text, numbers, boolean and timestamptz."""
+    return COMPILED and _rows.readable(oids)
 
 
 def column(rows: Sequence[Any], name: str) -> list[Any]:

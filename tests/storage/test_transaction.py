@@ -7,13 +7,15 @@ import pytest
 from harka.errors import DeadlineExceededError, InternalError, UnavailableError, ValidationError
 from harka.storage import wire as wires
 from harka.storage.databases import Databases
+from harka.storage.lane import Answer
 from harka.storage.transaction import Opening, Transaction, rows_affected
+from records import oids, sent
 from storage.asking import later, quiet
 from storage.borrowing import borrowed
 from storage.writes import Writes
 
-TENANT = "SELECT convert_to(current_setting('app.current_tenant'), 'UTF8')"
-SNAPSHOT = "SELECT convert_to(pg_current_snapshot()::text, 'UTF8')"
+TENANT = "SELECT current_setting('app.current_tenant')"
+SNAPSHOT = "SELECT pg_current_snapshot()::text"
 SLOW = "SELECT 1::bigint FROM pg_sleep(30)"
 WRONG = "SELECT (1 / count(*))::bigint FROM pg_class WHERE relname = 'no_such_table'"
 
@@ -65,6 +67,11 @@ def opening(tenant: UUID, *, read_only: bool = True) -> Opening:
     return Opening(text, str(tenant).encode(), read_only=read_only)
 
 
+def told(tenant: UUID) -> Answer:
+    """What `TENANT` answers."""
+    return Answer(tuple(oids(["text"])), sent(["text"], [(str(tenant),)]))
+
+
 @pytest.fixture
 async def seen(databases: Databases) -> Writes:
     """What is written to the only connection there is, on which everything is prepared."""
@@ -83,7 +90,7 @@ async def test_what_is_asked_together_is_one_write_and_one_snapshot(
     transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
     asked = [transaction.ask(text, ()) for text in (TENANT, SNAPSHOT, TENANT, SNAPSHOT)]
     answers = await asyncio.gather(*asked)
-    assert answers[0] == answers[2] == str(tenant).encode()
+    assert answers[0] == answers[2] == told(tenant)
     assert answers[1] == answers[3]
     assert len(seen.found) == 1
     transaction.end_with_next()
@@ -92,7 +99,7 @@ async def test_what_is_asked_together_is_one_write_and_one_snapshot(
     # ended with it, and given back
     pool = databases.pool("app")
     assert pool.get_idle_size() == pool.get_size() == 1
-    assert await transaction.ask(TENANT, ()) == str(tenant).encode()
+    assert await transaction.ask(TENANT, ()) == told(tenant)
     await transaction.commit()
 
 
@@ -101,13 +108,12 @@ async def test_the_last_of_several_ends_the_transaction(databases: Databases, se
     tenant = uuid4()
     transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
 
-    async def last() -> bytes:
+    async def last() -> object:
         transaction.end_with_next()
-        answer: bytes = await transaction.ask(TENANT, ())
-        return answer
+        return await transaction.ask(TENANT, ())
 
     answers = await asyncio.gather(transaction.ask(TENANT, ()), transaction.ask(SNAPSHOT, ()), last())
-    assert answers[0] == answers[2] == str(tenant).encode()
+    assert answers[0] == answers[2] == told(tenant)
     assert len(seen.found) == 1
     assert databases.pool("app").get_idle_size() == 1
     await transaction.commit()
@@ -142,12 +148,12 @@ async def test_an_error_among_several_fails_those_behind_it_and_leaves_the_conne
     transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
     asked = [transaction.ask(text, ()) for text in (TENANT, WRONG, TENANT)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert [type(answer) for answer in answers] == [bytes, ValidationError, InternalError]
+    assert [type(answer) for answer in answers] == [Answer, ValidationError, InternalError]
     assert len(seen.found) == 1
     await transaction.rollback()
     other = uuid4()
     transaction = Transaction(databases.database("app"), opening(other), timeout=5)
-    assert await transaction.ask(TENANT, ()) == str(other).encode()
+    assert await transaction.ask(TENANT, ()) == told(other)
     await transaction.rollback()
 
 
@@ -174,7 +180,7 @@ async def test_what_asyncpg_sends_waits_until_all_is_answered(databases: Databas
         transaction.ask(TENANT, ()),
     )
     first, row, last = await asyncio.gather(*asked)
-    assert first == last == str(tenant).encode()
+    assert first == last == told(tenant)
     assert tuple(row) == (5,)
     await transaction.rollback()
 

@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
 from harka.pipeline import bind
+from harka.rows import readable
 from harka.storage.failure import OUTDATED
 from harka.storage.wire import Question, Wire
 
@@ -24,14 +26,19 @@ _FADES: Final = 0.8
 """What is left of a time with each further run: in the end a statement is tried in line again."""
 _LONGEST_LINE: Final = 16
 _DESCRIPTIONS: Final = 4096
-_BYTEA: Final = 17
-_INT8: Final = 20
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """`columns`: oids of their types. `rows`: as `rows.unpack` reads them."""
+
+    columns: tuple[int, ...]
+    rows: bytes
 
 
 class Described(Question):
-    """`column`: the oid of its type. `seconds`: what it takes."""
+    """`columns`: oids of their types. `seconds`: what it takes."""
 
-    column: int
+    columns: tuple[int, ...]
     seconds: float = 0.0
 
     @property
@@ -48,9 +55,6 @@ class Described(Question):
             return bind(self.name, self.parameters, args)
         except (TypeError, ValueError, AttributeError, OverflowError):
             return None
-
-    def read(self, value: bytes | None) -> Any:
-        return int.from_bytes(value, signed=True) if value is not None and self.column == _INT8 else value
 
     def took(self, seconds: float) -> None:
         self.seconds = max(seconds, _FADES * self.seconds)
@@ -72,14 +76,14 @@ class Lanes:
 
     def learn(self, text: str, prepared: PreparedStatement) -> None:
         """What a statement takes and answers."""
-        columns = prepared.get_attributes()
-        if len(columns) != 1 or columns[0].type.oid not in {_BYTEA, _INT8}:
+        columns = tuple(each.type.oid for each in prepared.get_attributes())
+        if not readable(columns):
             return
         self._described[text] = Described(
             text=text,
             name=b"harka_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest().encode(),
             parameters=tuple(each.oid for each in prepared.get_parameters()),
-            column=columns[0].type.oid,
+            columns=columns,
         )
         if len(self._described) > _DESCRIPTIONS:
             self._described.popitem(last=False)
@@ -101,7 +105,7 @@ class Lanes:
         milliseconds: int,
         deadline: float,
         grace: float,
-    ) -> bytes | None:
+    ) -> Answer:
         """What the statement answers this tenant, or whatever the server or the connection raises.
 
         `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
@@ -111,7 +115,7 @@ class Lanes:
         answer = lane.ask(described, bound, tenant, milliseconds)
         timer = answer.get_loop().call_at(deadline + grace, give_up, answer)
         try:
-            return await answer
+            return Answer(described.columns, await answer)
         except asyncpg.PostgresError as error:
             self.forget(described, lane.wire, error)
             raise
@@ -153,8 +157,8 @@ class _Lane:
 
     def ask(
         self, described: Described, bound: bytes, tenant: bytes, milliseconds: int
-    ) -> asyncio.Future[bytes | None]:
-        answer: asyncio.Future[bytes | None] = self._loop.create_future()
+    ) -> asyncio.Future[bytes]:
+        answer: asyncio.Future[bytes] = self._loop.create_future()
         if not self._line:
             self._since = self.wire.sent_at = self._loop.time()
         self._line.append(described)
@@ -182,7 +186,7 @@ class _Lane:
             self._ended(self)
 
 
-def give_up(answer: asyncio.Future[bytes | None]) -> None:
+def give_up(answer: asyncio.Future[bytes]) -> None:
     """Wait for it no longer."""
     if not answer.done():
         answer.set_exception(TimeoutError())

@@ -7,12 +7,14 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from asyncpg.pgproto import pgproto
 
 from harka import rows
 from harka.errors import TenantRequiredError
 from harka.storage.databases import Databases
 from harka.storage.failure import ForeignKeyError, UniqueError
+from harka.storage.lane import Answer
 from harka.storage.location import Location
 from harka.storage.statement import Statement
 from harka.storage.transaction import Opening, Transaction, rows_affected
@@ -22,6 +24,10 @@ T = TypeVar("T")
 _REMEMBERED_OPENINGS: Final = 4096
 
 __all__ = ["ForeignKeyError", "ShardSession", "UniqueError", "open_session"]
+
+
+class _Value(msgspec.Struct):
+    value: Any
 
 
 def open_session(
@@ -86,19 +92,20 @@ class ShardSession:
     async def fetch_rows(self, struct: type[T], statement: Statement, *args: Any) -> Sequence[T]:
         """All rows as structs, whose fields are the statement's columns in their order.
 
-        They come packed into one value where that can be read: a struct is made when somebody looks at it.
+        Where they can be read as they were sent, a struct is made when somebody looks at it.
         """
-        if not rows.COMPILED:
-            return [struct(*row) for row in await self.fetch(statement, *args)]
-        text = statement.packed_in_schema(self.location.schema)
-        packed: bytes | None = await self._transaction.ask(text, (self.tenant, *args))
-        return rows.unpack(struct, packed, pgproto.UUID)
+        found = await self._transaction.ask(*self._bound(statement, args))
+        if isinstance(found, Answer):
+            return rows.unpack(struct, found.columns, found.rows, pgproto.UUID)
+        return [struct(*row) for row in found]
 
     async def fetch_row(self, statement: Statement, *args: Any) -> asyncpg.Record | None:
         return await self._transaction.send("fetchrow", *self._bound(statement, args))
 
     async def fetch_value(self, statement: Statement, *args: Any) -> Any:
-        return await self._transaction.ask(*self._bound(statement, args))
+        """The one value that the statement answers, or None where it answers no row."""
+        found = await self.fetch_rows(_Value, statement, *args)
+        return found[0].value if found else None
 
     async def execute(self, statement: Statement, *args: Any) -> int:
         """Rows affected."""

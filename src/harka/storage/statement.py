@@ -7,7 +7,6 @@ _SCHEMA: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TENANT_PARAMETER: Final = re.compile(r"\$1(?![0-9])")
 # a schema costs about 0.5 kB a statement; thousands of own-schema tenants must not add up for ever
 _REMEMBERED_SCHEMAS: Final = 512
-_PACKED: Final = "SELECT string_agg(record_send(line), ''::bytea) FROM ({}) AS line"
 
 
 class Statement:
@@ -17,7 +16,7 @@ class Statement:
     index begin with `tenant_id` and keeps the statement right if a policy is ever lost.
     """
 
-    __slots__ = ("_in_schema", "_packed", "name", "text")
+    __slots__ = ("_in_schema", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         """Raise `ValueError` when the text does not use the tenant (`$1`) or a table of the schema."""
@@ -28,23 +27,17 @@ class Statement:
         self.name = name
         self.text = text
         self._in_schema: dict[str, str] = {}
-        self._packed: dict[str, str] = {}
 
     def in_schema(self, schema: str) -> str:
         """The SQL for one schema; the same object every time, so that its hash is computed once."""
         known = self._in_schema.get(schema)
-        return known if known is not None else self._render(self._in_schema, self.text, schema)
+        return known if known is not None else self._render(schema)
 
-    def packed_in_schema(self, schema: str) -> str:
-        """The same, all rows in one value: `rows.unpack` reads it."""
-        known = self._packed.get(schema)
-        return known if known is not None else self._render(self._packed, _PACKED.format(self.text), schema)
-
-    def _render(self, remembered: dict[str, str], text: str, schema: str) -> str:
-        text = text.replace("{schema}", checked_schema(schema))
-        if len(remembered) >= _REMEMBERED_SCHEMAS:
-            remembered.clear()
-        remembered[schema] = text
+    def _render(self, schema: str) -> str:
+        text = self.text.replace("{schema}", checked_schema(schema))
+        if len(self._in_schema) >= _REMEMBERED_SCHEMAS:
+            self._in_schema.clear()
+        self._in_schema[schema] = text
         return text
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
 from harka.storage.failure import OUTDATED, is_clean, translated
-from harka.storage.lane import Described, give_up
+from harka.storage.lane import Answer, Described, give_up
 from harka.storage.wire import Method, Wire
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Transaction:
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
-        self._under_way: set[asyncio.Future[bytes | None]] = set()
+        self._under_way: set[asyncio.Future[bytes]] = set()
 
     def __del__(self) -> None:
         # a caller's bug must not take a connection out of the pool, and hold locks, for ever
@@ -76,33 +76,42 @@ class Transaction:
         """
         self._ends = self._opening.read_only
 
-    async def ask(self, text: str, args: tuple[Any, ...]) -> Any:
-        """The one value that a statement answers; what several ask at one moment goes out together."""
+    async def ask(self, text: str, args: tuple[Any, ...]) -> Answer | list[asyncpg.Record]:
+        """The rows that a statement answers; what several ask at one moment goes out together.
+
+        They are records the first time, and where they are not `rows.readable`.
+        """
         known = self._database.lanes.known(text)
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
-            return await self.send("fetchval", text, args)
+            return await self._ask_first(text, args)
         if not self._opening.alone:
             return await self._ask(known, bound)
-        if not known.is_brief:
-            return await self.send("fetchval", text, args)
+        in_line = known.is_brief
         try:
-            return await self._ask_in_line(known, bound)
+            return await (self._ask_in_line(known, bound) if in_line else self._ask(known, bound))
         except UnavailableError as error:
             # a read can be asked again; in line it may have been another's trouble
-            if isinstance(error.__cause__, asyncpg.PostgresError):
-                return await self.send("fetchval", text, args)
-            raise
+            if not isinstance(error.__cause__, asyncpg.PostgresError if in_line else _LOST_STATEMENTS):
+                raise
+        self._reopen()
+        return await self._ask_first(text, args)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         async with self._lock:
             await self._all_answered()
+            return await self._send(self._wire or await self._take(), method, text, args)
+
+    async def _ask_first(self, text: str, args: tuple[Any, ...]) -> list[asyncpg.Record]:
+        """Through asyncpg, which then knows what the statement takes and answers."""
+        async with self._lock:
+            await self._all_answered()
             wire = self._wire or await self._take()
-            answer = await self._send(wire, method, text, args)
-            prepared = wire.known(text) if method == "fetchval" and wire.has_pipeline else None
+            found: list[asyncpg.Record] = await self._send(wire, "fetch", text, args)
+            prepared = wire.known(text) if wire.has_pipeline else None
             if prepared is not None:
                 self._database.lanes.learn(text, prepared)
-            return answer
+            return found
 
     async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         if not self._begun:
@@ -179,7 +188,8 @@ class Transaction:
         except HarkaError as error:
             if isinstance(error.__cause__, _LOST_STATEMENTS) and opening.alone and not again:
                 # prepared anew, since a migration has changed what it answers, or here is another connection
-                wire = await self._retake()
+                self._reopen()
+                wire = self._wire or await self._take()
                 return await self._send_led(wire, method, text, args, again=True)
             raise
         finally:
@@ -189,14 +199,14 @@ class Transaction:
             else:
                 self._settle(wire)
 
-    async def _ask_in_line(self, known: Described, bound: bytes) -> Any:
+    async def _ask_in_line(self, known: Described, bound: bytes) -> Answer:
         """Of a transaction that is this statement alone, on a connection that others use, too."""
         if self._closed:
             raise self._lost or InternalError
         tenant, milliseconds = self._opening.tenant, self._milliseconds()
         self.statements += 1
         try:
-            answer = await self._database.lanes.ask(
+            return await self._database.lanes.ask(
                 known,
                 bound,
                 tenant=tenant,
@@ -211,9 +221,8 @@ class Transaction:
             if isinstance(failure, DeadlineExceededError):
                 self._closed, self._lost = True, type(failure)
             raise failure from error
-        return known.read(answer)
 
-    async def _ask(self, known: Described, bound: bytes) -> Any:
+    async def _ask(self, known: Described, bound: bytes) -> Answer:
         """Without waiting for the answers to what was asked before."""
         async with self._lock:
             wire = self._wire or await self._take()
@@ -226,14 +235,14 @@ class Transaction:
             self._left()
             if self._ends and wire.leads:
                 trail = wire.led_out
-            answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
             wire.ask(known, bound, answer, lead=lead, trail=trail)
             self.statements += 1
-            self._begun, self._ends = not trail, False
+            self._begun, self._ends = not (trail or self._opening.alone), False
             self._under_way.add(answer)
         timer = answer.get_loop().call_at(self._deadline + _SERVER_FIRST, give_up, answer)
         try:
-            return known.read(await self._attempt(wire, answer))
+            return Answer(known.columns, await self._attempt(wire, answer))
         except HarkaError as error:
             if isinstance(error.__cause__, asyncpg.PostgresError):
                 self._database.lanes.forget(known, wire, error.__cause__)
@@ -283,10 +292,10 @@ class Transaction:
             wire.drop_lead()
             self._settle(wire)
 
-    async def _retake(self) -> Wire:
-        if self._wire is None:
+    def _reopen(self) -> None:
+        """Go on, on another connection if this one is lost."""
+        if self._wire is None and self._lost is not None:
             self._closed, self._lost = False, None
-        return self._wire or await self._take()
 
     async def _control(self, command: str) -> None:
         async with self._lock:

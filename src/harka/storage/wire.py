@@ -45,7 +45,7 @@ _TIMEOUT_DIGITS: Final = 10
 
 
 class Question(msgspec.Struct, kw_only=True):
-    """A statement that answers one value. `name`: of what is prepared. `parameters`: oids of their types."""
+    """A statement that answers rows. `name`: of what is prepared. `parameters`: oids of their types."""
 
     text: str
     name: bytes
@@ -102,7 +102,7 @@ class Wire:
         self,
         question: Question,
         bound: bytes,
-        answer: asyncio.Future[bytes | None],
+        answer: asyncio.Future[bytes],
         *,
         lead: bytes = b"",
         trail: bytes = b"",
@@ -254,7 +254,7 @@ class Wire:
         """It is prepared anew at its next use."""
         self._parsed.pop(question.name, None)
 
-    def _note_parsed(self, question: Question, answer: asyncio.Future[bytes | None]) -> None:
+    def _note_parsed(self, question: Question, answer: asyncio.Future[bytes]) -> None:
         if answer.cancelled() or answer.exception() is not None:
             # whether it came to be prepared is not known
             self.forget(question)

@@ -141,7 +141,7 @@ MUTANTS: Final = [
     Mutant(
         "asked-after-the-end-without-a-tenant",
         "storage/transaction.py",
-        "self._begun, self._ends = not trail, False",
+        "self._begun, self._ends = not (trail or self._opening.alone), False",
         "self._begun, self._ends = True, False",
         ("tests/storage/test_databases.py", *SESSION),
     ),
@@ -204,8 +204,8 @@ MUTANTS: Final = [
     Mutant(
         "statement-of-the-first-schema",
         "storage/statement.py",
-        "known = self._packed.get(schema)",
-        "known = next(iter(self._packed.values()), None)",
+        "known = self._in_schema.get(schema)",
+        "known = next(iter(self._in_schema.values()), None)",
         ("tests/storage/test_statement.py", "tests/isolation"),
     ),
 ]
