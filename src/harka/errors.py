@@ -7,7 +7,8 @@ HarkaError
 │   ├── ValidationError        VALIDATION_FAILED    400   names the field
 │   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
 │   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
-│   └── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
+│   ├── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
+│   └── PersistedQueryNotFoundError PERSISTED_QUERY_NOT_FOUND 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
@@ -100,6 +101,12 @@ class DocumentLimitError(BadRequestError):
     """The document asks for too much at once."""
 
     code = "GRAPHQL_LIMIT_EXCEEDED"
+
+
+class PersistedQueryNotFoundError(BadRequestError):
+    """PersistedQueryNotFound"""  # noqa: D400, D415 - clients look for this word, and then send the text
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class UnauthenticatedError(HarkaError):

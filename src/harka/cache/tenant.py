@@ -42,6 +42,7 @@ _TAG_BYTES: Final = 16
 # while a writer is at work, or was killed at it, nothing that is stored stays longer than this (seconds)
 _TTL_DURING_WRITE: Final = 2.0
 _TTL_JITTER: Final = 0.1
+_NO_GENERATION: Final = 0
 _BEGIN: Final = generations.EDGE + generations.WRITER
 _END: Final = generations.EDGE - generations.WRITER
 _FORGET: Final = generations.EDGE
@@ -123,6 +124,27 @@ class TenantCache:
                 milliseconds = int(ttl * 1000 * random.uniform(1 - _TTL_JITTER, 1))  # noqa: S311 - no secret
                 _ = pipeline.set(name, self._tag(name, body) + body, px=milliseconds)
         await self._attempt(pipeline.execute)
+
+    async def get_lasting(self, tenant: UUID, namespace: Namespace[T], key: Part) -> T | None:
+        """What no write changes, or None."""
+        _require(tenant)
+        redis = self._redis
+        if redis is None:
+            return None
+        name = self._name(tenant, namespace, _NO_GENERATION, key)
+        sealed = await self._attempt(lambda: redis.get(name))
+        value = self._unsealed(name, sealed, namespace.type) if isinstance(sealed, bytes) else None
+        self.counts["miss" if value is None else "hit"] += 1
+        return value
+
+    async def set_lasting(self, tenant: UUID, namespace: Namespace[T], key: Part, value: T) -> None:
+        """Keep it through writes, until it expires; a value over 64 kB is left out."""
+        _require(tenant)
+        redis, body = self._redis, packed(value)
+        if redis is not None and len(body) <= _VALUE_BYTES:
+            name = self._name(tenant, namespace, _NO_GENERATION, key)
+            sealed = self._tag(name, body) + body
+            await self._attempt(lambda: redis.set(name, sealed, px=int(namespace.ttl * 1000)))
 
     async def begin_write(self, tenant: UUID) -> None:
         """Call before a commit that changes cached rows, and `invalidate` after it, whatever came of it.

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, NamedTuple, Self, TypeGuard, TypeVar, cast
+from typing import Any, Final, NamedTuple, Self, TypeGuard, TypeVar, cast
 
 import msgspec
-from graphql import ExecutionResult, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock
 from harka.codec import json_bytes, json_fragment
-from harka.errors import DocumentInvalidError, HarkaError
+from harka.errors import DocumentInvalidError, HarkaError, PersistedQueryNotFoundError
 from harka.graph import batch, schema
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
@@ -22,6 +22,7 @@ from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.errors import outage, show_all, show_failure, show_refusal
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
+from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
 from harka.learning.work import begin_work
@@ -39,9 +40,13 @@ Identify = Callable[[], Awaitable[TenantContext]]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client sends, by whichever way."""
+    """What a client sends, by whichever way.
+
+    `persisted`: the SHA-256 of the document's text, where the client names it so; then `query` may be empty.
+    """
 
     query: str
+    persisted: str | None = None
     variables: Mapping[str, Any] | None = None
     operation_name: str | None = None
 
@@ -133,10 +138,29 @@ class Engine:
         self._plans = runtime.settings.executor == "compiled"
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
+        self._persisted = PersistedDocuments(runtime.cache)
+
+    async def named(self, request: Request, tenant: TenantContext) -> Request:
+        """The same with the text of its document, where it only names that; from now on it may be named.
+
+        Without the text when there is no such document. Raise `BadRequestError` when the hash is another's.
+        """
+        sha256 = request.persisted
+        if sha256 is None:
+            return request
+        if not request.query:
+            text = await self._persisted.find(tenant.id, sha256)
+            return msgspec.structs.replace(request, query=text or "")
+        require_hash(sha256, request.query)
+        if not (_is_anonymous(tenant) or isinstance(self.prepare(request, tenant), Answer)):
+            await self._persisted.keep(tenant.id, sha256, request.query)
+        return request
 
     def prepare(self, request: Request, tenant: TenantContext) -> Prepared | Answer:
         """The operation, or the answer that refuses it."""
         try:
+            if request.persisted and not request.query:
+                return _refused(_UNKNOWN, tenant)
             document = self._documents.prepare(request.query, hide_suggestions=_is_anonymous(tenant))
             return Prepared(document, document.operation(request.operation_name), request)
         except RefusedError as error:
@@ -294,6 +318,11 @@ class Engine:
         if tenant.deadline is None:
             return self._runtime.settings.request_timeout
         return tenant.deadline - clock.monotonic()
+
+
+_UNKNOWN: Final = RefusedError(
+    PersistedQueryNotFoundError(), [GraphQLError(PersistedQueryNotFoundError.default_message())]
+)
 
 
 class _Planned(NamedTuple):

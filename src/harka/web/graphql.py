@@ -70,7 +70,7 @@ class GraphQLEndpoint:
 
     async def _prepare(self, scope: Scope, receive: Receive, media: MediaType) -> Prepared | Answer:
         request: RequestScope = scope["harka"]
-        asked = await read_request(scope, receive)
+        asked = await self._engine.named(await read_request(scope, receive), _tenant(request))
         prepared = prepare(self._engine, asked, request, _tenant(request), media)
         if not isinstance(prepared, Answer) and prepared.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")

@@ -93,6 +93,8 @@ class GraphQLPost:
             raise NotAcceptableError
         try:
             asked = await self._asked(scope, receive, fields)
+            if asked.persisted is not None:
+                asked = await self._engine.named(asked, tenant)
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))

@@ -2,6 +2,7 @@
 
 import enum
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, Final
@@ -23,6 +24,7 @@ _NAME: Final = (str, NoneType)
 # can fill memory with them
 _REMEMBERED_CHARACTERS: Final = 256
 _REMEMBERED: Final = 256
+_SHA_256: Final = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 # What this decoder and `from_json`, which makes floats of numbers beyond 64 bits, read alike. What is larger
@@ -211,6 +213,8 @@ def request_from(body: bytes) -> Request:
         asked = _ASKED.decode(body)
     except (msgspec.MsgspecError, ValueError):
         return request_from_any(body)
+    if asked.extensions:
+        return request_from_any(body)
     return Request(query=asked.query, variables=asked.variables, operation_name=asked.operation_name or None)
 
 
@@ -235,7 +239,10 @@ def request_of(decoded: Any) -> Request:
     """From decoded JSON, of a body or of a socket's message. Raise `BadRequestError` naming what is wrong."""
     if not isinstance(decoded, dict):
         raise BadRequestError("A GraphQL request is a JSON object.")
+    persisted = _persisted(decoded.get("extensions"))
     query = decoded.get("query")
+    if query is None and persisted is not None:
+        query = ""
     if not isinstance(query, str):
         raise BadRequestError("query must be a string.")
     variables = decoded.get("variables")
@@ -244,6 +251,19 @@ def request_of(decoded: Any) -> Request:
     name = decoded.get("operationName")
     if not isinstance(name, _NAME):
         raise BadRequestError("operationName must be a string.")
-    if not isinstance(decoded.get("extensions"), _OBJECT):
+    return Request(query=query, persisted=persisted, variables=variables, operation_name=name or None)
+
+
+def _persisted(extensions: Any) -> str | None:
+    """The hash by which a document is named."""
+    if not isinstance(extensions, _OBJECT):
         raise BadRequestError("extensions must be an object.")
-    return Request(query=query, variables=variables, operation_name=name or None)
+    named = extensions.get("persistedQuery") if extensions else None
+    if named is None:
+        return None
+    sha256 = named.get("sha256Hash") if isinstance(named, dict) and named.get("version") == 1 else None
+    if not isinstance(sha256, str) or not _SHA_256.fullmatch(sha256):
+        raise BadRequestError(
+            "extensions.persistedQuery must have version 1 and a sha256Hash of 64 hex digits."
+        )
+    return sha256.lower()

@@ -234,6 +234,7 @@ class _Operation:
         """One for a query or a mutation, any number for a subscription; a failure is the last one."""
         try:
             tenant = await admit(self._runtime, self._request, self._headers)
+            asked = await self._engine.named(asked, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             yield self._noted(failed(error, self._request.id))
             return

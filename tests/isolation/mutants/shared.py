@@ -20,6 +20,13 @@ MUTANTS: Final = [
         CACHE,
     ),
     Mutant(
+        "document-of-any-tenant",
+        "graph/persisted.py",
+        "        known: str | None = self._texts.get((tenant, sha256))\n",
+        "        known: str | None = next((t for (_, h), t in self._texts.items() if h == sha256), None)\n",
+        ("tests/graph/test_persisted.py",),
+    ),
+    Mutant(
         "cache-seal-not-checked",
         "cache/tenant.py",
         "if not hmac.compare_digest(tag, self._tag(name, body)):",
