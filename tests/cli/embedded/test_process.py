@@ -54,6 +54,19 @@ def test_one_that_dies_before_it_is_ready_shows_its_log(tmp_path: Path) -> None:
         process.wait_until(child, lambda: False, 10)
 
 
+def test_one_that_is_ready_once_it_has_ended_may_end_while_it_is_looked_at(tmp_path: Path) -> None:
+    child = process.start(program(tmp_path, ""))
+    looks: list[bool] = []
+
+    def ready() -> bool:
+        looks.append(child.process.returncode == 0)
+        child.process.wait()
+        return looks[-1]
+
+    process.wait_until(child, ready, 10)
+    assert looks[-1]
+
+
 def test_one_that_is_never_ready_is_an_error(tmp_path: Path) -> None:
     child = process.start(program(tmp_path))
     with pytest.raises(ServerError, match="not ready after 0 s"):

@@ -95,8 +95,12 @@ def _private(path: str, flags: int) -> int:
 def wait_until(child: Child, ready: Callable[[], bool], timeout: float) -> None:
     """Raise `ServerError` with the end of its log when it dies first, or after `timeout` seconds."""
     until = time.monotonic() + timeout
-    while not ready():
-        if not child.alive:
+    while True:
+        # asked first: one that ends while it is looked at may have become ready by that
+        ended = not child.alive
+        if ready():
+            return
+        if ended:
             raise ServerError(child.failure())
         if time.monotonic() > until:
             raise ServerError(
