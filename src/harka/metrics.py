@@ -74,7 +74,7 @@ class Metrics:
         self.registry.register(self._requests)
         self._active_users = Gauge(
             "tenant_active_users",
-            "Active users, latest rollup.",
+            "Users whose progress was recorded in the last 30 days, latest rollup.",
             ("tenant_id", "plan"),
             registry=self.registry,
         )

@@ -97,6 +97,9 @@ async def test_what_goes_wrong_is_one_line(settings: Settings, arguments: tuple[
 async def test_it_works_on_the_data_of_a_stopped_harka(data: Path) -> None:
     nothing = Settings()
     place = ("--data", str(data))
+    # where nothing was ever begun there is nothing to list
+    code, _, notes = await harka(nothing, "tenant", "list", *place)
+    assert (code, notes.partition(":")[0]) == (1, "error")
     assert (await harka(nothing, "tenant", "create", "acme", *place))[0] == 0
     code, out, _ = await harka(nothing, "tenant", "list", "--json", *place)
     assert (code, [each["slug"] for each in json.loads(out)]) == (0, ["acme"])

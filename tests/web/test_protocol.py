@@ -65,8 +65,9 @@ def refusal(answer: bytes) -> tuple[str, str]:
     head, _, body = answer.partition(b"\r\n\r\n")
     status, *headers = head.decode().split("\r\n")
     expected = {"date: today", "content-type: application/json", f"content-length: {len(body)}"}
-    assert expected | {"connection: close"} <= {*headers}
     (error,) = from_json(body)["errors"]
+    named = f"x-request-id: {error['extensions']['requestId']}"
+    assert expected | {"connection: close", named} <= {*headers}
     assert error["message"]
     return status.removeprefix("HTTP/1.1 "), error["extensions"]["code"]
 

@@ -39,10 +39,13 @@ _PIPE_WIDTH: Final = 400
 T = TypeVar("T")
 
 
-def operate(data: Path, action: Callable[[Catalog, Settings], Awaitable[T]]) -> T:
-    """Run `action` on the catalog that `data` and the environment name. Exit with 1 when it fails."""
+def operate(data: Path, action: Callable[[Catalog, Settings], Awaitable[T]], *, begins: bool = False) -> T:
+    """Run `action` on the catalog that `data` and the environment name. Exit with 1 when it fails.
+
+    `begins`: it makes sense where there is nothing yet.
+    """
     try:
-        with connected(data) as settings:
+        with connected(data, begins=begins) as settings:
             return asyncio.run(_operated(settings, action))
     except HarkaError as error:
         notes.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)

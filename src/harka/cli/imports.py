@@ -41,7 +41,7 @@ def oulad(*, data: Data = DEFAULT_DATA) -> None:
             async with open_runtime(settings) as runtime:
                 return await demo.load(runtime, report)
 
-        summary = operate(data, action)
+        summary = operate(data, action, begins=True)
     _show(summary)
 
 

@@ -26,7 +26,7 @@ def migrate(
     ] = DATA,
 ) -> None:
     """Bring the catalog and every tenant's schema up to date."""
-    with connected(data) as settings:
+    with connected(data, begins=not check) as settings:
         ready = asyncio.run(_check(settings) if check else _migrate(settings, superuser))
     raise typer.Exit(0 if ready else 1)
 

@@ -67,7 +67,7 @@ def create(  # noqa: PLR0913 - one argument for each option
             algorithm=algorithm,
         )
 
-    _show(operate(data, action), as_json=as_json)
+    _show(operate(data, action, begins=True), as_json=as_json)
 
 
 @app.command("list")

@@ -10,17 +10,21 @@ through uvicorn's parser at all (`web.whole_request`).
 """
 
 import asyncio
+import secrets
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
 from harka.fastpath import split_request
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection
 from harka.web.whole_request import WholeRequest, answer
+
+log = logs.logger("web")
 
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and headers together; browsers and proxies stop far below."""
@@ -189,12 +193,16 @@ class BoundedProtocol(HttpToolsProtocol):
         status, text = HTTPStatus.BAD_REQUEST, BadRequestError.default_message()
         if self._too_large:
             status, text = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE_TEXT
-        body = json_bytes({"errors": [{"message": text, "extensions": {"code": BadRequestError.code}}]})
+        request_id = secrets.token_hex(16)
+        shown = {"code": BadRequestError.code, "requestId": request_id}
+        body = json_bytes({"errors": [{"message": text, "extensions": shown}]})
+        log.info("request refused by the parser", request_id=request_id, status=int(status))
         head = [
             b"HTTP/1.1 %d %s" % (status, status.phrase.encode()),
             *(b"%s: %s" % header for header in self.server_state.default_headers),
             b"content-type: application/json",
             b"content-length: %d" % len(body),
+            b"x-request-id: " + request_id.encode(),
             b"cache-control: no-store",
             b"connection: close",
         ]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harka.cli.embedded.attach import NotStartedError, connected, running_settings
+from harka.cli.embedded.attach import NoDataError, NotStartedError, connected, running_settings
 from harka.cli.embedded.directory import claim, holder
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
@@ -34,7 +34,11 @@ def test_nothing_runs_on_a_directory_that_nobody_holds(data: Path) -> None:
 
 
 def test_otherwise_servers_of_its_own_run_for_a_while(data: Path) -> None:
-    with connected(data, Settings()) as settings:
-        assert settings.database_url is not None
-        assert holder(data) is not None
-    assert holder(data) is None
+    with pytest.raises(NoDataError, match=f"There is no data in {data}: "), connected(data, Settings()):
+        pass
+    assert not data.exists()
+    for begins in (True, False):
+        with connected(data, Settings(), begins=begins) as settings:
+            assert settings.database_url is not None
+            assert holder(data) is not None
+        assert holder(data) is None

@@ -105,7 +105,7 @@ class Embedded:
 
     @property
     def _postgres_data(self) -> Path:
-        return self.directory / "postgres"
+        return _postgres_data(self.directory)
 
     def _make_sockets(self) -> Path:
         """A private directory with a short name: the data directory's may exceed a socket address."""
@@ -190,6 +190,15 @@ def connected_settings(settings: Settings, directory: Path, sockets: Path) -> Se
 
 def admin_url(sockets: Path) -> str:
     return _url(postgres.SUPERUSER, sockets, database="postgres")
+
+
+def has_data(directory: Path) -> bool:
+    """Whether a PostgreSQL has been made there."""
+    return _postgres_data(directory).is_dir()
+
+
+def _postgres_data(directory: Path) -> Path:
+    return directory / "postgres"
 
 
 def running_sockets(directory: Path) -> Path | None:
