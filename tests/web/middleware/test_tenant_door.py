@@ -2,7 +2,7 @@ import asyncio
 
 import httpx2
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doors import Echo, MakeTenant, client, scoped
 from harka import clock
@@ -13,6 +13,7 @@ from harka.tenancy.context import ActorKind
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan, limits_of
 from harka.web.middleware.failures import FailuresMiddleware
+from harka.web.middleware.request_scope import RequestRecord
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 
 GATE = "http://gate.harka.localhost"
@@ -109,6 +110,26 @@ async def test_a_key_of_another_tenant_is_refused_without_telling_whose_it_is(
     assert (answer.status_code, code(answer)) == (403, "FORBIDDEN")
     assert str(theirs.id) not in answer.text
     assert echo.scope == {}
+
+
+async def test_who_is_refused_counts_for_the_tenant_at_whose_address_it_was(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    key = await api_key.create(runtime.catalog, theirs.id, name="test", scopes=[Permission.COURSE_READ])
+    await runtime.directory.refresh()
+    records: list[RequestRecord] = []
+    door = TenantDoor(Echo(), runtime)
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        records.append(scope["harka"].record)
+        await door(scope, receive, send)
+
+    strangers = "hk_000000000000_" + "s" * 43
+    async with client(behind(noted), base_url=f"http://{ours.slug}.harka.localhost") as http:
+        answers = [await http.get("/", headers={"x-api-key": text}) for text in (strangers, key.text)]
+    assert [answer.status_code for answer in answers] == [401, 403]
+    assert [record.tenant for record in records] == [ours.id, ours.id]
 
 
 async def test_the_use_of_a_key_is_noted_unless_it_was_refused(

@@ -50,6 +50,8 @@ def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Creden
     if not snapshot.loaded:
         raise UnavailableError
     said = signals(snapshot, headers, trusted=request.trusted)
+    # whoever is refused knocked at somebody's door, and those are to see it in their figures
+    request.record.tenant = said.host
     now = clock.now()
     credential = runtime.authenticator.authenticate(snapshot, said, now)
     runtime.key_usage.note(credential.key, now)
