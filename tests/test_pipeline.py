@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,9 +75,11 @@ class Line:
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
-    def ask(self, text: bytes) -> asyncio.Future[bytes]:
+    def ask(
+        self, text: bytes, *, columns: tuple[int, ...] | None = None, commands: int = 1, closes: bool = True
+    ) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self.loop.create_future()
-        self.pipeline.send(text, answer)
+        self.pipeline.send(text, answer, commands, columns, closes)
         return answer
 
     def tick(self) -> None:
@@ -165,6 +168,61 @@ def test_a_connection_that_is_lost_fails_everybody_in_line(line: Line) -> None:
     assert line.written == []
 
 
+def executed(*values: bytes | None) -> bytes:
+    """One statement of a group."""
+    return message(b"2") + rows(*values) + message(b"C", b"SELECT 1\0")
+
+
+def test_a_group_is_ended_when_it_is_written_and_answered_one_by_one(line: Line) -> None:
+    answers = [line.ask(text, commands=commands, closes=False) for text, commands in ((b"ab", 3), (b"c", 1))]
+    assert line.pipeline.gathers
+    line.tick()
+    assert not line.pipeline.gathers
+    assert line.written == [b"abcS\0\0\0\4"]
+    line.pipeline.data_received(executed() * 2 + executed(b"1", b"2"))
+    assert answers[0].result() == rows(b"1", b"2")
+    line.pipeline.data_received(executed(b"3") + message(b"C", b"COMMIT\0"))
+    assert not answers[1].done()
+    assert line.pipeline.outstanding == 2
+    line.pipeline.data_received(READY)
+    assert answers[1].result() == rows(b"3")
+    assert line.pipeline.outstanding == 0
+
+
+def test_of_a_group_nothing_is_executed_behind_what_failed(line: Line) -> None:
+    group = [line.ask(b"", closes=False) for _ in range(4)]
+    line.tick()
+    last = line.ask(b"")
+    line.pipeline.data_received(executed(b"1") + failed(b"22012") + answered(b"5"))
+    assert group[0].result() == rows(b"1")
+    codes = [error.args[0]["C"] for answer in group[1:] if isinstance(error := answer.exception(), Told)]
+    assert codes == ["22012", "25P02", "25P02"]
+    assert last.result() == rows(b"5")
+
+
+def described(*oids: int) -> bytes:
+    columns = (b"name\0" + struct.pack("!ihihih", 0, 0, oid, -1, -1, 1) for oid in oids)
+    return message(b"t", b"\0\0") + message(b"T", struct.pack("!h", len(oids)) + b"".join(columns))
+
+
+def test_columns_that_are_not_as_expected_are_an_error_of_one(line: Line) -> None:
+    expected = (TEXT_OID, INT4_OID)
+    answers = [line.ask(b"", columns=expected) for _ in range(4)]
+    for found in (expected, expected[::-1], expected[:1], expected):
+        line.pipeline.data_received(described(*found) + answered(b"1"))
+    assert [answer.exception() is None for answer in answers] == [True, False, False, True]
+    error = answers[1].exception()
+    assert isinstance(error, Told)
+    assert isinstance(asyncpg.PostgresError.new(error.args[0]), asyncpg.InvalidCachedStatementError)
+
+
+def test_of_a_connection_that_is_lost_nothing_is_asked(line: Line) -> None:
+    line.pipeline.connection_lost(None)
+    with pytest.raises(Told):
+        line.ask(b"")
+    assert line.pipeline.outstanding == 0
+
+
 def test_whether_a_transaction_is_open_is_known_whoever_asked(line: Line) -> None:
     assert line.pipeline.idle
     line.pipeline.data_received(BUSY)
@@ -225,6 +283,12 @@ def test_a_message_that_binds() -> None:
         (TEXT_OID, "\ud800"),
         (INT4_OID, 2**31),
         (INT4_OID, "5"),
+        (INT4_OID, 3.7),
+        (INT4_OID, True),
+        (20, 3.7),
+        (701, 3),
+        (16, 1),
+        (16, "x"),
         (UUIDS_OID, [5]),
         (UUIDS_OID, None.__class__),
         (MOMENT_OID, datetime(2000, 1, 1)),  # noqa: DTZ001 - the fault

@@ -36,20 +36,41 @@ cdef enum:
     _TEXTS = 1009
     _HEADER = 5
 
+cdef bytes _SYNC = b"S\0\0\0\4"
+# in the fields of an ErrorResponse, from which asyncpg makes its exceptions
+cdef dict _OUTDATED = {
+    "S": "ERROR", "C": "0A000", "R": "RevalidateCachedQuery", "M": "the columns are not those that were expected",
+}
+cdef dict _SKIPPED = {"S": "ERROR", "C": "25P02", "M": "a statement before this one failed"}
+
+
+cdef class _Asked:
+    """A statement that was sent; see `Pipeline.send`."""
+
+    cdef object future
+    cdef Py_ssize_t commands
+    cdef object columns
+    cdef bint closes
+    cdef dict error
+
 
 cdef class Pipeline:
     """An asyncio protocol; made by `pipeline.before`.
 
-    `idle`: no transaction is open. `outstanding`: how many answers are owed. `answered`: called at each answer,
-    and when the connection is lost; None: nobody listens.
+    `idle`: no transaction is open. `outstanding`: how many answers are owed. `gathers`: what is sent now still
+    joins the group sent before. `answered`: called at each answer, and when the connection is lost; None:
+    nobody listens.
     """
 
     cdef object _inner
     cdef object _pass_on
     cdef object _transport
     cdef object _waiting
-    cdef object _error
+    cdef dict _error
     cdef list _rows
+    cdef Py_ssize_t _place
+    cdef Py_ssize_t _commands
+    cdef object _lost
     cdef object _parts
     cdef object _raised
     cdef object _later
@@ -59,6 +80,7 @@ cdef class Pipeline:
     cdef Py_ssize_t _need
     cdef public object answered
     cdef readonly bint idle
+    cdef readonly bint gathers
 
     def __init__(self, inner, transport, raised, later):
         self._inner = inner
@@ -77,18 +99,31 @@ cdef class Pipeline:
     def outstanding(self):
         return len(self._waiting)
 
-    def send(self, bytes messages, future):
-        """Write `messages`, which end with one Sync, when the loop has run what is ready now.
+    def send(self, bytes messages, future, Py_ssize_t commands, columns, bint closes):
+        """Write `messages` when the loop has run what is ready now. Raise what a lost connection raises.
 
-        `future`: gets the rows, each a message (DataRow), one after the other; or the error.
+        `future`: gets the rows, each a message (DataRow), one after the other; or the error. `commands`: how
+        many CommandComplete it is answered with, at the least. `columns`: the oids of the columns, where the
+        messages ask for a description, that it must be as expected; otherwise None. `closes`: the messages
+        end with a Sync. Otherwise what is sent next joins the group, which ends when it is written: of a group
+        nothing is executed behind what failed.
         """
+        cdef _Asked asked = _Asked.__new__(_Asked)
+        if self._lost is not None:
+            raise self._raised(self._lost)
+        asked.future, asked.commands, asked.columns, asked.closes = future, commands, columns, closes
         if not self._unsent:
             self._later(self._flush)
         self._unsent.append(messages)
-        self._waiting.append(future)
+        self._waiting.append(asked)
+        self.gathers = not closes
 
     def _flush(self):
         unsent, self._unsent = self._unsent, []
+        if self.gathers:
+            self.gathers = False
+            (<_Asked>self._waiting[len(self._waiting) - 1]).closes = True
+            unsent.append(_SYNC)
         if unsent:
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
@@ -106,10 +141,11 @@ cdef class Pipeline:
 
     def connection_lost(self, error):
         self._inner.connection_lost(error)
+        self._lost = error or OSError("the connection is closed")
+        self.gathers = False
         waiting, self._waiting, self._unsent = self._waiting, collections.deque(), []
-        for future in waiting:
-            if not future.done():
-                future.set_exception(self._raised(error))
+        for asked in waiting:
+            self._tell(asked, None, self._lost)
         if self.answered is not None:
             self.answered()
 
@@ -179,26 +215,70 @@ cdef class Pipeline:
         self, unsigned char kind, bytes data, const unsigned char* text, Py_ssize_t at, Py_ssize_t end
     ) except -1:
         """One message, not a row, of the statement that is first in line."""
-        if kind == c"E":
+        cdef _Asked asked = self._waiting[self._place]
+        if kind == c"C":
+            self._commands += 1
+            if self._commands == asked.commands and not asked.closes:
+                self._tell(asked, self._taken(), asked.error)
+                self._place += 1
+                self._commands = 0
+        elif kind == c"E":
             self._error = _fields(data[at:end])
+        elif kind == c"T" and asked.columns is not None and _types(text, at, end) != asked.columns:
+            asked.error = _OUTDATED
         elif kind == c"Z":
             self.idle = text[at] == c"I"
             self._finish()
         return 0
 
-    cdef int _finish(self) except -1:
-        future = self._waiting.popleft()
+    cdef bytes _taken(self):
+        """The rows that have come."""
         rows, self._rows = self._rows, []
-        error, self._error = self._error, None
-        # whoever asked may have left
-        if not future.done():
-            if error is None:
-                future.set_result(rows[0] if len(rows) == 1 else b"".join(rows))
-            else:
-                future.set_exception(self._raised(error))
+        return rows[0] if len(rows) == 1 else b"".join(rows)
+
+    cdef int _finish(self) except -1:
+        """The group of which the first `_place` have their answers."""
+        cdef _Asked asked
+        cdef Py_ssize_t place = 0
+        cdef dict error = self._error
+        rows = self._taken()
+        answered, self._place, self._commands, self._error = self._place, 0, 0, None
+        while True:
+            asked = self._waiting.popleft()
+            if place >= answered:
+                self._tell(asked, rows, error or asked.error)
+                if error is not None:
+                    error = _SKIPPED
+            place += 1
+            if asked.closes:
+                break
         if self.answered is not None:
             self.answered()
         return 0
+
+    cdef int _tell(self, _Asked asked, rows, error) except -1:
+        # whoever asked may have left
+        if asked.future.done():
+            return 0
+        if error is None:
+            asked.future.set_result(rows)
+        else:
+            asked.future.set_exception(self._raised(error))
+        return 0
+
+
+cdef tuple _types(const unsigned char* text, Py_ssize_t at, Py_ssize_t end):
+    """Of a RowDescription: the oids of the columns' types. Behind a name stand 18 bytes, the oid in the middle."""
+    cdef list found = []
+    at += 2
+    while at < end:
+        while at < end and text[at] != 0:
+            at += 1
+        if end - at < 19:
+            raise ValueError("not a message of PostgreSQL")
+        found.append(_uint32(text + at + 7))
+        at += 19
+    return tuple(found)
 
 
 cdef dict _fields(bytes body):
@@ -276,16 +356,16 @@ cdef class _Writer:
             return self.raw(text, size)
         if oid == _INT4:
             self.int32(4)
-            return self.int32(<uint32_t><int32_t>value)
+            return self.int32(<uint32_t><int32_t>_exact(value, int))
         if oid == _INT8:
             self.int32(8)
-            return self.int64(value)
+            return self.int64(_exact(value, int))
         if oid == _FLOAT8:
             self.int32(8)
-            return self.float64(value)
+            return self.float64(_exact(value, float))
         if oid == _BOOL:
             self.int32(1)
-            self.reserve(1)[0] = 1 if value is True else 0
+            self.reserve(1)[0] = 1 if _exact(value, bool) is True else 0
             return 0
         if oid == _TIMESTAMPTZ:
             self.int32(8)
@@ -318,6 +398,12 @@ cdef class _Writer:
                 self.value(oid, value)
         _put32(self.text + start, <uint32_t>(self.size - start - 4))
         return 0
+
+
+cdef object _exact(value, type_):
+    if type(value) is not type_:
+        raise TypeError(type_.__name__)
+    return value
 
 
 def bind(bytes name, oids, args):

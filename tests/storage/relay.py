@@ -48,6 +48,13 @@ class Relay:
         """Let come who comes, and say nothing to anybody."""
         self._speaks.clear()
 
+    def fall_silent_to_those_here(self) -> asyncio.Event:
+        """Who comes later is heard; the event ends the silence."""
+        here, self._speaks = self._speaks, asyncio.Event()
+        self._speaks.set()
+        here.clear()
+        return here
+
     def speak(self) -> None:
         self._speaks.set()
 
@@ -63,10 +70,10 @@ class Relay:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
     ) -> None:
-        count = Counter()
+        count, speaks = Counter(), self._speaks
         try:
             while data := await reader.read(65536):
-                await self._speaks.wait()
+                await speaks.wait()
                 if counted:
                     self.trips += count.feed(data)
                 writer.write(data)

@@ -252,12 +252,79 @@ async def test_a_line_that_does_not_move_is_not_joined(
     waiting = asyncio.ensure_future(ask(WAIT, KEY))
     lanes = databases.database("app").lanes
     async with asyncio.timeout(5):
-        while not lanes._lanes or lanes._lanes[0].is_joinable():  # noqa: ASYNC110 - time passes and tells nobody
+        while not lanes._lanes or lanes._lanes[0].is_joinable(is_crowded=False):  # noqa: ASYNC110 - time passes and tells nobody
             await asyncio.sleep(0.001)
     assert await ask(BACKEND) != first
     await held.execute(f"SELECT pg_advisory_unlock({KEY})")
     await waiting
     await databases.close()
+
+
+async def test_a_line_gives_way_to_who_waits_for_its_connection(
+    databases: Databases, home: Location, ask: Ask, seen: Writes
+) -> None:
+    """However many come to read: each of them would join before the line is empty."""
+    reading = True
+
+    async def read() -> None:
+        while reading:
+            await ask(COUNT)
+
+    readers = [asyncio.create_task(read()) for _ in range(8)]
+    await written(seen)
+    session = open_session(databases, home, uuid4(), read_only=False, timeout=5)
+    assert await session.fetch_value(COUNT) == 0
+    await session.commit()
+    reading = False
+    await asyncio.gather(*readers)
+
+
+async def test_one_connection_that_says_nothing_is_not_asked_for_ever(
+    relay: Relay, relayed: Databases, home: Location
+) -> None:
+    """Newcomers are answered: it is the one that is lost, and the line on it."""
+    for _ in range(2):
+        await ask_alone(relayed, home, COUNT)
+    silent = relay.fall_silent_to_those_here()
+    with pytest.raises(DeadlineExceededError):
+        await ask_alone(relayed, home, COUNT, timeout=0.2)
+    assert await ask_alone(relayed, home, COUNT, timeout=2) == 0
+    silent.set()
+
+
+async def test_columns_that_a_migration_has_changed_are_read_anew(
+    databases: Databases, home: Location, storage_settings: Settings, ask: Ask
+) -> None:
+    """On another connection, too, where the statement was never prepared with the old ones."""
+    table = f"{home.schema}.test_changing"
+    admin = storage_settings.admin_database_url
+    assert admin is not None
+    owner = await asyncpg.connect(admin)
+    await owner.execute(f"CREATE TABLE {table} AS SELECT 7 AS n")
+    await owner.execute(f"GRANT SELECT ON {table} TO harka_app")
+    changing = Statement("test.changing", "SELECT n FROM {schema}.test_changing WHERE $1::uuid IS NOT NULL")
+    for type_ in ("int4", "int8", "float8", "text"):
+        await owner.execute(f"ALTER TABLE {table} ALTER n TYPE {type_}")
+        wire = await databases.pool("app").acquire(later())
+        wire.connection.terminate()
+        databases.pool("app").release(wire)
+        for _ in range(3):
+            assert str(await ask(changing)).removesuffix(".0") == "7"
+    await owner.execute(f"DROP TABLE {table}")
+    await owner.close()
+
+
+async def test_a_line_on_a_lost_connection_ends(databases: Databases, ask: Ask, seen: Writes) -> None:
+    """It was lent at the very moment at which it was lost."""
+    wire = await databases.pool("app").acquire(later())
+    asking = asyncio.create_task(ask(COUNT))
+    await asyncio.sleep(0)
+    wire._transport._transport.close()
+    databases.pool("app").release(wire)
+    assert await asking == 0
+    await quiet(databases)
+    assert wire not in databases.pool("app").used
+    assert seen.found is not None
 
 
 async def test_a_line_has_an_end(storage_settings: Settings, home: Location) -> None:

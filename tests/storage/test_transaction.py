@@ -12,11 +12,13 @@ from harka.storage.transaction import Opening, Transaction, rows_affected
 from records import oids, sent
 from storage.asking import later, quiet
 from storage.borrowing import borrowed
-from storage.writes import Writes
+from storage.writes import SYNC, Writes
 
 TENANT = "SELECT current_setting('app.current_tenant')"
 SNAPSHOT = "SELECT pg_current_snapshot()::text"
 SLOW = "SELECT 1::bigint FROM pg_sleep(30)"
+BRIEFLY = "SELECT 1::bigint FROM pg_sleep(0.2)"
+NOW = "SELECT now()"
 WRONG = "SELECT (1 / count(*))::bigint FROM pg_class WHERE relname = 'no_such_table'"
 
 
@@ -76,7 +78,7 @@ def told(tenant: UUID) -> Answer:
 async def seen(databases: Databases) -> Writes:
     """What is written to the only connection there is, on which everything is prepared."""
     wire = await databases.pool("app").acquire(later())
-    for text in (TENANT, SNAPSHOT, WRONG, SLOW):
+    for text in (TENANT, SNAPSHOT, WRONG, SLOW, BRIEFLY, NOW):
         databases.database("app").lanes.learn(text, await wire.prepare(text))
     databases.pool("app").release(wire)
     return Writes.of(wire)
@@ -202,3 +204,88 @@ async def test_several_under_way_are_cancelled_before_the_connection_is_repaired
     async with borrowed(databases.pool("app")) as connection:
         assert not connection.is_closed()
         assert await connection.fetchval("SELECT pg_backend_pid()") == wire.connection.get_server_pid()
+
+
+@pytest.mark.compiled
+async def test_what_is_asked_beside_a_begin_that_fails_is_not_run(databases: Databases, seen: Writes) -> None:
+    """By itself it would run without a tenant, and be allowed to write."""
+    async with borrowed(databases.pool("app")) as connection:
+        await connection.execute("DISCARD ALL")
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
+    asked = [transaction.ask(text, ()) for text in (TENANT, SNAPSHOT, NOW)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(answer, UnavailableError | InternalError) for answer in answers), answers
+    await transaction.rollback()
+    assert [write.count(SYNC) for write in seen.found] == [0, 1, 0], "one group, and a goodbye"
+
+
+@pytest.mark.compiled
+async def test_what_is_asked_later_waits_for_the_transaction_to_have_begun(
+    databases: Databases, seen: Writes
+) -> None:
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
+    first = asyncio.create_task(transaction.ask(BRIEFLY, ()))
+    while not seen.found:  # noqa: ASYNC110 - a write is no event
+        await asyncio.sleep(0)
+    second = asyncio.create_task(transaction.ask(TENANT, ()))
+    await asyncio.sleep(0.05)
+    assert len(seen.found) == 1
+    await asyncio.gather(first, second)
+    await transaction.rollback()
+
+
+@pytest.mark.compiled
+async def test_a_commit_that_comes_too_late_says_so(databases: Databases, seen: Writes) -> None:
+    """While it waits for a statement, the connection is lost, and with it what was written."""
+    transaction = Transaction(databases.database("app"), opening(uuid4(), read_only=False), timeout=5)
+    await transaction.ask(TENANT, ())
+    slow = asyncio.create_task(transaction.ask(SLOW, ()))
+    while len(seen.found) < 2:  # noqa: ASYNC110 - a write is no event
+        await asyncio.sleep(0)
+    ending = asyncio.create_task(transaction.commit())
+    await asyncio.sleep(0)
+    (wire,) = databases.pool("app").used
+    wire.connection.terminate()
+    for task in (slow, ending):
+        with pytest.raises(UnavailableError):
+            await task
+
+
+@pytest.mark.compiled
+async def test_only_the_task_that_said_so_ends_the_transaction(databases: Databases, seen: Writes) -> None:
+    """Others may have waited for the connection meanwhile."""
+    database = databases.database("app")
+    held = await databases.pool("app").acquire(later())
+    transaction = Transaction(database, opening(uuid4()), timeout=5)
+
+    async def last() -> object:
+        transaction.end_with_next()
+        return await transaction.ask(NOW, ())
+
+    asked = asyncio.gather(transaction.ask(NOW, ()), last())
+    await asyncio.sleep(0)
+    databases.pool("app").release(held)
+    first, second = await asked
+    assert first == second
+    assert databases.pool("app").get_idle_size() == 1
+    assert seen.found
+    await transaction.commit()
+
+
+async def test_who_is_cancelled_in_a_savepoint_leaves_nothing_to_commit(databases: Databases) -> None:
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=5)
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        async with transaction.savepoint():
+            await transaction.send("execute", "SELECT set_config('app.test_inside', 'x', true)", ())
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(UnavailableError):
+        await transaction.commit()

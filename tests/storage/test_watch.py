@@ -1,6 +1,7 @@
 import asyncio
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from harka.errors import UnavailableError
@@ -101,3 +102,29 @@ async def test_nobody_is_sent_while_nothing_is_waited_for(databases: Databases) 
     asyncio.get_running_loop().call_later(0.1, pool.release, wire)
     await until(looks_no_more)
     assert (newcomers.sent, watch.hangs) == (0, False)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_try_that_goes_wrong_itself_refuses_nobody_for_ever(databases: Databases) -> None:
+    pool, tries = databases.pool("app"), 0
+
+    async def answers() -> bool:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            raise asyncpg.InternalClientError("what is this?")
+        return False
+
+    wire, watch = await pool.acquire(later()), Watch(pool, answers)
+    wire.sent_at = asyncio.get_running_loop().time()
+    watch.begin()
+
+    async def has_failed() -> bool:
+        return watch._probe is not None and watch._probe.done()
+
+    await until(has_failed)
+    assert (tries, watch.hangs) == (2, False)
+    assert watch._probe is not None
+    assert isinstance(watch._probe.exception(), asyncpg.InternalClientError)
+    pool.release(wire)
+    watch.end()

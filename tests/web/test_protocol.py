@@ -8,15 +8,19 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from doors import Transport
 from harka.codec import from_json
 from harka.web import protocol
-from harka.web.connection import ANSWER
+from harka.web.connection import ANSWER, CONNECTION
 from harka.web.protocol import MAX_HEAD_BYTES, MAX_HEADERS, BoundedProtocol
 
 Ask = Callable[..., Awaitable[bytes]]
 
 
 async def here(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/unread":
+        # until its client leaves
+        await scope[CONNECTION].carry(asyncio.Event().wait())
     await Request(scope, receive).body()
     if scope["path"].startswith("/whole"):
         body = scope["path"].encode()
@@ -26,15 +30,21 @@ async def here(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture
-async def ask() -> AsyncIterator[Ask]:
-    """Sends bytes, and more once they are answered; reads until the server closes the connection."""
-    config = Config(here, lifespan="off", log_config=None)
+async def port() -> AsyncIterator[int]:
+    config = Config(here, lifespan="off", log_config=None, timeout_keep_alive=1)
     state = ServerState()
     state.default_headers = [(b"date", b"today")]
     server = await asyncio.get_running_loop().create_server(
         lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0
     )
-    port = server.sockets[0].getsockname()[1]
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def ask(port: int) -> Ask:
+    """Sends bytes, and more once they are answered; reads until the server closes the connection."""
 
     async def asked(sent: bytes, later: bytes = b"") -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -51,9 +61,7 @@ async def ask() -> AsyncIterator[Ask]:
         finally:
             writer.close()
 
-    yield asked
-    server.close()
-    await server.wait_closed()
+    return asked
 
 
 def request(*headers: bytes) -> bytes:
@@ -189,3 +197,40 @@ async def test_a_body_does_not_count_for_the_head_that_follows_it(ask: Ask) -> N
     # both in one read, the second head only in part
     answer = await ask(first.replace(b"GET", b"POST") + body + request()[:-4], request()[-4:])
     assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+async def test_an_empty_line_begins_no_request_and_ends_no_rest(ask: Ask) -> None:
+    """Closed by the server, or `ask` would give up."""
+    kept = request().replace(b"Connection: close\r\n", b"")
+    assert (await ask(kept, b"\r\n")).count(b"HTTP/1.1 200 ") == 1
+
+
+async def test_a_head_may_take_longer_than_a_rest(port: int) -> None:
+    """The answer before it ended while it was arriving."""
+    kept = request().replace(b"Connection: close\r\n", b"")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(kept + request()[:9])
+    answer = await reader.readuntil(b"here")
+    await asyncio.sleep(1.2)  # longer than a connection may rest
+    writer.write(request()[9:])
+    async with asyncio.timeout(10):
+        assert (answer + await reader.read()).count(b"HTTP/1.1 200 ") == 2
+    writer.close()
+
+
+async def test_nothing_is_written_before_an_answer_that_is_owed(ask: Ask) -> None:
+    assert await ask(b"GET /unread HTTP/1.1\r\nHost: a\r\n\r\nhello\r\n\r\n") == b""
+
+
+async def test_after_a_large_body_that_nobody_asks_for_a_client_is_still_heard() -> None:
+    """Its leaving could not be noticed."""
+    made = BoundedProtocol(Config(here, lifespan="off", log_config=None), ServerState(), {})
+    made.connection_made(Transport())
+    body = b"z" * (2 * MAX_HEAD_BYTES)
+    head = b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    made.data_received(head + body[:-1])
+    assert made.flow.read_paused
+    made.data_received(body[-1:])
+    assert not made.flow.read_paused
+    made.connection_lost(None)
+    await asyncio.wait(made.tasks)

@@ -12,7 +12,7 @@ import asyncpg
 from harka.clock import monotonic
 from harka.config import Settings
 from harka.errors import UnavailableError
-from harka.storage.failure import translated
+from harka.storage.failure import CONNECTION_ERRORS, translated
 from harka.storage.lane import Lanes
 from harka.storage.location import app_url
 from harka.storage.pool import Pool
@@ -71,7 +71,7 @@ class Database:
         self._refuse_until = 0.0
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
-        self.lanes = Lanes(self.acquire, self.release)
+        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded)
 
     @property
     def pool(self) -> Pool:
@@ -85,7 +85,7 @@ class Database:
             wire = await self._pool.acquire(deadline)
         except TimeoutError as error:
             raise UnavailableError from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
             raise translated(error) from error
         if wire.is_in_transaction:
             self.recycle(wire)
@@ -127,7 +127,7 @@ class Database:
             async with asyncio.timeout(_RECYCLE_TIMEOUT):
                 await wire.quiet()
             await wire.connection.execute("ROLLBACK", timeout=_RECYCLE_TIMEOUT)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*CONNECTION_ERRORS, asyncpg.PostgresError):
             self._pool.discard(wire)
         except BaseException:
             self._pool.discard(wire)
@@ -146,7 +146,7 @@ class Database:
             except BaseException:
                 wire.connection.terminate()
                 raise
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
             self._refuse_until = monotonic() + REFUSAL_PERIOD
             raise UnavailableError from error
         return wire
@@ -166,7 +166,7 @@ class Database:
         """Whether the server has a word for a newcomer."""
         try:
             connection = await self._dial()
-        except (OSError, TimeoutError):
+        except CONNECTION_ERRORS:
             return False
         except asyncpg.PostgresError:
             return True

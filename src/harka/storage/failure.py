@@ -35,16 +35,23 @@ class ForeignKeyError(NotFoundError):
 OUTDATED: Final = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 """A migration changed a table under a prepared statement, which must be prepared anew."""
 
-_UNAVAILABLE: Final = (
-    OSError,
+CONNECTION_ERRORS: Final = (
+    OSError,  # of which TimeoutError is one
     asyncpg.PostgresConnectionError,
+    # what asyncpg says of a connection that was lost between two statements
+    asyncpg.InterfaceError,
+    # what it says of bytes that it does not understand
+    asyncpg.InternalClientError,
+)
+"""What a connection that is lost, or never was one, raises."""
+
+_UNAVAILABLE: Final = (
+    *CONNECTION_ERRORS,
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    # what asyncpg says of a connection that was lost between two statements
-    asyncpg.InterfaceError,
     *OUTDATED,
     asyncpg.InvalidSQLStatementNameError,
 )

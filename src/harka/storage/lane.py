@@ -25,6 +25,8 @@ _BRIEF: Final = 0.005
 _FADES: Final = 0.8
 """What is left of a time with each further run: in the end a statement is tried in line again."""
 _LONGEST_LINE: Final = 16
+_TURN: Final = 0.02
+"""Seconds for which a line is joined although others wait for its connection."""
 _DESCRIPTIONS: Final = 4096
 
 
@@ -36,9 +38,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Described(Question):
-    """`columns`: oids of their types. `seconds`: what it takes."""
+    """`seconds`: what it takes."""
 
-    columns: tuple[int, ...]
     seconds: float = 0.0
 
     @property
@@ -63,10 +64,16 @@ class Described(Question):
 class Lanes:
     """The lines of one database's connections. They come from its pool, and go back when a line is empty."""
 
-    def __init__(self, borrow: Callable[[float], Awaitable[Wire]], give_back: Callable[[Wire], None]) -> None:
-        """`borrow`: a connection by a deadline in loop time."""
+    def __init__(
+        self,
+        borrow: Callable[[float], Awaitable[Wire]],
+        give_back: Callable[[Wire], None],
+        is_crowded: Callable[[], bool],
+    ) -> None:
+        """`borrow`: a connection by a deadline in loop time. `is_crowded`: others wait for one."""
         self._borrow = borrow
         self._give_back = give_back
+        self._is_crowded = is_crowded
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
 
@@ -79,11 +86,11 @@ class Lanes:
         columns = tuple(each.type.oid for each in prepared.get_attributes())
         if not readable(columns):
             return
+        parameters = tuple(each.oid for each in prepared.get_parameters())
+        # a migration may change the types: another connection may have it prepared with those of before
+        name = hashlib.blake2b(repr((text, parameters, columns)).encode(), digest_size=8).hexdigest()
         self._described[text] = Described(
-            text=text,
-            name=b"harka_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest().encode(),
-            parameters=tuple(each.oid for each in prepared.get_parameters()),
-            columns=columns,
+            text=text, name=b"harka_" + name.encode(), parameters=parameters, columns=columns
         )
         if len(self._described) > _DESCRIPTIONS:
             self._described.popitem(last=False)
@@ -119,12 +126,16 @@ class Lanes:
         except asyncpg.PostgresError as error:
             self.forget(described, lane.wire, error)
             raise
+        except TimeoutError:
+            lane.end_if_silent(answer, grace)
+            raise
         finally:
             timer.cancel()
 
     def _joinable(self) -> "_Lane | None":
+        is_crowded = self._is_crowded()
         for lane in self._lanes:
-            if lane.is_joinable():
+            if lane.is_joinable(is_crowded=is_crowded):
                 return lane
         return None
 
@@ -144,16 +155,26 @@ class _Lane:
     def __init__(self, wire: Wire, ended: "Callable[[_Lane], None]") -> None:
         self.wire = wire
         self._ended = ended
-        self._line: deque[Described] = deque()
+        self._line: deque[tuple[Described, asyncio.Future[bytes]]] = deque()
         self._since = 0.0  # when the first in line came to be the first
         self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
         wire.answered(self._answered)
 
-    def is_joinable(self) -> bool:
-        """Whether the line is short, and moves."""
+    def is_joinable(self, *, is_crowded: bool) -> bool:
+        """Whether the line is short, and moves, and has not kept its connection from others for long."""
         if len(self._line) >= _LONGEST_LINE or self.wire.connection.is_closed():
             return False
-        return self._loop.time() - self._since < _BRIEF
+        now = self._loop.time()
+        return now - self._since < _BRIEF and not (is_crowded and now - self._begun > _TURN)
+
+    def end_if_silent(self, answer: asyncio.Future[bytes], grace: float) -> None:
+        """Cut the connection when nothing comes: who waited for `answer` was the first, and for long enough.
+
+        Otherwise the server would have ended the statement in time. Those behind are asked elsewhere.
+        """
+        if self._line and self._line[0][1] is answer and self._loop.time() - self._since >= grace:
+            self.wire.connection.terminate()
 
     def ask(
         self, described: Described, bound: bytes, tenant: bytes, milliseconds: int
@@ -161,7 +182,7 @@ class _Lane:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if not self._line:
             self._since = self.wire.sent_at = self._loop.time()
-        self._line.append(described)
+        self._line.append((described, answer))
         try:
             lead = self.wire.led_in(tenant, milliseconds, read_only=True, alone=True)
             self.wire.ask(described, bound, answer, lead=lead)
@@ -175,7 +196,7 @@ class _Lane:
         """The first in line has its answer; or all of them, when the connection is lost."""
         now = self._loop.time()
         while len(self._line) > self.wire.outstanding:
-            self._line.popleft().took(now - self._since)
+            self._line.popleft()[0].took(now - self._since)
             self._since = now
         self._leave()
 

@@ -41,6 +41,11 @@ class Pool:
         return len(self._idle)
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether somebody waits for a connection."""
+        return any(not waiter.done() for waiter in self._waiters)
+
+    @property
     def used(self) -> frozenset[Wire]:
         return frozenset(self._used)
 
@@ -58,7 +63,9 @@ class Pool:
                 return await self._open(deadline)
             handed = await self._wait(deadline)
             if handed is not None:
-                return handed
+                if not handed.connection.is_closed():
+                    return handed
+                self.discard(handed)
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""

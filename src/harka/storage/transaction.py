@@ -55,7 +55,8 @@ class Transaction:
         self._wire: Wire | None = None
         self._begun = False
         self._failed = False
-        self._ends = False
+        self._ends: asyncio.Task[Any] | None = None
+        self._opener: asyncio.Future[bytes] | None = None
         self._closed = False
         self._lost: type[HarkaError] | None = None
         self._savepoints = 0
@@ -70,23 +71,25 @@ class Transaction:
             )
 
     def end_with_next(self) -> None:
-        """End a transaction that only reads in the round trip of the next statement, if the connection can.
+        """End a transaction that only reads with the next statement of this task, if the connection can.
 
         It should be the last: one after it begins another transaction, and sees another snapshot.
         """
-        self._ends = self._opening.read_only
+        if self._opening.read_only:
+            self._ends = asyncio.current_task()
 
     async def ask(self, text: str, args: tuple[Any, ...]) -> Answer | list[asyncpg.Record]:
         """The rows that a statement answers; what several ask at one moment goes out together.
 
         They are records the first time, and where they are not `rows.readable`.
         """
+        ends = self._take_ends()
         known = self._database.lanes.known(text)
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
-            return await self._ask_first(text, args)
+            return await self._ask_first(text, args, ends=ends)
         if not self._opening.alone:
-            return await self._ask(known, bound)
+            return await self._ask(known, bound, ends=ends)
         in_line = known.is_brief
         try:
             return await (self._ask_in_line(known, bound) if in_line else self._ask(known, bound))
@@ -98,29 +101,39 @@ class Transaction:
         return await self._ask_first(text, args)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
+        ends = self._take_ends()
         async with self._lock:
             await self._all_answered()
-            return await self._send(self._wire or await self._take(), method, text, args)
+            return await self._send(self._wire or await self._take(), method, text, args, ends=ends)
 
-    async def _ask_first(self, text: str, args: tuple[Any, ...]) -> list[asyncpg.Record]:
+    def _take_ends(self) -> bool:
+        """Whether this is the statement to end with: others may have waited for a connection meanwhile."""
+        if self._ends is None or self._ends is not asyncio.current_task():
+            return False
+        self._ends = None
+        return True
+
+    async def _ask_first(
+        self, text: str, args: tuple[Any, ...], *, ends: bool = False
+    ) -> list[asyncpg.Record]:
         """Through asyncpg, which then knows what the statement takes and answers."""
         async with self._lock:
             await self._all_answered()
             wire = self._wire or await self._take()
-            found: list[asyncpg.Record] = await self._send(wire, "fetch", text, args)
+            found: list[asyncpg.Record] = await self._send(wire, "fetch", text, args, ends=ends)
             prepared = wire.known(text) if wire.has_pipeline else None
             if prepared is not None:
                 self._database.lanes.learn(text, prepared)
             return found
 
-    async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
+    async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...], *, ends: bool) -> Any:
         if not self._begun:
             if self._opening.tenant and wire.leads:
                 self.statements += 1
                 return await self._send_led(wire, method, text, args)
             await self._begin(wire)
         self.statements += 1
-        if self._ends and wire.leads:
+        if ends and wire.leads:
             return await self._send_last(wire, method, text, args)
         return await self._attempt(wire, wire.send(method, text, args, timeout=self._left()))
 
@@ -135,6 +148,10 @@ class Transaction:
             if not self._closed:
                 await self._control(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
             raise
+        except BaseException:
+            # who is cancelled has no time to undo what was done inside: all of it is undone
+            self._abandon()
+            raise
         await self._control(f"RELEASE SAVEPOINT {name}")
 
     async def commit(self) -> None:
@@ -147,6 +164,9 @@ class Transaction:
         # PostgreSQL answers COMMIT of a failed transaction with success and the tag ROLLBACK
         if await self._end("COMMIT") not in {"COMMIT", None}:
             raise InternalError("a failed transaction was committed")
+        if self._lost is not None:
+            # while this waited for a statement
+            raise self._lost
 
     async def rollback(self) -> None:
         """Idempotent. Raises nothing but a cancellation: what cannot be rolled back is closed."""
@@ -222,9 +242,12 @@ class Transaction:
                 self._closed, self._lost = True, type(failure)
             raise failure from error
 
-    async def _ask(self, known: Described, bound: bytes) -> Answer:
-        """Without waiting for the answers to what was asked before."""
+    async def _ask(self, known: Described, bound: bytes, *, ends: bool = False) -> Answer:
+        """Without waiting for the answers to what was asked before, but for the transaction to have begun."""
         async with self._lock:
+            if self._opener is not None and not (self._wire and self._wire.gathers):
+                # if BEGIN fails, what is sent behind it would run without a tenant
+                await asyncio.wait((self._opener,))
             wire = self._wire or await self._take()
             lead = trail = b""
             if not self._begun:
@@ -233,13 +256,20 @@ class Transaction:
                 else:
                     await self._begin(wire)
             self._left()
-            if self._ends and wire.leads:
+            if ends and wire.leads:
                 trail = wire.led_out
             answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-            wire.ask(known, bound, answer, lead=lead, trail=trail)
+            alone = self._opening.alone
+            try:
+                wire.ask(known, bound, answer, lead=lead, trail=trail, joins=not alone)
+            except asyncpg.PostgresError as error:
+                self._abandon()
+                raise translated(error) from error
             self.statements += 1
-            self._begun, self._ends = not (trail or self._opening.alone), False
+            self._begun = not (trail or alone)
             self._under_way.add(answer)
+            if lead and not alone:
+                self._opener = answer
         timer = answer.get_loop().call_at(self._deadline + _SERVER_FIRST, give_up, answer)
         try:
             return Answer(known.columns, await self._attempt(wire, answer))
@@ -251,6 +281,8 @@ class Transaction:
             timer.cancel()
             answer.cancel()
             self._under_way.discard(answer)
+            if self._opener is answer:
+                self._opener = None
             self._settle(wire)
 
     def _led_in(self, wire: Wire) -> bytes:
@@ -283,7 +315,7 @@ class Transaction:
         """A statement that the transaction ends with, unless it fails."""
         prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
         timeout = self._left()
-        self._begun = self._ends = False
+        self._begun = False
         try:
             # from here on there is no await until asyncpg has written the statement
             wire.lead_out()

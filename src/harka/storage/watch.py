@@ -52,9 +52,12 @@ class Watch:
         self._timer = loop.call_later(_PERIOD, self._look) if used else None
 
     async def _try(self) -> None:
-        while not await self._answers():
-            self.hangs = True
-            self._pool.terminate()
-            await asyncio.sleep(_PERIOD)
-        self.hangs = False
-        self._not_before = asyncio.get_running_loop().time() + _PAUSE
+        try:
+            while not await self._answers():
+                self.hangs = True
+                self._pool.terminate()
+                await asyncio.sleep(_PERIOD)
+        finally:
+            # also when the try itself went wrong: who is refused for that would never be let in again
+            self.hangs = False
+            self._not_before = asyncio.get_running_loop().time() + _PAUSE

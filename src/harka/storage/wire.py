@@ -40,16 +40,21 @@ _INT32: Final = struct.Struct("!i")
 _OID: Final = struct.Struct("!I")
 _EXECUTE: Final = b"E\0\0\0\x09\0\0\0\0\0"
 _SYNC: Final = b"S\0\0\0\x04"
+_LED_IN: Final = 2  # BEGIN and the tenant, each a command
 _TENANT_DIGITS: Final = 36
 _TIMEOUT_DIGITS: Final = 10
 
 
 class Question(msgspec.Struct, kw_only=True):
-    """A statement that answers rows. `name`: of what is prepared. `parameters`: oids of their types."""
+    """A statement that answers rows.
+
+    `name`: of what is prepared, another for other types. `parameters`, `columns`: oids of their types.
+    """
 
     text: str
     name: bytes
     parameters: tuple[int, ...]
+    columns: tuple[int, ...]
 
 
 class Wire:
@@ -72,6 +77,7 @@ class Wire:
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
         self._pipeline: Pipeline | None = None
         self._parsed: OrderedDict[bytes, None] = OrderedDict()
+        self._forgotten = b""
         if pipeline.COMPILED and keeps:
             loop = asyncio.get_running_loop()
             self._pipeline = pipeline.before(self._protocol, transport, raised=_raised, later=loop.call_soon)
@@ -87,6 +93,11 @@ class Wire:
         if self._pipeline is not None:
             return not self._pipeline.idle
         return bool(self.connection.is_in_transaction())
+
+    @property
+    def gathers(self) -> bool:
+        """Whether what is asked now, joining, is still of one group with what was asked before."""
+        return self._pipeline is not None and self._pipeline.gathers
 
     @property
     def outstanding(self) -> int:
@@ -106,16 +117,20 @@ class Wire:
         *,
         lead: bytes = b"",
         trail: bytes = b"",
+        joins: bool = False,
     ) -> None:
-        """Send a statement without waiting for those before it.
+        """Send a statement without waiting for those before it. Raise what a lost connection raises.
 
-        `bound`: by `pipeline.bind`. `lead`: of `led_in`. `trail`: `led_out`, or nothing.
+        `bound`: by `pipeline.bind`. `lead`: of `led_in`. `trail`: `led_out`, or nothing. `joins`: it is of
+        one transaction with what is asked at this moment: behind a failure nothing is run.
         """
         assert self._pipeline is not None  # noqa: S101 - the caller has looked
         parsed = b"" if question.name in self._parsed else self._parse(question)
+        messages = b"".join((lead, parsed, bound, _EXECUTE, trail, b"" if joins else _SYNC))
+        commands = 1 + (_LED_IN if lead else 0)
+        self._pipeline.send(messages, answer, commands, question.columns if parsed else None, not joins)
         if parsed:
             answer.add_done_callback(lambda answer: self._note_parsed(question, answer))
-        self._pipeline.send(b"".join((lead, parsed, bound, _EXECUTE, trail, _SYNC)), answer)
 
     async def quiet(self) -> None:
         """Return when nothing that was asked is under way; it is cancelled."""
@@ -240,19 +255,22 @@ class Wire:
         return self._prepared.get(text)
 
     def _parse(self, question: Question) -> bytes:
-        """Prepare, once more if need be: a name that is not known is closed without an error."""
+        """Prepare, once more if need be, and describe. To close a name that is not known is no error."""
         types = b"".join(_OID.pack(oid) for oid in question.parameters)
         body = question.name + b"\0" + question.text.encode() + b"\0"
         body += _INT16.pack(len(question.parameters)) + types
         self._parsed[question.name] = None
-        closed = _closed(question.name)
+        closed = _closed(question.name) + self._forgotten
+        self._forgotten = b""
         if len(self._parsed) > self._keeps:
             closed += _closed(self._parsed.popitem(last=False)[0])
-        return closed + b"P" + _INT32.pack(4 + len(body)) + body
+        return closed + b"P" + _INT32.pack(4 + len(body)) + body + _described(question.name)
 
     def forget(self, question: Question) -> None:
         """It is prepared anew at its next use."""
-        self._parsed.pop(question.name, None)
+        if question.name in self._parsed:
+            del self._parsed[question.name]
+            self._forgotten += _closed(question.name)
 
     def _note_parsed(self, question: Question, answer: asyncio.Future[bytes]) -> None:
         if answer.cancelled() or answer.exception() is not None:
@@ -265,8 +283,16 @@ class Wire:
 
 
 def _closed(name: bytes) -> bytes:
+    return _of_statement(b"C", name)
+
+
+def _described(name: bytes) -> bytes:
+    return _of_statement(b"D", name)
+
+
+def _of_statement(kind: bytes, name: bytes) -> bytes:
     body = b"S" + name + b"\0"
-    return b"C" + _INT32.pack(4 + len(body)) + body
+    return kind + _INT32.pack(4 + len(body)) + body
 
 
 def _raised(told: Any) -> Exception:

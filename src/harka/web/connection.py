@@ -54,7 +54,8 @@ class ClientConnection:
             # somebody else wants an end, too
             raise
         finally:
-            self._task = None
+            if self._task is task:
+                self._task = None
             if self._lost:
                 task.uncancel()
 

@@ -123,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._between = False
+        self._rest_until = 0.0
         self.scope[CONNECTION] = self._connection  # type: ignore[typeddict-unknown-key]  # ours alone
         self._start_head()
 
@@ -138,6 +139,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        # an answer before this one may have ended while the head was arriving
+        self._rest_until = 0.0
         super().on_headers_complete()
         cycle: RequestResponseCycle | None = self.cycle
         # a request for a WebSocket has none, a connection may have that of an earlier request
@@ -157,6 +160,8 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and cycle.scope is self.scope:
             self.scope[ARRIVED] = bytes(cycle.body)  # type: ignore[typeddict-unknown-key]  # ours alone
+            # a large body has stopped the reading, and nobody may ask for it any more who would resume it
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """uvicorn's, but with one timer for many rests between requests."""
@@ -166,6 +171,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+            return
+        if self._in_head:
+            # the next head is arriving, and has its own time for that
             return
         self._rest_until = self.loop.time() + self.timeout_keep_alive
         if self.timeout_keep_alive_task is None:
@@ -186,10 +194,14 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def _unset_keepalive_if_required(self) -> None:
-        self._rest_until = 0.0
+        """Not yet: an empty line begins no request."""
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text has no code
-        """As JSON with a code, like every other error."""
+        """As JSON with a code, like every other error; nothing where another's answer is owed first."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self.transport.close()
+            return
         status, text = HTTPStatus.BAD_REQUEST, BadRequestError.default_message()
         if self._too_large:
             status, text = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE_TEXT

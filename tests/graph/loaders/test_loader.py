@@ -155,3 +155,15 @@ def test_every_loader_is_named_after_its_path() -> None:
     names = [kind.__name__ for kind in below(Loader)[1:] if kind.__module__.startswith("harka.")]
     assert len(names) > 10
     assert [name for name in names if "By" not in name or not name.endswith("Loader")] == []
+
+
+async def test_who_leaves_a_batch_of_many_takes_nobody_along(loader: SquareByNumberLoader) -> None:
+    await loader.load(1)
+    loader.gate.clear()
+    waiting = [asyncio.ensure_future(loader.load(2)), asyncio.ensure_future(loader.load_many([1, 2]))]
+    leaving = asyncio.ensure_future(loader.load_many([2, 1]))
+    await loader.begun.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    loader.gate.set()
+    assert await asyncio.gather(*waiting) == [4, [1, 4]]

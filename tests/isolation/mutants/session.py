@@ -141,9 +141,30 @@ MUTANTS: Final = [
     Mutant(
         "asked-after-the-end-without-a-tenant",
         "storage/transaction.py",
-        "self._begun, self._ends = not (trail or self._opening.alone), False",
-        "self._begun, self._ends = True, False",
+        "self._begun = not (trail or alone)",
+        "self._begun = True",
         ("tests/storage/test_databases.py", *SESSION),
+    ),
+    Mutant(
+        "asked-beside-a-begin-that-fails",
+        "storage/transaction.py",
+        "joins=not alone)",
+        "joins=False)",
+        ("tests/storage/test_transaction.py", *SESSION),
+    ),
+    Mutant(
+        "asked-behind-a-begin-that-may-fail",
+        "storage/transaction.py",
+        "if self._opener is not None and not (self._wire and self._wire.gathers):",
+        "if False:",
+        ("tests/storage/test_transaction.py", *SESSION),
+    ),
+    Mutant(
+        "columns-of-before-a-migration",
+        "storage/wire.py",
+        "question.columns if parsed else None",
+        "None",
+        ("tests/storage/test_lane.py", *SESSION),
     ),
     Mutant(
         "given-back-while-asked",

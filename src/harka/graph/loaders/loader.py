@@ -46,7 +46,8 @@ class Loader(ABC, Generic[K, V]):
             missing = [key for key in keys if self._find(key) is None]
             if missing:
                 await self._fetch_now(missing)
-            return [await found for place in places if (found := self._find(keys[place])) is not None]
+            found = [self._find(keys[place]) for place in places]
+            return [await _shared(each) for each in found if each is not None]
         answers = await self._fetch_now(keys)
         # as many places as keys, and in the order in which they came: they are each other's
         return answers if len(places) == len(keys) else rows.take(answers, places)
@@ -59,8 +60,7 @@ class Loader(ABC, Generic[K, V]):
         known = self._find(key)
         if known is None:
             known = self._ask(key)
-        # shielded: whoever waits may be cancelled because a sibling field failed, the others still wait
-        return known if known.done() else asyncio.shield(known)
+        return _shared(known)
 
     def prime(self, answers: Sequence[V], key: str = "id") -> None:
         """Remember answers that came along another path, by their attribute `key`."""
@@ -135,7 +135,8 @@ class Loader(ABC, Generic[K, V]):
         try:
             answers = await self.fetch(list(batch))
             for future, answer in zip(batch.values(), answers, strict=True):
-                future.set_result(answer)
+                if not future.done():
+                    future.set_result(answer)
         except Exception as error:  # noqa: BLE001 - whoever waits for an answer gets the failure instead
             for future in batch.values():
                 if not future.done():
@@ -145,6 +146,11 @@ class Loader(ABC, Generic[K, V]):
         finally:
             for future in batch.values():
                 future.cancel()
+
+
+def _shared(known: asyncio.Future[V]) -> Awaitable[V]:
+    """Shielded: whoever waits may be cancelled because a sibling field failed, the others still wait."""
+    return known if known.done() else asyncio.shield(known)
 
 
 class Wanted(Generic[K, V]):
