@@ -261,22 +261,32 @@ async def test_a_line_that_does_not_move_is_not_joined(
 
 
 async def test_a_line_gives_way_to_who_waits_for_its_connection(
-    databases: Databases, home: Location, ask: Ask, seen: Writes
+    databases: Databases,
+    home: Location,
+    ask: Ask,
+    seen: Writes,
+    held: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However many come to read: each of them would join before the line is empty."""
-    reading = True
-
-    async def read() -> None:
-        while reading:
-            await ask(COUNT)
-
-    readers = [asyncio.create_task(read()) for _ in range(8)]
+    monkeypatch.setattr(lane, "_BRIEF", 10.0)
+    monkeypatch.setattr(lane, "_TURN", 0.0)
+    first = asyncio.create_task(ask(WAIT, KEY))
     await written(seen)
+    (wire,) = databases.pool("app").used
+    joining = asyncio.create_task(ask(BACKEND))
+    await asyncio.sleep(0)
     session = open_session(databases, home, uuid4(), read_only=False, timeout=5)
-    assert await session.fetch_value(COUNT) == 0
+    writing = asyncio.create_task(session.fetch_value(COUNT))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(ask(BACKEND))
+    await asyncio.sleep(0)
+    # who came before the writer stands in line, who came after it does not
+    assert wire.outstanding == 2
+    await held.execute(f"SELECT pg_advisory_unlock({KEY})")
+    await asyncio.gather(first, joining, writing)
     await session.commit()
-    reading = False
-    await asyncio.gather(*readers)
+    await waiting
 
 
 async def test_one_connection_that_says_nothing_is_not_asked_for_ever(
