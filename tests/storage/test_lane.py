@@ -298,6 +298,11 @@ async def test_one_connection_that_says_nothing_is_not_asked_for_ever(
     silent = relay.fall_silent_to_those_here()
     with pytest.raises(DeadlineExceededError):
         await ask_alone(relayed, home, COUNT, timeout=0.2)
+
+    async def is_cut() -> bool:
+        return relayed.pool("app").get_size() == 0
+
+    await until(is_cut)
     assert await ask_alone(relayed, home, COUNT, timeout=2) == 0
     silent.set()
 
