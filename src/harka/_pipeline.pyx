@@ -7,16 +7,13 @@ the length that counts itself, big-endian throughout. Every read is bounded by w
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.datetime cimport import_datetime, timedelta_new
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 import collections
 import datetime
-
-import_datetime()
 
 cdef object _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 # as asyncpg writes them: before and after everything
@@ -75,7 +72,6 @@ cdef class Pipeline:
     cdef object _raised
     cdef object _later
     cdef list _unsent
-    cdef Py_ssize_t _owed
     cdef Py_ssize_t _have
     cdef Py_ssize_t _need
     cdef public object answered

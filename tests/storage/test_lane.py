@@ -25,7 +25,7 @@ from records import sent
 from storage.asking import COUNT, later, quiet
 from storage.borrowing import borrowed
 from storage.relay import Relay
-from storage.writes import Writes
+from storage.writes import Writes, written
 from waiting import until
 
 pytestmark = pytest.mark.compiled
@@ -77,13 +77,6 @@ async def ask_alone(
 @pytest.fixture
 def ask(databases: Databases, home: Location) -> Ask:
     return partial(ask_alone, databases, home)
-
-
-async def written(seen: Writes) -> None:
-    async def some() -> bool:
-        return bool(seen.found)
-
-    await until(some)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from harka.storage.transaction import Opening, Transaction, rows_affected
 from records import oids, sent
 from storage.asking import later, quiet
 from storage.borrowing import borrowed
-from storage.writes import SYNC, Writes
+from storage.writes import SYNC, Writes, written
 
 TENANT = "SELECT current_setting('app.current_tenant')"
 SNAPSHOT = "SELECT pg_current_snapshot()::text"
@@ -193,8 +193,7 @@ async def test_several_under_way_are_cancelled_before_the_connection_is_repaired
 ) -> None:
     transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=60)
     asked = asyncio.gather(*(transaction.ask(text, ()) for text in (TENANT, SLOW, TENANT)))
-    while not seen.found:  # noqa: ASYNC110 - a write is no event
-        await asyncio.sleep(0)
+    await written(seen)
     (wire,) = databases.pool("app").used
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -225,10 +224,10 @@ async def test_what_is_asked_later_waits_for_the_transaction_to_have_begun(
 ) -> None:
     transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=5)
     first = asyncio.create_task(transaction.ask(BRIEFLY, ()))
-    while not seen.found:  # noqa: ASYNC110 - a write is no event
-        await asyncio.sleep(0)
+    await written(seen)
     second = asyncio.create_task(transaction.ask(TENANT, ()))
-    await asyncio.sleep(0.05)
+    for _ in range(10):  # turns of the loop, in one of which it would be written
+        await asyncio.sleep(0)
     assert len(seen.found) == 1
     await asyncio.gather(first, second)
     await transaction.rollback()
@@ -240,8 +239,7 @@ async def test_a_commit_that_comes_too_late_says_so(databases: Databases, seen: 
     transaction = Transaction(databases.database("app"), opening(uuid4(), read_only=False), timeout=5)
     await transaction.ask(TENANT, ())
     slow = asyncio.create_task(transaction.ask(SLOW, ()))
-    while len(seen.found) < 2:  # noqa: ASYNC110 - a write is no event
-        await asyncio.sleep(0)
+    await written(seen, 2)
     ending = asyncio.create_task(transaction.commit())
     await asyncio.sleep(0)
     (wire,) = databases.pool("app").used

@@ -4,9 +4,19 @@ from typing import Any, Self
 
 from harka.storage.transport import HoldingTransport
 from harka.storage.wire import Wire
+from waiting import until
 
 SYNC = b"S\0\0\0\x04"
 """Ends what is asked in one round trip."""
+
+
+async def written(seen: "Writes", count: int = 1) -> None:
+    """Until so much has been written."""
+
+    async def is_so() -> bool:
+        return len(seen.found) >= count
+
+    await until(is_so)
 
 
 class Writes:

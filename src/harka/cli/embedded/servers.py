@@ -103,10 +103,6 @@ class Embedded:
     def _run_file(self) -> Path:
         return self.directory / "run.json"
 
-    @property
-    def _postgres_data(self) -> Path:
-        return _postgres_data(self.directory)
-
     def _make_sockets(self) -> Path:
         """A private directory with a short name: the data directory's may exceed a socket address."""
         with contextlib.suppress(OSError, msgspec.MsgspecError):
@@ -136,9 +132,9 @@ class Embedded:
         own = self._postgres_sockets(self.sockets)
         own.mkdir(mode=0o700)
         postgres.give_to(account, own)
-        data = postgres.within_length(self._postgres_data, self.sockets / "data")
+        data = postgres.within_length(_postgres_data(self.directory), self.sockets / "data")
         self._serve_postgres = postgres.serve(programs, data, own, account, durable=self._durable)
-        if self._postgres_data.exists():
+        if _postgres_data(self.directory).exists():
             self._run(self._serve_postgres)
         else:
             program = postgres.initialize(programs, data, account, durable=self._durable)
@@ -147,7 +143,7 @@ class Embedded:
 
     def _finish_initializing(self, child: Child) -> None:
         process.wait_until(child, lambda: not child.alive and child.process.returncode == 0, _START_TIMEOUT)
-        postgres.fresh_data(self._postgres_data).rename(self._postgres_data)
+        postgres.fresh_data(_postgres_data(self.directory)).rename(_postgres_data(self.directory))
         self._initializing = None
         self._run(self._serve_postgres)
 
@@ -164,7 +160,7 @@ class Embedded:
 
     def _ready(self, child: Child) -> bool:
         if child.program.name == "postgres":
-            return postgres.accepts_connections(self._postgres_data, child.process.pid)
+            return postgres.accepts_connections(_postgres_data(self.directory), child.process.pid)
         return valkey.answers(self.sockets)
 
 
