@@ -53,7 +53,8 @@ async def _run(embedded: Embedded, settings: Settings, *, began: float, demo: bo
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(_revive(embedded)),
-                group.create_task(_accompany(server, settings, embedded.directory, began=began, demo=demo)),
+                group.create_task(_accompany(server, settings, embedded.directory, began=began)),
+                group.create_task(_show_tenants(server, settings, embedded.directory, demo=demo)),
             ]
             await server.serve([listener])
             for task in beside:
@@ -67,24 +68,22 @@ def _at_port(settings: Settings, listener: socket.socket) -> Settings:
     return msgspec.structs.replace(settings, port=port)
 
 
-async def _accompany(
-    server: OwnedServer, settings: Settings, directory: Path, *, began: float, demo: bool
-) -> None:
-    """Once the API answers, everything that must not make it wait."""
+async def _accompany(server: OwnedServer, settings: Settings, directory: Path, *, began: float) -> None:
+    """Once the API answers, what must not make it wait."""
     await server.serving.wait()
     welcome.ready(settings, directory, seconds=time.monotonic() - began)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(children.keep(["worker"], children.sibling(settings, 1)))
-        group.create_task(_show_tenants(settings, directory, demo=demo))
+    await children.keep(["worker"], children.sibling(settings, 1))
 
 
-async def _show_tenants(settings: Settings, directory: Path, *, demo: bool) -> None:
+async def _show_tenants(server: OwnedServer, settings: Settings, directory: Path, *, demo: bool) -> None:
+    """The demo is loaded from the first moment on: without a tenant, there is nothing to ask the API."""
     loaded = directory / "demo-loaded"
     if demo and not loaded.exists():
         if await children.run(["import", "oulad"], settings) != 0:
             log.error("the demo is incomplete; the next start goes on with it")
             return
         loaded.touch()
+    await server.serving.wait()
     try:
         async with open_runtime(settings) as runtime:
             welcome.tenants(settings, await summary(runtime))
