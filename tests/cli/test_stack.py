@@ -21,12 +21,18 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> Path:
     return tmp_path / "called"
 
 
+def serving(settings: Settings) -> OwnedServer:
+    server = OwnedServer(settings)
+    server.serving.set()
+    return server
+
+
 async def test_the_demo_is_loaded_once(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = loader(tmp_path, monkeypatch, 0)
     for _ in range(2):
-        await stack._show_tenants(settings, tmp_path, demo=True)
+        await stack._show_tenants(serving(settings), settings, tmp_path, demo=True)
     assert called.read_text() == "import oulad\n"
 
 
@@ -35,16 +41,30 @@ async def test_a_demo_that_failed_is_taken_up_by_the_next_start(
 ) -> None:
     called = loader(tmp_path, monkeypatch, 1)
     for _ in range(2):
-        await stack._show_tenants(settings, tmp_path, demo=True)
+        await stack._show_tenants(serving(settings), settings, tmp_path, demo=True)
     assert called.read_text() == "import oulad\n" * 2
     assert not (tmp_path / MARK).exists()
+
+
+async def test_the_demo_is_loaded_before_the_api_answers_and_listed_after(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loader(tmp_path, monkeypatch, 0)
+    server = OwnedServer(settings)
+    shown = asyncio.create_task(stack._show_tenants(server, settings, tmp_path, demo=True))
+    await until((tmp_path / MARK).exists)
+    assert not shown.done()
+    assert capsys.readouterr().out == ""
+    server.serving.set()
+    await shown
+    assert "no demo tenants" in capsys.readouterr().out
 
 
 async def test_no_demo_is_loaded_when_none_is_wanted(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     called = loader(tmp_path, monkeypatch, 0)
-    await stack._show_tenants(settings, tmp_path, demo=False)
+    await stack._show_tenants(serving(settings), settings, tmp_path, demo=False)
     assert not called.exists()
     assert "no demo tenants" in capsys.readouterr().out
 
@@ -57,10 +77,9 @@ async def test_the_worker_beside_the_api_has_a_metrics_port_of_its_own(
     program.write_text(f'#!/bin/sh\necho "$1 $HARKA_METRICS_PORT" > {said}; exec sleep 600\n')
     program.chmod(0o755)
     monkeypatch.setattr(children, "PROGRAM", (str(program),))
-    server = OwnedServer(settings)
-    server.serving.set()
+    server = serving(settings)
     settings = msgspec.structs.replace(settings, metrics_port=9464)
-    beside = asyncio.create_task(stack._accompany(server, settings, tmp_path, began=0.0, demo=False))
+    beside = asyncio.create_task(stack._accompany(server, settings, tmp_path, began=0.0))
     await until(lambda: text(said) == "worker 9465\n")
     beside.cancel()
     await asyncio.wait({beside})
@@ -68,4 +87,4 @@ async def test_the_worker_beside_the_api_has_a_metrics_port_of_its_own(
 
 async def test_a_database_that_is_down_does_not_stop_the_rest(tmp_path: Path) -> None:
     down = Settings(database_url="postgresql://127.0.0.1:1/harka", secret="ab" * 32)
-    await stack._show_tenants(down, tmp_path, demo=False)
+    await stack._show_tenants(serving(down), down, tmp_path, demo=False)
