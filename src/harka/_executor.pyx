@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic, auto_pickle=False
 """Answers written as bytes, a level of the operation at a time; `graph/batch.py` drives it.
 
 A `Shape` is what an operation selects on one type. A `Frame` is all objects of one place in the answer with

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic, auto_pickle=False
 """The fast path, compiled; `_fastpath_py.py` is its twin and the place to read first.
 
 Every read of a client's bytes is bounded by their length, never by what they contain. `boundscheck` and

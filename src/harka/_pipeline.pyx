@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic, auto_pickle=False
 """One connection on which several statements may be under way; `pipeline.py` explains, read that first.
 
 The messages are those of PostgreSQL's protocol 3.0 (manual, "Message Formats"): a byte for the kind, four for

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic, auto_pickle=False
 """Rows as PostgreSQL sent them, looked at in place; `rows.py` explains and is the place to read first.
 
 The bytes are DataRow messages of PostgreSQL's protocol 3.0 (manual, "Message Formats"), one after the other:
