@@ -9,7 +9,6 @@ from stage import Stage
 from harka.app import open_runtime
 from harka.config import Settings
 from harka.repositories.organization import Organization
-from harka.storage.location import with_database
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
@@ -34,5 +33,5 @@ async def lay(servers: Stage) -> Ground:
         made = await found(runtime, "bench", plan=Plan.ENTERPRISE, users=SIZE.users, mode=Mode.POOL)
         await fill(runtime, made, SIZE)
         key = await make_key(runtime, made, tuple(Permission))
-    await settle(with_database(servers.admin_url, "harka"))
+    await settle(servers.admin_url)
     return Ground(servers.settings, made, key)

@@ -22,6 +22,7 @@ from harka.learning.user import UserDraft
 from harka.learning.work import unit_of_work
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
+from harka.storage.location import with_database
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
@@ -102,12 +103,22 @@ async def make_key(runtime: Runtime, organization: Organization, scopes: Sequenc
     return made.text
 
 
-async def settle(url: str) -> None:
-    """What the server would do in its own time, done before anything is measured. `url`: as superuser."""
+async def settle(admin_url: str) -> None:
+    """What the server would do in its own time, done before anything is measured: in every database."""
+    connection = await asyncpg.connect(admin_url)
+    try:
+        names = await connection.fetch("SELECT datname FROM pg_database WHERE datallowconn")
+        for row in names:
+            await _vacuum(with_database(admin_url, row["datname"]))
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+async def _vacuum(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("VACUUM (ANALYZE)")
-        await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
 

@@ -20,7 +20,6 @@ from harka.ids import NodeKind
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
-from harka.storage.location import with_database
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
@@ -72,7 +71,7 @@ def load(stage: Stage, sizes: Sequence[Size]) -> Path:
 async def _load(stage: Stage, sizes: Sequence[Size]) -> list[Tenant]:
     async with open_runtime(stage.settings) as runtime:
         tenants = [await _load_one(runtime, size) for size in sizes]
-    await settle(with_database(stage.admin_url, "harka"))
+    await settle(stage.admin_url)
     return tenants
 
 

@@ -13,7 +13,7 @@ from harka.app import open_runtime
 from harka.ids import NodeIds
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
-from harka.storage.location import admin_url, with_database
+from harka.storage.location import admin_url
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
@@ -46,7 +46,7 @@ async def lay(stage: Stage) -> Ground:
         key = await make_key(runtime, main, _SCOPES)
         node_ids = runtime.node_ids
     await _make_floor(stage, main)
-    await settle(with_database(stage.admin_url, "harka"))
+    await settle(stage.admin_url)
     step = len(filled.users) // _ASKED_USERS
     return Ground(main.id, main.schema, key, filled.users[::step], node_ids)
 

@@ -48,8 +48,8 @@ INSERT_UNLESS_RECENT = Statement(
     """INSERT INTO {schema}.job (tenant_id, id, type, max_attempts)
     SELECT $1::uuid, $2::uuid, $3::text, $4::int
     WHERE NOT EXISTS (SELECT FROM {schema}.job WHERE tenant_id = $1 AND type = $3 AND state = 'queued')
-      AND NOT EXISTS (SELECT FROM {schema}.job
-        WHERE tenant_id = $1 AND type = $3 AND id > $5::uuid)""",
+      AND (SELECT id FROM {schema}.job
+        WHERE tenant_id = $1 AND type = $3 AND id > $5::uuid ORDER BY id DESC LIMIT 1) IS NULL""",
 )
 
 # Take the next job that is due, or whose worker was lost; one that was lost too often is dead instead.

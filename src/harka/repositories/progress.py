@@ -83,22 +83,25 @@ ADVANCE = Statement(
 )
 
 # Work out the progress of enrollments from their lessons, complete those that are done, answer what changed.
-# In numeric, so that the sum is exact; rounded down, so that only a finished course reads 1.
+# In numeric, so that the sum is exact; rounded down, so that only a finished course reads 1. One enrollment
+# after the other: joined at once, a plan for any number of them reads every lesson, and may all progress.
 RECALCULATE = Statement(
     "progress.recalculate",
     """WITH measured AS (
-      SELECT e.id,
-        coalesce(trunc(sum(l.weight::numeric * coalesce(p.fraction, 0)::numeric)
-          / nullif(sum(l.weight::numeric), 0), 6), 0)::float8 AS progress,
-        coalesce(bool_and(coalesce(p.fraction, 0) >= 1) FILTER (WHERE l.weight > 0), false) AS done,
-        max(p.occurred_at) AS last_at,
-        sum(l.weight * p.score) / nullif(sum(l.weight) FILTER (WHERE p.score IS NOT NULL), 0) AS score
-      FROM {schema}.enrollment e
-      JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = e.course_id
-      LEFT JOIN {schema}.lesson_progress p
-        ON p.tenant_id = $1 AND p.enrollment_id = e.id AND p.lesson_id = l.id
+      SELECT e.id, total.* FROM {schema}.enrollment e CROSS JOIN LATERAL (
+        SELECT
+          coalesce(trunc(sum(l.weight::numeric * coalesce(p.fraction, 0)::numeric)
+            / nullif(sum(l.weight::numeric), 0), 6), 0)::float8 AS progress,
+          coalesce(bool_and(coalesce(p.fraction, 0) >= 1) FILTER (WHERE l.weight > 0), false) AS done,
+          max(p.occurred_at) AS last_at,
+          sum(l.weight * p.score) / nullif(sum(l.weight) FILTER (WHERE p.score IS NOT NULL), 0) AS score
+        FROM {schema}.lesson l
+        LEFT JOIN {schema}.lesson_progress p
+          ON p.tenant_id = $1 AND p.enrollment_id = e.id AND p.lesson_id = l.id
+        WHERE l.tenant_id = $1 AND l.course_id = e.course_id
+        HAVING count(*) > 0
+      ) AS total
       WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status <> 'withdrawn'
-      GROUP BY e.id
     ), changed AS (
       UPDATE {schema}.enrollment e
       SET progress = m.progress,
