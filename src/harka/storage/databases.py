@@ -12,6 +12,7 @@ import asyncpg
 from harka.clock import monotonic
 from harka.config import Settings
 from harka.errors import UnavailableError
+from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
 from harka.storage.lane import Lanes
 from harka.storage.location import app_url
@@ -154,13 +155,15 @@ class Database:
     async def _dial(self) -> asyncpg.Connection:
         keeps = self._settings.statement_cache_size > 0
         loop: Any = HoldingLoop()
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._url,
             loop=loop,
             timeout=CONNECT_TIMEOUT,
             statement_cache_size=1 if keeps else 0,
             server_settings=_PREPARED if keeps else None,
         )
+        arrays.introduce(connection)
+        return connection
 
     async def _answers(self) -> bool:
         """Whether the server has a word for a newcomer."""
