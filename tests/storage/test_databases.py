@@ -17,6 +17,8 @@ from harka.storage.wire import Wire
 from storage.asking import COUNT, SETTING, ask, quiet, until_answered, warm
 from storage.borrowing import borrowed
 from storage.relay import Relay
+from storage.writes import SYNC, Writes
+from waiting import until
 
 
 def replaced(settings: Settings, host: str) -> Settings:
@@ -256,6 +258,42 @@ async def test_connection_in_a_transaction_is_not_lent_out_even_if_the_pool_has_
         await ask(databases, home)
     await quiet(databases)
     assert await ask(databases, home) == 0
+
+
+@pytest.mark.compiled
+async def test_a_reader_does_not_wait_for_the_end_of_what_it_read(
+    databases: Databases, home: Location
+) -> None:
+    await warm(databases, home, uuid4())
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    (wire,) = databases.pool("app").used
+    writes = Writes.of(wire)
+    commit = asyncio.create_task(session.commit())
+    await asyncio.sleep(0)
+    assert commit.done()
+    assert databases.pool("app").used == {wire}
+    await quiet(databases)
+    assert writes.found == [wire.led_out + SYNC]
+
+
+async def test_an_end_that_nobody_hears_of_costs_its_connection_alone(
+    relay: Relay, relayed: Databases, home: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.storage.databases._RECYCLE_TIMEOUT", 0.05)
+    await ask(relayed, home)
+    await quiet(relayed)
+    session = open_session(relayed, home, uuid4(), read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    silent = relay.fall_silent_to_those_here()
+    await session.commit()
+
+    async def is_cut() -> bool:
+        return relayed.pool("app").get_size() == 0
+
+    await until(is_cut)
+    assert await ask(relayed, home) == 0
+    silent.set()
 
 
 async def test_closing_waits_for_a_connection_that_is_being_cleaned(

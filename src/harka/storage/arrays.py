@@ -1,6 +1,6 @@
 """Arrays of PostgreSQL's own types, told to asyncpg before it asks.
 
-For each of them it would put a recursive query to the catalog, which costs the server ten milliseconds and more
+For each of them it would put a recursive query to the catalog, which costs the server ten milliseconds or more
 on every new connection. Their numbers are fixed: `src/include/catalog/pg_type.dat` of PostgreSQL.
 """
 

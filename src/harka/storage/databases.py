@@ -14,7 +14,7 @@ from harka.config import Settings
 from harka.errors import UnavailableError
 from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
-from harka.storage.lane import Lanes
+from harka.storage.lane import Lanes, give_up
 from harka.storage.location import app_url
 from harka.storage.pool import Pool
 from harka.storage.transport import HoldingLoop
@@ -100,6 +100,29 @@ class Database:
             self.recycle(wire)
         else:
             self._pool.release(wire)
+
+    def end(self, wire: Wire) -> None:
+        """Give back a connection whose transaction only read and has not failed, when that has ended."""
+        if not (wire.leads and wire.has_pipeline):
+            self.release(wire)
+            return
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[bytes] = loop.create_future()
+        wire.sent_at = loop.time()
+        try:
+            wire.end(ended)
+        except asyncpg.PostgresError:
+            self.recycle(wire)
+            return
+        timer = loop.call_later(_RECYCLE_TIMEOUT, give_up, ended)
+
+        def give_back(ended: asyncio.Future[bytes]) -> None:
+            timer.cancel()
+            if ended.exception() is None:
+                wire.sent_at = 0.0
+            self.release(wire)
+
+        ended.add_done_callback(give_back)
 
     def recycle(self, wire: Wire) -> None:
         """Give back a connection in an unknown state, in the background: rolled back, or closed.

@@ -349,8 +349,12 @@ class Transaction:
                 wire = self._wire
                 if wire is None:
                     return None
+                if self._begun and self._opening.read_only and not self._failed:
+                    self._wire = None
+                    self._database.end(wire)
+                    return None
                 tag = None
-                if self._begun and self._is_waited_for():
+                if self._begun:
                     tag = await self._attempt(wire, wire.connection.execute(command, timeout=self._left()))
                 self._wire = None
         except BaseException:
@@ -359,9 +363,6 @@ class Transaction:
             raise
         self._database.release(wire)
         return tag
-
-    def _is_waited_for(self) -> bool:
-        return self._failed or not self._opening.read_only
 
     async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
         wire.sent_at = asyncio.get_running_loop().time()

@@ -132,6 +132,11 @@ class Wire:
         if parsed:
             answer.add_done_callback(lambda answer: self._note_parsed(question, answer))
 
+    def end(self, answer: asyncio.Future[bytes]) -> None:
+        """Send the end of a transaction that only read. Raise what a lost connection raises."""
+        assert self._pipeline is not None  # noqa: S101 - the caller has looked
+        self._pipeline.send(self.led_out + _SYNC, answer, 1, None, True)
+
     async def quiet(self) -> None:
         """Return when nothing that was asked is under way; it is cancelled."""
         if not self.outstanding:

@@ -68,6 +68,7 @@ async def _context(runtime: Runtime, request: RequestScope, credential: Credenti
         organization.id,
         read_only=True,
         timeout=max(request.deadline - clock.monotonic(), 0.001),
+        single=True,
     )
     try:
         context = await load_context(session, credential, request_id=request.id, deadline=request.deadline)
