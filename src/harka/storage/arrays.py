@@ -1,7 +1,7 @@
 """Arrays of PostgreSQL's own types, told to asyncpg before it asks.
 
-For each of them it would put a recursive query to the catalog, which costs the server ten milliseconds or more
-on every new connection. Their numbers are fixed: `src/include/catalog/pg_type.dat` of PostgreSQL.
+Of each it would ask the catalog by a recursive query: ten milliseconds or more on every new connection.
+Their numbers are fixed: `src/include/catalog/pg_type.dat` of PostgreSQL.
 """
 
 from typing import Any, Final
