@@ -1,5 +1,6 @@
 """The figures of a run, for people."""
 
+import statistics
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,6 +42,28 @@ def show_steps(console: Console, steps: Sequence[tuple[int, Figures]]) -> None:
         )
     console.print(table)
     console.print(f"peak: {max(figures.rate for _, figures in steps):,.0f} requests/s")
+
+
+def show_rounds(console: Console, rounds: Sequence[tuple[Figures, Figures]]) -> None:
+    """Of each the peak, and what was measured below it."""
+    table = Table(box=None)
+    for column in (
+        "round",
+        "peak/s",
+        "requests/s",
+        "failed",
+        *(f"p{share * 100:.0f} ms" for share in _SHARES),
+    ):
+        table.add_column(column, justify="right")
+    for number, (peak, below) in enumerate(rounds, start=1):
+        table.add_row(
+            *(str(number), f"{peak.rate:,.0f}", f"{below.rate:,.0f}", str(below.failures)),
+            *(f"{below.total.percentile(share):,.0f}" for share in _SHARES),
+        )
+    medians = (statistics.median(below.total.percentile(share) for _, below in rounds) for share in _SHARES)
+    table.add_section()
+    table.add_row("median", "", "", "", *(f"{median:,.0f}" for median in medians))
+    console.print(table)
 
 
 def show_memory(console: Console, memory: Memory) -> None:
