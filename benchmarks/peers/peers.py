@@ -37,21 +37,25 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A running server. `header`: says who asks. `opening`: turns its ids into row ids."""
+    """A running server. `header`: says who asks. `pid`: its first process. `opening`: for its ids, row ids."""
 
     name: str
     url: str
     header: tuple[str, str]
+    pid: int
     bodies: Bodies = graphql_bodies
     opening: Opening = as_written
 
 
 @contextlib.contextmanager
-def harka(stage: Stage, place: Place, bodies: Bodies, opening: Opening) -> Iterator[Peer]:
+def harka(
+    stage: Stage, place: Place, bodies: Bodies, opening: Opening, *, workers: int = 1
+) -> Iterator[Peer]:
     port = free_port()
     command = (sys.executable, "-P", str(SERVERS / "harka_unthrottled.py"), "serve")
-    with stage.serving(port, command=command):
-        yield Peer("harka", _url(port), ("X-API-Key", place.key), bodies, opening)
+    with stage.serving(port, workers=workers, command=command) as server:
+        header = "X-API-Key", place.key
+        yield Peer("harka", _url(port), header, server.process.pid, bodies, opening)
 
 
 @contextlib.contextmanager
@@ -59,9 +63,10 @@ def other(name: str, stage: Stage, place: Place, node: Node | None) -> Iterator[
     """Any peer but HARKA."""
     port = free_port()
     environment = {**_environment(stage.settings, place), "PEER_PORT": str(port)}
-    with stage.running(name, _command(name, port, node), environment, ready=_url(port)):
+    with stage.running(name, _command(name, port, node), environment, ready=_url(port)) as server:
         bodies = {"postgraphile": postgraphile_bodies, "raw": raw_bodies}.get(name, graphql_bodies)
-        yield Peer(name, _url(port), ("X-Tenant", place.tenant), bodies)
+        header = "X-Tenant", place.tenant
+        yield Peer(name, _url(port), header, server.process.pid, bodies)
 
 
 def _command(name: str, port: int, node: Node | None) -> Sequence[str]:

@@ -18,7 +18,12 @@ plan.LIMITS = {
 }
 
 if __name__ == "__main__":
-    from harka.cli.main import main  # after the change above, whatever it imports by name
+    # after the change above, whatever they import by name
+    from harka.cli import children
+    from harka.cli.main import main
+
+    # several processes: each as this one
+    children.PROGRAM = (sys.executable, "-P", __file__)  # type: ignore[misc]
 
     sys.argv[0] = "harka"
     main()
