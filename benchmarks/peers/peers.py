@@ -37,7 +37,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A running server. `header`: says who asks. `pid`: its first process. `opening`: for its ids, row ids."""
+    """A running server.
+
+    `header`: says who asks. `pid`: of its first process. `opening`: turns its ids into row ids.
+    """
 
     name: str
     url: str
