@@ -23,7 +23,7 @@ if __name__ == "__main__":
     from harka.cli.main import main
 
     # several processes: each as this one
-    children.PROGRAM = (sys.executable, "-P", __file__)  # type: ignore[misc]
+    children.PROGRAM = (sys.executable, "-P", __file__)  # type: ignore[misc]  # it is final to everybody else
 
     sys.argv[0] = "harka"
     main()
