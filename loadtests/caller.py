@@ -66,10 +66,12 @@ def pick(items: list[T]) -> T:
 def _failure(status: int, text: str | None) -> str | None:
     """Without the request's id, so that the same failures count as one."""
     try:
-        errors = json.loads(text or "").get("errors")
+        answer = json.loads(text or "")
     except ValueError:
         return f"{status} {(text or '')[:200]}"
-    if errors:
-        error = errors[0]
+    for error in answer.get("errors", ()):
         return f"{status} {error.get('extensions', {}).get('code')}: {error.get('message')}"
+    for payload in (answer.get("data") or {}).values():
+        for error in payload.get("errors", ()) if isinstance(payload, dict) else ():
+            return f"{status} {error['code']}: {error['message']}"
     return None if status == 200 else f"{status} {(text or '')[:200]}"

@@ -6,7 +6,7 @@ from caller import Caller, pick
 from locust import task
 
 _ENROLL: Final = """mutation Enroll($input: EnrollInput!) { enroll(input: $input) {
-  created enrollment { id status enrolledAt } } }"""
+  errors { code message } created enrollment { id status enrolledAt } } }"""
 
 
 class EnrollRush(Caller):

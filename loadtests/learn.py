@@ -11,7 +11,8 @@ _DONE: Final = """query OwnProgress($id: ID!) { node(id: $id) { ... on Enrollmen
   id progress lessonProgress {
     fraction score occurredAt lesson { id title } } } } }"""
 RECORD: Final = """mutation RecordProgress($input: RecordProgressInput!) { recordProgress(input: $input) {
-  changed completed enrollment { id progress status } lessonProgress { fraction } } }"""
+  errors { code message } changed completed
+  enrollment { id progress status } lessonProgress { fraction } } }"""
 _STEP: Final = 0.05
 
 

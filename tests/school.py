@@ -79,13 +79,27 @@ class Reply:
         return self.body["data"]
 
     @property
+    def refusals(self) -> list[dict[str, Any]]:
+        """Code and perhaps field of each error: of the answer, and of payloads where the document asks."""
+        payloads = [each for each in (self.body.get("data") or {}).values() if isinstance(each, dict)]
+        return [
+            *(error["extensions"] for error in self.body.get("errors", ())),
+            *(error for payload in payloads for error in payload.get("errors", ())),
+        ]
+
+    @property
     def codes(self) -> list[str]:
-        return [error["extensions"]["code"] for error in self.body.get("errors", ())]
+        return [each["code"] for each in self.refusals]
 
     @property
     def code(self) -> str:
         (only,) = self.codes
         return only
+
+    @property
+    def field(self) -> str | None:
+        (only,) = self.refusals
+        return only.get("field")
 
 
 class Probe:

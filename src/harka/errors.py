@@ -4,7 +4,7 @@ HarkaError
 ├── BadRequestError            BAD_REQUEST          400
 │   ├── InvalidIdError         INVALID_ID           400
 │   ├── InvalidCursorError     INVALID_CURSOR       400
-│   ├── ValidationError        VALIDATION_FAILED    400   names the field
+│   ├── ValidationError        VALIDATION_FAILED    400
 │   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
 │   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
 │   ├── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
@@ -27,7 +27,8 @@ HarkaError
 ├── UnavailableError           UNAVAILABLE          503
 └── DeadlineExceededError      DEADLINE_EXCEEDED    504
 
-The first line of a class's docstring is its default message; `code` is stable, clients may branch on it.
+The first line of a class's docstring is its default message; `code` is stable, clients may branch on it. Any
+of them may name the field of the input that is to be mended.
 """
 
 from typing import Any, ClassVar
@@ -39,8 +40,10 @@ class HarkaError(Exception):
     code: ClassVar[str] = "INTERNAL"
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        """`field`: of the input that is to be mended, in the client's spelling."""
         self.message = message or type(self).default_message()
+        self.field = field
         super().__init__(self.message)
 
     @classmethod
@@ -49,7 +52,7 @@ class HarkaError(Exception):
 
     def extensions(self) -> dict[str, Any]:
         """What a client sees beside the message, under `extensions`."""
-        return {"code": self.code}
+        return {"code": self.code} if self.field is None else {"code": self.code, "field": self.field}
 
 
 class BadRequestError(HarkaError):
@@ -75,14 +78,6 @@ class ValidationError(BadRequestError):
     """A value is not acceptable."""
 
     code = "VALIDATION_FAILED"
-
-    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.field = field
-
-    def extensions(self) -> dict[str, Any]:
-        shown = super().extensions()
-        return shown if self.field is None else {**shown, "field": self.field}
 
 
 class DocumentSyntaxError(BadRequestError):

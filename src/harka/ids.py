@@ -71,11 +71,11 @@ class NodeIds:
             raise InvalidIdError
         return NodeKind(body[0]), UUID(bytes=body[1:])
 
-    def open_as(self, tenant: UUID, kind: NodeKind, text: str) -> UUID:
-        """Like `open`, and raise `InvalidIdError` when the id names another kind of thing."""
+    def open_as(self, tenant: UUID, kind: NodeKind, text: str, *, field: str | None = None) -> UUID:
+        """Like `open`, and raise `InvalidIdError`, of `field`, when the id names another kind of thing."""
         body = open_id(self.key, tenant.bytes, text)
         if body is None or body[0] != kind:
-            raise InvalidIdError
+            raise InvalidIdError(field=field)
         return UUID(bytes=body[1:])
 
     def _tag(self, tenant: UUID, body: bytes) -> bytes:

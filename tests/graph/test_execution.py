@@ -19,7 +19,8 @@ from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
 from school import School, until
 
-UPDATE = "mutation ($input: UpdateCourseInput!) { updateCourse(input: $input) { course { title } } }"
+UPDATE = """mutation ($input: UpdateCourseInput!) {
+  updateCourse(input: $input) { errors { code } course { title } } }"""
 HOLD = Statement("test.hold", "SELECT id FROM {schema}.course WHERE tenant_id = $1 FOR UPDATE")
 WAITERS = Statement(
     "test.waiters",

@@ -1,18 +1,34 @@
+"""Every mutation's payload can tell what the user can mend, and then holds nothing else."""
+
+import pytest
 from graphql import GraphQLNonNull
 
 from harka.graph import schema
+from harka.graph.atomic import MENDABLE
+from harka.graph.enums import UserErrorCode
+from school import School
 
 PAYLOADS = {name: type_ for name, type_ in schema.core().type_map.items() if name.endswith("Payload")}
 
 
-def test_a_payload_leaves_room_for_errors() -> None:
-    """A payload that will carry errors one day has no node then: the node may be null from the start."""
-    for payload in PAYLOADS.values():
-        nodes = [field for field in payload.fields.values() if "Node" in _interfaces(field.type)]
-        assert nodes
-        assert not any(isinstance(field.type, GraphQLNonNull) for field in nodes)
-        assert "errors" not in payload.fields
+@pytest.mark.parametrize("name", sorted(PAYLOADS.keys() - {"Payload"}))
+def test_everything_but_the_errors_may_be_null(name: str) -> None:
+    fields = dict(PAYLOADS[name].fields)
+    assert str(fields.pop("errors").type) == "[UserError!]!"
+    assert len(fields) >= 2
+    assert not any(isinstance(field.type, GraphQLNonNull) for field in fields.values())
 
 
-def _interfaces(type_: object) -> set[str]:
-    return {each.name for each in getattr(type_, "interfaces", ())}
+def test_what_can_be_mended_has_a_code() -> None:
+    assert {error.code for error in MENDABLE} == {code.value for code in UserErrorCode}
+
+
+async def test_a_refusal_says_what_to_mend_and_whose_it_is(school: School) -> None:
+    reply = await school.ask(
+        """mutation { createCourse(input: {title: "", code: "X", clientMutationId: "mine"}) {
+          errors { __typename code field message } clientMutationId course { id } } }"""
+    )
+    (error,) = reply.data["createCourse"].pop("errors")
+    assert error.pop("message").endswith(".")
+    assert error == {"__typename": "UserError", "code": "VALIDATION_FAILED", "field": "title"}
+    assert reply.data["createCourse"] == {"clientMutationId": "mine", "course": None}

@@ -57,12 +57,19 @@ class Answer:
 
     @property
     def codes(self) -> set[str]:
-        return {error["extensions"]["code"] for error in self.body.get("errors", ())}
+        told = {error["extensions"]["code"] for error in self.body.get("errors", ())}
+        return told | {error["code"] for error in self._mendable}
 
     @property
     def refusals(self) -> str:
         """The errors alone, without the request's own id."""
-        return json.dumps(self.body.get("errors")).replace(self.request_id, "")
+        return json.dumps([self.body.get("errors"), self._mendable]).replace(self.request_id, "")
+
+    @property
+    def _mendable(self) -> list[Any]:
+        """What payloads say."""
+        found = (self.body.get("data") or {}).values()
+        return [error for each in found if isinstance(each, dict) for error in each.get("errors", ())]
 
     @property
     def unnamed(self) -> str:

@@ -1,9 +1,50 @@
-"""Mutations of one request share its transaction; one that is refused undoes itself and nothing else."""
+"""Mutations of one request share its transaction; one that is refused undoes itself and nothing else.
+
+What the user can mend is told in the payload, which then holds nothing else (`payload.py` declares it); what
+they cannot (no permission, an outage, a bug) is an entry in the answer's own `errors`.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from strawberry.extensions import FieldExtension
+
+from harka.errors import (
+    ConflictError,
+    HarkaError,
+    InvalidIdError,
+    NotFoundError,
+    PlanLimitError,
+    ValidationError,
+)
+
+MENDABLE: Final = (ValidationError, InvalidIdError, NotFoundError, ConflictError, PlanLimitError)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """`field`: of the input; None where it is no single one."""
+
+    code: str
+    message: str
+    field: str | None
+
+
+class Told:
+    """What a mutation did, or why it was refused: then everything else is None."""
+
+    __slots__ = ("_done", "client_mutation_id", "errors")
+
+    def __init__(
+        self, done: object, client_mutation_id: str | None, errors: tuple[Refusal, ...] = ()
+    ) -> None:
+        """`done`: a struct with what else the payload has."""
+        self._done = done
+        self.client_mutation_id = client_mutation_id
+        self.errors = errors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._done, name) if self._done is not None else None
 
 
 class Atomic(FieldExtension):
@@ -11,13 +52,20 @@ class Atomic(FieldExtension):
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Any, **kwargs: Any
-    ) -> Any:
-        context = info.context
+    ) -> Told:
+        context, client_mutation_id = info.context, kwargs["given"].client_mutation_id
         context.loaders.clear()
-        if context.savepoints:
-            async with context.work.savepoint():
-                payload = await next_(source, info, **kwargs)
-        else:
-            payload = await next_(source, info, **kwargs)
+        try:
+            if context.savepoints:
+                async with context.work.savepoint():
+                    done = await next_(source, info, **kwargs)
+            else:
+                done = await next_(source, info, **kwargs)
+        except MENDABLE as error:
+            return Told(None, client_mutation_id, (_refusal(error),))
         context.outcome.done = True
-        return payload
+        return Told(done, client_mutation_id)
+
+
+def _refusal(error: HarkaError) -> Refusal:
+    return Refusal(error.code, error.message, error.field)

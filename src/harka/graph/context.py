@@ -52,9 +52,9 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         elif required is Access.SIGNED_IN and self.tenant.actor.kind is ActorKind.ANONYMOUS:
             raise UnauthenticatedError
 
-    def open_id(self, kind: NodeKind, text: str) -> UUID:
-        """Raise `InvalidIdError` when `text` is no id of this kind in this organization."""
-        return self.runtime.node_ids.open_as(self.tenant.id, kind, text)
+    def open_id(self, kind: NodeKind, text: str, field: str | None = None) -> UUID:
+        """Raise `InvalidIdError` when `text`, given as `field`, is no id of this kind here."""
+        return self.runtime.node_ids.open_as(self.tenant.id, kind, text, field=field)
 
 
 Info = strawberry.Info[RequestContext, Any]

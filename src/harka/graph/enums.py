@@ -5,6 +5,7 @@ import enum
 import strawberry
 
 from harka.auth.permissions import Role
+from harka.errors import ConflictError, InvalidIdError, NotFoundError, PlanLimitError, ValidationError
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
@@ -18,6 +19,7 @@ __all__ = [
     "OrganizationStatus",
     "Plan",
     "Role",
+    "UserErrorCode",
     "UserStatus",
     "ViewerKind",
 ]
@@ -40,6 +42,16 @@ def _describe(enum_: type[enum.Enum], description: str, **values: str) -> None:
         raise TypeError(f"{enum_.__name__} has no {', '.join(values)}")
 
 
+class UserErrorCode(enum.StrEnum):
+    """Of `graph.atomic.MENDABLE`."""
+
+    CONFLICT = ConflictError.code
+    INVALID_ID = InvalidIdError.code
+    NOT_FOUND = NotFoundError.code
+    PLAN_LIMIT_REACHED = PlanLimitError.code
+    VALIDATION_FAILED = ValidationError.code
+
+
 class OrganizationStatus(enum.StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -51,6 +63,16 @@ _describe(
     STARTER="For small teams: up to 100 people.",
     GROWTH="For growing companies: up to 1,000 people, single sign-on and branding of their own.",
     ENTERPRISE="For large companies: as many people as they like, and everything else.",
+)
+
+_describe(
+    UserErrorCode,
+    "Why a mutation was refused.",
+    CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
+    INVALID_ID="An id that names nothing here.",
+    NOT_FOUND="There is no such thing, or the caller may not see it.",
+    PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
+    VALIDATION_FAILED="A value that cannot be used.",
 )
 
 _describe(

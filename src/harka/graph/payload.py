@@ -1,16 +1,34 @@
-"""What the payloads of all mutations share.
+"""What the inputs and payloads of all mutations share; `atomic.py` fills it in."""
 
-A payload names the changed node, nullable: typed user errors will come as another field beside it, and a
-payload with errors has no node. Until then every refusal is an entry in the answer's `errors`.
-"""
+from harka.graph.enums import UserErrorCode
+from harka.graph.field import graph_input, graph_type, leaf, value
 
-from typing import Annotated, Final
 
-import strawberry
+@graph_type
+class UserError:
+    """What is wrong with an input, for whoever filled it in."""
 
-CLIENT_MUTATION_ID: Final = "What the client sent as `clientMutationId`, to match answers to requests."
+    code: UserErrorCode = leaf("What kind of mistake it is: stable, to branch on.")
+    message: str = leaf("What is wrong, in English.")
+    field: str | None = leaf("The field of the input it is about; null when it is about no single one.")
 
-ClientMutationId = Annotated[
-    str | None,
-    strawberry.field(description="Any text; the payload repeats it, to match answers to requests."),
-]
+
+@graph_input
+class MutationInput:
+    """What every input has."""
+
+    client_mutation_id: str | None = value(
+        "Any text; the payload repeats it, to match answers to requests.", default=None
+    )
+
+
+@graph_type
+class Payload:
+    """What every payload has."""
+
+    errors: list[UserError] = leaf(
+        "What the user can mend; then nothing was done, and everything else is null."
+    )
+    client_mutation_id: str | None = leaf(
+        "What the client sent as `clientMutationId`, to match answers to requests."
+    )

@@ -8,13 +8,14 @@ from harka.tenancy.permission import Permission
 from school import School
 
 CREATE = """mutation Create($input: CreateCourseInput!) { createCourse(input: $input) {
-  clientMutationId
+  clientMutationId errors { code field }
   course { id code slug title status version modules { title lessons { title kind weight } } } } }"""
 LESSONS = [{"title": "One", "kind": "VIDEO", "weight": 2.5}, {"title": "Two"}]
 UPDATE = """mutation Update($input: UpdateCourseInput!) { updateCourse(input: $input) {
-  clientMutationId course { title description version } } }"""
+  clientMutationId errors { code field } course { title description version } } }"""
 PUBLISH = (
-    "mutation ($input: PublishCourseInput!) { publishCourse(input: $input) { course { status version } } }"
+    "mutation ($input: PublishCourseInput!) {"
+    " publishCourse(input: $input) { errors { code field } course { status version } } }"
 )
 ARCHIVE = (
     "mutation ($input: ArchiveCourseInput!) { archiveCourse(input: $input) { course { status archivedAt } } }"
@@ -43,6 +44,7 @@ async def test_a_course_is_written_with_its_outline(school: School) -> None:
     id_ = made["course"].pop("id")
     assert made == {
         "clientMutationId": "mine",
+        "errors": [],
         "course": {
             "code": "ALG 1",
             "slug": "alg-1",
@@ -81,14 +83,14 @@ async def test_what_cannot_be_a_course_is_refused_by_field(
 ) -> None:
     before = await count(school)
     reply = await school.ask(CREATE, {"input": given})
-    assert reply.body["data"] == {"createCourse": None}
-    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", field)
+    assert reply.data["createCourse"]["course"] is None
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", field)
     assert await count(school) == before
 
 
 async def test_a_code_that_is_taken_is_refused(school: School) -> None:
     reply = await school.ask(CREATE, {"input": {"title": "X", "code": school.courses[0].code}})
-    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", "code")
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "code")
 
 
 async def test_only_what_is_given_changes(school: School) -> None:
@@ -109,10 +111,10 @@ async def test_a_value_cannot_be_taken_away(school: School, written: str) -> Non
     id_ = school.id(NodeKind.COURSE, school.courses[0])
     if written == "literal":
         given = f'{{id: "{id_}", version: 1, title: null}}'
-        reply = await school.ask(f"mutation {{ updateCourse(input: {given}) {{ course {{ title }} }} }}")
+        reply = await school.ask(f"mutation {{ updateCourse(input: {given}) {{ errors {{ code field }} }} }}")
     else:
         reply = await school.ask(UPDATE, {"input": {"id": id_, "version": 1, "title": None}})
-    assert (reply.code, reply.body["errors"][0]["extensions"]["field"]) == ("VALIDATION_FAILED", "title")
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "title")
     assert reply.statements == 0
 
 

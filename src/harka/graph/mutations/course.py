@@ -8,7 +8,7 @@ from harka.errors import ValidationError
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import CLIENT_MUTATION_ID, ClientMutationId
+from harka.graph.payload import MutationInput, Payload
 from harka.graph.types.course import Course
 from harka.ids import NodeKind
 from harka.learning import course
@@ -20,7 +20,6 @@ from harka.tenancy.permission import Permission
 
 class CoursePayload(msgspec.Struct, frozen=True):
     course: CourseRow
-    client_mutation_id: str | None
 
 
 @graph_input
@@ -42,7 +41,7 @@ class ModuleInput:
 
 
 @graph_input
-class CreateCourseInput:
+class CreateCourseInput(MutationInput):
     """A new course. It begins as a draft."""
 
     title: str = value("What the course is called: 1 to 200 characters.")
@@ -52,11 +51,10 @@ class CreateCourseInput:
     )
     description: str = value("What it is about.", default="")
     modules: list[ModuleInput] = value("Its modules, in order.", default_factory=list)
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_input
-class UpdateCourseInput:
+class UpdateCourseInput(MutationInput):
     """What to change of a course. What is omitted stays as it is."""
 
     id: strawberry.ID = value("The course.")
@@ -69,61 +67,54 @@ class UpdateCourseInput:
     )
     slug: str | None = value("Lower-case words joined by hyphens, unique.", default=strawberry.UNSET)
     description: str | None = value("What it is about.", default=strawberry.UNSET)
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_input
-class PublishCourseInput:
+class PublishCourseInput(MutationInput):
     """Which course to publish."""
 
     id: strawberry.ID = value("The course.")
     version: int | None = value(
         "The version that was read; omit it to publish whatever there is.", default=None
     )
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_input
-class ArchiveCourseInput:
+class ArchiveCourseInput(MutationInput):
     """Which course to archive."""
 
     id: strawberry.ID = value("The course.")
     version: int | None = value(
         "The version that was read; omit it to archive whatever there is.", default=None
     )
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_type
-class CreateCoursePayload:
+class CreateCoursePayload(Payload):
     """The course that was created."""
 
     course: Course | None = leaf("The new course.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
 
 
 @graph_type
-class UpdateCoursePayload:
+class UpdateCoursePayload(Payload):
     """The course that was changed."""
 
     course: Course | None = leaf("The course as it is now.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
 
 
 @graph_type
-class PublishCoursePayload:
+class PublishCoursePayload(Payload):
     """The course that was published."""
 
     course: Course | None = leaf("The course as it is now.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
 
 
 @graph_type
-class ArchiveCoursePayload:
+class ArchiveCoursePayload(Payload):
     """The course that was archived."""
 
     course: Course | None = leaf("The course as it is now.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
 
 
 async def _create(
@@ -137,14 +128,14 @@ async def _create(
         description=given.description,
         modules=tuple(_module(module) for module in given.modules),
     )
-    return CoursePayload(await course.create(info.context.work, draft), given.client_mutation_id)
+    return CoursePayload(await course.create(info.context.work, draft))
 
 
 async def _update(
     info: Info,
     given: Annotated[UpdateCourseInput, strawberry.argument(name="input", description="What to change.")],
 ) -> CoursePayload:
-    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    id_ = info.context.open_id(NodeKind.COURSE, given.id, "id")
     changes = CourseChanges(
         title=_given(given.title, "title"),
         code=_given(given.code, "code"),
@@ -152,25 +143,25 @@ async def _update(
         description=_given(given.description, "description"),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
-    return CoursePayload(changed, given.client_mutation_id)
+    return CoursePayload(changed)
 
 
 async def _publish(
     info: Info,
     given: Annotated[PublishCourseInput, strawberry.argument(name="input", description="Which course.")],
 ) -> CoursePayload:
-    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    id_ = info.context.open_id(NodeKind.COURSE, given.id, "id")
     published = await course.publish(info.context.work, id_, version=given.version)
-    return CoursePayload(published, given.client_mutation_id)
+    return CoursePayload(published)
 
 
 async def _archive(
     info: Info,
     given: Annotated[ArchiveCourseInput, strawberry.argument(name="input", description="Which course.")],
 ) -> CoursePayload:
-    id_ = info.context.open_id(NodeKind.COURSE, given.id)
+    id_ = info.context.open_id(NodeKind.COURSE, given.id, "id")
     archived = await course.archive(info.context.work, id_, version=given.version)
-    return CoursePayload(archived, given.client_mutation_id)
+    return CoursePayload(archived)
 
 
 def _module(given: ModuleInput) -> ModuleOutline:

@@ -6,7 +6,7 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import CLIENT_MUTATION_ID, ClientMutationId
+from harka.graph.payload import MutationInput, Payload
 from harka.graph.types.enrollment import Enrollment
 from harka.ids import NodeKind
 from harka.learning import enrollment
@@ -17,47 +17,41 @@ from harka.tenancy.permission import Permission
 class Enrolled(msgspec.Struct, frozen=True):
     enrollment: EnrollmentRow
     created: bool
-    client_mutation_id: str | None
 
 
 class Unenrolled(msgspec.Struct, frozen=True):
     enrollment: EnrollmentRow
-    client_mutation_id: str | None
 
 
 @graph_input
-class EnrollInput:
+class EnrollInput(MutationInput):
     """Who shall take part in what."""
 
     user_id: strawberry.ID = value("The user. They must be active.")
     course_id: strawberry.ID = value("The course. It must be published.")
     due_at: datetime | None = value("When they should be done.", default=None)
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_input
-class UnenrollInput:
+class UnenrollInput(MutationInput):
     """Which enrollment to withdraw."""
 
     id: strawberry.ID = value("The enrollment. It must not be completed.")
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_type
-class EnrollPayload:
+class EnrollPayload(Payload):
     """The enrollment of the user in the course."""
 
     enrollment: Enrollment | None = leaf("The new enrollment, or the one that there was.")
-    created: bool = leaf("Whether it is new; false when the user was enrolled already.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+    created: bool | None = leaf("Whether it is new; false when the user was enrolled already.")
 
 
 @graph_type
-class UnenrollPayload:
+class UnenrollPayload(Payload):
     """The enrollment that was withdrawn."""
 
     enrollment: Enrollment | None = leaf("The enrollment as it is now.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
 
 
 async def _enroll(
@@ -67,19 +61,19 @@ async def _enroll(
     context = info.context
     done = await enrollment.enroll(
         context.work,
-        user_id=context.open_id(NodeKind.USER, given.user_id),
-        course_id=context.open_id(NodeKind.COURSE, given.course_id),
+        user_id=context.open_id(NodeKind.USER, given.user_id, "userId"),
+        course_id=context.open_id(NodeKind.COURSE, given.course_id, "courseId"),
         due_at=given.due_at,
     )
-    return Enrolled(done.enrollment, done.created, given.client_mutation_id)
+    return Enrolled(done.enrollment, done.created)
 
 
 async def _unenroll(
     info: Info,
     given: Annotated[UnenrollInput, strawberry.argument(name="input", description="Which enrollment.")],
 ) -> Unenrolled:
-    id_ = info.context.open_id(NodeKind.ENROLLMENT, given.id)
-    return Unenrolled(await enrollment.unenroll(info.context.work, id_), given.client_mutation_id)
+    id_ = info.context.open_id(NodeKind.ENROLLMENT, given.id, "id")
+    return Unenrolled(await enrollment.unenroll(info.context.work, id_))
 
 
 @strawberry.type

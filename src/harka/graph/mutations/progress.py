@@ -6,7 +6,7 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import CLIENT_MUTATION_ID, ClientMutationId
+from harka.graph.payload import MutationInput, Payload
 from harka.graph.types.enrollment import Enrollment
 from harka.graph.types.progress import LessonProgress
 from harka.ids import NodeKind
@@ -21,11 +21,10 @@ class Recorded(msgspec.Struct, frozen=True):
     enrollment: EnrollmentRow
     changed: bool
     completed: bool
-    client_mutation_id: str | None
 
 
 @graph_input
-class RecordProgressInput:
+class RecordProgressInput(MutationInput):
     """How far somebody is in a lesson."""
 
     enrollment_id: strawberry.ID = value("Whose progress it is, in which course.")
@@ -33,18 +32,16 @@ class RecordProgressInput:
     fraction: float = value("How much of the lesson is done: 0 to 1.")
     score: float | None = value("The mark, 0 to 100; omit it when nothing was marked.", default=None)
     occurred_at: datetime | None = value("When it happened; omit it for now.", default=None)
-    client_mutation_id: ClientMutationId = None
 
 
 @graph_type
-class RecordProgressPayload:
+class RecordProgressPayload(Payload):
     """What is known of the lesson and the enrollment now."""
 
     lesson_progress: LessonProgress | None = leaf("How far they are in the lesson.")
     enrollment: Enrollment | None = leaf("How far they are in the course.")
-    changed: bool = leaf("Whether this was news; false when as much or more was known.")
-    completed: bool = leaf("Whether this completed the course.")
-    client_mutation_id: str | None = leaf(CLIENT_MUTATION_ID)
+    changed: bool | None = leaf("Whether this was news; false when as much or more was known.")
+    completed: bool | None = leaf("Whether this completed the course.")
 
 
 async def _record(
@@ -54,8 +51,8 @@ async def _record(
     context = info.context
     done = await progress.record(
         context.work,
-        enrollment_id=context.open_id(NodeKind.ENROLLMENT, given.enrollment_id),
-        lesson_id=context.open_id(NodeKind.LESSON, given.lesson_id),
+        enrollment_id=context.open_id(NodeKind.ENROLLMENT, given.enrollment_id, "enrollmentId"),
+        lesson_id=context.open_id(NodeKind.LESSON, given.lesson_id, "lessonId"),
         fraction=given.fraction,
         score=given.score,
         occurred_at=given.occurred_at,
@@ -65,7 +62,6 @@ async def _record(
         done.enrollment,
         done.changed,
         done.completed,
-        client_mutation_id=given.client_mutation_id,
     )
 
 
