@@ -52,6 +52,7 @@ TABLES = (
     "completion",
     "job",
     "usage",
+    "idempotency",
 )
 EVERYTHING = {
     table: Statement(

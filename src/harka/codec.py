@@ -19,6 +19,11 @@ def json_bytes(value: Any) -> bytes:
     return orjson.dumps(value, default=_plain)
 
 
+def sorted_json_bytes(value: Any) -> bytes:
+    """Like `json_bytes`, the same for objects that differ in the order of their names."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
+
+
 def json_fragment(text: bytes) -> Any:
     """A value for `json_bytes` that is JSON already and is copied as it stands."""
     return orjson.Fragment(text)

@@ -19,6 +19,7 @@ HarkaError
 ├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
+├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
 ├── RateLimitedError           RATE_LIMITED         429   says when to come back
@@ -171,6 +172,13 @@ class ConflictError(HarkaError):
 
     code = "CONFLICT"
     status = 409
+
+
+class IdempotencyKeyReusedError(HarkaError):
+    """This idempotency key was used for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    status = 422
 
 
 class PayloadTooLargeError(HarkaError):

@@ -1,6 +1,7 @@
 """One operation from text to answer: prepared, executed in one transaction within a deadline, committed."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple, Self, TypeGuard, TypeVar, cast
@@ -12,7 +13,7 @@ from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock
-from harka.codec import json_bytes, json_fragment
+from harka.codec import from_json, json_bytes, json_fragment, sorted_json_bytes
 from harka.errors import DocumentInvalidError, HarkaError, PersistedQueryNotFoundError
 from harka.graph import batch, schema
 from harka.graph.arguments import RefusedVariablesError
@@ -25,6 +26,7 @@ from harka.graph.loaders.loader import Loaders
 from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
+from harka.learning import idempotency
 from harka.learning.work import begin_work
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
@@ -43,12 +45,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a client sends, by whichever way.
 
     `persisted`: the SHA-256 of the document's text, where the client names it so; then `query` may be empty.
+    `idempotency_key`: names a mutation that is to be done once, however often it is sent.
     """
 
     query: str
     persisted: str | None = None
     variables: Mapping[str, Any] | None = None
     operation_name: str | None = None
+    idempotency_key: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +60,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
     `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
-    repository statements sent.
+    repository statements sent. `replayed`: it was given before, and nothing was done this time.
     """
 
     body: dict[str, Any]
     failure: HarkaError | None = None
     outage: HarkaError | None = None
     statements: int = 0
+    replayed: bool = False
 
     @property
     def code(self) -> str:
@@ -89,6 +94,17 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def is_subscription(self) -> bool:
         return self.operation.kind is OperationType.SUBSCRIPTION
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """Of a mutation alone: to read twice does no harm."""
+        return self.request.idempotency_key if self.is_mutation else None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """32 bytes, others for another request."""
+        asked = (self.request.query, self.request.operation_name, dict(self.request.variables or {}))
+        return hashlib.sha256(sorted_json_bytes(asked)).digest()
 
     @property
     def name(self) -> str:
@@ -211,11 +227,24 @@ class Engine:
         answer: Answer | None = None
         try:
             async with self._context(prepared, tenant) as context:
-                answer = _shown(await _run(self._executor(prepared, context)), context)
+                answer = await self._once(prepared, context)
                 _require_outcome(prepared, context, answer)
         except _NothingToCommitError:
             pass
         return cast("Answer", answer)
+
+    async def _once(self, prepared: Prepared, context: RequestContext) -> Answer:
+        """What it comes to; of a mutation with a key that was used before, what it came to then."""
+        key, work = prepared.idempotency_key, context.work
+        if key is None:
+            return _shown(await _run(self._executor(prepared, context)), context)
+        given = await idempotency.take(work, key, prepared.fingerprint)
+        if given is not None:
+            return Answer(body=from_json(given), statements=work.session.statements, replayed=True)
+        answer = _shown(await _run(self._executor(prepared, context)), context)
+        if context.outcome.done:
+            await idempotency.keep(work, key, answer.json())
+        return answer
 
     async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:
         # one statement at the most needs no transaction around it

@@ -17,7 +17,7 @@ from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected
 from harka.web.errors import error_response
 from harka.web.graphiql import graphiql
-from harka.web.graphql_request import MediaType, header, negotiate, read_request
+from harka.web.graphql_request import REPLAYED, MediaType, header, negotiate, read_request
 from harka.web.middleware.request_scope import RequestScope
 from harka.web.middleware.tenant_door import identify
 from harka.web.sse import finish, once, send_events
@@ -127,7 +127,10 @@ def prepare(
 
 
 def _response(answer: Answer, media: MediaType) -> Response:
-    return Response(body_of(answer, media), status_of(answer, media), media_type=media + _UTF_8)
+    response = Response(body_of(answer, media), status_of(answer, media), media_type=media + _UTF_8)
+    if answer.replayed:
+        response.raw_headers.append(REPLAYED)
+    return response
 
 
 def body_of(answer: Answer, media: MediaType) -> bytes:

@@ -19,7 +19,17 @@ from harka.runtime import Runtime
 from harka.web.connection import ANSWER, ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
-from harka.web.graphql_request import MediaType, fields_of, preferred, read_body, request_from, require_json
+from harka.web.graphql_request import (
+    IDEMPOTENCY_KEY,
+    REPLAYED,
+    MediaType,
+    fields_of,
+    keyed,
+    preferred,
+    read_body,
+    request_from,
+    require_json,
+)
 from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.body_limit import Body, require_length
 from harka.web.middleware.failures import GONE, recorded
@@ -92,13 +102,14 @@ class GraphQLPost:
         if media is None:
             raise NotAcceptableError
         try:
-            asked = await self._asked(scope, receive, fields)
+            asked = keyed(await self._asked(scope, receive, fields), fields.get(IDEMPOTENCY_KEY))
             if asked.persisted is not None:
                 asked = await self._engine.named(asked, tenant)
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
-            reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media))
+            more = (REPLAYED,) if answer.replayed else ()
+            reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media), more)
         except HarkaError as error:
             request.record.code = error.code
             return _refusal(masked(error), request, _TYPES[media])

@@ -15,6 +15,10 @@ from starlette.types import Receive, Scope
 from harka.codec import JsonDecodeError, from_json
 from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
 from harka.graph.execution import Request
+from harka.learning import idempotency
+
+IDEMPOTENCY_KEY: Final = b"idempotency-key"
+REPLAYED: Final = (b"idempotency-replayed", b"true")
 
 _MOST_PARAMETERS = 20
 # made once: a union made on the spot costs as much as decoding a small body
@@ -148,7 +152,24 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     if scope["method"] == "GET":
         return _from_parameters(_parameters(scope["query_string"]))
     require_json(header(scope, b"content-type"), header(scope, b"content-encoding"))
-    return request_from(await read_body(receive))
+    request = request_from(await read_body(receive))
+    return keyed(request, fields_of(scope["headers"]).get(IDEMPOTENCY_KEY))
+
+
+def keyed(request: Request, header: bytes | None) -> Request:
+    """With the key of an `Idempotency-Key` header; None without one.
+
+    Raise `BadRequestError` when it is none, or not that of the request's extensions.
+    """
+    if header is None:
+        return request
+    text = header.decode("latin-1")
+    # by the draft a string in quotes, in practice the bare key
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    key = idempotency.accepted(text[1:-1] if quoted else text)
+    if request.idempotency_key not in {None, key}:
+        raise BadRequestError("Idempotency-Key and extensions.idempotencyKey differ.")
+    return msgspec.structs.replace(request, idempotency_key=key)
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -239,7 +260,10 @@ def request_of(decoded: Any) -> Request:
     """From decoded JSON, of a body or of a socket's message. Raise `BadRequestError` naming what is wrong."""
     if not isinstance(decoded, dict):
         raise BadRequestError("A GraphQL request is a JSON object.")
-    persisted = _persisted(decoded.get("extensions"))
+    extensions = decoded.get("extensions")
+    if not isinstance(extensions, _OBJECT):
+        raise BadRequestError("extensions must be an object.")
+    persisted = _persisted(extensions)
     query = decoded.get("query")
     if query is None and persisted is not None:
         query = ""
@@ -251,13 +275,27 @@ def request_of(decoded: Any) -> Request:
     name = decoded.get("operationName")
     if not isinstance(name, _NAME):
         raise BadRequestError("operationName must be a string.")
-    return Request(query=query, persisted=persisted, variables=variables, operation_name=name or None)
+    return Request(
+        query=query,
+        persisted=persisted,
+        variables=variables,
+        operation_name=name or None,
+        idempotency_key=_idempotency_key(extensions),
+    )
 
 
-def _persisted(extensions: Any) -> str | None:
+def _idempotency_key(extensions: dict[str, Any] | None) -> str | None:
+    """For whoever cannot send the header, as in a socket."""
+    key = extensions.get("idempotencyKey") if extensions else None
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise BadRequestError("extensions.idempotencyKey must be a string.")
+    return idempotency.accepted(key)
+
+
+def _persisted(extensions: dict[str, Any] | None) -> str | None:
     """The hash by which a document is named."""
-    if not isinstance(extensions, _OBJECT):
-        raise BadRequestError("extensions must be an object.")
     named = extensions.get("persistedQuery") if extensions else None
     if named is None:
         return None

@@ -3,6 +3,7 @@ from typing import Final
 import msgspec
 
 from harka.analytics import usage
+from harka.learning import idempotency
 from harka.learning.work import UnitOfWork
 from harka.repositories import job
 
@@ -16,4 +17,5 @@ class MeasureUsage(msgspec.Struct, frozen=True):
 
 async def measure(work: UnitOfWork, _payload: MeasureUsage) -> None:
     await job.delete_done(work.session, older_than=DONE_JOBS_KEPT)
+    await idempotency.forget_old(work)
     await usage.measure(work)
