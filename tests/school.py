@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import msgspec
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -191,6 +192,12 @@ class School:
     def __post_init__(self) -> None:
         self.draining = Draining()
         self.app = Probe(build(self.runtime, self.draining))
+
+    def with_settings(self, **options: Any) -> "School":
+        """The same, served with other settings."""
+        settings = msgspec.structs.replace(self.runtime.settings, **options)
+        runtime: Runtime = msgspec.structs.replace(self.runtime, settings=settings)
+        return School(runtime, self.organization, self.people, self.courses, self.enrollments, self.draft)
 
     @property
     def owner(self) -> User:

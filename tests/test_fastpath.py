@@ -307,6 +307,36 @@ def test_time_before_the_last_admission_waits_longer(fast: Any) -> None:
     assert bucket.take(11.0) == 0.0
 
 
+def test_settling_gives_back_and_takes_without_refusing(fast: Any) -> None:
+    bucket = fast.Bucket(2.0, 10)
+    assert bucket.take(0.0, 8.0) == 0.0
+    assert bucket.settle(0.0, -5.0) == 7.0
+    assert bucket.settle(0.0, 9.0) == -2.0
+    assert bucket.take(0.0, 1.0) == 1.5
+    assert bucket.settle(1.0, 0.0) == 0.0
+    # more than was taken is not given back
+    assert bucket.settle(1.0, -100.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((math.nan, 0.0), ValueError, "now must be finite"),
+        ((0.0, math.inf), ValueError, "change must be finite"),
+        (("0", 0.0), TypeError, "now must be a number, not str"),
+        ((0.0, None), TypeError, "change must be a number, not NoneType"),
+    ],
+)
+def test_settling_refuses(
+    fast: Any, arguments: tuple[Any, ...], error: type[Exception], message: str
+) -> None:
+    bucket = fast.Bucket(1.0, 1)
+    with pytest.raises(error) as caught:
+        bucket.settle(*arguments)
+    assert str(caught.value) == message
+    assert bucket.settle(0, 0) == 1.0
+
+
 def test_reconfigured_bucket_keeps_what_was_taken(fast: Any) -> None:
     bucket = fast.Bucket(1.0, 10)
     assert bucket.take(0.0, 10.0) == 0.0

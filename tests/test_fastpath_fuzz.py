@@ -313,6 +313,7 @@ def test_buckets_are_alike(rate: Any, burst: Any, taken: list[tuple[Any, Any, An
         if limits is not None:
             assert outcome(fast.reconfigure, *limits) == outcome(slow.reconfigure, *limits)
         assert outcome(fast.take, now, cost) == outcome(slow.take, now, cost)
+        assert outcome(fast.settle, now, cost) == outcome(slow.settle, now, cost)
 
 
 @few

@@ -64,6 +64,7 @@ from harka._fastpath_rules import (
     number,
     require_bytes16,
     session_cookies,
+    settle_error,
     take_error,
     type_error,
 )
@@ -758,6 +759,20 @@ Token bucket of one tenant in this process (GCRA); documented at the twin."""
             self._last = at
             return 0.0
         return excess / self._rate if tokens - self._burst <= _SLACK else INFINITY
+
+    def settle(self, now, change):
+        """Take or give back, never refusing; answer how many tokens there are; documented at the twin."""
+        cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
+        cdef double tokens = PyFloat_AS_DOUBLE(change) if PyFloat_CheckExact(change) else number("change", change)
+        if not isfinite(at) or not isfinite(tokens):
+            raise settle_error(at)
+        cdef double level = self._level - (at - self._last) * self._rate
+        if not level > 0.0:
+            level = 0.0
+        level += tokens
+        self._level = level if level > 0.0 else 0.0
+        self._last = at
+        return self._burst - self._level
 
     def reconfigure(self, rate, burst):
         """Change the limits; tokens already taken stay taken."""

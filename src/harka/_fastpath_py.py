@@ -50,6 +50,7 @@ from harka._fastpath_rules import (
     number,
     require_bytes16,
     session_cookies,
+    settle_error,
     take_error,
     type_error,
 )
@@ -264,6 +265,20 @@ class Bucket:
             self._last = now
             return 0.0
         return excess / self._rate if cost - self._burst <= BUCKET_SLACK else math.inf
+
+    def settle(self, now: float, change: float) -> float:
+        """Take `change` tokens, or give back as many where it is negative; answer how many there are now.
+
+        It never refuses: below 0 there is a debt. Raise `ValueError` when either is not finite.
+        """
+        now = now if type(now) is float else number("now", now)
+        change = change if type(change) is float else number("change", change)
+        if not math.isfinite(now) or not math.isfinite(change):
+            raise settle_error(now)
+        level = max(0.0, self._level - (now - self._last) * self._rate)
+        self._level = max(0.0, level + change)
+        self._last = now
+        return self._burst - self._level
 
     def reconfigure(self, rate: float, burst: int) -> None:
         """Change the limits; tokens already taken stay taken. Raise as the constructor, changing nothing."""

@@ -128,6 +128,10 @@ def take_error(now: float) -> ValueError:
     return ValueError("cost must be finite and not negative")
 
 
+def settle_error(now: float) -> ValueError:
+    return ValueError("change must be finite" if math.isfinite(now) else "now must be finite")
+
+
 def require_bytes16(name: str, value: bytes) -> None:
     if type(value) is not bytes:
         raise type_error(name, "bytes", value)

@@ -245,7 +245,7 @@ async def by_plan(document: DocumentNode, root: Thing, variables: dict[str, Any]
     plan = planned.plan(coerced.coerced)
     assert plan is not None, "not covered"
     context: Any = Context()
-    return await batch.execute(plan, context, coerced, root)
+    return (await batch.execute(plan, context, coerced, root)).data
 
 
 def compare(root: Thing, chance: random.Random) -> bool:

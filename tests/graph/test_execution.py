@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
 
 from harka import logs
@@ -14,7 +13,6 @@ from harka.graph.cursor import Listing
 from harka.ids import NodeKind
 from harka.learning import course as courses
 from harka.repositories import course as course_rows
-from harka.runtime import Runtime
 from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
 from school import School, until
@@ -54,20 +52,12 @@ async def held(school: School) -> AsyncIterator[Callable[[int], Awaitable[None]]
 
 
 def impatient(school: School, seconds: float) -> School:
-    return changed(school, request_timeout=seconds)
+    return school.with_settings(request_timeout=seconds)
 
 
 def unplanned(school: School) -> School:
     """Its operations are all executed by graphql-core."""
-    return changed(school, executor="graphql-core")
-
-
-def changed(school: School, **options: Any) -> School:
-    settings = msgspec.structs.replace(school.runtime.settings, **options)
-    runtime: Runtime = msgspec.structs.replace(school.runtime, settings=settings)
-    return School(
-        runtime, school.organization, school.people, school.courses, school.enrollments, school.draft
-    )
+    return school.with_settings(executor="graphql-core")
 
 
 async def test_an_operation_that_needs_no_sql_opens_no_transaction(

@@ -83,7 +83,7 @@ async def answer(operation: Operation, caller: Caller, **variables: Any) -> Any:
     plan = operation.plan(given.coerced)
     assert plan is not None
     context: Any = caller
-    return from_json(await batch.execute(plan, context, given, caller))
+    return from_json((await batch.execute(plan, context, given, caller)).data)
 
 
 async def test_each_request_is_resolved_in_a_context_of_its_own() -> None:

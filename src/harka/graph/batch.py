@@ -7,7 +7,7 @@ the objects that were found, and when there are no more the answer is written.
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 from graphql.execution.values import VariableValues
@@ -30,16 +30,24 @@ class BatchInfo(msgspec.Struct, frozen=True):
 
 async def execute(
     plan: Plan, context: RequestContext, variables: VariableValues, root: object = None
-) -> bytes:
-    """The text of the answer's `data`. Raise `UncoveredError`, or whatever a resolver raises."""
+) -> "Executed":
+    """What the operation answers. Raise `UncoveredError`, or whatever a resolver raises."""
     run = _Run(context, variables)
     top = executor.Frame(plan.shape, [root])
     await run.resolve(top)
     seal = context.seal
     for frame in reversed(run.frames):
         frame.write(seal)
-    data: bytes = top.data()
-    return data
+    # the first one stands for the answer itself
+    objects = sum(len(frame.sources) for frame in run.frames) - 1
+    return Executed(top.data(), objects)
+
+
+class Executed(NamedTuple):
+    """`data`: the text of the answer's. `objects`: how many there are in it."""
+
+    data: bytes
+    objects: int
 
 
 class _Run:

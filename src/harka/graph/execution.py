@@ -18,6 +18,7 @@ from harka.errors import DocumentInvalidError, HarkaError, PersistedQueryNotFoun
 from harka.graph import batch, schema
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
+from harka.graph.cost import objects_in
 from harka.graph.deadline import Deadlines
 from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.errors import outage, show_all, show_failure, show_refusal
@@ -30,12 +31,14 @@ from harka.learning import idempotency
 from harka.learning.work import begin_work
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
+from harka.tenancy.plan import limits_of
 
 T = TypeVar("T")
 
 _MAX_COERCION_ERRORS = 20
 # the database's own timeout should speak first: after it the connection is whole
 _DATABASE_FIRST = 0.5
+_SERVER_ERROR = 500
 
 Identify = Callable[[], Awaitable[TenantContext]]
 """Who is listening, as of now. Raises `HarkaError` when nobody may any more."""
@@ -45,7 +48,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a client sends, by whichever way.
 
     `persisted`: the SHA-256 of the document's text, where the client names it so; then `query` may be empty.
-    `idempotency_key`: names a mutation that is to be done once, however often it is sent.
+    `idempotency_key`: names a mutation that is to be done once, however often it is sent. `tells_cost`: the
+    client wants to hear what it cost.
     """
 
     query: str
@@ -53,6 +57,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Any] | None = None
     operation_name: str | None = None
     idempotency_key: str | None = None
+    tells_cost: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +66,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
     `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
     repository statements sent. `replayed`: it was given before, and nothing was done this time.
+    `objects`: how many there are in the data.
     """
 
     body: dict[str, Any]
@@ -68,6 +74,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     outage: HarkaError | None = None
     statements: int = 0
     replayed: bool = False
+    objects: int = 0
 
     @property
     def code(self) -> str:
@@ -183,7 +190,31 @@ class Engine:
             return _refused(error, tenant)
 
     async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
-        """The answer to a query or a mutation; what a mutation did is committed."""
+        """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled."""
+        cost, admission, organization = prepared.operation.cost, self._runtime.admission, tenant.organization
+        requested = cost.requested(prepared.request.variables)
+        try:
+            admission.charge(organization, clock.monotonic(), requested)
+        except HarkaError as error:
+            return failed(error, tenant.request_id)
+        answer = await self._answer(prepared, tenant)
+        # who brings us down, or takes all the time there is, gets nothing back
+        is_lost = answer.failure is not None and answer.failure.status >= _SERVER_ERROR
+        actual = requested if is_lost else cost.actual(answer.objects)
+        available = admission.settle(organization, clock.monotonic(), actual - requested)
+        if prepared.request.tells_cost:
+            limits = limits_of(organization.plan)
+            answer.body["extensions"] = {
+                "cost": {
+                    "requested": requested,
+                    "actual": actual,
+                    "available": max(int(available), 0),
+                    "restoreRate": int(limits.points_per_second),
+                }
+            }
+        return answer
+
+    async def _answer(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         try:
             return await self._within(tenant, self._execute(prepared, tenant))
         except RefusedError as error:
@@ -214,7 +245,7 @@ class Engine:
                 stack.push_async_callback(notices.aclose)
             # opened for good: from here on the answers close it
             stack.pop_all()
-        return Answers(notices, lambda notice: self._tell(prepared, executor, notice, identify))
+        return Answers(notices, lambda notice: self._tell(prepared, tenant, notice, identify))
 
     async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """By the operation's plan. Where it has none, or its answer is not plain, graphql-core executes."""
@@ -250,13 +281,17 @@ class Engine:
         # one statement at the most needs no transaction around it
         context = self._begin(prepared, tenant, single=planned.plan.waits <= 1)
         try:
-            data = await batch.execute(planned.plan, context, planned.variables)
+            done = await batch.execute(planned.plan, context, planned.variables)
             await context.loaders.close()
         except BaseException:
             await _undo(context)
             raise
         await context.work.commit()
-        return Answer(body={"data": json_fragment(data)}, statements=context.work.session.statements)
+        return Answer(
+            body={"data": json_fragment(done.data)},
+            statements=context.work.session.statements,
+            objects=done.objects,
+        )
 
     def _planned(self, prepared: Prepared) -> "_Planned | None":
         if not self._plans or not prepared.operation.is_covered:
@@ -269,32 +304,32 @@ class Engine:
         return None if plan is None else _Planned(plan, variables)
 
     async def _tell(
-        self, prepared: Prepared, executor: Executor[Any], notice: Notice, identify: Identify
+        self, prepared: Prepared, tenant: TenantContext, notice: Notice, identify: Identify
     ) -> Answer | None:
-        """One event, for whoever is listening now; None when they may not be told."""
-        tenant: TenantContext | None = None
+        """One event, for whoever is listening now; None when they may not be told. `tenant`: who began to."""
         try:
             tenant = await identify()
-            return await self._within(tenant, self._told(prepared, executor, notice, tenant))
+            return await self._within(tenant, self._told(prepared, notice, tenant))
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            return failed(error, (tenant or executor.context_value.tenant).request_id)
+            return failed(error, tenant.request_id)
 
-    async def _told(
-        self, prepared: Prepared, executor: Executor[Any], notice: Notice, tenant: TenantContext
-    ) -> Answer | None:
+    async def _told(self, prepared: Prepared, notice: Notice, tenant: TenantContext) -> Answer | None:
         async with self._context(prepared, tenant) as context:
             if not await notice.is_visible(context):
                 return None
-            telling = executor.build_per_event_executor(notice)
-            telling.context_value = context
+            # not `build_per_event_executor`: its copies share, and never empty, what each has collected
+            telling = self._executor(prepared, context, event=notice)
             return _shown(await _run(telling, serially=False), context)
 
-    def _executor(self, prepared: Prepared, context: RequestContext) -> Executor[Any]:
-        """Raise `RefusedError` when the variables do not fit."""
+    def _executor(
+        self, prepared: Prepared, context: RequestContext, *, event: Notice | None = None
+    ) -> Executor[Any]:
+        """Raise `RefusedError` when the variables do not fit. `event`: what a subscription tells of."""
         request = prepared.request
         built = Executor.build(
             self._schema,
             prepared.document.tree,
+            event,
             context_value=context,
             raw_variable_values=dict(request.variables or {}),
             operation_name=request.operation_name,
@@ -381,11 +416,12 @@ def _refused(error: RefusedError, tenant: TenantContext) -> Answer:
 
 
 def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
-    statements = context.work.session.statements
+    statements, objects = context.work.session.statements, objects_in(result.data)
     if not result.errors:
-        return Answer(body={"data": result.data}, statements=statements)
+        return Answer(body={"data": result.data}, statements=statements, objects=objects)
     body = {"errors": show_all(result.errors, context.request_id), "data": result.data}
-    return Answer(body=body, outage=outage(result.errors, result.data), statements=statements)
+    lost = outage(result.errors, result.data)
+    return Answer(body=body, outage=lost, statements=statements, objects=objects)
 
 
 async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:

@@ -37,6 +37,7 @@ from strawberry.types.field import StrawberryField
 from harka import executor
 from harka.codec import json_bytes
 from harka.graph.arguments import Arguments, Variables, arguments_of
+from harka.graph.cost import Cost
 from harka.graph.field import related_of
 from harka.graph.loaders.loader import Loader
 from harka.graph.node import is_node_id, struct_of
@@ -94,6 +95,7 @@ class Operation:
         self._conditions = sorted(conditions(document))
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
+        self.cost = Cost(schema, self._fragments, operation)
         self.is_covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 
     def plan(self, variables: Mapping[str, Any]) -> Plan | None:

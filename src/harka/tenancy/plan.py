@@ -30,11 +30,16 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`users` and `bandwidth_bytes` (a calendar month) are None where the plan sets no limit."""
+    """`users` and `bandwidth_bytes` (a calendar month) are None where the plan sets no limit.
+
+    `points_per_second`, `points`: of what operations cost (`graph.cost`), and how many may be saved up.
+    """
 
     users: int | None
     requests_per_second: float
     burst: int
+    points_per_second: float
+    points: int
     cpu_millicores: int
     memory_bytes: int
     storage_bytes: int
@@ -47,6 +52,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         users=100,
         requests_per_second=200.0,
         burst=400,
+        points_per_second=5_000.0,
+        points=50_000,
         cpu_millicores=100,
         memory_bytes=256 * MEBI,
         storage_bytes=10 * GIBI,
@@ -57,6 +64,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         users=1_000,
         requests_per_second=1_000.0,
         burst=2_000,
+        points_per_second=25_000.0,
+        points=250_000,
         cpu_millicores=500,
         memory_bytes=1 * GIBI,
         storage_bytes=100 * GIBI,
@@ -67,6 +76,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         users=None,
         requests_per_second=5_000.0,
         burst=10_000,
+        points_per_second=100_000.0,
+        points=1_000_000,
         cpu_millicores=2_000,
         memory_bytes=4 * GIBI,
         storage_bytes=1 * TEBI,

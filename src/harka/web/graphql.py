@@ -15,7 +15,7 @@ from harka.graph.execution import Answer, Answers, Engine, Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected
-from harka.web.errors import error_response
+from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
 from harka.web.graphql_request import REPLAYED, MediaType, header, negotiate, read_request
 from harka.web.middleware.request_scope import RequestScope
@@ -130,6 +130,8 @@ def _response(answer: Answer, media: MediaType) -> Response:
     response = Response(body_of(answer, media), status_of(answer, media), media_type=media + _UTF_8)
     if answer.replayed:
         response.raw_headers.append(REPLAYED)
+    if answer.failure is not None:
+        response.headers.update(error_headers(answer.failure))
     return response
 
 

@@ -20,11 +20,10 @@ from harka.web.connection import ANSWER, ARRIVED, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
-    IDEMPOTENCY_KEY,
     REPLAYED,
     MediaType,
+    completed,
     fields_of,
-    keyed,
     preferred,
     read_body,
     request_from,
@@ -102,14 +101,13 @@ class GraphQLPost:
         if media is None:
             raise NotAcceptableError
         try:
-            asked = keyed(await self._asked(scope, receive, fields), fields.get(IDEMPOTENCY_KEY))
+            asked = completed(await self._asked(scope, receive, fields), fields)
             if asked.persisted is not None:
                 asked = await self._engine.named(asked, tenant)
             answer = prepare(self._engine, asked, request, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
-            more = (REPLAYED,) if answer.replayed else ()
-            reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media), more)
+            reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media), _more(answer))
         except HarkaError as error:
             request.record.code = error.code
             return _refusal(masked(error), request, _TYPES[media])
@@ -129,9 +127,19 @@ class GraphQLPost:
         return request_from(body)
 
 
+def _more(answer: Answer) -> Sequence[Header]:
+    """Headers of an answer that most do not have."""
+    if answer.failure is not None:
+        return _of_failure(answer.failure)
+    return (REPLAYED,) if answer.replayed else ()
+
+
 def _refusal(shown: HarkaError, request: RequestScope, type_: Header) -> _Reply:
-    more = [(name.lower().encode(), value.encode()) for name, value in error_headers(shown).items()]
-    return _Reply(shown.status, type_, error_body(shown, request.id), more)
+    return _Reply(shown.status, type_, error_body(shown, request.id), _of_failure(shown))
+
+
+def _of_failure(shown: HarkaError) -> Sequence[Header]:
+    return [(name.lower().encode(), value.encode()) for name, value in error_headers(shown).items()]
 
 
 async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:

@@ -17,7 +17,8 @@ from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTy
 from harka.graph.execution import Request
 from harka.learning import idempotency
 
-IDEMPOTENCY_KEY: Final = b"idempotency-key"
+_IDEMPOTENCY_KEY: Final = b"idempotency-key"
+_TELLS_COST: Final = b"graphql-cost"
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 
 _MOST_PARAMETERS = 20
@@ -153,16 +154,17 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         return _from_parameters(_parameters(scope["query_string"]))
     require_json(header(scope, b"content-type"), header(scope, b"content-encoding"))
     request = request_from(await read_body(receive))
-    return keyed(request, fields_of(scope["headers"]).get(IDEMPOTENCY_KEY))
+    return completed(request, fields_of(scope["headers"]))
 
 
-def keyed(request: Request, header: bytes | None) -> Request:
-    """With the key of an `Idempotency-Key` header; None without one.
+def completed(request: Request, fields: Mapping[bytes, bytes]) -> Request:
+    """With what headers say of it. Raise `BadRequestError` when an `Idempotency-Key` is none."""
+    if _TELLS_COST in fields:
+        request = msgspec.structs.replace(request, tells_cost=True)
+    return _keyed(request, fields[_IDEMPOTENCY_KEY]) if _IDEMPOTENCY_KEY in fields else request
 
-    Raise `BadRequestError` when it is none, or not that of the request's extensions.
-    """
-    if header is None:
-        return request
+
+def _keyed(request: Request, header: bytes) -> Request:
     text = header.decode("latin-1")
     # by the draft a string in quotes, in practice the bare key
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
@@ -281,6 +283,7 @@ def request_of(decoded: Any) -> Request:
         variables=variables,
         operation_name=name or None,
         idempotency_key=_idempotency_key(extensions),
+        tells_cost=extensions is not None and extensions.get("cost") is True,
     )
 
 

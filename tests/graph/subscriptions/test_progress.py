@@ -1,3 +1,5 @@
+import gc
+
 import msgspec
 import pytest
 
@@ -49,6 +51,21 @@ def of_course(school: School) -> dict[str, str]:
 async def listening(stream: Stream) -> None:
     assert await stream.opened() == 200
     assert await stream.event() == ("heartbeat", None)
+
+
+async def test_what_was_told_is_forgotten(school: School) -> None:
+    """A listener may stay for days: nothing is kept of an event."""
+    async with school.stream(
+        OF_ENROLLMENT, of_enrollment(school, school.learner), caller=school.learner
+    ) as stream:
+        await listening(stream)
+        kept = []
+        for step in range(1, 13):
+            await advance(school, school.learner, step / 20)
+            assert (await stream.event())[0] == "next"
+            gc.collect()
+            kept.append(sum(type(each).__name__ == "CollectedFields" for each in gc.get_objects()))
+    assert kept[-1] == kept[3]
 
 
 async def test_each_step_is_told_as_it_is_then(school: School) -> None:

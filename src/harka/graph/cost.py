@@ -1,0 +1,202 @@
+"""What an operation costs, in points: one for each object of its answer, ten more for each mutation.
+
+Before it is executed, as much as it may come to: lists of pages are as long as `first` says, other lists as
+`LIST`, and every type that an object may be counts. Afterwards, what was answered. Fragments may repeat each
+other, so the size of what is walked here is bounded by `limits.Limits.fields`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_leaf_type,
+)
+from graphql.type import is_list_type, is_non_null_type
+
+from harka.graph.pagination import MOST_ROWS
+
+LIST: Final = 10
+"""How many items a list counts for that has no `first`."""
+MUTATION: Final = 10
+_PAGE_SIZE: Final = "first"
+_REMEMBERED: Final = 64
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    name: str
+    default: int
+
+
+_Size = int | _Variable
+
+
+class _Price(msgspec.Struct):
+    """`fixed`: points. `lists`: how many of what."""
+
+    fixed: int
+    lists: list[tuple[_Size, "_Price"]]
+
+    def points(self, variables: Mapping[str, Any]) -> int:
+        return self.fixed + sum(
+            _items(size, variables) * inner.points(variables) for size, inner in self.lists
+        )
+
+
+class Cost:
+    """Of one operation, which must be valid."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        operation: OperationDefinitionNode,
+    ) -> None:
+        root = schema.get_root_type(operation.operation)
+        assert root is not None  # noqa: S101 - the operation is valid
+        defaults = {
+            definition.variable.name.value: int(definition.default_value.value)
+            for definition in operation.variable_definitions or ()
+            if isinstance(definition.default_value, IntValueNode)
+        }
+        reader = _Reader(schema, fragments, defaults)
+        self._price = reader.price(root, operation.selection_set, None)
+        self._sizes = sorted(_variables(self._price))
+        self._known: dict[tuple[Any, ...], int] = {}
+        self.fixed = MUTATION * reader.roots if operation.operation is OperationType.MUTATION else 0
+
+    def requested(self, variables: Mapping[str, Any] | None) -> int:
+        """Points, at the most. `variables`: as the client sent them."""
+        given = variables or {}
+        sizes = tuple(_plain(given.get(name)) for name in self._sizes)
+        known = self._known.get(sizes)
+        if known is None:
+            known = self.fixed + self._price.points(given)
+            if len(self._known) < _REMEMBERED:
+                self._known[sizes] = known
+        return max(known, 1)
+
+    def actual(self, objects: int) -> int:
+        """Points, where the answer has so many objects."""
+        return max(self.fixed + objects, 1)
+
+
+def objects_in(data: Any) -> int:
+    """How many objects there are in an answer's `data`, itself not counted."""
+    found, waiting = -1, [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found += 1
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return max(found, 0)
+
+
+class _Reader:
+    """`roots`: fields of the operation itself that were met."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        defaults: Mapping[str, int],
+    ) -> None:
+        self.roots = 0
+        self._schema = schema
+        self._fragments = fragments
+        self._defaults = defaults
+
+    def price(
+        self, type_: GraphQLNamedType, selections: SelectionSetNode, page: _Size | None, depth: int = 0
+    ) -> _Price:
+        """Of what is selected on an object of `type_`. `page`: how long its lists are, where it is a page."""
+        price = _Price(0, [])
+        for selection in selections.selections:
+            if isinstance(selection, FieldNode):
+                self.roots += depth == 0
+                self._add(price, type_, selection, page, depth)
+                continue
+            narrowed, inner = self._fragment(type_, selection)
+            within = self.price(narrowed, inner, page, depth)
+            price.fixed += within.fixed
+            price.lists += within.lists
+        return price
+
+    def _add(
+        self,
+        price: _Price,
+        type_: GraphQLNamedType,
+        field: FieldNode,
+        page: _Size | None,
+        depth: int,
+    ) -> None:
+        if field.selection_set is None:
+            return
+        assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)  # noqa: S101 - a union has no fields
+        definition = self._schema.get_field(type_, field.name.value)
+        assert definition is not None  # noqa: S101 - the operation is valid
+        named = get_named_type(definition.type)
+        if is_leaf_type(named):
+            return
+        within = self.price(named, field.selection_set, self._page(field), depth + 1)
+        within.fixed += 1
+        inner = definition.type.of_type if is_non_null_type(definition.type) else definition.type
+        if is_list_type(inner):
+            price.lists.append((LIST if page is None else page, within))
+        else:
+            price.fixed += within.fixed
+            price.lists += within.lists
+
+    def _page(self, field: FieldNode) -> _Size | None:
+        for argument in field.arguments or ():
+            if argument.name.value == _PAGE_SIZE:
+                if isinstance(argument.value, IntValueNode):
+                    return int(argument.value.value)
+                if isinstance(argument.value, VariableNode):
+                    name = argument.value.name.value
+                    return _Variable(name, self._defaults.get(name, 0))
+        return None
+
+    def _fragment(self, type_: GraphQLNamedType, selection: Any) -> tuple[GraphQLNamedType, SelectionSetNode]:
+        """What is selected on which type. `selection`: a spread, or an inline fragment."""
+        if isinstance(selection, FragmentSpreadNode):
+            selection = self._fragments[selection.name.value]
+        condition = selection.type_condition
+        narrowed = type_ if condition is None else self._schema.type_map[condition.name.value]
+        return narrowed, selection.selection_set
+
+
+def _variables(price: _Price) -> set[str]:
+    found = set()
+    for size, inner in price.lists:
+        if isinstance(size, _Variable):
+            found.add(size.name)
+        found |= _variables(inner)
+    return found
+
+
+def _items(size: _Size, variables: Mapping[str, Any]) -> int:
+    if isinstance(size, int):
+        return min(size, MOST_ROWS)
+    given = _plain(variables.get(size.name, size.default))
+    return size.default if given is None else min(max(given, 0), MOST_ROWS)
+
+
+def _plain(value: Any) -> int | None:
+    """What cannot be a size is refused later."""
+    return value if type(value) is int else None

@@ -1,0 +1,145 @@
+"""What an operation may cost is known before it is executed, and what it did cost is never more."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from graphql import parse
+
+from harka.graph import schema
+from harka.graph.cost import LIST, MUTATION, objects_in
+from harka.graph.document import Document
+from harka.tenancy import plan
+from harka.tenancy.plan import Plan
+from school import School
+
+
+def requested(text: str, **variables: Any) -> int:
+    return Document(schema.core(), parse(text)).operation(None).cost.requested(variables)
+
+
+PAGE = "pageInfo { hasNextPage } nodes { id modules { id lessons { id } } }"
+# the connection, where the page lies, and of each course itself, its modules, and their lessons
+COURSE = 1 + LIST * (1 + LIST)
+FRAGMENTS = """{ ...A ...A } fragment A on Query { courses(first: 3) { ...B } }
+  fragment B on CourseConnection { nodes { id } }"""
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("{ __typename }", 1),
+        ("{ viewer { kind } }", 1),
+        ("{ organization { id users { limit } } }", 2),
+        (f"{{ courses(first: 20) {{ {PAGE} }} }}", 2 + 20 * COURSE),
+        ("{ courses(first: 20) { edges { cursor node { id } } } }", 1 + 20 * 2),
+        # refused when it is executed; its price is that of the longest page
+        ("{ courses(first: 100000) { nodes { id } } }", 101),
+        ("{ courses(first: -1) { nodes { id } } }", 1),
+        ("query ($n: Int! = 7) { courses(first: $n) { nodes { id } } }", 8),
+        ("{ a: viewer { kind } b: viewer { kind } }", 2),
+        (FRAGMENTS, 8),
+        ("{ courses(first: 2) { nodes { enrollments(first: 5) { nodes { user { id } } } } } }",
+         1 + 2 * (1 + 1 + 5 * 2)),
+        ('{ node(id: "x") { id ... on Course { modules { id } } ... on Module { lessons { id } } } }',
+         1 + 2 * LIST),
+        ("{ __schema { types { name } } }", 1 + LIST),
+    ],
+)  # fmt: skip
+def test_an_object_is_a_point(text: str, points: int) -> None:
+    assert requested(text) == points
+
+
+def test_a_page_is_as_long_as_a_variable_says() -> None:
+    text = "query ($n: Int = 7) { courses(first: $n) { nodes { id } } }"
+    assert [requested(text, n=n) for n in (20, 0, -1, 1000, None, "x", True)] == [21, 1, 1, 101, 8, 8, 8]
+
+
+def test_a_mutation_costs_more() -> None:
+    text = """mutation { a: unenroll(input: {id: "x"}) { enrollment { id course { id } } }
+      ...B } fragment B on Mutation { b: unenroll(input: {id: "x"}) { clientMutationId } }"""
+    assert requested(text) == 2 * MUTATION + 4
+
+
+def test_what_is_repeated_in_fragments_is_counted_in_bounded_time() -> None:
+    """2^20 objects, were it not for `limits.Limits.fields`: here 2,000 of them."""
+    depth = 9
+    text = "{ ...F0 } " + " ".join(
+        f"fragment F{n} on Query {{ a{n}: viewer {{ kind }} ...F{n + 1} ...G{n} }} "
+        f"fragment G{n} on Query {{ ...F{n + 1} }}"
+        for n in range(depth)
+    ) + f" fragment F{depth} on Query {{ viewer {{ kind }} }}"  # fmt: skip
+    assert requested(text) == 2**depth + 2**depth - 1
+
+
+@pytest.mark.parametrize(
+    ("data", "objects"),
+    [(None, 0), ({}, 0), ({"a": 1}, 0), ({"a": {"b": [{}, None, {"c": {}}]}}, 4), ({"a": [[{}], [{}]]}, 2)],
+)
+def test_objects_of_an_answer(data: Any, objects: int) -> None:
+    assert objects_in(data) == objects
+
+
+QUESTION = "query ($n: Int!) { courses(first: $n) { nodes { id modules { lessons { id } } } } }"
+
+
+async def told(school: School, text: str, **variables: Any) -> dict[str, int]:
+    headers = {**await school.headers(school.owner), "graphql-cost": "1"}
+    answer = await school.send(json={"query": text, "variables": variables}, headers=headers)
+    cost: dict[str, int] = answer.json()["extensions"]["cost"]
+    return cost
+
+
+async def test_whoever_asks_is_told_what_it_cost(school: School) -> None:
+    cost = await told(school, QUESTION, n=20)
+    # four courses of two modules of two lessons each
+    assert cost["requested"] == 1 + 20 * COURSE
+    assert cost["actual"] == 1 + 4 * (1 + 2 * (1 + 2))
+    limits = plan.LIMITS[Plan(school.organization.plan)]
+    assert cost["restoreRate"] == limits.points_per_second
+    assert limits.points - cost["actual"] - 1 <= cost["available"] <= limits.points
+    assert "extensions" not in (await school.ask(QUESTION, {"n": 20})).body
+
+
+async def test_both_executors_count_alike(school: School) -> None:
+    planned, plain = [
+        await told(each, QUESTION, n=20) for each in (school, school.with_settings(executor="graphql-core"))
+    ]
+    assert planned["actual"] == plain["actual"]
+
+
+async def test_a_mutation_tells_its_cost_too(school: School) -> None:
+    text = 'mutation { unenroll(input: {id: "x"}) { errors { code } enrollment { id } } }'
+    cost = await told(school, text)
+    assert (cost["requested"], cost["actual"]) == (MUTATION + 1 + LIST + 1, MUTATION + 2)
+
+
+async def test_beyond_the_budget_nothing_is_executed(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it may cost is asked for, what it did not cost is given back: so four of these pass, not one."""
+    price = requested(QUESTION, n=20)
+    give(monkeypatch, school, points=price + 3 * 29)
+    for _ in range(4):
+        assert (await school.ask(QUESTION, {"n": 20})).status == 200
+    refused = await school.ask(QUESTION, {"n": 20})
+    assert (refused.status, refused.code, refused.statements) == (429, "RATE_LIMITED", 0)
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.body["errors"][0]["extensions"]["retryAfter"] > 0
+    # what costs less still passes
+    assert (await school.ask("{ viewer { kind } }")).status == 200
+
+
+async def test_what_costs_more_than_there_will_ever_be_is_refused_for_good(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, school, points=100)
+    refused = await school.ask(QUESTION, {"n": 20})
+    assert (refused.code, refused.statements) == ("GRAPHQL_LIMIT_EXCEEDED", 0)
+    assert "2,221 points; the plan's budget is 100" in refused.body["errors"][0]["message"]
+
+
+def give(monkeypatch: pytest.MonkeyPatch, school: School, *, points: int) -> None:
+    """So many, and hardly any more a second."""
+    limits = msgspec.structs.replace(
+        plan.LIMITS[Plan(school.organization.plan)], points=points, points_per_second=0.001
+    )
+    monkeypatch.setattr(plan, "LIMITS", {**plan.LIMITS, Plan(school.organization.plan): limits})
