@@ -199,6 +199,7 @@ class Server(uvicorn.Server):
                 http=BoundedProtocol,
                 ws="websockets-sansio",
                 ws_max_size=settings.max_body_bytes,
+                timeout_keep_alive=settings.keep_alive,
                 timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
             )
         )

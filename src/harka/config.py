@@ -94,6 +94,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)
     ] = 100
     request_timeout: Annotated[float, Meta(description="Seconds a request may take.", gt=0, le=_DAY)] = 10.0
+    keep_alive: Annotated[
+        int,
+        Meta(
+            description="Seconds that a connection without a request is kept; more than a load balancer's own.",
+            ge=1,
+            le=86_400,
+        ),
+    ] = 75
     shutdown_grace: Annotated[
         float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0, le=_DAY)
     ] = 10.0

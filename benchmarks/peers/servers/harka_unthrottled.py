@@ -13,7 +13,13 @@ from harka.tenancy import plan
 _ENDLESS = 1e9
 
 plan.LIMITS = {
-    name: msgspec.structs.replace(limits, requests_per_second=_ENDLESS, burst=int(_ENDLESS))
+    name: msgspec.structs.replace(
+        limits,
+        requests_per_second=_ENDLESS,
+        burst=int(_ENDLESS),
+        points_per_second=_ENDLESS,
+        points=int(_ENDLESS),
+    )
     for name, limits in plan.LIMITS.items()
 }
 
