@@ -19,6 +19,9 @@ SCALARS: Mapping[str, Any] = {
 OWN: Mapping[str, Any] = {
     "Query.course(code:)": CODES[0],
     "version": 1,
+    "email": "fresh@example.com",
+    "locale": "pt-BR",
+    "timezone": "Europe/Berlin",
 }
 
 

@@ -14,6 +14,7 @@ from harka.config import Settings
 from harka.repositories.completion import Completion
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
@@ -40,6 +41,7 @@ PARTS = {
     "enrollment.lock_of_course": ["id"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
+    "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],

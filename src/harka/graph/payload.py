@@ -1,7 +1,15 @@
 """What the inputs and payloads of all mutations share; `atomic.py` fills it in."""
 
+from typing import TypeVar
+
+import strawberry
+from msgspec import UNSET, UnsetType
+
+from harka.errors import ValidationError
 from harka.graph.enums import UserErrorCode
 from harka.graph.field import graph_input, graph_type, leaf, value
+
+T = TypeVar("T")
 
 
 @graph_type
@@ -32,3 +40,15 @@ class Payload:
     client_mutation_id: str | None = leaf(
         "What the client sent as `clientMutationId`, to match answers to requests."
     )
+
+
+def optional(given: T | None) -> T | UnsetType | None:
+    """Of a change: what is omitted stays as it is, null takes it away."""
+    return UNSET if given is strawberry.UNSET else given
+
+
+def required(given: T | None, field: str) -> T | UnsetType:
+    """Of a change that cannot take anything away. Raise `ValidationError` for null."""
+    if given is None:
+        raise ValidationError("This must not be null.", field=field)
+    return UNSET if given is strawberry.UNSET else given

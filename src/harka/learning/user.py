@@ -1,11 +1,16 @@
-from collections.abc import Sequence
+import functools
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from harka import clock
 from harka.auth.permissions import Role, permissions_of
-from harka.errors import ForbiddenError, PlanLimitError, ValidationError
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
 from harka.ids import new_id
 from harka.learning import visibility
 from harka.learning.batch import batches
@@ -21,6 +26,7 @@ from harka.tenancy.plan import limits_of
 
 _LONGEST_LOCALE = 35
 _LONGEST_TIMEZONE = 64
+_LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +37,16 @@ class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
     role: str = Role.LEARNER
     locale: str | None = None
     timezone: str | None = None
+
+
+class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays as it is."""
+
+    email: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    locale: str | UnsetType | None = UNSET
+    timezone: str | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[User]:
@@ -80,9 +96,82 @@ async def create_many(work: UnitOfWork, drafts: Sequence[UserDraft]) -> list[Use
         for batch in batches(made):
             await users.insert_many(work.session, batch)
     except UniqueError as error:
-        raise ValidationError("Another user has this address.", field="email") from error
+        raise _taken() from error
     work.invalidate()
     return made
+
+
+async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: int) -> User:
+    """Change what `changes` names. `version`: that of the user as the editor read them.
+
+    Raise `ConflictError` when they have changed since, or are the last owner and would be none any more;
+    `ForbiddenError` for who may do more than the actor, now or then; `ValidationError`; `NotFoundError`.
+    """
+    held = await _hold(work, id_, version)
+    given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+    accepted = msgspec.structs.replace(
+        held, **{name: _ACCEPT[name](work, value) for name, value in given.items()}
+    )
+    if accepted.role != held.role and held.role == Role.OWNER:
+        await _require_other_owner(work, held)
+    return await _written(work, accepted)
+
+
+async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
+    """Let somebody in no more; their seat is free. Nothing changes when they are inactive already.
+
+    Raise `ConflictError` for oneself, for the last owner, and for another `version`; `ForbiddenError` for who
+    may do more than the actor; `NotFoundError`.
+    """
+    held = await _hold(work, id_, version)
+    if work.context.user is not None and work.context.user.id == id_:
+        raise ConflictError("Nobody can deactivate themselves.", field="id")
+    if held.status == UserStatus.INACTIVE:
+        return held
+    if held.role == Role.OWNER:
+        await _require_other_owner(work, held)
+    return await _written(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
+
+
+async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
+    """Let somebody in again. Nothing changes when they are active already.
+
+    Raise `PlanLimitError` when no seat is left; `ConflictError` for another `version`; `ForbiddenError` for
+    who may do more than the actor; `NotFoundError`.
+    """
+    held = await _hold(work, id_, version)
+    if held.status == UserStatus.ACTIVE:
+        return held
+    await _require_seats(work, 1)
+    return await _written(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
+
+
+async def _hold(work: UnitOfWork, id_: UUID, version: int | None) -> User:
+    work.context.require(Permission.USER_WRITE)
+    held = await users.lock(work.session, id_)
+    if held is None:
+        raise NotFoundError("There is no such user here.", field="id")
+    if not permissions_of(held.role) <= work.context.permissions:
+        raise ForbiddenError("Nobody can change who may do more than they may.")
+    if version is not None and held.version != version:
+        raise ConflictError
+    return held
+
+
+async def _require_other_owner(work: UnitOfWork, owner: User) -> None:
+    if owner.status == UserStatus.ACTIVE and not await users.count_others_locked(
+        work.session, Role.OWNER, owner.id
+    ):
+        raise ConflictError("An organization keeps an active owner.", field="id")
+
+
+async def _written(work: UnitOfWork, user: User) -> User:
+    try:
+        written = await users.update(work.session, user)
+    except UniqueError as error:
+        raise _taken() from error
+    work.invalidate()
+    return written
 
 
 async def _own(work: UnitOfWork, *, role: str | None, status: str | None) -> list[User]:
@@ -98,22 +187,47 @@ async def _require_seats(work: UnitOfWork, wanted: int) -> None:
         raise PlanLimitError(f"The organization's plan has {limit} users.")
 
 
+def _taken() -> ValidationError:
+    return ValidationError("Another user has this address.", field="email")
+
+
 def _row(work: UnitOfWork, draft: UserDraft) -> User:
     now = clock.now()
     return User(
         id=new_id(),
-        email=accept_email(draft.email, "email"),
-        name=accept_line(draft.name, "name", longest=LONGEST_NAME),
-        role=_accept_role(work, draft.role),
         status=str(UserStatus.ACTIVE),
-        locale=None if draft.locale is None else accept_line(draft.locale, "locale", longest=_LONGEST_LOCALE),
-        timezone=None
-        if draft.timezone is None
-        else accept_line(draft.timezone, "timezone", longest=_LONGEST_TIMEZONE),
         created_at=now,
         updated_at=now,
         version=1,
+        **{name: _ACCEPT[name](work, value) for name, value in msgspec.structs.asdict(draft).items()},
     )
+
+
+def _accept_email(_: UnitOfWork, email: str) -> str:
+    return accept_email(email, "email")
+
+
+def _accept_name(_: UnitOfWork, name: str) -> str:
+    return accept_line(name, "name", longest=LONGEST_NAME)
+
+
+def _accept_locale(_: UnitOfWork, locale: str | None) -> str | None:
+    """By form alone: which languages there are is the client's business."""
+    if locale is None:
+        return None
+    tag = accept_line(locale, "locale", longest=_LONGEST_LOCALE)
+    if not _LANGUAGE_TAG.fullmatch(tag):
+        raise ValidationError("This is not a language tag, as in pt-BR.", field="locale")
+    return tag
+
+
+def _accept_timezone(_: UnitOfWork, timezone: str | None) -> str | None:
+    if timezone is None:
+        return None
+    name = accept_line(timezone, "timezone", longest=_LONGEST_TIMEZONE)
+    if name not in _timezones():
+        raise ValidationError("There is no such time zone, as in Europe/Berlin.", field="timezone")
+    return name
 
 
 def _accept_role(work: UnitOfWork, role: str) -> str:
@@ -122,3 +236,17 @@ def _accept_role(work: UnitOfWork, role: str) -> str:
     if not permissions_of(role) <= work.context.permissions:
         raise ForbiddenError("Nobody can give a role that may do more than they may.")
     return str(role)
+
+
+@functools.cache
+def _timezones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+_ACCEPT: Final[Mapping[str, Callable[[UnitOfWork, Any], Any]]] = {
+    "email": _accept_email,
+    "name": _accept_name,
+    "role": _accept_role,
+    "locale": _accept_locale,
+    "timezone": _accept_timezone,
+}

@@ -71,6 +71,30 @@ COUNT_OF_SOME = Statement(
     WHERE tenant_id = $1 AND ($2::text IS NULL OR role = $2) AND ($3::text IS NULL OR status = $3)""",
 )
 
+# Hold a user against every other writer.
+LOCK = Statement(
+    "user.lock",
+    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    FROM {schema}."user" WHERE tenant_id = $1 AND id = $2::uuid FOR UPDATE""",
+)
+
+# Write all that can change of a user who is held.
+UPDATE = Statement(
+    "user.update",
+    """UPDATE {schema}."user"
+    SET email = $3::text, name = $4::text, role = $5::text, status = $6::text, locale = $7::text,
+      timezone = $8::text, updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid
+    RETURNING id, email, name, role, status, locale, timezone, created_at, updated_at, version""",
+)
+
+# How many other users of a role may sign in.
+COUNT_OTHERS = Statement(
+    "user.count_others",
+    """SELECT count(*) FROM {schema}."user"
+    WHERE tenant_id = $1 AND role = $2::text AND status = 'active' AND id <> $3::uuid""",
+)
+
 # New users, in one statement however many.
 INSERT_MANY = Statement(
     "user.insert_many",
@@ -80,7 +104,7 @@ INSERT_MANY = Statement(
       $8::text[], $9::timestamptz[], $10::timestamptz[], $11::int[])""",
 )
 
-# Seats are counted by one writer at a time, so that two cannot both take the last one.
+# Seats and owners are counted by one writer at a time, so that two cannot both take the last one.
 LOCK_SEATS = Statement(
     "user.lock_seats",
     """SELECT pg_advisory_xact_lock(hashtextextended('seats of {schema}."user" ' || $1::uuid, 0))""",
@@ -133,6 +157,26 @@ async def insert_many(session: ShardSession, users: Sequence[User]) -> None:
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, users), strict=True)]
     if columns:
         await session.execute(INSERT_MANY, *columns)
+
+
+async def lock(session: ShardSession, id_: UUID) -> User | None:
+    """Hold a user until this transaction ends."""
+    row = await session.fetch_row(LOCK, id_)
+    return None if row is None else User(*row)
+
+
+async def update(session: ShardSession, user: User) -> User:
+    """Write `user`, who is held; answers the next version. Raise `UniqueError` for a taken address."""
+    values = user.email, user.name, user.role, user.status, user.locale, user.timezone
+    row = await session.fetch_row(UPDATE, user.id, *values)
+    assert row is not None  # noqa: S101 - it is held
+    return User(*row)
+
+
+async def count_others_locked(session: ShardSession, role: str, id_: UUID) -> int:
+    """Active users of a role besides one; nobody else gets an answer until this transaction ends."""
+    await session.fetch_value(LOCK_SEATS)
+    return int(await session.fetch_value(COUNT_OTHERS, role, id_))
 
 
 async def count_seats_locked(session: ShardSession) -> int:

@@ -5,6 +5,8 @@ class Permission(enum.StrEnum):
     """What an actor may do. The values are stored as API key scopes: never rename one."""
 
     ORGANIZATION_READ = "organization:read"
+    ORGANIZATION_OWN = "organization:own"
+    """To make owners and to unmake them."""
     USER_READ = "user:read"
     USER_WRITE = "user:write"
     COURSE_READ = "course:read"

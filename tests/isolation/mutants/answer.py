@@ -147,8 +147,8 @@ MUTANTS: Final = [
     Mutant(
         "event-told-as-to-who-subscribed",
         "graph/execution.py",
-        "            telling.context_value = context\n",
-        "",
+        "            tenant = await identify()\n",
+        "            await identify()\n",
         SUBSCRIPTION,
     ),
     Mutant(

@@ -129,9 +129,30 @@ MUTANTS: Final = [
     Mutant(
         "anybody-makes-users",
         "learning/user.py",
-        "    work.context.require(Permission.USER_WRITE)\n",
-        "",
+        "    work.context.require(Permission.USER_WRITE)\n    made",
+        "    made",
         ("tests/learning",),
+    ),
+    Mutant(
+        "anybody-changes-users",
+        "learning/user.py",
+        "    work.context.require(Permission.USER_WRITE)\n    held",
+        "    held",
+        ("tests/learning",),
+    ),
+    Mutant(
+        "who-may-do-more-is-changed",
+        "learning/user.py",
+        "    if not permissions_of(held.role) <= work.context.permissions:",
+        "    if False:",
+        ("tests/learning",),
+    ),
+    Mutant(
+        "first-answers-are-everybodys",
+        "learning/idempotency.py",
+        'return f"{actor.kind}:{actor.id}"',
+        'return "anybody"',
+        ("tests/web/test_idempotency.py",),
     ),
     Mutant(
         "key-without-the-scope-reads",

@@ -2,13 +2,11 @@ from typing import Annotated
 
 import msgspec
 import strawberry
-from msgspec import UNSET, UnsetType
 
-from harka.errors import ValidationError
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import MutationInput, Payload
+from harka.graph.payload import MutationInput, Payload, required
 from harka.graph.types.course import Course
 from harka.ids import NodeKind
 from harka.learning import course
@@ -137,10 +135,10 @@ async def _update(
 ) -> CoursePayload:
     id_ = info.context.open_id(NodeKind.COURSE, given.id, "id")
     changes = CourseChanges(
-        title=_given(given.title, "title"),
-        code=_given(given.code, "code"),
-        slug=_given(given.slug, "slug"),
-        description=_given(given.description, "description"),
+        title=required(given.title, "title"),
+        code=required(given.code, "code"),
+        slug=required(given.slug, "slug"),
+        description=required(given.description, "description"),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)
@@ -170,13 +168,6 @@ def _module(given: ModuleInput) -> ModuleOutline:
         for lesson in given.lessons
     )
     return ModuleOutline(given.title, lessons)
-
-
-def _given(text: str | None, field: str) -> str | UnsetType:
-    """What is omitted is not given; null is, and nothing of a course can be taken away."""
-    if text is None:
-        raise ValidationError("This must not be null.", field=field)
-    return UNSET if text is strawberry.UNSET else text
 
 
 @strawberry.type

@@ -1,0 +1,160 @@
+from typing import Annotated
+
+import msgspec
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import Role
+from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.payload import MutationInput, Payload, optional, required
+from harka.graph.types.user import User
+from harka.ids import NodeKind
+from harka.learning import user
+from harka.learning.user import UserChanges, UserDraft
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+_EMAIL = "Where they are reached; unique within the organization, whatever its case."
+_NAME = "What they are called: 1 to 200 characters."
+_LOCALE = "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's."
+_TIMEZONE = "Their time zone, as an IANA name such as `Europe/Berlin`; null for the organization's."
+_VERSION = "The version that was read; omit it to change whatever there is."
+
+
+class Written(msgspec.Struct, frozen=True):
+    user: UserRow
+
+
+@graph_input
+class CreateUserInput(MutationInput):
+    """A new person, who may sign in at once."""
+
+    email: str = value(_EMAIL)
+    name: str = value(_NAME)
+    role: Role = value("What they may do: no more than who makes them.", default=Role.LEARNER)
+    locale: str | None = value(_LOCALE, default=None)
+    timezone: str | None = value(_TIMEZONE, default=None)
+
+
+@graph_input
+class UpdateUserInput(MutationInput):
+    """What to change of a person. What is omitted stays as it is."""
+
+    id: strawberry.ID = value("The person.")
+    version: int = value("The version that was read. When they have changed since, the answer is CONFLICT.")
+    email: str | None = value(_EMAIL, default=strawberry.UNSET)
+    name: str | None = value(_NAME, default=strawberry.UNSET)
+    role: Role | None = value("What they may do: no more than who changes it.", default=strawberry.UNSET)
+    locale: str | None = value(_LOCALE, default=strawberry.UNSET)
+    timezone: str | None = value(_TIMEZONE, default=strawberry.UNSET)
+
+
+@graph_input
+class DeactivateUserInput(MutationInput):
+    """Who shall not sign in any more."""
+
+    id: strawberry.ID = value("The person.")
+    version: int | None = value(_VERSION, default=None)
+
+
+@graph_input
+class ReactivateUserInput(MutationInput):
+    """Who may sign in again."""
+
+    id: strawberry.ID = value("The person.")
+    version: int | None = value(_VERSION, default=None)
+
+
+@graph_type
+class CreateUserPayload(Payload):
+    """The person who was made."""
+
+    user: User | None = leaf("The new person.")
+
+
+@graph_type
+class UpdateUserPayload(Payload):
+    """The person who was changed."""
+
+    user: User | None = leaf("The person as they are now.")
+
+
+@graph_type
+class DeactivateUserPayload(Payload):
+    """The person who may not sign in any more."""
+
+    user: User | None = leaf("The person as they are now.")
+
+
+@graph_type
+class ReactivateUserPayload(Payload):
+    """The person who may sign in again."""
+
+    user: User | None = leaf("The person as they are now.")
+
+
+async def _create(
+    info: Info,
+    given: Annotated[CreateUserInput, strawberry.argument(name="input", description="The new person.")],
+) -> Written:
+    draft = UserDraft(
+        email=given.email, name=given.name, role=given.role, locale=given.locale, timezone=given.timezone
+    )
+    return Written(await user.create(info.context.work, draft))
+
+
+async def _update(
+    info: Info,
+    given: Annotated[UpdateUserInput, strawberry.argument(name="input", description="What to change.")],
+) -> Written:
+    id_ = info.context.open_id(NodeKind.USER, given.id, "id")
+    changes = UserChanges(
+        email=required(given.email, "email"),
+        name=required(given.name, "name"),
+        role=required(given.role, "role"),
+        locale=optional(given.locale),
+        timezone=optional(given.timezone),
+    )
+    return Written(await user.update(info.context.work, id_, changes, version=given.version))
+
+
+async def _deactivate(
+    info: Info,
+    given: Annotated[DeactivateUserInput, strawberry.argument(name="input", description="Who.")],
+) -> Written:
+    id_ = info.context.open_id(NodeKind.USER, given.id, "id")
+    return Written(await user.deactivate(info.context.work, id_, version=given.version))
+
+
+async def _reactivate(
+    info: Info,
+    given: Annotated[ReactivateUserInput, strawberry.argument(name="input", description="Who.")],
+) -> Written:
+    id_ = info.context.open_id(NodeKind.USER, given.id, "id")
+    return Written(await user.reactivate(info.context.work, id_, version=given.version))
+
+
+@strawberry.type
+class UserMutation:
+    create_user: CreateUserPayload | None = mutation(
+        _create,
+        "Make a person, who takes a seat of the plan.",
+        requires=Permission.USER_WRITE,
+    )
+    update_user: UpdateUserPayload | None = mutation(
+        _update,
+        "Change a person. Nobody can change who may do more than they may, or give more than they have; the "
+        "last active owner stays one.",
+        requires=Permission.USER_WRITE,
+    )
+    deactivate_user: DeactivateUserPayload | None = mutation(
+        _deactivate,
+        "Let a person in no more, at once and everywhere; what they did stays, their seat is free. Doing it "
+        "twice changes nothing. Neither oneself nor the last active owner.",
+        requires=Permission.USER_WRITE,
+    )
+    reactivate_user: ReactivateUserPayload | None = mutation(
+        _reactivate,
+        "Let a person in again, on a seat of the plan. Doing it twice changes nothing.",
+        requires=Permission.USER_WRITE,
+    )
