@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 import uvloop
 from budgets import Measured, show
 from servers import Ground, lay
 from stage import stage
+
+from harka.tenancy import plan, quota
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,19 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def ground(loop: asyncio.AbstractEventLoop) -> Iterator[Ground]:
     with stage() as servers:
         yield loop.run_until_complete(lay(servers))
+
+
+@pytest.fixture(autouse=True)
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotas are checked as ever, and never reached."""
+    limits = msgspec.structs.replace(
+        plan.limits_of("ENTERPRISE"),
+        requests_per_second=1e9,
+        burst=10**9,
+        points_per_second=1e9,
+        points=10**9,
+    )
+    monkeypatch.setattr(quota, "limits_of", lambda _plan: limits)
 
 
 @pytest.hookimpl(trylast=True)

@@ -30,7 +30,6 @@ from harka.ids import NodeIds, new_id
 from harka.metrics import Metrics
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
-from harka.tenancy import plan, quota
 from harka.tenancy.quota import Admission
 from harka.web import routes
 from harka.web.middleware.draining import Draining
@@ -64,6 +63,7 @@ class _Answer(msgspec.Struct, frozen=True):
     outage: None = None
     code: str = ""
     statements: int = 1
+    replayed: bool = False
 
     def json(self) -> bytes:
         return DATA
@@ -108,8 +108,6 @@ async def floor(_scope: Scope, receive: Receive, send: Send) -> None:
 def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
     for module in ("graphql", "routes"):
         _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
-    endless = msgspec.structs.replace(plan.limits_of("ENTERPRISE"), requests_per_second=1e9, burst=10**9)
-    _monkeypatch.setattr(quota, "limits_of", lambda _plan: endless)
     settings = Settings(database_url="postgresql://harka_control@localhost/harka")
     unused: Any = None
     runtime = Runtime(

@@ -20,7 +20,6 @@ from harka import executor, logs
 from harka.app import open_runtime
 from harka.codec import from_json, json_bytes
 from harka.config import Settings
-from harka.tenancy import plan, quota
 from harka.web import routes
 from harka.web.middleware.draining import Draining
 
@@ -78,7 +77,6 @@ def asking(app: ASGIApp, ground: Ground, text: str) -> Callable[[], Awaitable[by
 @pytest.mark.parametrize("way", ["compiled", "graphql-core"])
 def test_request(
     benchmark: BenchmarkFixture,
-    monkeypatch: pytest.MonkeyPatch,
     loop: asyncio.AbstractEventLoop,
     ground: Ground,
     name: str,
@@ -87,8 +85,6 @@ def test_request(
     if way == "compiled" and not executor.COMPILED:
         pytest.skip("the extension was not built here")
     benchmark.group = f"request: {name}"
-    endless = msgspec.structs.replace(plan.limits_of("ENTERPRISE"), requests_per_second=1e9, burst=10**9)
-    monkeypatch.setattr(quota, "limits_of", lambda _plan: endless)
     with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
         stack = AsyncExitStack()
         app = loop.run_until_complete(stack.enter_async_context(served(ground, way)))
