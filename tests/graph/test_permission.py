@@ -1,10 +1,15 @@
 from typing import Any
 
+import msgspec
 import pytest
 
+from harka.auth.permissions import PERMISSIONS, Role
 from harka.graph import schema
 from harka.graph.permission import Requires
 from harka.ids import NodeKind, new_id
+from harka.learning import user
+from harka.learning.user import UserDraft
+from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 from school import School
 
@@ -28,6 +33,14 @@ CALLS = {
         'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '
         "{ clientMutationId } }"
     ),
+    "recordProgressBatch": (
+        'mutation { recordProgressBatch(input: {entries: [{enrollmentId: "$enrollment", lessonId: "$lesson", '
+        "fraction: 1}]}) { clientMutationId } }"
+    ),
+    "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
+    "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
+    "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
+    "reactivateUser": 'mutation { reactivateUser(input: {id: "$user"}) { clientMutationId } }',
 }
 FIELDS: dict[str, Any] = {
     name: field
@@ -85,6 +98,34 @@ async def test_every_other_permission_does_not_help(school: School, name: str) -
 async def test_every_permission_opens_every_door(school: School, name: str) -> None:
     reply = await school.ask(call(school, name))
     assert reply.data[name] is not None
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", sorted(name for name in CALLS if required(name)))
+async def test_a_role_opens_the_doors_of_its_permissions(school: School, name: str, role: Role) -> None:
+    """Whom it opens none changes nothing and puts nothing into the queue: not a statement is sent."""
+    person = await of_role(school, role)
+    reply = await school.ask(call(school, name), caller=person)
+    if required(name) in PERMISSIONS[role]:
+        assert reply.body["data"][name] is not None or reply.code == "FORBIDDEN", reply.body
+        assert "UNAUTHENTICATED" not in reply.codes
+    else:
+        assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+async def test_a_caller_of_another_organization_is_refused_at_the_door(school: School, name: str) -> None:
+    """Before the operation: a credential and an address that do not agree."""
+    stranger = msgspec.structs.replace(school.organization, slug="nobody-else")
+    headers = {**await school.headers(school.owner), "host": f"{stranger.slug}.harka.localhost"}
+    answer = await school.send(json={"query": call(school, name)}, headers=headers)
+    assert answer.status_code in {403, 404}
+    assert "data" not in answer.json()
+
+
+async def of_role(school: School, role: Role) -> User:
+    async with school.work() as work:
+        return await user.create(work, UserDraft(email=f"{role}@roles.example", name="X", role=role))
 
 
 async def test_the_permission_comes_before_the_arguments_are_looked_at(school: School) -> None:

@@ -67,9 +67,16 @@ class Answer:
 
     @property
     def _mendable(self) -> list[Any]:
-        """What payloads say."""
-        found = (self.body.get("data") or {}).values()
-        return [error for each in found if isinstance(each, dict) for error in each.get("errors", ())]
+        """What payloads say, of the whole or of a part."""
+        found, waiting = [], [self.body.get("data")]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, list):
+                waiting += value
+            elif isinstance(value, dict):
+                found += [value] if value.get("__typename") == "UserError" else []
+                waiting += value.values()
+        return found
 
     @property
     def unnamed(self) -> str:

@@ -62,10 +62,11 @@ class Atomic(FieldExtension):
             else:
                 done = await next_(source, info, **kwargs)
         except MENDABLE as error:
-            return Told(None, client_mutation_id, (_refusal(error),))
+            return Told(None, client_mutation_id, (refusal(error),))
         context.outcome.done = True
         return Told(done, client_mutation_id)
 
 
-def _refusal(error: HarkaError) -> Refusal:
+def refusal(error: HarkaError) -> Refusal:
+    """Of one of `MENDABLE`."""
     return Refusal(error.code, error.message, error.field)

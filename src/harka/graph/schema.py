@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
+from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
@@ -35,7 +36,7 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQu
     description="Everything that can be changed. The mutations of one request share one transaction, "
     "committed before the answer leaves; one that is refused undoes only itself."
 )
-class Mutation(CourseMutation, EnrollmentMutation, ProgressMutation, UserMutation):
+class Mutation(CourseMutation, EnrollmentMutation, ProgressMutation, ProgressBatchMutation, UserMutation):
     pass
 
 

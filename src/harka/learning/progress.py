@@ -15,7 +15,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import lesson as lessons
 from harka.repositories import progress as progresses
-from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus, Held
 from harka.repositories.progress import LessonProgress
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -78,7 +78,7 @@ async def record(
         score=score,
         occurred_at=occurred_at,
     )
-    row = _row(entry)
+    row = row_of(entry)
     before = await _lock_one(work, row)
     advanced = await progresses.advance(work.session, [row])
     if not advanced:
@@ -87,7 +87,7 @@ async def record(
     recounted = await progresses.recalculate(work.session, [enrollment_id])
     after = recounted[0] if recounted else before
     completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
-    _publish(work, advanced[0], after)
+    tell(work, advanced[0], after, progress=after.progress)
     return Recorded(advanced[0], after, changed=True, completed=completed)
 
 
@@ -97,7 +97,7 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
     Answers the enrollments whose progress or status changed.
     """
     work.context.require(Permission.PROGRESS_WRITE)
-    rows = _merged(_row(entry) for entry in entries)
+    rows = merged(row_of(entry) for entry in entries)
     changed: dict[UUID, Enrollment] = {}
     # sorted by enrollment, so that locks are taken in one order everywhere, across batches too
     for batch in batches(sorted(rows, key=lambda row: (row.enrollment_id, row.lesson_id))):
@@ -126,11 +126,11 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     """The enrollment about to change, held. Raise when it may not change."""
     target = await progresses.lock_target(work.session, row.enrollment_id, row.lesson_id)
     if target is None:
-        raise _no_enrollment()
+        raise no_enrollment()
     enrollment, has_lesson = target
-    _require_open(work, enrollment.user_id, enrollment.status)
+    require_open(work, enrollment.user_id, enrollment.status)
     if not has_lesson:
-        raise _no_lesson()
+        raise no_lesson()
     return enrollment
 
 
@@ -139,34 +139,35 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
     held = await enrollments.lock(work.session, list({row.enrollment_id for row in rows}))
     course_of = {each.id: each.course_id for each in held}
     if any(row.enrollment_id not in course_of for row in rows):
-        raise _no_enrollment()
+        raise no_enrollment()
     for each in held:
-        _require_open(work, each.user_id, each.status)
+        require_open(work, each.user_id, each.status)
     taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows}))
     if any(taught_in.get(row.lesson_id) != course_of[row.enrollment_id] for row in rows):
-        raise _no_lesson()
+        raise no_lesson()
 
 
-def _require_open(work: UnitOfWork, user_id: UUID, status: str) -> None:
+def require_open(work: UnitOfWork, user_id: UUID, status: str) -> None:
     """Raise unless the actor may write this user's progress, and an enrollment of this status takes it."""
     user = work.context.user
     own = user is not None and user.id == user_id
     if not own and not work.context.allows(Permission.ENROLLMENT_WRITE):
         # somebody else's reads like one that is absent
-        raise _no_enrollment()
+        raise no_enrollment()
     if status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("A withdrawn enrollment takes no progress.")
 
 
-def _no_enrollment() -> NotFoundError:
-    return NotFoundError("There is no such enrollment here.")
+def no_enrollment() -> NotFoundError:
+    return NotFoundError("There is no such enrollment here.", field="enrollmentId")
 
 
-def _no_lesson() -> NotFoundError:
-    return NotFoundError("There is no such lesson in the course.")
+def no_lesson() -> NotFoundError:
+    return NotFoundError("There is no such lesson in the course.", field="lessonId")
 
 
-def _row(entry: ProgressEntry) -> LessonProgress:
+def row_of(entry: ProgressEntry) -> LessonProgress:
+    """As it is written. Raise `ValidationError`."""
     now = clock.now()
     return LessonProgress(
         id=new_id(),
@@ -194,7 +195,7 @@ def accept_score(score: float | None) -> float | None:
     return score
 
 
-def _merged(rows: Iterable[LessonProgress]) -> list[LessonProgress]:
+def merged(rows: Iterable[LessonProgress]) -> list[LessonProgress]:
     """One row for each enrollment and lesson: what writing the rows one after the other would leave."""
     best: dict[tuple[UUID, UUID], LessonProgress] = {}
     for row in rows:
@@ -216,16 +217,19 @@ def _better(one: LessonProgress, other: LessonProgress) -> LessonProgress:
     )
 
 
-def _publish(work: UnitOfWork, progress: LessonProgress, enrollment: Enrollment) -> None:
+def tell(
+    work: UnitOfWork, row: LessonProgress, enrollment: Enrollment | Held, *, progress: float | None
+) -> None:
+    """Whoever listens to the enrollment or its course. `progress`: in the course; None when nobody looked."""
     event = {
         "enrollmentId": str(enrollment.id),
         "courseId": str(enrollment.course_id),
         "userId": str(enrollment.user_id),
-        "lessonId": str(progress.lesson_id),
-        "fraction": progress.fraction,
-        "progress": enrollment.progress,
+        "lessonId": str(row.lesson_id),
+        "fraction": row.fraction,
+        "progress": progress,
         "status": enrollment.status,
-        "occurredAt": progress.occurred_at.isoformat(),
+        "occurredAt": row.occurred_at.isoformat(),
     }
     work.publish(f"progress:{enrollment.id}", event)
     work.publish(f"progress:course:{enrollment.course_id}", event)
