@@ -289,3 +289,13 @@ def test_the_plans_of_a_document_are_weighed_with_it() -> None:
             assert operation.plan(variables) is not None
 
     assert traced(plan) <= weight
+
+
+@pytest.mark.parametrize("levels", [25, 100])
+async def test_what_is_small_once_it_is_spread_is_answered_in_bounded_work(
+    school: School, levels: int
+) -> None:
+    """Each level is allowed, and stands twice in the next: 2^levels, were it not read once."""
+    told = await ask(school, json_bytes({"query": doubled(levels, "* *")}))
+    assert told.response.json() == {"data": {"viewer": {"kind": "API_KEY"}}}
+    assert told.calls <= VALIDATED

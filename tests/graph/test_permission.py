@@ -37,6 +37,9 @@ CALLS = {
         'mutation { recordProgressBatch(input: {entries: [{enrollmentId: "$enrollment", lessonId: "$lesson", '
         "fraction: 1}]}) { clientMutationId } }"
     ),
+    "bulkEnroll": (
+        'mutation { bulkEnroll(input: {courseId: "$course", userIds: ["$user"]}) { clientMutationId } }'
+    ),
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',

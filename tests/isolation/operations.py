@@ -21,7 +21,7 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
-from places import Argument, Place, Spec, argument_of, is_list_of, is_required
+from places import NEEDED, Argument, Place, Spec, argument_of, is_list_of, is_required
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
 DEPTH = 7
@@ -76,7 +76,8 @@ class RootField:
             return [made] if is_list_of(spec) and not isinstance(made, list) else made
 
         def wanted(path: tuple[str, ...], spec: Spec) -> bool:
-            return is_required(spec) or any(place[: len(path)] == path for place in given)
+            is_needed = path in chosen and chosen[path].coordinate in NEEDED
+            return is_required(spec) or is_needed or any(place[: len(path)] == path for place in given)
 
         return {
             argument.variable: filled((argument.variable,), argument.spec)

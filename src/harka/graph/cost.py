@@ -1,8 +1,8 @@
 """What an operation costs, in points: one for each object of its answer, ten more for each mutation.
 
 Before it is executed, as much as it may come to: lists of pages are as long as `first` says, other lists as
-`LIST`, and every type that an object may be counts. Afterwards, what was answered. Fragments may repeat each
-other, so the size of what is walked here is bounded by `limits.Limits.fields`.
+`LIST`, and every type that an object may be counts. Afterwards, what was answered. A fragment counts once in
+a selection, as when it is executed, so what is walked is what `limits.Limits.fields` bounds.
 """
 
 from collections.abc import Mapping
@@ -126,15 +126,19 @@ class _Reader:
     ) -> _Price:
         """Of what is selected on an object of `type_`. `page`: how long its lists are, where it is a page."""
         price = _Price(0, [])
-        for selection in selections.selections:
-            if isinstance(selection, FieldNode):
-                self.roots += depth == 0
-                self._add(price, type_, selection, page, depth)
-                continue
-            narrowed, inner = self._fragment(type_, selection)
-            within = self.price(narrowed, inner, page, depth)
-            price.fixed += within.fixed
-            price.lists += within.lists
+        visited: set[str] = set()
+        waiting = [(type_, selections)]
+        while waiting:
+            narrowed, selected = waiting.pop()
+            for selection in selected.selections:
+                if isinstance(selection, FieldNode):
+                    self.roots += depth == 0
+                    self._add(price, narrowed, selection, page, depth)
+                elif not isinstance(selection, FragmentSpreadNode):
+                    waiting.append(self._fragment(narrowed, selection))
+                elif selection.name.value not in visited:
+                    visited.add(selection.name.value)
+                    waiting.append(self._fragment(narrowed, self._fragments[selection.name.value]))
         return price
 
     def _add(
@@ -173,9 +177,7 @@ class _Reader:
         return None
 
     def _fragment(self, type_: GraphQLNamedType, selection: Any) -> tuple[GraphQLNamedType, SelectionSetNode]:
-        """What is selected on which type. `selection`: a spread, or an inline fragment."""
-        if isinstance(selection, FragmentSpreadNode):
-            selection = self._fragments[selection.name.value]
+        """What is selected on which type. `selection`: a fragment."""
         condition = selection.type_condition
         narrowed = type_ if condition is None else self._schema.type_map[condition.name.value]
         return narrowed, selection.selection_set

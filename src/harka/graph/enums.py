@@ -6,6 +6,7 @@ import strawberry
 
 from harka.auth.permissions import Role
 from harka.errors import ConflictError, InvalidIdError, NotFoundError, PlanLimitError, ValidationError
+from harka.learning.bulk_enrollment import OnError
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
@@ -16,6 +17,7 @@ __all__ = [
     "CourseStatus",
     "EnrollmentStatus",
     "LessonKind",
+    "OnError",
     "OrganizationStatus",
     "Plan",
     "Role",
@@ -73,6 +75,14 @@ _describe(
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
     VALIDATION_FAILED="A value that cannot be used.",
+)
+
+_describe(
+    OnError,
+    "What becomes of the others when some of many cannot be done.",
+    ignore_failed="They are done; those that failed are left out of the results.",
+    reject_failed_rows="They are done; those that failed are told with their error.",
+    reject_everything="Nothing is done, and the results tell which failed.",
 )
 
 _describe(

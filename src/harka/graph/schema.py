@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
@@ -36,7 +37,14 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQu
     description="Everything that can be changed. The mutations of one request share one transaction, "
     "committed before the answer leaves; one that is refused undoes only itself."
 )
-class Mutation(CourseMutation, EnrollmentMutation, ProgressMutation, ProgressBatchMutation, UserMutation):
+class Mutation(
+    BulkEnrollmentMutation,
+    CourseMutation,
+    EnrollmentMutation,
+    ProgressMutation,
+    ProgressBatchMutation,
+    UserMutation,
+):
     pass
 
 

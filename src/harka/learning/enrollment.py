@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -177,7 +177,9 @@ async def _enroll(
     done: dict[tuple[UUID, UUID], tuple[Enrollment, bool]] = {}
     # in one order everywhere: two writers of the same pairs must not wait for each other
     for batch in batches(sorted(wanted)):
-        rows = [_row(wanted[pair]) for pair in batch]
+        rows = [
+            row_of(*pair, enrolled_at=wanted[pair].enrolled_at, due_at=wanted[pair].due_at) for pair in batch
+        ]
         await _require_open(work, rows)
         made = {row.id for row in rows}
         for found in await enrollments.insert_many(work.session, rows):
@@ -187,31 +189,39 @@ async def _enroll(
 
 async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
     """Raise unless every course is published, and stays so until the commit, and every user is active."""
-    course_ids, user_ids = {row.course_id for row in rows}, {row.user_id for row in rows}
-    of_courses = await courses.lock_status(work.session, list(course_ids))
-    if len(of_courses) < len(course_ids):
-        raise NotFoundError("There is no such course here.")
-    if set(of_courses.values()) - {CourseStatus.PUBLISHED}:
-        raise ValidationError("Only a published course accepts enrollments.", field="courseId")
+    await require_published(work, {row.course_id for row in rows})
+    user_ids = {row.user_id for row in rows}
     of_users = await users.statuses(work.session, list(user_ids))
     if len(of_users) < len(user_ids):
-        raise NotFoundError("There is no such user here.")
+        raise NotFoundError("There is no such user here.", field="userId")
     if set(of_users.values()) - {UserStatus.ACTIVE}:
         raise ValidationError("Only an active user can be enrolled.", field="userId")
 
 
-def _row(entry: EnrollmentEntry) -> Enrollment:
+async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> None:
+    """Raise unless every course is published, and stays so until the commit."""
+    found = await courses.lock_status(work.session, list(course_ids))
+    if len(found) < len(course_ids):
+        raise NotFoundError("There is no such course here.", field="courseId")
+    if set(found.values()) - {CourseStatus.PUBLISHED}:
+        raise ValidationError("Only a published course accepts enrollments.", field="courseId")
+
+
+def row_of(
+    user_id: UUID, course_id: UUID, *, enrolled_at: datetime | None = None, due_at: datetime | None = None
+) -> Enrollment:
+    """A new enrollment. `enrolled_at`: None for now. Raise `ValidationError` for impossible moments."""
     now = clock.now()
     return Enrollment(
         id=new_id(),
-        user_id=entry.user_id,
-        course_id=entry.course_id,
+        user_id=user_id,
+        course_id=course_id,
         status=str(EnrollmentStatus.ACTIVE),
         progress=0.0,
-        enrolled_at=accept_past(entry.enrolled_at, "enrolledAt"),
+        enrolled_at=accept_past(enrolled_at, "enrolledAt"),
         completed_at=None,
         withdrawn_at=None,
-        due_at=None if entry.due_at is None else accept_moment(entry.due_at, "dueAt"),
+        due_at=None if due_at is None else accept_moment(due_at, "dueAt"),
         created_at=now,
         updated_at=now,
         version=1,

@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+
+from harka.ids import NodeKind, new_id
+from school import School
+
+ENROLL = """mutation ($input: BulkEnrollInput!) { bulkEnroll(input: $input) {
+  errors { code field } created existing failed
+  results { index created user { id } enrollment { status dueAt } error { code field } } } }"""
+
+
+def course(school: School, number: int = 2) -> str:
+    return school.id(NodeKind.COURSE, school.courses[number])
+
+
+async def bulk(school: School, **given: Any) -> Any:
+    reply = await school.ask(ENROLL, {"input": {"courseId": course(school), **given}})
+    return reply.data["bulkEnroll"]
+
+
+async def test_people_are_enrolled_and_each_is_told_of(school: School) -> None:
+    learner, other = school.id(NodeKind.USER, school.learner), school.id(NodeKind.USER, school.other)
+    people = [learner, "garbage", school.id(NodeKind.USER, new_id()), other]
+    done = await bulk(school, userIds=people, onError="REJECT_FAILED_ROWS", dueAt="2030-01-01T00:00:00Z")
+    assert (done["errors"], done["created"], done["existing"], done["failed"]) == ([], 2, 0, 2)
+    assert [result["index"] for result in done["results"]] == [0, 1, 2, 3]
+    assert [result["user"] for result in done["results"]] == [{"id": learner}, None, None, {"id": other}]
+    assert [(result["error"] or {}).get("code") for result in done["results"]] == [
+        *(None, "INVALID_ID", "NOT_FOUND", None)
+    ]
+    assert done["results"][0]["enrollment"] == {"status": "ACTIVE", "dueAt": "2030-01-01T00:00:00+00:00"}
+    ignoring = await bulk(school, userIds=people, onError="IGNORE_FAILED")
+    assert (ignoring["created"], ignoring["existing"], ignoring["failed"]) == (0, 2, 2)
+    assert [result["index"] for result in ignoring["results"]] == [0, 3]
+
+
+async def test_by_default_one_that_fails_keeps_all_back(school: School) -> None:
+    people = [school.id(NodeKind.USER, school.learner), "garbage"]
+    rejected = await bulk(school, userIds=people)
+    assert (rejected["created"], rejected["existing"], rejected["failed"]) == (0, 0, 1)
+    assert (await bulk(school, userIds=people[:1]))["created"] == 1
+
+
+async def test_a_filter_finds_the_people(school: School) -> None:
+    dry = await bulk(school, filter={"role": "LEARNER"}, dryRun=True)
+    assert (dry["created"], [result["enrollment"] for result in dry["results"]]) == (2, [None, None])
+    assert (await bulk(school, filter={"role": "LEARNER"}))["created"] == 2
+    assert (await bulk(school, filter={}))["existing"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "userIds"),
+        ({"userIds": [], "filter": {}}, "userIds"),
+        ({"userIds": ["x"] * 1001}, "userIds"),
+        ({"userIds": [], "courseId": "x"}, "courseId"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused_by_field(
+    school: School, given: dict[str, Any], field: str
+) -> None:
+    reply = await school.ask(ENROLL, {"input": {"courseId": course(school), **given}})
+    assert (reply.field, reply.statements) == (field, 0)
+    assert reply.data["bulkEnroll"]["results"] is None
