@@ -61,8 +61,10 @@ def show_rounds(console: Console, rounds: Sequence[tuple[Figures, Figures]]) -> 
             *(f"{below.total.percentile(share):,.0f}" for share in _SHARES),
         )
     medians = (statistics.median(below.total.percentile(share) for _, below in rounds) for share in _SHARES)
+    worst = (max(below.total.percentile(share) for _, below in rounds) for share in _SHARES)
     table.add_section()
     table.add_row("median", "", "", "", *(f"{median:,.0f}" for median in medians))
+    table.add_row("worst", "", "", "", *(f"{most:,.0f}" for most in worst))
     console.print(table)
 
 

@@ -71,7 +71,7 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
                 "--users",
                 str(users),
                 "--spawn-rate",
-                str(max(users / 2, _FEW)),
+                str(max(users, _FEW)),
                 "--run-time",
                 f"{seconds:.0f}s",
             ),

@@ -58,7 +58,8 @@ def servers() -> Iterator[Servers]:
     directory = Path(tempfile.mkdtemp(prefix="harka-test-", dir="/var/tmp"))
     directory.chmod(0o755)
     given = config.load()
-    programs = Settings(pg_bin=given.pg_bin, valkey_bin=given.valkey_bin)
+    # as the caller's environment has it: the same suite over both executors
+    programs = Settings(pg_bin=given.pg_bin, valkey_bin=given.valkey_bin, executor=given.executor)
     try:
         with Embedded(programs, directory, durable=False) as embedded:
             embedded.wait()

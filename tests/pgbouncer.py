@@ -81,6 +81,7 @@ listen_port = {PORT}
 auth_type = trust
 auth_file = {directory}/users.txt
 pool_mode = transaction
+ignore_startup_parameters = plan_cache_mode
 default_pool_size = {connections}
 max_client_conn = 300
 logfile = {directory}/log

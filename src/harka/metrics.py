@@ -47,6 +47,14 @@ _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 _JOB_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
+class Left(enum.StrEnum):
+    """Why a query's plan was left. `NOT_PLAIN`: the answer is one that plans do not write."""
+
+    NOT_PLAIN = "not_plain"
+    FAILED = "failed"
+    UNEXPECTED = "unexpected"
+
+
 class JobOutcome(enum.StrEnum):
     """Of one attempt. `LOST`: the job is no longer this worker's, another does it or will."""
 
@@ -83,6 +91,14 @@ class Metrics:
         )
         self._latency = _Latency()
         self.registry.register(self._latency)
+        self._plans_left = Counter(
+            "harka_plans_left",
+            "Queries that began by a plan and were executed anew by graphql-core, by why.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in Left:
+            self._plans_left.labels(reason)
         self._jobs = Counter(
             "harka_jobs",
             "Attempts at jobs, by what became of them.",
@@ -119,6 +135,10 @@ class Metrics:
             self._job_seconds.labels(type_)
             for outcome in JobOutcome:
                 self._jobs.labels(type_, outcome)
+
+    def plan_left(self, reason: Left) -> None:
+        """A query's plan came to no answer."""
+        self._plans_left.labels(reason).inc()
 
     def observe_job(self, type_: str, outcome: JobOutcome, *, seconds: float | None) -> None:
         """Count one attempt. `seconds`: None when it was never run to an end."""

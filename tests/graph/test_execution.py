@@ -9,6 +9,10 @@ import asyncpg
 import pytest
 
 from harka import logs
+from harka.config import Settings
+from harka.errors import UnavailableError
+from harka.graph import batch
+from harka.graph.batch import UncoveredError
 from harka.graph.cursor import Listing
 from harka.ids import NodeKind
 from harka.learning import course as courses
@@ -283,3 +287,29 @@ async def test_what_a_failure_leaves_behind_is_stopped_too(
     for _ in range(3):
         await asyncio.sleep(0)
     assert begun.is_set() == ended.is_set()
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(UncoveredError, "not_plain"), (UnavailableError, "failed"), (ZeroDivisionError, "unexpected")],
+)
+async def test_a_plan_that_is_left_is_counted_and_a_bug_of_its_own_is_logged(
+    school: School, monkeypatch: pytest.MonkeyPatch, failure: type[Exception], reason: str
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise failure
+
+    def left() -> dict[str, float]:
+        found = school.runtime.metrics.registry.collect()
+        samples = [each for family in found if family.name == "harka_plans_left" for each in family.samples]
+        return {each.labels["reason"]: each.value for each in samples}
+
+    before, log = left(), io.StringIO()
+    monkeypatch.setattr(batch, "execute", fail)
+    with logs.writing(Settings(), log):
+        reply = await school.ask("{ courses(first: 1) { totalCount } }")
+    assert reply.data["courses"]["totalCount"] == 4
+    after = left()
+    assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {reason: 1}
+    assert ("plan failed" in log.getvalue()) is (reason == "unexpected")

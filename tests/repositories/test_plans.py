@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,8 @@ from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
 BIG = {"user", "enrollment", "lesson_progress", "job"}
+# indexes of the few rows that wait or run
+PARTIAL = {"job_queued", "job_running"}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -29,7 +32,7 @@ SEED = {
       SELECT $1::uuid, uuidv7(), id, 0, 'm' FROM {schema}.course WHERE tenant_id = $1""",
     "lesson": """INSERT INTO {schema}.lesson (tenant_id, id, course_id, module_id, position, title, kind)
       SELECT $1::uuid, uuidv7(), course_id, id, n, 'l', 'video'
-      FROM {schema}.module, generate_series(1, 5) AS n WHERE tenant_id = $1""",
+      FROM {schema}.module, generate_series(1, 100) AS n WHERE tenant_id = $1""",
     "enrollment": """INSERT INTO {schema}.enrollment (tenant_id, id, user_id, course_id, created_at)
       SELECT $1::uuid, uuidv7(), u.id, c.id, u.created_at FROM {schema}."user" u, {schema}.course c
       WHERE u.tenant_id = $1 AND c.tenant_id = $1""",
@@ -109,8 +112,16 @@ async def test_no_large_table_is_read_from_end_to_end(
         nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement.text))))
         plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE it ({nothing})")
 
-    read = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
-    assert BIG.intersection(read) == set(), plan
+    read = [node for node in nodes(plan) if node.get("Relation Name") in BIG and "Scan" in node["Node Type"]]
+    # by the tenant alone an index is read from end to end, like the table
+    whole = [
+        node["Node Type"]
+        for node in read
+        if node.get("Index Cond", "(tenant_id = $1)") == "(tenant_id = $1)"
+        and node["Node Type"] != "Bitmap Heap Scan"
+        and node.get("Index Name") not in PARTIAL
+    ]
+    assert whole == [], plan
 
 
 async def test_a_page_reads_no_more_than_it_shows(crowd: Academy, academy_settings: Settings) -> None:
@@ -133,7 +144,8 @@ async def test_progress_is_worked_out_from_the_rows_of_its_enrollment(
             f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ('{crowd.organization.id}', '{{{some.id}}}')"
         )
 
-    assert rows_read(plan) == {"enrollment": 1, "lesson": 5, "lesson_progress": 2}
+    # once to be measured, once to be written
+    assert rows_read(plan) == {"enrollment": 2, "lesson": 100, "lesson_progress": 2}
 
 
 async def any_enrollment(academy: Academy) -> enrollment.Enrollment:
@@ -164,7 +176,11 @@ def nodes(plan: str) -> Iterator[dict[str, Any]]:
         waiting += node.get("Plans", [])
 
 
-def rows_read(plan: str) -> dict[str, float]:
-    """By table, a time that it is looked into."""
-    scans = [node for node in nodes(plan) if node["Node Type"].endswith("Scan") and "Relation Name" in node]
-    return {node["Relation Name"]: node["Actual Rows"] for node in scans}
+def rows_read(plan: str) -> Counter[str]:
+    """By table, with those that a filter then leaves out."""
+    read: Counter[str] = Counter()
+    for node in nodes(plan):
+        if node["Node Type"].endswith("Scan") and "Relation Name" in node:
+            left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            read[node["Relation Name"]] += round((node["Actual Rows"] + left_out) * node["Actual Loops"])
+    return read

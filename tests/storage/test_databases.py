@@ -277,6 +277,32 @@ async def test_a_reader_does_not_wait_for_the_end_of_what_it_read(
     assert writes.found == [wire.led_out + SYNC]
 
 
+@pytest.mark.compiled
+async def test_a_connection_lost_before_the_end_is_given_up(databases: Databases, home: Location) -> None:
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    (wire,) = databases.pool("app").used
+    wire.connection.terminate()
+    await session.commit()
+
+    async def is_given_up() -> bool:
+        return databases.pool("app").get_size() == 0
+
+    await until(is_given_up)
+    assert await ask(databases, home) == 0
+
+
+@pytest.mark.compiled
+async def test_an_end_is_watched_while_it_lasts(databases: Databases, home: Location) -> None:
+    session = open_session(databases, home, uuid4(), read_only=True, timeout=5)
+    await session.fetch_value(COUNT)
+    (wire,) = databases.pool("app").used
+    await session.commit()
+    assert wire.sent_at > 0
+    await quiet(databases)
+    assert wire.sent_at == 0
+
+
 async def test_an_end_that_nobody_hears_of_costs_its_connection_alone(
     relay: Relay, relayed: Databases, home: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,14 +51,18 @@ class Document:
     def __init__(self, schema: GraphQLSchema, tree: DocumentNode) -> None:
         self.tree = tree
         self._schema = schema
-        self._operations: dict[str | None, Operation] = {}
+        self._by_name: dict[str | None, Operation] = {}
+        self._by_place: dict[int, Operation] = {}
 
     def operation(self, name: str | None) -> Operation:
         """The operation that a request names. Raise `RefusedError` when it names none, or not one."""
-        known = self._operations.get(name)
+        known = self._by_name.get(name)
         if known is None:
-            known = Operation(self._schema, self.tree, find_operation(self.tree, name))
-            self._operations[name] = known
+            node = find_operation(self.tree, name)
+            # the only one goes by its name and by none
+            place = self.tree.definitions.index(node)
+            known = self._by_place.get(place) or Operation(self._schema, self.tree, node)
+            self._by_name[name] = self._by_place[place] = known
         return known
 
 

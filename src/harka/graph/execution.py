@@ -12,7 +12,7 @@ from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
-from harka import clock
+from harka import clock, logs
 from harka.codec import from_json, json_bytes, json_fragment, sorted_json_bytes
 from harka.errors import DocumentInvalidError, HarkaError, PersistedQueryNotFoundError
 from harka.graph import batch, schema
@@ -29,11 +29,14 @@ from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
 from harka.learning import idempotency
 from harka.learning.work import begin_work
+from harka.metrics import Left
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.plan import limits_of
 
 T = TypeVar("T")
+
+log = logs.logger("execution")
 
 _MAX_COERCION_ERRORS = 20
 # the database's own timeout should speak first: after it the connection is whole
@@ -249,12 +252,18 @@ class Engine:
 
     async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """By the operation's plan. Where it has none, or its answer is not plain, graphql-core executes."""
-        planned = self._planned(prepared)
+        planned, unexpected = self._planned(prepared), None
         if planned is not None:
+            # whatever it was, graphql-core tells it in its own words
             try:
                 return await self._execute_plan(prepared, planned, tenant)
-            except Exception:  # noqa: BLE001, S110 - whatever it was, graphql-core tells it in its own words
-                pass
+            except batch.UncoveredError:
+                self._runtime.metrics.plan_left(Left.NOT_PLAIN)
+            except HarkaError:
+                self._runtime.metrics.plan_left(Left.FAILED)
+            except Exception as error:  # noqa: BLE001 - see above
+                unexpected = error
+                self._runtime.metrics.plan_left(Left.UNEXPECTED)
         answer: Answer | None = None
         try:
             async with self._context(prepared, tenant) as context:
@@ -262,6 +271,11 @@ class Engine:
                 _require_outcome(prepared, context, answer)
         except _NothingToCommitError:
             pass
+        if unexpected is not None and answer is not None and "errors" not in answer.body:
+            # a bug in a resolver is told with its error; this one is the plan's alone
+            log.error(
+                "plan failed", operation=prepared.name, request_id=tenant.request_id, exc_info=unexpected
+            )
         return cast("Answer", answer)
 
     async def _once(self, prepared: Prepared, context: RequestContext) -> Answer:

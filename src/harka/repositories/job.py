@@ -43,6 +43,7 @@ INSERT = Statement(
 
 # Put a job without payload into the queue, unless one of its type waits or was put in after an id was made.
 # Ids begin with the moment they were made, so the recent ones are a range of the primary key.
+# By the newest, not by NOT EXISTS: a plan for any moment expects a match soon, and reads the whole table.
 INSERT_UNLESS_RECENT = Statement(
     "job.insert_unless_recent",
     """INSERT INTO {schema}.job (tenant_id, id, type, max_attempts)

@@ -27,7 +27,7 @@ REFUSAL_PERIOD: Final = 0.5
 """Seconds after a failed connection during which others are refused without trying."""
 _PREPARED: Final = {"plan_cache_mode": "force_generic_plan"}
 """Planned once: left to itself, PostgreSQL planned half of the statements anew each time, which cost twice as
-much as running them. A pooler, which would not know the parameter, keeps no statements anyway."""
+much as running them. A PgBouncer has to be told to pass over it (`deploy/pgbouncer`)."""
 _RECYCLE_TIMEOUT: Final = 1.0
 _CLOSE_TIMEOUT: Final = 5.0
 
@@ -118,8 +118,8 @@ class Database:
 
         def give_back(ended: asyncio.Future[bytes]) -> None:
             timer.cancel()
-            if ended.exception() is None:
-                wire.sent_at = 0.0
+            ended.exception()  # looked at: what is wrong shows in the connection's state
+            wire.sent_at = 0.0
             self.release(wire)
 
         ended.add_done_callback(give_back)
