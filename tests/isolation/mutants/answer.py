@@ -75,8 +75,8 @@ MUTANTS: Final = [
     Mutant(
         "operation-of-the-first-name",
         "graph/document.py",
-        "known = self._operations.get(name)",
-        "known = next(iter(self._operations.values()), None)",
+        "known = self._by_name.get(name)",
+        "known = next(iter(self._by_name.values()), None)",
         DOCUMENT,
     ),
     Mutant(
