@@ -77,9 +77,12 @@ class Cost:
         self._sizes = sorted(_variables(self._price))
         self._known: dict[tuple[Any, ...], int] = {}
         self.fixed = MUTATION * reader.roots if operation.operation is OperationType.MUTATION else 0
+        self._always = None if self._sizes else max(self.fixed + self._price.points({}), 1)
 
     def requested(self, variables: Mapping[str, Any] | None) -> int:
         """Points, at the most. `variables`: as the client sent them."""
+        if self._always is not None:
+            return self._always
         given = variables or {}
         sizes = tuple(_plain(given.get(name)) for name in self._sizes)
         known = self._known.get(sizes)

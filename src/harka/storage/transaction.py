@@ -50,7 +50,9 @@ class Transaction:
         self.statements = 0
         self._database = database
         self._opening = opening
-        self._deadline = asyncio.get_running_loop().time() + timeout
+        # asked once: each look-up of the running loop is a system call (getpid, in Python 3.11)
+        self._loop = loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + timeout
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
         self._begun = False
@@ -75,7 +77,7 @@ class Transaction:
 
         It should be the last: one after it begins another transaction, and sees another snapshot.
         """
-        if self._opening.read_only:
+        if self._opening.read_only and not self._opening.alone:
             self._ends = asyncio.current_task()
 
     async def ask(self, text: str, args: tuple[Any, ...]) -> Answer | list[asyncpg.Record]:
@@ -258,7 +260,7 @@ class Transaction:
             self._left()
             if ends and wire.leads:
                 trail = wire.led_out
-            answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[bytes] = self._loop.create_future()
             alone = self._opening.alone
             try:
                 wire.ask(known, bound, answer, lead=lead, trail=trail, joins=not alone)
@@ -270,7 +272,7 @@ class Transaction:
             self._under_way.add(answer)
             if lead and not alone:
                 self._opener = answer
-        timer = answer.get_loop().call_at(self._deadline + _SERVER_FIRST, give_up, answer)
+        timer = self._loop.call_at(self._deadline + _SERVER_FIRST, give_up, answer)
         try:
             return Answer(known.columns, await self._attempt(wire, answer))
         except HarkaError as error:
@@ -365,7 +367,7 @@ class Transaction:
         return tag
 
     async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
-        wire.sent_at = asyncio.get_running_loop().time()
+        wire.sent_at = self._loop.time()
         try:
             answer = await awaitable
         except HarkaError:
@@ -396,7 +398,7 @@ class Transaction:
 
     def _left(self, grace: float = _SERVER_FIRST) -> float:
         """Seconds until the deadline, plus `grace`. Raise `DeadlineExceededError` when it has passed."""
-        left = self._deadline - asyncio.get_running_loop().time()
+        left = self._deadline - self._loop.time()
         if left <= 0:
             raise DeadlineExceededError
         return left + grace
