@@ -55,8 +55,7 @@ def harka(
     stage: Stage, place: Place, bodies: Bodies, opening: Opening, *, workers: int = 1
 ) -> Iterator[Peer]:
     port = free_port()
-    command = (sys.executable, "-P", str(SERVERS / "harka_unthrottled.py"), "serve")
-    with stage.serving(port, workers=workers, command=command) as server:
+    with stage.serving(port, workers=workers) as server:
         header = "X-API-Key", place.key
         yield Peer("harka", _url(port), header, server.process.pid, bodies, opening)
 

@@ -1,7 +1,7 @@
 """`harka serve` as it is, but for the rate that a plan buys.
 
-The quota check runs on every request as ever; only its number is out of reach, for one organization gets all
-the load here, and what is asked is how fast the server can answer, not how fast it may.
+The quota check runs on every request as ever; only its numbers are out of reach, for a few organizations get
+all the load, and what is asked is how fast the server can answer, not how fast it may.
 """
 
 import sys

@@ -1,0 +1,110 @@
+"""The schema's own queries through both executors, over HTTP: the same status and the same bytes.
+
+What is asked is written at random from the schema (`documents.py`), each time the same. A failure names the
+number of its document, which is made anew from that alone.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from documents import Asked, Writer
+from harka.codec import from_json, json_bytes
+from harka.graph import batch, schema
+from harka.ids import NodeKind
+from harka.repositories.user import User
+from harka.tenancy.permission import Permission
+from school import School
+
+pytestmark = pytest.mark.compiled
+
+DOCUMENTS = 250
+Caller = User | Sequence[Permission] | None
+
+
+def callers(school: School) -> list[Caller]:
+    return [
+        tuple(Permission),
+        (Permission.COURSE_READ,),
+        school.owner,
+        school.instructor,
+        school.learner,
+        school.other,
+        None,
+    ]
+
+
+def writer(school: School, number: int, cursors: Sequence[str]) -> Writer:
+    def ids(kind: NodeKind, rows: Sequence[Any]) -> list[str]:
+        return [school.id(kind, row) for row in rows]
+
+    lessons = [lesson for each in school.lessons.values() for lesson in each]
+    known = {
+        "user": ids(NodeKind.USER, school.people),
+        "course": ids(NodeKind.COURSE, [*school.courses, school.draft]),
+        "enrollment": ids(NodeKind.ENROLLMENT, school.enrollments),
+        "lesson": ids(NodeKind.LESSON, lessons),
+        "organization": [school.id(NodeKind.ORGANIZATION, school.organization.id)],
+        "module": ids(NodeKind.MODULE, sorted({lesson.module_id for lesson in lessons})),
+    }
+    codes = [course.code for course in school.courses]
+    texts = ["", "Course 1", "p1@example.com", "\u202e\U0001f600", "no such", *codes, *cursors]
+    # a seed, not a secret
+    return Writer(schema.core(), Random(number), known, texts)  # noqa: S311
+
+
+async def answer(school: School, asked: Asked, credentials: Mapping[str, str]) -> tuple[int, bytes]:
+    response = await school.send(
+        content=json_bytes({"query": asked.document, "variables": asked.variables}),
+        headers={"content-type": "application/json", **credentials},
+    )
+    # each request has an id of its own, which its errors tell
+    return response.status_code, re.sub(rb'"requestId":"[0-9a-f]{32}"', b'"requestId":""', response.content)
+
+
+def cursors_in(value: Any) -> list[str]:
+    """Whatever an answer holds that may be sent back as `after`."""
+    if isinstance(value, list):
+        return [cursor for each in value for cursor in cursors_in(each)]
+    if not isinstance(value, dict):
+        return []
+    own = [value[name] for name in ("cursor", "endCursor") if isinstance(value.get(name), str)]
+    return own + [cursor for each in value.values() for cursor in cursors_in(each)]
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each operation that was executed by its plan: whether that answered it."""
+    ran: list[bool] = []
+    real = batch.execute
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        ran.append(False)
+        done = await real(*args, **options)
+        ran[-1] = True
+        return done
+
+    monkeypatch.setattr(batch, "execute", noted)
+    return ran
+
+
+async def test_every_query_is_answered_alike_by_both_executors(school: School, plans: list[bool]) -> None:
+    compiled, plain = (school.with_settings(executor=name) for name in ("compiled", "graphql-core"))
+    cursors: list[str] = []
+    full = 0
+    for number in range(DOCUMENTS):
+        asked = writer(school, number, cursors[-20:]).query()
+        for caller in callers(school):
+            credentials = await school.headers(caller)
+            status, body = await answer(plain, asked, credentials)
+            assert (status, body) == await answer(compiled, asked, credentials), (number, caller, asked)
+            found = from_json(body)
+            full += "errors" not in found
+            cursors += cursors_in(found.get("data"))
+    # otherwise there is little to compare, or graphql-core was compared with itself
+    asked_in_all = DOCUMENTS * len(callers(school))
+    assert full > asked_in_all / 4
+    assert plans.count(True) > asked_in_all / 4
