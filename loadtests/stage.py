@@ -60,7 +60,7 @@ class Stage(msgspec.Struct, frozen=True):
 
     @contextlib.contextmanager
     def serving(self, port: int, *, workers: int = 1) -> Iterator[Child]:
-        """`harka serve` with everything on: metrics, quotas out of reach, and a log line a request, in a file."""
+        """`harka serve` with everything on: metrics, quotas out of reach, a logged line a request."""
         arguments = [*SERVE, "--host", LOOPBACK, "--port", str(port), "--workers", str(workers)]
         environment = config.environment(self.settings)
         ready = f"http://{LOOPBACK}:{port}/readyz"

@@ -1,4 +1,4 @@
-"""Queries written at random from the schema: aliases, fragments, conditions, variables, rightful and wrong values.
+"""Queries written at random from the schema: aliases, fragments, conditions, variables, right and wrong.
 
 Whatever is added to the schema is asked for without new code here. Most of what is written is sound, so that
 answers are full; now and then a value is of another kind, too large, or nothing at all.
@@ -25,10 +25,17 @@ from graphql import (
     is_non_null_type,
 )
 
+from harka.codec import json_bytes
+
 DEPTH = 7
 FIELDS = 5  # of one selection
 ROOTS = 2
-SIZES = (0, 1, 1, 2, 3, 5, 20, 100)
+SCALARS: Mapping[str, Sequence[Any]] = {
+    "Boolean": (True, False),
+    "DateTime": ("2026-01-31T09:30:00Z", "2030-01-01T00:00:00+02:00"),
+    "Float": (0.0, 0.5, 1.0),
+    "Int": (0, 1, 1, 2, 3, 5, 20, 100),
+}
 LITERALS = ("null", '""', '"zzz"', "-1", "0", "101", "2", "true", "[]", "{}")
 
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
@@ -42,7 +49,10 @@ class Asked:
 
 @dataclass
 class Writer:
-    """`ids`: those there are, by a word that names of arguments begin with (of `id`: the field's); `texts`: what strings may be."""
+    """`ids`: those there are, by how an argument's name begins, or the field's where it is just `id`.
+
+    `texts`: what strings may be.
+    """
 
     schema: GraphQLSchema
     random: Random
@@ -73,9 +83,11 @@ class Writer:
                 # the same once more: what is asked for below is merged
                 parts.append(self._field(name, fields[name], depth))
         if not isinstance(type_, GraphQLObjectType):
-            for each in self.schema.get_possible_types(type_):
-                if self._chance(0.5):
-                    parts.append(f"... on {each.name} {self._selection(each, depth + 1)}")
+            parts += [
+                f"... on {each.name} {self._selection(each, depth + 1)}"
+                for each in self.schema.get_possible_types(type_)
+                if self._chance(0.5)
+            ]
         elif self._chance(0.15):
             parts.append(self._spread(type_, depth))
         return "{ " + " ".join(parts or ["__typename"]) + " }"
@@ -126,7 +138,7 @@ class Writer:
             return self.random.choice(LITERALS)
         value = self._value(name, argument)
         if not self._chance(0.4):
-            return _literal(value, argument.type)
+            return _literal(value)
         if self._chance(0.05):
             value = self.random.choice((None, -1, "zzz", [], 2**40, 1.5))
         return self._variable(str(argument.type), value)
@@ -157,18 +169,11 @@ class Writer:
             }
         if isinstance(named, GraphQLEnumType):
             return _Name(self.random.choice(list(named.values)))
-        match named.name:
-            case "ID":
-                return self._id(name)
-            case "Int":
-                return self.random.choice((-1, 101)) if self._chance(0.03) else self.random.choice(SIZES)
-            case "Boolean":
-                return self._chance(0.5)
-            case "Float":
-                return self.random.choice((0.0, 0.5, 1.0))
-            case "DateTime":
-                return self.random.choice(("2026-01-31T09:30:00Z", "2030-01-01T00:00:00+02:00"))
-        return self.random.choice(self.texts)
+        if named.name == "ID":
+            return self._id(name)
+        if named.name == "Int" and self._chance(0.03):
+            return self.random.choice((-1, 101))
+        return self.random.choice(SCALARS.get(named.name, self.texts))
 
     def _is_given_in(self, spec: GraphQLInputField) -> bool:
         return is_non_null_type(spec.type) or self._chance(0.4)
@@ -189,18 +194,11 @@ class _Name(str):
     __slots__ = ()
 
 
-def _literal(value: Any, type_: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case _Name():
-            return str(value)
-        case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case list():
-            return f"[{', '.join(_literal(each, type_) for each in value)}]"
-        case dict():
-            return "{" + ", ".join(f"{name}: {_literal(each, type_)}" for name, each in value.items()) + "}"
-    return str(value)
+def _literal(value: Any) -> str:
+    """As GraphQL writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(each) for each in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_literal(each)}" for name, each in value.items()) + "}"
+    # JSON's strings, numbers, true, false and null are GraphQL's
+    return str(value) if isinstance(value, _Name) else json_bytes(value).decode()
