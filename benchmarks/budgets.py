@@ -25,10 +25,11 @@ class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`most`: instructions of one call of a compiled function, as valgrind counts them."""
+    """`most`: instructions of one call of a compiled function, as valgrind counts them; and allocations."""
 
     function: str
     most: int
+    allocations: int
     reason: str
 
 
