@@ -1,7 +1,7 @@
-"""Documents that are new each time: parsed, measured, validated, priced, and through the cache they would thrash.
+"""Documents that are new each time: parsed, measured, validated, priced, and through the cache they thrash.
 
-`pytest benchmarks/test_document.py --benchmark-only`. What the process takes at most is held to what the cache
-may keep, and to what Python's allocator keeps besides.
+`pytest benchmarks/test_document.py --benchmark-only`. What the process takes at most is held to what the
+cache may keep, and to what Python's allocator keeps besides.
 """
 
 import gc
