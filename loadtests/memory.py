@@ -31,9 +31,10 @@ class Memory:
 
     def _read(self) -> int:
         total = 0
-        for process in (self._process, *self._process.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in (self._process, *self._process.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
         return total
 
 

@@ -112,14 +112,16 @@ class Writer:
         return text
 
     def _spread(self, type_: GraphQLObjectType, depth: int) -> str:
+        wide = self.random.choice((type_, *type_.interfaces))
         if self._chance(0.5):
-            on = f" on {type_.name}" if self._chance(0.5) else ""
-            return f"...{on}{self._condition()} {self._selection(type_, depth + 1)}"
+            on = f" on {wide.name}" if wide is not type_ or self._chance(0.5) else ""
+            return f"...{on}{self._condition()} {self._selection(wide, depth + 1)}"
         name = f"F{len(self._fragments)}"
         self._fragments.append("")  # its place, before those within it
         place = len(self._fragments) - 1
-        self._fragments[place] = f"fragment {name} on {type_.name} {self._selection(type_, depth + 1)}"
-        return f"...{name}{self._condition()}"
+        self._fragments[place] = f"fragment {name} on {wide.name} {self._selection(wide, depth + 1)}"
+        again = f" ...{name}" if self._chance(0.2) else ""
+        return f"...{name}{self._condition()}{again}"
 
     def _condition(self) -> str:
         if not self._chance(0.06):

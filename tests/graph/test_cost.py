@@ -52,7 +52,34 @@ def test_an_object_is_a_point(text: str, points: int) -> None:
 
 def test_a_page_is_as_long_as_a_variable_says() -> None:
     text = "query ($n: Int = 7) { courses(first: $n) { nodes { id } } }"
-    assert [requested(text, n=n) for n in (20, 0, -1, 1000, None, "x", True)] == [21, 1, 1, 101, 8, 8, 8]
+    assert [requested(text, n=n) for n in (20, 0, -1, 1000, None, True, 20.0)] == [*(21, 1, 1, 101, 8, 8, 21)]
+
+
+def test_a_negative_length_takes_nothing_off_the_price_of_another() -> None:
+    text = "{ a: courses(first: -2147483648) { nodes { id } } b: courses(first: 100) { nodes { id } } }"
+    assert requested(text) == 102
+
+
+@pytest.mark.parametrize(
+    ("ids", "variables"),
+    [
+        ('["a", "b", "c"]', {}),
+        ("$ids", {"ids": ["a", "b", "c"]}),
+        ("[$ids, $ids, $ids]", {"ids": "a"}),
+    ],
+)
+def test_what_is_asked_for_by_ids_is_as_long_as_those(ids: str, variables: dict[str, Any]) -> None:
+    text = f"query {'($ids: [ID!]!)' if variables else ''} {{ nodes(ids: {ids}) {{ id }} }}"
+    assert requested(text, **variables) == 3
+
+
+async def test_a_length_written_as_a_float_costs_as_much(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, school, points=requested(QUESTION, n=20) - 1)
+    for length in (20, 20.0):
+        reply = await school.ask(QUESTION, {"n": length})
+        assert (reply.statements, "data" in reply.body) == (0, False)
 
 
 def test_a_mutation_costs_more() -> None:

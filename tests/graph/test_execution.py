@@ -18,6 +18,7 @@ from harka.ids import NodeKind
 from harka.learning import course as courses
 from harka.repositories import course as course_rows
 from harka.storage.statement import Statement
+from harka.storage.wire import Wire
 from harka.tenancy.permission import Permission
 from school import School, until
 
@@ -77,12 +78,37 @@ async def test_an_operation_that_needs_no_sql_opens_no_transaction(
     }
 
 
-async def test_all_fields_of_a_query_share_one_snapshot(school: School) -> None:
-    reply = await school.ask(
-        """{ a: courses(first: 1) { totalCount } b: courses(first: 2) { totalCount }
-        users(first: 1) { totalCount } }"""
-    )
-    assert reply.statements == 6
+@pytest.mark.parametrize("executor", ["compiled", "graphql-core"])
+@pytest.mark.parametrize(
+    ("document", "statements"),
+    [
+        ("{ a: courses(first: 1) { totalCount } users(first: 1) { totalCount } }", 4),
+        ("{ nodes(ids: [$course, $user, $enrollment]) { id } }", 3),
+        ("{ course(id: $course) { id } node(id: $user) { id } }", 2),
+        ("{ courses(first: 2) { nodes { modules { id } enrollments(first: 5) { nodes { id } } } } }", 3),
+        ("{ enrollments(first: 2) { totalCount nodes { user { id } course { id } } } }", 4),
+        ("{ courses(first: 2) { nodes { modules { lessons { id } } } } }", 3),
+    ],
+)
+async def test_all_fields_of_a_query_share_one_snapshot(
+    school: School, monkeypatch: pytest.MonkeyPatch, executor: str, document: str, statements: int
+) -> None:
+    for kind, row in (
+        ("course", school.courses[0]),
+        ("user", school.owner),
+        ("enrollment", school.enrollments[0]),
+    ):
+        document = document.replace(f"${kind}", f'"{school.id(NodeKind[kind.upper()], row)}"')
+    school = school.with_settings(executor=executor)
+    await school.ask(document)
+    begun = []
+    led_in = Wire.led_in
+    monkeypatch.setattr(Wire, "led_in", lambda *args, **options: begun.append(1) or led_in(*args, **options))
+    reply = await school.ask(document)
+    assert reply.data
+    assert reply.statements == statements
+    # each leads a transaction in
+    assert len(begun) == 1
 
 
 async def test_a_query_cannot_write(school: School, monkeypatch: pytest.MonkeyPatch) -> None:

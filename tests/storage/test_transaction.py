@@ -123,6 +123,25 @@ async def test_the_last_of_several_ends_the_transaction(databases: Databases, se
 
 
 @pytest.mark.compiled
+async def test_what_is_asked_behind_the_last_gets_its_own_answer(databases: Databases, seen: Writes) -> None:
+    tenant = uuid4()
+    transaction = Transaction(databases.database("app"), opening(tenant), timeout=5)
+    texts = [f"SELECT {number}, current_setting('app.current_tenant')" for number in range(4)]
+    for text in texts:
+        await transaction.ask(text, ())
+
+    async def last() -> object:
+        transaction.end_with_next()
+        return await transaction.ask(texts[0], ())
+
+    answers = await asyncio.gather(last(), *(transaction.ask(text, ()) for text in texts[1:]))
+    alone = [await transaction.ask(text, ()) for text in texts]
+    assert list(answers) == alone
+    assert len({str(answer) for answer in answers}) == 4
+    await transaction.commit()
+
+
+@pytest.mark.compiled
 async def test_a_transaction_whose_begin_failed_is_lost(databases: Databases, seen: Writes) -> None:
     """What comes after it would have no tenant."""
     wire = await databases.pool("app").acquire(later())

@@ -190,9 +190,10 @@ class _Waiting:
     async def finish(self, context: RequestContext, *, last: bool) -> None:
         """Wait for all of it together. `last`: nothing will be waited for after this."""
         loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
-        if loads and last:
-            loads[-1] = _ending(context, loads[-1])
         places = self._places
+        if last and len(loads) == 1 and not places:
+            # beside others it might be sent before them, who would then read another snapshot
+            loads = [_ending(context, loads[0])]
         answers = await _together([*(values[place] for values, place in places), *loads])
         for (values, place), answer in zip(places, answers, strict=False):
             values[place] = answer
@@ -228,7 +229,7 @@ async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
 
 
 async def _ending(context: RequestContext, load: Coroutine[Any, Any, None]) -> None:
-    """The last load, begun after the others: the transaction goes with it."""
+    """The last load, and the only one: the transaction goes with it."""
     context.work.end_with_next_read()
     await load
 

@@ -1,8 +1,9 @@
 """What an operation costs, in points: one for each object of its answer, ten more for each mutation.
 
-Before it is executed, as much as it may come to: lists of pages are as long as `first` says, other lists as
-`LIST`, and every type that an object may be counts. Afterwards, what was answered. A fragment counts once in
-a selection, as when it is executed, so what is walked is what `limits.Limits.fields` bounds.
+Before it is executed, as much as it may come to: lists of pages are as long as `first` says, what is asked
+for by `ids` as long as those; other lists count as `LIST`, which some exceed. Every type that an object may
+be counts. Afterwards, what was answered. A fragment counts once in a selection, as when it is executed, so
+what is walked is what `limits.Limits.fields` bounds.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -33,6 +35,7 @@ LIST: Final = 10
 """How many items a list counts for that has no `first`."""
 MUTATION: Final = 10
 _PAGE_SIZE: Final = "first"
+_IDS: Final = "ids"
 _REMEMBERED: Final = 64
 
 
@@ -160,23 +163,28 @@ class _Reader:
         named = get_named_type(definition.type)
         if is_leaf_type(named):
             return
-        within = self.price(named, field.selection_set, self._page(field), depth + 1)
+        within = self.price(named, field.selection_set, self._size(field, _PAGE_SIZE), depth + 1)
         within.fixed += 1
         inner = definition.type.of_type if is_non_null_type(definition.type) else definition.type
         if is_list_type(inner):
-            price.lists.append((LIST if page is None else page, within))
+            own = self._size(field, _IDS)
+            size = page if own is None else own
+            price.lists.append((LIST if size is None else size, within))
         else:
             price.fixed += within.fixed
             price.lists += within.lists
 
-    def _page(self, field: FieldNode) -> _Size | None:
+    def _size(self, field: FieldNode, name: str) -> _Size | None:
+        """What the argument says of the length of lists; None without it."""
         for argument in field.arguments or ():
-            if argument.name.value == _PAGE_SIZE:
+            if argument.name.value == name:
                 if isinstance(argument.value, IntValueNode):
                     return int(argument.value.value)
+                if isinstance(argument.value, ListValueNode):
+                    return len(argument.value.values)
                 if isinstance(argument.value, VariableNode):
-                    name = argument.value.name.value
-                    return _Variable(name, self._defaults.get(name, 0))
+                    variable = argument.value.name.value
+                    return _Variable(variable, self._defaults.get(variable, 0))
         return None
 
     def _fragment(self, type_: GraphQLNamedType, selection: Any) -> tuple[GraphQLNamedType, SelectionSetNode]:
@@ -196,12 +204,28 @@ def _variables(price: _Price) -> set[str]:
 
 
 def _items(size: _Size, variables: Mapping[str, Any]) -> int:
-    if isinstance(size, int):
-        return min(size, MOST_ROWS)
-    given = _plain(variables.get(size.name, size.default))
-    return size.default if given is None else min(max(given, 0), MOST_ROWS)
+    given = size if isinstance(size, int) else _plain(variables.get(size.name))
+    if given is None:
+        assert isinstance(size, _Variable)  # noqa: S101 - a literal is given
+        given = size.default
+    return min(max(given, 0), MOST_ROWS)
 
 
 def _plain(value: Any) -> int | None:
-    """What cannot be a size is refused later."""
-    return value if type(value) is int else None
+    """The length that a variable's value says, as graphql-core understands it.
+
+    None for none, and for what cannot be one, which is refused later.
+    """
+    match value:
+        case bool():
+            return None
+        case int():
+            return value
+        case float():
+            return int(value) if value.is_integer() else None
+        case str():
+            # a single id where a list of them may be
+            return 1
+        case list():
+            return len(value)
+    return None

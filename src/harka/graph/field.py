@@ -54,8 +54,14 @@ def field(
     *,
     requires: Required = Access.OPEN,
     name: str | None = None,
+    several: bool = False,
 ) -> Any:
-    """What `resolver(root, info, …)` answers or awaits: a struct, a list of structs, or a value."""
+    """What `resolver(root, info, …)` answers or awaits: a struct, a list of structs, or a value.
+
+    `several`: it may send more than one statement, which are to see one snapshot.
+    """
+    if several:
+        _SEVERAL.add(resolver)
     extensions, directives = guard(requires)
     return strawberry.field(
         resolver=resolver, description=description, name=name, extensions=extensions, directives=directives
@@ -70,6 +76,7 @@ class Related(msgspec.Struct, frozen=True):
 
 
 _RELATED: dict[Callable[..., Any], Related] = {}
+_SEVERAL: set[Callable[..., Any]] = set()
 
 
 def related(
@@ -92,6 +99,11 @@ def related(
 def related_of(resolver: Callable[..., Any]) -> Related | None:
     """How a resolver that `related` made finds its answers; None for any other."""
     return _RELATED.get(resolver)
+
+
+def sends_several(resolver: Callable[..., Any]) -> bool:
+    """Whether it was declared so."""
+    return resolver in _SEVERAL
 
 
 def mutation(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:

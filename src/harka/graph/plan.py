@@ -38,7 +38,7 @@ from harka import executor
 from harka.codec import json_bytes
 from harka.graph.arguments import Arguments, Variables, arguments_of
 from harka.graph.cost import Cost
-from harka.graph.field import related_of
+from harka.graph.field import related_of, sends_several
 from harka.graph.loaders.loader import Loader
 from harka.graph.node import is_node_id, struct_of
 from harka.graph.permission import Access, Required, Requires
@@ -53,7 +53,8 @@ class Step(msgspec.Struct, kw_only=True):
 
     `loader`, `key`: by the loader, for each object's attribute `key`. Otherwise by `resolver`, called with
     the keywords `root` and `info` where it takes them; without either it is the attribute itself.
-    `waits`: it may need the database. `waits_below`: how many fields of what it answers may.
+    `waits`: how often it may need the database, two standing for more. `waits_below`: likewise, of the
+    fields of what it answers.
     """
 
     required: Required = Access.OPEN
@@ -63,12 +64,12 @@ class Step(msgspec.Struct, kw_only=True):
     root: str = ""
     info: str = ""
     arguments: Callable[[Any], Arguments] | None = None
-    waits: bool = False
+    waits: int = 0
     waits_below: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`shape`: of the root. `waits`: how many fields may need the database, a list's fields counted once."""
+    """`shape`: of the root. `waits`: how often its fields may need the database, a list's counted once."""
 
     shape: Any
     waits: int
@@ -213,7 +214,7 @@ class _Planner:
             and struct_of(parent.name)[0]
         ):
             return executor.Field.sealed(key)
-        self.waits += step is not None and step.waits
+        self.waits += 0 if step is None else step.waits
         before = self.waits
         made = self._made(key, declared.python_name, field.type, nodes, step)
         if step is not None:
@@ -298,14 +299,14 @@ class _Planner:
             raise _UnplannedError
         related = related_of(function)
         if related is not None:
-            return Step(required=required, loader=related.loader, key=related.key, waits=True)
+            return Step(required=required, loader=related.loader, key=related.key, waits=1)
         return Step(
             required=required,
             resolver=function,
             root=resolver.root_parameter.name if resolver.root_parameter else "",
             info=resolver.info_parameter.name if resolver.info_parameter else "",
             arguments=arguments_of(field, node, declared, self._declared),
-            waits=_may_wait(function),
+            waits=2 if sends_several(function) else int(_may_wait(function)),
         )
 
 

@@ -263,7 +263,7 @@ class Transaction:
             answer: asyncio.Future[bytes] = self._loop.create_future()
             alone = self._opening.alone
             try:
-                wire.ask(known, bound, answer, lead=lead, trail=trail, joins=not alone)
+                wire.ask(known, bound, answer, lead=lead, trail=trail, joins=not (alone or trail))
             except asyncpg.PostgresError as error:
                 self._abandon()
                 raise translated(error) from error

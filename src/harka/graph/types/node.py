@@ -30,7 +30,11 @@ class NodeQuery:
         _node,
         "Any object by its id; null when there is none, or none that the caller may see.",
         requires=Access.SIGNED_IN,
+        several=True,
     )
     nodes: list[Node | None] | None = field(
-        _nodes, "Many objects by their ids, in the order of the ids.", requires=Access.SIGNED_IN
+        _nodes,
+        "Many objects by their ids, in the order of the ids.",
+        requires=Access.SIGNED_IN,
+        several=True,
     )
