@@ -4,22 +4,15 @@ import asyncio
 import json
 from pathlib import Path
 
-import pytest
-
 from conftest import MakeTenant
 from harka.auth import api_key
 from harka.config import Settings
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
-from node import install, run
+from node import run
 from served import served
 
 AUDITS = 61
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install(Path(__file__).parent / "node", tmp_path_factory.mktemp("node"))
 
 
 async def test_every_audit_of_the_specification_passes(
