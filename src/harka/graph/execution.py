@@ -207,6 +207,11 @@ class Engine:
         except RefusedError as error:
             return _refused(error, tenant)
 
+    def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
+        """Once for each operation. `client`: how the program calls itself; nobody's is told."""
+        name = "" if _is_anonymous(tenant) else client
+        self._runtime.metrics.deprecated_used(prepared.operation.deprecated, name)
+
     async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled."""
         cost, admission, organization = prepared.operation.cost, self._runtime.admission, tenant.organization
