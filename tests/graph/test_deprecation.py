@@ -27,8 +27,8 @@ input Filter {{ name: String, title: String @deprecated(reason: "{REASON}"), ord
 USES = [
     ("{ list { __typename } }", []),
     ("{ a: old b: old }", ["Query.old"]),
-    ("{ list { ...F } } fragment F on Named { old ...G } fragment G on Query { list(page: 1) { __typename } }",
-     ["Named.old", "Query.list(page:)"]),
+    ("{ list { ...F } } fragment F on Named { old ...G } fragment G on Query { list(page: 1) { old } }",
+     ["Named.old", "Query.list(page:)", "Query.old"]),
     ("{ list(order: LEGACY) @skip(if: false) { __typename } }", ["Order.LEGACY"]),
     ('{ list(filter: {inner: [{title: "x", order: LEGACY}]}) { __typename } }',
      ["Filter.title", "Order.LEGACY"]),
