@@ -278,3 +278,15 @@ def test_five_thousand_tenants_stay_within_their_labels_and_the_page_within_its_
     page = metrics.exposition().decode()
     assert len(tenants_shown(metrics)) <= 101
     assert page.count("tenant_api_requests_total{") <= 101 * 17 * 3
+
+
+def test_clients_beyond_the_first_few_share_a_label() -> None:
+    metrics = Metrics(tenants=1)
+    names = [f"client-{number}" for number in range(60)]
+    for name in [*names, "", "x" * 65, 'a"b', "a\nb", "é", names[0]]:
+        metrics.deprecated_used(("Query.old", "Query.older"), name)
+    page = metrics.exposition().decode()
+    lines = [line for line in page.splitlines() if line.startswith("harka_deprecated_uses_total{")]
+    assert len(lines) == 2 * (50 + 1)
+    assert 'harka_deprecated_uses_total{client="client-0",part="Query.old"} 2.0' in lines
+    assert 'harka_deprecated_uses_total{client="other",part="Query.older"} 15.0' in lines

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from node import MissingError
 from peers import Peer
+
+from node import MissingError
 
 _SCRIPT: Final = Path(__file__).resolve().parent / "post.lua"
 

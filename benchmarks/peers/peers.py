@@ -9,11 +9,11 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from node import Node
 from questions import Bodies, Opening, as_written, graphql_bodies, postgraphile_bodies, raw_bodies
 from stage import LOOPBACK, Stage, free_port
 
 from harka.config import Settings
+from node import Node
 
 SERVERS: Final = Path(__file__).resolve().parent / "servers"
 NAMES: Final = {

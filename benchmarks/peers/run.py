@@ -18,20 +18,20 @@ sys.path.append(str(HERE.parents[1] / "loadtests"))
 
 import ground  # noqa: E402 - needs the path above
 import measure  # noqa: E402 - likewise
-import node  # noqa: E402 - likewise
 import peers  # noqa: E402 - likewise
 import report  # noqa: E402 - likewise
 from ground import Ground  # noqa: E402 - likewise
 from measure import Cell, FailedError  # noqa: E402 - likewise
-from node import MissingError, Node  # noqa: E402 - likewise
 from peers import NAMES, Peer, Place  # noqa: E402 - likewise
 from questions import COURSES, ENROLLMENTS, QUESTIONS, Asked, normal, opened, sealed_bodies  # noqa: E402 - likewise
 from rich.console import Console  # noqa: E402 - likewise
 from stage import Stage, stage  # noqa: E402 - likewise
 
+import node  # noqa: E402 - likewise
 from harka.cli.signals import interrupt_on_stop  # noqa: E402 - likewise
 from harka.errors import HarkaError  # noqa: E402 - likewise
 from harka.ids import NodeKind  # noqa: E402 - likewise
+from node import MissingError, Node  # noqa: E402 - likewise
 
 _WARM_UP: Final = 1.0
 _QUICK: Final = 2.0

@@ -26,7 +26,6 @@ import msgspec
 import peers
 import psutil
 from measure import FailedError
-from node import MissingError
 from peers import Peer, Place
 from questions import QUESTIONS, Asked, opened, sealed_bodies
 from rich.console import Console
@@ -36,6 +35,7 @@ from stage import Stage, stage
 from harka.cli.signals import interrupt_on_stop
 from harka.errors import HarkaError
 from harka.ids import NodeKind
+from node import MissingError
 
 _COUNTS: Final = (1, 2)
 _CONNECTIONS: Final = 32

@@ -113,6 +113,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "compiled"
     introspection: Annotated[bool, Meta(description="Whether the schema may be queried.")] = True
+    trusted_documents: Annotated[
+        str | None,
+        Meta(
+            description="JSON file, or directory of them, of documents by their SHA-256, as the Relay compiler and "
+            "graphql-codegen write them: clients name them by hash, in every organization. Read at start."
+        ),
+    ] = None
+    documents: Annotated[
+        Literal["any", "trusted"],
+        Meta(
+            description="Which documents are executed: `any`, or only those of `HARKA_TRUSTED_DOCUMENTS` and of the dashboard; "
+            "others are refused with `PERSISTED_DOCUMENT_REQUIRED`."
+        ),
+    ] = "any"
     graphiql: Annotated[bool, Meta(description="Whether browsers get GraphiQL at `/graphql`.")] = True
     files_url: Annotated[
         str | None,

@@ -8,7 +8,8 @@ HarkaError
 │   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
 │   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
 │   ├── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
-│   └── PersistedQueryNotFoundError PERSISTED_QUERY_NOT_FOUND 400
+│   ├── PersistedQueryNotFoundError PERSISTED_QUERY_NOT_FOUND 400
+│   └── PersistedDocumentRequiredError PERSISTED_DOCUMENT_REQUIRED 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
@@ -103,6 +104,12 @@ class PersistedQueryNotFoundError(BadRequestError):
     """PersistedQueryNotFound"""  # noqa: D400, D415 - clients look for this word, and then send the text
 
     code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class PersistedDocumentRequiredError(BadRequestError):
+    """Only registered documents are executed here."""
+
+    code = "PERSISTED_DOCUMENT_REQUIRED"
 
 
 class UnauthenticatedError(HarkaError):

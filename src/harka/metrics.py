@@ -43,6 +43,8 @@ _REMEMBERED_A_LABEL: Final = 4
 _INCUMBENT_BONUS: Final = 2
 _ENDPOINTS_A_TENANT: Final = 16
 _OPERATION: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
+_CLIENTS: Final = 50
+_CLIENT: Final = re.compile(r"[A-Za-z0-9@][A-Za-z0-9 ._/@:-]{0,63}")
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _JOB_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -99,6 +101,13 @@ class Metrics:
         )
         for reason in Left:
             self._plans_left.labels(reason)
+        self._deprecated = Counter(
+            "harka_deprecated_uses",
+            "Operations that use a part of the schema that will be taken out, by the client's X-Client-Name.",
+            ("part", "client"),
+            registry=self.registry,
+        )
+        self._clients: set[str] = set()
         self._jobs = Counter(
             "harka_jobs",
             "Attempts at jobs, by what became of them.",
@@ -139,6 +148,15 @@ class Metrics:
     def plan_left(self, reason: Left) -> None:
         """A query's plan came to no answer."""
         self._plans_left.labels(reason).inc()
+
+    def deprecated_used(self, parts: Iterable[str], client: str) -> None:
+        """Count one operation. `parts`: of the schema. `client`: the first few names have a label each."""
+        if client not in self._clients:
+            if len(self._clients) >= _CLIENTS or not _CLIENT.fullmatch(client):
+                client = OTHER
+            self._clients.add(client)
+        for part in parts:
+            self._deprecated.labels(part, client).inc()
 
     def observe_job(self, type_: str, outcome: JobOutcome, *, seconds: float | None) -> None:
         """Count one attempt. `seconds`: None when it was never run to an end."""

@@ -1,6 +1,16 @@
 import os
+from pathlib import Path
+
+import pytest
 
 from browser import DRIVER
+from node import install
 
 # where there is no browser the rest is tested all the same; CI has to have one
 collect_ignore = [] if DRIVER or os.environ.get("CI") else ["test_browser.py"]
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`node/` with its npm packages."""
+    return install(Path(__file__).parent / "node", tmp_path_factory.mktemp("node"))

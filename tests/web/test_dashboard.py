@@ -1,9 +1,12 @@
 import re
 
 import pytest
+from graphql import parse, validate
 
 from doors import MakeTenant, OpenClient
+from harka.graph.schema import core
 from harka.runtime import Runtime
+from harka.web.dashboard import own_documents
 
 
 async def test_the_page_is_served_with_a_strict_policy(api: OpenClient, make_tenant: MakeTenant) -> None:
@@ -88,3 +91,11 @@ async def test_a_page_is_read_only(api: OpenClient, make_tenant: MakeTenant) -> 
     http = await api(await make_tenant(), scopes=())
     assert (await http.head("/dashboard")).status_code == 200
     assert (await http.post("/dashboard")).status_code == 405
+
+
+def test_every_document_of_the_page_is_known() -> None:
+    documents = own_documents()
+    assert len(documents) == 4
+    assert not any("${" in document for document in documents)
+    schema = core()
+    assert [validate(schema, parse(document)) for document in documents] == [[]] * len(documents)

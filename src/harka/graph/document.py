@@ -17,6 +17,7 @@ from graphql import (
 )
 
 from harka.errors import DocumentInvalidError, DocumentLimitError, DocumentSyntaxError, HarkaError
+from harka.graph.deprecation import deprecations
 from harka.graph.document_cache import DocumentCache
 from harka.graph.limits import Limits, Size
 from harka.graph.plan import MOST_VARIANTS, Operation, conditions
@@ -48,8 +49,10 @@ class RefusedError(Exception):
 class Document:
     """A valid document and its operations, planned when they are first asked for."""
 
-    def __init__(self, schema: GraphQLSchema, tree: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, tree: DocumentNode, *, has_old_parts: bool = False) -> None:
+        """`has_old_parts`: whether anything in the schema is deprecated."""
         self.tree = tree
+        self._has_old_parts = has_old_parts
         self._schema = schema
         self._by_name: dict[str | None, Operation] = {}
         self._by_place: dict[int, Operation] = {}
@@ -61,7 +64,9 @@ class Document:
             node = find_operation(self.tree, name)
             # the only one goes by its name and by none
             place = self.tree.definitions.index(node)
-            known = self._by_place.get(place) or Operation(self._schema, self.tree, node)
+            known = self._by_place.get(place) or Operation(
+                self._schema, self.tree, node, has_old_parts=self._has_old_parts
+            )
             self._by_name[name] = self._by_place[place] = known
         return known
 
@@ -76,6 +81,7 @@ class Documents:
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
         self._rules = rules
+        self._has_old_parts = bool(deprecations(schema))
         self._valid = DocumentCache[Document](CACHED_BYTES)
 
     @property
@@ -99,7 +105,7 @@ class Documents:
         )
         if errors:
             raise RefusedError(DocumentInvalidError(), errors)
-        document = Document(self._schema, tree)
+        document = Document(self._schema, tree, has_old_parts=self._has_old_parts)
         self._valid.keep(text, document, _weight(text, tree, sizes))
         return document
 

@@ -14,7 +14,12 @@ from strawberry.execution import optimized_is_awaitable
 
 from harka import clock, logs
 from harka.codec import from_json, json_bytes, json_fragment, sorted_json_bytes
-from harka.errors import DocumentInvalidError, HarkaError, PersistedQueryNotFoundError
+from harka.errors import (
+    DocumentInvalidError,
+    HarkaError,
+    PersistedDocumentRequiredError,
+    PersistedQueryNotFoundError,
+)
 from harka.graph import batch, schema
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
@@ -27,6 +32,7 @@ from harka.graph.loaders.loader import Loaders
 from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Operation, Plan
 from harka.graph.subscriptions.event import Notice, Notices
+from harka.graph.trusted import TrustedDocuments
 from harka.learning import idempotency
 from harka.learning.work import begin_work
 from harka.metrics import Left
@@ -157,7 +163,9 @@ class Answers:
 class Engine:
     """Executes operations of the schema; one for a process."""
 
-    def __init__(self, runtime: Runtime, limits: Limits | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, limits: Limits | None = None, trusted: TrustedDocuments | None = None
+    ) -> None:
         self._runtime = runtime
         self._schema = schema.core()
         self._deadlines = Deadlines()
@@ -165,6 +173,7 @@ class Engine:
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
         self._persisted = PersistedDocuments(runtime.cache)
+        self._trusted = trusted or TrustedDocuments()
 
     async def named(self, request: Request, tenant: TenantContext) -> Request:
         """The same with the text of its document, where it only names that; from now on it may be named.
@@ -175,22 +184,33 @@ class Engine:
         if sha256 is None:
             return request
         if not request.query:
-            text = await self._persisted.find(tenant.id, sha256)
+            text = self._trusted.find(sha256)
+            if text is None and not self._trusted.only:
+                text = await self._persisted.find(tenant.id, sha256)
             return msgspec.structs.replace(request, query=text or "")
         require_hash(sha256, request.query)
-        if not (_is_anonymous(tenant) or isinstance(self.prepare(request, tenant), Answer)):
+        if not (
+            self._trusted.only or _is_anonymous(tenant) or isinstance(self.prepare(request, tenant), Answer)
+        ):
             await self._persisted.keep(tenant.id, sha256, request.query)
         return request
 
     def prepare(self, request: Request, tenant: TenantContext) -> Prepared | Answer:
         """The operation, or the answer that refuses it."""
         try:
+            if not self._trusted.accepts(request.query):
+                return _refused(_UNREGISTERED, tenant)
             if request.persisted and not request.query:
                 return _refused(_UNKNOWN, tenant)
             document = self._documents.prepare(request.query, hide_suggestions=_is_anonymous(tenant))
             return Prepared(document, document.operation(request.operation_name), request)
         except RefusedError as error:
             return _refused(error, tenant)
+
+    def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
+        """Once for each operation. `client`: how the program calls itself; nobody's is told."""
+        name = "" if _is_anonymous(tenant) else client
+        self._runtime.metrics.deprecated_used(prepared.operation.deprecated, name)
 
     async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled."""
@@ -398,9 +418,12 @@ class Engine:
         return tenant.deadline - clock.monotonic()
 
 
-_UNKNOWN: Final = RefusedError(
-    PersistedQueryNotFoundError(), [GraphQLError(PersistedQueryNotFoundError.default_message())]
-)
+def _refusal(cause: HarkaError) -> RefusedError:
+    return RefusedError(cause, [GraphQLError(cause.message)])
+
+
+_UNKNOWN: Final = _refusal(PersistedQueryNotFoundError())
+_UNREGISTERED: Final = _refusal(PersistedDocumentRequiredError())
 
 
 class _Planned(NamedTuple):

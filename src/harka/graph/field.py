@@ -38,9 +38,9 @@ def graph_input(cls: type[T]) -> type[T]:
     return strawberry.input(cls, description=described(cls))
 
 
-def leaf(description: str, *, name: str | None = None) -> Any:
-    """The struct's attribute of the same name."""
-    return strawberry.field(description=description, name=name)
+def leaf(description: str, *, name: str | None = None, deprecation_reason: str | None = None) -> Any:
+    """The struct's attribute of the same name. `deprecation_reason`: by `deprecation.deprecated`."""
+    return strawberry.field(description=description, name=name, deprecation_reason=deprecation_reason)
 
 
 def value(description: str, **default: Any) -> Any:
@@ -55,6 +55,7 @@ def field(
     requires: Required = Access.OPEN,
     name: str | None = None,
     several: bool = False,
+    deprecation_reason: str | None = None,
 ) -> Any:
     """What `resolver(root, info, …)` answers or awaits: a struct, a list of structs, or a value.
 
@@ -64,7 +65,12 @@ def field(
         _SEVERAL.add(resolver)
     extensions, directives = guard(requires)
     return strawberry.field(
-        resolver=resolver, description=description, name=name, extensions=extensions, directives=directives
+        resolver=resolver,
+        description=description,
+        name=name,
+        deprecation_reason=deprecation_reason,
+        extensions=extensions,
+        directives=directives,
     )
 
 

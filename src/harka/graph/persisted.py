@@ -3,7 +3,6 @@
 The protocol is that of Apollo's automatic persisted queries, which Apollo Client, urql and Relay speak.
 """
 
-import hashlib
 import sys
 from typing import Final
 from uuid import UUID
@@ -12,6 +11,7 @@ from cachetools import LRUCache
 
 from harka.cache.tenant import Namespace, TenantCache
 from harka.errors import BadRequestError
+from harka.graph.trusted import hash_of
 
 _LIFETIME: Final = 86_400.0
 """Seconds, from the last time the text was sent. A client that is told of no such document sends it again."""
@@ -49,5 +49,5 @@ class PersistedDocuments:
 
 def require_hash(sha256: str, text: str) -> None:
     """Raise `BadRequestError` when the hash, 64 hexadecimal digits, is not that of the text."""
-    if hashlib.sha256(text.encode()).hexdigest() != sha256:
+    if hash_of(text) != sha256:
         raise BadRequestError("extensions.persistedQuery.sha256Hash is not the hash of query.")

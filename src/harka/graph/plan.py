@@ -38,6 +38,7 @@ from harka import executor
 from harka.codec import json_bytes
 from harka.graph.arguments import Arguments, Variables, arguments_of
 from harka.graph.cost import Cost
+from harka.graph.deprecation import uses
 from harka.graph.field import related_of, sends_several
 from harka.graph.loaders.loader import Loader
 from harka.graph.node import is_node_id, struct_of
@@ -80,10 +81,18 @@ class _UnplannedError(Exception):
 
 
 class Operation:
-    """One operation and its plans: one for each outcome of its conditions."""
+    """One operation and its plans: one for each outcome of its conditions.
+
+    `deprecated`: what of the schema it uses that will be taken out.
+    """
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        *,
+        has_old_parts: bool = False,
     ) -> None:
         self.node = operation
         self.kind = operation.operation
@@ -96,6 +105,7 @@ class Operation:
         self._conditions = sorted(conditions(document))
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
+        self.deprecated = uses(schema, self._fragments, operation) if has_old_parts else ()
         self.cost = Cost(schema, self._fragments, operation)
         self.is_covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 

@@ -1,5 +1,6 @@
 """`/dashboard`: a static page; whatever it shows it asks `/graphql` for, with the key its reader types in."""
 
+import re
 from importlib.resources import files
 from typing import Final
 
@@ -9,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from harka.errors import NotFoundError
 
 _PAGE: Final = "dashboard.html"
+_DOCUMENT: Final = re.compile(r"^const [A-Z]+ = `((?:query|subscription) [^`]+)`;$", re.MULTILINE)
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -25,6 +27,11 @@ _POLICY: Final = (
 async def welcome(scope: Scope, receive: Receive, send: Send) -> None:
     """`/`: whoever types in an organization's address is a person, and wants the page."""
     await RedirectResponse("/dashboard", status_code=303)(scope, receive, send)
+
+
+def own_documents() -> list[str]:
+    """The GraphQL documents that the page asks for."""
+    return _DOCUMENT.findall((files("harka.web") / "static" / "dashboard.js").read_text())
 
 
 class Dashboard:

@@ -17,7 +17,7 @@ from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected
 from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
-from harka.web.graphql_request import REPLAYED, MediaType, header, negotiate, read_request
+from harka.web.graphql_request import CLIENT_NAME, REPLAYED, MediaType, header, negotiate, read_request
 from harka.web.middleware.request_scope import RequestScope
 from harka.web.middleware.tenant_door import identify
 from harka.web.sse import finish, once, send_events
@@ -71,7 +71,7 @@ class GraphQLEndpoint:
     async def _prepare(self, scope: Scope, receive: Receive, media: MediaType) -> Prepared | Answer:
         request: RequestScope = scope["harka"]
         asked = await self._engine.named(await read_request(scope, receive), _tenant(request))
-        prepared = prepare(self._engine, asked, request, _tenant(request), media)
+        prepared = prepare(self._engine, asked, scope, _tenant(request), media)
         if not isinstance(prepared, Answer) and prepared.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
         return prepared
@@ -111,7 +111,7 @@ def _tenant(request: RequestScope) -> TenantContext:
 
 
 def prepare(
-    engine: Engine, asked: Request, request: RequestScope, tenant: TenantContext, media: MediaType
+    engine: Engine, asked: Request, scope: Scope, tenant: TenantContext, media: MediaType
 ) -> Prepared | Answer:
     """The operation, now on record, or the answer that refuses it.
 
@@ -120,7 +120,9 @@ def prepare(
     prepared = engine.prepare(asked, tenant)
     if isinstance(prepared, Answer):
         return prepared
-    request.record.operation = prepared.name
+    scope["harka"].record.operation = prepared.name
+    if prepared.operation.deprecated:
+        engine.count_deprecated(prepared, tenant, header(scope, CLIENT_NAME))
     if prepared.is_subscription and media is not MediaType.EVENTS:
         raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")
     return prepared

@@ -104,7 +104,7 @@ class GraphQLPost:
             asked = completed(await self._asked(scope, receive, fields), fields)
             if asked.persisted is not None:
                 asked = await self._engine.named(asked, tenant)
-            answer = prepare(self._engine, asked, request, tenant, media)
+            answer = prepare(self._engine, asked, scope, tenant, media)
             if not isinstance(answer, Answer):
                 answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
             reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media), _more(answer))

@@ -19,6 +19,8 @@ from harka.learning import idempotency
 
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"
 _TELLS_COST: Final = b"graphql-cost"
+CLIENT_NAME: Final = b"x-client-name"
+"""How a client's program calls itself: for metrics alone."""
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 
 _MOST_PARAMETERS = 20

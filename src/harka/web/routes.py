@@ -5,8 +5,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka.errors import NotFoundError
 from harka.graph.execution import Engine
+from harka.graph.trusted import read_trusted
 from harka.runtime import Runtime
-from harka.web.dashboard import Dashboard, welcome
+from harka.web.dashboard import Dashboard, own_documents, welcome
 from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
 from harka.web.graphql_post import PATH, GraphQLPost
@@ -27,7 +28,7 @@ def build(runtime: Runtime, draining: Draining) -> ASGIApp:
     One path is short: what a `POST /graphql` passes is written out in `graphql_post`, in the same order.
     """
     settings = runtime.settings
-    engine = Engine(runtime)
+    engine = Engine(runtime, trusted=read_trusted(settings, own_documents()))
     app: ASGIApp = Router(
         _routes(runtime, engine, draining), redirect_slashes=False, default=HostDoor(_nothing, runtime)
     )

@@ -21,7 +21,7 @@ from harka.graph.execution import Answer, Engine, Prepared, Request, failed
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
-from harka.web.graphql_request import request_of
+from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.middleware.request_scope import RequestRecord, RequestScope
 from harka.web.middleware.tenant_door import admit, identify
 
@@ -32,7 +32,7 @@ INIT_SECONDS: Final = 10.0
 MOST_OPERATIONS: Final = 50
 """At the same time on one socket."""
 
-_CREDENTIALS: Final = ("authorization", "x-api-key")
+_SENT_AS_PAYLOAD: Final = ("authorization", "x-api-key", CLIENT_NAME.decode())
 _OK: Final = 200
 _REASON_BYTES: Final = 123
 _TOO_BIG: Final = 1009
@@ -127,7 +127,7 @@ class GraphQLSocket:
             raise _CloseError(_INIT_AGAIN, "Too many initialisation requests")
         if not isinstance(payload, dict | None):
             raise _CloseError(_BAD_REQUEST, "Invalid connection_init payload")
-        headers = [*self._scope["headers"], *_credentials(payload or {})]
+        headers = [*self._scope["headers"], *_headers(payload or {})]
         try:
             self._require_same_origin(headers)
             await admit(self._runtime, self._request, headers)
@@ -243,6 +243,10 @@ class _Operation:
             yield self._noted(prepared)
             return
         self._request.record.operation = prepared.name
+        if prepared.operation.deprecated:
+            self._engine.count_deprecated(
+                prepared, tenant, fields_of(self._headers).get(CLIENT_NAME, b"").decode("latin-1")
+            )
         if not prepared.is_subscription:
             yield self._noted(await self._engine.execute(prepared, tenant))
             return
@@ -297,11 +301,11 @@ class _Operation:
         )
 
 
-def _credentials(payload: dict[str, Any]) -> Headers:
+def _headers(payload: dict[str, Any]) -> Headers:
     """What a browser cannot send as headers, in the payload under the headers' names, whatever their case."""
     given = {name.lower(): value for name, value in payload.items()}
     found = []
-    for name in _CREDENTIALS:
+    for name in _SENT_AS_PAYLOAD:
         value = given.get(name)
         if value is None:
             continue
