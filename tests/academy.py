@@ -122,7 +122,9 @@ class Academy:
             await user_rows.insert(work.session, user)
         return user
 
-    async def course(self, *, weights: tuple[float, ...] = (1, 1), published: bool = True) -> Course:
+    async def course(
+        self, *, weights: tuple[float, ...] = (1, 1), published: bool = True, seats: int | None = None
+    ) -> Course:
         """A course of one module with a lesson of each weight."""
         lessons = tuple(LessonOutline(f"Lesson {n}", weight=weight) for n, weight in enumerate(weights))
         draft = CourseDraft(
@@ -130,6 +132,7 @@ class Academy:
             code=secrets.token_hex(6),
             modules=(ModuleOutline("A module", lessons),),
             published=published,
+            seats=seats,
         )
         async with self.work() as work:
             return await courses.create(work, draft)

@@ -91,6 +91,7 @@ STATEMENTS = (
     enrollment.COUNT_OF_USERS,
     enrollment.COUNT_OF_COURSES,
     enrollment.LOCK,
+    enrollment.SEATS_TAKEN,
     enrollment.WITHDRAW_MANY,
     progress.FIND_VISIBLE,
     progress.FIND_BY_ENROLLMENTS,

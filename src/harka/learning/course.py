@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ from harka import clock
 from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import outline, visibility
+from harka.learning import outline, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.outline import ModuleOutline
 from harka.learning.text import (
@@ -35,11 +35,14 @@ from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 
-_CACHED: Final = Namespace("course", Course)
+_CACHED: Final = Namespace("course", Course, version=2)
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson."""
+    """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson.
+
+    `seats`: None for any number.
+    """
 
     title: str
     code: str
@@ -47,6 +50,7 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     modules: tuple[ModuleOutline, ...] = ()
     published: bool = False
+    seats: int | None = None
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     code: str | UnsetType = UNSET
     slug: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
+    seats: int | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -124,7 +129,8 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
 async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version: int) -> Course:
     """Change what `changes` names. `version`: that of the course as the author read it.
 
-    Raise `ConflictError` when it has changed since, or is archived; `ValidationError`; `NotFoundError`.
+    Raise `ConflictError` when it has changed since, or is archived; `NotFoundError`; `ValidationError`, for
+    fewer seats than are taken too. After an error undo the unit.
     """
     work.context.require(Permission.COURSE_WRITE)
     values = _accepted(changes)
@@ -135,6 +141,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
     if changed is None:
         await _require_version(work, id_, version)
         raise ConflictError("An archived course cannot be changed.")
+    if changes.seats is not UNSET:
+        await seat.require_enough(work, changed)
     work.invalidate()
     return changed
 
@@ -197,6 +205,7 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         status=str(CourseStatus.PUBLISHED if draft.published else CourseStatus.DRAFT),
         published_at=now if draft.published else None,
         archived_at=None,
+        seats=seat.accept_seats(draft.seats),
         created_at=now,
         updated_at=now,
         version=1,
@@ -204,8 +213,8 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
     return course, *outline.rows_of(id_, accepted, now)
 
 
-def _accepted(changes: CourseChanges) -> dict[str, str]:
-    values: dict[str, str] = {}
+def _accepted(changes: CourseChanges) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     if changes.title is not UNSET:
         values["title"] = accept_line(changes.title, "title", longest=LONGEST_TITLE)
     if changes.code is not UNSET:
@@ -214,6 +223,8 @@ def _accepted(changes: CourseChanges) -> dict[str, str]:
         values["slug"] = accept_slug(changes.slug, "slug")
     if changes.description is not UNSET:
         values["description"] = accept_text(changes.description, "description", longest=LONGEST_DESCRIPTION)
+    if changes.seats is not UNSET:
+        values["seats"] = seat.accept_seats(changes.seats)
     return values
 
 

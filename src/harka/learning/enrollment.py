@@ -5,9 +5,9 @@ from uuid import UUID
 import msgspec
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.errors import ConflictError, CourseFullError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import visibility
+from harka.learning import seat, visibility
 from harka.learning.batch import batches
 from harka.learning.moment import accept_moment, accept_past
 from harka.learning.work import UnitOfWork
@@ -127,7 +127,7 @@ async def enroll(
     """Enroll a user, or find that they are. Who withdrew starts anew.
 
     Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published
-    or a user who is not active.
+    or a user who is not active, `CourseFullError`.
     """
     entry = EnrollmentEntry(user_id=user_id, course_id=course_id, due_at=due_at)
     found, created = (await _enroll(work, [entry]))[user_id, course_id]
@@ -175,22 +175,22 @@ async def _enroll(
     work.context.require(Permission.ENROLLMENT_WRITE)
     wanted = {(entry.user_id, entry.course_id): entry for entry in reversed(entries)}
     done: dict[tuple[UUID, UUID], tuple[Enrollment, bool]] = {}
+    seats = await require_published(work, {entry.course_id for entry in entries})
+    if await seat.without_seat(work, seats, wanted):
+        raise CourseFullError(field="courseId")
     # in one order everywhere: two writers of the same pairs must not wait for each other
     for batch in batches(sorted(wanted)):
         rows = [
             row_of(*pair, enrolled_at=wanted[pair].enrolled_at, due_at=wanted[pair].due_at) for pair in batch
         ]
-        await _require_open(work, rows)
+        await _require_active(work, {row.user_id for row in rows})
         made = {row.id for row in rows}
         for found in await enrollments.insert_many(work.session, rows):
             done[found.user_id, found.course_id] = found, found.id in made
     return done
 
 
-async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
-    """Raise unless every course is published, and stays so until the commit, and every user is active."""
-    await require_published(work, {row.course_id for row in rows})
-    user_ids = {row.user_id for row in rows}
+async def _require_active(work: UnitOfWork, user_ids: Collection[UUID]) -> None:
     of_users = await users.statuses(work.session, list(user_ids))
     if len(of_users) < len(user_ids):
         raise NotFoundError("There is no such user here.", field="userId")
@@ -198,13 +198,14 @@ async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
         raise ValidationError("Only an active user can be enrolled.", field="userId")
 
 
-async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> None:
-    """Raise unless every course is published, and stays so until the commit."""
+async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """Raise unless every course is published. It stays so, with as many seats, until the commit."""
     found = await courses.lock_status(work.session, list(course_ids))
     if len(found) < len(course_ids):
         raise NotFoundError("There is no such course here.", field="courseId")
-    if set(found.values()) - {CourseStatus.PUBLISHED}:
+    if {each.status for each in found} - {CourseStatus.PUBLISHED}:
         raise ValidationError("Only a published course accepts enrollments.", field="courseId")
+    return {each.id: each.seats for each in found}
 
 
 def row_of(

@@ -43,6 +43,13 @@ class Held(msgspec.Struct, frozen=True):
     status: str
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """`seats`: how many are taken in a course. `seated`: who of those asked for has one."""
+
+    seats: int
+    seated: frozenset[UUID]
+
+
 # Enrollments by id that the reader may see.
 FIND_VISIBLE = Statement(
     "enrollment.find_visible",
@@ -164,6 +171,23 @@ LOCK = Statement(
     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
 )
 
+# Let nobody else take or count seats of courses until this transaction ends. The order is that of the ids.
+LOCK_SEATS = Statement(
+    "enrollment.lock_seats",
+    """SELECT pg_advisory_xact_lock(hashtextextended('seats of {schema}.course ' || $1::uuid || id, 0))
+    FROM unnest($2::uuid[]) AS course (id)""",
+)
+
+# How many have a seat in each of many courses, and who of some users.
+SEATS_TAKEN = Statement(
+    "enrollment.seats_taken",
+    """SELECT course_id, count(*) AS seats,
+      array_agg(user_id) FILTER (WHERE user_id = ANY($3::uuid[])) AS seated
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND course_id = ANY($2::uuid[]) AND status <> 'withdrawn'
+    GROUP BY course_id""",
+)
+
 # Withdraw active enrollments.
 WITHDRAW_MANY = Statement(
     "enrollment.withdraw_many",
@@ -276,6 +300,20 @@ async def insert_many(session: ShardSession, enrollments: Sequence[Enrollment]) 
 async def lock(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
     """Hold them until this transaction ends; unknown ids are left out."""
     return [Held(*row) for row in await session.fetch(LOCK, ids)]
+
+
+async def lock_seats(session: ShardSession, course_ids: Sequence[UUID]) -> None:
+    """Sorted ids, so that two writers cannot deadlock."""
+    await session.execute(LOCK_SEATS, course_ids)
+
+
+async def seats_taken(
+    session: ShardSession, course_ids: Sequence[UUID], user_ids: Sequence[UUID]
+) -> dict[UUID, Taken]:
+    """By course, each of them."""
+    rows = await session.fetch(SEATS_TAKEN, course_ids, user_ids)
+    found = {row["course_id"]: Taken(row["seats"], frozenset(row["seated"] or ())) for row in rows}
+    return {id_: found.get(id_, Taken(0, frozenset())) for id_ in course_ids}
 
 
 async def withdraw_many(session: ShardSession, moments: Mapping[UUID, datetime]) -> list[Enrollment]:

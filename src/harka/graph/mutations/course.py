@@ -6,7 +6,7 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import MutationInput, Payload, required
+from harka.graph.payload import MutationInput, Payload, optional, required
 from harka.graph.types.course import Course
 from harka.ids import NodeKind
 from harka.learning import course
@@ -49,6 +49,9 @@ class CreateCourseInput(MutationInput):
     )
     description: str = value("What it is about.", default="")
     modules: list[ModuleInput] = value("Its modules, in order.", default_factory=list)
+    seats: int | None = value(
+        "How many people it takes, 1 to 1,000,000; omit it to take any number.", default=None
+    )
 
 
 @graph_input
@@ -65,6 +68,10 @@ class UpdateCourseInput(MutationInput):
     )
     slug: str | None = value("Lower-case words joined by hyphens, unique.", default=strawberry.UNSET)
     description: str | None = value("What it is about.", default=strawberry.UNSET)
+    seats: int | None = value(
+        "How many people it takes, 1 to 1,000,000, and no fewer than take part; null takes any number.",
+        default=strawberry.UNSET,
+    )
 
 
 @graph_input
@@ -125,6 +132,7 @@ async def _create(
         slug=given.slug,
         description=given.description,
         modules=tuple(_module(module) for module in given.modules),
+        seats=given.seats,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -139,6 +147,7 @@ async def _update(
         code=required(given.code, "code"),
         slug=required(given.slug, "slug"),
         description=required(given.description, "description"),
+        seats=optional(given.seats),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)

@@ -57,6 +57,7 @@ class Course(Node):
     status: CourseStatus = leaf("Where the course is in its life.")
     published_at: datetime | None = leaf("When it was first published; null for a draft.")
     archived_at: datetime | None = leaf("When it was archived; null unless it is.")
+    seats: int | None = leaf("How many people may take part, who withdrew not counted; null for any number.")
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
         _enrollments,
