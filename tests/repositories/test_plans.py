@@ -92,6 +92,7 @@ STATEMENTS = (
     enrollment.COUNT_OF_COURSES,
     enrollment.LOCK,
     enrollment.SEATS_TAKEN,
+    enrollment.UPDATE,
     enrollment.WITHDRAW_MANY,
     progress.FIND_VISIBLE,
     progress.FIND_BY_ENROLLMENTS,

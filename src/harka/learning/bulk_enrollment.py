@@ -71,6 +71,7 @@ async def enroll(
     *,
     on_error: OnError,
     due_at: datetime | None = None,
+    expires_at: datetime | None = None,
     dry_run: bool = False,
 ) -> Outcome:
     """Like `enrollment.enroll` for each, in three statements however many, five where seats are limited.
@@ -94,7 +95,7 @@ async def enroll(
         fates = [Fate(place, named.get(place), refused=refused.get(place)) for place in range(len(people))]
         return Outcome(fates, rejected=True)
     wanted = {who for place, who in named.items() if place not in refused}
-    rows = [row_of(who, course_id, due_at=due_at) for who in wanted]
+    rows = [row_of(who, course_id, due_at=due_at, expires_at=expires_at) for who in wanted]
     done = await _done(work, rows, dry_run=dry_run)
     fates = []
     for place in range(len(people)):

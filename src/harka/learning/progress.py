@@ -10,7 +10,7 @@ from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning import visibility
 from harka.learning.batch import ROWS, batches
-from harka.learning.moment import accept_past
+from harka.learning.moment import accept_past, has_passed
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import lesson as lessons
@@ -68,7 +68,7 @@ async def record(
     """How far a learner is in a lesson: never backwards, so saying it twice or late does no harm.
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
-    absent or somebody else's; `ConflictError` for a withdrawn one.
+    absent or somebody else's; `ConflictError` for a withdrawn or expired one.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -128,7 +128,7 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     if target is None:
         raise no_enrollment()
     enrollment, has_lesson = target
-    require_open(work, enrollment.user_id, enrollment.status)
+    require_open(work, enrollment)
     if not has_lesson:
         raise no_lesson()
     return enrollment
@@ -141,21 +141,24 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
     if any(row.enrollment_id not in course_of for row in rows):
         raise no_enrollment()
     for each in held:
-        require_open(work, each.user_id, each.status)
+        require_open(work, each)
     taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows}))
     if any(taught_in.get(row.lesson_id) != course_of[row.enrollment_id] for row in rows):
         raise no_lesson()
 
 
-def require_open(work: UnitOfWork, user_id: UUID, status: str) -> None:
-    """Raise unless the actor may write this user's progress, and an enrollment of this status takes it."""
+def require_open(work: UnitOfWork, enrollment: Enrollment | Held) -> None:
+    """Raise unless the actor may write this progress, and the enrollment takes it."""
     user = work.context.user
-    own = user is not None and user.id == user_id
+    own = user is not None and user.id == enrollment.user_id
     if not own and not work.context.allows(Permission.ENROLLMENT_WRITE):
         # somebody else's reads like one that is absent
         raise no_enrollment()
-    if status == EnrollmentStatus.WITHDRAWN:
+    if enrollment.status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("A withdrawn enrollment takes no progress.")
+    # by when it is told, not by when it happened, which only the learner's device knows
+    if has_passed(enrollment.expires_at):
+        raise ConflictError("An expired enrollment takes no progress.")
 
 
 def no_enrollment() -> NotFoundError:

@@ -62,7 +62,7 @@ COUNT = Statement(
 LOCK_TARGET = Statement(
     "progress.lock_target",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version,
+      expires_at, created_at, updated_at, version,
       EXISTS (SELECT FROM {schema}.lesson l
         WHERE l.tenant_id = $1 AND l.id = $3::uuid AND l.course_id = e.course_id) AS has_lesson
     FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
@@ -118,7 +118,7 @@ RECALCULATE = Statement(
       ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
     )
     SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM changed ORDER BY id""",
 )
 
