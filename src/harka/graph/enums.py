@@ -142,7 +142,7 @@ _describe(
     EnrollmentStatus,
     "Where an enrollment stands.",
     active="Taking part.",
-    completed="Every lesson that counts is done. It stays completed.",
+    completed="What the course asks for is done. It stays completed.",
     withdrawn="Left before the end. Enrolling again starts anew.",
 )
 

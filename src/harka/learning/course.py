@@ -35,13 +35,15 @@ from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 
-_CACHED: Final = Namespace("course", Course, version=2)
+WHOLE: Final = 100
+"""Percent."""
+_CACHED: Final = Namespace("course", Course, version=3)
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson.
 
-    `seats`: None for any number.
+    `seats`: None for any number. `completion_percent`: see `Course`.
     """
 
     title: str
@@ -51,6 +53,7 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[ModuleOutline, ...] = ()
     published: bool = False
     seats: int | None = None
+    completion_percent: int = WHOLE
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +64,7 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     slug: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     seats: int | UnsetType | None = UNSET
+    completion_percent: int | UnsetType = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -135,7 +139,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
     work.context.require(Permission.COURSE_WRITE)
     values = _accepted(changes)
     try:
-        changed = await courses.update(work.session, id_, version, **values)
+        changed = await courses.update(work.session, id_, version, values)
     except UniqueError as error:
         raise _taken(error) from error
     if changed is None:
@@ -143,6 +147,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
         raise ConflictError("An archived course cannot be changed.")
     if changes.seats is not UNSET:
         await seat.require_enough(work, changed)
+    if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
+        await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
     work.invalidate()
     return changed
 
@@ -206,6 +212,7 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         published_at=now if draft.published else None,
         archived_at=None,
         seats=seat.accept_seats(draft.seats),
+        completion_percent=_accept_percent(draft.completion_percent),
         created_at=now,
         updated_at=now,
         version=1,
@@ -225,7 +232,15 @@ def _accepted(changes: CourseChanges) -> dict[str, Any]:
         values["description"] = accept_text(changes.description, "description", longest=LONGEST_DESCRIPTION)
     if changes.seats is not UNSET:
         values["seats"] = seat.accept_seats(changes.seats)
+    if changes.completion_percent is not UNSET:
+        values["completion_percent"] = _accept_percent(changes.completion_percent)
     return values
+
+
+def _accept_percent(percent: int) -> int:
+    if not 0 <= percent <= WHOLE:
+        raise ValidationError("A percentage is between 0 and 100.", field="completionPercent")
+    return percent
 
 
 def _taken(error: UniqueError) -> ValidationError:

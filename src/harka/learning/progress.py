@@ -81,14 +81,7 @@ async def record(
     row = row_of(entry)
     before = await _lock_one(work, row)
     advanced = await progresses.advance(work.session, [row])
-    if not advanced:
-        known = await progresses.find_one(work.session, enrollment_id, lesson_id)
-        return Recorded(known or row, before, changed=False, completed=False)
-    recounted = await progresses.recalculate(work.session, [enrollment_id])
-    after = recounted[0] if recounted else before
-    completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
-    tell(work, advanced[0], after, progress=after.progress)
-    return Recorded(advanced[0], after, changed=True, completed=completed)
+    return await recorded(work, row, advanced[0] if advanced else None, before)
 
 
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
@@ -120,6 +113,20 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
             break
         after = ids[-1]
     return changed
+
+
+async def recorded(
+    work: UnitOfWork, row: LessonProgress, written: LessonProgress | None, before: Enrollment
+) -> Recorded:
+    """What follows from it. `written`: as it is now, when `row` was news. `before`: held."""
+    if written is None:
+        known = await progresses.find_one(work.session, row.enrollment_id, row.lesson_id)
+        return Recorded(known or row, before, changed=False, completed=False)
+    recounted = await progresses.recalculate(work.session, [row.enrollment_id])
+    after = recounted[0] if recounted else before
+    completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
+    tell(work, written, after, progress=after.progress)
+    return Recorded(written, after, changed=True, completed=completed)
 
 
 async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:

@@ -1,10 +1,10 @@
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from harka.repositories.page import BEGINNING, Position
 from harka.repositories.scope import Scope
@@ -19,7 +19,11 @@ class CourseStatus(enum.StrEnum):
 
 
 class Course(msgspec.Struct, frozen=True):
-    """`status`: a `CourseStatus`. `seats`: None for any number. `version`: grows with every change."""
+    """`status`: a `CourseStatus`. `seats`: None for any number. `version`: grows with every change.
+
+    `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
+    required ones alone do.
+    """
 
     id: UUID
     code: str
@@ -30,6 +34,7 @@ class Course(msgspec.Struct, frozen=True):
     published_at: datetime | None
     archived_at: datetime | None
     seats: int | None
+    completion_percent: int
     created_at: datetime
     updated_at: datetime
     version: int
@@ -47,7 +52,7 @@ class Held(msgspec.Struct, frozen=True):
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -55,7 +60,7 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -68,7 +73,7 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -81,7 +86,7 @@ FIND_VISIBLE_BY_CODES = Statement(
 PAGE = Statement(
     "course.page",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
       AND ($7::text IS NULL OR status = $7)
@@ -108,10 +113,10 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       seats, created_at, updated_at, version)
+       seats, completion_percent, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::timestamptz[], $12::timestamptz[],
-      $13::int[])""",
+      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::timestamptz[],
+      $13::timestamptz[], $14::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -120,10 +125,11 @@ UPDATE = Statement(
     """UPDATE {schema}.course
     SET code = coalesce($4::text, code), slug = coalesce($5::text, slug), title = coalesce($6::text, title),
       description = coalesce($7::text, description),
-      seats = CASE WHEN $8::boolean THEN $9::int ELSE seats END, updated_at = now(), version = version + 1
+      seats = CASE WHEN $8::boolean THEN $9::int ELSE seats END,
+      completion_percent = coalesce($10::int, completion_percent), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -136,7 +142,7 @@ PUBLISH = Statement(
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -146,7 +152,7 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
 # The status and seats of courses, which cannot change before this transaction ends.
@@ -196,20 +202,20 @@ async def insert_many(session: ShardSession, courses: Sequence[Course]) -> None:
         await session.execute(INSERT_MANY, *columns)
 
 
-async def update(
-    session: ShardSession,
-    id_: UUID,
-    version: int,
-    *,
-    code: str | None = None,
-    slug: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
-    seats: int | UnsetType | None = UNSET,
-) -> Course | None:
-    """None (of `seats`: UNSET) stands for "as it is"; as an answer: absent, archived, of another version."""
-    limit = (False, None) if seats is UNSET else (True, seats)
-    row = await session.fetch_row(UPDATE, id_, version, code, slug, title, description, *limit)
+async def update(session: ShardSession, id_: UUID, version: int, values: Mapping[str, Any]) -> Course | None:
+    """`values`: new ones by column; the others stay. None: absent, archived, or of another version."""
+    row = await session.fetch_row(
+        UPDATE,
+        id_,
+        version,
+        values.get("code"),
+        values.get("slug"),
+        values.get("title"),
+        values.get("description"),
+        "seats" in values,
+        values.get("seats"),
+        values.get("completion_percent"),
+    )
     return None if row is None else Course(*row)
 
 

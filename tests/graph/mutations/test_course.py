@@ -186,3 +186,24 @@ async def test_a_new_course_with_seats(school: School) -> None:
     assert reply.data["createCourse"]["course"] == {"seats": 12}
     reply = await school.ask(document, {"input": {"title": "X", "code": "NONE", "seats": 0}})
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", "seats")
+
+
+async def test_what_completes_a_course(school: School) -> None:
+    document = """mutation ($input: CreateCourseInput!) { createCourse(input: $input) { errors { code field }
+      course { id completionPercent modules { lessons { required } } } } }"""
+    modules = [{"title": "M", "lessons": [{"title": "A", "required": True}, {"title": "B"}]}]
+    given = {"title": "X", "code": "RULE", "completionPercent": 60, "modules": modules}
+    made = (await school.ask(document, {"input": given})).data["createCourse"]["course"]
+    assert made.pop("id")
+    assert made == {
+        "completionPercent": 60,
+        "modules": [{"lessons": [{"required": True}, {"required": False}]}],
+    }
+    document = """mutation ($input: UpdateCourseInput!) { updateCourse(input: $input) {
+      errors { code field } course { completionPercent } } }"""
+    given = {"id": school.id(NodeKind.COURSE, school.courses[0]), "version": 1}
+    for percent in (101, None):
+        reply = await school.ask(document, {"input": {**given, "completionPercent": percent}})
+        assert (reply.code, reply.field) == ("VALIDATION_FAILED", "completionPercent")
+    reply = await school.ask(document, {"input": {**given, "completionPercent": 0}})
+    assert reply.data["updateCourse"]["course"] == {"completionPercent": 0}

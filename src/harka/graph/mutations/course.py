@@ -10,7 +10,7 @@ from harka.graph.payload import MutationInput, Payload, optional, required
 from harka.graph.types.course import Course
 from harka.ids import NodeKind
 from harka.learning import course
-from harka.learning.course import CourseChanges, CourseDraft
+from harka.learning.course import WHOLE, CourseChanges, CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.repositories.course import Course as CourseRow
 from harka.tenancy.permission import Permission
@@ -28,6 +28,7 @@ class LessonInput:
     kind: LessonKind = value("What a learner does in it.", default=LessonKind.READING)
     duration_minutes: int | None = value("How long it takes, in minutes.", default=None)
     weight: float = value("Its share of the course's progress; 0 makes it optional.", default=1.0)
+    required: bool = value("Whether nobody completes the course without it.", default=False)
 
 
 @graph_input
@@ -52,6 +53,11 @@ class CreateCourseInput(MutationInput):
     seats: int | None = value(
         "How many people it takes, 1 to 1,000,000; omit it to take any number.", default=None
     )
+    completion_percent: int = value(
+        "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
+        "0 the required ones alone do.",
+        default=WHOLE,
+    )
 
 
 @graph_input
@@ -70,6 +76,11 @@ class UpdateCourseInput(MutationInput):
     description: str | None = value("What it is about.", default=strawberry.UNSET)
     seats: int | None = value(
         "How many people it takes, 1 to 1,000,000, and no fewer than take part; null takes any number.",
+        default=strawberry.UNSET,
+    )
+    completion_percent: int | None = value(
+        "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
+        "0 the required ones alone do.",
         default=strawberry.UNSET,
     )
 
@@ -133,6 +144,7 @@ async def _create(
         description=given.description,
         modules=tuple(_module(module) for module in given.modules),
         seats=given.seats,
+        completion_percent=given.completion_percent,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -148,6 +160,7 @@ async def _update(
         slug=required(given.slug, "slug"),
         description=required(given.description, "description"),
         seats=optional(given.seats),
+        completion_percent=required(given.completion_percent, "completionPercent"),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)
@@ -173,7 +186,7 @@ async def _archive(
 
 def _module(given: ModuleInput) -> ModuleOutline:
     lessons = tuple(
-        LessonOutline(lesson.title, lesson.kind, lesson.duration_minutes, lesson.weight)
+        LessonOutline(lesson.title, lesson.kind, lesson.duration_minutes, lesson.weight, lesson.required)
         for lesson in given.lessons
     )
     return ModuleOutline(given.title, lessons)
