@@ -122,14 +122,27 @@ class Academy:
             await user_rows.insert(work.session, user)
         return user
 
-    async def course(self, *, weights: tuple[float, ...] = (1, 1), published: bool = True) -> Course:
-        """A course of one module with a lesson of each weight."""
-        lessons = tuple(LessonOutline(f"Lesson {n}", weight=weight) for n, weight in enumerate(weights))
+    async def course(
+        self,
+        *,
+        weights: tuple[float, ...] = (1, 1),
+        published: bool = True,
+        seats: int | None = None,
+        required: tuple[int, ...] = (),
+        percent: int = 100,
+    ) -> Course:
+        """A course of one module with a lesson of each weight. `required`: the places of those that are."""
+        lessons = tuple(
+            LessonOutline(f"Lesson {n}", weight=weight, required=n in required)
+            for n, weight in enumerate(weights)
+        )
         draft = CourseDraft(
             title="A course",
             code=secrets.token_hex(6),
             modules=(ModuleOutline("A module", lessons),),
             published=published,
+            seats=seats,
+            completion_percent=percent,
         )
         async with self.work() as work:
             return await courses.create(work, draft)

@@ -20,6 +20,7 @@ HarkaError
 ├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
+│   └── CourseFullError        COURSE_FULL          409
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
@@ -179,6 +180,12 @@ class ConflictError(HarkaError):
 
     code = "CONFLICT"
     status = 409
+
+
+class CourseFullError(ConflictError):
+    """No seat of this course is free."""
+
+    code = "COURSE_FULL"
 
 
 class IdempotencyKeyReusedError(HarkaError):

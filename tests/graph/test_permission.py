@@ -28,6 +28,11 @@ CALLS = {
     "publishCourse": 'mutation { publishCourse(input: {id: "$course"}) { clientMutationId } }',
     "archiveCourse": 'mutation { archiveCourse(input: {id: "$course"}) { clientMutationId } }',
     "enroll": 'mutation { enroll(input: {userId: "$user", courseId: "$course"}) { clientMutationId } }',
+    "updateEnrollment": 'mutation { updateEnrollment(input: {id: "$enrollment"}) { clientMutationId } }',
+    "waiveLesson": (
+        'mutation { waiveLesson(input: {enrollmentId: "$enrollment", lessonId: "$lesson", reason: "X"}) '
+        "{ clientMutationId } }"
+    ),
     "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
     "recordProgress": (
         'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '

@@ -4,7 +4,7 @@ import pytest
 
 from harka import clock
 from harka.errors import ValidationError
-from harka.learning.moment import accept_moment, accept_past
+from harka.learning.moment import accept_moment, accept_past, has_passed
 
 
 def test_any_offset_is_fine() -> None:
@@ -36,3 +36,9 @@ def test_what_has_happened_is_not_in_the_future() -> None:
 
 def test_no_moment_is_now() -> None:
     assert clock.now() - accept_past(None, "occurredAt") < timedelta(seconds=1)
+
+
+def test_what_is_never_does_not_pass() -> None:
+    assert not has_passed(None)
+    assert has_passed(clock.now() - timedelta(seconds=1))
+    assert not has_passed(clock.now() + timedelta(hours=1))

@@ -35,9 +35,11 @@ FIELDS = [
 ]
 # columns that are no row of a struct
 PARTS = {
-    "course.lock_status": ["id", "status"],
+    "course.lock_status": ["id", "status", "seats"],
+    "enrollment.lock_seats": ["pg_advisory_xact_lock"],
+    "enrollment.seats_taken": ["course_id", "seats", "seated"],
     "user.statuses": ["id", "status"],
-    "enrollment.lock": ["id", "user_id", "course_id", "status"],
+    "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at"],
     "enrollment.lock_of_course": ["id"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],

@@ -12,6 +12,7 @@ from strawberry.extensions import FieldExtension
 
 from harka.errors import (
     ConflictError,
+    CourseFullError,
     HarkaError,
     InvalidIdError,
     NotFoundError,
@@ -19,7 +20,14 @@ from harka.errors import (
     ValidationError,
 )
 
-MENDABLE: Final = (ValidationError, InvalidIdError, NotFoundError, ConflictError, PlanLimitError)
+MENDABLE: Final = (
+    ValidationError,
+    InvalidIdError,
+    NotFoundError,
+    ConflictError,
+    CourseFullError,
+    PlanLimitError,
+)
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -5,7 +5,14 @@ import enum
 import strawberry
 
 from harka.auth.permissions import Role
-from harka.errors import ConflictError, InvalidIdError, NotFoundError, PlanLimitError, ValidationError
+from harka.errors import (
+    ConflictError,
+    CourseFullError,
+    InvalidIdError,
+    NotFoundError,
+    PlanLimitError,
+    ValidationError,
+)
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseStatus
@@ -48,6 +55,7 @@ class UserErrorCode(enum.StrEnum):
     """Of `graph.atomic.MENDABLE`."""
 
     CONFLICT = ConflictError.code
+    COURSE_FULL = CourseFullError.code
     INVALID_ID = InvalidIdError.code
     NOT_FOUND = NotFoundError.code
     PLAN_LIMIT_REACHED = PlanLimitError.code
@@ -71,6 +79,7 @@ _describe(
     UserErrorCode,
     "Why a mutation was refused.",
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
+    COURSE_FULL="No seat of the course is free.",
     INVALID_ID="An id that names nothing here.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
@@ -133,7 +142,7 @@ _describe(
     EnrollmentStatus,
     "Where an enrollment stands.",
     active="Taking part.",
-    completed="Every lesson that counts is done. It stays completed.",
+    completed="What the course asks for is done. It stays completed.",
     withdrawn="Left before the end. Enrolling again starts anew.",
 )
 

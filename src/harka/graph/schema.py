@@ -14,6 +14,7 @@ from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.user import UserMutation
+from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.completion import Completion
@@ -44,6 +45,7 @@ class Mutation(
     ProgressMutation,
     ProgressBatchMutation,
     UserMutation,
+    WaiverMutation,
 ):
     pass
 

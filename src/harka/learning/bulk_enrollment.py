@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from harka.errors import HarkaError, NotFoundError, ValidationError
+from harka.errors import CourseFullError, HarkaError, NotFoundError, ValidationError
+from harka.learning import seat
 from harka.learning.enrollment import require_published, row_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
@@ -70,9 +71,12 @@ async def enroll(
     *,
     on_error: OnError,
     due_at: datetime | None = None,
+    expires_at: datetime | None = None,
     dry_run: bool = False,
 ) -> Outcome:
-    """Like `enrollment.enroll` for each, in three statements however many. Named twice is enrolled once.
+    """Like `enrollment.enroll` for each, in three statements however many, five where seats are limited.
+
+    Named twice is enrolled once. Seats go to the first in the order asked for.
 
     Who is an error already is refused with it. Raise `NotFoundError` and `ValidationError` for what is wrong
     with the course or the moment, and for more than `MOST` people.
@@ -80,15 +84,18 @@ async def enroll(
     work.context.require(Permission.ENROLLMENT_WRITE)
     if len(people) > MOST:
         raise ValidationError(f"At most {MOST} people at once.", field="userIds")
-    await require_published(work, {course_id})
+    seats = await require_published(work, {course_id})
     named = {place: who for place, who in enumerate(people) if isinstance(who, UUID)}
     refused = {place: who for place, who in enumerate(people) if isinstance(who, HarkaError)}
     refused |= await _refused(work, named)
+    able = {place: (who, course_id) for place, who in named.items() if place not in refused}
+    full = await seat.without_seat(work, seats, able.values())
+    refused |= {place: CourseFullError(field="userIds") for place, pair in able.items() if pair in full}
     if refused and on_error == OnError.REJECT_EVERYTHING:
         fates = [Fate(place, named.get(place), refused=refused.get(place)) for place in range(len(people))]
         return Outcome(fates, rejected=True)
     wanted = {who for place, who in named.items() if place not in refused}
-    rows = [row_of(who, course_id, due_at=due_at) for who in wanted]
+    rows = [row_of(who, course_id, due_at=due_at, expires_at=expires_at) for who in wanted]
     done = await _done(work, rows, dry_run=dry_run)
     fates = []
     for place in range(len(people)):

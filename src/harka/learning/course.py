@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ from harka import clock
 from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import outline, visibility
+from harka.learning import outline, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.outline import ModuleOutline
 from harka.learning.text import (
@@ -35,11 +35,16 @@ from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 
-_CACHED: Final = Namespace("course", Course)
+WHOLE: Final = 100
+"""Percent."""
+_CACHED: Final = Namespace("course", Course, version=3)
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson."""
+    """`slug`: None makes one from the code. `published`: publish at once, for which it needs a lesson.
+
+    `seats`: None for any number. `completion_percent`: see `Course`.
+    """
 
     title: str
     code: str
@@ -47,6 +52,8 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     modules: tuple[ModuleOutline, ...] = ()
     published: bool = False
+    seats: int | None = None
+    completion_percent: int = WHOLE
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,8 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     code: str | UnsetType = UNSET
     slug: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
+    seats: int | UnsetType | None = UNSET
+    completion_percent: int | UnsetType = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -124,17 +133,22 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
 async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version: int) -> Course:
     """Change what `changes` names. `version`: that of the course as the author read it.
 
-    Raise `ConflictError` when it has changed since, or is archived; `ValidationError`; `NotFoundError`.
+    Raise `ConflictError` when it has changed since, or is archived; `NotFoundError`; `ValidationError`, for
+    fewer seats than are taken too. After an error undo the unit.
     """
     work.context.require(Permission.COURSE_WRITE)
     values = _accepted(changes)
     try:
-        changed = await courses.update(work.session, id_, version, **values)
+        changed = await courses.update(work.session, id_, version, values)
     except UniqueError as error:
         raise _taken(error) from error
     if changed is None:
         await _require_version(work, id_, version)
         raise ConflictError("An archived course cannot be changed.")
+    if changes.seats is not UNSET:
+        await seat.require_enough(work, changed)
+    if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
+        await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
     work.invalidate()
     return changed
 
@@ -197,6 +211,8 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         status=str(CourseStatus.PUBLISHED if draft.published else CourseStatus.DRAFT),
         published_at=now if draft.published else None,
         archived_at=None,
+        seats=seat.accept_seats(draft.seats),
+        completion_percent=_accept_percent(draft.completion_percent),
         created_at=now,
         updated_at=now,
         version=1,
@@ -204,8 +220,8 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
     return course, *outline.rows_of(id_, accepted, now)
 
 
-def _accepted(changes: CourseChanges) -> dict[str, str]:
-    values: dict[str, str] = {}
+def _accepted(changes: CourseChanges) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     if changes.title is not UNSET:
         values["title"] = accept_line(changes.title, "title", longest=LONGEST_TITLE)
     if changes.code is not UNSET:
@@ -214,7 +230,17 @@ def _accepted(changes: CourseChanges) -> dict[str, str]:
         values["slug"] = accept_slug(changes.slug, "slug")
     if changes.description is not UNSET:
         values["description"] = accept_text(changes.description, "description", longest=LONGEST_DESCRIPTION)
+    if changes.seats is not UNSET:
+        values["seats"] = seat.accept_seats(changes.seats)
+    if changes.completion_percent is not UNSET:
+        values["completion_percent"] = _accept_percent(changes.completion_percent)
     return values
+
+
+def _accept_percent(percent: int) -> int:
+    if not 0 <= percent <= WHOLE:
+        raise ValidationError("A percentage is between 0 and 100.", field="completionPercent")
+    return percent
 
 
 def _taken(error: UniqueError) -> ValidationError:

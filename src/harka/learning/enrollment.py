@@ -3,11 +3,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.errors import ConflictError, CourseFullError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import visibility
+from harka.learning import seat, visibility
 from harka.learning.batch import batches
 from harka.learning.moment import accept_moment, accept_past
 from harka.learning.work import UnitOfWork
@@ -30,6 +31,14 @@ class EnrollmentEntry(msgspec.Struct, frozen=True, kw_only=True):
     course_id: UUID
     enrolled_at: datetime | None = None
     due_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class EnrollmentChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays as it is; None is never."""
+
+    due_at: datetime | UnsetType | None = UNSET
+    expires_at: datetime | UnsetType | None = UNSET
 
 
 class WithdrawalEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +131,19 @@ async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[
 
 
 async def enroll(
-    work: UnitOfWork, *, user_id: UUID, course_id: UUID, due_at: datetime | None = None
+    work: UnitOfWork,
+    *,
+    user_id: UUID,
+    course_id: UUID,
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
 ) -> Enrolled:
-    """Enroll a user, or find that they are. Who withdrew starts anew.
+    """Enroll a user, or find that they are, expired or not. Who withdrew starts anew.
 
     Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published
-    or a user who is not active.
+    or a user who is not active, `CourseFullError`.
     """
-    entry = EnrollmentEntry(user_id=user_id, course_id=course_id, due_at=due_at)
+    entry = EnrollmentEntry(user_id=user_id, course_id=course_id, due_at=due_at, expires_at=expires_at)
     found, created = (await _enroll(work, [entry]))[user_id, course_id]
     return Enrolled(found, created)
 
@@ -138,6 +152,29 @@ async def enroll_many(work: UnitOfWork, entries: Sequence[EnrollmentEntry]) -> l
     """Like `enroll`, in input order and in as many statements as for one."""
     done = await _enroll(work, entries)
     return [done[entry.user_id, entry.course_id][0] for entry in entries]
+
+
+async def update(
+    work: UnitOfWork, id_: UUID, changes: EnrollmentChanges, *, version: int | None = None
+) -> Enrollment:
+    """Change what `changes` names. `version`: None for whichever there is.
+
+    Raise `ConflictError` when it has changed since, or is withdrawn; `ValidationError`; `NotFoundError`.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    changed = await enrollments.update(
+        work.session,
+        id_,
+        version,
+        due_at=_accept(changes.due_at, "dueAt"),
+        expires_at=_accept(changes.expires_at, "expiresAt"),
+    )
+    if changed is not None:
+        return changed
+    found = await _require(work, id_)
+    if found.status == EnrollmentStatus.WITHDRAWN:
+        raise ConflictError("A withdrawn enrollment cannot be changed.")
+    raise ConflictError
 
 
 async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
@@ -149,12 +186,10 @@ async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
     withdrawn = await enrollments.withdraw_many(work.session, {id_: clock.now()})
     if withdrawn:
         return withdrawn[0]
-    found = await enrollments.find_visible(work.session, Scope(everything=True), [id_])
-    if not found:
-        raise NotFoundError("There is no such enrollment here.")
-    if found[0].status == EnrollmentStatus.COMPLETED:
+    found = await _require(work, id_)
+    if found.status == EnrollmentStatus.COMPLETED:
         raise ConflictError("A completed enrollment stays.")
-    return found[0]
+    return found
 
 
 async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) -> int:
@@ -168,6 +203,13 @@ async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) ->
     return done
 
 
+async def _require(work: UnitOfWork, id_: UUID) -> Enrollment:
+    found = await enrollments.find_visible(work.session, Scope(everything=True), [id_])
+    if not found:
+        raise NotFoundError("There is no such enrollment here.")
+    return found[0]
+
+
 async def _enroll(
     work: UnitOfWork, entries: Sequence[EnrollmentEntry]
 ) -> dict[tuple[UUID, UUID], tuple[Enrollment, bool]]:
@@ -175,22 +217,23 @@ async def _enroll(
     work.context.require(Permission.ENROLLMENT_WRITE)
     wanted = {(entry.user_id, entry.course_id): entry for entry in reversed(entries)}
     done: dict[tuple[UUID, UUID], tuple[Enrollment, bool]] = {}
+    seats = await require_published(work, {entry.course_id for entry in entries})
+    if await seat.without_seat(work, seats, wanted):
+        raise CourseFullError(field="courseId")
     # in one order everywhere: two writers of the same pairs must not wait for each other
     for batch in batches(sorted(wanted)):
         rows = [
-            row_of(*pair, enrolled_at=wanted[pair].enrolled_at, due_at=wanted[pair].due_at) for pair in batch
+            row_of(*pair, enrolled_at=each.enrolled_at, due_at=each.due_at, expires_at=each.expires_at)
+            for pair, each in ((pair, wanted[pair]) for pair in batch)
         ]
-        await _require_open(work, rows)
+        await _require_active(work, {row.user_id for row in rows})
         made = {row.id for row in rows}
         for found in await enrollments.insert_many(work.session, rows):
             done[found.user_id, found.course_id] = found, found.id in made
     return done
 
 
-async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
-    """Raise unless every course is published, and stays so until the commit, and every user is active."""
-    await require_published(work, {row.course_id for row in rows})
-    user_ids = {row.user_id for row in rows}
+async def _require_active(work: UnitOfWork, user_ids: Collection[UUID]) -> None:
     of_users = await users.statuses(work.session, list(user_ids))
     if len(of_users) < len(user_ids):
         raise NotFoundError("There is no such user here.", field="userId")
@@ -198,17 +241,23 @@ async def _require_open(work: UnitOfWork, rows: Sequence[Enrollment]) -> None:
         raise ValidationError("Only an active user can be enrolled.", field="userId")
 
 
-async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> None:
-    """Raise unless every course is published, and stays so until the commit."""
+async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """Raise unless every course is published. It stays so, with as many seats, until the commit."""
     found = await courses.lock_status(work.session, list(course_ids))
     if len(found) < len(course_ids):
         raise NotFoundError("There is no such course here.", field="courseId")
-    if set(found.values()) - {CourseStatus.PUBLISHED}:
+    if {each.status for each in found} - {CourseStatus.PUBLISHED}:
         raise ValidationError("Only a published course accepts enrollments.", field="courseId")
+    return {each.id: each.seats for each in found}
 
 
 def row_of(
-    user_id: UUID, course_id: UUID, *, enrolled_at: datetime | None = None, due_at: datetime | None = None
+    user_id: UUID,
+    course_id: UUID,
+    *,
+    enrolled_at: datetime | None = None,
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
 ) -> Enrollment:
     """A new enrollment. `enrolled_at`: None for now. Raise `ValidationError` for impossible moments."""
     now = clock.now()
@@ -222,10 +271,15 @@ def row_of(
         completed_at=None,
         withdrawn_at=None,
         due_at=None if due_at is None else accept_moment(due_at, "dueAt"),
+        expires_at=None if expires_at is None else accept_moment(expires_at, "expiresAt"),
         created_at=now,
         updated_at=now,
         version=1,
     )
+
+
+def _accept(moment: datetime | UnsetType | None, field: str) -> datetime | UnsetType | None:
+    return accept_moment(moment, field) if isinstance(moment, datetime) else moment
 
 
 def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:

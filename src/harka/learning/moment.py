@@ -19,6 +19,11 @@ def accept_moment(value: datetime, field: str) -> datetime:
     return value
 
 
+def has_passed(moment: datetime | None) -> bool:
+    """Whether it is over by now; None is never."""
+    return moment is not None and moment <= clock.now()
+
+
 def accept_past(value: datetime | None, field: str) -> datetime:
     """When something happened; None stands for now. Raise `ValidationError` naming `field`."""
     now = clock.now()

@@ -34,12 +34,16 @@ class LessonKind(enum.StrEnum):
 
 
 class LessonOutline(msgspec.Struct, frozen=True):
-    """`weight`: share of the course's progress, 0.001 to 1,000,000, or 0 for an optional lesson."""
+    """`weight`: share of the course's progress, 0.001 to 1,000,000, or 0 for an optional lesson.
+
+    `required`: no completion of the course without it.
+    """
 
     title: str
     kind: str = LessonKind.READING
     duration_minutes: int | None = None
     weight: float = 1.0
+    required: bool = False
 
 
 class ModuleOutline(msgspec.Struct, frozen=True):
@@ -77,6 +81,7 @@ def rows_of(
                 kind=lesson.kind,
                 duration_minutes=lesson.duration_minutes,
                 weight=lesson.weight,
+                required=lesson.required,
                 created_at=now,
                 updated_at=now,
                 version=1,
@@ -104,7 +109,11 @@ def _accept_lesson(lesson: LessonOutline, at: str) -> LessonOutline:
     if not math.isfinite(weight) or not (weight == 0 or LIGHTEST_LESSON <= weight <= HEAVIEST_LESSON):
         raise ValidationError("A weight is 0, or between 0.001 and 1,000,000.", field=f"{at}.weight")
     return LessonOutline(
-        accept_line(lesson.title, f"{at}.title", longest=LONGEST_TITLE), str(lesson.kind), minutes, weight
+        accept_line(lesson.title, f"{at}.title", longest=LONGEST_TITLE),
+        str(lesson.kind),
+        minutes,
+        weight,
+        lesson.required,
     )
 
 

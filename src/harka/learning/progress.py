@@ -10,7 +10,7 @@ from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning import visibility
 from harka.learning.batch import ROWS, batches
-from harka.learning.moment import accept_past
+from harka.learning.moment import accept_past, has_passed
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import lesson as lessons
@@ -68,7 +68,7 @@ async def record(
     """How far a learner is in a lesson: never backwards, so saying it twice or late does no harm.
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
-    absent or somebody else's; `ConflictError` for a withdrawn one.
+    absent or somebody else's; `ConflictError` for a withdrawn or expired one.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -81,14 +81,7 @@ async def record(
     row = row_of(entry)
     before = await _lock_one(work, row)
     advanced = await progresses.advance(work.session, [row])
-    if not advanced:
-        known = await progresses.find_one(work.session, enrollment_id, lesson_id)
-        return Recorded(known or row, before, changed=False, completed=False)
-    recounted = await progresses.recalculate(work.session, [enrollment_id])
-    after = recounted[0] if recounted else before
-    completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
-    tell(work, advanced[0], after, progress=after.progress)
-    return Recorded(advanced[0], after, changed=True, completed=completed)
+    return await recorded(work, row, advanced[0] if advanced else None, before)
 
 
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
@@ -122,13 +115,27 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
     return changed
 
 
+async def recorded(
+    work: UnitOfWork, row: LessonProgress, written: LessonProgress | None, before: Enrollment
+) -> Recorded:
+    """What follows from it. `written`: as it is now, when `row` was news. `before`: held."""
+    if written is None:
+        known = await progresses.find_one(work.session, row.enrollment_id, row.lesson_id)
+        return Recorded(known or row, before, changed=False, completed=False)
+    recounted = await progresses.recalculate(work.session, [row.enrollment_id])
+    after = recounted[0] if recounted else before
+    completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
+    tell(work, written, after, progress=after.progress)
+    return Recorded(written, after, changed=True, completed=completed)
+
+
 async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     """The enrollment about to change, held. Raise when it may not change."""
     target = await progresses.lock_target(work.session, row.enrollment_id, row.lesson_id)
     if target is None:
         raise no_enrollment()
     enrollment, has_lesson = target
-    require_open(work, enrollment.user_id, enrollment.status)
+    require_open(work, enrollment)
     if not has_lesson:
         raise no_lesson()
     return enrollment
@@ -141,21 +148,24 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
     if any(row.enrollment_id not in course_of for row in rows):
         raise no_enrollment()
     for each in held:
-        require_open(work, each.user_id, each.status)
+        require_open(work, each)
     taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows}))
     if any(taught_in.get(row.lesson_id) != course_of[row.enrollment_id] for row in rows):
         raise no_lesson()
 
 
-def require_open(work: UnitOfWork, user_id: UUID, status: str) -> None:
-    """Raise unless the actor may write this user's progress, and an enrollment of this status takes it."""
+def require_open(work: UnitOfWork, enrollment: Enrollment | Held) -> None:
+    """Raise unless the actor may write this progress, and the enrollment takes it."""
     user = work.context.user
-    own = user is not None and user.id == user_id
+    own = user is not None and user.id == enrollment.user_id
     if not own and not work.context.allows(Permission.ENROLLMENT_WRITE):
         # somebody else's reads like one that is absent
         raise no_enrollment()
-    if status == EnrollmentStatus.WITHDRAWN:
+    if enrollment.status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("A withdrawn enrollment takes no progress.")
+    # by when it is told, not by when it happened, which only the learner's device knows
+    if has_passed(enrollment.expires_at):
+        raise ConflictError("An expired enrollment takes no progress.")
 
 
 def no_enrollment() -> NotFoundError:

@@ -89,7 +89,7 @@ async def _allowed(
         try:
             if enrollment is None:
                 raise no_enrollment()
-            require_open(work, enrollment.user_id, enrollment.status)
+            require_open(work, enrollment)
             if taught_in.get(row.lesson_id) != enrollment.course_id:
                 raise no_lesson()
         except (NotFoundError, ConflictError) as error:

@@ -1,6 +1,7 @@
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,11 @@ class CourseStatus(enum.StrEnum):
 
 
 class Course(msgspec.Struct, frozen=True):
-    """`status`: a `CourseStatus`. `version`: grows with every change."""
+    """`status`: a `CourseStatus`. `seats`: None for any number. `version`: grows with every change.
+
+    `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
+    required ones alone do.
+    """
 
     id: UUID
     code: str
@@ -28,16 +33,26 @@ class Course(msgspec.Struct, frozen=True):
     status: str
     published_at: datetime | None
     archived_at: datetime | None
+    seats: int | None
+    completion_percent: int
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a rule must know of a course that it has locked."""
+
+    id: UUID
+    status: str
+    seats: int | None
 
 
 # Courses by id, for rules that have checked the permission already.
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -45,7 +60,7 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -58,7 +73,7 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -71,7 +86,7 @@ FIND_VISIBLE_BY_CODES = Statement(
 PAGE = Statement(
     "course.page",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version
+      seats, completion_percent, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
       AND ($7::text IS NULL OR status = $7)
@@ -98,9 +113,10 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       created_at, updated_at, version)
+       seats, completion_percent, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::int[])""",
+      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::timestamptz[],
+      $13::timestamptz[], $14::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -108,10 +124,12 @@ UPDATE = Statement(
     "course.update",
     """UPDATE {schema}.course
     SET code = coalesce($4::text, code), slug = coalesce($5::text, slug), title = coalesce($6::text, title),
-      description = coalesce($7::text, description), updated_at = now(), version = version + 1
+      description = coalesce($7::text, description),
+      seats = CASE WHEN $8::boolean THEN $9::int ELSE seats END,
+      completion_percent = coalesce($10::int, completion_percent), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -124,7 +142,7 @@ PUBLISH = Statement(
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -134,13 +152,13 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      created_at, updated_at, version""",
+      seats, completion_percent, created_at, updated_at, version""",
 )
 
-# The status of courses, which cannot change before this transaction ends.
+# The status and seats of courses, which cannot change before this transaction ends.
 LOCK_STATUS = Statement(
     "course.lock_status",
-    """SELECT id, status FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+    """SELECT id, status, seats FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])
     ORDER BY id FOR SHARE""",
 )
 
@@ -184,18 +202,20 @@ async def insert_many(session: ShardSession, courses: Sequence[Course]) -> None:
         await session.execute(INSERT_MANY, *columns)
 
 
-async def update(
-    session: ShardSession,
-    id_: UUID,
-    version: int,
-    *,
-    code: str | None = None,
-    slug: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
-) -> Course | None:
-    """None stands for "as it is" in a value; as an answer: absent, archived, or of another version."""
-    row = await session.fetch_row(UPDATE, id_, version, code, slug, title, description)
+async def update(session: ShardSession, id_: UUID, version: int, values: Mapping[str, Any]) -> Course | None:
+    """`values`: new ones by column; the others stay. None: absent, archived, or of another version."""
+    row = await session.fetch_row(
+        UPDATE,
+        id_,
+        version,
+        values.get("code"),
+        values.get("slug"),
+        values.get("title"),
+        values.get("description"),
+        "seats" in values,
+        values.get("seats"),
+        values.get("completion_percent"),
+    )
     return None if row is None else Course(*row)
 
 
@@ -211,6 +231,6 @@ async def archive(session: ShardSession, id_: UUID, version: int | None = None) 
     return None if row is None else Course(*row)
 
 
-async def lock_status(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Statuses by id, held against change until this transaction ends; unknown ids are left out."""
-    return {row["id"]: row["status"] for row in await session.fetch(LOCK_STATUS, ids)}
+async def lock_status(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
+    """Held against change until this transaction ends; unknown ids are left out."""
+    return [Held(*row) for row in await session.fetch(LOCK_STATUS, ids)]

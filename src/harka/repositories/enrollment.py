@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from harka.repositories.page import BEGINNING, Position
 from harka.repositories.scope import Scope
@@ -29,6 +30,7 @@ class Enrollment(msgspec.Struct, frozen=True):
     completed_at: datetime | None
     withdrawn_at: datetime | None
     due_at: datetime | None
+    expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -41,13 +43,21 @@ class Held(msgspec.Struct, frozen=True):
     user_id: UUID
     course_id: UUID
     status: str
+    expires_at: datetime | None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """`seats`: how many are taken in a course. `seated`: who of those asked for has one."""
+
+    seats: int
+    seated: frozenset[UUID]
 
 
 # Enrollments by id that the reader may see.
 FIND_VISIBLE = Statement(
     "enrollment.find_visible",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND id = ANY($4::uuid[]) AND ($2::boolean OR user_id = $3::uuid)""",
 )
@@ -56,7 +66,7 @@ FIND_VISIBLE = Statement(
 PAGE = Statement(
     "enrollment.page",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
       AND ($5::text IS NULL OR status = $5)
@@ -67,7 +77,7 @@ PAGE = Statement(
 PAGE_OF_USER = Statement(
     "enrollment.page_of_user",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND user_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
       AND ($5::text IS NULL OR status = $5) AND ($7::uuid IS NULL OR course_id = $7)
@@ -78,7 +88,7 @@ PAGE_OF_USER = Statement(
 PAGE_OF_COURSE = Statement(
     "enrollment.page_of_course",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND course_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
       AND ($5::text IS NULL OR status = $5)
@@ -89,7 +99,7 @@ PAGE_OF_COURSE = Statement(
 FIRST_OF_USERS = Statement(
     "enrollment.first_of_users",
     """SELECT e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
-      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version
+      e.withdrawn_at, e.due_at, e.expires_at, e.created_at, e.updated_at, e.version
     FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
       SELECT * FROM {schema}.enrollment WHERE tenant_id = $1 AND user_id = parent.id
       ORDER BY created_at, id LIMIT $3) AS e
@@ -100,7 +110,7 @@ FIRST_OF_USERS = Statement(
 FIRST_OF_COURSES = Statement(
     "enrollment.first_of_courses",
     """SELECT e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
-      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version
+      e.withdrawn_at, e.due_at, e.expires_at, e.created_at, e.updated_at, e.version
     FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
       SELECT * FROM {schema}.enrollment WHERE tenant_id = $1 AND course_id = parent.id
       ORDER BY created_at, id LIMIT $3) AS e
@@ -111,7 +121,7 @@ FIRST_OF_COURSES = Statement(
 OF_USER_IN_COURSES = Statement(
     "enrollment.of_user_in_courses",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND user_id = $2::uuid AND course_id = ANY($3::uuid[])
     ORDER BY created_at, id""",
@@ -148,20 +158,37 @@ INSERT_MANY = Statement(
     "enrollment.insert_many",
     """INSERT INTO {schema}.enrollment AS e
       (tenant_id, id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-       created_at, updated_at, version)
+       expires_at, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::float8[],
       $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
-      $12::timestamptz[], $13::int[])
+      $12::timestamptz[], $13::timestamptz[], $14::int[])
     ON CONFLICT (tenant_id, user_id, course_id) WHERE status <> 'withdrawn' DO UPDATE SET version = e.version
     RETURNING id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version""",
+      expires_at, created_at, updated_at, version""",
 )
 
 # Hold enrollments against every other writer, in one order everywhere so that two writers cannot deadlock.
 LOCK = Statement(
     "enrollment.lock",
-    """SELECT id, user_id, course_id, status FROM {schema}.enrollment
+    """SELECT id, user_id, course_id, status, expires_at FROM {schema}.enrollment
     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
+)
+
+# Let nobody else take or count seats of courses until this transaction ends. The order is that of the ids.
+LOCK_SEATS = Statement(
+    "enrollment.lock_seats",
+    """SELECT pg_advisory_xact_lock(hashtextextended('seats of {schema}.course ' || $1::uuid || id, 0))
+    FROM unnest($2::uuid[]) AS course (id)""",
+)
+
+# How many have a seat in each of many courses, and who of some users.
+SEATS_TAKEN = Statement(
+    "enrollment.seats_taken",
+    """SELECT course_id, count(*) AS seats,
+      array_agg(user_id) FILTER (WHERE user_id = ANY($3::uuid[])) AS seated
+    FROM {schema}.enrollment
+    WHERE tenant_id = $1 AND course_id = ANY($2::uuid[]) AND status <> 'withdrawn'
+    GROUP BY course_id""",
 )
 
 # Withdraw active enrollments.
@@ -172,7 +199,19 @@ WITHDRAW_MANY = Statement(
     FROM unnest($2::uuid[], $3::timestamptz[]) AS entry (id, withdrawn_at)
     WHERE e.tenant_id = $1 AND e.id = entry.id AND e.status = 'active'
     RETURNING e.id, e.user_id, e.course_id, e.status, e.progress, e.enrolled_at, e.completed_at,
-      e.withdrawn_at, e.due_at, e.created_at, e.updated_at, e.version""",
+      e.withdrawn_at, e.due_at, e.expires_at, e.created_at, e.updated_at, e.version""",
+)
+
+# Change what is given of an enrollment that is not withdrawn; a version of NULL stands for any.
+UPDATE = Statement(
+    "enrollment.update",
+    """UPDATE {schema}.enrollment
+    SET due_at = CASE WHEN $4::boolean THEN $5::timestamptz ELSE due_at END,
+      expires_at = CASE WHEN $6::boolean THEN $7::timestamptz ELSE expires_at END,
+      updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'withdrawn'
+    RETURNING id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+      expires_at, created_at, updated_at, version""",
 )
 
 # Hold the enrollments of a course that are not withdrawn, a page at a time.
@@ -278,10 +317,38 @@ async def lock(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
     return [Held(*row) for row in await session.fetch(LOCK, ids)]
 
 
+async def lock_seats(session: ShardSession, course_ids: Sequence[UUID]) -> None:
+    """Sorted ids, so that two writers cannot deadlock."""
+    await session.execute(LOCK_SEATS, course_ids)
+
+
+async def seats_taken(
+    session: ShardSession, course_ids: Sequence[UUID], user_ids: Sequence[UUID]
+) -> dict[UUID, Taken]:
+    """By course, each of them."""
+    rows = await session.fetch(SEATS_TAKEN, course_ids, user_ids)
+    found = {row["course_id"]: Taken(row["seats"], frozenset(row["seated"] or ())) for row in rows}
+    return {id_: found.get(id_, Taken(0, frozenset())) for id_ in course_ids}
+
+
 async def withdraw_many(session: ShardSession, moments: Mapping[UUID, datetime]) -> list[Enrollment]:
     """Those withdrawn now, each at its moment; not what is completed or withdrawn already."""
     rows = await session.fetch(WITHDRAW_MANY, list(moments), list(moments.values()))
     return [Enrollment(*row) for row in rows]
+
+
+async def update(
+    session: ShardSession,
+    id_: UUID,
+    version: int | None,
+    *,
+    due_at: datetime | UnsetType | None,
+    expires_at: datetime | UnsetType | None,
+) -> Enrollment | None:
+    """UNSET stands for "as it is", None for never; as an answer: absent, withdrawn, or of another version."""
+    values = [(False, None) if value is UNSET else (True, value) for value in (due_at, expires_at)]
+    row = await session.fetch_row(UPDATE, id_, version, *values[0], *values[1])
+    return None if row is None else Enrollment(*row)
 
 
 async def lock_of_course(session: ShardSession, course_id: UUID, *, after: UUID, first: int) -> list[UUID]:

@@ -10,7 +10,10 @@ from harka.storage.statement import Statement
 
 
 class Lesson(msgspec.Struct, frozen=True):
-    """`kind`: such as video. `weight`: share of the course's progress, 0 for an optional lesson."""
+    """`kind`: such as video. `weight`: share of the course's progress, 0 for an optional lesson.
+
+    `required`: no completion of the course without it.
+    """
 
     id: UUID
     course_id: UUID
@@ -20,6 +23,7 @@ class Lesson(msgspec.Struct, frozen=True):
     kind: str
     duration_minutes: int | None
     weight: float
+    required: bool
     created_at: datetime
     updated_at: datetime
     version: int
@@ -29,7 +33,7 @@ class Lesson(msgspec.Struct, frozen=True):
 FIND_VISIBLE = Statement(
     "lesson.find_visible",
     """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
-      l.created_at, l.updated_at, l.version
+      l.required, l.created_at, l.updated_at, l.version
     FROM {schema}.lesson l JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
     WHERE l.tenant_id = $1 AND l.id = ANY($4::uuid[])
       AND ($2::boolean OR c.status = 'published' OR EXISTS (
@@ -48,7 +52,7 @@ COURSES_OF = Statement(
 FIND_BY_COURSES = Statement(
     "lesson.find_by_courses",
     """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
-      l.created_at, l.updated_at, l.version
+      l.required, l.created_at, l.updated_at, l.version
     FROM {schema}.lesson l
     JOIN {schema}.module m ON m.tenant_id = $1 AND m.id = l.module_id
     JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
@@ -64,7 +68,7 @@ FIND_BY_COURSES = Statement(
 FIND_BY_MODULES = Statement(
     "lesson.find_by_modules",
     """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
-      l.created_at, l.updated_at, l.version
+      l.required, l.created_at, l.updated_at, l.version
     FROM {schema}.module m
     JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = m.course_id
     JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
@@ -80,7 +84,7 @@ FIND_BY_MODULES = Statement(
 FIND_ALL_BY_MODULES = Statement(
     "lesson.find_all_by_modules",
     """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
-      l.created_at, l.updated_at, l.version
+      l.required, l.created_at, l.updated_at, l.version
     FROM {schema}.module m
     JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
     WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[])
@@ -92,9 +96,10 @@ INSERT_MANY = Statement(
     "lesson.insert_many",
     """INSERT INTO {schema}.lesson
       (tenant_id, id, course_id, module_id, position, title, kind, duration_minutes, weight,
-       created_at, updated_at, version)
+       required, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[],
-      $8::int[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::int[])""",
+      $8::int[], $9::float8[], $10::boolean[], $11::timestamptz[], $12::timestamptz[],
+      $13::int[])""",
 )
 
 

@@ -11,7 +11,10 @@ from harka.storage.statement import Statement
 
 
 class LessonProgress(msgspec.Struct, frozen=True):
-    """`fraction`: 0 to 1. `score`: 0 to 100, None when nothing was marked."""
+    """`fraction`: 0 to 1. `score`: 0 to 100, None when nothing was marked.
+
+    `waived_by`: None for a program.
+    """
 
     id: UUID
     enrollment_id: UUID
@@ -21,13 +24,19 @@ class LessonProgress(msgspec.Struct, frozen=True):
     occurred_at: datetime
     created_at: datetime
     updated_at: datetime
+    waived_at: datetime | None = None
+    waived_by: UUID | None = None
+    waive_reason: str | None = None
 
+
+_LEARNED = len(LessonProgress.__struct_fields__) - len(LessonProgress.__struct_defaults__)
+"""Columns that a learner writes: all but those of a waiver."""
 
 # Progress by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "progress.find_visible",
     """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
-      p.created_at, p.updated_at
+      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
     FROM {schema}.lesson_progress p
     JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
     WHERE p.tenant_id = $1 AND p.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
@@ -37,7 +46,7 @@ FIND_VISIBLE = Statement(
 FIND_BY_ENROLLMENTS = Statement(
     "progress.find_by_enrollments",
     """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
-      p.created_at, p.updated_at
+      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
     FROM {schema}.enrollment e
     JOIN {schema}.lesson_progress p ON p.tenant_id = $1 AND p.enrollment_id = e.id
     WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)
@@ -47,7 +56,8 @@ FIND_BY_ENROLLMENTS = Statement(
 # Progress in one lesson.
 FIND_ONE = Statement(
     "progress.find_one",
-    """SELECT id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at
+    """SELECT id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
+      waived_at, waived_by, waive_reason
     FROM {schema}.lesson_progress
     WHERE tenant_id = $1 AND enrollment_id = $2::uuid AND lesson_id = $3::uuid""",
 )
@@ -62,7 +72,7 @@ COUNT = Statement(
 LOCK_TARGET = Statement(
     "progress.lock_target",
     """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version,
+      expires_at, created_at, updated_at, version,
       EXISTS (SELECT FROM {schema}.lesson l
         WHERE l.tenant_id = $1 AND l.id = $3::uuid AND l.course_id = e.course_id) AS has_lesson
     FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
@@ -79,7 +89,25 @@ ADVANCE = Statement(
     SET fraction = greatest(p.fraction, excluded.fraction), score = greatest(p.score, excluded.score),
       occurred_at = greatest(p.occurred_at, excluded.occurred_at), updated_at = now()
     WHERE excluded.fraction > p.fraction OR excluded.score > coalesce(p.score, -1)
-    RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at""",
+    RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
+      waived_at, waived_by, waive_reason""",
+)
+
+# Count a lesson as done, unless it is; answers the row when that changed it.
+WAIVE = Statement(
+    "progress.waive",
+    """INSERT INTO {schema}.lesson_progress AS p
+      (tenant_id, id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
+       waived_at, waived_by, waive_reason)
+    VALUES ($1, $2::uuid, $3::uuid, $4::uuid, $5::float8, $6::float8, $7::timestamptz, $8::timestamptz,
+      $9::timestamptz, $10::timestamptz, $11::uuid, $12::text)
+    ON CONFLICT (tenant_id, enrollment_id, lesson_id) DO UPDATE
+    SET fraction = excluded.fraction, occurred_at = greatest(p.occurred_at, excluded.occurred_at),
+      updated_at = now(), waived_at = excluded.waived_at, waived_by = excluded.waived_by,
+      waive_reason = excluded.waive_reason
+    WHERE excluded.fraction > p.fraction
+    RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
+      waived_at, waived_by, waive_reason""",
 )
 
 # Work out the progress of enrollments from their lessons, complete those that are done, answer what changed.
@@ -88,11 +116,15 @@ ADVANCE = Statement(
 RECALCULATE = Statement(
     "progress.recalculate",
     """WITH measured AS (
-      SELECT e.id, total.* FROM {schema}.enrollment e CROSS JOIN LATERAL (
+      SELECT e.id, total.* FROM {schema}.enrollment e
+      JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = e.course_id CROSS JOIN LATERAL (
         SELECT
           coalesce(trunc(sum(l.weight::numeric * coalesce(p.fraction, 0)::numeric)
             / nullif(sum(l.weight::numeric), 0), 6), 0)::float8 AS progress,
-          coalesce(bool_and(coalesce(p.fraction, 0) >= 1) FILTER (WHERE l.weight > 0), false) AS done,
+          coalesce(sum(l.weight::numeric * coalesce(p.fraction, 0)::numeric) * 100
+            >= c.completion_percent * nullif(sum(l.weight::numeric), 0), c.completion_percent = 0)
+          AND coalesce(bool_and(coalesce(p.fraction, 0) >= 1) FILTER (WHERE l.required),
+            c.completion_percent > 0) AS done,
           max(p.occurred_at) AS last_at,
           sum(l.weight * p.score) / nullif(sum(l.weight) FILTER (WHERE p.score IS NOT NULL), 0) AS score
         FROM {schema}.lesson l
@@ -118,7 +150,7 @@ RECALCULATE = Statement(
       ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
     )
     SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      created_at, updated_at, version
+      expires_at, created_at, updated_at, version
     FROM changed ORDER BY id""",
 )
 
@@ -162,7 +194,13 @@ async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> l
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, entries), strict=True)]
     if not columns:
         return []
-    return [LessonProgress(*row) for row in await session.fetch(ADVANCE, *columns)]
+    return [LessonProgress(*row) for row in await session.fetch(ADVANCE, *columns[:_LEARNED])]
+
+
+async def waive(session: ShardSession, entry: LessonProgress) -> LessonProgress | None:
+    """None: the lesson is done already. The enrollment must be locked."""
+    row = await session.fetch_row(WAIVE, *msgspec.structs.astuple(entry))
+    return None if row is None else LessonProgress(*row)
 
 
 async def recalculate(session: ShardSession, enrollment_ids: Sequence[UUID]) -> list[Enrollment]:

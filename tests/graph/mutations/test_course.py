@@ -2,6 +2,8 @@ import pytest
 
 from harka.ids import NodeKind
 from harka.learning import course as courses
+from harka.learning import user as users
+from harka.learning.user import UserDraft
 from harka.queue.message import RECOUNT_COURSE
 from harka.repositories import job as jobs
 from harka.tenancy.permission import Permission
@@ -155,3 +157,53 @@ async def test_who_may_not_write_courses_changes_nothing(school: School, caller:
     )
     assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
     assert await count(school) == before
+
+
+async def test_a_course_with_seats_takes_no_more(school: School) -> None:
+    document = """mutation ($input: UpdateCourseInput!) { updateCourse(input: $input) {
+      errors { code field } course { seats version } } }"""
+    given = {"id": school.id(NodeKind.COURSE, school.courses[0]), "version": 1}
+    reply = await school.ask(document, {"input": {**given, "seats": 3}})
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "seats")
+    reply = await school.ask(document, {"input": {**given, "seats": 4}})
+    assert reply.data["updateCourse"]["course"] == {"seats": 4, "version": 2}
+    enroll = """mutation ($input: EnrollInput!) { enroll(input: $input) { errors { code field } created } }"""
+    async with school.work() as work:
+        new = await users.create(work, UserDraft(email="new@example.com", name="New"))
+    given = {"courseId": given["id"], "userId": school.id(NodeKind.USER, new)}
+    reply = await school.ask(enroll, {"input": given})
+    assert (reply.code, reply.field) == ("COURSE_FULL", "courseId")
+    reply = await school.ask(enroll, {"input": {**given, "userId": school.id(NodeKind.USER, school.learner)}})
+    assert reply.data["enroll"]["created"] is False
+    reply = await school.ask(document, {"input": {"id": given["courseId"], "version": 2, "seats": None}})
+    assert reply.data["updateCourse"]["course"]["seats"] is None
+
+
+async def test_a_new_course_with_seats(school: School) -> None:
+    document = """mutation ($input: CreateCourseInput!) { createCourse(input: $input) {
+      errors { code field } course { seats } } }"""
+    reply = await school.ask(document, {"input": {"title": "X", "code": "SEATS", "seats": 12}})
+    assert reply.data["createCourse"]["course"] == {"seats": 12}
+    reply = await school.ask(document, {"input": {"title": "X", "code": "NONE", "seats": 0}})
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "seats")
+
+
+async def test_what_completes_a_course(school: School) -> None:
+    document = """mutation ($input: CreateCourseInput!) { createCourse(input: $input) { errors { code field }
+      course { id completionPercent modules { lessons { required } } } } }"""
+    modules = [{"title": "M", "lessons": [{"title": "A", "required": True}, {"title": "B"}]}]
+    given = {"title": "X", "code": "RULE", "completionPercent": 60, "modules": modules}
+    made = (await school.ask(document, {"input": given})).data["createCourse"]["course"]
+    assert made.pop("id")
+    assert made == {
+        "completionPercent": 60,
+        "modules": [{"lessons": [{"required": True}, {"required": False}]}],
+    }
+    document = """mutation ($input: UpdateCourseInput!) { updateCourse(input: $input) {
+      errors { code field } course { completionPercent } } }"""
+    given = {"id": school.id(NodeKind.COURSE, school.courses[0]), "version": 1}
+    for percent in (101, None):
+        reply = await school.ask(document, {"input": {**given, "completionPercent": percent}})
+        assert (reply.code, reply.field) == ("VALIDATION_FAILED", "completionPercent")
+    reply = await school.ask(document, {"input": {**given, "completionPercent": 0}})
+    assert reply.data["updateCourse"]["course"] == {"completionPercent": 0}

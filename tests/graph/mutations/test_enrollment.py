@@ -61,3 +61,25 @@ async def test_a_moment_needs_its_offset(school: School) -> None:
     reply = await school.ask(ENROLL, {"input": given})
     assert reply.code == "GRAPHQL_VALIDATION_FAILED"
     assert "2026-01-31T09:30:00Z" in reply.body["errors"][0]["message"]
+
+
+async def test_access_ends_and_is_given_back(school: School) -> None:
+    document = """mutation ($input: UpdateEnrollmentInput!) { updateEnrollment(input: $input) {
+      errors { code field } enrollment { dueAt expiresAt isExpired version } } }"""
+    given = {"id": school.id(NodeKind.ENROLLMENT, school.enrollments[0])}
+    for value, expired, version in (
+        ("2020-01-01T00:00:00Z", True, 2),
+        ("2090-01-01T00:00:00Z", False, 3),
+        (None, False, 4),
+    ):
+        reply = await school.ask(document, {"input": {**given, "expiresAt": value, "version": version - 1}})
+        changed = reply.data["updateEnrollment"]["enrollment"]
+        assert (changed["isExpired"], changed["version"], changed["dueAt"]) == (expired, version, None)
+        assert reply.statements == 1
+    stale = await school.ask(document, {"input": {**given, "dueAt": None, "version": 1}})
+    assert stale.code == "CONFLICT"
+    early = await school.ask(document, {"input": {**given, "dueAt": "1066-10-14T00:00:00Z"}})
+    assert (early.code, early.field) == ("VALIDATION_FAILED", "dueAt")
+    for id_, code in (("x", "INVALID_ID"), (school.id(NodeKind.ENROLLMENT, new_id()), "NOT_FOUND")):
+        reply = await school.ask(document, {"input": {"id": id_, "dueAt": None}})
+        assert reply.code == code

@@ -94,7 +94,7 @@ MUTANTS: Final = [
     Mutant(
         "learner-writes-anothers-progress",
         "learning/progress.py",
-        "own = user is not None and user.id == user_id",
+        "own = user is not None and user.id == enrollment.user_id",
         "own = user is not None",
         PEOPLE,
     ),

@@ -43,6 +43,7 @@ class BulkEnrollInput(MutationInput):
         f"All active people that it finds, if they are no more than {MOST:,}.", default=None
     )
     due_at: datetime | None = value("When they should be done.", default=None)
+    expires_at: datetime | None = value("When their access ends; omit it for never.", default=None)
     on_error: OnError = value(
         "What becomes of the others when somebody cannot be enrolled.", default=OnError.REJECT_EVERYTHING
     )
@@ -91,6 +92,7 @@ async def _enroll(
         people,
         on_error=given.on_error,
         due_at=given.due_at,
+        expires_at=given.expires_at,
         dry_run=given.dry_run,
     )
     fates = done.fates

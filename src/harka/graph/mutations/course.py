@@ -6,11 +6,11 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import MutationInput, Payload, required
+from harka.graph.payload import MutationInput, Payload, optional, required
 from harka.graph.types.course import Course
 from harka.ids import NodeKind
 from harka.learning import course
-from harka.learning.course import CourseChanges, CourseDraft
+from harka.learning.course import WHOLE, CourseChanges, CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.repositories.course import Course as CourseRow
 from harka.tenancy.permission import Permission
@@ -28,6 +28,7 @@ class LessonInput:
     kind: LessonKind = value("What a learner does in it.", default=LessonKind.READING)
     duration_minutes: int | None = value("How long it takes, in minutes.", default=None)
     weight: float = value("Its share of the course's progress; 0 makes it optional.", default=1.0)
+    required: bool = value("Whether nobody completes the course without it.", default=False)
 
 
 @graph_input
@@ -49,6 +50,14 @@ class CreateCourseInput(MutationInput):
     )
     description: str = value("What it is about.", default="")
     modules: list[ModuleInput] = value("Its modules, in order.", default_factory=list)
+    seats: int | None = value(
+        "How many people it takes, 1 to 1,000,000; omit it to take any number.", default=None
+    )
+    completion_percent: int = value(
+        "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
+        "0 the required ones alone do.",
+        default=WHOLE,
+    )
 
 
 @graph_input
@@ -65,6 +74,15 @@ class UpdateCourseInput(MutationInput):
     )
     slug: str | None = value("Lower-case words joined by hyphens, unique.", default=strawberry.UNSET)
     description: str | None = value("What it is about.", default=strawberry.UNSET)
+    seats: int | None = value(
+        "How many people it takes, 1 to 1,000,000, and no fewer than take part; null takes any number.",
+        default=strawberry.UNSET,
+    )
+    completion_percent: int | None = value(
+        "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
+        "0 the required ones alone do.",
+        default=strawberry.UNSET,
+    )
 
 
 @graph_input
@@ -125,6 +143,8 @@ async def _create(
         slug=given.slug,
         description=given.description,
         modules=tuple(_module(module) for module in given.modules),
+        seats=given.seats,
+        completion_percent=given.completion_percent,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -139,6 +159,8 @@ async def _update(
         code=required(given.code, "code"),
         slug=required(given.slug, "slug"),
         description=required(given.description, "description"),
+        seats=optional(given.seats),
+        completion_percent=required(given.completion_percent, "completionPercent"),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)
@@ -164,7 +186,7 @@ async def _archive(
 
 def _module(given: ModuleInput) -> ModuleOutline:
     lessons = tuple(
-        LessonOutline(lesson.title, lesson.kind, lesson.duration_minutes, lesson.weight)
+        LessonOutline(lesson.title, lesson.kind, lesson.duration_minutes, lesson.weight, lesson.required)
         for lesson in given.lessons
     )
     return ModuleOutline(given.title, lessons)

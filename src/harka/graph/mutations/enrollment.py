@@ -6,10 +6,11 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.payload import MutationInput, Payload
+from harka.graph.payload import MutationInput, Payload, optional
 from harka.graph.types.enrollment import Enrollment
 from harka.ids import NodeKind
 from harka.learning import enrollment
+from harka.learning.enrollment import EnrollmentChanges
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.tenancy.permission import Permission
 
@@ -19,7 +20,7 @@ class Enrolled(msgspec.Struct, frozen=True):
     created: bool
 
 
-class Unenrolled(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True):
     enrollment: EnrollmentRow
 
 
@@ -30,6 +31,25 @@ class EnrollInput(MutationInput):
     user_id: strawberry.ID = value("The user. They must be active.")
     course_id: strawberry.ID = value("The course. It must be published.")
     due_at: datetime | None = value("When they should be done.", default=None)
+    expires_at: datetime | None = value("When their access ends; omit it for never.", default=None)
+
+
+@graph_input
+class UpdateEnrollmentInput(MutationInput):
+    """What to change of an enrollment. What is omitted stays as it is."""
+
+    id: strawberry.ID = value("The enrollment. It must not be withdrawn.")
+    version: int | None = value(
+        "The version that was read; omit it to change whatever there is. Progress changes it, too.",
+        default=None,
+    )
+    due_at: datetime | None = value(
+        "When they should be done; null for no such date.", default=strawberry.UNSET
+    )
+    expires_at: datetime | None = value(
+        "When their access ends; null for never. A later moment gives expired access back.",
+        default=strawberry.UNSET,
+    )
 
 
 @graph_input
@@ -45,6 +65,13 @@ class EnrollPayload(Payload):
 
     enrollment: Enrollment | None = leaf("The new enrollment, or the one that there was.")
     created: bool | None = leaf("Whether it is new; false when the user was enrolled already.")
+
+
+@graph_type
+class UpdateEnrollmentPayload(Payload):
+    """The enrollment that was changed."""
+
+    enrollment: Enrollment | None = leaf("The enrollment as it is now.")
 
 
 @graph_type
@@ -64,16 +91,26 @@ async def _enroll(
         user_id=context.open_id(NodeKind.USER, given.user_id, "userId"),
         course_id=context.open_id(NodeKind.COURSE, given.course_id, "courseId"),
         due_at=given.due_at,
+        expires_at=given.expires_at,
     )
     return Enrolled(done.enrollment, done.created)
+
+
+async def _update(
+    info: Info,
+    given: Annotated[UpdateEnrollmentInput, strawberry.argument(name="input", description="What to change.")],
+) -> Written:
+    id_ = info.context.open_id(NodeKind.ENROLLMENT, given.id, "id")
+    changes = EnrollmentChanges(due_at=optional(given.due_at), expires_at=optional(given.expires_at))
+    return Written(await enrollment.update(info.context.work, id_, changes, version=given.version))
 
 
 async def _unenroll(
     info: Info,
     given: Annotated[UnenrollInput, strawberry.argument(name="input", description="Which enrollment.")],
-) -> Unenrolled:
+) -> Written:
     id_ = info.context.open_id(NodeKind.ENROLLMENT, given.id, "id")
-    return Unenrolled(await enrollment.unenroll(info.context.work, id_))
+    return Written(await enrollment.unenroll(info.context.work, id_))
 
 
 @strawberry.type
@@ -81,6 +118,11 @@ class EnrollmentMutation:
     enroll: EnrollPayload | None = mutation(
         _enroll,
         "Enroll a user in a course. Who is enrolled already stays so; who withdrew starts anew.",
+        requires=Permission.ENROLLMENT_WRITE,
+    )
+    update_enrollment: UpdateEnrollmentPayload | None = mutation(
+        _update,
+        "Change until when somebody takes part.",
         requires=Permission.ENROLLMENT_WRITE,
     )
     unenroll: UnenrollPayload | None = mutation(

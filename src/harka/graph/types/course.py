@@ -57,6 +57,11 @@ class Course(Node):
     status: CourseStatus = leaf("Where the course is in its life.")
     published_at: datetime | None = leaf("When it was first published; null for a draft.")
     archived_at: datetime | None = leaf("When it was archived; null unless it is.")
+    seats: int | None = leaf("How many people may take part, who withdrew not counted; null for any number.")
+    completion_percent: int = leaf(
+        "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
+        "0 the required ones alone do."
+    )
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
         _enrollments,

@@ -19,8 +19,13 @@ from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import enrollment
+from harka.learning.moment import has_passed
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
+
+
+def _is_expired(root: EnrollmentRow) -> bool:
+    return has_passed(root.expires_at)
 
 
 @node_type(EnrollmentRow, NodeKind.ENROLLMENT, EnrollmentByIdLoader)
@@ -39,6 +44,10 @@ class Enrollment(Node):
     completed_at: datetime | None = leaf("When they completed the course; null unless they did.")
     withdrawn_at: datetime | None = leaf("When they left; null unless they did.")
     due_at: datetime | None = leaf("When they should be done; null when there is no such date.")
+    expires_at: datetime | None = leaf("When their access ends; null when it does not.")
+    is_expired: bool = field(
+        _is_expired, "Whether access has ended: no progress is taken, until `updateEnrollment` extends it."
+    )
     lesson_progress: list[later.LessonProgress] = related(
         LessonProgressByEnrollmentLoader,
         "id",

@@ -26,6 +26,7 @@ class Lesson(Node):
     kind: LessonKind = leaf("What a learner does in it.")
     duration_minutes: int | None = leaf("How long it takes, in minutes; null when nobody said.")
     weight: float = leaf("Its share of the course's progress, relative to the other lessons; 0 is optional.")
+    required: bool = leaf("Whether nobody completes the course without it.")
     created_at: datetime = leaf("When the lesson was created.")
     updated_at: datetime = leaf("When the lesson last changed.")
     version: int = leaf("Grows with every change.")
