@@ -5,8 +5,9 @@ from typing import Any, Final
 from caller import Caller, pick
 from locust import task
 
-_LIST: Final = """query CourseList($after: String) { courses(first: 20, after: $after, status: PUBLISHED) {
-  totalCount pageInfo { hasNextPage endCursor } nodes { id code title status } } }"""
+_LIST: Final = """query CourseList($after: String) {
+  courses(first: 20, after: $after, filter: { status: PUBLISHED }) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { id code title status } } }"""
 _DETAIL: Final = """query CourseDetail($id: ID!) { course(id: $id) { id code title description status
   modules { id title lessons { id title kind durationMinutes weight } } } }"""
 

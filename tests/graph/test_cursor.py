@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harka.errors import InvalidCursorError
 from harka.graph.cursor import Listing
 from harka.ids import new_id
+from harka.repositories.page import OLDEST_FIRST, Order
 
 KEY = bytes(32)
 TENANT = new_id()
@@ -15,15 +16,28 @@ HERE = (datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), new_id())
 
 
 def listing(
-    *, key: bytes = KEY, tenant: UUID = TENANT, name: str = "courses", filters: tuple[str | None, ...] = ()
+    *,
+    key: bytes = KEY,
+    tenant: UUID = TENANT,
+    name: str = "courses",
+    filters: tuple[str | None, ...] = (),
+    order: Order = OLDEST_FIRST,
 ) -> Listing:
-    return Listing(key, tenant, name, filters)
+    return Listing(key, tenant, name, filters, order=order)
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
 def test_a_position_survives_the_trip_exactly(moment: datetime, id_: UUID) -> None:
     position = (moment, id_)
     assert listing().open(listing().seal(position)) == position
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=320), st.uuids())
+def test_a_position_by_text_survives_the_trip_exactly(text: str, id_: UUID) -> None:
+    titles = listing(order=Order("title"))
+    assert titles.open(titles.seal((text, id_))) == (text, id_)
+    with pytest.raises(InvalidCursorError):
+        listing().open(titles.seal((text, id_)))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +48,10 @@ def test_a_position_survives_the_trip_exactly(moment: datetime, id_: UUID) -> No
         listing(filters=("draft",)),
         listing(filters=(None,)),
         listing(key=bytes(31) + b"\1"),
+        listing(order=Order("updated_at")),
+        listing(order=Order("created_at", "desc")),
     ],
-    ids=["tenant", "list", "filter", "no filter", "key"],
+    ids=["tenant", "list", "filter", "no filter", "key", "order", "direction"],
 )
 def test_a_cursor_of_anything_else_is_refused(other: Listing) -> None:
     with pytest.raises(InvalidCursorError):

@@ -6,7 +6,7 @@ from harka.learning.course import CourseDraft
 from school import School
 
 PAGE = """query Page($first: Int!, $after: String, $status: CourseStatus) {
-  courses(first: $first, after: $after, status: $status) {
+  courses(first: $first, after: $after, filter: { status: $status }) {
     edges { cursor node { id } } nodes { id }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
 
@@ -72,7 +72,7 @@ async def test_a_cursor_is_bound_to_its_list_and_filters(school: School) -> None
     user = school.id(NodeKind.USER, school.owner)
     for asked in (
         f'{{ users(first: 1, after: "{cursor}") {{ nodes {{ id }} }} }}',
-        f'{{ courses(first: 1, after: "{cursor}", status: DRAFT) {{ nodes {{ id }} }} }}',
+        f'{{ courses(first: 1, after: "{cursor}", filter: {{ status: DRAFT }}) {{ nodes {{ id }} }} }}',
         f'{{ enrollments(first: 1, after: "{cursor}") {{ nodes {{ id }} }} }}',
         f'{{ enrollments(first: 1, after: "{cursor}", userId: "{user}") {{ nodes {{ id }} }} }}',
         '{ courses(first: 1, after: "") { nodes { id } } }',
@@ -81,3 +81,56 @@ async def test_a_cursor_is_bound_to_its_list_and_filters(school: School) -> None
     ):
         reply = await school.ask(asked)
         assert (reply.code, reply.statements) == ("INVALID_CURSOR", 0), asked
+
+
+@pytest.mark.parametrize("executor", ["compiled", "graphql-core"])
+@pytest.mark.parametrize(
+    ("noun", "order", "shown"),
+    [
+        ("users", "{ field: NAME, direction: DESC }", "name"),
+        ("users", "{ field: EMAIL }", "email"),
+        ("courses", "{ field: TITLE, direction: DESC }", "title"),
+        ("courses", "{ field: UPDATED_AT, direction: DESC }", "updatedAt"),
+    ],
+)
+async def test_pages_follow_each_other_in_the_order_asked_for(
+    school: School, executor: str, noun: str, order: str, shown: str
+) -> None:
+    school = school.with_settings(executor=executor)
+    asked = f"""query ($first: Int!, $after: String) {{
+      {noun}(first: $first, after: $after, orderBy: {order}) {{
+        totalCount nodes {{ id {shown} }} pageInfo {{ endCursor }} }} }}"""
+    whole = (await school.ask(asked, {"first": 100})).data[noun]
+    seen: list[str] = []
+    after = None
+    for _ in range(whole["totalCount"]):
+        page = (await school.ask(asked, {"first": 1, "after": after})).data[noun]
+        seen += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+    assert seen == whole["nodes"]
+    keys = [node[shown] for node in seen]
+    assert keys == sorted(keys, reverse="DESC" in order)
+
+
+async def test_an_order_and_a_filter_come_as_variables(school: School) -> None:
+    asked = """query ($filter: UserFilter, $order: UserOrderBy) {
+      users(first: 9, filter: $filter, orderBy: $order) { totalCount nodes { email } } }"""
+    text = school.learner.email[:8].upper()
+    values = {"filter": {"startsWith": text, "role": "LEARNER"}, "order": {"field": "NAME"}}
+    found = (await school.ask(asked, values)).data["users"]
+    assert school.learner.email in [node["email"] for node in found["nodes"]]
+    assert found["totalCount"] == len(found["nodes"])
+    refused = await school.ask(asked, {"filter": {"startsWith": "a\0"}})
+    assert (refused.code, refused.statements) == ("VALIDATION_FAILED", 0)
+    refused = await school.ask(asked, {"filter": {"startsWith": "x" * 255}})
+    assert (refused.code, refused.statements) == ("VALIDATION_FAILED", 0)
+
+
+async def test_a_cursor_is_bound_to_its_order(school: School) -> None:
+    asked = """query ($after: String) {{
+      users(first: 1, after: $after, orderBy: {}) {{ pageInfo {{ endCursor }} }} }}"""
+    by_name = asked.format("{ field: NAME }")
+    cursor = (await school.ask(by_name)).data["users"]["pageInfo"]["endCursor"]
+    for other in ("{ field: NAME, direction: DESC }", "{ field: EMAIL }", "null"):
+        reply = await school.ask(asked.format(other), {"after": cursor})
+        assert (reply.code, reply.statements) == ("INVALID_CURSOR", 0), other

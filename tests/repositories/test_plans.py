@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
 from harka.repositories import completion, course, enrollment, job, lesson, module, progress, user
-from harka.repositories.page import BEGINNING
+from harka.repositories.page import BEGINNING, Order, Pages, Position
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
 from harka.storage.statement import Statement
@@ -41,6 +42,9 @@ SEED = {
       SELECT $1::uuid, uuidv7(), e.id, l.id, 1, now() FROM {schema}.enrollment e
       JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = e.course_id AND l.position < 3
       WHERE e.tenant_id = $1""",
+    "empty course": """INSERT INTO {schema}.course (tenant_id, id, code, slug, title, created_at, updated_at)
+      SELECT $1::uuid, uuidv7(), n, n, 'c' || n, now() + n * interval '1 ms', now() + n * interval '1 ms'
+      FROM generate_series(11, 2000) AS n""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -70,10 +74,8 @@ STATEMENTS = (
     user.FIND_BY_IDS,
     user.FIND_BY_EMAILS,
     user.STATUSES,
-    user.PAGE,
     course.FIND_VISIBLE,
     course.FIND_VISIBLE_BY_CODES,
-    course.PAGE,
     module.FIND_BY_COURSES,
     module.FIND_ALL_BY_COURSES,
     module.FIND_VISIBLE,
@@ -135,6 +137,42 @@ async def test_a_page_reads_no_more_than_it_shows(crowd: Academy, academy_settin
         )
 
     assert rows_read(plan) == {"enrollment": 20}
+
+
+ORDERS = [
+    pytest.param(table, noun, pages, order, id=f"{table}.{order.by}.{order.direction}")
+    for table, noun, pages in (("user", user.User, user.PAGES), ("course", course.Course, course.PAGES))
+    for order in pages
+]
+
+
+@pytest.mark.parametrize(("table", "noun", "pages", "order"), ORDERS)
+async def test_a_page_reads_no_more_than_it_shows_in_any_order(
+    crowd: Academy,
+    academy_settings: Settings,
+    table: str,
+    noun: type[msgspec.Struct],
+    pages: dict[Order, Pages],
+    order: Order,
+) -> None:
+    # of courses: everything is visible, to nobody in particular
+    before = {"user": "NULL, NULL, NULL, NULL, NULL", "course": "true, NULL, NULL, NULL"}
+    asked = f"'{crowd.organization.id}', {before[table]}, 20"
+    fields = noun.__struct_fields__
+    async with prepared(academy_settings, crowd, pages[order].first) as connection:
+        execute = f"EXECUTE it ({asked})"
+        rows = await connection.fetch(execute)
+        first = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")
+    last = dict(zip(fields, rows[-1].values(), strict=True))
+    position: Position = last[order.by], last["id"]
+    async with prepared(academy_settings, crowd, pages[order].after) as connection:
+        execute = f"EXECUTE it ({asked}, '{position[0]}', '{position[1]}')"
+        after = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")
+
+    assert len(rows) == 20
+    for plan in (first, after):
+        # one more where the index does not know that its keys are unique
+        assert rows_read(plan)[table] <= 22, plan
 
 
 async def test_progress_is_worked_out_from_the_rows_of_its_enrollment(

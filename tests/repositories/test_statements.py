@@ -18,6 +18,7 @@ from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
+from harka.repositories.page import Pages, statements_of
 from harka.repositories.progress import LessonProgress
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
@@ -28,7 +29,13 @@ MODULES = [
     importlib.import_module(f"harka.repositories.{module.name}")
     for module in pkgutil.iter_modules(harka.repositories.__path__)
 ]
-STATEMENTS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Statement)]
+CONSTANTS = [value for module in MODULES for value in vars(module).values()]
+STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)] + [
+    statement
+    for value in CONSTANTS
+    if isinstance(value, dict) and any(isinstance(each, Pages) for each in value.values())
+    for statement in statements_of(value)
+]
 FIELDS = [
     list(struct.__struct_fields__)
     for struct in (Completion, Course, Enrollment, Job, Lesson, LessonProgress, Module, Usage, User)

@@ -1,8 +1,9 @@
 """Cursors: a position in a list, authenticated and bound to the tenant, the list, its order and filters.
 
-A cursor is `base64url(microseconds[8] id[16] tag[8])` without padding, 43 characters. The tag is keyed
-BLAKE2b over everything that the cursor is bound to, so one of another tenant or list is refused before any
-SQL runs, like an invented one.
+A cursor is `base64url(key id[16] tag[8])` without padding. The key is what the list is ordered by: 8 bytes
+of microseconds (43 characters in all), or a text in UTF-8. The tag is keyed BLAKE2b over everything that the
+cursor is bound to, so one of another tenant, list or order is refused before any SQL
+runs, like an invented one.
 """
 
 import binascii
@@ -14,13 +15,16 @@ from uuid import UUID
 
 from harka.codec import packed
 from harka.errors import InvalidCursorError
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TAG_BYTES = 8
-_BODY_BYTES = 8 + 16
-_CHARACTERS = 43
+_ID_BYTES = 16
+_TIME_BYTES = 8
+_TIMES = frozenset({"created_at", "updated_at"})
+# the longest text of an order is an address of 320 characters
+_LONGEST = (320 * 4 + _ID_BYTES + _TAG_BYTES) * 4 // 3 + 1
 
 Filter = str | bytes | None
 
@@ -28,36 +32,51 @@ Filter = str | bytes | None
 class Listing:
     """One list of one tenant as one request sees it; seals the positions of its rows."""
 
-    __slots__ = ("_binding", "_key")
+    __slots__ = ("_binding", "_by_time", "_key", "order")
 
-    def __init__(self, key: bytes, tenant: UUID, name: str, filters: tuple[Filter, ...] = ()) -> None:
-        """`key`: 32 bytes, see `crypto.keyring`. `name` says what is listed and in which order."""
+    def __init__(
+        self,
+        key: bytes,
+        tenant: UUID,
+        name: str,
+        filters: tuple[Filter, ...] = (),
+        *,
+        order: Order = OLDEST_FIRST,
+    ) -> None:
+        """`key`: 32 bytes, see `crypto.keyring`. `name` says what is listed."""
         self._key = key
+        self.order = order
+        self._by_time = order.by in _TIMES
         # MessagePack delimits its items: no two bindings have equal bytes
-        self._binding = packed((tenant.bytes, name, filters))
+        self._binding = packed((tenant.bytes, name, order.by, order.direction, filters))
 
     def seal(self, position: Position) -> str:
-        created_at, id_ = position
-        microseconds = (created_at - _EPOCH) // _MICROSECOND
-        body = microseconds.to_bytes(8, "big", signed=True) + id_.bytes
-        return urlsafe_b64encode(body + self._tag(body))[:_CHARACTERS].decode("ascii")
+        key, id_ = position
+        if isinstance(key, str):
+            body = key.encode() + id_.bytes
+        else:
+            microseconds = (key - _EPOCH) // _MICROSECOND
+            body = microseconds.to_bytes(_TIME_BYTES, "big", signed=True) + id_.bytes
+        return urlsafe_b64encode(body + self._tag(body)).rstrip(b"=").decode("ascii")
 
     def open(self, text: str) -> Position:
         """Raise `InvalidCursorError` for whatever this list's `seal` did not make."""
-        if len(text) != _CHARACTERS or not text.isascii():
+        if len(text) > _LONGEST or not text.isascii():
             raise InvalidCursorError
         try:
-            sealed = urlsafe_b64decode(text + "=")
+            sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError):
             raise InvalidCursorError from None
-        body, tag = sealed[:_BODY_BYTES], sealed[_BODY_BYTES:]
+        body, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(body)):
             raise InvalidCursorError
         # only the canonical spelling is a cursor: the decoder skips stray characters and spare bits
-        if urlsafe_b64encode(sealed)[:_CHARACTERS].decode("ascii") != text:
+        if urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii") != text:
             raise InvalidCursorError
-        microseconds = int.from_bytes(body[:8], "big", signed=True)
-        return _EPOCH + microseconds * _MICROSECOND, UUID(bytes=body[8:])
+        key, id_ = body[:-_ID_BYTES], UUID(bytes=body[-_ID_BYTES:])
+        if self._by_time:
+            return _EPOCH + int.from_bytes(key, "big", signed=True) * _MICROSECOND, id_
+        return key.decode(), id_
 
     def _tag(self, body: bytes) -> bytes:
         return hashlib.blake2b(self._binding + body, digest_size=_TAG_BYTES, key=self._key).digest()

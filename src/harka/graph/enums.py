@@ -15,20 +15,24 @@ from harka.errors import (
 )
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.outline import LessonKind
-from harka.repositories.course import CourseStatus
+from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
-from harka.repositories.user import UserStatus
+from harka.repositories.page import OrderDirection
+from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "CourseOrder",
     "CourseStatus",
     "EnrollmentStatus",
     "LessonKind",
     "OnError",
+    "OrderDirection",
     "OrganizationStatus",
     "Plan",
     "Role",
     "UserErrorCode",
+    "UserOrder",
     "UserStatus",
     "ViewerKind",
 ]
@@ -66,6 +70,29 @@ class OrganizationStatus(enum.StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
 
+
+_describe(
+    OrderDirection,
+    "Which end of a list comes first.",
+    asc="The smallest first: the oldest, the letter A.",
+    desc="The greatest first: the newest, the letter Z.",
+)
+
+_describe(
+    UserOrder,
+    "What people are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    name="What they are called, in the collation of the database.",
+    email="Their address, whatever its case.",
+)
+
+_describe(
+    CourseOrder,
+    "What courses are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    title="What they are called, in the collation of the database.",
+    updated_at="When they last changed. What changes while a client reads on moves to its new place.",
+)
 
 _describe(
     Plan,

@@ -17,29 +17,40 @@ from harka.errors import ValidationError
 from harka.graph.context import RequestContext
 from harka.graph.cursor import Filter, Listing
 from harka.graph.field import field, graph_type, leaf
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 
 T = TypeVar("T")
 
 MOST_ROWS = 100
 
-First = Annotated[
-    int, strawberry.argument(description=f"How many at most: 0 to {MOST_ROWS}. The order is oldest first.")
-]
+First = Annotated[int, strawberry.argument(description=f"How many at most: 0 to {MOST_ROWS}.")]
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="Continue after this cursor of the same list with the same filters; "
+        description="Continue after this cursor of the same list with the same filters and order; "
         "anything else is INVALID_CURSOR."
     ),
 ]
 
 
+class OrderBy(Protocol):
+    """An input of a list's order: an enum of attributes, and a direction."""
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
+
+
+def ordered(given: OrderBy | None) -> Order:
+    return OLDEST_FIRST if given is None else Order(str(given.field), str(given.direction))
+
+
 class Row(Protocol):
+    """Has the attribute that its list is ordered by, too."""
+
     @property
     def id(self) -> UUID: ...
-    @property
-    def created_at(self) -> datetime: ...
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +72,8 @@ async def paginate(
     context: RequestContext,
     name: str,
     *,
-    filters: tuple[Filter, ...] = (),
+    filters: tuple[Filter | datetime, ...] = (),
+    order: Order = OLDEST_FIRST,
     first: int,
     after: str | None,
     fetch: Callable[[Position | None, int], Awaitable[Sequence[Row]]],
@@ -73,7 +85,8 @@ async def paginate(
     """
     if not 0 <= first <= MOST_ROWS:
         raise ValidationError(f"Must be between 0 and {MOST_ROWS}.", field="first")
-    listing = Listing(context.runtime.keyring.cursor, context.tenant.id, name, filters)
+    bound = tuple(value.isoformat() if isinstance(value, datetime) else value for value in filters)
+    listing = Listing(context.runtime.keyring.cursor, context.tenant.id, name, bound, order=order)
     position = None if after is None else listing.open(after)
     rows = await fetch(position, first + 1)
     return Slice(
@@ -86,7 +99,7 @@ async def paginate(
 
 
 def _cursor(listing: Listing, row: Row) -> str:
-    return listing.seal((row.created_at, row.id))
+    return listing.seal((getattr(row, listing.order.by), row.id))
 
 
 def _start_cursor(root: Slice) -> str | None:
@@ -137,7 +150,7 @@ def _total_count(root: Slice) -> Awaitable[int]:
     return root.count()
 
 
-@strawberry.type(description="One page of a list, oldest first.")
+@strawberry.type(description="One page of a list, oldest first unless it was asked for in another order.")
 class Connection(Generic[T]):
     edges: list[Edge[T]] = field(_edges, "The rows of the page, each with its cursor.")
     nodes: list[T] = field(_rows, "The rows of the page.")

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from uuid import UUID
 
 import msgspec
@@ -27,10 +27,10 @@ from harka.queue.message import RECOUNT_COURSE
 from harka.repositories import course as courses
 from harka.repositories import lesson as lessons
 from harka.repositories import module as modules
-from harka.repositories.course import Course, CourseStatus
+from harka.repositories.course import Course, CourseFilter, CourseStatus
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
@@ -92,15 +92,20 @@ async def by_code(work: UnitOfWork, codes: Sequence[str]) -> dict[str, Course]:
 
 
 async def list_page(
-    work: UnitOfWork, *, after: Position | None, first: int, status: str | None = None
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[CourseFilter],
 ) -> Sequence[Course]:
-    """The next `first` courses the reader may see, oldest first."""
+    """The next `first` courses the reader may see, in that order."""
     scope = visibility.of_courses(work.context)
-    return await courses.list_page(work.session, scope, after=after, first=first, status=status)
+    return await courses.list_page(work.session, scope, after=after, first=first, order=order, **only)
 
 
-async def count(work: UnitOfWork, *, status: str | None = None) -> int:
-    return await courses.count(work.session, visibility.of_courses(work.context), status=status)
+async def count(work: UnitOfWork, **only: Unpack[CourseFilter]) -> int:
+    return await courses.count(work.session, visibility.of_courses(work.context), **only)
 
 
 async def create(work: UnitOfWork, draft: CourseDraft) -> Course:

@@ -37,6 +37,11 @@ def accept_text(value: str, field: str, *, longest: int) -> str:
     return _accepted(value, field, _NOT_IN_TEXT, longest)
 
 
+def accept_part(value: str | None, field: str, *, longest: int) -> str | None:
+    """Part of a line to look for; None for none. Raise `ValidationError` naming `field`."""
+    return None if value is None else _accepted(value, field, _NOT_IN_LINE, longest) or None
+
+
 def accept_slug(value: str, field: str) -> str:
     """Lower-case ASCII words joined by hyphens. Raise `ValidationError` naming `field`."""
     slug = accept_line(value, field, longest=LONGEST_SLUG)

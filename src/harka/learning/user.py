@@ -2,7 +2,7 @@ import functools
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from uuid import UUID
 
 import msgspec
@@ -17,8 +17,8 @@ from harka.learning.batch import batches
 from harka.learning.text import LONGEST_NAME, accept_email, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
-from harka.repositories.page import Position
-from harka.repositories.user import User, UserStatus
+from harka.repositories.page import OLDEST_FIRST, Order, Position
+from harka.repositories.user import User, UserFilter, UserStatus
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
@@ -61,21 +61,21 @@ async def list_page(
     *,
     after: Position | None,
     first: int,
-    role: str | None = None,
-    status: str | None = None,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[UserFilter],
 ) -> Sequence[User]:
-    """The next `first` users the reader may see, oldest first."""
+    """The next `first` users the reader may see, in that order."""
     scope = visibility.of_users(work.context)
     if scope.everything:
-        return await users.list_page(work.session, after=after, first=first, role=role, status=status)
-    found = await _own(work, role=role, status=status)
-    return [user for user in found if after is None or (user.created_at, user.id) > after][:first]
+        return await users.list_page(work.session, after=after, first=first, order=order, **only)
+    # a position in a list of one is that of the one
+    return (await _own(work, only))[:first] if after is None else []
 
 
-async def count(work: UnitOfWork, *, role: str | None = None, status: str | None = None) -> int:
+async def count(work: UnitOfWork, **only: Unpack[UserFilter]) -> int:
     if visibility.of_users(work.context).everything:
-        return await users.count(work.session, role=role, status=status)
-    return len(await _own(work, role=role, status=status))
+        return await users.count(work.session, **only)
+    return len(await _own(work, only))
 
 
 async def create(work: UnitOfWork, draft: UserDraft) -> User:
@@ -174,11 +174,10 @@ async def _written(work: UnitOfWork, user: User) -> User:
     return written
 
 
-async def _own(work: UnitOfWork, *, role: str | None, status: str | None) -> list[User]:
+async def _own(work: UnitOfWork, only: UserFilter) -> Sequence[User]:
     """The reader as a list of one, unless a filter says otherwise."""
     me = work.context.user
-    found = [] if me is None else await users.find_by_ids(work.session, [me.id])
-    return [user for user in found if role in {None, user.role} and status in {None, user.status}]
+    return [] if me is None else await users.find_matching(work.session, me.id, **only)
 
 
 async def _require_seats(work: UnitOfWork, wanted: int) -> None:

@@ -1,12 +1,12 @@
 import enum
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import CREATED, OLDEST_FIRST, UPDATED, Key, Order, Position, pages
 from harka.repositories.scope import Scope
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -16,6 +16,21 @@ class CourseStatus(enum.StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     ARCHIVED = "archived"
+
+
+class CourseOrder(enum.StrEnum):
+    """By which attribute."""
+
+    CREATED_AT = "created_at"
+    TITLE = "title"
+    UPDATED_AT = "updated_at"
+
+
+class CourseFilter(TypedDict, total=False):
+    """What is absent or None leaves out nothing. `title`: what is part of it, in any case."""
+
+    status: str | None
+    title: str | None
 
 
 class Course(msgspec.Struct, frozen=True):
@@ -82,30 +97,34 @@ FIND_VISIBLE_BY_CODES = Statement(
           AND e.status <> 'withdrawn'))""",
 )
 
-# One page of the courses the reader may see, oldest first.
-PAGE = Statement(
-    "course.page",
-    """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
-    FROM {schema}.course c
-    WHERE c.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
-      AND ($7::text IS NULL OR status = $7)
+# As a CASE, see `repositories.user`.
+_MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL THEN true
+        ELSE ($4 IS NULL OR status = $4) AND ($5 IS NULL OR position(lower($5) IN lower(title)) > 0) END
       AND ($2::boolean OR status = 'published' OR EXISTS (
         SELECT FROM {schema}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
-          AND e.status <> 'withdrawn'))
-    ORDER BY created_at, id LIMIT $6""",
+          AND e.status <> 'withdrawn'))"""
+
+# One page of the courses the reader may see, in each order.
+PAGES = pages(
+    "course.page",
+    f"""SELECT id, code, slug, title, description, status, published_at, archived_at,
+      seats, completion_percent, created_at, updated_at, version
+    FROM {{schema}}.course c
+    WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    {
+        CourseOrder.CREATED_AT: CREATED,
+        CourseOrder.TITLE: Key("title", "text"),
+        CourseOrder.UPDATED_AT: UPDATED,
+    },
+    position=7,
 )
 
 # How many courses the reader may see.
 COUNT = Statement(
     "course.count",
-    """SELECT count(*) FROM {schema}.course c
-    WHERE c.tenant_id = $1 AND ($4::text IS NULL OR status = $4)
-      AND ($2::boolean OR status = 'published' OR EXISTS (
-        SELECT FROM {schema}.enrollment e
-        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
-          AND e.status <> 'withdrawn'))""",
+    f"""SELECT count(*) FROM {{schema}}.course c WHERE c.tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # New courses, in one statement however many.
@@ -180,15 +199,21 @@ async def find_visible_by_codes(
 
 
 async def list_page(
-    session: ShardSession, scope: Scope, *, after: Position | None, first: int, status: str | None = None
+    session: ShardSession,
+    scope: Scope,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[CourseFilter],
 ) -> Sequence[Course]:
     return await session.fetch_rows(
-        Course, PAGE, scope.everything, scope.user, *(after or BEGINNING), first, status
+        Course, PAGES[order].of(after), *_matches(scope, only), first, *(() if after is None else after)
     )
 
 
-async def count(session: ShardSession, scope: Scope, *, status: str | None = None) -> int:
-    return int(await session.fetch_value(COUNT, scope.everything, scope.user, status))
+async def count(session: ShardSession, scope: Scope, **only: Unpack[CourseFilter]) -> int:
+    return int(await session.fetch_value(COUNT, *_matches(scope, only)))
 
 
 async def insert(session: ShardSession, course: Course) -> None:
@@ -234,3 +259,8 @@ async def archive(session: ShardSession, id_: UUID, version: int | None = None) 
 async def lock_status(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
     """Held against change until this transaction ends; unknown ids are left out."""
     return [Held(*row) for row in await session.fetch(LOCK_STATUS, ids)]
+
+
+def _matches(scope: Scope, only: CourseFilter) -> tuple[bool | UUID | str | None, ...]:
+    """The parameters of `_MATCHES`."""
+    return scope.everything, scope.user, only.get("status"), only.get("title")

@@ -1,11 +1,12 @@
 import enum
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import CREATED, OLDEST_FIRST, Key, Order, Position, pages
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -13,6 +14,27 @@ from harka.storage.statement import Statement
 class UserStatus(enum.StrEnum):
     ACTIVE = "active"
     INACTIVE = "inactive"
+
+
+class UserOrder(enum.StrEnum):
+    """By which attribute."""
+
+    CREATED_AT = "created_at"
+    NAME = "name"
+    EMAIL = "email"
+
+
+class UserFilter(TypedDict, total=False):
+    """What is absent or None leaves out nobody. `starts_with`: of the name or the address, in any case.
+
+    `created_before` is the first moment that does not match.
+    """
+
+    role: str | None
+    status: str | None
+    starts_with: str | None
+    created_from: datetime | None
+    created_before: datetime | None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -51,24 +73,43 @@ FIND_BY_EMAILS = Statement(
     WHERE tenant_id = $1 AND email_key = ANY(ARRAY(SELECT lower(asked) FROM unnest($2::text[]) AS asked))""",
 )
 
-# One page of users, oldest first.
-PAGE = Statement(
+# As a CASE: the planner takes half of the rows to match, whatever is asked. Taking the conditions one by one
+# it expects hardly any, and then reads and sorts all users instead of walking along the order's index.
+_MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL
+        AND $5::timestamptz IS NULL AND $6::timestamptz IS NULL THEN true
+      ELSE ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)
+        AND ($4 IS NULL OR starts_with(lower(name), lower($4)) OR starts_with(email_key, lower($4)))
+        AND ($5 IS NULL OR created_at >= $5) AND ($6 IS NULL OR created_at < $6) END"""
+
+# One page of users, in each order.
+PAGES = pages(
     "user.page",
-    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
-    FROM {schema}."user"
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::text IS NULL OR role = $5) AND ($6::text IS NULL OR status = $6)
-    ORDER BY created_at, id LIMIT $4""",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $7""",  # noqa: S608 - constants
+    {
+        UserOrder.CREATED_AT: CREATED,
+        UserOrder.NAME: Key("name", "text"),
+        UserOrder.EMAIL: Key("email_key", "text", asked="lower({})"),
+    },
+    position=8,
+)
+
+# One user, if they match.
+FIND_MATCHING = Statement(
+    "user.find_matching",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES} AND id = $7::uuid""",  # noqa: S608 - constants
 )
 
 # How many users there are.
 COUNT = Statement("user.count", """SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1""")
 
-# How many users of a role, a status, or both; apart, since of all of them the index alone can tell.
+# How many users match; apart, since of all of them the index alone can tell.
 COUNT_OF_SOME = Statement(
     "user.count_of_some",
-    """SELECT count(*) FROM {schema}."user"
-    WHERE tenant_id = $1 AND ($2::text IS NULL OR role = $2) AND ($3::text IS NULL OR status = $3)""",
+    f"""SELECT count(*) FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # Hold a user against every other writer.
@@ -136,15 +177,23 @@ async def list_page(
     *,
     after: Position | None,
     first: int,
-    role: str | None = None,
-    status: str | None = None,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[UserFilter],
 ) -> Sequence[User]:
-    return await session.fetch_rows(User, PAGE, *(after or BEGINNING), first, role, status)
+    return await session.fetch_rows(
+        User, PAGES[order].of(after), *_matches(only), first, *(() if after is None else after)
+    )
 
 
-async def count(session: ShardSession, *, role: str | None = None, status: str | None = None) -> int:
-    if role is not None or status is not None:
-        return int(await session.fetch_value(COUNT_OF_SOME, role, status))
+async def find_matching(session: ShardSession, id_: UUID, **only: Unpack[UserFilter]) -> Sequence[User]:
+    """One or none."""
+    return await session.fetch_rows(User, FIND_MATCHING, *_matches(only), id_)
+
+
+async def count(session: ShardSession, **only: Unpack[UserFilter]) -> int:
+    matches = _matches(only)
+    if any(value is not None for value in matches):
+        return int(await session.fetch_value(COUNT_OF_SOME, *matches))
     return int(await session.fetch_value(COUNT))
 
 
@@ -183,3 +232,14 @@ async def count_seats_locked(session: ShardSession) -> int:
     """Active users; nobody else gets an answer until this transaction ends."""
     await session.fetch_value(LOCK_SEATS)
     return int(await session.fetch_value(COUNT_SEATS))
+
+
+def _matches(only: UserFilter) -> tuple[str | datetime | None, ...]:
+    """The parameters of `_MATCHES`."""
+    return (
+        only.get("role"),
+        only.get("status"),
+        only.get("starts_with"),
+        only.get("created_from"),
+        only.get("created_before"),
+    )

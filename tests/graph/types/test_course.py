@@ -92,7 +92,7 @@ async def test_a_draft_is_absent_for_who_does_not_write_courses(school: School) 
 @pytest.mark.parametrize(("status", "count"), [("DRAFT", 1), ("PUBLISHED", 3), ("ARCHIVED", 0)])
 async def test_courses_are_narrowed_to_a_state(school: School, status: str, count: int) -> None:
     reply = await school.ask(
-        f"{{ courses(first: 10, status: {status}) {{ totalCount nodes {{ status }} }} }}"
+        f"{{ courses(first: 10, filter: {{ status: {status} }}) {{ totalCount nodes {{ status }} }} }}"
     )
     assert reply.data["courses"] == {"totalCount": count, "nodes": [{"status": status}] * count}
 

@@ -22,8 +22,8 @@ async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None
 
 async def test_people_are_narrowed_by_role_and_state(school: School) -> None:
     reply = await school.ask(
-        """{ a: users(first: 9, role: LEARNER) { totalCount }
-        b: users(first: 9, status: INACTIVE) { totalCount nodes { id } } }"""
+        """{ a: users(first: 9, filter: { role: LEARNER }) { totalCount }
+        b: users(first: 9, filter: { status: INACTIVE }) { totalCount nodes { id } } }"""
     )
     assert reply.data == {"a": {"totalCount": 2}, "b": {"totalCount": 0, "nodes": []}}
 

@@ -35,15 +35,15 @@ MUTANTS: Final = [
     Mutant(
         "cursor-of-any-tenant",
         "graph/cursor.py",
-        "packed((tenant.bytes, name, filters))",
-        "packed((name, filters))",
+        "packed((tenant.bytes, name, order.by,",
+        "packed((name, order.by,",
         CURSOR,
     ),
     Mutant(
         "cursor-of-any-list",
         "graph/cursor.py",
-        "packed((tenant.bytes, name, filters))",
-        "packed((tenant.bytes, filters))",
+        "packed((tenant.bytes, name, order.by,",
+        "packed((tenant.bytes, order.by,",
         CURSOR,
     ),
     Mutant(

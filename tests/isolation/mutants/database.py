@@ -103,15 +103,15 @@ MUTANTS: Final = [
     Mutant(
         "dropped-filter-page",
         "repositories/course.py",
-        "WHERE c.tenant_id = $1 AND (created_at, id)",
-        "WHERE $1::uuid IS NOT NULL AND (created_at, id)",
+        "WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}",
+        "WHERE $1::uuid IS NOT NULL AND {_MATCHES} {{after}}",
         STATEMENTS,
     ),
     Mutant(
         "dropped-filter-count",
         "repositories/user.py",
-        "WHERE tenant_id = $1 AND ($2::text IS NULL OR role = $2)",
-        "WHERE $1::uuid IS NOT NULL AND ($2::text IS NULL OR role = $2)",
+        'WHERE tenant_id = $1 AND {_MATCHES}"""',
+        'WHERE $1::uuid IS NOT NULL AND {_MATCHES}"""',
         STATEMENTS,
     ),
     Mutant(

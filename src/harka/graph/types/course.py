@@ -6,25 +6,45 @@ import strawberry
 
 from harka.errors import ValidationError
 from harka.graph.context import Info
-from harka.graph.enums import CourseStatus
-from harka.graph.field import field, leaf, related
+from harka.graph.enums import CourseOrder, CourseStatus, OrderDirection
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentCountByCourseLoader, EnrollmentsByCourseLoader
 from harka.graph.loaders.module import ModulesByCourseLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import course, enrollment
+from harka.learning.text import LONGEST_TITLE, accept_part
 from harka.repositories.course import Course as CourseRow
+from harka.repositories.course import CourseFilter as Only
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
-CourseStatusFilter = Annotated[
-    CourseStatus | None, strawberry.argument(description="Only courses in this state; omit it for all.")
+
+@graph_input
+class CourseFilter:
+    """Which courses; what is omitted leaves out nothing."""
+
+    status: CourseStatus | None = value("Only courses in this state.", default=None)
+    title: str | None = value("Only courses with this in their title, whatever its case.", default=None)
+
+
+@graph_input
+class CourseOrderBy:
+    """How courses are ordered."""
+
+    field: CourseOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    CourseFilter | None, strawberry.argument(name="filter", description="Which courses; omit it for all.")
 ]
+Ordered = Annotated[CourseOrderBy | None, strawberry.argument(description="Omit it for the oldest first.")]
 
 
 async def _enrollments(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
@@ -75,23 +95,36 @@ class Course(Node):
     )
 
 
-async def _courses(info: Info, first: First, after: After = None, status: CourseStatusFilter = None) -> Slice:
+async def _courses(
+    info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
+) -> Slice:
     context = info.context
+    only, order = _accepted(matching), ordered(order_by)
 
     async def fetch(position: Position | None, limit: int) -> Sequence[CourseRow]:
-        rows = await course.list_page(context.work, after=position, first=limit, status=status)
+        rows = await course.list_page(context.work, after=position, first=limit, order=order, **only)
         context.loaders.of(CourseByIdLoader).prime(rows)
         return rows
 
     return await paginate(
         context,
         "courses",
-        filters=(status,),
+        filters=(only.get("status"), only.get("title")),
+        order=order,
         first=first,
         after=after,
         fetch=fetch,
-        count=lambda: course.count(context.work, status=status),
+        count=lambda: course.count(context.work, **only),
     )
+
+
+def _accepted(matching: CourseFilter | None) -> Only:
+    if matching is None:
+        return {}
+    return {
+        "status": matching.status,
+        "title": accept_part(matching.title, "title", longest=LONGEST_TITLE),
+    }
 
 
 def _course(

@@ -5,19 +5,21 @@ from typing import Annotated
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import Role, UserStatus
-from harka.graph.field import field, leaf
+from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.enrollment import EnrollmentCountByUserLoader, EnrollmentsByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import enrollment, user
+from harka.learning.text import LONGEST_EMAIL, accept_part
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
+from harka.repositories.user import UserFilter as Only
 from harka.tenancy.permission import Permission
 
 
@@ -61,33 +63,72 @@ class User(Node):
     version: int = leaf("Grows with every change.")
 
 
-UserRole = Annotated[
-    Role | None, strawberry.argument(description="Only people of this role; omit it for all.")
+@graph_input
+class UserFilter:
+    """Which people; what is omitted leaves out nobody."""
+
+    role: Role | None = value("Only people of this role.", default=None)
+    status: UserStatus | None = value("Only people in this state.", default=None)
+    starts_with: str | None = value(
+        "Only people whose name or address begins with this, whatever its case.", default=None
+    )
+    created_from: datetime | None = value("Only who was created then or later.", default=None)
+    created_before: datetime | None = value("Only who was created before then.", default=None)
+
+
+@graph_input
+class UserOrderBy:
+    """How people are ordered."""
+
+    field: UserOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    UserFilter | None, strawberry.argument(name="filter", description="Which people; omit it for all.")
 ]
-UserStatusFilter = Annotated[
-    UserStatus | None, strawberry.argument(description="Only people in this state; omit it for all.")
-]
+Ordered = Annotated[UserOrderBy | None, strawberry.argument(description="Omit it for the oldest first.")]
 
 
 async def _users(
-    info: Info, first: First, after: After = None, role: UserRole = None, status: UserStatusFilter = None
+    info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
 ) -> Slice:
     context = info.context
+    only, order = _accepted(matching), ordered(order_by)
 
     async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
-        rows = await user.list_page(context.work, after=position, first=limit, role=role, status=status)
+        rows = await user.list_page(context.work, after=position, first=limit, order=order, **only)
         context.loaders.of(UserByIdLoader).prime(rows)
         return rows
 
     return await paginate(
         context,
         "users",
-        filters=(role, status),
+        filters=(
+            only.get("role"),
+            only.get("status"),
+            only.get("starts_with"),
+            only.get("created_from"),
+            only.get("created_before"),
+        ),
+        order=order,
         first=first,
         after=after,
         fetch=fetch,
-        count=lambda: user.count(context.work, role=role, status=status),
+        count=lambda: user.count(context.work, **only),
     )
+
+
+def _accepted(matching: UserFilter | None) -> Only:
+    if matching is None:
+        return {}
+    return {
+        "role": matching.role,
+        "status": matching.status,
+        "starts_with": accept_part(matching.starts_with, "startsWith", longest=LONGEST_EMAIL),
+        "created_from": matching.created_from,
+        "created_before": matching.created_before,
+    }
 
 
 def _user(
