@@ -53,6 +53,9 @@ TABLES = (
     "job",
     "usage",
     "idempotency",
+    "user_group",
+    "user_group_path",
+    "user_group_member",
 )
 EVERYTHING = {
     table: Statement(

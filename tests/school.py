@@ -18,7 +18,7 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
-from harka.learning import course, enrollment, lesson, user
+from harka.learning import course, enrollment, group, group_member, lesson, user
 from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.outline import LessonOutline, ModuleOutline
@@ -27,6 +27,7 @@ from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.group import Group
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
@@ -185,6 +186,7 @@ class School:
     courses: Sequence[Course] = ()
     enrollments: Sequence[Enrollment] = ()
     draft: Course | None = None
+    group: Group | None = None
     lessons: Mapping[UUID, Sequence[Lesson]] = field(default_factory=dict)
     keys: dict[tuple[Permission, ...], str] = field(default_factory=dict)
     tokens: dict[UUID, str] = field(default_factory=dict)
@@ -330,7 +332,10 @@ class School:
 
 
 async def _open(runtime: Runtime, organization: Organization) -> School:
-    """Three published courses of two modules with two lessons each, everybody in the first two; one draft."""
+    """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
+
+    A group of everybody.
+    """
     made = School(runtime, organization)
     async with made.work() as work:
         made.people = await user.create_many(
@@ -352,6 +357,8 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
                 for person in made.people
             ],
         )
+        made.group = await group.create(work, name="Everybody")
+        await group_member.add(work, made.group.id, [person.id for person in made.people])
         made.lessons = await lesson.by_course(work, [of.id for of in published])
     return made
 

@@ -18,6 +18,8 @@ CALLS = {
     "organization": "{ organization { slug } }",
     "users": "{ users(first: 1) { totalCount } }",
     "user": '{ user(id: "$user") { id } }',
+    "groups": "{ groups(first: 1) { totalCount } }",
+    "group": '{ group(id: "$group") { id } }',
     "courses": "{ courses(first: 1) { totalCount } }",
     "course": '{ course(id: "$course") { id } }',
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
@@ -48,6 +50,15 @@ CALLS = {
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
+    "createGroup": 'mutation { createGroup(input: {name: "X"}) { clientMutationId } }',
+    "updateGroup": 'mutation { updateGroup(input: {id: "$group", version: 1}) { clientMutationId } }',
+    "deleteGroup": 'mutation { deleteGroup(input: {id: "$group"}) { clientMutationId } }',
+    "addGroupMembers": (
+        'mutation { addGroupMembers(input: {groupId: "$group", userIds: ["$user"]}) { clientMutationId } }'
+    ),
+    "removeGroupMembers": (
+        'mutation { removeGroupMembers(input: {groupId: "$group", userIds: ["$user"]}) { clientMutationId } }'
+    ),
     "reactivateUser": 'mutation { reactivateUser(input: {id: "$user"}) { clientMutationId } }',
 }
 FIELDS: dict[str, Any] = {
@@ -72,6 +83,7 @@ def call(school: School, name: str) -> str:
     enrollment = school.enrollments[0]
     lesson = school.lessons[enrollment.course_id][0]
     ids = {
+        "group": school.id(NodeKind.GROUP, school.group),
         "user": school.id(NodeKind.USER, enrollment.user_id),
         "course": school.id(NodeKind.COURSE, enrollment.course_id),
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),

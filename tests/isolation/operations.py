@@ -54,7 +54,11 @@ class RootField:
         for argument in sorted(self.arguments, key=lambda argument: argument.distance):
             nearest.setdefault(argument.coordinate, argument)
         places = [place for argument in nearest.values() for place in argument.places]
-        return [place for place in places if place.is_id or place.is_cursor]
+        return [place for place in places if (place.is_id or place.is_cursor) and not self._is_empty(place)]
+
+    def _is_empty(self, place: Place) -> bool:
+        """Not reached: what was made just now has nothing in its connections."""
+        return self.name.startswith("create") and not {"nodes", "edges"}.isdisjoint(place.route)
 
     def values(self, choose: Choose, at: Place | None = None, value: Any = None) -> dict[str, Any]:
         """Variables: `value` goes to the place `at`, and what `choose` says to the others that need one."""
@@ -139,6 +143,7 @@ class _Writer:
     def __init__(self, schema: GraphQLSchema, route: tuple[str, ...]) -> None:
         self._schema = schema
         self._route = route
+        self._trees = set(_trees(schema))
         self.arguments: list[Argument] = []
         self.selected: set[str] = set()
 
@@ -187,6 +192,24 @@ class _Writer:
         return route[: len(self._route)] == self._route[: len(route)]
 
     def _fits(self, field: GraphQLField, at: _At, depth: int) -> bool:
-        """Whether it may be selected: not too deep, and not round in a circle."""
+        """Whether it may be selected: not too deep, and not round in a circle.
+
+        What leads to its own type is followed once, to what has no more inside.
+        """
         named = get_named_type(field.type)
-        return is_leaf_type(named) or (depth > 0 and named.name not in (*at.inside, at.type.name))
+        if is_leaf_type(named):
+            return True
+        is_end = at.type.name in self._trees and at.type.name in at.inside and "id" in at.type.fields
+        around = (*at.inside, at.type.name)
+        # a connection without its edges shows nothing
+        least = isinstance(named, GraphQLObjectType) and "edges" in named.fields
+        return depth > least and not is_end and around.count(named.name) <= (named.name in self._trees)
+
+
+def _trees(schema: GraphQLSchema) -> Iterator[str]:
+    """Types with a field of their own type, their connections and edges."""
+    for name, type_ in schema.type_map.items():
+        if isinstance(type_, GraphQLObjectType) and any(
+            get_named_type(field.type) is type_ for field in type_.fields.values()
+        ):
+            yield from (name, f"{name}Connection", f"{name}Edge")

@@ -30,7 +30,11 @@ NODE = "Node"
 CURSORS = frozenset({"after", "before"})
 
 # of which type the ids of a place are, where nothing tells: {"Course.reviews(near:)": "User"}
-NOUNS: Mapping[str, str] = {}
+NOUNS: Mapping[str, str] = {
+    "CreateGroupInput.parentId": "Group",
+    "UpdateGroupInput.parentId": "Group",
+    "DeleteGroupInput.id": "Group",
+}
 
 
 class UnknownPlaceError(Exception):

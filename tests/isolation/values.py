@@ -32,7 +32,7 @@ def own_value(world: World, at: Place | None = None) -> Choose:
         if place.noun == NODE:
             return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
         if place.is_id:
-            return world.id_of(place.noun)
+            return world.other.get(place.coordinate) or world.id_of(place.noun)
         if place.choices:
             return place.choices[0]
         known = OWN.get(place.coordinate, OWN.get(place.name, SCALARS.get(place.type.name)))
@@ -48,7 +48,7 @@ def own_value(world: World, at: Place | None = None) -> Choose:
 
 def own_ids(world: World, place: Place) -> list[str]:
     """Every rightful id of the place."""
-    return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
+    return [*world.own.values()] if place.noun == NODE else [own_value(world)(place)]
 
 
 def own_filters(world: World, others: Sequence[World], place: Place) -> list[Any]:

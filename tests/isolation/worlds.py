@@ -12,7 +12,7 @@ from places import NODE
 from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
-from harka.learning import completion, course, enrollment, lesson, progress, user
+from harka.learning import completion, course, enrollment, group, group_member, lesson, progress, user
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.user import UserDraft
@@ -44,6 +44,7 @@ class World:
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
     own: dict[str, str] = field(default_factory=dict)  # by type
+    other: dict[str, str] = field(default_factory=dict)  # by coordinate, where the one in `own` will not do
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
 
@@ -118,8 +119,11 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
             [UserDraft(email=email, name=f"{role} {world.canary}", role=role) for email, role in PEOPLE],
         )
         rows = await _study(work, world, people)
+        branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
+    for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
+        world.other[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
     made = await api_key.create(
@@ -170,6 +174,19 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.COMPLETION: next(iter(completed.values())).id,
     }
+
+
+async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:
+    """Two branches of three levels, everybody in all. Answers the one's top, the other's middle and end."""
+    ways: list[list[UUID]] = [[], []]
+    for _ in range(3):
+        for way in ways:
+            above = way[-1] if way else None
+            made = await group.create(work, name=f"Team {world.canary}", parent_id=above)
+            await group_member.add(work, made.id, [person.id for person in people])
+            world.raw |= {str(made.id), made.id.hex}
+            way.append(made.id)
+    return ways[0][0], ways[1][1], ways[1][2]
 
 
 def _draft(code: str, canary: str) -> CourseDraft:

@@ -13,13 +13,28 @@ import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
-from harka.repositories import completion, course, enrollment, job, lesson, module, progress, user
+from harka.repositories import (
+    completion,
+    course,
+    enrollment,
+    group,
+    group_member,
+    job,
+    lesson,
+    module,
+    progress,
+    user,
+)
 from harka.repositories.page import BEGINNING, Order, Pages, Position
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
-BIG = {"user", "enrollment", "lesson_progress", "job"}
+BIG = {"user", "user_group", "user_group_path", "user_group_member", "enrollment", "lesson_progress", "job"}
+CROWDED = (
+    *('"user"', "user_group", "user_group_path", "user_group_member"),
+    *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
+)
 # indexes of the few rows that wait or run
 PARTIAL = {"job_queued", "job_running"}
 
@@ -45,6 +60,15 @@ SEED = {
     "empty course": """INSERT INTO {schema}.course (tenant_id, id, code, slug, title, created_at, updated_at)
       SELECT $1::uuid, uuidv7(), n, n, 'c' || n, now() + n * interval '1 ms', now() + n * interval '1 ms'
       FROM generate_series(11, 2000) AS n""",
+    "group": """INSERT INTO {schema}.user_group (tenant_id, id, name)
+      SELECT $1::uuid, uuidv7(), n FROM generate_series(1, 2000) AS n""",
+    "group_path": """INSERT INTO {schema}.user_group_path (tenant_id, ancestor_id, descendant_id, distance)
+      SELECT $1::uuid, id, id, 0 FROM {schema}.user_group WHERE tenant_id = $1""",
+    "group_member": """INSERT INTO {schema}.user_group_member (tenant_id, group_id, user_id)
+      SELECT $1::uuid, g.id, u.id FROM
+        (SELECT id, row_number() OVER () % 400 AS n FROM {schema}."user" WHERE tenant_id = $1) AS u
+        JOIN (SELECT id, row_number() OVER () % 400 AS n FROM {schema}.user_group
+          WHERE tenant_id = $1) AS g USING (n)""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -60,12 +84,12 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
             for name, text in SEED.items():
                 await work.session.execute(Statement(f"seed.{name}", text))
     async with connected(admin_url(academy_settings)) as connection:
-        for table in ('"user"', "course", "module", "lesson", "enrollment", "lesson_progress", "job"):
+        for table in CROWDED:
             await connection.execute(f"VACUUM ANALYZE {SCHEMA}.{table}")
     yield academies[0]
     for academy in academies:
         async with academy.work() as work:
-            for table in ("job", "lesson_progress", "enrollment", "course", '"user"'):
+            for table in ("user_group", "job", "lesson_progress", "enrollment", "course", '"user"'):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant
                 await work.session.execute(Statement("clear", text))
 
@@ -96,6 +120,21 @@ STATEMENTS = (
     enrollment.SEATS_TAKEN,
     enrollment.UPDATE,
     enrollment.WITHDRAW_MANY,
+    group.FIND_BY_IDS,
+    group.PAGE,
+    group.NEXT_OF_PARENTS,
+    group.COUNT_OF_PARENTS,
+    group.LOCK,
+    group.PLACE,
+    group.UPDATE,
+    group.DELETE,
+    group.DETACH,
+    group.ATTACH,
+    group_member.NEXT_OF_GROUPS,
+    group_member.NEXT_OF_USERS,
+    group_member.COUNT_OF_GROUPS,
+    group_member.COUNT_OF_USERS,
+    group_member.DELETE_MANY,
     progress.FIND_VISIBLE,
     progress.FIND_BY_ENROLLMENTS,
     progress.FIND_ONE,

@@ -14,6 +14,8 @@ from harka.config import Settings
 from harka.repositories.completion import Completion
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.group import Group, Place
+from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson
@@ -38,7 +40,19 @@ STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)] + [
 ]
 FIELDS = [
     list(struct.__struct_fields__)
-    for struct in (Completion, Course, Enrollment, Job, Lesson, LessonProgress, Module, Usage, User)
+    for struct in (
+        Completion,
+        Course,
+        Enrollment,
+        Group,
+        GroupMember,
+        Job,
+        Lesson,
+        LessonProgress,
+        Module,
+        Usage,
+        User,
+    )
 ]
 # columns that are no row of a struct
 PARTS = {
@@ -50,6 +64,11 @@ PARTS = {
     "enrollment.lock_of_course": ["id"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
+    "group.count_of_parents": ["parent", "groups"],
+    "group.lock_tree": ["pg_advisory_xact_lock"],
+    "group.place": list(Place.__struct_fields__),
+    "group_member.count_of_groups": ["parent", "members"],
+    "group_member.count_of_users": ["parent", "members"],
     "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
     "progress.count": ["count", "count"],

@@ -11,6 +11,8 @@ from strawberry.schema.config import StrawberryConfig
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
+from harka.graph.mutations.group import GroupMutation
+from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.user import UserMutation
@@ -20,6 +22,7 @@ from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.completion import Completion
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.enrollment import EnrollmentQuery
+from harka.graph.types.group import GroupQuery
 from harka.graph.types.lesson import Lesson
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
@@ -30,7 +33,7 @@ from harka.graph.types.viewer import ViewerQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, NodeQuery):
+class Query(ViewerQuery, OrganizationQuery, UserQuery, GroupQuery, CourseQuery, EnrollmentQuery, NodeQuery):
     pass
 
 
@@ -42,6 +45,8 @@ class Mutation(
     BulkEnrollmentMutation,
     CourseMutation,
     EnrollmentMutation,
+    GroupMutation,
+    GroupMemberMutation,
     ProgressMutation,
     ProgressBatchMutation,
     UserMutation,

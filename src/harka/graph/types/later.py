@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Completion = Any
     Course = Any
     Enrollment = Any
+    Group = Any
     Lesson = Any
     LessonProgress = Any
     Module = Any
@@ -21,6 +22,7 @@ else:
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
+    Group = Annotated["Group", lazy("harka.graph.types.group")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]
     Module = Annotated["Module", lazy("harka.graph.types.module")]

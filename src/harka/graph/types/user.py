@@ -13,6 +13,7 @@ from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.group import groups_of
 from harka.ids import NodeKind
 from harka.learning import enrollment, user
 from harka.learning.text import LONGEST_EMAIL, accept_part
@@ -57,6 +58,11 @@ class User(Node):
         enrollments_of,
         "What they take part in. Callers without `enrollment:read` see their own enrollments only.",
         requires=Access.SIGNED_IN,
+    )
+    groups: Connection[later.Group] | None = field(
+        groups_of,
+        "The groups they are in, in the order of their ids; not those above.",
+        requires=Permission.USER_READ,
     )
     created_at: datetime = leaf("When the user was created.")
     updated_at: datetime = leaf("When the user last changed.")

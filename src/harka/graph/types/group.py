@@ -1,0 +1,141 @@
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.field import field, leaf
+from harka.graph.loaders.group import (
+    GroupByIdLoader,
+    GroupCountByParentLoader,
+    GroupCountByUserLoader,
+    GroupsByParentLoader,
+    GroupsByUserLoader,
+    UserCountByGroupLoader,
+    UsersByGroupLoader,
+)
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import group, group_member
+from harka.repositories.group import Group as GroupRow
+from harka.repositories.page import Position
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+
+async def _parent(root: GroupRow, info: Info) -> GroupRow | None:
+    if root.parent_id is None:
+        return None
+    return await info.context.loaders.of(GroupByIdLoader).load(root.parent_id)
+
+
+async def _children(root: GroupRow, info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
+        if position is None:
+            return await context.loaders.of(GroupsByParentLoader).load((root.id, limit))
+        found = await group.pages_by_parent(context.work, [root.id], first=limit, after=position)
+        return found.get(root.id, [])
+
+    return await paginate(
+        context,
+        "group.children",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(GroupCountByParentLoader).load(root.id),
+    )
+
+
+async def _members(root: GroupRow, info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
+        if position is None:
+            return await context.loaders.of(UsersByGroupLoader).load((root.id, limit))
+        found = await group_member.users_by_group(context.work, [root.id], first=limit, after=position[1])
+        return found.get(root.id, [])
+
+    return await paginate(
+        context,
+        "group.members",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(UserCountByGroupLoader).load(root.id),
+    )
+
+
+async def groups_of(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+    """A page of the groups a person is in."""
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
+        if position is None:
+            return await context.loaders.of(GroupsByUserLoader).load((root.id, limit))
+        found = await group_member.groups_by_user(context.work, [root.id], first=limit, after=position[1])
+        return found.get(root.id, [])
+
+    return await paginate(
+        context,
+        "user.groups",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(GroupCountByUserLoader).load(root.id),
+    )
+
+
+@node_type(GroupRow, NodeKind.GROUP, GroupByIdLoader)
+class Group(Node):
+    """People who belong together: a branch, a department, a team. Groups form a tree of at most 10 levels."""
+
+    name: str = leaf("What the group is called.")
+    parent: later.Group | None = field(_parent, "The group it is directly below; null at the top.")
+    children: Connection[later.Group] | None = field(
+        _children, "The groups directly below it.", requires=Permission.USER_READ
+    )
+    members: Connection[later.User] | None = field(
+        _members,
+        "Who is in the group itself, not only in one below it; in the order of their ids.",
+        requires=Permission.USER_READ,
+    )
+    created_at: datetime = leaf("When the group was created.")
+    updated_at: datetime = leaf("When the group last changed; not by who is in it.")
+    version: int = leaf("Grows with every change of the name or the place.")
+
+
+async def _groups(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
+        rows = await group.list_page(context.work, after=position, first=limit)
+        context.loaders.of(GroupByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context, "groups", first=first, after=after, fetch=fetch, count=lambda: group.count(context.work)
+    )
+
+
+def _group(
+    info: Info,
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the group.")],
+) -> Awaitable[GroupRow | None]:
+    context = info.context
+    return context.loaders.of(GroupByIdLoader).want(context.open_id(NodeKind.GROUP, id_))
+
+
+@strawberry.type
+class GroupQuery:
+    groups: Connection[Group] | None = field(
+        _groups, "The groups of the organization, of every level.", requires=Permission.USER_READ
+    )
+    group: Group | None = field(_group, "One group; null when there is none.", requires=Permission.USER_READ)

@@ -1,0 +1,132 @@
+"""Groups of people as a tree. Who may read people reads groups; who may write people writes them."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning.text import LONGEST_NAME, accept_line
+from harka.learning.work import UnitOfWork
+from harka.repositories import group as groups
+from harka.repositories.group import Group
+from harka.repositories.page import Position
+from harka.rows import ByKey, Grouped
+from harka.tenancy.permission import Permission
+
+MOST_LEVELS: Final = 10
+"""Of the tree; `user_group_path.distance` is bounded by it."""
+
+
+class GroupChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays as it is. `parent_id`: None for the top."""
+
+    name: str | UnsetType = UNSET
+    parent_id: UUID | UnsetType | None = UNSET
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Group]:
+    work.context.require(Permission.USER_READ)
+    return ByKey(await groups.find_by_ids(work.session, ids))
+
+
+async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Group]:
+    """The next `first` groups, oldest first."""
+    work.context.require(Permission.USER_READ)
+    return await groups.list_page(work.session, after=after, first=first)
+
+
+async def count(work: UnitOfWork) -> int:
+    work.context.require(Permission.USER_READ)
+    return await groups.count(work.session)
+
+
+async def pages_by_parent(
+    work: UnitOfWork, parent_ids: Sequence[UUID], *, first: int, after: Position | None = None
+) -> Grouped[Group]:
+    """The next `first` directly below each, oldest first; parents of none are left out."""
+    work.context.require(Permission.USER_READ)
+    found = await groups.next_of_parents(work.session, parent_ids, after=after, first=first)
+    return Grouped(found, "parent_id")
+
+
+async def count_by_parent(work: UnitOfWork, parent_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many are directly below each; parents of none are left out."""
+    work.context.require(Permission.USER_READ)
+    return await groups.count_of_parents(work.session, parent_ids)
+
+
+async def create(work: UnitOfWork, *, name: str, parent_id: UUID | None = None) -> Group:
+    """A new group without people. Raise `ValidationError`, also for a tree too deep; `NotFoundError`."""
+    work.context.require(Permission.USER_WRITE)
+    now = clock.now()
+    made = Group(new_id(), parent_id, accept_line(name, "name", longest=LONGEST_NAME), now, now, 1)
+    if parent_id is not None:
+        await groups.lock_tree(work.session)
+        await _require_place(work, parent_id, made.id)
+    await groups.insert(work.session, made)
+    return made
+
+
+async def update(work: UnitOfWork, id_: UUID, changes: GroupChanges, *, version: int) -> Group:
+    """Rename a group or move it with all below it. `version`: that of the group as the editor read it.
+
+    Raise `ConflictError` when it has changed since; `ValidationError` for a place below itself or too deep;
+    `NotFoundError` for an unknown group or parent.
+    """
+    work.context.require(Permission.USER_WRITE)
+    changed: dict[str, object] = {}
+    if changes.name is not UNSET:
+        changed["name"] = accept_line(changes.name, "name", longest=LONGEST_NAME)
+    if changes.parent_id is not UNSET:
+        # before the group: whoever holds a group waits for nobody who holds the tree
+        await groups.lock_tree(work.session)
+    held = await _hold(work, id_, version)
+    if changes.parent_id is not UNSET and changes.parent_id != held.parent_id:
+        if changes.parent_id is not None:
+            await _require_place(work, changes.parent_id, id_)
+        await groups.move(work.session, id_, changes.parent_id)
+        changed["parent_id"] = changes.parent_id
+    return await groups.update(work.session, msgspec.structs.replace(held, **changed))
+
+
+async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Group:
+    """Take a group away; who was in it stays in the organization. Answers what it was.
+
+    Raise `ConflictError` while groups are below it, and for another `version`; `NotFoundError`.
+    """
+    work.context.require(Permission.USER_WRITE)
+    await groups.lock_tree(work.session)
+    held = await _hold(work, id_, version)
+    if await groups.count_of_parents(work.session, [id_]):
+        raise ConflictError("Groups are below it: move or delete them first.", field="id")
+    await groups.delete(work.session, id_)
+    return held
+
+
+async def hold(work: UnitOfWork, id_: UUID) -> Group:
+    """Keep a group as it is until this unit ends. Raise `NotFoundError`."""
+    return await _hold(work, id_, None)
+
+
+async def _hold(work: UnitOfWork, id_: UUID, version: int | None) -> Group:
+    held = await groups.lock(work.session, id_)
+    if held is None:
+        raise NotFoundError("There is no such group here.", field="id")
+    if version is not None and held.version != version:
+        raise ConflictError
+    return held
+
+
+async def _require_place(work: UnitOfWork, parent_id: UUID, id_: UUID) -> None:
+    place = await groups.place_below(work.session, parent_id, id_)
+    if not place.level:
+        raise NotFoundError("There is no such group here.", field="parentId")
+    if place.is_below:
+        raise ValidationError("A group cannot be below itself.", field="parentId")
+    if place.level + 1 + place.height > MOST_LEVELS:
+        raise ValidationError(f"The tree has at most {MOST_LEVELS} levels.", field="parentId")

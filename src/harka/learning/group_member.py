@@ -1,0 +1,86 @@
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from harka.errors import NotFoundError, ValidationError
+from harka.learning import group, user
+from harka.learning.work import UnitOfWork
+from harka.repositories import group_member as members
+from harka.repositories import user as users
+from harka.repositories.group import Group
+from harka.repositories.user import User
+from harka.tenancy.permission import Permission
+
+MOST_MEMBERS: Final = 1_000
+"""Of one call."""
+
+
+async def users_by_group(
+    work: UnitOfWork, group_ids: Sequence[UUID], *, first: int, after: UUID | None = None
+) -> dict[UUID, list[User]]:
+    """The next `first` of each whom the reader may see, by their ids; empty ones are left out."""
+    work.context.require(Permission.USER_READ)
+    pairs = await members.next_of_groups(work.session, group_ids, after=after, first=first)
+    found = await user.find_many(work, list({pair.user_id for pair in pairs})) if pairs else {}
+    listed: dict[UUID, list[User]] = {}
+    for pair in pairs:
+        if pair.user_id in found:
+            listed.setdefault(pair.group_id, []).append(found[pair.user_id])
+    return listed
+
+
+async def groups_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, after: UUID | None = None
+) -> dict[UUID, list[Group]]:
+    """The next `first` of each, in the order of their ids; who is in none is left out."""
+    work.context.require(Permission.USER_READ)
+    pairs = await members.next_of_users(work.session, user_ids, after=after, first=first)
+    found = await group.find_many(work, list({pair.group_id for pair in pairs})) if pairs else {}
+    listed: dict[UUID, list[Group]] = {}
+    for pair in pairs:
+        # a group that was deleted meanwhile, by a writing unit, is gone
+        if pair.group_id in found:
+            listed.setdefault(pair.user_id, []).append(found[pair.group_id])
+    return listed
+
+
+async def count_by_group(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, int]:
+    work.context.require(Permission.USER_READ)
+    return await members.count_of_groups(work.session, group_ids)
+
+
+async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    work.context.require(Permission.USER_READ)
+    return await members.count_of_users(work.session, user_ids)
+
+
+async def add(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
+    """Put people into a group. Answers it, and how many are new in it.
+
+    Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group or person, and
+    then nobody is added.
+    """
+    work.context.require(Permission.USER_WRITE)
+    asked = _accepted(user_ids)
+    held = await group.hold(work, group_id)
+    if len(await users.statuses(work.session, asked)) != len(asked):
+        raise NotFoundError("Somebody of them is not here.", field="userIds")
+    return held, await members.insert_many(work.session, group_id, asked)
+
+
+async def remove(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
+    """Take people out of a group. Answers it, and how many were in it; who was not is no error.
+
+    Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group.
+    """
+    work.context.require(Permission.USER_WRITE)
+    asked = _accepted(user_ids)
+    held = await group.hold(work, group_id)
+    return held, await members.delete_many(work.session, group_id, asked)
+
+
+def _accepted(user_ids: Sequence[UUID]) -> list[UUID]:
+    """Each once, in one order everywhere so that two writers cannot deadlock."""
+    if len(user_ids) > MOST_MEMBERS:
+        raise ValidationError(f"At most {MOST_MEMBERS} people at once.", field="userIds")
+    return sorted(set(user_ids))
