@@ -37,7 +37,9 @@ class UnknownPlaceError(Exception):
     """Nobody knows what to put there; the message says what to add, and where."""
 
 
-NEEDED: Final = frozenset({"BulkEnrollInput.userIds"})
+NEEDED: Final = frozenset(
+    {"BulkEnrollInput.userIds", "DeleteLessonInput.withProgress", "DeleteModuleInput.withProgress"}
+)
 """Coordinates of what the rules ask for although the schema does not."""
 
 

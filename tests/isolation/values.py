@@ -19,6 +19,7 @@ SCALARS: Mapping[str, Any] = {
 OWN: Mapping[str, Any] = {
     "Query.course(code:)": CODES[0],
     "version": 1,
+    "withProgress": True,
     "email": "fresh@example.com",
     "locale": "pt-BR",
     "timezone": "Europe/Berlin",
@@ -29,6 +30,8 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     """What `world` chooses for its places, such that the place `at` is reached."""
 
     def choose(place: Place) -> Any:
+        if place.coordinate in world.whole:
+            return world.whole[place.coordinate]
         if place.noun == NODE:
             return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
         if place.is_id:
@@ -46,8 +49,10 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     return choose
 
 
-def own_ids(world: World, place: Place) -> list[str]:
-    """Every rightful id of the place."""
+def own_ids(world: World, place: Place) -> list[Any]:
+    """Every rightful id of the place; of one that takes all of a parent's, all of them at once."""
+    if place.coordinate in world.whole:
+        return [world.whole[place.coordinate]]
     return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
 
 

@@ -44,6 +44,7 @@ class World:
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
     own: dict[str, str] = field(default_factory=dict)  # by type
+    whole: dict[str, list[str]] = field(default_factory=dict)  # by input field that takes all of a parent's
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
 
@@ -117,7 +118,7 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
             work,
             [UserDraft(email=email, name=f"{role} {world.canary}", role=role) for email, role in PEOPLE],
         )
-        rows = await _study(work, world, people)
+        rows = await _study(runtime, work, world, people)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     world.owner = await _token(runtime, world, people[0].id)
@@ -134,7 +135,9 @@ def type_of(kind: NodeKind) -> str:
     return kind.name.title().replace("_", "")
 
 
-async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[NodeKind, UUID]:
+async def _study(
+    runtime: Runtime, work: UnitOfWork, world: World, people: list[User]
+) -> dict[NodeKind, UUID]:
     """Everybody takes every course; every other enrollment is completed. Answers one row of each kind."""
     courses = await course.create_many(work, [_draft(code, world.canary) for code in CODES])
     lessons = await lesson.by_course(work, [each.id for each in courses])
@@ -153,6 +156,20 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
+    whole = {
+        "ReorderModulesInput.moduleIds": (
+            NodeKind.MODULE,
+            list(dict.fromkeys(each.module_id for each in lessons[begun.course_id])),
+        ),
+        "ReorderLessonsInput.lessonIds": (
+            NodeKind.LESSON,
+            [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id],
+        ),
+    }
+    world.whole = {
+        place: [runtime.node_ids.seal(world.organization.id, kind, id_) for id_ in ids]
+        for place, (kind, ids) in whole.items()
+    }
     rows = [
         *people,
         *courses,
@@ -177,7 +194,10 @@ def _draft(code: str, canary: str) -> CourseDraft:
         title=f"{code} {canary}",
         code=code,
         description=f"Everything about {canary}",
-        modules=(ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),),
+        modules=(
+            ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),
+            ModuleOutline(f"Last {canary}", (LessonOutline(f"Three {canary}"),)),
+        ),
         published=True,
     )
 

@@ -43,6 +43,8 @@ PARTS = {
     "enrollment.count_of_courses": ["parent", "enrollments"],
     "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
+    "lesson.reorder": ["exact"],
+    "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson"],

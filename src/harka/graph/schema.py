@@ -11,6 +11,8 @@ from strawberry.schema.config import StrawberryConfig
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
+from harka.graph.mutations.lesson import LessonMutation
+from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.user import UserMutation
@@ -41,6 +43,8 @@ class Mutation(
     BulkEnrollmentMutation,
     CourseMutation,
     EnrollmentMutation,
+    LessonMutation,
+    ModuleMutation,
     ProgressMutation,
     ProgressBatchMutation,
     UserMutation,

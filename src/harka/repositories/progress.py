@@ -58,13 +58,16 @@ COUNT = Statement(
     "SELECT count(*), count(score) FROM {schema}.lesson_progress WHERE tenant_id = $1",
 )
 
-# Hold an enrollment against every other writer, and see whether a lesson is one of its course's.
+# Hold an enrollment against every other writer, and see whether a lesson is one of its course's, which then
+# is not taken away meanwhile.
 LOCK_TARGET = Statement(
     "progress.lock_target",
-    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+    """WITH lesson AS MATERIALIZED (
+      SELECT l.course_id FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.id = $3::uuid FOR KEY SHARE
+    )
+    SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
       created_at, updated_at, version,
-      EXISTS (SELECT FROM {schema}.lesson l
-        WHERE l.tenant_id = $1 AND l.id = $3::uuid AND l.course_id = e.course_id) AS has_lesson
+      EXISTS (SELECT FROM lesson l WHERE l.course_id = e.course_id) AS has_lesson
     FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
 )
 
