@@ -47,6 +47,8 @@ TABLES = (
     "course",
     "module",
     "lesson",
+    "module_unlock",
+    "module_prerequisite",
     "enrollment",
     "lesson_progress",
     "completion",

@@ -51,6 +51,9 @@ CALLS = {
         'mutation { reorderModules(input: {courseId: "$course", version: 1, moduleIds: ["$module"]}) '
         "{ clientMutationId } }"
     ),
+    "setModuleUnlock": (
+        'mutation { setModuleUnlock(input: {moduleId: "$module", version: 1}) { clientMutationId } }'
+    ),
     "createLesson": (
         'mutation { createLesson(input: {moduleId: "$module", title: "X"}) { clientMutationId } }'
     ),

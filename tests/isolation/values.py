@@ -30,8 +30,8 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     """What `world` chooses for its places, such that the place `at` is reached."""
 
     def choose(place: Place) -> Any:
-        if place.coordinate in world.whole:
-            return world.whole[place.coordinate]
+        if place.coordinate in world.fitting:
+            return world.fitting[place.coordinate]
         if place.noun == NODE:
             return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
         if place.is_id:
@@ -50,9 +50,9 @@ def own_value(world: World, at: Place | None = None) -> Choose:
 
 
 def own_ids(world: World, place: Place) -> list[Any]:
-    """Every rightful id of the place; of one that takes all of a parent's, all of them at once."""
-    if place.coordinate in world.whole:
-        return [world.whole[place.coordinate]]
+    """Every rightful id of the place; or all of them at once, where that is what fits."""
+    if place.coordinate in world.fitting:
+        return [world.fitting[place.coordinate]]
     return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
 
 

@@ -44,7 +44,7 @@ class World:
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
     own: dict[str, str] = field(default_factory=dict)  # by type
-    whole: dict[str, list[str]] = field(default_factory=dict)  # by input field that takes all of a parent's
+    fitting: dict[str, Any] = field(default_factory=dict)  # by coordinate, where not any id of the type fits
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
 
@@ -156,19 +156,17 @@ async def _study(
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
-    whole = {
-        "ReorderModulesInput.moduleIds": (
-            NodeKind.MODULE,
-            list(dict.fromkeys(each.module_id for each in lessons[begun.course_id])),
-        ),
-        "ReorderLessonsInput.lessonIds": (
-            NodeKind.LESSON,
-            [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id],
-        ),
-    }
-    world.whole = {
-        place: [runtime.node_ids.seal(world.organization.id, kind, id_) for id_ in ids]
-        for place, (kind, ids) in whole.items()
+    modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
+    beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
+
+    def sealed(kind: NodeKind, ids: list[UUID]) -> list[str]:
+        return [runtime.node_ids.seal(world.organization.id, kind, id_) for id_ in ids]
+
+    world.fitting = {
+        "ReorderModulesInput.moduleIds": sealed(NodeKind.MODULE, modules),
+        "ReorderLessonsInput.lessonIds": sealed(NodeKind.LESSON, beside),
+        "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
+        "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
     rows = [
         *people,

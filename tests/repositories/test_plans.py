@@ -12,7 +12,7 @@ import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
-from harka.repositories import completion, course, enrollment, job, lesson, module, progress, user
+from harka.repositories import completion, course, enrollment, job, lesson, module, progress, unlock, user
 from harka.repositories.page import BEGINNING
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
@@ -99,6 +99,8 @@ STATEMENTS = (
     progress.FIND_ONE,
     progress.LOCK_TARGET,
     progress.RECALCULATE,
+    unlock.GUARDS,
+    unlock.LOCKS_OF_USER,
     completion.FIND_BY_ENROLLMENTS,
     job.CLAIM,
     job.FINISH,

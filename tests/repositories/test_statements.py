@@ -16,9 +16,10 @@ from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
-from harka.repositories.lesson import Lesson
+from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.progress import LessonProgress
+from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
 from harka.storage.location import app_url
@@ -31,7 +32,10 @@ MODULES = [
 STATEMENTS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Statement)]
 FIELDS = [
     list(struct.__struct_fields__)
-    for struct in (Completion, Course, Enrollment, Job, Lesson, LessonProgress, Module, Usage, User)
+    for struct in (
+        *(Completion, Course, Enrollment, Guard, Job, Lesson, LessonProgress, Lock, Module, Unlock),
+        *(Usage, User),
+    )
 ]
 # columns that are no row of a struct
 PARTS = {
@@ -47,8 +51,8 @@ PARTS = {
     "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],
-    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson"],
-    "lesson.courses_of": ["id", "course_id"],
+    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded"],
+    "lesson.courses_of": list(Taught.__struct_fields__),
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"
 READ = re.compile(rf'(?:FROM|JOIN|UPDATE)\s+\{{schema\}}\.("user"|\w+)(?:\s+(?:AS\s+)?{NO_ALIAS}(\w+))?')

@@ -5,7 +5,14 @@ import enum
 import strawberry
 
 from harka.auth.permissions import Role
-from harka.errors import ConflictError, InvalidIdError, NotFoundError, PlanLimitError, ValidationError
+from harka.errors import (
+    ConflictError,
+    InvalidIdError,
+    LessonLockedError,
+    NotFoundError,
+    PlanLimitError,
+    ValidationError,
+)
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseStatus
@@ -49,6 +56,7 @@ class UserErrorCode(enum.StrEnum):
 
     CONFLICT = ConflictError.code
     INVALID_ID = InvalidIdError.code
+    LESSON_LOCKED = LessonLockedError.code
     NOT_FOUND = NotFoundError.code
     PLAN_LIMIT_REACHED = PlanLimitError.code
     VALIDATION_FAILED = ValidationError.code
@@ -72,6 +80,7 @@ _describe(
     "Why a mutation was refused.",
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     INVALID_ID="An id that names nothing here.",
+    LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
     VALIDATION_FAILED="A value that cannot be used.",

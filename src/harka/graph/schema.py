@@ -15,6 +15,7 @@ from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
+from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
@@ -47,6 +48,7 @@ class Mutation(
     ModuleMutation,
     ProgressMutation,
     ProgressBatchMutation,
+    UnlockMutation,
     UserMutation,
 ):
     pass

@@ -168,6 +168,5 @@ async def _touch(work: UnitOfWork, module_id: UUID, *, version: int | None = Non
     await course.hold(work, known.course_id)
     touched = await modules.touch(work.session, module_id, version)
     if touched is None:
-        await module.require(work, module_id)
-        raise ConflictError
+        raise await module.stale(work, module_id)
     return touched

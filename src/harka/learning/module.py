@@ -14,6 +14,7 @@ from harka.learning.work import UnitOfWork
 from harka.queue.message import RECOUNT_COURSE
 from harka.repositories import lesson as lessons
 from harka.repositories import module as modules
+from harka.repositories import unlock as unlocks
 from harka.repositories.course import Course
 from harka.repositories.module import Module
 from harka.rows import ByKey, Grouped
@@ -64,8 +65,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: ModuleChanges, *, version
     await course.hold(work, module.course_id)
     changed = await modules.update(work.session, id_, version, title=accepted)
     if changed is None:
-        await require(work, id_)
-        raise ConflictError
+        raise await stale(work, id_)
     return changed
 
 
@@ -79,6 +79,8 @@ async def reorder(work: UnitOfWork, course_id: UUID, ids: Sequence[UUID], *, ver
     touched = await course.touch(work, course_id, version=version)
     if not await modules.reorder(work.session, course_id, ids):
         raise no_order("moduleIds")
+    if await unlocks.count_misplaced(work.session, course_id):
+        raise ValidationError("A module comes after those it requires.", field="moduleIds")
     return touched
 
 
@@ -110,6 +112,12 @@ async def require(work: UnitOfWork, id_: UUID) -> Module:
     if found is None:
         raise NotFoundError("There is no such module here.")
     return found
+
+
+async def stale(work: UnitOfWork, id_: UUID) -> ConflictError:
+    """For a module that is of another version. Raise `NotFoundError` for one that is gone."""
+    await require(work, id_)
+    return ConflictError()
 
 
 def progress_is_kept() -> ConflictError:

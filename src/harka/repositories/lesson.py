@@ -26,6 +26,14 @@ class Lesson(msgspec.Struct, frozen=True):
     version: int
 
 
+class Taught(msgspec.Struct, frozen=True):
+    """Of which course a lesson is. `guarded`: its module, if that has rules when to open."""
+
+    id: UUID
+    course_id: UUID
+    guarded: UUID | None
+
+
 # Lessons by id, of courses the reader may see.
 FIND_VISIBLE = Statement(
     "lesson.find_visible",
@@ -39,12 +47,13 @@ FIND_VISIBLE = Statement(
           AND e.status <> 'withdrawn'))""",
 )
 
-# Which courses lessons belong to, for rules that have checked the permission already. Who writes progress in
-# a lesson keeps it from being taken away meanwhile.
+# Which courses lessons belong to, and which modules that have rules when to open, for who has checked the
+# permission already. Who writes progress in a lesson keeps it from being taken away meanwhile.
 COURSES_OF = Statement(
     "lesson.courses_of",
-    """SELECT id, course_id FROM {schema}.lesson WHERE tenant_id = $1 AND id = ANY($2::uuid[])
-    ORDER BY id FOR KEY SHARE""",
+    """SELECT l.id, l.course_id, u.module_id AS guarded FROM {schema}.lesson l
+    LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
+    WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",
 )
 
 # The lessons of courses the reader may see, in the order of the outline.
@@ -154,8 +163,9 @@ DELETE = Statement(
     "lesson.delete",
     """WITH gone AS (
       DELETE FROM {schema}.lesson l
-      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean OR NOT EXISTS (
-        SELECT FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id))
+      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean OR (
+        SELECT p.id FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
+      ) IS NULL)
       RETURNING l.id, l.course_id, l.module_id, l.position
     ), moved AS (
       UPDATE {schema}.lesson l SET position = l.position - 1, updated_at = now(), version = version + 1
@@ -198,9 +208,9 @@ async def find_by_modules(
     return await session.fetch_rows(Lesson, FIND_BY_MODULES, scope.everything, scope.user, module_ids)
 
 
-async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, Taught]:
     """The course of each lesson, whoever may see it; unknown ids are left out."""
-    return {row["id"]: row["course_id"] for row in await session.fetch(COURSES_OF, ids)}
+    return {row["id"]: Taught(*row) for row in await session.fetch(COURSES_OF, ids)}
 
 
 async def insert_many(session: ShardSession, lessons: Sequence[Lesson]) -> None:

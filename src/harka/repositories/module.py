@@ -108,10 +108,12 @@ DELETE = Statement(
     "module.delete",
     """WITH gone AS (
       DELETE FROM {schema}.module m
-      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean OR NOT EXISTS (
-        SELECT FROM {schema}.lesson l
-        JOIN {schema}.lesson_progress p ON p.tenant_id = $1 AND p.lesson_id = l.id
-        WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id))
+      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean OR (
+        SELECT l.id FROM {schema}.lesson l CROSS JOIN LATERAL (
+          SELECT FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
+        ) AS worked
+        WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id LIMIT 1
+      ) IS NULL)
       RETURNING m.id, m.course_id, m.position
     ), moved AS (
       UPDATE {schema}.module m SET position = m.position - 1, updated_at = now(), version = version + 1

@@ -43,8 +43,8 @@ async def test_modules_are_put_into_order(school: School) -> None:
         "version": 2,
         "modules": [{"title": "End", "position": 0}, {"title": "Begin", "position": 1}],
     }
-    # the course, the order, and the modules read back
-    assert reply.statements == 3
+    # the course, the order, its check, and the modules read back
+    assert reply.statements == 4
     assert (await school.ask(REORDER, {"input": given})).code == "CONFLICT"
 
 

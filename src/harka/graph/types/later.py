@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Lesson = Any
     LessonProgress = Any
     Module = Any
+    ModuleLock = Any
+    ModuleUnlock = Any
     Organization = Any
     User = Any
 else:
@@ -24,5 +26,7 @@ else:
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]
     Module = Annotated["Module", lazy("harka.graph.types.module")]
+    ModuleLock = Annotated["ModuleLock", lazy("harka.graph.types.unlock")]
+    ModuleUnlock = Annotated["ModuleUnlock", lazy("harka.graph.types.unlock")]
     Organization = Annotated["Organization", lazy("harka.graph.types.organization")]
     User = Annotated["User", lazy("harka.graph.types.user")]
