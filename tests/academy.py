@@ -47,6 +47,7 @@ TABLES = (
     "course",
     "module",
     "lesson",
+    "content_item",
     "module_unlock",
     "module_prerequisite",
     "enrollment",

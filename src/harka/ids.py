@@ -32,6 +32,7 @@ class NodeKind(enum.IntEnum):
     ENROLLMENT = 6
     LESSON_PROGRESS = 7
     COMPLETION = 8
+    CONTENT_ITEM = 20
 
 
 def new_id() -> UUID:

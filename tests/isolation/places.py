@@ -38,7 +38,12 @@ class UnknownPlaceError(Exception):
 
 
 NEEDED: Final = frozenset(
-    {"BulkEnrollInput.userIds", "DeleteLessonInput.withProgress", "DeleteModuleInput.withProgress"}
+    {
+        "BulkEnrollInput.userIds",
+        "CreateContentItemInput.url",
+        "DeleteLessonInput.withProgress",
+        "DeleteModuleInput.withProgress",
+    }
 )
 """Coordinates of what the rules ask for although the schema does not."""
 

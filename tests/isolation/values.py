@@ -20,6 +20,11 @@ OWN: Mapping[str, Any] = {
     "Query.course(code:)": CODES[0],
     "version": 1,
     "withProgress": True,
+    # of the lesson that has content
+    "DeleteLessonInput.version": 2,
+    "ReorderContentItemsInput.version": 2,
+    "UpdateLessonInput.version": 2,
+    "url": "https://example.com/fresh",
     "email": "fresh@example.com",
     "locale": "pt-BR",
     "timezone": "Europe/Berlin",

@@ -12,7 +12,8 @@ from places import NODE
 from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
-from harka.learning import completion, course, enrollment, lesson, progress, user
+from harka.learning import completion, content, course, enrollment, lesson, progress, user
+from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.user import UserDraft
@@ -156,6 +157,11 @@ async def _study(
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
+    shown = await content.create(
+        work,
+        taught.id,
+        ContentDraft(kind="video", title=f"Film {world.canary}", url=f"https://{world.canary}.example/film"),
+    )
     modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
     beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
 
@@ -181,6 +187,7 @@ async def _study(
         NodeKind.COURSE: begun.course_id,
         NodeKind.MODULE: taught.module_id,
         NodeKind.LESSON: taught.id,
+        NodeKind.CONTENT_ITEM: shown.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.COMPLETION: next(iter(completed.values())).id,

@@ -83,6 +83,7 @@ STATEMENTS = (
     lesson.FIND_ALL_BY_MODULES,
     lesson.FIND_VISIBLE,
     lesson.DELETE,
+    lesson.TAKEN_BY,
     enrollment.FIND_VISIBLE,
     enrollment.PAGE,
     enrollment.PAGE_OF_USER,

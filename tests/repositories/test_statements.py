@@ -12,6 +12,7 @@ import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
 from harka.repositories.completion import Completion
+from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.idempotency import Kept
@@ -33,7 +34,19 @@ STATEMENTS = [value for module in MODULES for value in vars(module).values() if 
 FIELDS = [
     list(struct.__struct_fields__)
     for struct in (
-        *(Completion, Course, Enrollment, Guard, Job, Lesson, LessonProgress, Lock, Module, Unlock),
+        *(
+            Completion,
+            ContentItem,
+            Course,
+            Enrollment,
+            Guard,
+            Job,
+            Lesson,
+            LessonProgress,
+            Lock,
+            Module,
+            Unlock,
+        ),
         *(Usage, User),
     )
 ]
@@ -48,6 +61,8 @@ PARTS = {
     "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
     "lesson.reorder": ["exact"],
+    "lesson.taken_by": list(Taught.__struct_fields__),
+    "content.reorder": ["exact"],
     "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],

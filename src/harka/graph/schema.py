@@ -9,7 +9,9 @@ from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.content import ContentMutation
 from harka.graph.mutations.course import CourseMutation
+from harka.graph.mutations.course_clone import CourseCloneMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
@@ -20,6 +22,7 @@ from harka.graph.mutations.user import UserMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.completion import Completion
+from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.enrollment import EnrollmentQuery
 from harka.graph.types.lesson import Lesson
@@ -42,6 +45,8 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQu
 )
 class Mutation(
     BulkEnrollmentMutation,
+    ContentMutation,
+    CourseCloneMutation,
     CourseMutation,
     EnrollmentMutation,
     LessonMutation,
@@ -70,7 +75,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Module, Lesson, LessonProgress, Completion],
+        types=[Module, Lesson, ContentItem, LessonProgress, Completion],
         config=StrawberryConfig(sort_schema=True, scalar_map={datetime: DATE_TIME}),
     )
 

@@ -56,6 +56,26 @@ COURSES_OF = Statement(
     WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",
 )
 
+# Those of some lessons that a user is enrolled for, and which of their modules have rules when to open.
+TAKEN_BY = Statement(
+    "lesson.taken_by",
+    """SELECT l.id, l.course_id, u.module_id AS guarded
+    FROM {schema}.lesson l
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.user_id = $2::uuid AND e.course_id = l.course_id
+      AND e.status <> 'withdrawn'
+    LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
+    WHERE l.tenant_id = $1 AND l.id = ANY($3::uuid[])""",
+)
+
+# A new version of a lesson whose list of content changes; a version of NULL stands for any.
+TOUCH = Statement(
+    "lesson.touch",
+    """UPDATE {schema}.lesson SET updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
+    RETURNING id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      created_at, updated_at, version""",
+)
+
 # The lessons of courses the reader may see, in the order of the outline.
 FIND_BY_COURSES = Statement(
     "lesson.find_by_courses",
@@ -211,6 +231,17 @@ async def find_by_modules(
 async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, Taught]:
     """The course of each lesson, whoever may see it; unknown ids are left out."""
     return {row["id"]: Taught(*row) for row in await session.fetch(COURSES_OF, ids)}
+
+
+async def taken_by(session: ShardSession, user_id: UUID, ids: Sequence[UUID]) -> list[Taught]:
+    """Those that the user is enrolled for."""
+    return [Taught(*row) for row in await session.fetch(TAKEN_BY, user_id, ids)]
+
+
+async def touch(session: ShardSession, id_: UUID, version: int | None = None) -> Lesson | None:
+    """None: absent, or of another version."""
+    row = await session.fetch_row(TOUCH, id_, version)
+    return None if row is None else Lesson(*row)
 
 
 async def insert_many(session: ShardSession, lessons: Sequence[Lesson]) -> None:

@@ -10,6 +10,7 @@ from strawberry import lazy
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
     Completion = Any
+    ContentItem = Any
     Course = Any
     Enrollment = Any
     Lesson = Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     User = Any
 else:
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
+    ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]

@@ -3,6 +3,7 @@ from datetime import datetime
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import field, leaf, related
+from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.module import ModuleByIdLoader
@@ -37,6 +38,12 @@ class Lesson(Node):
     )
     lock: later.ModuleLock | None = related(
         ModuleLockLoader, "module_id", "Why its module is closed for the caller; null when it is open."
+    )
+    content_items: list[later.ContentItem] = related(
+        ContentItemsByLessonLoader,
+        "id",
+        "What it shows, in order, for who takes the course; empty while the lesson is locked. Who may write "
+        "courses sees everything.",
     )
     created_at: datetime = leaf("When the lesson was created.")
     updated_at: datetime = leaf("When the lesson last changed.")
