@@ -14,7 +14,10 @@ BUDGETS: Final = Path(__file__).resolve().parent / "budgets.toml"
 
 
 class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`accepted`: what `slow` takes over what `fast` takes, in one group. `seconds`: the most for `fast`."""
+    """`accepted`: what `slow` takes over what `fast` takes, in one group.
+
+    `seconds`: the most for one of the `calls` that a round of `fast` makes.
+    """
 
     group: str
     fast: str
@@ -22,13 +25,15 @@ class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accepted: float
     reason: str
     seconds: float | None = None
+    calls: int = 1
 
 
 class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`most`: instructions of one call of a compiled function, as valgrind counts them."""
+    """`most`: instructions of one call of a compiled function, as valgrind counts them; and allocations."""
 
     function: str
     most: int
+    allocations: int
     reason: str
 
 
@@ -63,7 +68,7 @@ def read_calls() -> list[Calls]:
 def show(measured: Sequence[Measured]) -> None:
     """The budgets of which both sides were measured."""
     table = Table(title="Against the budgets (slow : fast)", title_justify="left", box=None)
-    for column in ("group", "slow : fast", "measured", "accepted", "seconds", "at most"):
+    for column in ("group", "slow : fast", "measured", "accepted", "takes", "at most"):
         table.add_column(column, justify="left" if column in {"group", "slow : fast"} else "right")
     for budget in read_benches():
         fast, slow = _least(measured, budget, budget.fast), _least(measured, budget, budget.slow)
@@ -74,11 +79,15 @@ def show(measured: Sequence[Measured]) -> None:
 
 
 def _row(budget: Bench, fast: float, slow: float) -> tuple[str, ...]:
-    ratio = slow / fast
-    seconds = ("", "") if budget.seconds is None else (f"{fast:.3f}", f"{budget.seconds:.2f}")
-    mark = "✓" if ratio >= budget.accepted and fast <= (budget.seconds or fast) else "✗"
+    ratio, one = slow / fast, fast / budget.calls
+    times = ("", "") if budget.seconds is None else (_time(one), _time(budget.seconds))
+    mark = "✓" if ratio >= budget.accepted and one <= (budget.seconds or one) else "✗"
     sides = f"{budget.slow} : {budget.fast}"
-    return budget.group, sides, f"{ratio:.1f} {mark}", f"{budget.accepted:.1f}", *seconds
+    return budget.group, sides, f"{ratio:.1f} {mark}", f"{budget.accepted:.1f}", *times
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e9:.0f} ns" if seconds < 1e-6 else f"{seconds * 1e3:.0f} ms"
 
 
 def _least(measured: Sequence[Measured], budget: Bench, side: str) -> float | None:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import psutil
@@ -16,10 +17,17 @@ class Memory:
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self.start = self.highest = self._read()
+        self._all = [self.start]
 
     def read(self) -> int:
         self.highest = max(self.highest, found := self._read())
+        self._all.append(found)
         return found
+
+    def over_time(self, points: int) -> list[int]:
+        """The most of each of so many parts of the time, which are equally long: what grows shows."""
+        bounds = [len(self._all) * part // points for part in range(points + 1)]
+        return [max(self._all[start:end]) for start, end in pairwise(bounds) if start < end]
 
     def _read(self) -> int:
         total = 0

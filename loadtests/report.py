@@ -10,6 +10,7 @@ from rich.table import Table
 from statistics_file import Figures, Line
 
 _SHARES: Final = (0.50, 0.90, 0.95, 0.99)
+_POINTS: Final = 12
 _MEBI: Final = 1024**2
 
 
@@ -72,6 +73,8 @@ def show_memory(console: Console, memory: Memory) -> None:
     end = memory.read()
     shown = (f"{value / _MEBI:,.0f} MiB" for value in (memory.start, end, memory.highest))
     console.print("memory of the server: {} at the start, {} at the end, {} at most".format(*shown))
+    series = " ".join(f"{value / _MEBI:,.0f}" for value in memory.over_time(_POINTS))
+    console.print(f"the most in each {_POINTS}th of the time, MiB: {series}")
 
 
 def _add(table: Table, line: Line, seconds: float) -> None:

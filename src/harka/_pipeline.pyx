@@ -383,9 +383,15 @@ cdef class _Writer:
 
     cdef int array(self, unsigned int oid, values) except -1:
         cdef Py_ssize_t start = self.size
+        cdef uint32_t has_null = 0
+        # not `in`, which would ask each value whether it equals None
+        for value in values:
+            if value is None:
+                has_null = 1
+                break
         self.int32(0)
         self.int32(1 if len(values) else 0)
-        self.int32(1 if None in values else 0)
+        self.int32(has_null)
         self.int32(oid)
         if len(values):
             self.int32(<uint32_t>len(values))

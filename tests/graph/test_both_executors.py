@@ -52,8 +52,7 @@ def writer(school: School, number: int, cursors: Sequence[str]) -> Writer:
     }
     codes = [course.code for course in school.courses]
     texts = ["", "Course 1", "p1@example.com", "\u202e\U0001f600", "no such", *codes, *cursors]
-    # a seed, not a secret
-    return Writer(schema.core(), Random(number), known, texts)  # noqa: S311
+    return Writer(schema.core(), Random(number), known, texts)  # noqa: S311 - a seed, not a secret
 
 
 async def answer(school: School, asked: Asked, credentials: Mapping[str, str]) -> tuple[int, bytes]:

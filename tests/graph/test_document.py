@@ -78,7 +78,7 @@ def test_a_valid_document_is_kept_and_an_invalid_one_is_not() -> None:
 
 
 def test_the_kept_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harka.graph.document._CACHED_BYTES", 100_000)
+    monkeypatch.setattr("harka.graph.document.CACHED_BYTES", 100_000)
     made = documents()
     first = made.prepare("{ viewer { kind } }", hide_suggestions=True)
     for number in range(10):

@@ -305,6 +305,7 @@ async def test_a_plan_that_is_left_is_counted_and_a_bug_of_its_own_is_logged(
         samples = [each for family in found if family.name == "harka_plans_left" for each in family.samples]
         return {each.labels["reason"]: each.value for each in samples}
 
+    school = school.with_settings(executor="compiled")
     before, log = left(), io.StringIO()
     monkeypatch.setattr(batch, "execute", fail)
     with logs.writing(Settings(), log):

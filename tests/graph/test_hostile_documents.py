@@ -242,7 +242,7 @@ def tracing() -> Iterator[None]:
 
 def test_documents_that_are_new_each_time_forget_none_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """100,000 take minutes to validate: `test_document_cache` has as many, here the bound is smaller."""
-    monkeypatch.setattr("harka.graph.document._CACHED_BYTES", MOST_KEPT)
+    monkeypatch.setattr("harka.graph.document.CACHED_BYTES", MOST_KEPT)
     documents = made()
     first = documents.prepare(SOUND, hide_suggestions=True)
     assert documents.prepare(SOUND, hide_suggestions=True) is first
@@ -262,7 +262,7 @@ HEAVY = {
 @pytest.mark.usefixtures("tracing")
 @pytest.mark.parametrize("name", HEAVY)
 def test_kept_documents_take_no_more_memory_than_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harka.graph.document._CACHED_BYTES", MOST_KEPT)
+    monkeypatch.setattr("harka.graph.document.CACHED_BYTES", MOST_KEPT)
     documents = made()
     held = traced(lambda: flood(documents, HEAVY[name], 25))
     assert documents.kept_bytes <= MOST_KEPT

@@ -68,7 +68,7 @@ async def test_the_statements_of_an_operation(school: School, name: str) -> None
 @pytest.mark.compiled
 @pytest.mark.parametrize("budget", read_calls(), ids=lambda budget: budget.operation)
 async def test_a_request_calls_no_more_functions_than_accepted(school: School, budget: Calls) -> None:
-    ask = await asking(school, budget.operation)
+    ask = await asking(school.with_settings(executor="compiled"), budget.operation)
     calls = []
     for _ in range(WARM):
         with counted() as made:

@@ -21,7 +21,7 @@ from harka.graph.document_cache import DocumentCache
 from harka.graph.limits import Limits, Size
 from harka.graph.plan import MOST_VARIANTS, Operation, conditions
 
-_CACHED_BYTES = 64 * 2**20
+CACHED_BYTES = 64 * 2**20
 # as measured with tracemalloc: a document, each token of its syntax tree, each field of a plan
 _DOCUMENT_BYTES = 8_000
 _TOKEN_BYTES = 500
@@ -76,7 +76,7 @@ class Documents:
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
         self._rules = rules
-        self._valid = DocumentCache[Document](_CACHED_BYTES)
+        self._valid = DocumentCache[Document](CACHED_BYTES)
 
     @property
     def kept_bytes(self) -> int:
