@@ -20,7 +20,8 @@ HarkaError
 ├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
-│   └── CourseFullError        COURSE_FULL          409
+│   ├── CourseFullError        COURSE_FULL          409
+│   └── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
@@ -186,6 +187,12 @@ class CourseFullError(ConflictError):
     """No seat of this course is free."""
 
     code = "COURSE_FULL"
+
+
+class LessonLockedError(ConflictError):
+    """This lesson is locked: its module is not open for the learner yet."""
+
+    code = "LESSON_LOCKED"
 
 
 class IdempotencyKeyReusedError(HarkaError):

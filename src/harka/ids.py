@@ -33,6 +33,7 @@ class NodeKind(enum.IntEnum):
     LESSON_PROGRESS = 7
     COMPLETION = 8
     GROUP = 9
+    CONTENT_ITEM = 20
 
 
 def new_id() -> UUID:

@@ -47,6 +47,46 @@ CALLS = {
     "bulkEnroll": (
         'mutation { bulkEnroll(input: {courseId: "$course", userIds: ["$user"]}) { clientMutationId } }'
     ),
+    "cloneCourse": 'mutation { cloneCourse(input: {courseId: "$course", code: "X"}) { clientMutationId } }',
+    "createModule": (
+        'mutation { createModule(input: {courseId: "$course", title: "X"}) { clientMutationId } }'
+    ),
+    "updateModule": 'mutation { updateModule(input: {id: "$module", version: 1}) { clientMutationId } }',
+    "deleteModule": (
+        'mutation { deleteModule(input: {moduleId: "$module", version: 1}) { clientMutationId } }'
+    ),
+    "reorderModules": (
+        'mutation { reorderModules(input: {courseId: "$course", version: 1, moduleIds: ["$module"]}) '
+        "{ clientMutationId } }"
+    ),
+    "setModuleUnlock": (
+        'mutation { setModuleUnlock(input: {moduleId: "$module", version: 1}) { clientMutationId } }'
+    ),
+    "createLesson": (
+        'mutation { createLesson(input: {moduleId: "$module", title: "X"}) { clientMutationId } }'
+    ),
+    "updateLesson": 'mutation { updateLesson(input: {id: "$lesson", version: 1}) { clientMutationId } }',
+    "deleteLesson": (
+        'mutation { deleteLesson(input: {lessonId: "$lesson", version: 1}) { clientMutationId } }'
+    ),
+    "reorderLessons": (
+        'mutation { reorderLessons(input: {moduleId: "$module", version: 1, lessonIds: ["$lesson"]}) '
+        "{ clientMutationId } }"
+    ),
+    "createContentItem": (
+        'mutation { createContentItem(input: {lessonId: "$lesson", kind: TEXT, title: "X", text: "X"}) '
+        "{ clientMutationId } }"
+    ),
+    "updateContentItem": (
+        'mutation { updateContentItem(input: {id: "$item", version: 1}) { clientMutationId } }'
+    ),
+    "deleteContentItem": (
+        'mutation { deleteContentItem(input: {contentItemId: "$item", version: 1}) { clientMutationId } }'
+    ),
+    "reorderContentItems": (
+        'mutation { reorderContentItems(input: {lessonId: "$lesson", version: 1, contentItemIds: ["$item"]}) '
+        "{ clientMutationId } }"
+    ),
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
@@ -88,6 +128,9 @@ def call(school: School, name: str) -> str:
         "course": school.id(NodeKind.COURSE, enrollment.course_id),
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),
         "lesson": school.id(NodeKind.LESSON, lesson),
+        # nobody's: whoever gets that far is told that it is not there
+        "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
+        "module": school.id(NodeKind.MODULE, lesson.module_id),
     }
     text = CALLS[name]
     for kind, id_ in ids.items():

@@ -41,7 +41,14 @@ class UnknownPlaceError(Exception):
     """Nobody knows what to put there; the message says what to add, and where."""
 
 
-NEEDED: Final = frozenset({"BulkEnrollInput.userIds"})
+NEEDED: Final = frozenset(
+    {
+        "BulkEnrollInput.userIds",
+        "CreateContentItemInput.url",
+        "DeleteLessonInput.withProgress",
+        "DeleteModuleInput.withProgress",
+    }
+)
 """Coordinates of what the rules ask for although the schema does not."""
 
 

@@ -19,6 +19,12 @@ SCALARS: Mapping[str, Any] = {
 OWN: Mapping[str, Any] = {
     "Query.course(code:)": CODES[0],
     "version": 1,
+    "withProgress": True,
+    # of the lesson that has content
+    "DeleteLessonInput.version": 2,
+    "ReorderContentItemsInput.version": 2,
+    "UpdateLessonInput.version": 2,
+    "url": "https://example.com/fresh",
     "email": "fresh@example.com",
     "locale": "pt-BR",
     "timezone": "Europe/Berlin",
@@ -29,10 +35,12 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     """What `world` chooses for its places, such that the place `at` is reached."""
 
     def choose(place: Place) -> Any:
+        if place.coordinate in world.fitting:
+            return world.fitting[place.coordinate]
         if place.noun == NODE:
             return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
         if place.is_id:
-            return world.other.get(place.coordinate) or world.id_of(place.noun)
+            return world.id_of(place.noun)
         if place.choices:
             return place.choices[0]
         known = OWN.get(place.coordinate, OWN.get(place.name, SCALARS.get(place.type.name)))
@@ -46,9 +54,11 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     return choose
 
 
-def own_ids(world: World, place: Place) -> list[str]:
-    """Every rightful id of the place."""
-    return [*world.own.values()] if place.noun == NODE else [own_value(world)(place)]
+def own_ids(world: World, place: Place) -> list[Any]:
+    """Every rightful id of the place; or all of them at once, where that is what fits."""
+    if place.coordinate in world.fitting:
+        return [world.fitting[place.coordinate]]
+    return [*world.own.values()] if place.noun == NODE else [world.id_of(place.noun)]
 
 
 def own_filters(world: World, others: Sequence[World], place: Place) -> list[Any]:

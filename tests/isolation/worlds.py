@@ -12,7 +12,18 @@ from places import NODE
 from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
-from harka.learning import completion, course, enrollment, group, group_member, lesson, progress, user
+from harka.learning import (
+    completion,
+    content,
+    course,
+    enrollment,
+    group,
+    group_member,
+    lesson,
+    progress,
+    user,
+)
+from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.user import UserDraft
@@ -44,7 +55,7 @@ class World:
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
     own: dict[str, str] = field(default_factory=dict)  # by type
-    other: dict[str, str] = field(default_factory=dict)  # by coordinate, where the one in `own` will not do
+    fitting: dict[str, Any] = field(default_factory=dict)  # by coordinate, where not any id of the type fits
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
 
@@ -118,12 +129,12 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
             work,
             [UserDraft(email=email, name=f"{role} {world.canary}", role=role) for email, role in PEOPLE],
         )
-        rows = await _study(work, world, people)
+        rows = await _study(runtime, work, world, people)
         branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
-        world.other[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
+        world.fitting[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
     made = await api_key.create(
@@ -138,7 +149,9 @@ def type_of(kind: NodeKind) -> str:
     return kind.name.title().replace("_", "")
 
 
-async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[NodeKind, UUID]:
+async def _study(
+    runtime: Runtime, work: UnitOfWork, world: World, people: list[User]
+) -> dict[NodeKind, UUID]:
     """Everybody takes every course; every other enrollment is completed. Answers one row of each kind."""
     courses = await course.create_many(work, [_draft(code, world.canary) for code in CODES])
     lessons = await lesson.by_course(work, [each.id for each in courses])
@@ -157,6 +170,23 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
+    shown = await content.create(
+        work,
+        taught.id,
+        ContentDraft(kind="video", title=f"Film {world.canary}", url=f"https://{world.canary}.example/film"),
+    )
+    modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
+    beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
+
+    def sealed(kind: NodeKind, ids: list[UUID]) -> list[str]:
+        return [runtime.node_ids.seal(world.organization.id, kind, id_) for id_ in ids]
+
+    world.fitting = {
+        "ReorderModulesInput.moduleIds": sealed(NodeKind.MODULE, modules),
+        "ReorderLessonsInput.lessonIds": sealed(NodeKind.LESSON, beside),
+        "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
+        "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
+    }
     rows = [
         *people,
         *courses,
@@ -170,6 +200,7 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
         NodeKind.COURSE: begun.course_id,
         NodeKind.MODULE: taught.module_id,
         NodeKind.LESSON: taught.id,
+        NodeKind.CONTENT_ITEM: shown.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.COMPLETION: next(iter(completed.values())).id,
@@ -194,7 +225,10 @@ def _draft(code: str, canary: str) -> CourseDraft:
         title=f"{code} {canary}",
         code=code,
         description=f"Everything about {canary}",
-        modules=(ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),),
+        modules=(
+            ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),
+            ModuleOutline(f"Last {canary}", (LessonOutline(f"Three {canary}"),)),
+        ),
         published=True,
     )
 

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harka.errors import ValidationError
-from harka.learning.text import accept_email, accept_line, accept_slug, accept_text, slug_of, stored_form
+from harka.learning.text import (
+    accept_email,
+    accept_line,
+    accept_slug,
+    accept_text,
+    accept_url,
+    slug_of,
+    stored_form,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +91,50 @@ def test_whatever_is_accepted_can_be_stored_and_found(text: str) -> None:
     assert 1 <= len(line) <= 64
     assert stored_form(text) == line
     assert (made := slug_of(line)) == "" or accept_slug(made, "slug") == made
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com:8443/a/b?c=d&e=f#g",
+        "https://xn--bcher-kva.example/Rubik's_Cube_(toy)",
+        "https://[2001:db8::1]/",
+    ],
+)
+def test_an_https_address_is_kept_as_written(url: str) -> None:
+    assert accept_url(f" {url} ", "url") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "//example.com",
+        "http://example.com",
+        "HTTPS://example.com",
+        "javascript:alert(1)",
+        "java\tscript:alert(1)",
+        "data:text/html,x",
+        "https:",
+        "https://",
+        "https:///path",
+        "https://user:secret@example.com",
+        "https://example.com@evil.example",
+        "https://example.com:99999",
+        "https://example.com:x",
+        "https://[::1",
+        "https://example.com/a b",
+        "https://example.com\\@evil.example",
+        'https://example.com/"onload="x',
+        "https://example.com/\u202egnp.exe",
+        "https://ex\u0430mple.com",
+        "https://example.com/\0",
+        "https://example.com/" + "x" * 2048,
+    ],
+)
+def test_anything_else_is_no_address(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        accept_url(url, "url")
+    assert refused.value.field == "url"

@@ -12,16 +12,18 @@ import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
 from harka.repositories.completion import Completion
+from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group, Place
 from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
-from harka.repositories.lesson import Lesson
+from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
 from harka.repositories.progress import LessonProgress
+from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
 from harka.storage.location import app_url
@@ -41,17 +43,22 @@ STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)] + [
 FIELDS = [
     list(struct.__struct_fields__)
     for struct in (
-        Completion,
-        Course,
-        Enrollment,
-        Group,
-        GroupMember,
-        Job,
-        Lesson,
-        LessonProgress,
-        Module,
-        Usage,
-        User,
+        *(
+            Completion,
+            ContentItem,
+            Course,
+            Enrollment,
+            Group,
+            GroupMember,
+            Guard,
+            Job,
+            Lesson,
+            LessonProgress,
+            Lock,
+            Module,
+            Unlock,
+        ),
+        *(Usage, User),
     )
 ]
 # columns that are no row of a struct
@@ -71,10 +78,14 @@ PARTS = {
     "group_member.count_of_users": ["parent", "members"],
     "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
+    "lesson.reorder": ["exact"],
+    "lesson.taken_by": list(Taught.__struct_fields__),
+    "content.reorder": ["exact"],
+    "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
     "user.lock_seats": ["pg_advisory_xact_lock"],
-    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson"],
-    "lesson.courses_of": ["id", "course_id"],
+    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded"],
+    "lesson.courses_of": list(Taught.__struct_fields__),
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"
 READ = re.compile(rf'(?:FROM|JOIN|UPDATE)\s+\{{schema\}}\.("user"|\w+)(?:\s+(?:AS\s+)?{NO_ALIAS}(\w+))?')

@@ -9,11 +9,13 @@ from harka.errors import (
     ConflictError,
     CourseFullError,
     InvalidIdError,
+    LessonLockedError,
     NotFoundError,
     PlanLimitError,
     ValidationError,
 )
 from harka.learning.bulk_enrollment import OnError
+from harka.learning.content import ContentKind
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
@@ -22,6 +24,7 @@ from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "ContentKind",
     "CourseOrder",
     "CourseStatus",
     "EnrollmentStatus",
@@ -61,6 +64,7 @@ class UserErrorCode(enum.StrEnum):
     CONFLICT = ConflictError.code
     COURSE_FULL = CourseFullError.code
     INVALID_ID = InvalidIdError.code
+    LESSON_LOCKED = LessonLockedError.code
     NOT_FOUND = NotFoundError.code
     PLAN_LIMIT_REACHED = PlanLimitError.code
     VALIDATION_FAILED = ValidationError.code
@@ -108,6 +112,7 @@ _describe(
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     COURSE_FULL="No seat of the course is free.",
     INVALID_ID="An id that names nothing here.",
+    LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
     VALIDATION_FAILED="A value that cannot be used.",
@@ -151,6 +156,14 @@ _describe(
     draft="Being written: only authors see it.",
     published="Open for enrollment.",
     archived="Closed for enrollment; who is enrolled keeps access.",
+)
+
+_describe(
+    ContentKind,
+    "What an item of a lesson is.",
+    text="A text, in Markdown if the client shows it so.",
+    video="A video at an address.",
+    link="A page or document at an address.",
 )
 
 _describe(

@@ -9,17 +9,23 @@ from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.content import ContentMutation
 from harka.graph.mutations.course import CourseMutation
+from harka.graph.mutations.course_clone import CourseCloneMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.group import GroupMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
+from harka.graph.mutations.lesson import LessonMutation
+from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
+from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.completion import Completion
+from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.enrollment import EnrollmentQuery
 from harka.graph.types.group import GroupQuery
@@ -43,12 +49,17 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, GroupQuery, CourseQuery, 
 )
 class Mutation(
     BulkEnrollmentMutation,
+    ContentMutation,
+    CourseCloneMutation,
     CourseMutation,
     EnrollmentMutation,
     GroupMutation,
     GroupMemberMutation,
+    LessonMutation,
+    ModuleMutation,
     ProgressMutation,
     ProgressBatchMutation,
+    UnlockMutation,
     UserMutation,
     WaiverMutation,
 ):
@@ -71,7 +82,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Module, Lesson, LessonProgress, Completion],
+        types=[Module, Lesson, ContentItem, LessonProgress, Completion],
         config=StrawberryConfig(sort_schema=True, scalar_map={datetime: DATE_TIME}),
     )
 

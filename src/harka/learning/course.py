@@ -149,7 +149,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
         raise _taken(error) from error
     if changed is None:
         await _require_version(work, id_, version)
-        raise ConflictError("An archived course cannot be changed.")
+        raise _archived()
     if changes.seats is not UNSET:
         await seat.require_enough(work, changed)
     if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
@@ -189,11 +189,43 @@ async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     return archived
 
 
+async def hold(work: UnitOfWork, id_: UUID) -> Course:
+    """For a change of what is in the course: nobody else changes it, or what is in it, meanwhile.
+
+    Raise `NotFoundError`, and `ConflictError` for an archived one.
+    """
+    found = await courses.hold(work.session, id_)
+    if found is None:
+        raise _no_course()
+    if found.status == CourseStatus.ARCHIVED:
+        raise _archived()
+    return found
+
+
+async def touch(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Course:
+    """Like `hold`, for a change of the list of its modules: the course has a new version.
+
+    Raise `ConflictError` too when it is of another version than the one given.
+    """
+    touched = await courses.touch(work.session, id_, version)
+    if touched is None:
+        await _require_version(work, id_, version)
+        raise _archived()
+    work.invalidate()
+    return touched
+
+
+def require_lessons(course: Course, left: int) -> None:
+    """Raise `ConflictError` for a published course that would have none left."""
+    if course.status == CourseStatus.PUBLISHED and not left:
+        raise ConflictError("A published course keeps a lesson: archive it first, or add another.")
+
+
 async def _require_version(work: UnitOfWork, id_: UUID, version: int | None) -> Course:
     """The course as it is. Raise `NotFoundError`, or `ConflictError` when it is of another version."""
     found = await courses.find_by_ids(work.session, [id_])
     if not found:
-        raise NotFoundError("There is no such course here.")
+        raise _no_course()
     if version is not None and found[0].version != version:
         raise ConflictError
     return found[0]
@@ -255,3 +287,11 @@ def _taken(error: UniqueError) -> ValidationError:
 
 def _without_lesson() -> ValidationError:
     return ValidationError("A course needs a lesson before it can be published.", field="modules")
+
+
+def _no_course() -> NotFoundError:
+    return NotFoundError("There is no such course here.")
+
+
+def _archived() -> ConflictError:
+    return ConflictError("An archived course cannot be changed.")

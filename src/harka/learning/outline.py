@@ -2,6 +2,7 @@
 
 import enum
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -91,6 +92,34 @@ def rows_of(
     return module_rows, lesson_rows
 
 
+def accept_minutes(minutes: int | None, field: str) -> int | None:
+    if minutes is not None and not 0 <= minutes <= LONGEST_LESSON:
+        raise ValidationError(f"Minutes are between 0 and {LONGEST_LESSON}.", field=field)
+    return minutes
+
+
+def accept_weight(weight: float, field: str) -> float:
+    if not math.isfinite(weight) or not (weight == 0 or LIGHTEST_LESSON <= weight <= HEAVIEST_LESSON):
+        raise ValidationError("A weight is 0, or between 0.001 and 1,000,000.", field=field)
+    return weight
+
+
+def accept_kind(kind: str, field: str) -> str:
+    if kind not in _KINDS:
+        raise ValidationError("There is no such kind of lesson.", field=field)
+    return str(kind)
+
+
+def accept_order(ids: Sequence[UUID], field: str, *, most: int) -> None:
+    """Raise `ValidationError` for what cannot be the order of anything."""
+    if len(ids) > most or len(set(ids)) != len(ids):
+        raise no_order(field)
+
+
+def no_order(field: str) -> ValidationError:
+    return ValidationError("Give every one that is there now, each once.", field=field)
+
+
 def _accept_module(module: ModuleOutline, at: str) -> ModuleOutline:
     if len(module.lessons) > MOST_LESSONS:
         raise ValidationError(f"A module has at most {MOST_LESSONS} lessons.", field=f"{at}.lessons")
@@ -101,18 +130,11 @@ def _accept_module(module: ModuleOutline, at: str) -> ModuleOutline:
 
 
 def _accept_lesson(lesson: LessonOutline, at: str) -> LessonOutline:
-    if lesson.kind not in _KINDS:
-        raise ValidationError("There is no such kind of lesson.", field=f"{at}.kind")
-    minutes, weight = lesson.duration_minutes, lesson.weight
-    if minutes is not None and not 0 <= minutes <= LONGEST_LESSON:
-        raise ValidationError(f"Minutes are between 0 and {LONGEST_LESSON}.", field=f"{at}.durationMinutes")
-    if not math.isfinite(weight) or not (weight == 0 or LIGHTEST_LESSON <= weight <= HEAVIEST_LESSON):
-        raise ValidationError("A weight is 0, or between 0.001 and 1,000,000.", field=f"{at}.weight")
     return LessonOutline(
         accept_line(lesson.title, f"{at}.title", longest=LONGEST_TITLE),
-        str(lesson.kind),
-        minutes,
-        weight,
+        accept_kind(lesson.kind, f"{at}.kind"),
+        accept_minutes(lesson.duration_minutes, f"{at}.durationMinutes"),
+        accept_weight(lesson.weight, f"{at}.weight"),
         lesson.required,
     )
 

@@ -8,7 +8,7 @@ import msgspec
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import visibility
+from harka.learning import unlock, visibility
 from harka.learning.batch import ROWS, batches
 from harka.learning.moment import accept_past, has_passed
 from harka.learning.work import UnitOfWork
@@ -68,7 +68,7 @@ async def record(
     """How far a learner is in a lesson: never backwards, so saying it twice or late does no harm.
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
-    absent or somebody else's; `ConflictError` for a withdrawn or expired one.
+    absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -87,6 +87,7 @@ async def record(
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
     """Like `record`, in four statements however many, and silently: subscribers hear nothing.
 
+    For what has happened elsewhere, as in an import: it does not matter which modules are open.
     Answers the enrollments whose progress or status changed.
     """
     work.context.require(Permission.PROGRESS_WRITE)
@@ -134,10 +135,12 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     target = await progresses.lock_target(work.session, row.enrollment_id, row.lesson_id)
     if target is None:
         raise no_enrollment()
-    enrollment, has_lesson = target
+    enrollment = target.enrollment
     require_open(work, enrollment)
-    if not has_lesson:
+    if not target.has_lesson:
         raise no_lesson()
+    if target.guarded is not None:
+        await unlock.require_unlocked(work, enrollment.id, target.guarded)
     return enrollment
 
 
@@ -150,7 +153,10 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
     for each in held:
         require_open(work, each)
     taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows}))
-    if any(taught_in.get(row.lesson_id) != course_of[row.enrollment_id] for row in rows):
+    if any(
+        (taught := taught_in.get(row.lesson_id)) is None or taught.course_id != course_of[row.enrollment_id]
+        for row in rows
+    ):
         raise no_lesson()
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from harka.errors import ConflictError, HarkaError, NotFoundError, ValidationError
+from harka.errors import ConflictError, HarkaError, LessonLockedError, NotFoundError, ValidationError
+from harka.learning import unlock
 from harka.learning.progress import (
     ProgressEntry,
     merged,
@@ -43,7 +44,9 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 async def record(work: UnitOfWork, entries: Sequence[ProgressEntry | HarkaError]) -> Batch:
-    """Like `progress.record` for each, in four statements however many; what is refused keeps no other back.
+    """Like `progress.record` for each, in four statements however many, five where modules have rules.
+
+    What is refused keeps no other back.
 
     An entry that is an error already is refused with it. Raise `ValidationError` for more than `MOST`.
     """
@@ -90,10 +93,15 @@ async def _allowed(
             if enrollment is None:
                 raise no_enrollment()
             require_open(work, enrollment)
-            if taught_in.get(row.lesson_id) != enrollment.course_id:
+            taught = taught_in.get(row.lesson_id)
+            if taught is None or taught.course_id != enrollment.course_id:
                 raise no_lesson()
         except (NotFoundError, ConflictError) as error:
             refused[place] = error
+    guarded = {each.id: each.guarded for each in taught_in.values() if each.guarded is not None}
+    allowed = {place: row for place, row in rows.items() if place not in refused}
+    for place in await unlock.locked(work, allowed, guarded):
+        refused[place] = LessonLockedError(field="lessonId")
     return held
 
 

@@ -6,6 +6,7 @@ Letters, emoji and directions of every script are fine; lengths count code point
 import re
 import unicodedata
 from typing import Final
+from urllib.parse import urlsplit
 
 from harka.errors import ValidationError
 
@@ -15,12 +16,15 @@ LONGEST_CODE: Final = 64
 LONGEST_SLUG: Final = 64
 LONGEST_DESCRIPTION: Final = 10_000
 LONGEST_EMAIL: Final = 254
+LONGEST_URL: Final = 2048
 
 # NUL cannot be stored, lone surrogates cannot be encoded, the rest of the controls only forge other lines
 _NOT_IN_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_IN_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NOT_IN_SLUG: Final = re.compile(r"[^a-z0-9]+")
+# what browsers would trim, turn into another character, or leave an attribute by
+_NOT_IN_URL: Final = re.compile(r"[^\x21-\x7e]|[\"<>`\\{|}^]")
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]+")
 
 
@@ -56,6 +60,21 @@ def accept_email(value: str, field: str) -> str:
     if not _EMAIL.fullmatch(email):
         raise ValidationError("This is not an email address.", field=field)
     return email
+
+
+def accept_url(value: str, field: str) -> str:
+    """An https address, kept as written. Raise `ValidationError` naming `field`."""
+    url = accept_line(value, field, longest=LONGEST_URL)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "https" and url.startswith("https://") and bool(parts.hostname)
+        # whoever is named before an @ is not who answers
+        usable = usable and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or _NOT_IN_URL.search(url):
+        raise ValidationError("This is not an address that begins with https://.", field=field)
+    return url
 
 
 def slug_of(text: str) -> str:

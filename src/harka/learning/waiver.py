@@ -41,9 +41,9 @@ async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reaso
     target = await progresses.lock_target(work.session, enrollment_id, lesson_id)
     if target is None:
         raise no_enrollment()
-    enrollment, has_lesson = target
+    enrollment = target.enrollment
     if enrollment.status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("Of a withdrawn enrollment nothing is waived.")
-    if not has_lesson:
+    if not target.has_lesson:
         raise no_lesson()
     return await recorded(work, row, await progresses.waive(work.session, row), enrollment)

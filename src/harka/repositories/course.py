@@ -174,6 +174,23 @@ ARCHIVE = Statement(
       seats, completion_percent, created_at, updated_at, version""",
 )
 
+# A course, held against every other writer of it or of what is in it.
+HOLD = Statement(
+    "course.hold",
+    """SELECT id, code, slug, title, description, status, published_at, archived_at,
+      seats, completion_percent, created_at, updated_at, version
+    FROM {schema}.course WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
+)
+
+# The same for who changes the list of its modules; a version of NULL stands for any.
+TOUCH = Statement(
+    "course.touch",
+    """UPDATE {schema}.course SET updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
+    RETURNING id, code, slug, title, description, status, published_at, archived_at,
+      seats, completion_percent, created_at, updated_at, version""",
+)
+
 # The status and seats of courses, which cannot change before this transaction ends.
 LOCK_STATUS = Statement(
     "course.lock_status",
@@ -253,6 +270,18 @@ async def publish(session: ShardSession, id_: UUID, version: int | None = None) 
 async def archive(session: ShardSession, id_: UUID, version: int | None = None) -> Course | None:
     """None: absent, archived already, or of another version."""
     row = await session.fetch_row(ARCHIVE, id_, version)
+    return None if row is None else Course(*row)
+
+
+async def hold(session: ShardSession, id_: UUID) -> Course | None:
+    """Until this transaction ends nobody else changes it, or what is in it; None: absent."""
+    row = await session.fetch_row(HOLD, id_)
+    return None if row is None else Course(*row)
+
+
+async def touch(session: ShardSession, id_: UUID, version: int | None = None) -> Course | None:
+    """Like `hold`, with a new version. None: absent, archived, or of another version."""
+    row = await session.fetch_row(TOUCH, id_, version)
     return None if row is None else Course(*row)
 
 

@@ -3,6 +3,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from harka.repositories.scope import Scope
 from harka.storage.session import ShardSession
@@ -29,6 +30,14 @@ class Lesson(msgspec.Struct, frozen=True):
     version: int
 
 
+class Taught(msgspec.Struct, frozen=True):
+    """Of which course a lesson is. `guarded`: its module, if that has rules when to open."""
+
+    id: UUID
+    course_id: UUID
+    guarded: UUID | None
+
+
 # Lessons by id, of courses the reader may see.
 FIND_VISIBLE = Statement(
     "lesson.find_visible",
@@ -42,10 +51,33 @@ FIND_VISIBLE = Statement(
           AND e.status <> 'withdrawn'))""",
 )
 
-# Which courses lessons belong to, for rules that have checked the permission already.
+# Which courses lessons belong to, and which modules that have rules when to open, for who has checked the
+# permission already. Who writes progress in a lesson keeps it from being taken away meanwhile.
 COURSES_OF = Statement(
     "lesson.courses_of",
-    """SELECT id, course_id FROM {schema}.lesson WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+    """SELECT l.id, l.course_id, u.module_id AS guarded FROM {schema}.lesson l
+    LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
+    WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",
+)
+
+# Those of some lessons that a user is enrolled for, and which of their modules have rules when to open.
+TAKEN_BY = Statement(
+    "lesson.taken_by",
+    """SELECT l.id, l.course_id, u.module_id AS guarded
+    FROM {schema}.lesson l
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.user_id = $2::uuid AND e.course_id = l.course_id
+      AND e.status <> 'withdrawn'
+    LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
+    WHERE l.tenant_id = $1 AND l.id = ANY($3::uuid[])""",
+)
+
+# A new version of a lesson whose list of content changes; a version of NULL stands for any.
+TOUCH = Statement(
+    "lesson.touch",
+    """UPDATE {schema}.lesson SET updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
+    RETURNING id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version""",
 )
 
 # The lessons of courses the reader may see, in the order of the outline.
@@ -91,6 +123,84 @@ FIND_ALL_BY_MODULES = Statement(
     ORDER BY l.module_id, l.position, l.id""",
 )
 
+# Lessons by id, for rules that have checked the permission already.
+FIND_BY_IDS = Statement(
+    "lesson.find_by_ids",
+    """SELECT id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version
+    FROM {schema}.lesson WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# Lessons, or those of a module, held against every other writer: of progress in them too.
+HOLD = Statement(
+    "lesson.hold",
+    """SELECT id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version
+    FROM {schema}.lesson
+    WHERE tenant_id = $1 AND course_id = $2::uuid AND module_id = $3::uuid AND ($4::uuid IS NULL OR id = $4)
+    ORDER BY id FOR UPDATE""",
+)
+
+# How many lessons a module has.
+COUNT = Statement(
+    "lesson.count",
+    """SELECT count(*) FROM {schema}.lesson
+    WHERE tenant_id = $1 AND course_id = $2::uuid AND module_id = $3::uuid""",
+)
+
+# Change what is given, unless someone else changed the lesson. Minutes can be taken away: $7 says whether
+# they are given.
+UPDATE = Statement(
+    "lesson.update",
+    """UPDATE {schema}.lesson
+    SET title = coalesce($4::text, title), kind = coalesce($5::text, kind),
+      weight = coalesce($6::float8, weight), required = coalesce($9::boolean, required),
+      duration_minutes = CASE WHEN $7::boolean THEN $8::int ELSE duration_minutes END,
+      updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
+    RETURNING id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version""",
+)
+
+# Put all lessons of a module into the given order; answers whether exactly those were given.
+REORDER = Statement(
+    "lesson.reorder",
+    """WITH wanted AS (
+      SELECT id, place - 1 AS position FROM unnest($4::uuid[]) WITH ORDINALITY AS given (id, place)
+    ), matched AS (
+      SELECT (SELECT count(*) FROM wanted) = count(l.id) AND count(w.id) = count(l.id) AS exact
+      FROM {schema}.lesson l LEFT JOIN wanted w ON w.id = l.id
+      WHERE l.tenant_id = $1 AND l.course_id = $2::uuid AND l.module_id = $3::uuid
+    ), moved AS (
+      UPDATE {schema}.lesson l
+      SET position = w.position, updated_at = now(), version = version + 1
+      FROM wanted w, matched
+      WHERE l.tenant_id = $1 AND l.course_id = $2::uuid AND l.module_id = $3::uuid AND l.id = w.id
+        AND l.position <> w.position AND matched.exact
+    )
+    SELECT exact FROM matched""",
+)
+
+# Take a lesson away, with the progress in it; those behind it move up. Where learners have worked in it, only
+# when that may go too. Answers how many lessons the course has left, if it was done.
+DELETE = Statement(
+    "lesson.delete",
+    """WITH gone AS (
+      DELETE FROM {schema}.lesson l
+      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean OR (
+        SELECT p.id FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
+      ) IS NULL)
+      RETURNING l.id, l.course_id, l.module_id, l.position
+    ), moved AS (
+      UPDATE {schema}.lesson l SET position = l.position - 1, updated_at = now(), version = version + 1
+      FROM gone WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.module_id = gone.module_id
+        AND l.position > gone.position
+    )
+    SELECT (SELECT count(*) FROM {schema}.lesson l
+      WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.id <> gone.id) AS count
+    FROM gone""",
+)
+
 # New lessons, in one statement however many.
 INSERT_MANY = Statement(
     "lesson.insert_many",
@@ -123,12 +233,72 @@ async def find_by_modules(
     return await session.fetch_rows(Lesson, FIND_BY_MODULES, scope.everything, scope.user, module_ids)
 
 
-async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, Taught]:
     """The course of each lesson, whoever may see it; unknown ids are left out."""
-    return {row["id"]: row["course_id"] for row in await session.fetch(COURSES_OF, ids)}
+    return {row["id"]: Taught(*row) for row in await session.fetch(COURSES_OF, ids)}
+
+
+async def taken_by(session: ShardSession, user_id: UUID, ids: Sequence[UUID]) -> list[Taught]:
+    """Those that the user is enrolled for."""
+    return [Taught(*row) for row in await session.fetch(TAKEN_BY, user_id, ids)]
+
+
+async def touch(session: ShardSession, id_: UUID, version: int | None = None) -> Lesson | None:
+    """None: absent, or of another version."""
+    row = await session.fetch_row(TOUCH, id_, version)
+    return None if row is None else Lesson(*row)
 
 
 async def insert_many(session: ShardSession, lessons: Sequence[Lesson]) -> None:
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, lessons), strict=True)]
     if columns:
         await session.execute(INSERT_MANY, *columns)
+
+
+async def find(session: ShardSession, id_: UUID) -> Lesson | None:
+    """Whoever may see it."""
+    row = await session.fetch_row(FIND_BY_IDS, [id_])
+    return None if row is None else Lesson(*row)
+
+
+async def hold(
+    session: ShardSession, course_id: UUID, module_id: UUID, id_: UUID | None = None
+) -> list[Lesson]:
+    """Of a module, all or one: until this transaction ends nobody else changes them, or works in them."""
+    return [Lesson(*row) for row in await session.fetch(HOLD, course_id, module_id, id_)]
+
+
+async def count(session: ShardSession, course_id: UUID, module_id: UUID) -> int:
+    return int(await session.fetch_value(COUNT, course_id, module_id))
+
+
+async def update(
+    session: ShardSession,
+    id_: UUID,
+    version: int,
+    *,
+    title: str | None = None,
+    kind: str | None = None,
+    weight: float | None = None,
+    required: bool | None = None,
+    duration_minutes: int | UnsetType | None = UNSET,
+) -> Lesson | None:
+    """None stands for "as it is", but for minutes; as an answer: absent, or of another version."""
+    given = duration_minutes is not UNSET
+    minutes = duration_minutes if given else None
+    row = await session.fetch_row(UPDATE, id_, version, title, kind, weight, given, minutes, required)
+    return None if row is None else Lesson(*row)
+
+
+async def reorder(session: ShardSession, course_id: UUID, module_id: UUID, ids: Sequence[UUID]) -> bool:
+    """Whether `ids`, which differ, are all lessons of the module; otherwise nothing is done."""
+    return bool(await session.fetch_value(REORDER, course_id, module_id, ids))
+
+
+async def delete(session: ShardSession, id_: UUID, *, with_progress: bool) -> int | None:
+    """How many lessons the course has left. None: nothing was done, for there is progress.
+
+    The course and the lesson must be held.
+    """
+    row = await session.fetch_row(DELETE, id_, with_progress)
+    return None if row is None else int(row[0])

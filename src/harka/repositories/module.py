@@ -54,6 +54,76 @@ FIND_ALL_BY_COURSES = Statement(
     ORDER BY course_id, position, id""",
 )
 
+# Modules by id, for rules that have checked the permission already.
+FIND_BY_IDS = Statement(
+    "module.find_by_ids",
+    """SELECT id, course_id, position, title, created_at, updated_at, version
+    FROM {schema}.module WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# How many modules a course has.
+COUNT = Statement(
+    "module.count", "SELECT count(*) FROM {schema}.module WHERE tenant_id = $1 AND course_id = $2::uuid"
+)
+
+# Change what is given, unless someone else changed the module.
+UPDATE = Statement(
+    "module.update",
+    """UPDATE {schema}.module
+    SET title = coalesce($4::text, title), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
+    RETURNING id, course_id, position, title, created_at, updated_at, version""",
+)
+
+# A new version of a module whose list of lessons changes; a version of NULL stands for any.
+TOUCH = Statement(
+    "module.touch",
+    """UPDATE {schema}.module SET updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
+    RETURNING id, course_id, position, title, created_at, updated_at, version""",
+)
+
+# Put all modules of a course into the given order; answers whether exactly those were given.
+REORDER = Statement(
+    "module.reorder",
+    """WITH wanted AS (
+      SELECT id, place - 1 AS position FROM unnest($3::uuid[]) WITH ORDINALITY AS given (id, place)
+    ), matched AS (
+      SELECT (SELECT count(*) FROM wanted) = count(m.id) AND count(w.id) = count(m.id) AS exact
+      FROM {schema}.module m LEFT JOIN wanted w ON w.id = m.id
+      WHERE m.tenant_id = $1 AND m.course_id = $2::uuid
+    ), moved AS (
+      UPDATE {schema}.module m
+      SET position = w.position, updated_at = now(), version = version + 1
+      FROM wanted w, matched
+      WHERE m.tenant_id = $1 AND m.course_id = $2::uuid AND m.id = w.id AND m.position <> w.position
+        AND matched.exact
+    )
+    SELECT exact FROM matched""",
+)
+
+# Take a module away, with its lessons and the progress in them; those behind it move up. Where learners have
+# worked in it, only when that may go too. Answers how many lessons the course has left, if it was done.
+DELETE = Statement(
+    "module.delete",
+    """WITH gone AS (
+      DELETE FROM {schema}.module m
+      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean OR (
+        SELECT l.id FROM {schema}.lesson l CROSS JOIN LATERAL (
+          SELECT FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
+        ) AS worked
+        WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id LIMIT 1
+      ) IS NULL)
+      RETURNING m.id, m.course_id, m.position
+    ), moved AS (
+      UPDATE {schema}.module m SET position = m.position - 1, updated_at = now(), version = version + 1
+      FROM gone WHERE m.tenant_id = $1 AND m.course_id = gone.course_id AND m.position > gone.position
+    )
+    SELECT (SELECT count(*) FROM {schema}.lesson l
+      WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.module_id <> gone.id) AS count
+    FROM gone""",
+)
+
 # New modules, in one statement however many.
 INSERT_MANY = Statement(
     "module.insert_many",
@@ -81,3 +151,41 @@ async def insert_many(session: ShardSession, modules: Sequence[Module]) -> None:
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, modules), strict=True)]
     if columns:
         await session.execute(INSERT_MANY, *columns)
+
+
+async def find(session: ShardSession, id_: UUID) -> Module | None:
+    """Whoever may see it."""
+    row = await session.fetch_row(FIND_BY_IDS, [id_])
+    return None if row is None else Module(*row)
+
+
+async def count(session: ShardSession, course_id: UUID) -> int:
+    return int(await session.fetch_value(COUNT, course_id))
+
+
+async def update(
+    session: ShardSession, id_: UUID, version: int, *, title: str | None = None
+) -> Module | None:
+    """None stands for "as it is" in a value; as an answer: absent, or of another version."""
+    row = await session.fetch_row(UPDATE, id_, version, title)
+    return None if row is None else Module(*row)
+
+
+async def touch(session: ShardSession, id_: UUID, version: int | None = None) -> Module | None:
+    """None: absent, or of another version."""
+    row = await session.fetch_row(TOUCH, id_, version)
+    return None if row is None else Module(*row)
+
+
+async def reorder(session: ShardSession, course_id: UUID, ids: Sequence[UUID]) -> bool:
+    """Whether `ids`, which differ, are all modules of the course; otherwise nothing is done."""
+    return bool(await session.fetch_value(REORDER, course_id, ids))
+
+
+async def delete(session: ShardSession, id_: UUID, *, with_progress: bool) -> int | None:
+    """How many lessons the course has left. None: nothing was done, for there is progress.
+
+    The course and the lessons of the module must be held.
+    """
+    row = await session.fetch_row(DELETE, id_, with_progress)
+    return None if row is None else int(row[0])

@@ -10,6 +10,14 @@ from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
 
+class Target(msgspec.Struct, frozen=True):
+    """What is about to be written. `guarded`: the lesson's module, if it has rules when to open."""
+
+    enrollment: Enrollment
+    has_lesson: bool
+    guarded: UUID | None
+
+
 class LessonProgress(msgspec.Struct, frozen=True):
     """`fraction`: 0 to 1. `score`: 0 to 100, None when nothing was marked.
 
@@ -68,13 +76,19 @@ COUNT = Statement(
     "SELECT count(*), count(score) FROM {schema}.lesson_progress WHERE tenant_id = $1",
 )
 
-# Hold an enrollment against every other writer, and see whether a lesson is one of its course's.
+# Hold an enrollment against every other writer, and see whether a lesson is one of its course's, which then
+# is not taken away meanwhile, and of which module, if that has rules.
 LOCK_TARGET = Statement(
     "progress.lock_target",
-    """SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
+    """WITH lesson AS MATERIALIZED (
+      SELECT l.course_id, l.module_id FROM {schema}.lesson l
+      WHERE l.tenant_id = $1 AND l.id = $3::uuid FOR KEY SHARE
+    )
+    SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
       expires_at, created_at, updated_at, version,
-      EXISTS (SELECT FROM {schema}.lesson l
-        WHERE l.tenant_id = $1 AND l.id = $3::uuid AND l.course_id = e.course_id) AS has_lesson
+      EXISTS (SELECT FROM lesson l WHERE l.course_id = e.course_id) AS has_lesson,
+      (SELECT u.module_id FROM lesson l
+        JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded
     FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
 )
 
@@ -181,12 +195,10 @@ async def count(session: ShardSession) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-async def lock_target(
-    session: ShardSession, enrollment_id: UUID, lesson_id: UUID
-) -> tuple[Enrollment, bool] | None:
+async def lock_target(session: ShardSession, enrollment_id: UUID, lesson_id: UUID) -> Target | None:
     """The enrollment, held until this transaction ends, and whether the lesson is one of its course's."""
     row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id)
-    return None if row is None else (Enrollment(*row[:-1]), row["has_lesson"])
+    return None if row is None else Target(Enrollment(*row[:-2]), row["has_lesson"], row["guarded"])
 
 
 async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> list[LessonProgress]:

@@ -10,21 +10,27 @@ from strawberry import lazy
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
     Completion = Any
+    ContentItem = Any
     Course = Any
     Enrollment = Any
     Group = Any
     Lesson = Any
     LessonProgress = Any
     Module = Any
+    ModuleLock = Any
+    ModuleUnlock = Any
     Organization = Any
     User = Any
 else:
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
+    ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
     Group = Annotated["Group", lazy("harka.graph.types.group")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]
     Module = Annotated["Module", lazy("harka.graph.types.module")]
+    ModuleLock = Annotated["ModuleLock", lazy("harka.graph.types.unlock")]
+    ModuleUnlock = Annotated["ModuleUnlock", lazy("harka.graph.types.unlock")]
     Organization = Annotated["Organization", lazy("harka.graph.types.organization")]
     User = Annotated["User", lazy("harka.graph.types.user")]

@@ -1,14 +1,21 @@
 from datetime import datetime
 
+from harka.graph.context import Info
 from harka.graph.enums import LessonKind
-from harka.graph.field import leaf, related
+from harka.graph.field import field, leaf, related
+from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.module import ModuleByIdLoader
+from harka.graph.loaders.unlock import ModuleLockLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.repositories.lesson import Lesson as LessonRow
+
+
+async def _is_locked(root: LessonRow, info: Info) -> bool:
+    return await info.context.loaders.of(ModuleLockLoader).load(root.module_id) is not None
 
 
 @node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader)
@@ -27,6 +34,18 @@ class Lesson(Node):
     duration_minutes: int | None = leaf("How long it takes, in minutes; null when nobody said.")
     weight: float = leaf("Its share of the course's progress, relative to the other lessons; 0 is optional.")
     required: bool = leaf("Whether nobody completes the course without it.")
+    is_locked: bool = field(
+        _is_locked, "Whether its module is closed for the caller: then it can neither be read nor worked in."
+    )
+    lock: later.ModuleLock | None = related(
+        ModuleLockLoader, "module_id", "Why its module is closed for the caller; null when it is open."
+    )
+    content_items: list[later.ContentItem] = related(
+        ContentItemsByLessonLoader,
+        "id",
+        "What it shows, in order, for who takes the course; empty while the lesson is locked. Who may write "
+        "courses sees everything.",
+    )
     created_at: datetime = leaf("When the lesson was created.")
     updated_at: datetime = leaf("When the lesson last changed.")
     version: int = leaf("Grows with every change.")

@@ -1,0 +1,28 @@
+from datetime import datetime
+
+from harka.graph.enums import ContentKind
+from harka.graph.field import leaf, related
+from harka.graph.loaders.content import ContentItemByIdLoader
+from harka.graph.loaders.lesson import LessonByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.repositories.content import ContentItem as ContentItemRow
+
+
+@node_type(ContentItemRow, NodeKind.CONTENT_ITEM, ContentItemByIdLoader)
+class ContentItem(Node):
+    """Something that a lesson shows. It is absent for who does not take the course, or not yet the lesson."""
+
+    lesson: later.Lesson | None = related(
+        LessonByIdLoader, "lesson_id", "The lesson it belongs to; null when the caller may not see it."
+    )
+    position: int = leaf("The place within the lesson, from 0.")
+    kind: ContentKind = leaf("What it is.")
+    title: str = leaf("What it is called.")
+    text: str = leaf("The text; of a video or link a description, which may be empty.")
+    url: str | None = leaf("Where the video or page is: https; null for a text.")
+    duration_seconds: int | None = leaf("How long the video is; null when nobody said.")
+    created_at: datetime = leaf("When it was added.")
+    updated_at: datetime = leaf("When it last changed.")
+    version: int = leaf("Grows with every change.")

@@ -1,0 +1,46 @@
+from uuid import UUID
+
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+# What a course is made of, once more for another course: one snapshot, in one statement however much it is.
+# The keys between the copies are checked when all of them are there.
+COPY = Statement(
+    "course_clone.copy",
+    """WITH module_copy AS MATERIALIZED (
+      SELECT m.id AS old, uuidv7() AS new, m.position, m.title
+      FROM {schema}.module m WHERE m.tenant_id = $1 AND m.course_id = $2::uuid
+    ), lesson_copy AS MATERIALIZED (
+      SELECT l.id AS old, uuidv7() AS new, l.module_id, l.position, l.title, l.kind,
+        l.duration_minutes, l.weight, l.required
+      FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = $2::uuid
+    ), modules AS (
+      INSERT INTO {schema}.module (tenant_id, id, course_id, position, title)
+      SELECT $1::uuid, new, $3::uuid, position, title FROM module_copy
+    ), unlocks AS (
+      INSERT INTO {schema}.module_unlock (tenant_id, course_id, module_id, opens_at, opens_after_days)
+      SELECT $1::uuid, $3::uuid, m.new, u.opens_at, u.opens_after_days
+      FROM module_copy m JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = m.old
+    ), prerequisites AS (
+      INSERT INTO {schema}.module_prerequisite (tenant_id, course_id, module_id, required_id)
+      SELECT $1::uuid, $3::uuid, m.new, r.new
+      FROM module_copy m JOIN {schema}.module_prerequisite q ON q.tenant_id = $1 AND q.module_id = m.old
+      JOIN module_copy r ON r.old = q.required_id
+    ), lessons AS (
+      INSERT INTO {schema}.lesson
+        (tenant_id, id, course_id, module_id, position, title, kind, duration_minutes, weight,
+         required)
+      SELECT $1::uuid, l.new, $3::uuid, m.new, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+        l.required
+      FROM lesson_copy l JOIN module_copy m ON m.old = l.module_id
+    )
+    INSERT INTO {schema}.content_item
+      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds)
+    SELECT $1::uuid, uuidv7(), l.new, i.position, i.kind, i.title, i.text, i.url, i.duration_seconds
+    FROM lesson_copy l JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.lesson_id = l.old""",
+)
+
+
+async def copy(session: ShardSession, source: UUID, target: UUID) -> None:
+    """Modules with their rules, lessons and content of a course for another, which has none."""
+    await session.execute(COPY, source, target)
