@@ -53,6 +53,9 @@ TABLES = (
     "job",
     "usage",
     "idempotency",
+    "rollup",
+    "rollup_change",
+    "user_activity",
 )
 EVERYTHING = {
     table: Statement(

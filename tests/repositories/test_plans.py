@@ -12,7 +12,18 @@ import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
-from harka.repositories import completion, course, enrollment, job, lesson, module, progress, user
+from harka.repositories import (
+    completion,
+    course,
+    course_analytics,
+    enrollment,
+    job,
+    lesson,
+    module,
+    progress,
+    rollup,
+    user,
+)
 from harka.repositories.page import BEGINNING
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
@@ -20,7 +31,7 @@ from harka.storage.statement import Statement
 
 BIG = {"user", "enrollment", "lesson_progress", "job"}
 # indexes of the few rows that wait or run
-PARTIAL = {"job_queued", "job_running"}
+PARTIAL = {"job_queued", "job_running", "job_dead"}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -101,6 +112,9 @@ STATEMENTS = (
     job.CLAIM,
     job.FINISH,
     job.INSERT_UNLESS_RECENT,
+    rollup.READ,
+    course_analytics.FUNNEL,
+    course_analytics.LESSONS,
 )
 
 

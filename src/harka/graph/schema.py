@@ -15,7 +15,9 @@ from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.scalars import DATE_TIME
+from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
+from harka.graph.types.analytics import AnalyticsQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.enrollment import EnrollmentQuery
@@ -29,7 +31,9 @@ from harka.graph.types.viewer import ViewerQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, NodeQuery):
+class Query(
+    ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, AnalyticsQuery, NodeQuery
+):
     pass
 
 
@@ -49,7 +53,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be listened to, by WebSocket or by server-sent events.")
-class Subscription(ProgressSubscription):
+class Subscription(AnalyticsSubscription, ProgressSubscription):
     pass
 
 
