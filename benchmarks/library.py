@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from harka import rows
+from harka.analytics.requests import Requests
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.config import Settings
@@ -170,6 +171,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         directory=unused,
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
+        requests=Requests(unused),
         cache=unused,
         pubsub=unused,
         keyring=KEYRING,

@@ -59,6 +59,9 @@ TABLES = (
     "user_group",
     "user_group_path",
     "user_group_member",
+    "rollup",
+    "rollup_change",
+    "user_activity",
 )
 EVERYTHING = {
     table: Statement(

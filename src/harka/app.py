@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import logs
 from harka.analytics.gauge import UsageGauge
+from harka.analytics.requests import Requests
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
@@ -64,6 +65,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         key_usage = KeyUsage(catalog)
         stack.push_async_callback(key_usage.flush)
         await stack.enter_async_context(_background("key usage", key_usage.run))
+        requests = Requests(catalog)
+        stack.push_async_callback(requests.flush)
+        await stack.enter_async_context(_background("requests", requests.run))
         yield Runtime(
             settings=settings,
             databases=databases,
@@ -71,6 +75,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             directory=directory,
             authenticator=Authenticator(settings),
             key_usage=key_usage,
+            requests=requests,
             cache=cache,
             pubsub=pubsub,
             keyring=keyring,

@@ -33,6 +33,7 @@ _PUBLISH_TIMEOUT: Final = 0.5
 # after a failure nobody else waits for a Valkey that is down
 _REFUSAL_PERIOD: Final = 1.0
 _CONFIRM_TIMEOUT: Final = 1.0
+_SOON: Final = 0.25
 # a silent connection is asked for a sign of life, and given up when it gives none
 _SILENCE: Final = 10.0
 _FIRST_RETRY: Final = 0.1
@@ -101,6 +102,7 @@ class PubSub:
         self._line = _Line(self._redis, self._channels) if self._redis else None
         self._slots = asyncio.Semaphore(_PUBLISHERS)
         self._refuse_until = 0.0
+        self._soon: dict[str, asyncio.Task[bool]] = {}
         self._closed = False
 
     async def publish(self, tenant: UUID, topic: str, payload: Mapping[str, Any]) -> bool:
@@ -120,6 +122,18 @@ class PubSub:
             log.warning("event not published", tenant=tenant, error=type(error).__name__)
             return False
         return True
+
+    def publish_soon(self, tenant: UUID, topic: str) -> None:
+        """Tell subscribers in a quarter of a second, once for all that is said until then; no payload."""
+        name = _channel_name(tenant, topic)
+        if name not in self._soon and not self._closed:
+            self._soon[name] = asyncio.create_task(self._publish_later(name, tenant, topic))
+
+    async def _publish_later(self, name: str, tenant: UUID, topic: str) -> bool:
+        await asyncio.sleep(_SOON)
+        # what is said from here on may not be seen by who hears this: it needs another
+        del self._soon[name]
+        return await self.publish(tenant, topic, {})
 
     @asynccontextmanager
     async def subscribe(self, tenant: UUID, topic: str) -> AsyncIterator[AsyncIterator[Event]]:
@@ -156,6 +170,8 @@ class PubSub:
 
     async def close(self) -> None:
         self.end_subscriptions()
+        for task in self._soon.values():
+            task.cancel()
         if self._line is not None:
             await self._line.close()
         if self._redis is not None:

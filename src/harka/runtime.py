@@ -2,6 +2,7 @@
 
 import msgspec
 
+from harka.analytics.requests import Requests
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
@@ -26,6 +27,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     authenticator: Authenticator
     key_usage: KeyUsage
+    requests: Requests
     cache: TenantCache
     pubsub: PubSub
     keyring: Keyring

@@ -23,6 +23,8 @@ CALLS = {
     "courses": "{ courses(first: 1) { totalCount } }",
     "course": '{ course(id: "$course") { id } }',
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
+    "analytics": "{ analytics { asOf } }",
+    "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',
     "node": '{ node(id: "$course") { id } }',
     "nodes": '{ nodes(ids: ["$course"]) { id } }',
     "createCourse": 'mutation { createCourse(input: {title: "X", code: "X"}) { clientMutationId } }',

@@ -16,6 +16,7 @@ from harka.config import Settings
 from harka.repositories import (
     completion,
     course,
+    course_analytics,
     enrollment,
     group,
     group_member,
@@ -23,6 +24,7 @@ from harka.repositories import (
     lesson,
     module,
     progress,
+    rollup,
     unlock,
     user,
 )
@@ -37,7 +39,7 @@ CROWDED = (
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
 )
 # indexes of the few rows that wait or run
-PARTIAL = {"job_queued", "job_running"}
+PARTIAL = {"job_queued", "job_running", "job_dead"}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -150,6 +152,9 @@ STATEMENTS = (
     job.CLAIM,
     job.FINISH,
     job.INSERT_UNLESS_RECENT,
+    rollup.READ,
+    course_analytics.FUNNEL,
+    course_analytics.LESSONS,
 )
 
 

@@ -4,6 +4,7 @@ import enum
 
 import strawberry
 
+from harka.analytics.health import HealthStatus, IssueCode
 from harka.auth.permissions import Role
 from harka.errors import (
     ConflictError,
@@ -28,6 +29,8 @@ __all__ = [
     "CourseOrder",
     "CourseStatus",
     "EnrollmentStatus",
+    "HealthStatus",
+    "IssueCode",
     "LessonKind",
     "OnError",
     "OrderDirection",
@@ -184,6 +187,24 @@ _describe(
     active="Taking part.",
     completed="What the course asks for is done. It stays completed.",
     withdrawn="Left before the end. Enrolling again starts anew.",
+)
+
+_describe(
+    HealthStatus,
+    "How an organization is doing, or how bad an issue is.",
+    healthy="Nothing is wrong.",
+    warning="Something needs to be looked at.",
+    critical="Something does not work, or is refused.",
+)
+
+_describe(
+    IssueCode,
+    "What is wrong with an organization.",
+    users_near_limit="Nearly as many people are active as the plan allows, or just as many.",
+    requests_near_limit="Nearly as many requests were made this month as the plan includes, or more.",
+    storage_near_limit="Nearly as many bytes are stored as the plan includes, or more.",
+    jobs_failed="Work in the background was given up within the window.",
+    figures_stale="What is stored was not measured for ten minutes or more.",
 )
 
 _describe(

@@ -23,7 +23,9 @@ from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
+from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
+from harka.graph.types.analytics import AnalyticsQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
@@ -39,7 +41,16 @@ from harka.graph.types.viewer import ViewerQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(ViewerQuery, OrganizationQuery, UserQuery, GroupQuery, CourseQuery, EnrollmentQuery, NodeQuery):
+class Query(
+    ViewerQuery,
+    OrganizationQuery,
+    UserQuery,
+    GroupQuery,
+    CourseQuery,
+    EnrollmentQuery,
+    AnalyticsQuery,
+    NodeQuery,
+):
     pass
 
 
@@ -67,7 +78,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be listened to, by WebSocket or by server-sent events.")
-class Subscription(ProgressSubscription):
+class Subscription(AnalyticsSubscription, ProgressSubscription):
     pass
 
 

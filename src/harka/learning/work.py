@@ -15,7 +15,7 @@ from harka import logs
 from harka.cache.tenant import Namespace, TenantCache
 from harka.pubsub import PubSub
 from harka.queue import enqueue as queue
-from harka.queue.message import PLATFORM
+from harka.queue.message import FIGURES_TOPIC, PLATFORM
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
@@ -140,6 +140,9 @@ class UnitOfWork:
             actions.insert(0, partial(self._cache.invalidate, self.context.id))
         if self._signals:
             actions.append(partial(queue.signal, self._pubsub, self.context.id))
+        if not self.session.read_only and self.session.statements:
+            # whatever was written: nearly all of it counts for something
+            self._pubsub.publish_soon(self.context.id, FIGURES_TOPIC)
         self._invalidates = self._signals = False
         if not actions:
             return None

@@ -11,6 +11,9 @@ JOBS_TOPIC: Final = "jobs"
 USAGE_TOPIC: Final = "usage"
 """Platform topic: a tenant was measured. Payload {tenant, activeUsers, totalUsers, storageBytes}."""
 
+FIGURES_TOPIC: Final = "figures"
+"""Topic of a tenant: what its analytics tell has changed. No payload."""
+
 RECOUNT_COURSE: Final = "course.recount"
 """Job: work out again the progress of a course's enrollments. Payload {course_id}."""
 MEASURE_USAGE: Final = "usage.measure"

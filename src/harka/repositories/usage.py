@@ -21,9 +21,8 @@ MEASURE = Statement(
     "usage.measure",
     """INSERT INTO {schema}.usage (tenant_id, day, active_users, total_users, storage_bytes, as_of)
     SELECT $1::uuid, (now() AT TIME ZONE 'UTC')::date,
-      (SELECT count(DISTINCT e.user_id) FROM {schema}.lesson_progress p
-       JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
-       WHERE p.tenant_id = $1 AND p.updated_at >= now() - make_interval(days => $2)),
+      (SELECT count(*) FROM {schema}.user_activity
+       WHERE tenant_id = $1 AND day > (now() AT TIME ZONE 'UTC')::date - $2::int),
       (SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1),
       (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}."user" t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course t WHERE t.tenant_id = $1)

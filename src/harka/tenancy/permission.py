@@ -14,6 +14,7 @@ class Permission(enum.StrEnum):
     ENROLLMENT_READ = "enrollment:read"
     ENROLLMENT_WRITE = "enrollment:write"
     PROGRESS_WRITE = "progress:write"
+    ANALYTICS_READ = "analytics:read"
 
 
 EVERY_PERMISSION = frozenset(Permission)

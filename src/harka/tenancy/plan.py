@@ -30,12 +30,13 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`users` and `bandwidth_bytes` (a calendar month) are None where the plan sets no limit.
+    """What is None has no limit. `requests_per_month`, `bandwidth_bytes`: of a calendar month.
 
     `points_per_second`, `points`: of what operations cost (`graph.cost`), and how many may be saved up.
     """
 
     users: int | None
+    requests_per_month: int | None
     requests_per_second: float
     burst: int
     points_per_second: float
@@ -50,6 +51,7 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
 LIMITS: Mapping[Plan, PlanLimits] = {
     Plan.STARTER: PlanLimits(
         users=100,
+        requests_per_month=1_000_000,
         requests_per_second=200.0,
         burst=400,
         points_per_second=5_000.0,
@@ -62,6 +64,7 @@ LIMITS: Mapping[Plan, PlanLimits] = {
     ),
     Plan.GROWTH: PlanLimits(
         users=1_000,
+        requests_per_month=10_000_000,
         requests_per_second=1_000.0,
         burst=2_000,
         points_per_second=25_000.0,
@@ -74,6 +77,7 @@ LIMITS: Mapping[Plan, PlanLimits] = {
     ),
     Plan.ENTERPRISE: PlanLimits(
         users=None,
+        requests_per_month=None,
         requests_per_second=5_000.0,
         burst=10_000,
         points_per_second=100_000.0,

@@ -35,6 +35,7 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     """
     credential = _verify(runtime, request, headers)
     runtime.admission.admit(credential.organization, clock.monotonic())
+    runtime.requests.note(credential.organization.id)
     if credential.user is None:
         return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     return await _context(runtime, request, credential)

@@ -5,7 +5,7 @@ import msgspec
 from harka.analytics import usage
 from harka.learning import idempotency
 from harka.learning.work import UnitOfWork
-from harka.repositories import job
+from harka.repositories import job, rollup
 
 DONE_JOBS_KEPT: Final = 3600.0
 """Seconds; measuring comes every minute, and a table of finished measurements helps nobody."""
@@ -18,4 +18,5 @@ class MeasureUsage(msgspec.Struct, frozen=True):
 async def measure(work: UnitOfWork, _payload: MeasureUsage) -> None:
     await job.delete_done(work.session, older_than=DONE_JOBS_KEPT)
     await idempotency.forget_old(work)
+    await rollup.fold(work.session)
     await usage.measure(work)

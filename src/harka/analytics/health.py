@@ -1,0 +1,97 @@
+"""What is wrong with a tenant, or soon will be: coded, with what shows it and what to do about it."""
+
+import enum
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from harka.repositories.request_usage import RequestUsage
+from harka.repositories.rollup import Totals
+from harka.repositories.usage import Usage
+from harka.tenancy.plan import PlanLimits
+
+_NEAR: Final = 0.9
+_STALE: Final = timedelta(minutes=10)
+
+
+class HealthStatus(enum.StrEnum):
+    """Of a tenant, or how bad an issue is."""
+
+    HEALTHY = "healthy"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class IssueCode(enum.StrEnum):
+    USERS_NEAR_LIMIT = "users_near_limit"
+    REQUESTS_NEAR_LIMIT = "requests_near_limit"
+    STORAGE_NEAR_LIMIT = "storage_near_limit"
+    JOBS_FAILED = "jobs_failed"
+    FIGURES_STALE = "figures_stale"
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """`measured`, `limit`: what shows it, in the unit that the code is about."""
+
+    code: IssueCode
+    severity: HealthStatus
+    message: str
+    advice: str
+    measured: float
+    limit: float | None = None
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: HealthStatus
+    issues: Sequence[Issue]
+
+
+_ORDER: Final = list(HealthStatus)
+
+
+def judge(limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None) -> Health:
+    """The worst first. `usage`: the last measurement, None before the first."""
+    found = [
+        *_near(IssueCode.USERS_NEAR_LIMIT, "active people", totals.users_active, limits.users),
+        *_near(
+            IssueCode.REQUESTS_NEAR_LIMIT, "requests this month", requests.requests, limits.requests_per_month
+        ),
+    ]
+    if usage is not None:
+        found += _near(
+            IssueCode.STORAGE_NEAR_LIMIT, "bytes stored", usage.storage_bytes, limits.storage_bytes
+        )
+        late = totals.as_of - usage.as_of
+        if late > _STALE:
+            found.append(
+                Issue(
+                    IssueCode.FIGURES_STALE,
+                    HealthStatus.WARNING,
+                    "Storage was not measured for a while.",
+                    "Ask the operator whether workers run.",
+                    late.total_seconds(),
+                    _STALE.total_seconds(),
+                )
+            )
+    if totals.dead_jobs:
+        found.append(
+            Issue(
+                IssueCode.JOBS_FAILED,
+                HealthStatus.WARNING,
+                f"{totals.dead_jobs:,} jobs were given up.",
+                "Look at their errors, mend what they name, and have them tried again.",
+                totals.dead_jobs,
+            )
+        )
+    found.sort(key=lambda issue: (-_ORDER.index(issue.severity), issue.code))
+    return Health(found[0].severity if found else HealthStatus.HEALTHY, found)
+
+
+def _near(code: IssueCode, what: str, measured: int, limit: int | None) -> list[Issue]:
+    if limit is None or measured < _NEAR * limit:
+        return []
+    severity = HealthStatus.CRITICAL if measured >= limit else HealthStatus.WARNING
+    message = f"{measured:,} of {limit:,} {what}."
+    return [Issue(code, severity, message, "Use less, or change to a larger plan.", measured, limit)]

@@ -1,0 +1,72 @@
+"""How many requests organizations make: counted on the way in, written together, never waited for."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Final, Never
+from uuid import UUID
+
+from harka import clock, logs
+from harka.errors import HarkaError
+from harka.repositories import request_usage
+from harka.repositories.request_usage import RequestUsage
+from harka.storage.catalog import Catalog
+
+PERIOD: Final = 10.0
+"""Seconds between writings: how much a process that is killed forgets, and how late figures may be."""
+_PATIENCE: Final = 5.0
+
+log = logs.logger("requests")
+
+
+class Requests:
+    """The requests of this process that stand in no database yet.
+
+    They count for the month (UTC) in which they are written: at its turn, seconds late.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._counted: Counter[UUID] = Counter()
+
+    def note(self, tenant: UUID) -> None:
+        """Count a request that was admitted."""
+        self._counted[tenant] += 1
+
+    async def run(self, *, period: float = PERIOD) -> Never:
+        """Write what is counted, once a `period`, until cancelled."""
+        while True:
+            await asyncio.sleep(period)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is counted, in one statement; what cannot be written now is kept for the next time."""
+        if not self._counted:
+            return
+        taken, self._counted = self._counted, Counter()
+        written = False
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await request_usage.add(self._catalog, taken, month_of(clock.now()))
+            written = True
+        except (HarkaError, TimeoutError) as error:
+            log.warning("requests not written", tenants=len(taken), error=type(error).__name__)
+        finally:
+            if not written:
+                self._counted += taken
+
+    async def this_month(self, tenant: UUID) -> RequestUsage:
+        """Of all processes as far as they have written, and of this one; as of the last writing."""
+        now = clock.now()
+        found = await request_usage.find(self._catalog, tenant, month_of(now))
+        waiting = self._counted[tenant]
+        return (
+            RequestUsage(waiting, now)
+            if found is None
+            else RequestUsage(found.requests + waiting, found.as_of)
+        )
+
+
+def month_of(moment: datetime) -> date:
+    """Its first day (UTC)."""
+    return moment.astimezone(UTC).date().replace(day=1)

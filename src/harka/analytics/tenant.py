@@ -1,0 +1,78 @@
+"""What a tenant's people do, and what it uses: exact figures, each with the moment it is true of."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.analytics import usage
+from harka.analytics.health import Health, judge
+from harka.learning.work import UnitOfWork
+from harka.repositories import rollup
+from harka.repositories import usage as usages
+from harka.repositories.request_usage import RequestUsage
+from harka.tenancy.permission import Permission
+from harka.tenancy.plan import limits_of
+
+_MILLION = 1_000_000
+
+
+class ApiUsage(msgspec.Struct, frozen=True):
+    """Requests of the calendar month (UTC). `quota`: how many the plan includes, None for any number."""
+
+    requests: int
+    quota: int | None
+    as_of: datetime
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """Bytes. `as_of`: None before the first measurement."""
+
+    used: int
+    limit: int
+    as_of: datetime | None
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """`average_progress`: of enrollments that are not withdrawn, 0 to 1; 0 without one."""
+
+    active_users: int
+    total_users: int
+    courses_completed: int
+    average_progress: float
+    api_usage: ApiUsage
+    storage: Storage
+
+
+class TenantAnalytics(msgspec.Struct, frozen=True):
+    """`as_of`: of what does not say otherwise. `window_days`: in which an active user was active."""
+
+    tenant_id: UUID
+    as_of: datetime
+    window_days: int
+    metrics: Metrics
+    health: Health
+
+
+async def read(work: UnitOfWork, requests: RequestUsage) -> TenantAnalytics:
+    """`requests`: of this month. Two statements, whatever the tenant's size. Raise `ForbiddenError`."""
+    work.context.require(Permission.ANALYTICS_READ)
+    organization = work.context.organization
+    limits = limits_of(organization.plan)
+    totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS)
+    measured = await usages.latest(work.session)
+    stored = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)
+    return TenantAnalytics(
+        tenant_id=organization.id,
+        as_of=totals.as_of,
+        window_days=usage.ACTIVE_DAYS,
+        metrics=Metrics(
+            active_users=totals.active_users,
+            total_users=totals.users,
+            courses_completed=totals.completed,
+            average_progress=totals.progress / _MILLION / max(totals.enrollments, 1),
+            api_usage=ApiUsage(requests.requests, limits.requests_per_month, requests.as_of),
+            storage=Storage(stored[0], limits.storage_bytes, stored[1]),
+        ),
+        health=judge(limits, totals, requests, measured),
+    )

@@ -1,0 +1,67 @@
+from datetime import datetime
+
+import msgspec
+
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Of a tenant, exactly as of the reading transaction.
+
+    `enrollments`: not withdrawn; `completed`: of those. `progress`: the sum of theirs, in millionths.
+    `active_users`: who got further within the window. `dead_jobs`: given up within it.
+    """
+
+    users: int
+    users_active: int
+    enrollments: int
+    completed: int
+    progress: int
+    active_users: int
+    dead_jobs: int
+    as_of: datetime
+
+
+# What is kept of the tenant as a whole: the sums, and what came since they were made.
+READ = Statement(
+    "rollup.read",
+    """SELECT
+      coalesce(sum(value) FILTER (WHERE metric = 'users'), 0)::bigint AS users,
+      coalesce(sum(value) FILTER (WHERE metric = 'users_active'), 0)::bigint AS users_active,
+      coalesce(sum(value) FILTER (WHERE metric = 'enrollments'), 0)::bigint AS enrollments,
+      coalesce(sum(value) FILTER (WHERE metric = 'completed'), 0)::bigint AS completed,
+      coalesce(sum(value) FILTER (WHERE metric = 'progress'), 0)::bigint AS progress,
+      (SELECT count(*) FROM {schema}.user_activity
+       WHERE tenant_id = $1 AND day > (now() AT TIME ZONE 'UTC')::date - $2::int) AS active_users,
+      (SELECT count(*) FROM {schema}.job
+       WHERE tenant_id = $1 AND state = 'dead'
+         AND finished_at > now() - make_interval(days => $2::int)) AS dead_jobs,
+      now() AS as_of
+    FROM (
+      SELECT metric, value FROM {schema}.rollup WHERE tenant_id = $1
+      UNION ALL
+      SELECT metric, change FROM {schema}.rollup_change WHERE tenant_id = $1
+    ) AS counted""",
+)
+
+# Add to the sums what came since. Two at once: the second waits, and finds nothing left to add.
+FOLD = Statement(
+    "rollup.fold",
+    """WITH taken AS (DELETE FROM {schema}.rollup_change WHERE tenant_id = $1 RETURNING metric, change)
+    INSERT INTO {schema}.rollup AS kept (tenant_id, metric, value)
+    SELECT $1::uuid, metric, sum(change) FROM taken GROUP BY metric ORDER BY metric
+    ON CONFLICT (tenant_id, metric) DO UPDATE SET value = kept.value + excluded.value""",
+)
+
+
+async def read(session: ShardSession, *, window_days: int) -> Totals:
+    """`window_days`: of whole days (UTC), today among them."""
+    row = await session.fetch_row(READ, window_days)
+    assert row is not None  # noqa: S101 - sums are always there
+    return Totals(*row)
+
+
+async def fold(session: ShardSession) -> None:
+    """Keep what has to be added up for an answer short."""
+    await session.execute(FOLD)

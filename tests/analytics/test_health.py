@@ -1,0 +1,69 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from harka.analytics.health import HealthStatus, IssueCode, judge
+from harka.repositories.request_usage import RequestUsage
+from harka.repositories.rollup import Totals
+from harka.repositories.usage import Usage
+from harka.tenancy.plan import Plan, limits_of
+from tenancy.samples import NOW
+
+STARTER = limits_of(Plan.STARTER)
+WELL = Totals(
+    users=10, users_active=8, enrollments=5, completed=1, progress=0, active_users=2, dead_jobs=0, as_of=NOW
+)
+FEW = RequestUsage(10, NOW)
+SMALL = Usage(NOW.date(), 2, 10, 1_000, NOW - timedelta(seconds=30))
+
+
+def with_(**changes: int) -> Totals:
+    return msgspec.structs.replace(WELL, **changes)
+
+
+def test_who_is_well_has_no_issue() -> None:
+    found = judge(STARTER, WELL, FEW, SMALL)
+    assert (found.status, found.issues) == (HealthStatus.HEALTHY, [])
+    assert judge(STARTER, WELL, FEW, None).status == HealthStatus.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("active", "severity"),
+    [(89, None), (90, HealthStatus.WARNING), (99, HealthStatus.WARNING), (100, HealthStatus.CRITICAL)],
+)
+def test_a_limit_is_near_from_nine_tenths_on(active: int, severity: HealthStatus | None) -> None:
+    issues = judge(STARTER, with_(users_active=active), FEW, SMALL).issues
+    assert [(each.code, each.severity, each.measured, each.limit) for each in issues] == (
+        [] if severity is None else [(IssueCode.USERS_NEAR_LIMIT, severity, active, 100)]
+    )
+
+
+def test_every_limit_is_looked_at() -> None:
+    requests = RequestUsage(1_000_000, NOW)
+    full = msgspec.structs.replace(SMALL, storage_bytes=STARTER.storage_bytes)
+    found = judge(STARTER, with_(users_active=90, dead_jobs=3), requests, full)
+    assert found.status == HealthStatus.CRITICAL
+    assert [each.code for each in found.issues] == [
+        IssueCode.REQUESTS_NEAR_LIMIT,
+        IssueCode.STORAGE_NEAR_LIMIT,
+        IssueCode.JOBS_FAILED,
+        IssueCode.USERS_NEAR_LIMIT,
+    ]
+
+
+def test_what_has_no_limit_is_never_near_one() -> None:
+    endless = limits_of(Plan.ENTERPRISE)
+    assert judge(endless, with_(users_active=10**6), RequestUsage(10**9, NOW), SMALL).issues == []
+
+
+def test_a_measurement_that_is_old_is_told() -> None:
+    old = msgspec.structs.replace(SMALL, as_of=NOW - timedelta(minutes=11))
+    (issue,) = judge(STARTER, WELL, FEW, old).issues
+    assert (issue.code, issue.measured, issue.limit) == (IssueCode.FIGURES_STALE, 660, 600)
+
+
+def test_an_issue_says_what_to_do() -> None:
+    (issue,) = judge(STARTER, with_(dead_jobs=1), FEW, SMALL).issues
+    assert issue.message
+    assert issue.advice
