@@ -14,6 +14,7 @@ from harka.config import Settings
 from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
+from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group, Place
 from harka.repositories.group_member import GroupMember
@@ -23,6 +24,7 @@ from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
 from harka.repositories.progress import LessonProgress
+from harka.repositories.rollup import Totals
 from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
@@ -48,17 +50,19 @@ FIELDS = [
             ContentItem,
             Course,
             Enrollment,
+            Funnel,
             Group,
             GroupMember,
             Guard,
             Job,
             Lesson,
+            LessonFigures,
             LessonProgress,
             Lock,
             Module,
             Unlock,
         ),
-        *(Usage, User),
+        *(Totals, Usage, User),
     )
 ]
 # columns that are no row of a struct

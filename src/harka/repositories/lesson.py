@@ -188,8 +188,8 @@ DELETE = Statement(
     """WITH gone AS (
       DELETE FROM {schema}.lesson l
       WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean OR (
-        SELECT p.id FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
-      ) IS NULL)
+        SELECT count(*) FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
+      ) = 0)
       RETURNING l.id, l.course_id, l.module_id, l.position
     ), moved AS (
       UPDATE {schema}.lesson l SET position = l.position - 1, updated_at = now(), version = version + 1

@@ -104,16 +104,17 @@ REORDER = Statement(
 
 # Take a module away, with its lessons and the progress in them; those behind it move up. Where learners have
 # worked in it, only when that may go too. Answers how many lessons the course has left, if it was done.
+# Counted: for the first row alone the planner might read the table from end to end.
 DELETE = Statement(
     "module.delete",
     """WITH gone AS (
       DELETE FROM {schema}.module m
       WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean OR (
-        SELECT l.id FROM {schema}.lesson l CROSS JOIN LATERAL (
-          SELECT FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id LIMIT 1
+        SELECT coalesce(sum(worked.count), 0) FROM {schema}.lesson l CROSS JOIN LATERAL (
+          SELECT count(*) FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
         ) AS worked
-        WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id LIMIT 1
-      ) IS NULL)
+        WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
+      ) = 0)
       RETURNING m.id, m.course_id, m.position
     ), moved AS (
       UPDATE {schema}.module m SET position = m.position - 1, updated_at = now(), version = version + 1

@@ -122,7 +122,9 @@ BEGIN
 END $$;
 
 -- a day is written once for each user, in the order of ids: two who write the same users wait, and never deadlock
-CREATE FUNCTION note_activity() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- By indexes whatever the statistics say: a connection keeps the plan it made when the tables were small.
+CREATE FUNCTION note_activity() RETURNS trigger LANGUAGE plpgsql
+  SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
   INSERT INTO user_activity (tenant_id, user_id, day)
   SELECT DISTINCT e.tenant_id, e.user_id, (now() AT TIME ZONE 'UTC')::date
