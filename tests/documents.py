@@ -4,7 +4,7 @@ Whatever is added to the schema is asked for without new code here. Most of what
 answers are full; now and then a value is of another kind, too large, or nothing at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -51,13 +51,14 @@ class Asked:
 class Writer:
     """`ids`: those there are, by how an argument's name begins, or the field's where it is just `id`.
 
-    `texts`: what strings may be.
+    `texts`: what strings may be. `without`: names of fields that are not asked for.
     """
 
     schema: GraphQLSchema
     random: Random
     ids: Mapping[str, Sequence[str]]
     texts: Sequence[str]
+    without: Collection[str] = ()
     _declared: list[str] = field(default_factory=list)
     _given: dict[str, Any] = field(default_factory=dict)
     _fragments: list[str] = field(default_factory=list)
@@ -75,7 +76,9 @@ class Writer:
         parts = ["__typename"] if self._chance(0.2) else []
         fields = {} if isinstance(type_, GraphQLUnionType) else type_.fields
         wanted = [
-            name for name, each in fields.items() if depth < DEPTH or is_leaf_type(get_named_type(each.type))
+            name
+            for name, each in fields.items()
+            if name not in self.without and (depth < DEPTH or is_leaf_type(get_named_type(each.type)))
         ]
         for name in self.random.sample(wanted, min(len(wanted), self.random.randint(1, most))):
             parts.append(self._field(name, fields[name], depth))

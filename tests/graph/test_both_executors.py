@@ -22,6 +22,8 @@ from school import School
 pytestmark = pytest.mark.compiled
 
 DOCUMENTS = 250
+CHANGING = {"analytics", "asOf"}
+"""Fields that tell something else each time."""
 Caller = User | Sequence[Permission] | None
 
 
@@ -52,7 +54,7 @@ def writer(school: School, number: int, cursors: Sequence[str]) -> Writer:
     }
     codes = [course.code for course in school.courses]
     texts = ["", "Course 1", "p1@example.com", "\u202e\U0001f600", "no such", *codes, *cursors]
-    return Writer(schema.core(), Random(number), known, texts)  # noqa: S311 - a seed, not a secret
+    return Writer(schema.core(), Random(number), known, texts, CHANGING)  # noqa: S311 - a seed, not a secret
 
 
 async def answer(school: School, asked: Asked, credentials: Mapping[str, str]) -> tuple[int, bytes]:
@@ -105,5 +107,5 @@ async def test_every_query_is_answered_alike_by_both_executors(school: School, p
             cursors += cursors_in(found.get("data"))
     # otherwise there is little to compare, or graphql-core was compared with itself
     asked_in_all = DOCUMENTS * len(callers(school))
-    assert full > asked_in_all / 4
-    assert plans.count(True) > asked_in_all / 4
+    assert full > asked_in_all / 5
+    assert plans.count(True) > asked_in_all / 5

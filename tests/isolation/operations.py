@@ -58,7 +58,7 @@ class RootField:
 
     def _is_empty(self, place: Place) -> bool:
         """Not reached: what was made just now has nothing in its connections."""
-        return self.name.startswith("create") and not {"nodes", "edges"}.isdisjoint(place.route)
+        return self.name.startswith(("create", "clone")) and not {"nodes", "edges"}.isdisjoint(place.route)
 
     def values(self, choose: Choose, at: Place | None = None, value: Any = None) -> dict[str, Any]:
         """Variables: `value` goes to the place `at`, and what `choose` says to the others that need one."""

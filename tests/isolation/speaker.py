@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,8 +81,11 @@ class Answer:
 
     @property
     def unnamed(self) -> str:
-        """Without the request's own id: two answers equal in this cannot be told apart."""
-        return self.text.replace(self.request_id, "")
+        """Without the request's own id, and what tells of the moment and of how many requests there were.
+
+        Two answers equal in this cannot be told apart.
+        """
+        return re.sub(r'"\w*(?:asOf|requests)":[^,}]*', "", self.text.replace(self.request_id, ""))
 
 
 class Overheard:

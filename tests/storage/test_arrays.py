@@ -10,7 +10,9 @@ import harka
 from harka.storage.databases import Databases
 
 EXAMPLES: dict[str, list[Any]] = {
+    "boolean": [True, None],
     "float8": [0.5, None],
+    "int8": [2**40, None],
     "int": [7, None],
     "text": ["{a,b}", None],
     "timestamptz": [datetime(2026, 1, 1, tzinfo=UTC), None],

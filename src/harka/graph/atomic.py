@@ -15,6 +15,7 @@ from harka.errors import (
     CourseFullError,
     HarkaError,
     InvalidIdError,
+    LessonLockedError,
     NotFoundError,
     PlanLimitError,
     ValidationError,
@@ -26,6 +27,7 @@ MENDABLE: Final = (
     NotFoundError,
     ConflictError,
     CourseFullError,
+    LessonLockedError,
     PlanLimitError,
 )
 

@@ -19,13 +19,14 @@ class RequestUsage(msgspec.Struct, frozen=True):
 # an organization that is gone by now is passed over.
 ADD = CatalogStatement(
     "request_usage.add",
-    """INSERT INTO control.request_usage AS kept (tenant_id, month, requests, as_of)
+    """INSERT INTO control.request_usage (tenant_id, month, requests, as_of)
     SELECT o.id, $2::date, counted.requests, now()
-    FROM unnest($1::uuid[], $3::bigint[]) AS counted (tenant_id, requests)
+    FROM unnest($1::uuid[], $3::int8[]) AS counted (tenant_id, requests)
     JOIN control.organization o ON o.id = counted.tenant_id
+    WHERE o.id = ANY($1::uuid[])
     ORDER BY o.id
     ON CONFLICT (tenant_id, month) DO UPDATE
-    SET requests = kept.requests + excluded.requests, as_of = excluded.as_of""",
+    SET requests = request_usage.requests + excluded.requests, as_of = excluded.as_of""",
 )
 
 FIND = CatalogStatement(

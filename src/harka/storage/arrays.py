@@ -33,8 +33,10 @@ def _array(oid: int, name: str, of: int) -> dict[str, Any]:
 
 
 _ARRAYS: Final = (
+    _array(1000, "bool", 16),
     _array(1007, "int4", 23),
     _array(1009, "text", 25),
+    _array(1016, "int8", 20),
     _array(1022, "float8", 701),
     _array(1185, "timestamptz", 1184),
     _array(2951, "uuid", 2950),

@@ -198,8 +198,8 @@ MUTANTS: Final = [
     Mutant(
         "socket-at-any-address",
         "web/websocket.py",
-        'headers = [*self._scope["headers"], *_credentials(payload or {})]',
-        'headers = [(b"host", b"localhost"), *_credentials(payload or {})]',
+        'headers = [*self._scope["headers"], *_headers(payload or {})]',
+        'headers = [(b"host", b"localhost"), *_headers(payload or {})]',
         ("tests/isolation/test_credentials.py",),
     ),
     Mutant(

@@ -148,7 +148,7 @@ MUTANTS: Final = [
     Mutant(
         "asked-beside-a-begin-that-fails",
         "storage/transaction.py",
-        "joins=not alone)",
+        "joins=not (alone or trail))",
         "joins=False)",
         ("tests/storage/test_transaction.py", *SESSION),
     ),

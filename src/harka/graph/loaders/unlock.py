@@ -12,7 +12,7 @@ class UnlockByModuleLoader(Loader[UUID, Unlock | None]):
         return [found.get(key) for key in keys]
 
 
-class ModuleLockLoader(Loader[UUID, Lock | None]):
+class LockByModuleLoader(Loader[UUID, Lock | None]):
     """For whoever asks."""
 
     async def fetch(self, keys: list[UUID]) -> Sequence[Lock | None]:

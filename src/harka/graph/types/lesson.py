@@ -7,7 +7,7 @@ from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.module import ModuleByIdLoader
-from harka.graph.loaders.unlock import ModuleLockLoader
+from harka.graph.loaders.unlock import LockByModuleLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
@@ -15,7 +15,7 @@ from harka.repositories.lesson import Lesson as LessonRow
 
 
 async def _is_locked(root: LessonRow, info: Info) -> bool:
-    return await info.context.loaders.of(ModuleLockLoader).load(root.module_id) is not None
+    return await info.context.loaders.of(LockByModuleLoader).load(root.module_id) is not None
 
 
 @node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader)
@@ -38,7 +38,7 @@ class Lesson(Node):
         _is_locked, "Whether its module is closed for the caller: then it can neither be read nor worked in."
     )
     lock: later.ModuleLock | None = related(
-        ModuleLockLoader, "module_id", "Why its module is closed for the caller; null when it is open."
+        LockByModuleLoader, "module_id", "Why its module is closed for the caller; null when it is open."
     )
     content_items: list[later.ContentItem] = related(
         ContentItemsByLessonLoader,

@@ -5,7 +5,7 @@ from harka.graph.field import field, leaf, related
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonsByModuleLoader
 from harka.graph.loaders.module import ModuleByIdLoader
-from harka.graph.loaders.unlock import ModuleLockLoader, UnlockByModuleLoader
+from harka.graph.loaders.unlock import LockByModuleLoader, UnlockByModuleLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
@@ -13,7 +13,7 @@ from harka.repositories.module import Module as ModuleRow
 
 
 async def _is_locked(root: ModuleRow, info: Info) -> bool:
-    return await info.context.loaders.of(ModuleLockLoader).load(root.id) is not None
+    return await info.context.loaders.of(LockByModuleLoader).load(root.id) is not None
 
 
 @node_type(ModuleRow, NodeKind.MODULE, ModuleByIdLoader)
@@ -32,7 +32,7 @@ class Module(Node):
         "the outline, but can neither be read nor worked in. False for who may write courses.",
     )
     lock: later.ModuleLock | None = related(
-        ModuleLockLoader, "id", "Why it is closed for the caller; null when it is open."
+        LockByModuleLoader, "id", "Why it is closed for the caller; null when it is open."
     )
     unlock: later.ModuleUnlock | None = related(
         UnlockByModuleLoader, "id", "When it opens; null when that is from the beginning."
