@@ -59,7 +59,7 @@ async def test_one_that_does_not_listen_is_killed(program: Path, monkeypatch: py
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert gone(int(text(said)))
+    await until(lambda: gone(int(text(said))))
 
 
 async def test_one_that_dies_is_started_again(program: Path) -> None:
