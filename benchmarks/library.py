@@ -48,10 +48,10 @@ PAGE: Final = 100
 
 _TIMES: Final = ["timestamptz", "timestamptz", "int8"]
 _KINDS: Final = {
-    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, *_TIMES],
+    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, *["int4"] * 2, *_TIMES],
     Module: ["uuid", "uuid", "int4", "text", *_TIMES],
-    Lesson: ["uuid", "uuid", "uuid", "int4", "text", "text", "int4", "float8", *_TIMES],
-    Enrollment: ["uuid", "uuid", "uuid", "text", "float8", *["timestamptz"] * 4, *_TIMES],
+    Lesson: ["uuid", "uuid", "uuid", "int4", "text", "text", "int4", "float8", "bool", *_TIMES],
+    Enrollment: ["uuid", "uuid", "uuid", "text", "float8", *["timestamptz"] * 5, *_TIMES],
     User: ["uuid", *["text"] * 6, *_TIMES],
 }
 _TAIL: Final = (NOW, NOW, 1)
@@ -63,7 +63,7 @@ def _id(kind: int, number: int) -> UUID:
 
 def _course(number: int) -> tuple[Any, ...]:
     words = f"C-{number:04}", f"course-{number}", f"Course {number}", "What it is about."
-    return (_id(1, number), *words, "published", NOW, None, *_TAIL)
+    return (_id(1, number), *words, "published", NOW, None, None, 100, *_TAIL)
 
 
 def _module(number: int) -> tuple[Any, ...]:
@@ -73,12 +73,12 @@ def _module(number: int) -> tuple[Any, ...]:
 def _lesson(number: int) -> tuple[Any, ...]:
     course, position = divmod(number, LESSONS)
     ids = _id(3, number), _id(1, course), _id(2, course)
-    return (*ids, position, f"Lesson {position}", "video", 15, 1.0, *_TAIL)
+    return (*ids, position, f"Lesson {position}", "video", 15, 1.0, False, *_TAIL)
 
 
 def _enrollment(number: int) -> tuple[Any, ...]:
     ids = _id(4, number), _id(5, number), _id(1, number)
-    return (*ids, "active", 0.25, NOW, None, None, None, *_TAIL)
+    return (*ids, "active", 0.25, NOW, None, None, None, None, *_TAIL)
 
 
 def _user(number: int) -> tuple[Any, ...]:

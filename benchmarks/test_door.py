@@ -79,7 +79,7 @@ class _Prepared(msgspec.Struct, frozen=True):
 class _Engine:
     """Answers at once."""
 
-    def __init__(self, _runtime: Runtime) -> None:
+    def __init__(self, _runtime: Runtime, **_: Any) -> None:
         self._prepared, self._answer = _Prepared(), _Answer()
 
     def prepare(self, _request: execution.Request, _tenant: object) -> _Prepared:
