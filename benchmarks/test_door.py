@@ -70,7 +70,12 @@ class _Answer(msgspec.Struct, frozen=True):
         return DATA
 
 
+class _Operation(msgspec.Struct, frozen=True):
+    deprecated: tuple[str, ...] = ()
+
+
 class _Prepared(msgspec.Struct, frozen=True):
+    operation: _Operation = _Operation()
     name: str = "User"
     is_mutation: bool = False
     is_subscription: bool = False
