@@ -16,7 +16,8 @@ from harka.runtime import Runtime
 from harka.storage.location import CONTROL_SCHEMA, app_url, catalog_url, database_name, with_database
 from harka.storage.migrate import connected
 
-# requests are counted whatever they ask; without a tenant_id a table belongs to the platform, and then it must not change at all
+# without a tenant_id a table belongs to the platform, and then it must not change at all; that requests are
+# counted, whatever they ask, is no change
 TABLES = """SELECT format('%I.%I', nspname, relname) AS name, bool_or(attname = 'tenant_id') AS is_owned,
     string_agg(quote_ident(attname), ', ' ORDER BY attnum) FILTER (WHERE attgenerated = '') AS columns
   FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = pg_class.oid
