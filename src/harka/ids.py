@@ -32,6 +32,7 @@ class NodeKind(enum.IntEnum):
     ENROLLMENT = 6
     LESSON_PROGRESS = 7
     COMPLETION = 8
+    CERTIFICATE = 9
 
 
 def new_id() -> UUID:

@@ -33,6 +33,9 @@ CALLS = {
         'mutation { waiveLesson(input: {enrollmentId: "$enrollment", lessonId: "$lesson", reason: "X"}) '
         "{ clientMutationId } }"
     ),
+    "revokeCertificate": (
+        'mutation { revokeCertificate(input: {id: "$certificate", reason: "X"}) { clientMutationId } }'
+    ),
     "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
     "recordProgress": (
         'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '
@@ -54,7 +57,7 @@ FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name != "viewer"
+    if name not in {"viewer", "verifyCertificate"}
 }
 
 
@@ -76,6 +79,7 @@ def call(school: School, name: str) -> str:
         "course": school.id(NodeKind.COURSE, enrollment.course_id),
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),
         "lesson": school.id(NodeKind.LESSON, lesson),
+        "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
     }
     text = CALLS[name]
     for kind, id_ in ids.items():

@@ -12,7 +12,7 @@ from places import NODE
 from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
-from harka.learning import completion, course, enrollment, lesson, progress, user
+from harka.learning import certificate, completion, course, enrollment, lesson, progress, user
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.user import UserDraft
@@ -153,11 +153,13 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
+    certified = await certificate.page_of_user(work, enrolled[0].user_id, after=None, first=1)
     rows = [
         *people,
         *courses,
         *enrolled,
         *completed.values(),
+        *certified,
         *(each for found in lessons.values() for each in found),
     ]
     world.raw |= {text for row in rows for text in (str(row.id), row.id.hex)}
@@ -168,6 +170,7 @@ async def _study(work: UnitOfWork, world: World, people: list[User]) -> dict[Nod
         NodeKind.LESSON: taught.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
+        NodeKind.CERTIFICATE: certified[0].id,
         NodeKind.COMPLETION: next(iter(completed.values())).id,
     }
 
@@ -179,6 +182,7 @@ def _draft(code: str, canary: str) -> CourseDraft:
         description=f"Everything about {canary}",
         modules=(ModuleOutline(f"First {canary}", (LessonOutline(f"One {canary}"), LessonOutline("Two"))),),
         published=True,
+        awards_certificate=True,
     )
 
 

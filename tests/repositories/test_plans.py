@@ -12,7 +12,17 @@ import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
-from harka.repositories import completion, course, enrollment, job, lesson, module, progress, user
+from harka.repositories import (
+    certificate,
+    completion,
+    course,
+    enrollment,
+    job,
+    lesson,
+    module,
+    progress,
+    user,
+)
 from harka.repositories.page import BEGINNING
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
@@ -100,6 +110,9 @@ STATEMENTS = (
     progress.LOCK_TARGET,
     progress.RECALCULATE,
     completion.FIND_BY_ENROLLMENTS,
+    certificate.ISSUE_MANY,
+    certificate.FIND_BY_SERIAL,
+    certificate.FIRST_OF_USERS,
     job.CLAIM,
     job.FINISH,
     job.INSERT_UNLESS_RECENT,

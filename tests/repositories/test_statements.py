@@ -11,6 +11,7 @@ import pytest
 import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
+from harka.repositories.certificate import Certificate
 from harka.repositories.completion import Completion
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
@@ -31,7 +32,18 @@ MODULES = [
 STATEMENTS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Statement)]
 FIELDS = [
     list(struct.__struct_fields__)
-    for struct in (Completion, Course, Enrollment, Job, Lesson, LessonProgress, Module, Usage, User)
+    for struct in (
+        Certificate,
+        Completion,
+        Course,
+        Enrollment,
+        Job,
+        Lesson,
+        LessonProgress,
+        Module,
+        Usage,
+        User,
+    )
 ]
 # columns that are no row of a struct
 PARTS = {
@@ -41,6 +53,7 @@ PARTS = {
     "user.statuses": ["id", "status"],
     "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at"],
     "enrollment.lock_of_course": ["id"],
+    "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
     "idempotency.take": list(Kept.__struct_fields__),

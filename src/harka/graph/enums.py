@@ -14,6 +14,7 @@ from harka.errors import (
     ValidationError,
 )
 from harka.learning.bulk_enrollment import OnError
+from harka.learning.certificate import CertificateState
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
@@ -21,6 +22,7 @@ from harka.repositories.user import UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "CertificateState",
     "CourseStatus",
     "EnrollmentStatus",
     "LessonKind",
@@ -124,6 +126,14 @@ _describe(
     draft="Being written: only authors see it.",
     published="Open for enrollment.",
     archived="Closed for enrollment; who is enrolled keeps access.",
+)
+
+_describe(
+    CertificateState,
+    "Whether a certificate still proves anything.",
+    valid="It does.",
+    expired="Its time is over.",
+    revoked="The organization took it back.",
 )
 
 _describe(

@@ -9,6 +9,7 @@ from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
@@ -17,6 +18,7 @@ from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.progress import ProgressSubscription
+from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.enrollment import EnrollmentQuery
@@ -30,7 +32,9 @@ from harka.graph.types.viewer import ViewerQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, NodeQuery):
+class Query(
+    ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQuery, CertificateQuery, NodeQuery
+):
     pass
 
 
@@ -40,6 +44,7 @@ class Query(ViewerQuery, OrganizationQuery, UserQuery, CourseQuery, EnrollmentQu
 )
 class Mutation(
     BulkEnrollmentMutation,
+    CertificateMutation,
     CourseMutation,
     EnrollmentMutation,
     ProgressMutation,

@@ -22,7 +22,7 @@ class Course(msgspec.Struct, frozen=True):
     """`status`: a `CourseStatus`. `seats`: None for any number. `version`: grows with every change.
 
     `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
-    required ones alone do.
+    required ones alone do. `certificate_days`: how long a certificate is valid, None for ever.
     """
 
     id: UUID
@@ -35,6 +35,8 @@ class Course(msgspec.Struct, frozen=True):
     archived_at: datetime | None
     seats: int | None
     completion_percent: int
+    awards_certificate: bool
+    certificate_days: int | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -52,7 +54,7 @@ class Held(msgspec.Struct, frozen=True):
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -60,7 +62,7 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -73,7 +75,7 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -86,7 +88,7 @@ FIND_VISIBLE_BY_CODES = Statement(
 PAGE = Statement(
     "course.page",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
       AND ($7::text IS NULL OR status = $7)
@@ -113,10 +115,10 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       seats, completion_percent, created_at, updated_at, version)
+       seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::timestamptz[],
-      $13::timestamptz[], $14::int[])""",
+      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::boolean[],
+      $13::int[], $14::timestamptz[], $15::timestamptz[], $16::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -126,10 +128,13 @@ UPDATE = Statement(
     SET code = coalesce($4::text, code), slug = coalesce($5::text, slug), title = coalesce($6::text, title),
       description = coalesce($7::text, description),
       seats = CASE WHEN $8::boolean THEN $9::int ELSE seats END,
-      completion_percent = coalesce($10::int, completion_percent), updated_at = now(), version = version + 1
+      completion_percent = coalesce($10::int, completion_percent),
+      awards_certificate = coalesce($11::boolean, awards_certificate),
+      certificate_days = CASE WHEN $12::boolean THEN $13::int ELSE certificate_days END,
+      updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -142,7 +147,7 @@ PUBLISH = Statement(
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -152,7 +157,7 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # The status and seats of courses, which cannot change before this transaction ends.
@@ -215,6 +220,9 @@ async def update(session: ShardSession, id_: UUID, version: int, values: Mapping
         "seats" in values,
         values.get("seats"),
         values.get("completion_percent"),
+        values.get("awards_certificate"),
+        "certificate_days" in values,
+        values.get("certificate_days"),
     )
     return None if row is None else Course(*row)
 

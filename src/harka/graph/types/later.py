@@ -9,6 +9,7 @@ from strawberry import lazy
 
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
+    Certificate = Any
     Completion = Any
     Course = Any
     Enrollment = Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Organization = Any
     User = Any
 else:
+    Certificate = Annotated["Certificate", lazy("harka.graph.types.certificate")]
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]

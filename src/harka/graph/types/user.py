@@ -7,6 +7,7 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.enums import Role, UserStatus
 from harka.graph.field import field, leaf
+from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
 from harka.graph.loaders.enrollment import EnrollmentCountByUserLoader, EnrollmentsByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
@@ -14,7 +15,8 @@ from harka.graph.pagination import After, Connection, First, Slice, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
-from harka.learning import enrollment, user
+from harka.learning import certificate, enrollment, user
+from harka.repositories.certificate import Certificate as CertificateRow
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
@@ -41,6 +43,25 @@ async def enrollments_of(root: UserRow, info: Info, first: First, after: After =
     )
 
 
+async def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[CertificateRow]:
+        if position is None:
+            return await context.loaders.of(CertificatesByUserLoader).load((root.id, limit))
+        return await certificate.page_of_user(context.work, root.id, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "user.certificates",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(CertificateCountByUserLoader).load(root.id),
+    )
+
+
 @node_type(UserRow, NodeKind.USER, UserByIdLoader)
 class User(Node):
     """A person in one organization. The same person in two organizations is two users who share nothing."""
@@ -54,6 +75,11 @@ class User(Node):
     enrollments: Connection[later.Enrollment] | None = field(
         enrollments_of,
         "What they take part in. Callers without `enrollment:read` see their own enrollments only.",
+        requires=Access.SIGNED_IN,
+    )
+    certificates: Connection[later.Certificate] | None = field(
+        _certificates,
+        "What proves their completions. Callers without `enrollment:read` see their own only.",
         requires=Access.SIGNED_IN,
     )
     created_at: datetime = leaf("When the user was created.")
