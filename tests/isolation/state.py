@@ -16,11 +16,12 @@ from harka.runtime import Runtime
 from harka.storage.location import CONTROL_SCHEMA, app_url, catalog_url, database_name, with_database
 from harka.storage.migrate import connected
 
-# without a tenant_id a table belongs to the platform, and then it must not change at all
+# requests are counted whatever they ask; without a tenant_id a table belongs to the platform, and then it must not change at all
 TABLES = """SELECT format('%I.%I', nspname, relname) AS name, bool_or(attname = 'tenant_id') AS is_owned,
     string_agg(quote_ident(attname), ', ' ORDER BY attnum) FILTER (WHERE attgenerated = '') AS columns
   FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = pg_class.oid
   WHERE nspname = $1 AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
+    AND relname <> 'request_usage'
   GROUP BY nspname, relname ORDER BY relname"""
 # nothing fires, nothing cascades, nothing is checked: the rows are those that were there
 UNWATCHED = "SET LOCAL session_replication_role = replica"
