@@ -53,6 +53,7 @@ TABLES = (
     "enrollment",
     "lesson_progress",
     "completion",
+    "certificate",
     "job",
     "usage",
     "idempotency",
@@ -139,6 +140,7 @@ class Academy:
         seats: int | None = None,
         required: tuple[int, ...] = (),
         percent: int = 100,
+        certifies: bool = False,
     ) -> Course:
         """A course of one module with a lesson of each weight. `required`: the places of those that are."""
         lessons = tuple(
@@ -152,6 +154,8 @@ class Academy:
             published=published,
             seats=seats,
             completion_percent=percent,
+            awards_certificate=certifies,
+            certificate_days=30 if certifies else None,
         )
         async with self.work() as work:
             return await courses.create(work, draft)

@@ -33,6 +33,7 @@ class NodeKind(enum.IntEnum):
     LESSON_PROGRESS = 7
     COMPLETION = 8
     GROUP = 9
+    CERTIFICATE = 10
     CONTENT_ITEM = 20
 
 

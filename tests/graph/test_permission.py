@@ -37,6 +37,9 @@ CALLS = {
         'mutation { waiveLesson(input: {enrollmentId: "$enrollment", lessonId: "$lesson", reason: "X"}) '
         "{ clientMutationId } }"
     ),
+    "revokeCertificate": (
+        'mutation { revokeCertificate(input: {id: "$certificate", reason: "X"}) { clientMutationId } }'
+    ),
     "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
     "recordProgress": (
         'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '
@@ -107,7 +110,7 @@ FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name != "viewer"
+    if name not in {"viewer", "verifyCertificate"}
 }
 
 
@@ -133,6 +136,7 @@ def call(school: School, name: str) -> str:
         # nobody's: whoever gets that far is told that it is not there
         "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
         "module": school.id(NodeKind.MODULE, lesson.module_id),
+        "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
     }
     text = CALLS[name]
     for kind, id_ in ids.items():

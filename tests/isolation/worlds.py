@@ -13,6 +13,7 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
 from harka.learning import (
+    certificate,
     completion,
     content,
     course,
@@ -187,11 +188,15 @@ async def _study(
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
+    certified = await certificate.page_of_user(work, enrolled[0].user_id, after=None, first=1)
+    world.fitting["Query.verifyCertificate(serial:)"] = certified[0].serial
+    world.raw.add(certified[0].serial)
     rows = [
         *people,
         *courses,
         *enrolled,
         *completed.values(),
+        *certified,
         *(each for found in lessons.values() for each in found),
     ]
     world.raw |= {text for row in rows for text in (str(row.id), row.id.hex)}
@@ -203,6 +208,7 @@ async def _study(
         NodeKind.CONTENT_ITEM: shown.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
+        NodeKind.CERTIFICATE: certified[0].id,
         NodeKind.COMPLETION: next(iter(completed.values())).id,
     }
 
@@ -230,6 +236,7 @@ def _draft(code: str, canary: str) -> CourseDraft:
             ModuleOutline(f"Last {canary}", (LessonOutline(f"Three {canary}"),)),
         ),
         published=True,
+        awards_certificate=True,
     )
 
 

@@ -42,7 +42,11 @@ async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, date
     for word, created, updated in rows:
         id_ = new_id()
         code = id_.hex
-        made.append(Course(id_, code, code, word, "", "draft", None, None, None, 100, created, updated, 1))
+        made.append(
+            Course(
+                id_, code, code, word, "", "draft", None, None, None, 100, False, None, created, updated, 1
+            )
+        )
     await course.insert_many(work.session, made)
 
 

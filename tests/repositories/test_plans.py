@@ -14,6 +14,7 @@ import pytest
 from academy import SCHEMA, Academy, Parts, founded
 from harka.config import Settings
 from harka.repositories import (
+    certificate,
     completion,
     course,
     course_analytics,
@@ -152,6 +153,9 @@ STATEMENTS = (
     unlock.GUARDS,
     unlock.LOCKS_OF_USER,
     completion.FIND_BY_ENROLLMENTS,
+    certificate.ISSUE_MANY,
+    certificate.FIND_BY_SERIAL,
+    certificate.FIRST_OF_USERS,
     job.CLAIM,
     job.FINISH,
     job.INSERT_UNLESS_RECENT,

@@ -11,6 +11,7 @@ import pytest
 import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
+from harka.repositories.certificate import Certificate
 from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
@@ -46,6 +47,7 @@ FIELDS = [
     list(struct.__struct_fields__)
     for struct in (
         *(
+            Certificate,
             Completion,
             ContentItem,
             Course,
@@ -73,6 +75,7 @@ PARTS = {
     "user.statuses": ["id", "status"],
     "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at"],
     "enrollment.lock_of_course": ["id"],
+    "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
     "group.count_of_parents": ["parent", "groups"],

@@ -16,6 +16,7 @@ from harka.errors import (
     ValidationError,
 )
 from harka.learning.bulk_enrollment import OnError
+from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
 from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseOrder, CourseStatus
@@ -25,6 +26,7 @@ from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "CertificateState",
     "ContentKind",
     "CourseOrder",
     "CourseStatus",
@@ -167,6 +169,14 @@ _describe(
     text="A text, in Markdown if the client shows it so.",
     video="A video at an address.",
     link="A page or document at an address.",
+)
+
+_describe(
+    CertificateState,
+    "Whether a certificate still proves anything.",
+    valid="It does.",
+    expired="Its time is over.",
+    revoked="The organization took it back.",
 )
 
 _describe(

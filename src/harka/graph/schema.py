@@ -9,6 +9,7 @@ from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.content import ContentMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.course_clone import CourseCloneMutation
@@ -26,6 +27,7 @@ from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.analytics import AnalyticsQuery
+from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
@@ -49,6 +51,7 @@ class Query(
     CourseQuery,
     EnrollmentQuery,
     AnalyticsQuery,
+    CertificateQuery,
     NodeQuery,
 ):
     pass
@@ -62,6 +65,7 @@ class Mutation(
     BulkEnrollmentMutation,
     ContentMutation,
     CourseCloneMutation,
+    CertificateMutation,
     CourseMutation,
     EnrollmentMutation,
     GroupMutation,

@@ -11,6 +11,7 @@ from harka.learning.batch import batches
 from harka.learning.moment import accept_past
 from harka.learning.progress import accept_score
 from harka.learning.work import UnitOfWork
+from harka.repositories import certificate as certificates
 from harka.repositories import completion as completions
 from harka.repositories import enrollment as enrollments
 from harka.repositories.completion import Completion
@@ -49,7 +50,10 @@ async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) ->
     done = 0
     for batch in batches(sorted(rows)):
         await enrollments.lock(work.session, batch)
-        done += len(await completions.award_many(work.session, [rows[id_] for id_ in batch]))
+        awarded = await completions.award_many(work.session, [rows[id_] for id_ in batch])
+        if awarded:
+            await certificates.issue_many(work.session, [each.enrollment_id for each in awarded])
+        done += len(awarded)
     return done
 
 

@@ -37,7 +37,9 @@ from harka.tenancy.permission import Permission
 
 WHOLE: Final = 100
 """Percent."""
-_CACHED: Final = Namespace("course", Course, version=3)
+LONGEST_VALIDITY: Final = 36_500
+"""Days of a certificate."""
+_CACHED: Final = Namespace("course", Course, version=4)
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     published: bool = False
     seats: int | None = None
     completion_percent: int = WHOLE
+    awards_certificate: bool = False
+    certificate_days: int | None = None
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +69,8 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     seats: int | UnsetType | None = UNSET
     completion_percent: int | UnsetType = UNSET
+    awards_certificate: bool | UnsetType = UNSET
+    certificate_days: int | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -250,6 +256,8 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         archived_at=None,
         seats=seat.accept_seats(draft.seats),
         completion_percent=_accept_percent(draft.completion_percent),
+        awards_certificate=draft.awards_certificate,
+        certificate_days=_accept_days(draft.certificate_days),
         created_at=now,
         updated_at=now,
         version=1,
@@ -271,6 +279,10 @@ def _accepted(changes: CourseChanges) -> dict[str, Any]:
         values["seats"] = seat.accept_seats(changes.seats)
     if changes.completion_percent is not UNSET:
         values["completion_percent"] = _accept_percent(changes.completion_percent)
+    if changes.awards_certificate is not UNSET:
+        values["awards_certificate"] = changes.awards_certificate
+    if changes.certificate_days is not UNSET:
+        values["certificate_days"] = _accept_days(changes.certificate_days)
     return values
 
 
@@ -278,6 +290,12 @@ def _accept_percent(percent: int) -> int:
     if not 0 <= percent <= WHOLE:
         raise ValidationError("A percentage is between 0 and 100.", field="completionPercent")
     return percent
+
+
+def _accept_days(days: int | None) -> int | None:
+    if days is not None and not 1 <= days <= LONGEST_VALIDITY:
+        raise ValidationError(f"Days are between 1 and {LONGEST_VALIDITY:,}.", field="certificateDays")
+    return days
 
 
 def _taken(error: UniqueError) -> ValidationError:

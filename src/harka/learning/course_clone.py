@@ -30,6 +30,8 @@ async def clone(
         description=source.description,
         seats=source.seats,
         completion_percent=source.completion_percent,
+        awards_certificate=source.awards_certificate,
+        certificate_days=source.certificate_days,
     )
     made = await course.create(work, draft)
     await clones.copy(work.session, id_, made.id)

@@ -8,7 +8,7 @@ import msgspec
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import unlock, visibility
+from harka.learning import certificate, unlock, visibility
 from harka.learning.batch import ROWS, batches
 from harka.learning.moment import accept_past, has_passed
 from harka.learning.work import UnitOfWork
@@ -85,7 +85,7 @@ async def record(
 
 
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
-    """Like `record`, in four statements however many, and silently: subscribers hear nothing.
+    """Like `record`, in as many statements as for one, and silently: subscribers hear nothing.
 
     For what has happened elsewhere, as in an import: it does not matter which modules are open.
     Answers the enrollments whose progress or status changed.
@@ -100,6 +100,7 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
         touched = sorted({row.enrollment_id for row in advanced})
         if touched:
             recounted = await progresses.recalculate(work.session, touched)
+            await certificate.issue(work, recounted)
             changed.update((enrollment.id, enrollment) for enrollment in recounted)
     return list(changed.values())
 
@@ -109,7 +110,9 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
     work.context.require(Permission.COURSE_WRITE)
     changed, after = 0, UUID(int=0)
     while ids := await enrollments.lock_of_course(work.session, course_id, after=after, first=ROWS):
-        changed += len(await progresses.recalculate(work.session, ids))
+        recounted = await progresses.recalculate(work.session, ids)
+        await certificate.issue(work, recounted)
+        changed += len(recounted)
         if len(ids) < ROWS:
             break
         after = ids[-1]
@@ -126,6 +129,7 @@ async def recorded(
     recounted = await progresses.recalculate(work.session, [row.enrollment_id])
     after = recounted[0] if recounted else before
     completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
+    await certificate.issue(work, recounted)
     tell(work, written, after, progress=after.progress)
     return Recorded(written, after, changed=True, completed=completed)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from harka.errors import ConflictError, HarkaError, LessonLockedError, NotFoundError, ValidationError
-from harka.learning import unlock
+from harka.learning import certificate, unlock
 from harka.learning.progress import (
     ProgressEntry,
     merged,
@@ -120,6 +120,7 @@ async def _written(work: UnitOfWork, rows: Sequence[LessonProgress], held: Mappi
         return _Written()
     latest = {row.enrollment_id: row for row in advanced}
     recounted = await progresses.recalculate(work.session, sorted(latest))
+    await certificate.issue(work, recounted)
     after = {each.id: each for each in recounted}
     for id_, row in latest.items():
         enrollment = after.get(id_)

@@ -37,7 +37,7 @@ class Course(msgspec.Struct, frozen=True):
     """`status`: a `CourseStatus`. `seats`: None for any number. `version`: grows with every change.
 
     `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
-    required ones alone do.
+    required ones alone do. `certificate_days`: how long a certificate is valid, None for ever.
     """
 
     id: UUID
@@ -50,6 +50,8 @@ class Course(msgspec.Struct, frozen=True):
     archived_at: datetime | None
     seats: int | None
     completion_percent: int
+    awards_certificate: bool
+    certificate_days: int | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -67,7 +69,7 @@ class Held(msgspec.Struct, frozen=True):
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -75,7 +77,7 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -88,7 +90,7 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -109,7 +111,7 @@ _MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL THEN true
 PAGES = pages(
     "course.page",
     f"""SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {{schema}}.course c
     WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
@@ -132,10 +134,10 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       seats, completion_percent, created_at, updated_at, version)
+       seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::timestamptz[],
-      $13::timestamptz[], $14::int[])""",
+      $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::boolean[],
+      $13::int[], $14::timestamptz[], $15::timestamptz[], $16::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -145,10 +147,13 @@ UPDATE = Statement(
     SET code = coalesce($4::text, code), slug = coalesce($5::text, slug), title = coalesce($6::text, title),
       description = coalesce($7::text, description),
       seats = CASE WHEN $8::boolean THEN $9::int ELSE seats END,
-      completion_percent = coalesce($10::int, completion_percent), updated_at = now(), version = version + 1
+      completion_percent = coalesce($10::int, completion_percent),
+      awards_certificate = coalesce($11::boolean, awards_certificate),
+      certificate_days = CASE WHEN $12::boolean THEN $13::int ELSE certificate_days END,
+      updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -161,7 +166,7 @@ PUBLISH = Statement(
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -171,14 +176,14 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # A course, held against every other writer of it or of what is in it.
 HOLD = Statement(
     "course.hold",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
 )
 
@@ -188,7 +193,7 @@ TOUCH = Statement(
     """UPDATE {schema}.course SET updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
 )
 
 # The status and seats of courses, which cannot change before this transaction ends.
@@ -257,6 +262,9 @@ async def update(session: ShardSession, id_: UUID, version: int, values: Mapping
         "seats" in values,
         values.get("seats"),
         values.get("completion_percent"),
+        values.get("awards_certificate"),
+        "certificate_days" in values,
+        values.get("certificate_days"),
     )
     return None if row is None else Course(*row)
 

@@ -63,8 +63,8 @@ MUTANTS: Final = [
     Mutant(
         "cursor-of-any-user",
         "graph/types/user.py",
-        "filters=(root.id.bytes,),",
-        "filters=(),",
+        '"user.enrollments",\n        filters=(root.id.bytes,),',
+        '"user.enrollments",\n        filters=(),',
         PARENT,
     ),
     Mutant(

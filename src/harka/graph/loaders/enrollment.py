@@ -18,7 +18,7 @@ class EnrollmentsByUserLoader(Loader[FirstOf, Sequence[Enrollment]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
             first: await enrollment.pages_by_user(self.work, users, first=first)
-            for first, users in _by_size(keys).items()
+            for first, users in by_size(keys).items()
         }
         return [found[first].get(user, []) for user, first in keys]
 
@@ -27,7 +27,7 @@ class EnrollmentsByCourseLoader(Loader[FirstOf, Sequence[Enrollment]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
             first: await enrollment.pages_by_course(self.work, courses, first=first)
-            for first, courses in _by_size(keys).items()
+            for first, courses in by_size(keys).items()
         }
         return [found[first].get(course, []) for course, first in keys]
 
@@ -44,7 +44,7 @@ class EnrollmentCountByCourseLoader(Loader[UUID, int]):
         return [found.get(key, 0) for key in keys]
 
 
-def _by_size(keys: list[FirstOf]) -> dict[int, list[UUID]]:
+def by_size(keys: list[FirstOf]) -> dict[int, list[UUID]]:
     """Parents by the size of their page: as many statements as the document has different sizes."""
     parents: dict[int, list[UUID]] = {}
     for parent, first in keys:

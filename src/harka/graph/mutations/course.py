@@ -58,6 +58,10 @@ class CreateCourseInput(MutationInput):
         "0 the required ones alone do.",
         default=WHOLE,
     )
+    awards_certificate: bool = value("Whether who completes it gets a certificate.", default=False)
+    certificate_days: int | None = value(
+        "How many days a certificate is valid, 1 to 36,500; null for ever.", default=None
+    )
 
 
 @graph_input
@@ -82,6 +86,12 @@ class UpdateCourseInput(MutationInput):
         "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
         "0 the required ones alone do.",
         default=strawberry.UNSET,
+    )
+    awards_certificate: bool | None = value(
+        "Whether who completes it from now on gets a certificate.", default=strawberry.UNSET
+    )
+    certificate_days: int | None = value(
+        "How many days a certificate is valid, 1 to 36,500; null for ever.", default=strawberry.UNSET
     )
 
 
@@ -145,6 +155,8 @@ async def _create(
         modules=tuple(_module(module) for module in given.modules),
         seats=given.seats,
         completion_percent=given.completion_percent,
+        awards_certificate=given.awards_certificate,
+        certificate_days=given.certificate_days,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -161,6 +173,8 @@ async def _update(
         description=required(given.description, "description"),
         seats=optional(given.seats),
         completion_percent=required(given.completion_percent, "completionPercent"),
+        awards_certificate=required(given.awards_certificate, "awardsCertificate"),
+        certificate_days=optional(given.certificate_days),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)

@@ -82,6 +82,8 @@ class Course(Node):
         "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
         "0 the required ones alone do."
     )
+    awards_certificate: bool = leaf("Whether who completes it gets a certificate.")
+    certificate_days: int | None = leaf("How many days a certificate is valid, 1 to 36,500; null for ever.")
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
         _enrollments,

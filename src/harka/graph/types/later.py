@@ -9,6 +9,7 @@ from strawberry import lazy
 
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
+    Certificate = Any
     Completion = Any
     ContentItem = Any
     Course = Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Organization = Any
     User = Any
 else:
+    Certificate = Annotated["Certificate", lazy("harka.graph.types.certificate")]
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
     ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]

@@ -7,6 +7,7 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
 from harka.graph.field import field, graph_input, leaf, value
+from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
 from harka.graph.loaders.enrollment import EnrollmentCountByUserLoader, EnrollmentsByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
@@ -15,8 +16,9 @@ from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.graph.types.group import groups_of
 from harka.ids import NodeKind
-from harka.learning import enrollment, user
+from harka.learning import certificate, enrollment, user
 from harka.learning.text import LONGEST_EMAIL, accept_part
+from harka.repositories.certificate import Certificate as CertificateRow
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
@@ -44,6 +46,25 @@ async def enrollments_of(root: UserRow, info: Info, first: First, after: After =
     )
 
 
+async def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[CertificateRow]:
+        if position is None:
+            return await context.loaders.of(CertificatesByUserLoader).load((root.id, limit))
+        return await certificate.page_of_user(context.work, root.id, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "user.certificates",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(CertificateCountByUserLoader).load(root.id),
+    )
+
+
 @node_type(UserRow, NodeKind.USER, UserByIdLoader)
 class User(Node):
     """A person in one organization. The same person in two organizations is two users who share nothing."""
@@ -63,6 +84,11 @@ class User(Node):
         groups_of,
         "The groups they are in, in the order of their ids; not those above.",
         requires=Permission.USER_READ,
+    )
+    certificates: Connection[later.Certificate] | None = field(
+        _certificates,
+        "What proves their completions. Callers without `enrollment:read` see their own only.",
+        requires=Access.SIGNED_IN,
     )
     created_at: datetime = leaf("When the user was created.")
     updated_at: datetime = leaf("When the user last changed.")

@@ -1,0 +1,100 @@
+"""Certificates prove completions: to anybody who was given the serial, and to nobody else."""
+
+import enum
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+from uuid import UUID
+
+from harka.errors import ConflictError, NotFoundError
+from harka.learning import visibility
+from harka.learning.moment import has_passed
+from harka.learning.text import accept_line
+from harka.learning.work import UnitOfWork
+from harka.repositories import certificate as certificates
+from harka.repositories.certificate import Certificate
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+from harka.repositories.page import Position
+from harka.repositories.scope import Scope
+from harka.rows import ByKey, Grouped
+from harka.tenancy.permission import Permission
+
+LONGEST_REASON: Final = 500
+_SERIAL: Final = re.compile("[0-9a-f]{32}")
+
+
+class CertificateState(enum.StrEnum):
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+def state_of(certificate: Certificate) -> CertificateState:
+    if certificate.revoked_at is not None:
+        return CertificateState.REVOKED
+    return CertificateState.EXPIRED if has_passed(certificate.expires_at) else CertificateState.VALID
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Certificate]:
+    """By id, those the reader may see: like enrollments."""
+    scope = visibility.of_enrollments(work.context)
+    return ByKey(await certificates.find_visible(work.session, scope, ids))
+
+
+async def page_of_user(
+    work: UnitOfWork, user_id: UUID, *, after: Position | None, first: int
+) -> Sequence[Certificate]:
+    """The next `first` of a user that the reader may see, oldest first."""
+    if not _visible(work, [user_id]):
+        return []
+    return await certificates.page_of_user(work.session, user_id, after=after, first=first)
+
+
+async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Certificate]:
+    """The first `first` of each user, oldest first; users without any to see are left out."""
+    asked = _visible(work, user_ids)
+    found = await certificates.first_of_users(work.session, asked, first=first) if asked else []
+    return Grouped(found, "user_id")
+
+
+async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Users without any to see are left out."""
+    asked = _visible(work, user_ids)
+    return await certificates.count_of_users(work.session, asked) if asked else {}
+
+
+async def verify(work: UnitOfWork, serial: str) -> Certificate | None:
+    """For anybody, without a permission: the serial is the secret."""
+    if not _SERIAL.fullmatch(serial):
+        return None
+    return await certificates.find_by_serial(work.session, serial)
+
+
+async def issue(work: UnitOfWork, changed: Iterable[Enrollment]) -> None:
+    """To those of `changed` who completed a course that awards certificates, once."""
+    completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
+    if completed:
+        await certificates.issue_many(work.session, completed)
+
+
+async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | None = None) -> Certificate:
+    """It stays to be seen, as revoked, for good. Nothing changes when it is revoked already.
+
+    Raise `ValidationError`, `NotFoundError`, and `ConflictError` for another version.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    accepted = accept_line(reason, "reason", longest=LONGEST_REASON)
+    revoked = await certificates.revoke(work.session, id_, version, accepted)
+    if revoked is not None:
+        return revoked
+    found = await certificates.find_visible(work.session, Scope(everything=True), [id_])
+    if not found:
+        raise NotFoundError("There is no such certificate here.")
+    if version is not None and found[0].version != version:
+        raise ConflictError
+    return found[0]
+
+
+def _visible(work: UnitOfWork, user_ids: Sequence[UUID]) -> list[UUID]:
+    scope = visibility.of_enrollments(work.context)
+    return [id_ for id_ in user_ids if scope.everything or id_ == scope.user]

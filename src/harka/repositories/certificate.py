@@ -1,0 +1,139 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """`serial`: 32 hexadecimal digits that nobody can guess. The names are those of the day it was issued."""
+
+    id: UUID
+    user_id: UUID
+    course_id: UUID
+    enrollment_id: UUID
+    serial: str
+    holder_name: str
+    course_title: str
+    issued_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoke_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+# Certificates by id that the reader may see.
+FIND_VISIBLE = Statement(
+    "certificate.find_visible",
+    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
+      revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {schema}.certificate
+    WHERE tenant_id = $1 AND id = ANY($4::uuid[]) AND ($2::boolean OR user_id = $3::uuid)""",
+)
+
+# The certificate of a serial, for anybody.
+FIND_BY_SERIAL = Statement(
+    "certificate.find_by_serial",
+    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
+      revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {schema}.certificate WHERE tenant_id = $1 AND serial = $2""",
+)
+
+# One page of a user's certificates, oldest first.
+PAGE_OF_USER = Statement(
+    "certificate.page_of_user",
+    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
+      revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {schema}.certificate
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND (created_at, id) > ($3::timestamptz, $4::uuid)
+    ORDER BY created_at, id LIMIT $5""",
+)
+
+# The first certificates of each of many users.
+FIRST_OF_USERS = Statement(
+    "certificate.first_of_users",
+    """SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.serial, k.holder_name, k.course_title,
+      k.issued_at, k.expires_at, k.revoked_at, k.revoke_reason, k.created_at, k.updated_at, k.version
+    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT * FROM {schema}.certificate WHERE tenant_id = $1 AND user_id = parent.id
+      ORDER BY created_at, id LIMIT $3) AS k
+    ORDER BY k.created_at, k.id""",
+)
+
+# How many certificates each of many users has.
+COUNT_OF_USERS = Statement(
+    "certificate.count_of_users",
+    """SELECT user_id AS parent, count(*) AS certificates FROM {schema}.certificate
+    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) GROUP BY user_id""",
+)
+
+# Certificates of completed enrollments in courses that award one, unless there are; at most one of each.
+ISSUE_MANY = Statement(
+    "certificate.issue_many",
+    """INSERT INTO {schema}.certificate
+      (tenant_id, id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
+       expires_at)
+    SELECT $1::uuid, uuidv7(), e.user_id, e.course_id, e.id, replace(gen_random_uuid()::text, '-', ''),
+      (SELECT u.name FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = e.user_id), c.title,
+      e.completed_at, e.completed_at + make_interval(days => c.certificate_days)
+    FROM {schema}.enrollment e
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = e.course_id AND c.awards_certificate
+    WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status = 'completed'
+    ON CONFLICT (tenant_id, enrollment_id) DO NOTHING""",
+)
+
+# Revoke a certificate that is not revoked; a version of NULL stands for any.
+REVOKE = Statement(
+    "certificate.revoke",
+    """UPDATE {schema}.certificate
+    SET revoked_at = now(), revoke_reason = $4::text, updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND revoked_at IS NULL
+    RETURNING id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
+      revoked_at, revoke_reason, created_at, updated_at, version""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Certificate]:
+    return await session.fetch_rows(Certificate, FIND_VISIBLE, scope.everything, scope.user, ids)
+
+
+async def find_by_serial(session: ShardSession, serial: str) -> Certificate | None:
+    row = await session.fetch_row(FIND_BY_SERIAL, serial)
+    return None if row is None else Certificate(*row)
+
+
+async def page_of_user(
+    session: ShardSession, user_id: UUID, *, after: Position | None, first: int
+) -> Sequence[Certificate]:
+    return await session.fetch_rows(Certificate, PAGE_OF_USER, user_id, *(after or BEGINNING), first)
+
+
+async def first_of_users(
+    session: ShardSession, user_ids: Sequence[UUID], *, first: int
+) -> Sequence[Certificate]:
+    """The first `first` of each user, oldest first."""
+    return await session.fetch_rows(Certificate, FIRST_OF_USERS, user_ids, first)
+
+
+async def count_of_users(session: ShardSession, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Users without any are left out."""
+    rows = await session.fetch(COUNT_OF_USERS, user_ids)
+    return {row["parent"]: row["certificates"] for row in rows}
+
+
+async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> None:
+    """For those that are completed, in courses that award one, and have none."""
+    await session.execute(ISSUE_MANY, enrollment_ids)
+
+
+async def revoke(session: ShardSession, id_: UUID, version: int | None, reason: str) -> Certificate | None:
+    """None: absent, revoked already, or of another version."""
+    row = await session.fetch_row(REVOKE, id_, version, reason)
+    return None if row is None else Certificate(*row)

@@ -1,0 +1,172 @@
+"""Who completes a course that awards certificates gets one, once, by whichever door they came."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import pytest
+
+from academy import Academy
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError, ValidationError
+from harka.ids import new_id
+from harka.learning import certificate, completion, course, enrollment, progress, progress_batch, user, waiver
+from harka.learning.certificate import CertificateState
+from harka.learning.completion import CompletionEntry
+from harka.learning.course import CourseChanges
+from harka.learning.progress import ProgressEntry
+from harka.learning.user import UserChanges
+from harka.repositories.certificate import Certificate
+from harka.repositories.enrollment import Enrollment
+from harka.repositories.user import User
+from harka.tenancy.permission import Permission
+
+DOORS = ["record", "many", "batch", "waive", "decision", "recount"]
+
+
+async def complete(academy: Academy, enrolled: Enrollment, door: str = "record") -> None:
+    """The only lesson of the course is done, or need not be."""
+    async with academy.work() as work:
+        (subject,) = (await course.find_many(work, [enrolled.course_id])).values()
+    (lesson,) = await academy.lessons(subject)
+    entry = ProgressEntry(enrollment_id=enrolled.id, lesson_id=lesson.id, fraction=1)
+    async with academy.work() as work:
+        match door:
+            case "record":
+                await progress.record(work, enrollment_id=enrolled.id, lesson_id=lesson.id, fraction=1)
+            case "many":
+                await progress.record_many(work, [entry])
+            case "batch":
+                await progress_batch.record(work, [entry])
+            case "waive":
+                await waiver.waive(work, enrollment_id=enrolled.id, lesson_id=lesson.id, reason="X")
+            case "decision":
+                await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id)])
+            case _:
+                await progress.record(work, enrollment_id=enrolled.id, lesson_id=lesson.id, fraction=0.5)
+                await course.update(
+                    work, subject.id, CourseChanges(completion_percent=50), version=subject.version
+                )
+                await progress.recount(work, subject.id)
+
+
+async def begin(academy: Academy, *, certifies: bool = True) -> tuple[User, Enrollment]:
+    learner, subject = await academy.user(), await academy.course(weights=(1,), certifies=certifies)
+    return learner, await academy.enrollment(learner, subject)
+
+
+async def certified(academy: Academy) -> tuple[User, Certificate]:
+    learner, enrolled = await begin(academy)
+    await complete(academy, enrolled)
+    async with academy.work(read_only=True) as work:
+        (found,) = await certificate.page_of_user(work, learner.id, after=None, first=9)
+    return learner, found
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_every_way_to_complete_awards_one(academy: Academy, door: str) -> None:
+    learner, enrolled = await begin(academy)
+    _, other = await begin(academy, certifies=False)
+    for each in (enrolled, other):
+        await complete(academy, each, door)
+    async with academy.work(read_only=True) as work:
+        (made,) = await certificate.page_of_user(work, learner.id, after=None, first=9)
+        (row,) = (await enrollment.find_many(work, [enrolled.id])).values()
+    assert (made.user_id, made.course_id, made.enrollment_id) == (learner.id, row.course_id, row.id)
+    assert (made.holder_name, made.course_title) == ("Ada", "A course")
+    assert made.issued_at == row.completed_at
+    assert made.expires_at == made.issued_at + timedelta(days=30)
+    assert re.fullmatch("[0-9a-f]{32}", made.serial)
+    assert len(await academy.rows("certificate")) == 1
+
+
+async def test_ten_at_once_award_one_and_serials_differ(academy: Academy) -> None:
+    _, enrolled = await begin(academy)
+    await asyncio.gather(*(complete(academy, enrolled) for _ in range(10)))
+    assert len(await academy.rows("certificate")) == 1
+    await certified(academy)
+    assert len({row["serial"] for row in await academy.rows("certificate")}) == 2
+
+
+async def test_anybody_with_the_serial_verifies_it(academy: Academy, rival: Academy) -> None:
+    _, made = await certified(academy)
+    async with academy.work(academy.anonymous(), read_only=True) as work:
+        assert await certificate.verify(work, made.serial) == made
+        for wrong in ("0" * 32, made.serial.upper(), made.serial + "\n", made.serial[:-1], "", "é", "a\0"):
+            assert await certificate.verify(work, wrong) is None
+    assert academy.statements == 2
+    async with rival.work(rival.anonymous(), read_only=True) as work:
+        assert await certificate.verify(work, made.serial) is None
+
+
+async def test_a_new_name_does_not_change_what_was_issued(academy: Academy) -> None:
+    learner, made = await certified(academy)
+    async with academy.work() as work:
+        await user.update(work, learner.id, UserChanges(name="Grace"), version=1)
+        await course.update(work, made.course_id, CourseChanges(title="New"), version=1)
+        assert await certificate.verify(work, made.serial) == made
+
+
+async def test_a_revoked_one_stays_revoked(academy: Academy) -> None:
+    _, made = await certified(academy)
+    assert certificate.state_of(made) == CertificateState.VALID
+    with pytest.raises(ConflictError):
+        async with academy.work() as work:
+            await certificate.revoke(work, made.id, "Copied", version=2)
+    async with academy.work() as work:
+        revoked = await certificate.revoke(work, made.id, " Copied ", version=1)
+        assert await certificate.revoke(work, made.id, "Again") == revoked
+    assert (certificate.state_of(revoked), revoked.revoke_reason, revoked.version) == (
+        CertificateState.REVOKED,
+        "Copied",
+        2,
+    )
+
+
+async def test_a_certificate_ends(academy: Academy) -> None:
+    learner, enrolled = await begin(academy)
+    past = enrolled.enrolled_at - timedelta(days=31)
+    async with academy.work() as work:
+        await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id, completed_at=past)])
+        (made,) = await certificate.page_of_user(work, learner.id, after=None, first=1)
+    assert certificate.state_of(made) == CertificateState.EXPIRED
+
+
+async def test_what_cannot_be_revoked_stays(academy: Academy, rival: Academy) -> None:
+    (_, made), (_, foreign) = await certified(academy), await certified(rival)
+    state, theirs = await academy.state(), await rival.state()
+    for id_, reason, error in (
+        (made.id, " ", ValidationError),
+        (made.id, "x" * 501, ValidationError),
+        (foreign.id, "X", NotFoundError),
+        (new_id(), "X", NotFoundError),
+    ):
+        with pytest.raises(error):
+            async with academy.work() as work:
+                await certificate.revoke(work, id_, reason)
+    others = academy.key(*(set(Permission) - {Permission.ENROLLMENT_WRITE}))
+    with pytest.raises(ForbiddenError):
+        async with academy.work(others) as work:
+            await certificate.revoke(work, made.id, "X")
+    assert academy.statements == 0
+    assert (await academy.state(), await rival.state()) == (state, theirs)
+
+
+async def test_a_learner_sees_their_own(academy: Academy) -> None:
+    (learner, own), (other, theirs) = await certified(academy), await certified(academy)
+    async with academy.work(academy.acting(learner), read_only=True) as work:
+        assert await certificate.find_many(work, [own.id, theirs.id]) == {own.id: own}
+        assert await certificate.page_of_user(work, other.id, after=None, first=9) == []
+        assert (await certificate.pages_by_user(work, [learner.id, other.id], first=9)).keys() == {learner.id}
+        assert await certificate.count_by_user(work, [learner.id, other.id]) == {learner.id: 1}
+    with pytest.raises(UnauthenticatedError):
+        async with academy.work(academy.anonymous(), read_only=True) as work:
+            await certificate.find_many(work, [own.id])
+
+
+@pytest.mark.parametrize("days", [0, 36_501])
+async def test_impossible_days(academy: Academy, days: int) -> None:
+    subject = await academy.course()
+    with pytest.raises(ValidationError) as caught:
+        async with academy.work() as work:
+            await course.update(work, subject.id, CourseChanges(certificate_days=days), version=1)
+    assert caught.value.field == "certificateDays"
