@@ -108,11 +108,8 @@ async def test_every_query_is_answered_alike_by_both_executors(school: School, p
             status, body = await answer(plain, asked, credentials)
             other_status, other = await answer(compiled, asked, credentials)
             found = from_json(body)
-            if "errors" in found:
-                # both are graphql-core's then, which tells errors as they come
-                same = ordered(found) == ordered(from_json(other))
-            else:
-                same = body == other
+            # with errors both are graphql-core's, which tells them as they come
+            same = ordered(found) == ordered(from_json(other)) if "errors" in found else body == other
             assert same, (number, caller, asked, body, other)
             assert status == other_status, (number, caller, asked)
             full += "errors" not in found
