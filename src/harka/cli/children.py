@@ -63,9 +63,9 @@ def sibling(settings: Settings, number: int) -> Settings:
 async def _stop(child: asyncio.subprocess.Process, *, patience: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
-    try:
-        async with asyncio.timeout(patience):
-            await child.wait()
-    except TimeoutError:
+    # not asyncio.timeout: we clean up after a cancellation, which before Python 3.11.3 it takes for its own
+    ended = asyncio.ensure_future(child.wait())
+    await asyncio.wait({ended}, timeout=patience)
+    if not ended.done():
         child.kill()
-        await child.wait()
+    await ended
