@@ -21,7 +21,7 @@ from school import School
 
 pytestmark = pytest.mark.compiled
 
-DOCUMENTS = 250
+DOCUMENTS = 120
 CHANGING = {"analytics", "asOf"}
 """Fields that tell something else each time."""
 Caller = User | Sequence[Permission] | None

@@ -96,18 +96,18 @@ class States:
 
     def __init__(self, runtime: Runtime, superuser: str, stack: AsyncExitStack) -> None:
         """`superuser`: URL of the server. `stack` closes the connections."""
-        self._runtime = runtime
+        self.runtime = runtime
         self._superuser = superuser
         self._stack = stack
         self._connections: dict[str, asyncpg.Connection] = {}
 
     async def of(self, organization: Organization) -> TenantState:
-        home, settings = organization.location, self._runtime.settings
+        home, settings = organization.location, self.runtime.settings
         tables = [
             *await self._tables(app_url(settings, home.database), home.schema, organization),
             *await self._tables(catalog_url(settings), CONTROL_SCHEMA, organization),
         ]
-        return TenantState(self._runtime, organization, tables)
+        return TenantState(self.runtime, organization, tables)
 
     async def _tables(self, url: str, schema: str, organization: Organization) -> list[Table]:
         name = database_name(url)

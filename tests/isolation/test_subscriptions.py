@@ -1,5 +1,6 @@
 """What happens live in one tenant is heard in no other, whatever it asks to listen to."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -45,6 +46,8 @@ async def test_a_listener_hears_what_is_done_in_its_own_tenant_only(
 ) -> None:
     """It listens to all that is its own, also with foreign values in places inside."""
     listener, others = worlds[name], [world for world in worlds.values() if world is not worlds[name]]
+    # what was done before is told a moment later
+    await asyncio.gather(*states.runtime.pubsub._soon.values())
     async with AsyncExitStack() as stack:
         streams: list[tuple[Stream, Place | None]] = []
         for asked, variables, slot in _ways_to_listen(field, listener, others):
