@@ -27,6 +27,7 @@ async def served(settings: Settings, log: Path) -> AsyncIterator[str]:
             async with asyncio.timeout(_PATIENCE):
                 while not await _is_ready(client, address):
                     assert process.poll() is None, text(log)
+                    # there is no event to wait for in another process
                     await asyncio.sleep(0.02)
         yield address
 

@@ -204,11 +204,10 @@ def _variables(price: _Price) -> set[str]:
 
 
 def _items(size: _Size, variables: Mapping[str, Any]) -> int:
-    given = size if isinstance(size, int) else _plain(variables.get(size.name))
-    if given is None:
-        assert isinstance(size, _Variable)  # noqa: S101 - a literal is given
-        given = size.default
-    return min(max(given, 0), MOST_ROWS)
+    if isinstance(size, _Variable):
+        given = _plain(variables.get(size.name))
+        size = size.default if given is None else given
+    return min(max(size, 0), MOST_ROWS)
 
 
 def _plain(value: Any) -> int | None:
