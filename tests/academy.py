@@ -63,6 +63,8 @@ TABLES = (
     "rollup",
     "rollup_change",
     "user_activity",
+    "search_word",
+    "search_spelling",
 )
 EVERYTHING = {
     table: Statement(

@@ -25,6 +25,7 @@ CALLS = {
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
     "analytics": "{ analytics { asOf } }",
     "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',
+    "search": '{ search(query: "course", first: 1) { totalCount } }',
     "node": '{ node(id: "$course") { id } }',
     "nodes": '{ nodes(ids: ["$course"]) { id } }',
     "createCourse": 'mutation { createCourse(input: {title: "X", code: "X"}) { clientMutationId } }',

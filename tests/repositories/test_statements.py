@@ -26,6 +26,7 @@ from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
 from harka.repositories.progress import LessonProgress
 from harka.repositories.rollup import Totals
+from harka.repositories.search import Asked, Found
 from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
@@ -90,6 +91,8 @@ PARTS = {
     "content.reorder": ["exact"],
     "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
+    "search.spelled_like": list(Asked.__struct_fields__),
+    "search.find_best": list(Found.__struct_fields__),
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded"],
     "lesson.courses_of": list(Taught.__struct_fields__),

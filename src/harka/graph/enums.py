@@ -22,6 +22,7 @@ from harka.learning.outline import LessonKind
 from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.page import OrderDirection
+from harka.repositories.search import SearchKind
 from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
@@ -39,6 +40,7 @@ __all__ = [
     "OrganizationStatus",
     "Plan",
     "Role",
+    "SearchKind",
     "UserErrorCode",
     "UserOrder",
     "UserStatus",
@@ -215,6 +217,14 @@ _describe(
     storage_near_limit="Nearly as many bytes are stored as the plan includes, or more.",
     jobs_failed="Work in the background was given up within the window.",
     figures_stale="What is stored was not measured for ten minutes or more.",
+)
+
+_describe(
+    SearchKind,
+    "What can be found.",
+    user="People, by name and address.",
+    course="Courses, by title and code.",
+    lesson="Lessons, by title.",
 )
 
 _describe(

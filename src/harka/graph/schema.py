@@ -38,6 +38,7 @@ from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
 from harka.graph.types.organization import OrganizationQuery
 from harka.graph.types.progress import LessonProgress
+from harka.graph.types.search import SearchQuery
 from harka.graph.types.user import UserQuery
 from harka.graph.types.viewer import ViewerQuery
 
@@ -52,6 +53,7 @@ class Query(
     EnrollmentQuery,
     AnalyticsQuery,
     CertificateQuery,
+    SearchQuery,
     NodeQuery,
 ):
     pass
