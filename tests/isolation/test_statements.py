@@ -24,8 +24,8 @@ CATALOG = [
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement.name)
 def test_every_table_of_a_statement_is_bound_to_the_tenant(statement: Statement) -> None:
-    # the lock on a name, not a table, carries the tenant in its own argument
-    tables = len(re.findall(r"\{schema\}\.", re.sub(r"'[^']*'", "", statement.text)))
+    # the lock on a name, not a table, carries the tenant in its own argument; a function reads nothing
+    tables = len(re.findall(r"\{schema\}\.(?!\w+\()", re.sub(r"'[^']*'", "", statement.text)))
     filters = len(re.findall(r"\btenant_id = \$1\b", statement.text))
     written = len(re.findall(r"INSERT INTO \{schema\}\.\S+[^(]*\(\s*tenant_id\b", statement.text))
     assert filters + written >= tables, statement.text

@@ -26,6 +26,7 @@ from harka.repositories import (
     module,
     progress,
     rollup,
+    search,
     unlock,
     user,
 )
@@ -34,17 +35,22 @@ from harka.storage.location import admin_url
 from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
-BIG = {"user", "user_group", "user_group_path", "user_group_member", "enrollment", "lesson_progress", "job"}
+BIG = {
+    *("user", "user_group", "user_group_path", "user_group_member", "enrollment", "lesson_progress", "job"),
+    *("search_word", "search_spelling"),
+}
 CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
+    *("search_word", "search_spelling"),
 )
 # indexes of the few rows that wait or run
 PARTIAL = {"job_queued", "job_running", "job_dead"}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
-      SELECT $1::uuid, uuidv7(), n || '@example.com', 'n', now() + n * interval '1 ms'
+      SELECT $1::uuid, uuidv7(), n || '@example.com',
+        'name ' || translate(n::text, '0123456789', 'abcdefghij') || 'son', now() + n * interval '1 ms'
       FROM generate_series(1, 2000) AS n""",
     "course": """INSERT INTO {schema}.course (tenant_id, id, code, slug, title, status)
       SELECT $1::uuid, uuidv7(), n, n, 'c', 'published' FROM generate_series(1, 10) AS n""",
@@ -162,6 +168,8 @@ STATEMENTS = (
     rollup.READ,
     course_analytics.FUNNEL,
     course_analytics.LESSONS,
+    search.SPELLED_LIKE,
+    search.FIND_BEST,
 )
 
 

@@ -22,6 +22,20 @@ MUTANTS: Final = [
         PEOPLE,
     ),
     Mutant(
+        "learner-finds-drafts",
+        "learning/search.py",
+        "        scope = visibility.of_courses(work.context)",
+        "        scope = Scope(everything=True)",
+        ("tests/learning/test_search.py",),
+    ),
+    Mutant(
+        "learner-finds-people",
+        "learning/search.py",
+        "if kind in asked and work.context.allows(permission)]",
+        "if kind in asked and permission]",
+        ("tests/learning/test_search.py",),
+    ),
+    Mutant(
         "anybody-creates-courses",
         "learning/course.py",
         "    work.context.require(Permission.COURSE_WRITE)\n    made = ",

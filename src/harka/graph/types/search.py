@@ -90,7 +90,7 @@ class SearchQuery:
         _search,
         "People by name and address, courses by title and code, lessons by title: those that have every "
         "word, the best first. A word may be begun only, and have a typing mistake or two. Callers find what "
-        f"their lists show them: nobody without `user:read`. At most the {MOST_HITS} best are found and counted.",
+        f"their lists show them: nobody without `user:read`. No more than the {MOST_HITS} best are counted.",
         requires=Access.SIGNED_IN,
         several=True,
     )
