@@ -54,6 +54,8 @@ TABLES = (
     "lesson_progress",
     "completion",
     "certificate",
+    "branding",
+    "branding_asset",
     "job",
     "usage",
     "idempotency",

@@ -5,6 +5,7 @@ HarkaError
 │   ├── InvalidIdError         INVALID_ID           400
 │   ├── InvalidCursorError     INVALID_CURSOR       400
 │   ├── ValidationError        VALIDATION_FAILED    400
+│   │   └── ContrastError      CONTRAST_TOO_LOW     400   of a colour; the message tells the measured ratio
 │   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
 │   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
 │   ├── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
@@ -82,6 +83,12 @@ class ValidationError(BadRequestError):
     """A value is not acceptable."""
 
     code = "VALIDATION_FAILED"
+
+
+class ContrastError(ValidationError):
+    """This colour cannot be told apart."""
+
+    code = "CONTRAST_TOO_LOW"
 
 
 class DocumentSyntaxError(BadRequestError):

@@ -35,6 +35,7 @@ class NodeKind(enum.IntEnum):
     GROUP = 9
     CERTIFICATE = 10
     CONTENT_ITEM = 20
+    BRANDING = 61
 
 
 def new_id() -> UUID:

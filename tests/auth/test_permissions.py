@@ -25,6 +25,7 @@ def test_each_role_may_what_the_one_below_may() -> None:
         (Permission.COURSE_WRITE, Role.MANAGER),
         (Permission.ENROLLMENT_WRITE, Role.MANAGER),
         (Permission.USER_WRITE, Role.ADMIN),
+        (Permission.ORGANIZATION_WRITE, Role.ADMIN),
     ],
 )
 def test_a_permission_begins_with_its_role(permission: Permission, first: Role) -> None:

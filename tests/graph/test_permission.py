@@ -26,6 +26,10 @@ CALLS = {
     "analytics": "{ analytics { asOf } }",
     "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',
     "search": '{ search(query: "course", first: 1) { totalCount } }',
+    "brandings": "{ brandings(first: 1) { totalCount } }",
+    "updateBranding": "mutation { updateBranding(input: {}) { clientMutationId } }",
+    "publishBranding": "mutation { publishBranding(input: {}) { clientMutationId } }",
+    "rollBackBranding": 'mutation { rollBackBranding(input: {id: "$branding"}) { clientMutationId } }',
     "node": '{ node(id: "$course") { id } }',
     "nodes": '{ nodes(ids: ["$course"]) { id } }',
     "createCourse": 'mutation { createCourse(input: {title: "X", code: "X"}) { clientMutationId } }',
@@ -111,7 +115,7 @@ FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name not in {"viewer", "verifyCertificate"}
+    if name not in {"viewer", "verifyCertificate", "branding"}
 }
 
 
@@ -138,6 +142,7 @@ def call(school: School, name: str) -> str:
         "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
         "module": school.id(NodeKind.MODULE, lesson.module_id),
         "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
+        "branding": school.id(NodeKind.BRANDING, new_id()),
     }
     text = CALLS[name]
     for kind, id_ in ids.items():

@@ -1,5 +1,6 @@
 """What a tenant itself would put in a place: a rightful value, which the application must accept."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from operations import Choose
 from places import NODE, Place, UnknownPlaceError
 from worlds import CODES, World
 
+LOGO = b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"/>').decode()
 # by the type of the value; all of them must be there: a new scalar needs a line
 SCALARS: Mapping[str, Any] = {
     "Boolean": False,
@@ -26,6 +28,10 @@ OWN: Mapping[str, Any] = {
     "DeleteLessonInput.version": 2,
     "ReorderContentItemsInput.version": 2,
     "UpdateLessonInput.version": 2,
+    "primaryColor": "#1d4ed8",
+    "secondaryColor": "#7c3aed",
+    "logo": LOGO,
+    "favicon": LOGO,
     "url": "https://example.com/fresh",
     "email": "fresh@example.com",
     "locale": "pt-BR",

@@ -1,6 +1,7 @@
 """Tenants that look alike and differ in one secret word: whoever sees another's word has found a leak."""
 
 import secrets
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,7 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.ids import NodeKind
 from harka.learning import (
+    branding,
     certificate,
     completion,
     content,
@@ -24,6 +26,7 @@ from harka.learning import (
     progress,
     user,
 )
+from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
@@ -132,10 +135,12 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         )
         rows = await _study(runtime, work, world, people)
         branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
+        rows[NodeKind.BRANDING] = await _brand(work, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
         world.fitting[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
+    world.fitting["Query.branding(host:)"] = f"{organization.slug}.{runtime.settings.platform_domain}"
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
     made = await api_key.create(
@@ -224,6 +229,17 @@ async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUI
             world.raw |= {str(made.id), made.id.hex}
             way.append(made.id)
     return ways[0][0], ways[1][1], ways[1][2]
+
+
+async def _brand(work: UnitOfWork, world: World) -> UUID:
+    """A published look with a logo of its own, and a draft of the next. Answers what is published."""
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg"><title>{world.canary}</title></svg>'
+    look = BrandingChanges(logo=b64encode(drawing.encode()).decode(), primary_color="#1d4ed8")
+    await branding.save_draft(work, look)
+    published = await branding.publish(work)
+    draft = await branding.save_draft(work, BrandingChanges(primary_color="#166534"))
+    world.raw |= {str(published.logo_hash), str(published.id), published.id.hex, str(draft.id), draft.id.hex}
+    return published.id
 
 
 def _draft(code: str, canary: str) -> CourseDraft:

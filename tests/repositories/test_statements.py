@@ -11,6 +11,8 @@ import pytest
 import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
+from harka.repositories.branding import Branding
+from harka.repositories.branding_asset import BrandingAsset
 from harka.repositories.certificate import Certificate
 from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
@@ -48,6 +50,8 @@ FIELDS = [
     list(struct.__struct_fields__)
     for struct in (
         *(
+            Branding,
+            BrandingAsset,
             Certificate,
             Completion,
             ContentItem,

@@ -22,7 +22,7 @@ class Role(enum.StrEnum):
 _LEARNER = frozenset({Permission.ORGANIZATION_READ, Permission.COURSE_READ, Permission.PROGRESS_WRITE})
 _INSTRUCTOR = _LEARNER | {Permission.ENROLLMENT_READ, Permission.USER_READ}
 _MANAGER = _INSTRUCTOR | {Permission.ENROLLMENT_WRITE, Permission.COURSE_WRITE, Permission.ANALYTICS_READ}
-_ADMIN = _MANAGER | {Permission.USER_WRITE}
+_ADMIN = _MANAGER | {Permission.USER_WRITE, Permission.ORGANIZATION_WRITE}
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.LEARNER: _LEARNER,

@@ -12,6 +12,7 @@ from strawberry.extensions import FieldExtension
 
 from harka.errors import (
     ConflictError,
+    ContrastError,
     CourseFullError,
     HarkaError,
     InvalidIdError,
@@ -23,6 +24,7 @@ from harka.errors import (
 
 MENDABLE: Final = (
     ValidationError,
+    ContrastError,
     InvalidIdError,
     NotFoundError,
     ConflictError,

@@ -8,6 +8,7 @@ from harka.analytics.health import HealthStatus, IssueCode
 from harka.auth.permissions import Role
 from harka.errors import (
     ConflictError,
+    ContrastError,
     CourseFullError,
     InvalidIdError,
     LessonLockedError,
@@ -19,6 +20,7 @@ from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
 from harka.learning.outline import LessonKind
+from harka.repositories.branding import BrandingStatus
 from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.page import OrderDirection
@@ -27,6 +29,7 @@ from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "BrandingStatus",
     "CertificateState",
     "ContentKind",
     "CourseOrder",
@@ -69,6 +72,7 @@ class UserErrorCode(enum.StrEnum):
     """Of `graph.atomic.MENDABLE`."""
 
     CONFLICT = ConflictError.code
+    CONTRAST_TOO_LOW = ContrastError.code
     COURSE_FULL = CourseFullError.code
     INVALID_ID = InvalidIdError.code
     LESSON_LOCKED = LessonLockedError.code
@@ -117,6 +121,7 @@ _describe(
     UserErrorCode,
     "Why a mutation was refused.",
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
+    CONTRAST_TOO_LOW="A colour does not stand out enough by WCAG AA; the message tells the ratio.",
     COURSE_FULL="No seat of the course is free.",
     INVALID_ID="An id that names nothing here.",
     LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
@@ -138,6 +143,14 @@ _describe(
     "Whether an organization is served.",
     active="Served.",
     suspended="Not served: every request is refused with TENANT_SUSPENDED.",
+)
+
+_describe(
+    BrandingStatus,
+    "Where a version of the branding is in its life.",
+    draft="Being worked on: only who may write the organization sees it.",
+    published="What everybody sees.",
+    retired="Was published once, and may be again.",
 )
 
 _describe(

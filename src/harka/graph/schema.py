@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
 from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.content import ContentMutation
@@ -27,6 +28,7 @@ from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.analytics import AnalyticsQuery
+from harka.graph.types.branding import BrandingQuery
 from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.content import ContentItem
@@ -54,6 +56,7 @@ class Query(
     AnalyticsQuery,
     CertificateQuery,
     SearchQuery,
+    BrandingQuery,
     NodeQuery,
 ):
     pass
@@ -64,6 +67,7 @@ class Query(
     "committed before the answer leaves; one that is refused undoes only itself."
 )
 class Mutation(
+    BrandingMutation,
     BulkEnrollmentMutation,
     ContentMutation,
     CourseCloneMutation,

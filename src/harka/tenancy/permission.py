@@ -5,6 +5,8 @@ class Permission(enum.StrEnum):
     """What an actor may do. The values are stored as API key scopes: never rename one."""
 
     ORGANIZATION_READ = "organization:read"
+    ORGANIZATION_WRITE = "organization:write"
+    """Its name and settings, how its pages look, its domains."""
     ORGANIZATION_OWN = "organization:own"
     """To make owners and to unmake them."""
     USER_READ = "user:read"

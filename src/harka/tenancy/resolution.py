@@ -51,6 +51,13 @@ def signals(snapshot: Snapshot, headers: Headers, *, trusted: bool) -> Signals:
     return Signals(tenant, api_key, bearer, session)
 
 
+def tenant_at(snapshot: Snapshot, host: str) -> UUID | None:
+    """Whose pages are at a host name; None for a neutral or malformed one, and for nobody's."""
+    name = host.encode("ascii", "replace")
+    place = snapshot.hosts.resolve([(b"host", name)], False)[0] if snapshot.loaded else UNKNOWN
+    return snapshot.organizations[place].id if place >= 0 else None
+
+
 def agree(snapshot: Snapshot, *named: UUID | None) -> Organization:
     """Return the organization that every signal present names. `named`: of host, key, token; None: absent.
 

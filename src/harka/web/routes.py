@@ -7,6 +7,7 @@ from harka.errors import NotFoundError
 from harka.graph.execution import Engine
 from harka.graph.trusted import read_trusted
 from harka.runtime import Runtime
+from harka.web.branding import BrandingFiles
 from harka.web.dashboard import Dashboard, own_documents, welcome
 from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
@@ -54,6 +55,7 @@ def _routes(runtime: Runtime, engine: Engine, draining: Draining) -> list[Route 
         Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
+        Route("/files/branding/{hash}", TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime)),
         Route("/files/{link}", files),
         Route("/", HostDoor(Methods(welcome, "GET", "HEAD"), runtime)),
         Route("/dashboard", dashboard),

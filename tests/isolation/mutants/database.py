@@ -101,6 +101,13 @@ MUTANTS: Final = [
         ("tests/repositories/test_domain.py", "tests/repositories", "tests/tenancy"),
     ),
     Mutant(
+        "dropped-filter-asset",
+        "repositories/branding_asset.py",
+        "WHERE tenant_id = $1 AND hash = $2",
+        "WHERE $1::uuid IS NOT NULL AND hash = $2",
+        STATEMENTS,
+    ),
+    Mutant(
         "dropped-filter-page",
         "repositories/course.py",
         "WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}",

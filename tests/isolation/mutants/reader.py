@@ -43,6 +43,20 @@ MUTANTS: Final = [
         ("tests/learning",),
     ),
     Mutant(
+        "anybody-brands",
+        "learning/branding.py",
+        "    context.require(Permission.ORGANIZATION_WRITE)\n    if not",
+        "    if not",
+        ("tests/learning/test_branding.py",),
+    ),
+    Mutant(
+        "own-look-at-any-address",
+        "graph/types/branding.py",
+        "return shown if tenant_at(context.runtime.directory.current, host) == context.tenant.id else None",
+        "return shown",
+        ("tests/graph/types/test_branding.py",),
+    ),
+    Mutant(
         "anybody-enrolls",
         "learning/enrollment.py",
         "    work.context.require(Permission.ENROLLMENT_WRITE)\n    wanted = {",

@@ -6,8 +6,10 @@ from strawberry.scalars import JSON
 from harka.graph.context import Info
 from harka.graph.enums import OrganizationStatus, Plan
 from harka.graph.field import field, graph_type, leaf, related
+from harka.graph.loaders.branding import LookByOrganizationLoader
 from harka.graph.loaders.organization import ActiveUserCountByOrganizationLoader, OrganizationByIdLoader
 from harka.graph.node import Node, node_type
+from harka.graph.types.branding import OrganizationBranding
 from harka.ids import NodeKind
 from harka.repositories.organization import Organization as OrganizationRow
 from harka.tenancy.permission import Permission
@@ -39,37 +41,6 @@ class OrganizationFeatures:
     custom_ai: bool = leaf("AI models of their own.", name="customAI")
 
 
-def _logo(root: OrganizationRow) -> str | None:
-    return _text(root, "logo")
-
-
-def _primary_color(root: OrganizationRow) -> str | None:
-    return _text(root, "primaryColor")
-
-
-def _secondary_color(root: OrganizationRow) -> str | None:
-    return _text(root, "secondaryColor")
-
-
-def _favicon(root: OrganizationRow) -> str | None:
-    return _text(root, "favicon")
-
-
-def _text(root: OrganizationRow, key: str) -> str | None:
-    value = root.branding.get(key)
-    return value if isinstance(value, str) else None
-
-
-@graph_type
-class OrganizationBranding:
-    """How an organization's pages look. What is null looks as the platform does."""
-
-    logo: str | None = field(_logo, "Address of the logo.")
-    primary_color: str | None = field(_primary_color, "Main colour, as `#rrggbb`.")
-    secondary_color: str | None = field(_secondary_color, "Second colour, as `#rrggbb`.")
-    favicon: str | None = field(_favicon, "Address of the small icon that browsers show.")
-
-
 def _itself(root: OrganizationRow) -> OrganizationRow:
     return root
 
@@ -89,7 +60,9 @@ class Organization(Node):
     status: OrganizationStatus = leaf("Whether it is served.")
     users: OrganizationUsers = field(_itself, "How many people it has, and may have.")
     features: OrganizationFeatures = field(_features, "What is turned on for it.")
-    branding: OrganizationBranding = field(_itself, "How its pages look.")
+    branding: OrganizationBranding = related(
+        LookByOrganizationLoader, "id", "How its pages look: what is published."
+    )
     settings: JSON = leaf(
         "Its settings: an object whose keys are documented with the features that read them."
     )
