@@ -630,6 +630,13 @@ cdef int64_t _counter(str name, object value) except -1:
     return counter(name, value)
 
 
+cdef double _number(str name, object value) except? -1.0:
+    """Requests and points are whole numbers as often as not."""
+    if PyLong_CheckExact(value):
+        return <double>value
+    return number(name, value)
+
+
 cdef int _absorb_part(Sip* sip, object part) except -1:
     cdef Py_ssize_t size = 0
     cdef const char* text
@@ -747,7 +754,7 @@ Token bucket of one tenant in this process (GCRA); documented at the twin."""
     def take(self, now, cost=1.0):
         """Answer 0.0, or take nothing and answer the seconds until it would pass; documented at the twin."""
         cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
-        cdef double tokens = PyFloat_AS_DOUBLE(cost) if PyFloat_CheckExact(cost) else number("cost", cost)
+        cdef double tokens = PyFloat_AS_DOUBLE(cost) if PyFloat_CheckExact(cost) else _number("cost", cost)
         if not isfinite(at) or not 0.0 <= tokens < INFINITY:
             raise take_error(at)
         cdef double level = self._level - (at - self._last) * self._rate
@@ -763,7 +770,7 @@ Token bucket of one tenant in this process (GCRA); documented at the twin."""
     def settle(self, now, change):
         """Take or give back, never refusing; answer how many tokens there are; documented at the twin."""
         cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
-        cdef double tokens = PyFloat_AS_DOUBLE(change) if PyFloat_CheckExact(change) else number("change", change)
+        cdef double tokens = PyFloat_AS_DOUBLE(change) if PyFloat_CheckExact(change) else _number("change", change)
         if not isfinite(at) or not isfinite(tokens):
             raise settle_error(at)
         cdef double level = self._level - (at - self._last) * self._rate

@@ -3,12 +3,10 @@
 import time
 from datetime import UTC, datetime
 
+monotonic = time.monotonic
+"""Seconds that never go backwards; for deadlines and durations only."""
+
 
 def now() -> datetime:
     """Wall clock, timezone-aware, UTC."""
     return datetime.now(UTC)
-
-
-def monotonic() -> float:
-    """Seconds that never go backwards; for deadlines and durations only."""
-    return time.monotonic()

@@ -24,7 +24,7 @@ async def here(scope: Scope, receive: Receive, send: Send) -> None:
     await Request(scope, receive).body()
     if scope["path"].startswith("/whole"):
         body = scope["path"].encode()
-        await scope[ANSWER](200, [(b"content-length", b"%d" % len(body))], body)
+        await scope[ANSWER](200, b"content-length: %d\r\n" % len(body), body)
         return
     await PlainTextResponse("here")(scope, receive, send)
 

@@ -46,7 +46,7 @@ class App:
             self.went.append(message["type"])
             return
         body = scope[ARRIVED]
-        await scope[ANSWER](200, [(b"content-length", b"%d" % len(body))], body)
+        await scope[ANSWER](200, b"content-length: %d\r\n" % len(body), body)
 
 
 class Server:

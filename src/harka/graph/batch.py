@@ -6,7 +6,7 @@ the objects that were found, and when there are no more the answer is written.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
@@ -189,14 +189,18 @@ class _Waiting:
 
     async def finish(self, context: RequestContext, *, last: bool) -> None:
         """Wait for all of it together. `last`: nothing will be waited for after this."""
-        loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
         places = self._places
-        if last and len(loads) == 1 and not places:
-            # beside others it might be sent before them, who would then read another snapshot
-            loads = [_ending(context, loads[0])]
-        answers = await _together([*(values[place] for values, place in places), *loads])
-        for (values, place), answer in zip(places, answers, strict=False):
-            values[place] = answer
+        if len(self._loads) == 1 and not places:
+            if last:
+                # beside others it might be sent before them, who would then read another snapshot
+                context.work.end_with_next_read()
+            for loader, requests in self._loads.items():
+                await _load(context.loaders.of(loader), requests)
+        else:
+            loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
+            answers = await _together([*(values[place] for values, place in places), *loads])
+            for (values, place), answer in zip(places, answers, strict=False):
+                values[place] = answer
         for request, values, wanted in self._wanted:
             for place, answer in zip(wanted, request.values, strict=True):
                 values[place] = answer
@@ -226,12 +230,6 @@ async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
     if failures:
         raise failures[0]
     return [future.result() for future in futures]
-
-
-async def _ending(context: RequestContext, load: Coroutine[Any, Any, None]) -> None:
-    """The last load, and the only one: the transaction goes with it."""
-    context.work.end_with_next_read()
-    await load
 
 
 async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:

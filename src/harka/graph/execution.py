@@ -224,6 +224,8 @@ class Engine:
         # who brings us down, or takes all the time there is, gets nothing back
         is_lost = answer.failure is not None and answer.failure.status >= _SERVER_ERROR
         actual = requested if is_lost else cost.actual(answer.objects)
+        if actual == requested and not prepared.request.tells_cost:
+            return answer
         available = admission.settle(organization, clock.monotonic(), actual - requested)
         if prepared.request.tells_cost:
             limits = limits_of(organization.plan)

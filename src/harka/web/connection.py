@@ -5,7 +5,7 @@ must ask, with a task that waits for the message that the client has left.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -19,7 +19,7 @@ ARRIVED: Final = "harka.arrived"
 """In the scope once the whole request is here: its body."""
 
 ANSWER: Final = "harka.answer"
-"""In the scope: writes a whole answer (status, headers, body) at once, in place of ASGI's messages."""
+"""In the scope: writes a whole answer (status, header lines, body) at once, in place of ASGI's messages."""
 
 
 class ClientConnection:
@@ -58,6 +58,11 @@ class ClientConnection:
                 self._task = None
             if self._lost:
                 task.uncancel()
+
+
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they go over the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 async def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> T:

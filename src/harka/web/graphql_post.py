@@ -16,7 +16,7 @@ from harka import clock
 from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
 from harka.graph.execution import Answer, Engine, Request
 from harka.runtime import Runtime
-from harka.web.connection import ANSWER, ARRIVED, while_connected
+from harka.web.connection import ANSWER, ARRIVED, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
@@ -33,7 +33,7 @@ from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.body_limit import Body, require_length
 from harka.web.middleware.failures import GONE, recorded
 from harka.web.middleware.request_scope import RequestScope, RequestScopes, id_header
-from harka.web.middleware.security_headers import security_headers
+from harka.web.middleware.security_headers import security_headers, security_lines
 from harka.web.middleware.tenant_door import admit
 
 PATH: Final = "/graphql"
@@ -143,16 +143,11 @@ def _of_failure(shown: HarkaError) -> Sequence[Header]:
 
 
 async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:
-    headers = [
-        reply.type,
-        (b"content-length", b"%d" % len(reply.body)),
-        id_header(request),
-        *security_headers(scope),
-        *reply.more,
-    ]
+    own = (reply.type, (b"content-length", b"%d" % len(reply.body)), id_header(request), *reply.more)
     answer = scope.get(ANSWER)
     if answer is not None:
-        await answer(reply.status, headers, reply.body)
+        await answer(reply.status, lines_of(own) + security_lines(scope), reply.body)
         return
+    headers = [*own, *security_headers(scope)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -6,14 +6,13 @@ write; whoever asks for ASGI's messages after all (a stream of events) gets uvic
 """
 
 import asyncio
-from collections.abc import Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from harka import logs
+from harka.web.connection import lines_of
 
 if TYPE_CHECKING:
     from harka.web.protocol import BoundedProtocol
@@ -111,22 +110,21 @@ async def answer(
     protocol: "BoundedProtocol",
     cycle: RequestResponseCycle | WholeRequest,
     status: int,
-    headers: Sequence[tuple[bytes, bytes]],
+    lines: bytes,
     body: bytes,
 ) -> None:
     """All of an answer to a request that is not HEAD, in one write.
 
-    `headers`: sound ones, `content-length` among them.
+    `lines`: of sound headers, `content-length` among them.
     """
     if protocol.flow.write_paused and not cycle.disconnected:
         await protocol.flow.drain()
     if cycle.disconnected:
         return
-    lines = [STATUS_LINE[status]]
-    for name, value in chain(cycle.default_headers, headers):
-        lines += (name, b": ", value, b"\r\n")
-    lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
-    protocol.transport.write(b"".join(lines))
+    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+    protocol.transport.write(
+        b"".join((STATUS_LINE[status], lines_of(cycle.default_headers), lines, end, body))
+    )
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()

@@ -1,6 +1,10 @@
 """Headers every answer carries unless the page says otherwise. CORS is off: no header, no exception."""
 
+from typing import Final
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harka.web.connection import lines_of
 
 _DEFAULTS = (
     (b"cache-control", b"no-store"),
@@ -13,6 +17,7 @@ _DEFAULTS = (
 # only where the browser came by TLS: on plain http the header is noise
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 _SECURE = (*_DEFAULTS, _HSTS)
+_LINES: Final = {_DEFAULTS: lines_of(_DEFAULTS), _SECURE: lines_of(_SECURE)}
 
 
 class SecurityHeadersMiddleware:
@@ -41,3 +46,8 @@ def security_headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
         scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
     )
     return _SECURE if secure else _DEFAULTS
+
+
+def security_lines(scope: Scope) -> bytes:
+    """The same as they go over the wire."""
+    return _LINES[security_headers(scope)]
