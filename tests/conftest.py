@@ -5,6 +5,7 @@ They are embedded like those of `harka up`, only that nothing is forced to disk.
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -31,6 +32,12 @@ from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Processes for `-n auto`, each with servers of its own: for a whole run, not for a file of it."""
+    whole = config.args == config.getini("testpaths")
+    return min(os.cpu_count() or 1, _MOST_WORKERS) if whole else 0
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without the extensions, what is about them is left out."""
     absent = [] if COMPILED else [item for item in items if item.get_closest_marker("compiled")]
@@ -38,6 +45,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in set(absent)]
 
+
+_MOST_WORKERS = 4
+"""Beyond that PostgreSQL, Valkey and the tests stand in each other's way."""
 
 MakeTenant = Callable[..., Awaitable[Organization]]
 OpenClient = Callable[..., Awaitable["Client"]]

@@ -1,4 +1,4 @@
-"""A partner's program with `gql`: a course, its learners, progress over a socket, an offline batch."""
+"""A partner's program with `gql`: a course, its learners, progress over a socket, an offline batch, a certificate."""
 
 import asyncio
 import os
@@ -34,6 +34,7 @@ async def learn(http: Any, socket: Any) -> None:
     draft = {
         "code": code,
         "title": "Python and HARKA",
+        "awardsCertificate": True,
         "modules": [{"title": "All of it", "lessons": lessons}],
     }
     course = done(await http.execute(request("WriteCourse", input=draft)))["course"]
@@ -75,6 +76,12 @@ async def learn(http: Any, socket: Any) -> None:
         batch = done(await http.execute(request("SynchronizeOffline", input={"entries": entries})))
         changed = sum(result["changed"] for result in batch["results"])
         print(f"offline batch, attempt {attempt}: {changed} of {len(entries)} were news")
+
+    held = await http.execute(request("Certificates", userId=other["user"]["id"]))
+    (certificate,) = held["user"]["certificates"]["nodes"]
+    # whoever is shown one may ask this, at the organization's address, without a key
+    verified = (await http.execute(request("Verify", serial=certificate["serial"])))["verifyCertificate"]
+    print(f"certificate of {verified['holderName']} for {verified['courseTitle']!r}: {verified['state']}")
 
 
 async def main() -> None:

@@ -100,7 +100,7 @@ def test_every_claim_is_needed(claim: str) -> None:
         {"aud": "other"},
         {"aud": ["other"]},
         {"aud": []},
-        {"tenant": str(GLOBEX.id)},
+        pytest.param({"tenant": str(GLOBEX.id)}, id="of another tenant"),
         {"tenant": "acme"},
         {"sub": "root"},
         {"exp": "never"},
@@ -167,7 +167,10 @@ def test_a_key_named_in_the_header_is_not_believed() -> None:
     assert refused(forged(CLAIMS, mine))
 
 
-@pytest.mark.parametrize("kid", [None, "", "x", OTHER.kid, RSA.kid, 1, ["a"], {}])
+@pytest.mark.parametrize(
+    "kid",
+    [None, "", "x", pytest.param(OTHER.kid, id="other"), pytest.param(RSA.kid, id="rsa"), 1, ["a"], {}],
+)
 def test_a_token_is_verified_by_the_key_it_was_signed_with(kid: object) -> None:
     header = {"alg": KEY.algorithm, "typ": "at+jwt", "kid": kid}
     encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=")

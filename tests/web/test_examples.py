@@ -1,4 +1,4 @@
-"""The programs in `examples/` do what they say, against a server: in Python so far."""
+"""The programs in `examples/` do what they say, against a server."""
 
 import asyncio
 import re
@@ -16,18 +16,19 @@ from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
-from node import is_required, run
+from node import install, is_required, run
 from school import School
 from served import served
 
 ROOT = Path(__file__).parents[2]
 LEARNERS = 500
 SAID = re.compile(
-    r"course [A-Z]{2}-[\w-]+ is open\n"
+    r"course [A-Z]+-[\w-]+ is open\n"
     rf"{LEARNERS} learners enrolled\n"
-    r"heard over the socket: Learner \d+ has done \d[\d.]* ?%\n"
+    r"heard (over the socket|as it happened): Learner \d+ has done \d[\d.]* ?%\n"
     r"offline batch, attempt 1: 2 of 2 were news\n"
     r"offline batch, attempt 2: 0 of 2 were news\n"
+    r"certificate of Learner \d+ for '\w+ and HARKA': VALID\n"
 )
 
 
@@ -66,4 +67,19 @@ async def test_python(examples: Path, environment: dict[str, str]) -> None:
     python = str(home / "venv" / "bin" / "python")
     await asyncio.to_thread(run, home, python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt")
     said = await asyncio.to_thread(run, home, python, "learn.py", **environment)
+    assert SAID.fullmatch(said), said
+
+
+async def test_typescript(examples: Path, environment: dict[str, str]) -> None:
+    home = await asyncio.to_thread(install, examples / "typescript", examples / "built")
+    for step in ("generate", "build"):
+        await asyncio.to_thread(run, home, "npm", "run", "--silent", step)
+    said = await asyncio.to_thread(run, home, "npm", "run", "--silent", "start", **environment)
+    assert SAID.fullmatch(said), said
+
+
+async def test_curl(examples: Path, environment: dict[str, str]) -> None:
+    if not is_required() and not (shutil.which("curl") and shutil.which("jq")):
+        pytest.skip("no curl, or no jq")
+    said = await asyncio.to_thread(run, examples / "curl", "./learn.sh", **environment)
     assert SAID.fullmatch(said), said
