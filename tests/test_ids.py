@@ -36,7 +36,9 @@ def test_the_earliest_id_of_a_moment_divides_those_before_from_those_after() -> 
 
 @given(st.uuids(), st.uuids(), st.sampled_from(NodeKind))
 def test_a_sealed_id_opens_to_what_was_sealed(tenant: UUID, id_: UUID, kind: NodeKind) -> None:
-    assert IDS.open(tenant, IDS.seal(tenant, kind, id_)) == (kind, id_)
+    opened = IDS.open(tenant, IDS.seal(tenant, kind, id_))
+    assert opened == (kind, id_)
+    assert (str(opened[1]), opened[1].is_safe, hash(opened[1])) == (str(id_), id_.is_safe, hash(id_))
 
 
 def test_another_tenant_cannot_open_an_id() -> None:

@@ -1,4 +1,4 @@
-"""A partner's program with `gql`: a course, its learners, progress over a socket, an offline batch, a certificate."""
+"""A partner's program with `gql`: a course, its learners, progress over a socket, a batch, a certificate."""
 
 import asyncio
 import os

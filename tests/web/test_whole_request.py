@@ -1,6 +1,7 @@
 """Plain requests that arrive whole, over real connections: nobody can tell that the parser never saw them."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from uvicorn.server import ServerState
 from doors import logged
 from harka.web.connection import ANSWER, ARRIVED
 from harka.web.protocol import BoundedProtocol
+from harka.web.whole_request import WholeRequest
 
 
 class App:
@@ -130,6 +132,21 @@ async def test_whoever_asks_for_messages_gets_them(server: Server) -> None:
             assert (await reader.readuntil(b"five!")).startswith(b"HTTP/1.1 200 OK\r\ndate: today\r\n")
     assert parser_is_new(server.protocols[0])
     assert server.state.total_requests == 2
+
+
+async def test_an_answered_request_is_gone_without_the_collector(server: Server) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with server.client() as (reader, writer):
+            for _ in range(5):
+                writer.write(post())
+                await reader.readexactly(len(answer()))
+            server.app.scopes.clear()
+            left = [each for each in gc.get_objects() if type(each) is WholeRequest]
+            assert len(left) == 1, "the connection knows its latest"
+    finally:
+        gc.enable()
 
 
 async def test_several_at_once_are_answered_in_order(server: Server) -> None:

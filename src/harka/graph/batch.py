@@ -7,7 +7,7 @@ the objects that were found, and when there are no more the answer is written.
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 from graphql.execution.values import VariableValues
@@ -43,7 +43,7 @@ async def execute(
     return Executed(top.data(), objects)
 
 
-class Executed(NamedTuple):
+class Executed(msgspec.Struct, frozen=True, gc=False):
     """`data`: the text of the answer's. `objects`: how many there are in it."""
 
     data: bytes

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final, NamedTuple, Self, TypeGuard, TypeVar, cast
+from typing import Any, Final, Self, TypeGuard, TypeVar, cast
 
 import msgspec
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -428,7 +428,7 @@ _UNKNOWN: Final = _refusal(PersistedQueryNotFoundError())
 _UNREGISTERED: Final = _refusal(PersistedDocumentRequiredError())
 
 
-class _Planned(NamedTuple):
+class _Planned(msgspec.Struct, frozen=True):
     plan: Plan
     variables: VariableValues
 

@@ -70,6 +70,8 @@ class WholeRequest:
         if not cycle.response_complete and not cycle.disconnected:
             # it will never be: the client should not wait for it
             protocol.transport.close()
+        # it leads back here by `ANSWER`, and a circle stays until the collector comes
+        self.scope = {}
 
     def on_response(self) -> None:
         self.protocol.on_response_complete()
