@@ -34,6 +34,7 @@ from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
+from harka.web.listeners import Listeners
 from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestRecord
 from harka.web.routes import build
@@ -193,7 +194,8 @@ class School:
 
     def __post_init__(self) -> None:
         self.draining = Draining()
-        self.app = Probe(build(self.runtime, self.draining))
+        self.listeners = Listeners(self.runtime)
+        self.app = Probe(build(self.runtime, self.draining, self.listeners))
 
     def with_settings(self, **options: Any) -> "School":
         """The same, served with other settings."""

@@ -30,6 +30,7 @@ from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
 from harka.tenancy.quota import Admission
+from harka.web.listeners import Listeners
 from harka.web.metrics import serve_metrics, watch
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
@@ -168,7 +169,9 @@ class Application:
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
         self._runtime = runtime
-        self._handle = build(runtime, self.draining)
+        listeners = Listeners(runtime)
+        await stack.enter_async_context(_background("listeners", listeners.run))
+        self._handle = build(runtime, self.draining, listeners)
 
 
 def create_app(settings: Settings) -> Application:

@@ -90,7 +90,7 @@ class NodeIds:
 
 
 def _uuid(data: bytes) -> UUID:
-    """`UUID(bytes=data)` in a third of its time: its constructor asks first which of six ways it is called."""
+    """`UUID(bytes=data)` in a third of its time: it asks first which of six ways it was called."""
     made = UUID.__new__(UUID)
     _set_slot(made, "int", int.from_bytes(data))
     _set_slot(made, "is_safe", SafeUUID.unknown)

@@ -1,7 +1,9 @@
 """The GraphQL endpoint: HTTP by its specification, server-sent events, the door of the WebSocket."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -10,17 +12,24 @@ from starlette.types import Receive, Scope, Send
 
 from harka import clock
 from harka.codec import json_bytes
-from harka.errors import BadRequestError, HarkaError, MethodNotAllowedError, NotAcceptableError
-from harka.graph.execution import Answer, Answers, Engine, Prepared, Request
+from harka.errors import (
+    BadRequestError,
+    HarkaError,
+    MethodNotAllowedError,
+    NotAcceptableError,
+    UnauthenticatedError,
+)
+from harka.graph.execution import Answer, Answers, Engine, Prepared, Request, failed
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected
 from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
 from harka.web.graphql_request import CLIENT_NAME, REPLAYED, MediaType, header, negotiate, read_request
+from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import RequestScope
 from harka.web.middleware.tenant_door import identify
-from harka.web.sse import finish, once, send_events
+from harka.web.sse import finish, once, send_events, tell
 from harka.web.websocket import GraphQLSocket
 
 POST_OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS)
@@ -31,13 +40,14 @@ _UTF_8: Final = "; charset=utf-8"
 class GraphQLEndpoint:
     """`POST`, `GET` and WebSocket at one path. HTTP came through the tenant door, a socket comes later."""
 
-    def __init__(self, runtime: Runtime, engine: Engine) -> None:
+    def __init__(self, runtime: Runtime, engine: Engine, listeners: Listeners) -> None:
         self._runtime = runtime
         self._engine = engine
+        self._listeners = listeners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await GraphQLSocket(self._runtime, self._engine, scope, receive, send).serve()
+            await GraphQLSocket(self._runtime, self._engine, self._listeners, scope, receive, send).serve()
             return
         media = negotiate(header(scope, b"accept"), self._offers(scope))
         if media is MediaType.HTML:
@@ -83,8 +93,17 @@ class GraphQLEndpoint:
     async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
         request: RequestScope = scope["harka"]
         answers = await self._answers(scope, receive, prepared)
-        async with contextlib.aclosing(answers):
-            ended = await send_events(_noted(request, answers), receive, send)
+        limit, ended = asyncio.timeout(None), True
+        try:
+            async with contextlib.aclosing(answers), limit:
+                with self._listeners.listening(request, scope["headers"], partial(expire, limit)):
+                    ended = await send_events(_noted(request, answers), receive, send)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            refusal = failed(UnauthenticatedError(), request.id)
+            note(request, refusal)
+            await tell(send, refusal)
         if ended:
             await finish(send, complete=not (isinstance(answers, Answers) and answers.interrupted))
 

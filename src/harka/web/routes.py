@@ -13,6 +13,7 @@ from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
 from harka.web.graphql_post import PATH, GraphQLPost
 from harka.web.health import Health
+from harka.web.listeners import Listeners
 from harka.web.middleware.access_log import AccessLogMiddleware
 from harka.web.middleware.body_limit import BodyLimitMiddleware
 from harka.web.middleware.draining import Draining, DrainingMiddleware
@@ -23,15 +24,18 @@ from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 
 
-def build(runtime: Runtime, draining: Draining) -> ASGIApp:
+def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
     """The whole HTTP application over an open runtime; the last layer named is the first one passed.
 
-    One path is short: what a `POST /graphql` passes is written out in `graphql_post`, in the same order.
+    `listeners`: run by the caller. One path is short: what a `POST /graphql` passes is written out in
+    `graphql_post`, in the same order.
     """
     settings = runtime.settings
     engine = Engine(runtime, trusted=read_trusted(settings, own_documents()))
     app: ASGIApp = Router(
-        _routes(runtime, engine, draining), redirect_slashes=False, default=HostDoor(_nothing, runtime)
+        _routes(runtime, engine, draining, listeners or Listeners(runtime)),
+        redirect_slashes=False,
+        default=HostDoor(_nothing, runtime),
     )
     app = BodyLimitMiddleware(app, limit=settings.max_body_bytes)
     app = FailuresMiddleware(app)
@@ -44,9 +48,11 @@ def build(runtime: Runtime, draining: Draining) -> ASGIApp:
     return GraphQLPost(runtime, engine, app)
 
 
-def _routes(runtime: Runtime, engine: Engine, draining: Draining) -> list[Route | WebSocketRoute]:
+def _routes(
+    runtime: Runtime, engine: Engine, draining: Draining, listeners: Listeners
+) -> list[Route | WebSocketRoute]:
     health = Health(runtime, draining)
-    graphql = GraphQLEndpoint(runtime, engine)
+    graphql = GraphQLEndpoint(runtime, engine, listeners)
     files = TenantDoor(Methods(Files(runtime), "GET", "HEAD"), runtime)
     dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)
     return [

@@ -50,10 +50,15 @@ async def send_events(
             answer = following.result()
             if answer is None:
                 return True
-            await _write(send, b"event: next\ndata: %b\n\n" % json_bytes(answer.body))
+            await tell(send, answer)
             following = asyncio.ensure_future(_next(answers))
     finally:
         await stopped(gone, following)
+
+
+async def tell(send: Send, answer: Answer) -> None:
+    """Send one answer."""
+    await _write(send, b"event: next\ndata: %b\n\n" % json_bytes(answer.body))
 
 
 async def finish(send: Send, *, complete: bool) -> None:

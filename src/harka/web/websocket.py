@@ -2,13 +2,15 @@
 
 Docs: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. The older `graphql-ws` subprotocol is
 not spoken: it lets a client subscribe before it has said who it is (CVE-2026-35523). Each operation is
-admitted afresh, as a request of its own would be, so a revoked key is refused from then on.
+admitted afresh, as a request of its own would be, so a revoked key is refused from then on, and the socket of
+whoever may not come in any more is closed (`web.listeners`).
 """
 
 import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +24,7 @@ from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
+from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import RequestRecord, RequestScope
 from harka.web.middleware.tenant_door import admit, identify
 
@@ -56,15 +59,26 @@ class _CloseError(Exception):
 class GraphQLSocket:
     """One connection. The host is known to be one of ours; who asks is said in `connection_init`."""
 
-    def __init__(self, runtime: Runtime, engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        engine: Engine,
+        listeners: Listeners,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         self._runtime = runtime
         self._engine = engine
+        self._listeners = listeners
         self._scope = scope
         self._receive = receive
         self._send = send
         self._request: RequestScope = scope["harka"]
         self._headers: Headers | None = None
-        self._init_limit = asyncio.timeout(INIT_SECONDS)
+        # on what the client may still send; of who is admitted there is none, until they are dismissed
+        self._limit = asyncio.timeout(INIT_SECONDS)
+        self._admission = contextlib.ExitStack()
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -73,16 +87,20 @@ class GraphQLSocket:
         await self._receive()
         try:
             await self._accept()
-            async with self._init_limit:
+            async with self._limit:
                 while (message := await self._receive())["type"] != "websocket.disconnect":
                     await self._take(message)
         except _CloseError as error:
             await self._close(error.code, error.reason)
         except TimeoutError:
-            if not self._init_limit.expired():
+            if not self._limit.expired():
                 raise
-            await self._close(_INIT_TIMEOUT, "Connection initialisation timeout")
+            if self._headers is None:
+                await self._close(_INIT_TIMEOUT, "Connection initialisation timeout")
+            else:
+                await self._close(_UNAUTHORIZED, "Unauthorized")
         finally:
+            self._admission.close()
             await self._stop()
 
     async def _accept(self) -> None:
@@ -135,7 +153,10 @@ class GraphQLSocket:
             self._request.record.code = error.code
             raise _CloseError(_STATUS_BASE + error.status, error.message) from None
         self._headers = headers
-        self._init_limit.reschedule(None)
+        self._limit.reschedule(None)
+        self._admission.enter_context(
+            self._listeners.listening(self._request, headers, partial(expire, self._limit))
+        )
         await self._say({"type": "connection_ack"})
 
     def _require_same_origin(self, headers: Headers) -> None:

@@ -33,7 +33,7 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     Raise `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`,
     `RateLimitedError`; `UnavailableError` when the catalog was never read or the user cannot be looked up.
     """
-    credential = _verify(runtime, request, headers)
+    credential = _recognized(runtime, request, headers)
     runtime.admission.admit(credential.organization, clock.monotonic())
     runtime.requests.note(credential.organization.id)
     if credential.user is None:
@@ -43,19 +43,27 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
 
 async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """Like `admit`, for whoever was admitted before and still listens: it costs no request."""
-    return await _context(runtime, request, _verify(runtime, request, headers))
+    return await _context(runtime, request, _recognized(runtime, request, headers))
 
 
-def _verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+def _recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+    credential = verify(runtime, request, headers)
+    runtime.key_usage.note(credential.key, clock.now())
+    return credential
+
+
+def verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+    """Whose credentials these are, by what this process has in memory; nothing is counted.
+
+    Raise like `admit`.
+    """
     snapshot = runtime.directory.current
     if not snapshot.loaded:
         raise UnavailableError
     said = signals(snapshot, headers, trusted=request.trusted)
     # whoever is refused knocked at somebody's door, and those are to see it in their figures
     request.record.tenant = said.host
-    now = clock.now()
-    credential = runtime.authenticator.authenticate(snapshot, said, now)
-    runtime.key_usage.note(credential.key, now)
+    credential = runtime.authenticator.authenticate(snapshot, said, clock.now())
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind
     return credential

@@ -1,0 +1,111 @@
+"""Whoever listens is looked at again, and sent away when they may not listen any more.
+
+Each event of a subscription is told only to who may hear it then, but on a connection on which nothing
+happens nobody is asked. Here all that are open are looked at, every few seconds: their credentials in memory,
+the users behind them with one statement for each organization.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Never
+from uuid import UUID
+
+import msgspec
+
+from harka.errors import HarkaError
+from harka.repositories import user as users
+from harka.repositories.organization import Organization
+from harka.repositories.user import UserStatus
+from harka.runtime import Runtime
+from harka.storage.session import open_session
+from harka.tenancy.resolution import Headers
+from harka.web.middleware.request_scope import RequestScope
+from harka.web.middleware.tenant_door import verify
+
+PERIOD: Final = 2.0
+"""Seconds between two looks. A revocation is to end a socket within 5."""
+_PATIENCE: Final = 2.0
+_TROUBLE_OF_OURS: Final = 500
+
+
+class _Listener(msgspec.Struct, frozen=True, eq=False):
+    request: RequestScope
+    headers: Headers
+    dismiss: Callable[[], None]
+
+
+class Listeners:
+    """The open sockets and streams of a process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._open: set[_Listener] = set()
+
+    @contextmanager
+    def listening(
+        self, request: RequestScope, headers: Headers, dismiss: Callable[[], None]
+    ) -> Iterator[None]:
+        """Call `dismiss`, perhaps more than once, when these headers would not be let in any more."""
+        listener = _Listener(request, headers, dismiss)
+        self._open.add(listener)
+        try:
+            yield
+        finally:
+            self._open.discard(listener)
+
+    async def run(self, *, period: float = PERIOD) -> Never:
+        """Look at all of them, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(period)
+            await self.look()
+
+    async def look(self) -> None:
+        """Where a server behind us fails, nobody is sent away."""
+        homes: dict[UUID, Organization] = {}
+        waiting: defaultdict[UUID, defaultdict[UUID, list[_Listener]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        for listener in list(self._open):
+            try:
+                credential = verify(self._runtime, listener.request, listener.headers)
+            except HarkaError as error:
+                if error.status < _TROUBLE_OF_OURS:
+                    listener.dismiss()
+                continue
+            if credential.user is not None:
+                home = credential.organization
+                homes[home.id] = home
+                waiting[home.id][credential.user].append(listener)
+        for tenant, of_users in waiting.items():
+            try:
+                statuses = await self._statuses(homes[tenant], list(of_users))
+            except HarkaError:
+                continue
+            for user, listeners in of_users.items():
+                if statuses.get(user) != UserStatus.ACTIVE:
+                    for listener in listeners:
+                        listener.dismiss()
+
+    async def _statuses(self, organization: Organization, asked: list[UUID]) -> dict[UUID, str]:
+        session = open_session(
+            self._runtime.databases,
+            organization.location,
+            organization.id,
+            read_only=True,
+            timeout=_PATIENCE,
+            single=True,
+        )
+        try:
+            found = await users.statuses(session, asked)
+            await session.commit()
+        finally:
+            await session.rollback()
+        return found
+
+
+def expire(limit: asyncio.Timeout) -> None:
+    """Let a limit that may be far off, or none, end now; one that has ended stays so."""
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
