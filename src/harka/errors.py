@@ -22,7 +22,10 @@ HarkaError
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
 │   ├── CourseFullError        COURSE_FULL          409
-│   └── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
+│   ├── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
+│   ├── QuizRequiredError      QUIZ_REQUIRED        409   passing it is what finishes the lesson
+│   ├── NoAttemptLeftError     NO_ATTEMPT_LEFT      409
+│   └── AttemptExpiredError    ATTEMPT_EXPIRED      409   its time is over
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
@@ -200,6 +203,24 @@ class LessonLockedError(ConflictError):
     """This lesson is locked: its module is not open for the learner yet."""
 
     code = "LESSON_LOCKED"
+
+
+class QuizRequiredError(ConflictError):
+    """This lesson is finished by passing its quiz."""
+
+    code = "QUIZ_REQUIRED"
+
+
+class NoAttemptLeftError(ConflictError):
+    """All attempts that this quiz allows are used up."""
+
+    code = "NO_ATTEMPT_LEFT"
+
+
+class AttemptExpiredError(ConflictError):
+    """The time of this attempt is over."""
+
+    code = "ATTEMPT_EXPIRED"
 
 
 class IdempotencyKeyReusedError(HarkaError):

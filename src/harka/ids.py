@@ -39,6 +39,9 @@ class NodeKind(enum.IntEnum):
     CERTIFICATE = 10
     CONTENT_ITEM = 20
     BRANDING = 61
+    QUIZ = 30
+    QUIZ_QUESTION = 31
+    QUIZ_ATTEMPT = 32
 
 
 def new_id() -> UUID:

@@ -50,6 +50,7 @@ def writer(school: School, number: int, cursors: Sequence[str]) -> Writer:
         "enrollment": ids(NodeKind.ENROLLMENT, school.enrollments),
         "lesson": ids(NodeKind.LESSON, lessons),
         "organization": [school.id(NodeKind.ORGANIZATION, school.organization.id)],
+        "quiz": [school.id(NodeKind.QUIZ, school.quiz)],
         "module": ids(NodeKind.MODULE, sorted({lesson.module_id for lesson in lessons})),
     }
     codes = [course.code for course in school.courses]

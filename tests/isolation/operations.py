@@ -21,11 +21,12 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
-from places import NEEDED, Argument, Place, Spec, argument_of, is_list_of, is_required
+from places import INSTEAD, NEEDED, Argument, Place, Spec, argument_of, is_list_of, is_required
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
 DEPTH = 7
 NODE_DEPTH = 4
+MOST_FIELDS = 1500  # of a document: where there are more, it is less deep; the application takes 2,000
 PAGE = 5  # rows of a list inside
 
 # what goes to a place that is not attacked
@@ -80,7 +81,8 @@ class RootField:
             return [made] if is_list_of(spec) and not isinstance(made, list) else made
 
         def wanted(path: tuple[str, ...], spec: Spec) -> bool:
-            is_needed = path in chosen and chosen[path].coordinate in NEEDED
+            is_alone = at is not None and at.coordinate in INSTEAD
+            is_needed = path in chosen and chosen[path].coordinate in NEEDED and not is_alone
             return is_required(spec) or is_needed or any(place[: len(path)] == path for place in given)
 
         return {
@@ -116,8 +118,11 @@ def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
 def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -> RootField:
     root = schema.get_root_type(OperationType(operation))
     assert root is not None
-    writer = _Writer(schema, route)
-    text = writer.field(_At(root, route[:1]), route[0], DEPTH)
+    for less in range(NODE_DEPTH):
+        writer = _Writer(schema, route, NODE_DEPTH - less)
+        text = writer.field(_At(root, route[:1]), route[0], DEPTH - less)
+        if writer.size <= MOST_FIELDS:
+            break
     declared = ", ".join(argument.declaration for argument in writer.arguments)
     document = f"{operation} Isolation{f'({declared})' if declared else ''} {{ {text} }}"
     selected = frozenset(writer.selected)
@@ -137,12 +142,15 @@ class _At:
 class _Writer:
     """Writes the selections of one document, and takes down the arguments it meets.
 
-    `route`: where to; of the fields on the way only those that lead there are written.
+    `route`: where to; of the fields on the way only those that lead there are written. `node_depth`: how deep
+    whatever has an id is followed. `size`: fields written so far.
     """
 
-    def __init__(self, schema: GraphQLSchema, route: tuple[str, ...]) -> None:
+    def __init__(self, schema: GraphQLSchema, route: tuple[str, ...], node_depth: int) -> None:
         self._schema = schema
         self._route = route
+        self._node_depth = node_depth
+        self.size = 0
         self._trees = set(_trees(schema))
         self.arguments: list[Argument] = []
         self.selected: set[str] = set()
@@ -151,6 +159,7 @@ class _Writer:
         """The field, with an alias where the route says so, and all that is in it."""
         field, owner = at.type.fields[name], f"{at.type.name}.{name}"
         self.selected.add(owner)
+        self.size += 1
         passed = ", ".join(self._argument(owner, argument, at) for argument in field.args)
         alias = "" if at.route[-1] == name else f"{at.route[-1]}: "
         return f"{alias}{name}{f'({passed})' if passed else ''} {self._selection(field, at, depth)}"
@@ -170,11 +179,12 @@ class _Writer:
         if not isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
             return self._fields(_At(type_, at.route, at.within, inside), depth)
         inner = " ".join(
-            f"... on {possible.name} {self._fields(within, NODE_DEPTH, prefix=f'{possible.name}_')}"
+            f"... on {possible.name} {self._fields(within, self._node_depth, prefix=f'{possible.name}_')}"
             for possible in self._schema.get_possible_types(type_)
             if possible.name not in inside
             for within in [_At(possible, at.route, at.within or possible.name, inside)]
         )
+        self.size += 1
         return f"{{ __typename {inner} }}"
 
     def _fields(self, at: _At, depth: int, prefix: str = "") -> str:
@@ -186,6 +196,7 @@ class _Writer:
             for inside in [replace(at, route=(*at.route, f"{prefix}{name}"))]
             if self._leads(inside.route)
         )
+        self.size += 1
         return f"{{ __typename {inner} }}"
 
     def _leads(self, route: tuple[str, ...]) -> bool:

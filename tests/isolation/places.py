@@ -45,11 +45,20 @@ NEEDED: Final = frozenset(
     {
         "BulkEnrollInput.userIds",
         "CreateContentItemInput.url",
+        "CreateQuizQuestionInput.correctChoices",
+        "CreateQuizQuestionInput.options",
         "DeleteLessonInput.withProgress",
         "DeleteModuleInput.withProgress",
+        "DeleteQuizInput.withAttempts",
+        "QuizAnswerInput.isTrue",
     }
 )
 """Coordinates of what the rules ask for although the schema does not."""
+
+INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
+    "CreateContentItemInput.quizId": {"CreateContentItemInput.kind": "QUIZ"},
+}
+"""By coordinate of a place that goes with other values only: those, and without what is needed elsewhere."""
 
 
 @dataclass(frozen=True)

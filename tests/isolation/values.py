@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operations import Choose
-from places import NODE, Place, UnknownPlaceError
+from places import INSTEAD, NODE, Place, UnknownPlaceError
 from worlds import CODES, World
 
 LOGO = b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"/>').decode()
@@ -25,13 +25,23 @@ OWN: Mapping[str, Any] = {
     "version": 1,
     "withProgress": True,
     # of the lesson that has content
-    "DeleteLessonInput.version": 2,
-    "ReorderContentItemsInput.version": 2,
-    "UpdateLessonInput.version": 2,
     "primaryColor": "#1d4ed8",
     "secondaryColor": "#7c3aed",
     "logo": LOGO,
     "favicon": LOGO,
+    "DeleteLessonInput.version": 3,
+    "ReorderContentItemsInput.version": 3,
+    "UpdateLessonInput.version": 3,
+    # of the quiz that has a question
+    "DeleteQuizInput.version": 2,
+    "ReorderQuizQuestionsInput.version": 2,
+    "UpdateQuizInput.version": 2,
+    "allowedAttempts": 3,
+    "passPercent": 50,
+    "correctChoices": [0],
+    "options": ["Fresh", "Stale"],
+    "choices": [0],
+    "withAttempts": True,
     "url": "https://example.com/fresh",
     "email": "fresh@example.com",
     "locale": "pt-BR",
@@ -43,6 +53,9 @@ def own_value(world: World, at: Place | None = None) -> Choose:
     """What `world` chooses for its places, such that the place `at` is reached."""
 
     def choose(place: Place) -> Any:
+        instead = INSTEAD.get(at.coordinate, {}) if at is not None else {}
+        if place.coordinate in instead:
+            return instead[place.coordinate]
         if place.coordinate in world.fitting:
             return world.fitting[place.coordinate]
         if place.noun == NODE:

@@ -24,12 +24,18 @@ from harka.learning import (
     group_member,
     lesson,
     progress,
+    quiz,
+    quiz_attempt,
+    quiz_question,
     user,
 )
 from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.quiz import QuizDraft
+from harka.learning.quiz_grading import Answer
+from harka.learning.quiz_question import QuestionDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import signing_key as signing_keys
@@ -181,6 +187,8 @@ async def _study(
         taught.id,
         ContentDraft(kind="video", title=f"Film {world.canary}", url=f"https://{world.canary}.example/film"),
     )
+    takers = [each for each in enrolled if each.course_id == begun.course_id]
+    quizzes, spare, item = await _quizzes(work, world, taught.id, [each.id for each in takers])
     modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
     beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
 
@@ -190,6 +198,8 @@ async def _study(
     world.fitting = {
         "ReorderModulesInput.moduleIds": sealed(NodeKind.MODULE, modules),
         "ReorderLessonsInput.lessonIds": sealed(NodeKind.LESSON, beside),
+        "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [item, shown.id]),
+        "CreateContentItemInput.quizId": sealed(NodeKind.QUIZ, [spare])[0],
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
@@ -214,8 +224,35 @@ async def _study(
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.CERTIFICATE: certified[0].id,
+        **quizzes,
         NodeKind.COMPLETION: next(iter(completed.values())).id,
     }
+
+
+async def _quizzes(
+    work: UnitOfWork, world: World, lesson_id: UUID, takers: list[UUID]
+) -> tuple[dict[NodeKind, UUID], UUID, UUID]:
+    """Of a quiz that all `takers` begin, and all but the last submit, a row of each kind.
+
+    And a quiz that is not shown, and the item that shows the other.
+    """
+    draft = QuizDraft(
+        title=f"Quiz {world.canary}", description=f"About {world.canary}", reveal="after_submission"
+    )
+    spare = await quiz.create(work, lesson_id, draft)
+    made = await quiz.create(work, lesson_id, draft)
+    asked = await quiz_question.create(
+        work, made.id, QuestionDraft(kind="true_false", prompt=f"Is it {world.canary}?", is_true=True)
+    )
+    item = await content.create(
+        work, lesson_id, ContentDraft(kind="quiz", title=f"Quiz {world.canary}", quiz_id=made.id)
+    )
+    begun = [(await quiz_attempt.start(work, enrollment_id=each, quiz_id=made.id)).attempt for each in takers]
+    for attempt in begun[:-1]:
+        await quiz_attempt.submit(work, attempt.id, [Answer(question_id=asked.id, is_true=True)])
+    world.raw |= {text for row in (spare, made, asked, *begun) for text in (str(row.id), row.id.hex)}
+    kinds = {NodeKind.QUIZ: made.id, NodeKind.QUIZ_QUESTION: asked.id, NodeKind.QUIZ_ATTEMPT: begun[-1].id}
+    return kinds, spare.id, item.id
 
 
 async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:

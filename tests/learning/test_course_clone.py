@@ -6,22 +6,24 @@ from uuid import UUID
 
 import pytest
 
+import quizzes
 from academy import Academy
 from harka.errors import ForbiddenError, NotFoundError, ValidationError
 from harka.learning import content, course, course_clone, unlock
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.quiz import QuizDraft
 from harka.learning.unlock import UnlockRules
 from harka.repositories.course import Course
 
 LATER = datetime(2199, 1, 1, tzinfo=UTC)
-NAMES = {"id", "tenant_id", "course_id", "module_id", "lesson_id", "required_id"}
+NAMES = {"id", "tenant_id", "course_id", "module_id", "lesson_id", "required_id", "quiz_id"}
 TIMES = {"created_at", "updated_at"}
 
 
 async def written(academy: Academy, modules: int = 3) -> Course:
-    """Each module has two lessons, each first lesson two items; each module requires all before it."""
+    """Each module has two lessons, the first with two items and a quiz; it requires all modules before it."""
     lessons = LessonOutline("One", "video", 5, 2.5), LessonOutline("Two", weight=0)
     draft = CourseDraft(
         title="Source",
@@ -42,6 +44,7 @@ async def written(academy: Academy, modules: int = 3) -> Course:
                 each.id,
                 ContentDraft(kind="video", title="V", url="https://a.example", duration_seconds=3),
             )
+            await quizzes.write(work, each.id, QuizDraft(title="Q", completes_lesson=True, pass_percent=7))
         for place, module in enumerate(of[1:], 1):
             rules = UnlockRules(requires=of[:place], opens_at=LATER, opens_after_days=place)
             await unlock.set_rules(work, module, rules, version=1)
@@ -52,12 +55,17 @@ async def parts(academy: Academy, of: Course) -> dict[str, list[Any]]:
     """What a course is made of, its ids written as what they name, its versions left out."""
     rows = {
         table: await academy.rows(table)
-        for table in ("module", "lesson", "content_item", "module_unlock", "module_prerequisite")
+        for table in (
+            *("module", "lesson", "content_item", "module_unlock", "module_prerequisite"),
+            *("quiz", "quiz_question"),
+        )
     }
     modules = [row for row in rows["module"] if row["course_id"] == str(of.id)]
     names = {row["id"]: row["title"] for row in modules}
     lessons = [row for row in rows["lesson"] if row["module_id"] in names]
     names |= {row["id"]: f"{names[row['module_id']]}.{row['title']}" for row in lessons}
+    asked = [row for row in rows["quiz"] if row["lesson_id"] in names]
+    names |= {row["id"]: f"{names[row['lesson_id']]}.{row['title']}" for row in asked}
     return {
         table: sorted(
             [
@@ -67,7 +75,7 @@ async def parts(academy: Academy, of: Course) -> dict[str, list[Any]]:
                     if key not in TIMES | {"version", "id"}
                 }
                 for row in found
-                if (row.get("module_id") or row.get("lesson_id") or row["id"]) in names
+                if (row.get("module_id") or row.get("lesson_id") or row.get("quiz_id") or row["id"]) in names
             ],
             key=repr,
         )
@@ -87,13 +95,15 @@ async def test_a_copy_is_made_of_the_same_and_is_a_draft(academy: Academy) -> No
     assert {table: len(found) for table, found in before.items()} == {
         "module": 3,
         "lesson": 6,
-        "content_item": 6,
+        "content_item": 9,
         "module_unlock": 2,
         "module_prerequisite": 3,
+        "quiz": 3,
+        "quiz_question": 15,
     }
     assert len(await academy.rows("enrollment")) == 1
     # nothing of the copy is shared with its source
-    for table in ("module", "lesson", "content_item"):
+    for table in ("module", "lesson", "content_item", "quiz", "quiz_question"):
         ids = [UUID(row["id"]) for row in await academy.rows(table)]
         assert len(set(ids)) == 2 * len(before[table])
 

@@ -25,6 +25,9 @@ from harka.repositories import (
     lesson,
     module,
     progress,
+    quiz,
+    quiz_attempt,
+    quiz_question,
     rollup,
     search,
     unlock,
@@ -36,13 +39,15 @@ from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
 BIG = {
-    *("user", "user_group", "user_group_path", "user_group_member", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling"),
+    *("user", "user_group", "user_group_path", "user_group_member"),
+    *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
 }
 CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling"),
+    *("quiz", "quiz_question", "quiz_attempt"),
 )
 # indexes of the few rows that wait or run
 PARTIAL = {"job_queued", "job_running", "job_dead"}
@@ -67,6 +72,22 @@ SEED = {
       SELECT $1::uuid, uuidv7(), e.id, l.id, 1, now() FROM {schema}.enrollment e
       JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = e.course_id AND l.position < 3
       WHERE e.tenant_id = $1""",
+    "quiz": """INSERT INTO {schema}.quiz
+        (tenant_id, id, lesson_id, title, pass_percent, reveal, completes_lesson, shuffles_options)
+      SELECT $1::uuid, uuidv7(), id, 'q', 50, 'never', true, true
+      FROM {schema}.lesson WHERE tenant_id = $1""",
+    "quiz_question": """INSERT INTO {schema}.quiz_question
+        (tenant_id, id, quiz_id, position, kind, prompt, points, options, correct_choices, is_true,
+         accepted_texts)
+      SELECT $1::uuid, uuidv7(), id, n, 'true_false', '?', 1, '{}', '{}', true, '{}'
+      FROM {schema}.quiz, generate_series(0, 1) AS n WHERE tenant_id = $1""",
+    "quiz_attempt": """INSERT INTO {schema}.quiz_attempt
+        (tenant_id, id, quiz_id, enrollment_id, number, started_at, pass_percent, points, questions)
+      SELECT $1::uuid, uuidv7(), q.id, e.id, 1, now(), 50, 10, '[]' FROM {schema}.enrollment e
+      JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.course_id = e.course_id AND l.position = 1
+      JOIN {schema}.quiz q ON q.tenant_id = $1 AND q.lesson_id = l.id
+      WHERE e.tenant_id = $1
+        AND e.course_id = (SELECT c.id FROM {schema}.course c WHERE c.tenant_id = $1 LIMIT 1)""",
     "empty course": """INSERT INTO {schema}.course (tenant_id, id, code, slug, title, created_at, updated_at)
       SELECT $1::uuid, uuidv7(), n, n, 'c' || n, now() + n * interval '1 ms', now() + n * interval '1 ms'
       FROM generate_series(11, 2000) AS n""",
@@ -162,6 +183,19 @@ STATEMENTS = (
     certificate.ISSUE_MANY,
     certificate.FIND_BY_SERIAL,
     certificate.FIRST_OF_USERS,
+    quiz.FIND_BY_IDS,
+    quiz.FIND_BY_LESSONS,
+    quiz.DELETE,
+    quiz_question.FIND_BY_QUIZZES,
+    quiz_attempt.FIND_VISIBLE,
+    quiz_attempt.PAGE_OF_ENROLLMENT,
+    quiz_attempt.FIRST_OF_ENROLLMENTS,
+    quiz_attempt.COUNT_OF_ENROLLMENTS,
+    quiz_attempt.BEST_OF_ENROLLMENTS,
+    quiz_attempt.SHEETS,
+    quiz_attempt.LATEST,
+    quiz_attempt.SUBMISSION,
+    quiz_attempt.GRADE,
     job.CLAIM,
     job.FINISH,
     job.INSERT_UNLESS_RECENT,

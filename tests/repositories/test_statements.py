@@ -27,6 +27,9 @@ from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
 from harka.repositories.progress import LessonProgress
+from harka.repositories.quiz import Quiz
+from harka.repositories.quiz_attempt import QuizAttempt, Sheet
+from harka.repositories.quiz_question import QuizQuestion
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
 from harka.repositories.unlock import Guard, Lock, Unlock
@@ -67,6 +70,10 @@ FIELDS = [
             LessonProgress,
             Lock,
             Module,
+            Quiz,
+            QuizAttempt,
+            QuizQuestion,
+            Sheet,
             Unlock,
         ),
         *(Totals, Usage, User),
@@ -91,14 +98,21 @@ PARTS = {
     "idempotency.take": list(Kept.__struct_fields__),
     "job.fail": ["state"],
     "lesson.reorder": ["exact"],
-    "lesson.taken_by": list(Taught.__struct_fields__),
+    "lesson.taken_by": ["id", "course_id", "guarded"],
     "content.reorder": ["exact"],
     "module.reorder": ["exact"],
     "progress.count": ["count", "count"],
     "search.spelled_like": list(Asked.__struct_fields__),
     "search.find_best": list(Found.__struct_fields__),
     "user.lock_seats": ["pg_advisory_xact_lock"],
-    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded"],
+    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
+    "quiz.keep": ["id"],
+    "quiz_attempt.count_of_enrollments": ["parent", "attempts"],
+    "quiz_attempt.submission": [
+        *QuizAttempt.__struct_fields__,
+        *("questions", "lesson_id", "completes_lesson"),
+    ],
+    "quiz_question.reorder": ["exact"],
     "lesson.courses_of": list(Taught.__struct_fields__),
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"

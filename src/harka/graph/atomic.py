@@ -11,14 +11,17 @@ import msgspec
 from strawberry.extensions import FieldExtension
 
 from harka.errors import (
+    AttemptExpiredError,
     ConflictError,
     ContrastError,
     CourseFullError,
     HarkaError,
     InvalidIdError,
     LessonLockedError,
+    NoAttemptLeftError,
     NotFoundError,
     PlanLimitError,
+    QuizRequiredError,
     ValidationError,
 )
 
@@ -30,6 +33,9 @@ MENDABLE: Final = (
     ConflictError,
     CourseFullError,
     LessonLockedError,
+    QuizRequiredError,
+    NoAttemptLeftError,
+    AttemptExpiredError,
     PlanLimitError,
 )
 

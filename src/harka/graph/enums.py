@@ -7,28 +7,35 @@ import strawberry
 from harka.analytics.health import HealthStatus, IssueCode
 from harka.auth.permissions import Role
 from harka.errors import (
+    AttemptExpiredError,
     ConflictError,
     ContrastError,
     CourseFullError,
     InvalidIdError,
     LessonLockedError,
+    NoAttemptLeftError,
     NotFoundError,
     PlanLimitError,
+    QuizRequiredError,
     ValidationError,
 )
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
 from harka.learning.outline import LessonKind
+from harka.learning.quiz_attempt import AttemptState
+from harka.learning.quiz_grading import QuestionKind
 from harka.repositories.branding import BrandingStatus
 from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.page import OrderDirection
+from harka.repositories.quiz import Reveal
 from harka.repositories.search import SearchKind
 from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "AttemptState",
     "BrandingStatus",
     "CertificateState",
     "ContentKind",
@@ -42,6 +49,8 @@ __all__ = [
     "OrderDirection",
     "OrganizationStatus",
     "Plan",
+    "QuestionKind",
+    "Reveal",
     "Role",
     "SearchKind",
     "UserErrorCode",
@@ -71,13 +80,16 @@ def _describe(enum_: type[enum.Enum], description: str, **values: str) -> None:
 class UserErrorCode(enum.StrEnum):
     """Of `graph.atomic.MENDABLE`."""
 
+    ATTEMPT_EXPIRED = AttemptExpiredError.code
     CONFLICT = ConflictError.code
     CONTRAST_TOO_LOW = ContrastError.code
     COURSE_FULL = CourseFullError.code
     INVALID_ID = InvalidIdError.code
     LESSON_LOCKED = LessonLockedError.code
+    NO_ATTEMPT_LEFT = NoAttemptLeftError.code
     NOT_FOUND = NotFoundError.code
     PLAN_LIMIT_REACHED = PlanLimitError.code
+    QUIZ_REQUIRED = QuizRequiredError.code
     VALIDATION_FAILED = ValidationError.code
 
 
@@ -120,13 +132,16 @@ _describe(
 _describe(
     UserErrorCode,
     "Why a mutation was refused.",
+    ATTEMPT_EXPIRED="The time of the attempt at the quiz is over: it counts as one without an answer.",
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     CONTRAST_TOO_LOW="A colour does not stand out enough by WCAG AA; the message tells the ratio.",
     COURSE_FULL="No seat of the course is free.",
     INVALID_ID="An id that names nothing here.",
     LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
+    NO_ATTEMPT_LEFT="All attempts that the quiz allows are used up.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
+    QUIZ_REQUIRED="Passing its quiz is what finishes the lesson: `Quiz.completesLesson`.",
     VALIDATION_FAILED="A value that cannot be used.",
 )
 
@@ -184,6 +199,33 @@ _describe(
     text="A text, in Markdown if the client shows it so.",
     video="A video at an address.",
     link="A page or document at an address.",
+    quiz="A quiz of the lesson.",
+)
+
+_describe(
+    QuestionKind,
+    "How a question of a quiz is answered.",
+    single="By one of its options.",
+    multiple="By all of its options that are right.",
+    true_false="By true or false.",
+    short="By a short text; case, and the number of spaces, do not matter.",
+    numeric="By a number.",
+)
+
+_describe(
+    Reveal,
+    "When learners see which answers are right.",
+    never="Never.",
+    after_submission="In each attempt as soon as it is submitted.",
+    after_last_attempt="When all attempts that the quiz allows are over; never when it allows any number.",
+)
+
+_describe(
+    AttemptState,
+    "Where an attempt at a quiz stands.",
+    in_progress="It can be submitted.",
+    submitted="It was submitted and graded.",
+    expired="Its time ran out before it was submitted: it counts, with no points.",
 )
 
 _describe(

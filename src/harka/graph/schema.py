@@ -21,6 +21,9 @@ from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
+from harka.graph.mutations.quiz import QuizMutation
+from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
+from harka.graph.mutations.quiz_question import QuizQuestionMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
@@ -40,6 +43,9 @@ from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
 from harka.graph.types.organization import OrganizationQuery
 from harka.graph.types.progress import LessonProgress
+from harka.graph.types.quiz import QuizQuery
+from harka.graph.types.quiz_attempt import QuizAttempt
+from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.search import SearchQuery
 from harka.graph.types.user import UserQuery
 from harka.graph.types.viewer import ViewerQuery
@@ -57,6 +63,7 @@ class Query(
     CertificateQuery,
     SearchQuery,
     BrandingQuery,
+    QuizQuery,
     NodeQuery,
 ):
     pass
@@ -80,6 +87,9 @@ class Mutation(
     ModuleMutation,
     ProgressMutation,
     ProgressBatchMutation,
+    QuizMutation,
+    QuizAttemptMutation,
+    QuizQuestionMutation,
     UnlockMutation,
     UserMutation,
     WaiverMutation,
@@ -103,7 +113,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Module, Lesson, ContentItem, LessonProgress, Completion],
+        types=[Module, Lesson, ContentItem, LessonProgress, Completion, QuizAttempt, QuizQuestion],
         config=StrawberryConfig(sort_schema=True, scalar_map={datetime: DATE_TIME}),
     )
 

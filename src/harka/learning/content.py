@@ -17,6 +17,7 @@ from harka.learning.text import LONGEST_TITLE, accept_line, accept_text, accept_
 from harka.learning.work import UnitOfWork
 from harka.repositories import content as contents
 from harka.repositories import lesson as lessons
+from harka.repositories import quiz as quizzes
 from harka.repositories import unlock as unlocks
 from harka.repositories.content import ContentItem
 from harka.repositories.lesson import Lesson
@@ -34,16 +35,18 @@ class ContentKind(enum.StrEnum):
     TEXT = "text"
     VIDEO = "video"
     LINK = "link"
+    QUIZ = "quiz"
 
 
 class ContentDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: a `ContentKind`. `text`: of a video or link a description."""
+    """`kind`: a `ContentKind`. `text`: of others than texts a description. `quiz_id`: one of the lesson."""
 
     kind: str
     title: str
     text: str = ""
     url: str | None = None
     duration_seconds: int | None = None
+    quiz_id: UUID | None = None
 
 
 class ContentChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +62,14 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[ContentItem]
     """By id, those of lessons the reader may read."""
     visibility.of_courses(work.context)
     found = await contents.find_by_ids(work.session, ids)
-    readable = set(await _readable(work, list({each.lesson_id for each in found})))
-    return ByKey([each for each in found if each.lesson_id in readable])
+    allowed = set(await readable(work, list({each.lesson_id for each in found})))
+    return ByKey([each for each in found if each.lesson_id in allowed])
 
 
 async def by_lesson(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Grouped[ContentItem]:
     """In order; lessons without content, or not to be read, are left out."""
-    readable = await _readable(work, lesson_ids)
-    return Grouped(await contents.find_by_lessons(work.session, readable) if readable else [], "lesson_id")
+    allowed = await readable(work, lesson_ids)
+    return Grouped(await contents.find_by_lessons(work.session, allowed) if allowed else [], "lesson_id")
 
 
 async def create(work: UnitOfWork, lesson_id: UUID, draft: ContentDraft) -> ContentItem:
@@ -86,12 +89,15 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: ContentDraft) -> Cont
             text=draft.text,
             url=draft.url,
             duration_seconds=draft.duration_seconds,
+            quiz_id=draft.quiz_id,
             created_at=now,
             updated_at=now,
             version=1,
         )
     )
-    await _touch(work, lesson_id)
+    await touch(work, lesson_id)
+    if made.quiz_id is not None:
+        await _require_quiz(work, made.quiz_id, lesson_id)
     place = await contents.count(work.session, lesson_id)
     if place >= MOST_ITEMS:
         raise ValidationError(f"A lesson has at most {MOST_ITEMS} items.", field="lessonId")
@@ -122,7 +128,7 @@ async def reorder(work: UnitOfWork, lesson_id: UUID, ids: Sequence[UUID], *, ver
     """
     work.context.require(Permission.COURSE_WRITE)
     accept_order(ids, "contentItemIds", most=MOST_ITEMS)
-    touched = await _touch(work, lesson_id, version=version)
+    touched = await touch(work, lesson_id, version=version)
     if not await contents.reorder(work.session, lesson_id, ids):
         raise no_order("contentItemIds")
     return touched
@@ -132,14 +138,14 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int) -> Lesson:
     """Take an item away. Answers its lesson, which has a new version."""
     work.context.require(Permission.COURSE_WRITE)
     before = await _require(work, id_)
-    touched = await _touch(work, before.lesson_id)
+    touched = await touch(work, before.lesson_id)
     if not await contents.delete(work.session, id_, version):
         await _require(work, id_)
         raise ConflictError
     return touched
 
 
-async def _readable(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Sequence[UUID]:
+async def readable(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Sequence[UUID]:
     """The lessons whose content the reader may have."""
     scope = visibility.of_courses(work.context)
     if scope.everything or not lesson_ids:
@@ -153,7 +159,7 @@ async def _readable(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Sequence[UU
     return [each.id for each in taken if each.guarded not in closed]
 
 
-async def _touch(work: UnitOfWork, lesson_id: UUID, *, version: int | None = None) -> Lesson:
+async def touch(work: UnitOfWork, lesson_id: UUID, *, version: int | None = None) -> Lesson:
     """A lesson whose list of content is about to change, of a new version, in a course that is held."""
     known = await lesson.require(work, lesson_id)
     await course.hold(work, known.course_id)
@@ -162,6 +168,15 @@ async def _touch(work: UnitOfWork, lesson_id: UUID, *, version: int | None = Non
         await lesson.require(work, lesson_id)
         raise ConflictError
     return touched
+
+
+async def _require_quiz(work: UnitOfWork, quiz_id: UUID, lesson_id: UUID) -> None:
+    """Raise unless it is of this lesson, and no other item shows it."""
+    found = await quizzes.find_by_ids(work.session, [quiz_id])
+    if not found or found[0].lesson_id != lesson_id:
+        raise NotFoundError("There is no such quiz in the lesson.", field="quizId")
+    if found[0].is_shown:
+        raise ConflictError("Another item shows this quiz already.", field="quizId")
 
 
 async def _require(work: UnitOfWork, id_: UUID) -> ContentItem:
@@ -179,8 +194,10 @@ def _accepted(item: ContentItem) -> ContentItem:
     text = accept_text(item.text, "text", longest=LONGEST_TEXT)
     if is_text and not text:
         raise ValidationError("A text must not be empty.", field="text")
-    if is_text != (item.url is None):
-        raise ValidationError("A video or link has an address, a text has none.", field="url")
+    if (item.url is None) == (item.kind in _AT_AN_ADDRESS):
+        raise ValidationError("A video or link has an address, and nothing else has.", field="url")
+    if (item.quiz_id is None) == (item.kind == ContentKind.QUIZ):
+        raise ValidationError("A quiz names the quiz, and nothing else does.", field="quizId")
     seconds = item.duration_seconds
     if seconds is not None and (item.kind != ContentKind.VIDEO or not 0 <= seconds <= LONGEST_VIDEO):
         raise ValidationError(
@@ -196,3 +213,4 @@ def _accepted(item: ContentItem) -> ContentItem:
 
 
 _KINDS: Final = frozenset(ContentKind)
+_AT_AN_ADDRESS: Final = frozenset({ContentKind.VIDEO, ContentKind.LINK})

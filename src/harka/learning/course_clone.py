@@ -13,7 +13,7 @@ from harka.tenancy.permission import Permission
 async def clone(
     work: UnitOfWork, id_: UUID, *, code: str, slug: str | None = None, title: str | None = None
 ) -> Course:
-    """A draft that is made of the same modules, rules, lessons and content, in three statements.
+    """A draft that is made of the same modules, rules, lessons, content and quizzes, in three statements.
 
     `title`: None for the same. Nobody is enrolled in it. Raise `NotFoundError`, and `ValidationError` for a
     code or slug that is taken too.

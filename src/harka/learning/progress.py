@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.errors import ConflictError, NotFoundError, QuizRequiredError, ValidationError
 from harka.ids import new_id
 from harka.learning import certificate, unlock, visibility
 from harka.learning.batch import ROWS, batches
@@ -68,7 +68,8 @@ async def record(
     """How far a learner is in a lesson: never backwards, so saying it twice or late does no harm.
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
-    absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`.
+    absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`;
+    `QuizRequiredError` for who would finish a lesson that a quiz finishes.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -145,6 +146,8 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
         raise no_lesson()
     if target.guarded is not None:
         await unlock.require_unlocked(work, enrollment.id, target.guarded)
+    if target.needs_quiz and finishes(work, row):
+        raise QuizRequiredError(field="fraction")
     return enrollment
 
 
@@ -166,9 +169,7 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
 
 def require_open(work: UnitOfWork, enrollment: Enrollment | Held) -> None:
     """Raise unless the actor may write this progress, and the enrollment takes it."""
-    user = work.context.user
-    own = user is not None and user.id == enrollment.user_id
-    if not own and not work.context.allows(Permission.ENROLLMENT_WRITE):
+    if not may_write(work, enrollment):
         # somebody else's reads like one that is absent
         raise no_enrollment()
     if enrollment.status == EnrollmentStatus.WITHDRAWN:
@@ -176,6 +177,17 @@ def require_open(work: UnitOfWork, enrollment: Enrollment | Held) -> None:
     # by when it is told, not by when it happened, which only the learner's device knows
     if has_passed(enrollment.expires_at):
         raise ConflictError("An expired enrollment takes no progress.")
+
+
+def may_write(work: UnitOfWork, enrollment: Enrollment | Held) -> bool:
+    user = work.context.user
+    own = user is not None and user.id == enrollment.user_id
+    return own or work.context.allows(Permission.ENROLLMENT_WRITE)
+
+
+def finishes(work: UnitOfWork, row: LessonProgress) -> bool:
+    """Whether a learner says that the lesson is done; who enrolls people may decide so."""
+    return row.fraction == 1 and not work.context.allows(Permission.ENROLLMENT_WRITE)
 
 
 def no_enrollment() -> NotFoundError:

@@ -75,10 +75,12 @@ async def set_rules(work: UnitOfWork, module_id: UUID, rules: UnlockRules, *, ve
     return touched
 
 
-async def require_unlocked(work: UnitOfWork, enrollment_id: UUID, module_id: UUID) -> None:
+async def require_unlocked(
+    work: UnitOfWork, enrollment_id: UUID, module_id: UUID, *, field: str = "lessonId"
+) -> None:
     """Raise `LessonLockedError` for a module that is closed for an enrollment, which must be held."""
     if await unlocks.guards(work.session, [enrollment_id], [module_id]):
-        raise LessonLockedError(field="lessonId")
+        raise LessonLockedError(field=field)
 
 
 async def locked(

@@ -9,7 +9,10 @@ from harka.storage.statement import Statement
 
 
 class ContentItem(msgspec.Struct, frozen=True):
-    """Something that a lesson shows. `url`: None for a text. `text`: of others a description."""
+    """Something that a lesson shows. `url`: of a video or link. `text`: of others than texts a description.
+
+    `quiz_id`: of a quiz.
+    """
 
     id: UUID
     lesson_id: UUID
@@ -19,6 +22,7 @@ class ContentItem(msgspec.Struct, frozen=True):
     text: str
     url: str | None
     duration_seconds: int | None
+    quiz_id: UUID | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -27,7 +31,7 @@ class ContentItem(msgspec.Struct, frozen=True):
 # Items by id, for rules that know which lessons may be read.
 FIND_BY_IDS = Statement(
     "content.find_by_ids",
-    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds,
+    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
       created_at, updated_at, version
     FROM {schema}.content_item WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
@@ -35,7 +39,7 @@ FIND_BY_IDS = Statement(
 # The items of lessons that may be read, in order.
 FIND_BY_LESSONS = Statement(
     "content.find_by_lessons",
-    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds,
+    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
       created_at, updated_at, version
     FROM {schema}.content_item WHERE tenant_id = $1 AND lesson_id = ANY($2::uuid[])
     ORDER BY lesson_id, position, id""",
@@ -51,10 +55,10 @@ COUNT = Statement(
 INSERT_MANY = Statement(
     "content.insert_many",
     """INSERT INTO {schema}.content_item
-      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds,
+      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
        created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::int[], $10::timestamptz[], $11::timestamptz[], $12::int[])""",
+      $8::text[], $9::int[], $10::uuid[], $11::timestamptz[], $12::timestamptz[], $13::int[])""",
 )
 
 # Write what an item shows, unless someone else changed it.
@@ -64,7 +68,7 @@ UPDATE = Statement(
     SET title = $4::text, text = $5::text, url = $6::text, duration_seconds = $7::int,
       updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
-    RETURNING id, lesson_id, position, kind, title, text, url, duration_seconds,
+    RETURNING id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
       created_at, updated_at, version""",
 )
 

@@ -33,14 +33,33 @@ COPY = Statement(
       SELECT $1::uuid, l.new, $3::uuid, m.new, l.position, l.title, l.kind, l.duration_minutes, l.weight,
         l.required
       FROM lesson_copy l JOIN module_copy m ON m.old = l.module_id
+    ), quiz_copy AS MATERIALIZED (
+      SELECT q.id AS old, uuidv7() AS new, l.new AS lesson_id, q.title, q.description, q.time_limit_seconds,
+        q.allowed_attempts, q.pass_percent, q.reveal, q.completes_lesson, q.shuffles_options
+      FROM lesson_copy l JOIN {schema}.quiz q ON q.tenant_id = $1 AND q.lesson_id = l.old
+    ), quizzes AS (
+      INSERT INTO {schema}.quiz
+        (tenant_id, id, lesson_id, title, description, time_limit_seconds, allowed_attempts, pass_percent,
+         reveal, completes_lesson, shuffles_options)
+      SELECT $1::uuid, new, lesson_id, title, description, time_limit_seconds, allowed_attempts, pass_percent,
+        reveal, completes_lesson, shuffles_options
+      FROM quiz_copy
+    ), questions AS (
+      INSERT INTO {schema}.quiz_question
+        (tenant_id, id, quiz_id, position, kind, prompt, points, options, correct_choices, is_true,
+         correct_number, tolerance, accepted_texts)
+      SELECT $1::uuid, uuidv7(), q.new, n.position, n.kind, n.prompt, n.points, n.options, n.correct_choices,
+        n.is_true, n.correct_number, n.tolerance, n.accepted_texts
+      FROM quiz_copy q JOIN {schema}.quiz_question n ON n.tenant_id = $1 AND n.quiz_id = q.old
     )
     INSERT INTO {schema}.content_item
-      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds)
-    SELECT $1::uuid, uuidv7(), l.new, i.position, i.kind, i.title, i.text, i.url, i.duration_seconds
-    FROM lesson_copy l JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.lesson_id = l.old""",
+      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id)
+    SELECT $1::uuid, uuidv7(), l.new, i.position, i.kind, i.title, i.text, i.url, i.duration_seconds, q.new
+    FROM lesson_copy l JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.lesson_id = l.old
+    LEFT JOIN quiz_copy q ON q.old = i.quiz_id""",
 )
 
 
 async def copy(session: ShardSession, source: UUID, target: UUID) -> None:
-    """Modules with their rules, lessons and content of a course for another, which has none."""
+    """Modules with their rules, lessons, content and quizzes of a course for another, which has none."""
     await session.execute(COPY, source, target)

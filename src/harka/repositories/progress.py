@@ -11,11 +11,15 @@ from harka.storage.statement import Statement
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What is about to be written. `guarded`: the lesson's module, if it has rules when to open."""
+    """What is about to be written. `guarded`: the lesson's module, if it has rules when to open.
+
+    `needs_quiz`: passing one is what finishes the lesson.
+    """
 
     enrollment: Enrollment
     has_lesson: bool
     guarded: UUID | None
+    needs_quiz: bool
 
 
 class LessonProgress(msgspec.Struct, frozen=True):
@@ -77,7 +81,7 @@ COUNT = Statement(
 )
 
 # Hold an enrollment against every other writer, and see whether a lesson is one of its course's, which then
-# is not taken away meanwhile, and of which module, if that has rules.
+# is not taken away meanwhile, of which module, if that has rules, and whether a quiz finishes it.
 LOCK_TARGET = Statement(
     "progress.lock_target",
     """WITH lesson AS MATERIALIZED (
@@ -88,7 +92,10 @@ LOCK_TARGET = Statement(
       expires_at, created_at, updated_at, version,
       EXISTS (SELECT FROM lesson l WHERE l.course_id = e.course_id) AS has_lesson,
       (SELECT u.module_id FROM lesson l
-        JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded
+        JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded,
+      EXISTS (SELECT FROM {schema}.quiz q
+        JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
+        WHERE q.tenant_id = $1 AND q.lesson_id = $3::uuid AND q.completes_lesson) AS needs_quiz
     FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
 )
 
@@ -198,7 +205,7 @@ async def count(session: ShardSession) -> tuple[int, int]:
 async def lock_target(session: ShardSession, enrollment_id: UUID, lesson_id: UUID) -> Target | None:
     """The enrollment, held until this transaction ends, and whether the lesson is one of its course's."""
     row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id)
-    return None if row is None else Target(Enrollment(*row[:-2]), row["has_lesson"], row["guarded"])
+    return None if row is None else Target(Enrollment(*row[:-3]), *row[-3:])
 
 
 async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> list[LessonProgress]:

@@ -5,6 +5,10 @@ from typing import Final
 from mutants.mutant import Mutant
 
 PEOPLE = ("tests/learning", "tests/graph", "tests/isolation")
+QUIZZES = (
+    *("tests/learning/test_quiz_attempt.py", "tests/learning/test_quiz_question.py"),
+    *("tests/learning/test_quiz.py", "tests/graph/types"),
+)
 
 MUTANTS: Final = [
     Mutant(
@@ -125,6 +129,34 @@ MUTANTS: Final = [
         "own = user is not None and user.id == enrollment.user_id",
         "own = user is not None",
         PEOPLE,
+    ),
+    Mutant(
+        "learner-knows-what-is-right",
+        "learning/quiz_attempt.py",
+        "told=is_author or each.is_revealed",
+        "told=True",
+        QUIZZES,
+    ),
+    Mutant(
+        "learner-reads-questions-of-authors",
+        "learning/quiz_question.py",
+        "    work.context.require(Permission.COURSE_WRITE)\n    return ByKey(",
+        "    return ByKey(",
+        QUIZZES,
+    ),
+    Mutant(
+        "learner-sees-anothers-attempt",
+        "learning/quiz_attempt.py",
+        "if target is None or not progress.may_write(work, target.enrollment):",
+        "if target is None:",
+        QUIZZES,
+    ),
+    Mutant(
+        "learner-sees-what-is-not-shown",
+        "learning/quiz.py",
+        "shown = [each for each in found if each.is_shown]",
+        "shown = list(found)",
+        QUIZZES,
     ),
     Mutant(
         "own-role-is-no-limit",

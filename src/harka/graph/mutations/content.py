@@ -20,6 +20,7 @@ _TITLE = "What it is called: 1 to 200 characters."
 _TEXT = "The text, or a description: at most 50,000 characters."
 _URL = "Where the video or page is: an https address of at most 2,048 characters."
 _SECONDS = "How long the video is."
+_QUIZ = "The quiz: one of the lesson that no other item shows."
 _VERSION = "The version that was read. When it has changed since, the answer is CONFLICT."
 
 
@@ -33,7 +34,7 @@ class Arranged(msgspec.Struct, frozen=True):
 
 @graph_input
 class CreateContentItemInput(MutationInput):
-    """A new item of a lesson, behind the others. A text has `text`; a video or link has `url`."""
+    """A new item of a lesson, behind the others: a `text`, or a `url` of a video or link, or a `quizId`."""
 
     lesson_id: strawberry.ID = value("The lesson. Its course must not be archived.")
     kind: ContentKind = value("What it is.")
@@ -41,6 +42,7 @@ class CreateContentItemInput(MutationInput):
     text: str = value(_TEXT, default="")
     url: str | None = value(_URL, default=None)
     duration_seconds: int | None = value(_SECONDS, default=None)
+    quiz_id: strawberry.ID | None = value(_QUIZ, default=None)
 
 
 @graph_input
@@ -104,15 +106,18 @@ async def _create(
     info: Info,
     given: Annotated[CreateContentItemInput, strawberry.argument(name="input", description="The new item.")],
 ) -> Written:
-    lesson_id = info.context.open_id(NodeKind.LESSON, given.lesson_id, "lessonId")
+    context = info.context
+    lesson_id = context.open_id(NodeKind.LESSON, given.lesson_id, "lessonId")
+    quiz_id = None if given.quiz_id is None else context.open_id(NodeKind.QUIZ, given.quiz_id, "quizId")
     draft = ContentDraft(
         kind=given.kind,
         title=given.title,
         text=given.text,
         url=given.url,
         duration_seconds=given.duration_seconds,
+        quiz_id=quiz_id,
     )
-    return Written(await content.create(info.context.work, lesson_id, draft))
+    return Written(await content.create(context.work, lesson_id, draft))
 
 
 async def _update(
@@ -152,7 +157,7 @@ async def _reorder(
 @strawberry.type
 class ContentMutation:
     create_content_item: CreateContentItemPayload | None = mutation(
-        _create, "Add a text, a video or a link to a lesson.", requires=Permission.COURSE_WRITE
+        _create, "Add a text, a video, a link or a quiz to a lesson.", requires=Permission.COURSE_WRITE
     )
     update_content_item: UpdateContentItemPayload | None = mutation(
         _update, "Change what a lesson shows.", requires=Permission.COURSE_WRITE

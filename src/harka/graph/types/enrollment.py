@@ -12,11 +12,13 @@ from harka.graph.loaders.completion import CompletionByEnrollmentLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.progress import LessonProgressByEnrollmentLoader
+from harka.graph.loaders.quiz_attempt import BestQuizAttemptsByEnrollmentLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.quiz_attempt import attempts_of
 from harka.ids import NodeKind
 from harka.learning import enrollment
 from harka.learning.moment import has_passed
@@ -57,6 +59,14 @@ class Enrollment(Node):
         CompletionByEnrollmentLoader,
         "id",
         "The record of the completion; null unless the course is completed.",
+    )
+    quiz_attempts: Connection[later.QuizAttempt] | None = field(
+        attempts_of, "What they did at the quizzes of the course, oldest first."
+    )
+    best_quiz_attempts: list[later.QuizAttempt] = related(
+        BestQuizAttemptsByEnrollmentLoader,
+        "id",
+        "Of each quiz they submitted the attempt with the best score; of equal ones the first.",
     )
     created_at: datetime = leaf("When the enrollment was created.")
     updated_at: datetime = leaf("When the enrollment last changed.")

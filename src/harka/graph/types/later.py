@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     ModuleLock = Any
     ModuleUnlock = Any
     Organization = Any
+    Quiz = Any
+    QuizAttempt = Any
+    QuizQuestion = Any
     User = Any
 else:
     Certificate = Annotated["Certificate", lazy("harka.graph.types.certificate")]
@@ -35,4 +38,7 @@ else:
     ModuleLock = Annotated["ModuleLock", lazy("harka.graph.types.unlock")]
     ModuleUnlock = Annotated["ModuleUnlock", lazy("harka.graph.types.unlock")]
     Organization = Annotated["Organization", lazy("harka.graph.types.organization")]
+    Quiz = Annotated["Quiz", lazy("harka.graph.types.quiz")]
+    QuizAttempt = Annotated["QuizAttempt", lazy("harka.graph.types.quiz_attempt")]
+    QuizQuestion = Annotated["QuizQuestion", lazy("harka.graph.types.quiz_question")]
     User = Annotated["User", lazy("harka.graph.types.user")]

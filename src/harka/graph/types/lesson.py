@@ -7,6 +7,7 @@ from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.module import ModuleByIdLoader
+from harka.graph.loaders.quiz import QuizzesByLessonLoader
 from harka.graph.loaders.unlock import LockByModuleLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
@@ -45,6 +46,12 @@ class Lesson(Node):
         "id",
         "What it shows, in order, for who takes the course; empty while the lesson is locked. Who may write "
         "courses sees everything.",
+    )
+    quizzes: list[later.Quiz] = related(
+        QuizzesByLessonLoader,
+        "id",
+        "Its quizzes, oldest first, at most 20; for who takes the course those that a content item shows, "
+        "and none while the lesson is locked.",
     )
     created_at: datetime = leaf("When the lesson was created.")
     updated_at: datetime = leaf("When the lesson last changed.")
