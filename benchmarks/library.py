@@ -168,6 +168,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         settings=msgspec.structs.replace(settings, executor=executor),
         databases=Databases(settings),
         catalog=unused,
+        dns=unused,
         directory=unused,
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),

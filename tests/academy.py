@@ -254,7 +254,6 @@ def founded(parts: Parts) -> Academy:
         timezone="UTC",
         region=None,
         settings={},
-        branding={},
         features={},
         created_at=now,
         updated_at=now,

@@ -66,7 +66,6 @@ def _organization() -> Organization:
         timezone="Europe/Warsaw",
         region=None,
         settings={"week": {"starts": 1}, "tags": ["ü", None]},
-        branding={"primaryColor": "#123456"},
         features={"sso": False},
         created_at=now,
         updated_at=now,

@@ -29,6 +29,7 @@ from harka.runtime import Runtime
 from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
+from harka.tenancy.dns import Dns
 from harka.tenancy.quota import Admission
 from harka.web.listeners import Listeners
 from harka.web.metrics import serve_metrics, watch
@@ -73,6 +74,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             settings=settings,
             databases=databases,
             catalog=catalog,
+            dns=Dns(settings.dns_servers),
             directory=directory,
             authenticator=Authenticator(settings),
             key_usage=key_usage,

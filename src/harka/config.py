@@ -5,8 +5,9 @@
 
 import os
 from collections.abc import Callable, Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +17,7 @@ from harka.fastpath import HostTable
 
 PREFIX = "HARKA_"
 SECRET_BYTES: Final = 32
+_DNS_PORT: Final = 53
 _DAY: Final = 86_400.0
 
 
@@ -76,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         str,
         Meta(description="Networks (CIDR, commas between) whose `X-Forwarded-*` headers are believed."),
+    ] = ""
+    dns_servers: Annotated[
+        str,
+        Meta(
+            description="Name servers to ask for the proofs of custom domains (`address:port`, commas between). Unset: those of the system."
+        ),
     ] = ""
     token_issuer: Annotated[str, Meta(description="`iss` of the tokens HARKA signs.")] = "https://harka"
     token_audience: Annotated[str, Meta(description="`aud` that a token must carry.")] = "harka"
@@ -172,6 +180,15 @@ def texts(settings: Settings) -> dict[str, str]:
     }
 
 
+def name_servers(text: str) -> list[tuple[str, int]]:
+    """Address and port of each server of `dns_servers`. Raise `ValueError` for what is none."""
+    found = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        parts = urlsplit(f"//{item}")
+        found.append((str(ip_address(parts.hostname or "")), parts.port or _DNS_PORT))
+    return found
+
+
 def markdown() -> str:
     """The table of all settings, for `docs/configuration.md`."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
@@ -214,7 +231,7 @@ def _require_scheme(*schemes: str) -> Callable[[str], None]:
 
 
 _DATABASE: Final = _require_scheme("postgresql://", "postgres://")
-_CHECKS: Final[Mapping[str, Callable[[str], None]]] = {
+_CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "database_url": _DATABASE,
     "app_database_url": _DATABASE,
     "admin_database_url": _DATABASE,
@@ -223,6 +240,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], None]]] = {
     "secret": _require_secret,
     "platform_domain": _require_host_name,
     "trusted_proxies": _require_networks,
+    "dns_servers": name_servers,
 }
 """What cannot be said in a type. Each gets the value, or "" where there is none."""
 

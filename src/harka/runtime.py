@@ -10,11 +10,13 @@ from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.files.store import FileStore
 from harka.ids import NodeIds
+from harka.learning.outside import Outside
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
 from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
+from harka.tenancy.dns import Dns
 from harka.tenancy.quota import Admission
 
 
@@ -24,6 +26,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     databases: Databases
     catalog: Catalog
+    dns: Dns
     directory: Directory
     authenticator: Authenticator
     key_usage: KeyUsage
@@ -35,3 +38,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     files: FileStore
     admission: Admission
     metrics: Metrics
+
+    @property
+    def outside(self) -> Outside:
+        """For units of work."""
+        return Outside(self.catalog, self.dns, self.settings.platform_domain)

@@ -74,11 +74,11 @@ async def test_a_domain_is_claimed_and_then_verified(runtime: Runtime) -> None:
     slug = new_slug()
     await made(runtime.settings, slug)
     name = f"{slug}.example.com"
-    for command, status in (("add", "PENDING"), ("verify", "VERIFIED")):
+    for command, status in (("add", "PENDING"), ("verify", "ACTIVE")):
         _, out, _ = await harka(runtime.settings, "tenant", "domain", command, slug, name)
         assert out == f"{name} ({status})\n"
     _, out, _ = await harka(runtime.settings, "tenant", "show", slug, "--json")
-    assert json.loads(out)["domains"] == [f"{name} (VERIFIED)"]
+    assert json.loads(out)["domains"] == [f"{name} (ACTIVE)"]
 
 
 @pytest.mark.parametrize(

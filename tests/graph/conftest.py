@@ -1,3 +1,4 @@
+from nameserver import name_server
 from school import School, school
 
-__all__ = ["School", "school"]
+__all__ = ["School", "name_server", "school"]

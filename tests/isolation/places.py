@@ -34,6 +34,7 @@ NOUNS: Mapping[str, str] = {
     "CreateGroupInput.parentId": "Group",
     "UpdateGroupInput.parentId": "Group",
     "DeleteGroupInput.id": "Group",
+    "RemoveDomainInput.id": "Domain",
 }
 
 

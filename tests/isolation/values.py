@@ -25,6 +25,8 @@ OWN: Mapping[str, Any] = {
     "version": 1,
     "withProgress": True,
     # of the lesson that has content
+    "UpdateOrganizationInput.settings": {"theme": "dark"},
+    "AddDomainInput.name": "fresh.example.com",
     "primaryColor": "#1d4ed8",
     "secondaryColor": "#7c3aed",
     "logo": LOGO,

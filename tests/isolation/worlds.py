@@ -12,7 +12,7 @@ from places import NODE
 
 from harka import clock
 from harka.auth import api_key, token
-from harka.ids import NodeKind
+from harka.ids import NodeKind, new_id
 from harka.learning import (
     branding,
     certificate,
@@ -38,6 +38,7 @@ from harka.learning.quiz_grading import Answer
 from harka.learning.quiz_question import QuestionDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
+from harka.repositories import domain as domains
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
@@ -142,6 +143,7 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows = await _study(runtime, work, world, people)
         branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
         rows[NodeKind.BRANDING] = await _brand(work, world)
+    rows[NodeKind.DOMAIN] = await _claim(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
@@ -277,6 +279,23 @@ async def _brand(work: UnitOfWork, world: World) -> UUID:
     draft = await branding.save_draft(work, BrandingChanges(primary_color="#166534"))
     world.raw |= {str(published.logo_hash), str(published.id), published.id.hex, str(draft.id), draft.id.hex}
     return published.id
+
+
+async def _claim(runtime: Runtime, world: World) -> UUID:
+    """A domain of each status that it can have; answers the one that is proven and not served."""
+    catalog, tenant = runtime.catalog, world.organization.id
+    for name in ("claimed", "proven", "served"):
+        made = await domains.insert(
+            catalog, new_id(), tenant, f"{name}.{world.canary}.example", "PENDING", most=9
+        )
+        assert made is not None
+        world.raw |= {made.token, str(made.id), made.id.hex}
+        if name != "claimed":
+            await domains.prove(catalog, tenant, made.id)
+        if name == "proven":
+            proven = made.id
+    await domains.activate(catalog, tenant, made.id, None)
+    return proven
 
 
 def _draft(code: str, canary: str) -> CourseDraft:

@@ -4,7 +4,6 @@ import pytest
 from harka.ids import new_id
 from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
-from harka.repositories.domain import Domain
 from harka.storage.catalog import Catalog
 from harka.storage.failure import UniqueError
 from harka.storage.location import Location
@@ -54,7 +53,7 @@ async def test_only_a_proven_domain_is_shown(catalog: Catalog, add_organization:
     made = await add_organization()
     for status in ("PENDING", "VERIFIED", "ACTIVE"):
         name = f"{status.lower()}.{made.slug}.example"
-        await domains.insert(catalog, Domain(id=new_id(), tenant_id=made.id, name=name, status=status))
+        await domains.insert(catalog, new_id(), made.id, name, status, most=9)
         found = await organizations.find_by_slug(catalog, made.slug)
         assert found is not None
         assert found.domain == (None if status == "PENDING" else name)
@@ -65,7 +64,19 @@ async def test_deleted_organization_takes_its_domains_with_it(
 ) -> None:
     made = await add_organization()
     name = f"{made.slug}.example"
-    await domains.insert(catalog, Domain(id=new_id(), tenant_id=made.id, name=name, status="ACTIVE"))
+    await domains.insert(catalog, new_id(), made.id, name, "ACTIVE", most=9)
     assert await organizations.delete(catalog, made.id)
     assert not await organizations.delete(catalog, made.id)
-    assert await domains.list_by_tenant(catalog, made.id) == []
+    assert await domains.page(catalog, made.id, first=9) == []
+
+
+async def test_what_an_organization_says_of_itself_is_changed_by_version(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    made = await add_organization()
+    wanted = msgspec.structs.replace(made, name="Łódź", locale="pl-PL", timezone="UTC", settings={"a": [1]})
+    changed = await organizations.update(catalog, wanted)
+    assert changed is not None
+    assert changed.version == 2
+    assert await organizations.find_by_slug(catalog, made.slug) == changed
+    assert await organizations.update(catalog, wanted) is None

@@ -36,7 +36,6 @@ def organization(slug: str = "acme", **changes: Any) -> Organization:
         timezone="UTC",
         region=None,
         settings={},
-        branding={},
         features={},
         created_at=NOW,
         updated_at=NOW,

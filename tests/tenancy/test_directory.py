@@ -19,7 +19,7 @@ from harka.storage.catalog import Catalog
 from harka.tenancy import directory as module
 from harka.tenancy.directory import Directory
 from harka.tenancy.plan import Plan
-from harka.tenancy.provisioning import add_domain, create_tenant, resume, suspend, verify_domain
+from harka.tenancy.provisioning import add_domain, confirm_domain, create_tenant, resume, suspend
 from harka.tenancy.snapshot import Snapshot
 from tenancy.fixtures import new_slug
 from tenancy.wire import Wire, wired
@@ -83,7 +83,7 @@ async def test_a_domain_is_served_within_a_second_of_its_proof_and_not_before(
     marked = await suspend(catalog, tenant.id)
     seen = await in_time(directory, lambda seen: seen.organization(tenant.id) == marked)
     assert not answers(name, tenant)(seen)
-    await verify_domain(catalog, tenant.id, name)
+    await confirm_domain(catalog, tenant.id, name)
     await in_time(directory, answers(name, tenant))
 
 

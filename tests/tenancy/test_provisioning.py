@@ -23,11 +23,11 @@ from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import (
     add_domain,
+    confirm_domain,
     create_tenant,
     get_by_slug,
     resume,
     suspend,
-    verify_domain,
 )
 from harka.tenancy.signing_key import private_jwk
 from tenancy.fixtures import new_slug
@@ -159,7 +159,7 @@ async def test_what_is_no_tenants_domain_is_refused(
     with pytest.raises(ValidationError) as caught:
         await add_domain(catalog, settings, tenant.id, name)
     assert caught.value.field == "domain"
-    assert await domains.list_by_tenant(catalog, tenant.id) == []
+    assert await domains.page(catalog, tenant.id, first=9) == []
 
 
 async def test_a_claim_squats_on_nothing_and_the_first_proof_wins(
@@ -170,17 +170,17 @@ async def test_a_claim_squats_on_nothing_and_the_first_proof_wins(
         assert (await add_domain(catalog, settings, each.id, name.upper() + ".")).status == "PENDING"
     with pytest.raises(ConflictError):
         await add_domain(catalog, settings, tenant.id, name)
-    assert (await verify_domain(catalog, other_tenant.id, name)).status == "VERIFIED"
+    assert (await confirm_domain(catalog, other_tenant.id, name)).status == "ACTIVE"
     with pytest.raises(ConflictError, match="domain"):
-        await verify_domain(catalog, tenant.id, name)
-    found = await domains.list_proven(catalog, [tenant.id, other_tenant.id])
+        await confirm_domain(catalog, tenant.id, name)
+    found = await domains.list_served(catalog, [tenant.id, other_tenant.id])
     assert [(each.tenant_id, each.name) for each in found] == [(other_tenant.id, name)]
     assert (await get_by_slug(catalog, other_tenant.slug)).domain == name
 
 
 async def test_only_a_claimed_domain_is_proven(catalog: Catalog, tenant: Organization) -> None:
     with pytest.raises(NotFoundError):
-        await verify_domain(catalog, tenant.id, "never.claimed.com")
+        await confirm_domain(catalog, tenant.id, "never.claimed.com")
 
 
 async def test_a_domain_given_at_creation_is_proven_by_the_operators_word(

@@ -11,6 +11,9 @@ from academy import Academy, Parts
 from harka.runtime import Runtime
 from harka.worker.registry import Handler
 from harka.worker.runner import run
+from nameserver import name_server
+
+__all__ = ["name_server"]
 
 OpenWorker = Callable[..., AbstractAsyncContextManager[asyncio.Event]]
 

@@ -7,7 +7,7 @@ from harka.worker.registry import HANDLERS
 
 
 def test_every_kind_of_job_has_its_handler() -> None:
-    types = {message.RECOUNT_COURSE, message.MEASURE_USAGE}
+    types = {message.RECOUNT_COURSE, message.RECHECK_DOMAINS, message.MEASURE_USAGE}
 
     assert set(HANDLERS) == types
 

@@ -98,7 +98,7 @@ def show(slug: Slug, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> N
 
     async def action(catalog: Catalog, _: Settings) -> tuple[Organization, list[str]]:
         organization = await provisioning.get_by_slug(catalog, slug)
-        claimed = await domains.list_by_tenant(catalog, organization.id)
+        claimed = await domains.page(catalog, organization.id, first=_PAGE)
         return organization, [f"{each.name} ({each.status})" for each in claimed]
 
     organization, claimed = operate(data, action)
@@ -142,7 +142,7 @@ def domain_verify(slug: Slug, name: DomainName, *, data: Data = DEFAULT_DATA) ->
 
     async def action(catalog: Catalog, _: Settings) -> Domain:
         organization = await provisioning.get_by_slug(catalog, slug)
-        return await provisioning.verify_domain(catalog, organization.id, name)
+        return await provisioning.confirm_domain(catalog, organization.id, name)
 
     _show_domain(operate(data, action))
 

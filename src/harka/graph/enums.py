@@ -27,6 +27,7 @@ from harka.learning.quiz_attempt import AttemptState
 from harka.learning.quiz_grading import QuestionKind
 from harka.repositories.branding import BrandingStatus
 from harka.repositories.course import CourseOrder, CourseStatus
+from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.page import OrderDirection
 from harka.repositories.quiz import Reveal
@@ -41,6 +42,7 @@ __all__ = [
     "ContentKind",
     "CourseOrder",
     "CourseStatus",
+    "DomainStatus",
     "EnrollmentStatus",
     "HealthStatus",
     "IssueCode",
@@ -166,6 +168,15 @@ _describe(
     draft="Being worked on: only who may write the organization sees it.",
     published="What everybody sees.",
     retired="Was published once, and may be again.",
+)
+
+_describe(
+    DomainStatus,
+    "How far a domain is the organization's own.",
+    PENDING="Claimed, and not proven: others may claim it, too.",
+    VERIFIED="Proven, and not served yet: nobody else can have it.",
+    ACTIVE="Served.",
+    SUSPENDED="Not served any more: its proof was gone for 72 hours. It may be proven again, by others too.",
 )
 
 _describe(

@@ -401,6 +401,7 @@ class Engine:
             read_only=not prepared.is_mutation,
             timeout=max(self._seconds_left(tenant), 0.001),
             single=single,
+            outside=runtime.outside,
         )
         return RequestContext(
             tenant=tenant,

@@ -14,11 +14,13 @@ from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.content import ContentMutation
 from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.course_clone import CourseCloneMutation
+from harka.graph.mutations.domain import DomainMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.group import GroupMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
+from harka.graph.mutations.organization import OrganizationMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.quiz import QuizMutation
@@ -36,6 +38,7 @@ from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
+from harka.graph.types.domain import DomainQuery
 from harka.graph.types.enrollment import EnrollmentQuery
 from harka.graph.types.group import GroupQuery
 from harka.graph.types.lesson import Lesson
@@ -64,6 +67,7 @@ class Query(
     SearchQuery,
     BrandingQuery,
     QuizQuery,
+    DomainQuery,
     NodeQuery,
 ):
     pass
@@ -80,11 +84,13 @@ class Mutation(
     CourseCloneMutation,
     CertificateMutation,
     CourseMutation,
+    DomainMutation,
     EnrollmentMutation,
     GroupMutation,
     GroupMemberMutation,
     LessonMutation,
     ModuleMutation,
+    OrganizationMutation,
     ProgressMutation,
     ProgressBatchMutation,
     QuizMutation,

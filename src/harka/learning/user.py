@@ -1,6 +1,3 @@
-import functools
-import re
-import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Unpack
 from uuid import UUID
@@ -14,6 +11,7 @@ from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimit
 from harka.ids import new_id
 from harka.learning import visibility
 from harka.learning.batch import batches
+from harka.learning.locale import accept_locale, accept_timezone
 from harka.learning.text import LONGEST_NAME, accept_email, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
@@ -23,10 +21,6 @@ from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import limits_of
-
-_LONGEST_LOCALE = 35
-_LONGEST_TIMEZONE = 64
-_LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,22 +205,11 @@ def _accept_name(_: UnitOfWork, name: str) -> str:
 
 
 def _accept_locale(_: UnitOfWork, locale: str | None) -> str | None:
-    """By form alone: which languages there are is the client's business."""
-    if locale is None:
-        return None
-    tag = accept_line(locale, "locale", longest=_LONGEST_LOCALE)
-    if not _LANGUAGE_TAG.fullmatch(tag):
-        raise ValidationError("This is not a language tag, as in pt-BR.", field="locale")
-    return tag
+    return None if locale is None else accept_locale(locale)
 
 
 def _accept_timezone(_: UnitOfWork, timezone: str | None) -> str | None:
-    if timezone is None:
-        return None
-    name = accept_line(timezone, "timezone", longest=_LONGEST_TIMEZONE)
-    if name not in _timezones():
-        raise ValidationError("There is no such time zone, as in Europe/Berlin.", field="timezone")
-    return name
+    return None if timezone is None else accept_timezone(timezone)
 
 
 def _accept_role(work: UnitOfWork, role: str) -> str:
@@ -235,11 +218,6 @@ def _accept_role(work: UnitOfWork, role: str) -> str:
     if not permissions_of(role) <= work.context.permissions:
         raise ForbiddenError("Nobody can give a role that may do more than they may.")
     return str(role)
-
-
-@functools.cache
-def _timezones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 _ACCEPT: Final[Mapping[str, Callable[[UnitOfWork, Any], Any]]] = {

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from harka import logs
 from harka.cache.tenant import Namespace, TenantCache
+from harka.errors import InternalError
+from harka.learning.outside import Outside
 from harka.pubsub import PubSub
 from harka.queue import enqueue as queue
 from harka.queue.message import FIGURES_TOPIC, PLATFORM
@@ -33,15 +35,28 @@ class UnitOfWork:
     """`context`: who acts, where. `session`: the open transaction, for repositories only."""
 
     def __init__(
-        self, context: TenantContext, session: ShardSession, cache: TenantCache, pubsub: PubSub
+        self,
+        context: TenantContext,
+        session: ShardSession,
+        cache: TenantCache,
+        pubsub: PubSub,
+        outside: Outside | None = None,
     ) -> None:
         self.context = context
         self.session = session
         self._cache = cache
         self._pubsub = pubsub
+        self._outside = outside
         self._actions: list[Action] = []
         self._invalidates = False
         self._signals = False
+
+    @property
+    def outside(self) -> Outside:
+        """Raise `InternalError` in a unit that was begun without."""
+        if self._outside is None:
+            raise InternalError
+        return self._outside
 
     def end_with_next_read(self) -> None:
         """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
@@ -161,11 +176,12 @@ def begin_work(
     read_only: bool,
     timeout: float,
     single: bool = False,
+    outside: Outside | None = None,
 ) -> UnitOfWork:
     """A unit of work that the caller must commit or roll back, whatever happens.
 
     `timeout`: seconds from now for everything that touches the database. `single`: of reads that need not see
-    one snapshot, as where there is one statement: see `open_session`.
+    one snapshot, as where there is one statement: see `open_session`. `outside`: for rules that reach there.
     """
     session = open_session(
         databases,
@@ -175,7 +191,7 @@ def begin_work(
         timeout=timeout,
         single=single,
     )
-    return UnitOfWork(context, session, cache, pubsub)
+    return UnitOfWork(context, session, cache, pubsub, outside)
 
 
 @asynccontextmanager
@@ -187,12 +203,15 @@ async def unit_of_work(
     *,
     read_only: bool,
     timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+    outside: Outside | None = None,
 ) -> AsyncIterator[UnitOfWork]:
     """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
 
     `timeout`: seconds from now for everything that touches the database.
     """
-    work = begin_work(databases, cache, pubsub, context, read_only=read_only, timeout=timeout)
+    work = begin_work(
+        databases, cache, pubsub, context, read_only=read_only, timeout=timeout, outside=outside
+    )
     try:
         yield work
     except BaseException:

@@ -16,5 +16,7 @@ FIGURES_TOPIC: Final = "figures"
 
 RECOUNT_COURSE: Final = "course.recount"
 """Job: work out again the progress of a course's enrollments. Payload {course_id}."""
+RECHECK_DOMAINS: Final = "domain.recheck"
+"""Job: look again for the proofs of the tenant's domains. No payload."""
 MEASURE_USAGE: Final = "usage.measure"
 """Job: measure what the tenant uses. No payload."""

@@ -28,7 +28,6 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     region: str | None
     settings: dict[str, Any]
-    branding: dict[str, Any]
     features: dict[str, bool]
     created_at: datetime
     updated_at: datetime
@@ -46,7 +45,7 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SELECT = """SELECT o.id, o.name, o.slug, o.plan, o.status, o.locale, o.timezone, o.region,
-  o.settings, o.branding, o.features, o.created_at, o.updated_at, o.version,
+  o.settings, o.features, o.created_at, o.updated_at, o.version,
   (SELECT d.name FROM control.domain d WHERE d.tenant_id = o.id AND d.status IN ('VERIFIED', 'ACTIVE')
    ORDER BY d.status = 'ACTIVE' DESC, d.created_at, d.id LIMIT 1),
   p.shard, p.mode, p.database, p.schema, p.epoch
@@ -75,9 +74,9 @@ LIST_IDS = CatalogStatement(
 INSERT = CatalogStatement(
     "organization.insert",
     """INSERT INTO control.organization
-      (id, name, slug, plan, status, locale, timezone, region, settings, branding, features,
+      (id, name, slug, plan, status, locale, timezone, region, settings, features,
        created_at, updated_at, version)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11::jsonb, $12, $13, $14)""",
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13)""",
 )
 
 # Suspend or resume an organization.
@@ -85,6 +84,15 @@ SET_STATUS = CatalogStatement(
     "organization.set_status",
     """UPDATE control.organization SET status = $2, updated_at = now(), version = version + 1
     WHERE id = $1 AND status <> $2""",
+)
+
+# Change what an organization says of itself.
+UPDATE = CatalogStatement(
+    "organization.update",
+    """UPDATE control.organization
+    SET name = $3, locale = $4, timezone = $5, settings = $6::jsonb, updated_at = now(), version = version + 1
+    WHERE id = $1 AND version = $2
+    RETURNING updated_at, version""",
 )
 
 # Remove an organization with everything the catalog says of it.
@@ -112,8 +120,8 @@ async def insert(catalog: CatalogAccess, organization: Organization) -> None:
     Raise `UniqueError` (organization_slug_key) for a slug that is taken.
     """
     values = msgspec.structs.astuple(organization)
-    documents = (json_bytes(value).decode() for value in values[8:11])
-    await catalog.execute(INSERT, *values[:8], *documents, *values[11:14])
+    documents = (json_bytes(value).decode() for value in values[8:10])
+    await catalog.execute(INSERT, *values[:8], *documents, *values[10:13])
 
 
 async def set_status(catalog: CatalogAccess, tenant: UUID, status: str) -> Organization | None:
@@ -123,6 +131,15 @@ async def set_status(catalog: CatalogAccess, tenant: UUID, status: str) -> Organ
     return found[0] if found else None
 
 
+async def update(catalog: CatalogAccess, changed: Organization) -> Organization | None:
+    """Name, locale, time zone and settings of `changed`; None when it is of another version by now."""
+    settings = json_bytes(changed.settings).decode()
+    row = await catalog.fetch_row(
+        UPDATE, changed.id, changed.version, changed.name, changed.locale, changed.timezone, settings
+    )
+    return None if row is None else msgspec.structs.replace(changed, **row)
+
+
 async def delete(catalog: CatalogAccess, tenant: UUID) -> bool:
     """Whether there was one. Its home is not touched."""
     return await catalog.execute(DELETE, tenant) > 0
@@ -130,6 +147,6 @@ async def delete(catalog: CatalogAccess, tenant: UUID) -> bool:
 
 def _organization(row: Record) -> Organization:
     values = dict(zip(Organization.__struct_fields__, row, strict=True))
-    for name in ("settings", "branding", "features"):
+    for name in ("settings", "features"):
         values[name] = from_json(values[name])
     return Organization(**values)

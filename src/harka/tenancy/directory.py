@@ -161,7 +161,7 @@ class Directory:
     async def _read(self, ids: Sequence[UUID]) -> dict[UUID, TenantRecord | None]:
         """Read these organizations, keep what differs from the snapshot; None for one that is gone."""
         found = await organization.find_by_ids(self._catalog, ids)
-        domains = _by_tenant(await domain.list_proven(self._catalog, ids))
+        domains = _by_tenant(await domain.list_served(self._catalog, ids))
         keys = _by_tenant(await api_key.list_live(self._catalog, ids))
         signing_keys = _by_tenant(await signing_key.list_live(self._catalog, ids))
         records: dict[UUID, TenantRecord | None] = dict.fromkeys(ids)

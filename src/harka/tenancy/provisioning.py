@@ -5,7 +5,6 @@ crash before that leaves at most an empty home, and the same call simply succeed
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
@@ -21,19 +20,19 @@ from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
 from harka.repositories import placement as placements
 from harka.repositories import signing_key as signing_keys
-from harka.repositories.domain import Domain
+from harka.repositories.domain import Domain, DomainStatus
 from harka.repositories.organization import Organization
 from harka.repositories.placement import Placement
-from harka.storage.catalog import Catalog
+from harka.storage.catalog import Catalog, CatalogAccess
 from harka.storage.failure import UniqueError
 from harka.storage.provision import create_home, drop_home
 from harka.tenancy import signing_key
+from harka.tenancy.domain_name import LABEL, accept_domain
 from harka.tenancy.placement import Mode, first_home
 from harka.tenancy.plan import Plan
 
-_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_CHARACTERS: Final = 200
-_DOMAIN_CHARACTERS: Final = 253
+_MOST_DOMAINS: Final = 100
 
 
 async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant starts with
@@ -70,12 +69,11 @@ async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant
         timezone=timezone,
         region=region or None,
         settings=dict(tags or {}),
-        branding={},
         features={},
         created_at=made_at,
         updated_at=made_at,
         version=1,
-        domain=None if domain is None else _checked_domain(settings, domain),
+        domain=None if domain is None else accept_domain(domain, settings.platform_domain),
         shard=home.shard,
         mode=home.mode,
         database=home.database,
@@ -109,31 +107,30 @@ async def get_by_slug(catalog: Catalog, slug: str) -> Organization:
 
 
 async def add_domain(catalog: Catalog, settings: Settings, tenant: UUID, name: str) -> Domain:
-    """Claim a custom domain: PENDING, matched by nothing until `verify_domain`.
+    """Claim a custom domain: PENDING, matched by nothing until it is proven or confirmed.
 
     Any number of organizations may claim the same name. Raise `ValidationError` for what is no domain or
     belongs to the platform, `ConflictError` when this organization has claimed it already.
     """
-    claim = _claimed(tenant, _checked_domain(settings, name), "PENDING")
+    accepted = accept_domain(name, settings.platform_domain)
     try:
-        await domains.insert(catalog, claim)
+        return await _claim(catalog, tenant, accepted, DomainStatus.PENDING)
     except UniqueError as error:
         raise ConflictError("This organization has this domain already.") from error
-    return claim
 
 
-async def verify_domain(catalog: Catalog, tenant: UUID, name: str) -> Domain:
-    """Mark a claimed domain as proven, on the operator's word; it is served within a second.
+async def confirm_domain(catalog: Catalog, tenant: UUID, name: str) -> Domain:
+    """Take the operator's word for a claimed domain; it is served within a second.
 
     Raise `NotFoundError` for a name not claimed, `ConflictError` when another organization proved it.
     """
     try:
-        verified = await domains.set_status(catalog, tenant, name.lower().removesuffix("."), "VERIFIED")
+        confirmed = await domains.confirm(catalog, tenant, name.lower().removesuffix("."))
     except UniqueError as error:
         raise ConflictError(_taken(error)) from error
-    if verified is None:
+    if confirmed is None:
         raise NotFoundError("This organization has not claimed this domain.")
-    return verified
+    return confirmed
 
 
 async def _enter(
@@ -145,11 +142,15 @@ async def _enter(
         await placements.insert(transaction, home)
         await signing_keys.insert(transaction, key)
         if organization.domain is not None:
-            await domains.insert(transaction, _claimed(organization.id, organization.domain, "VERIFIED"))
+            await _claim(transaction, organization.id, organization.domain, DomainStatus.ACTIVE)
 
 
-def _claimed(tenant: UUID, name: str, status: str) -> Domain:
-    return Domain(id=new_id(), tenant_id=tenant, name=name, status=status)
+async def _claim(catalog: CatalogAccess, tenant: UUID, name: str, status: str) -> Domain:
+    """Raise `ConflictError` for more than an organization can have."""
+    made = await domains.insert(catalog, new_id(), tenant, name, status, most=_MOST_DOMAINS)
+    if made is None:
+        raise ConflictError("This organization has enough domains.")
+    return made
 
 
 async def _require_free_slug(catalog: Catalog, slug: str) -> None:
@@ -179,28 +180,10 @@ def _checked_name(name: str) -> str:
 
 def _checked_slug(slug: str) -> str:
     # xn-- and its kin would show as something else in a browser's address bar
-    if not _LABEL.fullmatch(slug) or slug[2:4] == "--":
+    if not LABEL.fullmatch(slug) or slug[2:4] == "--":
         raise ValidationError(
             "A slug is 1 to 63 lower-case letters, digits and inner hyphens, as in a host name.", field="slug"
         )
     if slug in RESERVED_SUBDOMAINS:
         raise ValidationError("This slug is reserved.", field="slug")
     return slug
-
-
-def _checked_domain(settings: Settings, domain: str) -> str:
-    """Lower case, without a trailing dot."""
-    name = domain.lower().removesuffix(".")
-    labels = name.split(".")
-    # ASCII before lower(), which turns the Kelvin sign into a plain k
-    well_formed = domain.isascii() and len(name) <= _DOMAIN_CHARACTERS and all(map(_LABEL.fullmatch, labels))
-    if not well_formed or len(labels) == 1:
-        raise ValidationError(
-            "This is not a domain name (international ones in their xn-- form).", field="domain"
-        )
-    if labels[-1].isdigit():
-        raise ValidationError("This is an address, not a domain name.", field="domain")
-    platform = settings.platform_domain.lower()
-    if name == platform or name.endswith((f".{platform}", ".localhost")):
-        raise ValidationError("This domain belongs to the platform.", field="domain")
-    return name

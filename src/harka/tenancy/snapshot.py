@@ -15,7 +15,7 @@ from harka.repositories.signing_key import SigningKey
 class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one organization that resolution and authentication need.
 
-    `domains`: proven ones. `api_keys`, `signing_keys`: live ones, without private halves.
+    `domains`: those that are served. `api_keys`, `signing_keys`: live ones, without private halves.
     """
 
     organization: Organization

@@ -97,7 +97,13 @@ class Execution:
         runtime = self._runtime
         context = job_context(organization, job.id, job.type, request_id=f"job-{job.id}")
         async with unit_of_work(
-            runtime.databases, runtime.cache, runtime.pubsub, context, read_only=False, timeout=self._lease
+            runtime.databases,
+            runtime.cache,
+            runtime.pubsub,
+            context,
+            read_only=False,
+            timeout=self._lease,
+            outside=runtime.outside,
         ) as work:
             await handler.run(work, payload)
             # the last statement of the work: that it is done commits with what was done, or not at all

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from harka.learning.work import UnitOfWork
-from harka.queue.message import MEASURE_USAGE, RECOUNT_COURSE
-from harka.worker.handlers import course, usage
+from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS, RECOUNT_COURSE
+from harka.worker.handlers import course, domain, usage
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -19,5 +19,6 @@ class Handler(msgspec.Struct, frozen=True):
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     RECOUNT_COURSE: Handler(course.RecountCourse, course.recount),
+    RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck),
     MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure),
 }

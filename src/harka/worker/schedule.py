@@ -7,8 +7,9 @@ from uuid import UUID
 
 from harka import logs
 from harka.errors import HarkaError
+from harka.learning import domain
 from harka.queue.enqueue import enqueue_unless_recent
-from harka.queue.message import MEASURE_USAGE
+from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import open_session
@@ -51,6 +52,8 @@ async def visit(runtime: Runtime, organization: Organization, *, seconds: float)
     )
     try:
         asked = await enqueue_unless_recent(session, MEASURE_USAGE, seconds=seconds)
+        if organization.domain is not None:
+            await enqueue_unless_recent(session, RECHECK_DOMAINS, seconds=domain.PERIOD)
         await session.commit()
     except HarkaError as error:
         log.warning("tenant not visited", tenant=str(organization.id), code=error.code)

@@ -170,9 +170,23 @@ MUTANTS: Final = [
     Mutant(
         "unproven-domain-served",
         "repositories/domain.py",
-        "status IN ('VERIFIED', 'ACTIVE')",
-        "status IN ('PENDING', 'VERIFIED', 'ACTIVE')",
+        "ANY($1::uuid[]) AND status = 'ACTIVE'",
+        "ANY($1::uuid[])",
         ("tests/repositories", "tests/tenancy", "tests/isolation"),
+    ),
+    Mutant(
+        "claimed-domain-activated",
+        "repositories/domain.py",
+        "WHERE tenant_id = $1 AND id = $2 AND status = 'VERIFIED'",
+        "WHERE tenant_id = $1 AND id = $2",
+        CATALOG,
+    ),
+    Mutant(
+        "anybodys-proof",
+        "learning/domain.py",
+        "return record_value(domain) in await work.outside.dns.texts(record_name(domain))",
+        "return bool(await work.outside.dns.texts(record_name(domain)))",
+        ("tests/learning/test_domain.py",),
     ),
     Mutant(
         "removed-domain-served",
@@ -191,8 +205,8 @@ MUTANTS: Final = [
     Mutant(
         "domain-given-up-by-any-tenant",
         "repositories/domain.py",
-        "DELETE FROM control.domain WHERE tenant_id = $1 AND name = $2",
-        "DELETE FROM control.domain WHERE $1::uuid IS NOT NULL AND name = $2",
+        "DELETE FROM control.domain\n    WHERE tenant_id = $1 AND id = $2",
+        "DELETE FROM control.domain\n    WHERE $1::uuid IS NOT NULL AND id = $2",
         CATALOG,
     ),
     Mutant(

@@ -1,0 +1,18 @@
+"""What rules reach beyond the organization's own rows."""
+
+import msgspec
+
+from harka.storage.catalog import Catalog
+from harka.tenancy.dns import Dns
+
+
+class Outside(msgspec.Struct, frozen=True):
+    """`catalog`: what the platform knows of its tenants. `dns`: what the world says of a domain.
+
+    The catalog may be another database than the tenant's home, so what is written there is not in the unit's
+    transaction: each statement stands by itself. A rule sends one, as its last act, that may be repeated.
+    """
+
+    catalog: Catalog
+    dns: Dns
+    platform_domain: str

@@ -1,0 +1,45 @@
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+
+from academy import Academy
+from harka.ids import new_id
+from harka.learning import domain
+from harka.repositories import domain as domains
+from harka.runtime import Runtime
+from harka.tenancy.dns import Dns
+from harka.worker import schedule
+from harka.worker.execution import Execution
+from nameserver import NameServer
+
+
+async def test_a_worker_finds_out_that_a_proof_is_gone(
+    runtime: Runtime,
+    found: Callable[..., Awaitable[Academy]],
+    name_server: NameServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    academy = await found()
+    catalog, tenant = runtime.catalog, academy.organization.id
+    claimed = await domains.insert(catalog, new_id(), tenant, f"{tenant.hex}.example", "PENDING", most=1)
+    assert claimed is not None
+    await domains.prove(catalog, tenant, claimed.id)
+    served = await domains.activate(catalog, tenant, claimed.id, None)
+    snapshot = await runtime.directory.until(lambda seen: claimed.name in seen.domains)
+    organization = snapshot.organization(tenant)
+    assert organization is not None
+    for _ in range(2):
+        await schedule.visit(runtime, organization, seconds=60)
+    assert sorted(row["type"] for row in await academy.rows("job")) == ["domain.recheck", "usage.measure"]
+    monkeypatch.setattr(domain, "PERIOD", 0.0)
+    asking = msgspec.structs.replace(runtime, dns=Dns(name_server.address))
+    execution = Execution(asking, lambda *_: None)
+    while await execution.turn(organization) is not None:
+        pass
+    assert {row["state"] for row in await academy.rows("job")} == {"done"}
+    (now,) = await domains.find_by_ids(catalog, tenant, [claimed.id])
+    assert name_server.asked == [domain.record_name(now)]
+    assert served is not None
+    assert (now.status, served.proof_missing_since) == ("ACTIVE", None)
+    assert now.proof_missing_since is not None
