@@ -63,7 +63,7 @@ def _id(kind: int, number: int) -> UUID:
 
 def _course(number: int) -> tuple[Any, ...]:
     words = f"C-{number:04}", f"course-{number}", f"Course {number}", "What it is about."
-    return (_id(1, number), *words, "published", NOW, None, None, 100, False, None, *_TAIL)
+    return (_id(1, number), *words, "published", NOW, None, None, 100, False, None, None, 1, *_TAIL)
 
 
 def _module(number: int) -> tuple[Any, ...]:

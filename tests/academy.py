@@ -68,6 +68,9 @@ TABLES = (
     "rollup",
     "rollup_change",
     "user_activity",
+    "category",
+    "tag",
+    "course_tag",
     "search_word",
     "search_spelling",
 )

@@ -18,7 +18,7 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
-from harka.learning import course, enrollment, group, group_member, lesson, quiz, user
+from harka.learning import category, course, enrollment, group, group_member, lesson, quiz, tag, user
 from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.outline import LessonOutline, ModuleOutline
@@ -26,12 +26,14 @@ from harka.learning.quiz import QuizDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import signing_key as signing_keys
+from harka.repositories.category import Category
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.quiz import Quiz
+from harka.repositories.tag import Tag
 from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
@@ -191,6 +193,8 @@ class School:
     draft: Course | None = None
     group: Group | None = None
     quiz: Quiz | None = None
+    category: Category | None = None
+    tag: Tag | None = None
     lessons: Mapping[UUID, Sequence[Lesson]] = field(default_factory=dict)
     keys: dict[tuple[Permission, ...], str] = field(default_factory=dict)
     tokens: dict[UUID, str] = field(default_factory=dict)
@@ -339,7 +343,7 @@ class School:
 async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
-    A group of everybody; in the first lesson a quiz that only authors see.
+    A group of everybody; in the first lesson a quiz that only authors see. A category and a tag of no course.
     """
     made = School(runtime, organization)
     async with made.work() as work:
@@ -364,6 +368,8 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
         )
         made.group = await group.create(work, name="Everybody")
         await group_member.add(work, made.group.id, [person.id for person in made.people])
+        made.category = await category.create(work, "Sciences")
+        made.tag = await tag.create(work, "Short")
         made.lessons = await lesson.by_course(work, [of.id for of in published])
         first = made.lessons[published[0].id][0]
         made.quiz = await quiz.create(work, first.id, QuizDraft(title="Not shown"))

@@ -43,6 +43,8 @@ class NodeKind(enum.IntEnum):
     QUIZ = 30
     QUIZ_QUESTION = 31
     QUIZ_ATTEMPT = 32
+    CATEGORY = 50
+    TAG = 51
 
 
 def new_id() -> UUID:

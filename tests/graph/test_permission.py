@@ -25,6 +25,26 @@ CALLS = {
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
     "analytics": "{ analytics { asOf } }",
     "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',
+    "categories": "{ categories(first: 1) { totalCount } }",
+    "category": '{ category(id: "$category") { id } }',
+    "tags": "{ tags(first: 1) { totalCount } }",
+    "tag": '{ tag(id: "$tag") { id } }',
+    "createCategory": 'mutation { createCategory(input: {name: "X"}) { clientMutationId } }',
+    "updateCategory": (
+        'mutation { updateCategory(input: {id: "$category", version: 1, name: "X"}) { clientMutationId } }'
+    ),
+    "deleteCategory": 'mutation { deleteCategory(input: {categoryId: "$category"}) { clientMutationId } }',
+    "createTag": 'mutation { createTag(input: {name: "X"}) { clientMutationId } }',
+    "updateTag": 'mutation { updateTag(input: {id: "$tag", version: 1, name: "X"}) { clientMutationId } }',
+    "deleteTag": 'mutation { deleteTag(input: {tagId: "$tag"}) { clientMutationId } }',
+    "setCourseTags": (
+        'mutation { setCourseTags(input: {courseId: "$course", version: 1, tagIds: ["$tag"]}) '
+        "{ clientMutationId } }"
+    ),
+    "moveLesson": (
+        'mutation { moveLesson(input: {lessonId: "$lesson", version: 1, moduleId: "$module"}) '
+        "{ clientMutationId } }"
+    ),
     "search": '{ search(query: "course", first: 1) { totalCount } }',
     "brandings": "{ brandings(first: 1) { totalCount } }",
     "updateBranding": "mutation { updateBranding(input: {}) { clientMutationId } }",
@@ -168,6 +188,8 @@ def call(school: School, name: str) -> str:
     lesson = school.lessons[enrollment.course_id][0]
     ids = {
         "group": school.id(NodeKind.GROUP, school.group),
+        "category": school.id(NodeKind.CATEGORY, school.category),
+        "tag": school.id(NodeKind.TAG, school.tag),
         "user": school.id(NodeKind.USER, enrollment.user_id),
         "course": school.id(NodeKind.COURSE, enrollment.course_id),
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),

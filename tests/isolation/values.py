@@ -44,6 +44,7 @@ OWN: Mapping[str, Any] = {
     "options": ["Fresh", "Stale"],
     "choices": [0],
     "withAttempts": True,
+    "MoveLessonInput.version": 3,
     "url": "https://example.com/fresh",
     "email": "fresh@example.com",
     "locale": "pt-BR",

@@ -15,6 +15,7 @@ from harka.auth import api_key, token
 from harka.ids import NodeKind, new_id
 from harka.learning import (
     branding,
+    category,
     certificate,
     completion,
     content,
@@ -27,6 +28,7 @@ from harka.learning import (
     quiz,
     quiz_attempt,
     quiz_question,
+    tag,
     user,
 )
 from harka.learning.branding import BrandingChanges
@@ -40,6 +42,7 @@ from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import domain as domains
 from harka.repositories import signing_key as signing_keys
+from harka.repositories import tag as tags
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
 from harka.runtime import Runtime
@@ -167,7 +170,12 @@ async def _study(
     runtime: Runtime, work: UnitOfWork, world: World, people: list[User]
 ) -> dict[NodeKind, UUID]:
     """Everybody takes every course; every other enrollment is completed. Answers one row of each kind."""
-    courses = await course.create_many(work, [_draft(code, world.canary) for code in CODES])
+    sorted_by = await category.create(work, f"Category {world.canary}")
+    about = await tag.create(work, f"Tag {world.canary}")
+    courses = await course.create_many(work, [_draft(code, world.canary, sorted_by.id) for code in CODES])
+    for each in courses:
+        # without a new version of the course
+        await tags.set_of_course(work.session, each.id, [about.id])
     lessons = await lesson.by_course(work, [each.id for each in courses])
     entries = [
         enrollment.EnrollmentEntry(user_id=person.id, course_id=each.id)
@@ -203,6 +211,7 @@ async def _study(
         "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [item, shown.id]),
         "CreateContentItemInput.quizId": sealed(NodeKind.QUIZ, [spare])[0],
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
+        "MoveLessonInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
     certified = await certificate.page_of_user(work, enrolled[0].user_id, after=None, first=1)
@@ -211,6 +220,8 @@ async def _study(
     rows = [
         *people,
         *courses,
+        sorted_by,
+        about,
         *enrolled,
         *completed.values(),
         *certified,
@@ -220,6 +231,8 @@ async def _study(
     return {
         NodeKind.USER: begun.user_id,
         NodeKind.COURSE: begun.course_id,
+        NodeKind.CATEGORY: sorted_by.id,
+        NodeKind.TAG: about.id,
         NodeKind.MODULE: taught.module_id,
         NodeKind.LESSON: taught.id,
         NodeKind.CONTENT_ITEM: shown.id,
@@ -298,7 +311,7 @@ async def _claim(runtime: Runtime, world: World) -> UUID:
     return proven
 
 
-def _draft(code: str, canary: str) -> CourseDraft:
+def _draft(code: str, canary: str, category_id: UUID) -> CourseDraft:
     return CourseDraft(
         title=f"{code} {canary}",
         code=code,
@@ -309,6 +322,7 @@ def _draft(code: str, canary: str) -> CourseDraft:
         ),
         published=True,
         awards_certificate=True,
+        category_id=category_id,
     )
 
 

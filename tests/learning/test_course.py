@@ -158,6 +158,7 @@ async def test_publishing_opens_the_course_and_recounts_its_enrollments(academy:
 
     assert academy.statements == 2
     assert (published.status, published.version) == ("published", 2)
+    assert (created.course_version, published.course_version) == (0, 1)
     assert published.published_at is not None
     jobs = await academy.rows("job")
     assert [(job["type"], job["payload"]) for job in jobs] == [
@@ -198,6 +199,7 @@ async def test_an_archived_course_stays_as_it_is_until_it_is_published_again(aca
     assert archived.status == "archived"
     assert archived.archived_at is not None
     assert (republished.status, republished.archived_at) == ("published", None)
+    assert (created.course_version, archived.course_version, republished.course_version) == (1, 1, 2)
     assert republished.published_at == created.published_at
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from academy import Academy
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError, ValidationError
-from harka.learning import course, lesson, progress
+from harka.learning import course, lesson, module, progress
 from harka.learning.course import CourseDraft
 from harka.learning.lesson import LessonChanges
 from harka.learning.outline import LessonOutline, ModuleOutline
@@ -252,4 +252,55 @@ async def test_who_may_not_write_courses_or_is_elsewhere_changes_nothing(
             with pytest.raises(error):
                 async with where.work(context) as work:
                     await change(work)
+    assert await academy.state() == before
+
+
+async def test_a_lesson_is_moved_to_another_module(academy: Academy) -> None:
+    created = await made(academy, published=True)
+    first, second, third = await academy.lessons(created)
+    enrolled = await academy.enrollment(await academy.user(), created)
+    async with academy.work() as work:
+        await progress.record(work, enrollment_id=enrolled.id, lesson_id=first.id, fraction=1)
+        moved = await lesson.move(work, first.id, third.module_id, version=1, position=0)
+    assert (moved.module_id, moved.position, moved.version) == (third.module_id, 0, 2)
+    places = {each.title: (each.module_id, each.position) for each in await academy.lessons(created)}
+    assert places == {
+        "1.2": (second.module_id, 0),
+        "1.1": (third.module_id, 0),
+        "2.1": (third.module_id, 1),
+    }
+    async with academy.work() as work:
+        last = await lesson.move(work, second.id, third.module_id, version=2)
+        modules = await module.find_many(work, [second.module_id, third.module_id])
+        assert len(await progress.by_enrollment(work, [enrolled.id])) == 1
+    assert last.position == 2
+    assert {each.version for each in modules.values()} == {3}
+
+
+@pytest.mark.parametrize(
+    ("target", "position", "version", "error"),
+    [
+        ("own", None, 1, ValidationError),
+        ("foreign course", None, 1, ValidationError),
+        ("nothing", None, 1, NotFoundError),
+        ("other", 2, 1, ValidationError),
+        ("other", -1, 1, ValidationError),
+        ("other", None, 2, ConflictError),
+    ],
+)
+async def test_a_lesson_is_moved_only_where_it_can_be(
+    academy: Academy, target: str, position: int | None, version: int, error: type[Exception]
+) -> None:
+    first, _, third = await academy.lessons(await made(academy, published=True))
+    (stranger, *_) = await academy.lessons(await academy.course())
+    places = {
+        "own": first.module_id,
+        "other": third.module_id,
+        "foreign course": stranger.module_id,
+        "nothing": first.id,
+    }
+    before = await academy.state()
+    with pytest.raises(error):
+        async with academy.work() as work:
+            await lesson.move(work, first.id, places[target], version=version, position=position)
     assert await academy.state() == before

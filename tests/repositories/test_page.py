@@ -44,7 +44,23 @@ async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, date
         code = id_.hex
         made.append(
             Course(
-                id_, code, code, word, "", "draft", None, None, None, 100, False, None, created, updated, 1
+                id_,
+                code,
+                code,
+                word,
+                "",
+                "draft",
+                None,
+                None,
+                None,
+                100,
+                False,
+                None,
+                None,
+                0,
+                created,
+                updated,
+                1,
             )
         )
     await course.insert_many(work.session, made)

@@ -30,6 +30,7 @@ from harka.repositories import (
     quiz_question,
     rollup,
     search,
+    tag,
     unlock,
     user,
 )
@@ -133,6 +134,7 @@ STATEMENTS = (
     user.FIND_BY_EMAILS,
     user.STATUSES,
     course.FIND_VISIBLE,
+    tag.OF_COURSES,
     course.FIND_VISIBLE_BY_CODES,
     module.FIND_BY_COURSES,
     module.FIND_ALL_BY_COURSES,
@@ -255,7 +257,7 @@ async def test_a_page_reads_no_more_than_it_shows_in_any_order(
     order: Order,
 ) -> None:
     # of courses: everything is visible, to nobody in particular
-    before = {"user": "NULL, NULL, NULL, NULL, NULL", "course": "true, NULL, NULL, NULL"}
+    before = {"user": "NULL, NULL, NULL, NULL, NULL", "course": "true, NULL, NULL, NULL, NULL, NULL"}
     asked = f"'{crowd.organization.id}', {before[table]}, 20"
     fields = noun.__struct_fields__
     async with prepared(academy_settings, crowd, pages[order].first) as connection:

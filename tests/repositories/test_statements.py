@@ -13,6 +13,7 @@ from academy import SCHEMA
 from harka.config import Settings
 from harka.repositories.branding import Branding
 from harka.repositories.branding_asset import BrandingAsset
+from harka.repositories.category import Category
 from harka.repositories.certificate import Certificate
 from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
@@ -32,6 +33,7 @@ from harka.repositories.quiz_attempt import QuizAttempt, Sheet
 from harka.repositories.quiz_question import QuizQuestion
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
+from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
@@ -55,6 +57,7 @@ FIELDS = [
         *(
             Branding,
             BrandingAsset,
+            Category,
             Certificate,
             Completion,
             ContentItem,
@@ -76,7 +79,7 @@ FIELDS = [
             Sheet,
             Unlock,
         ),
-        *(Totals, Usage, User),
+        *(Tag, Totals, Usage, User),
     )
 ]
 # columns that are no row of a struct
@@ -104,6 +107,7 @@ PARTS = {
     "progress.count": ["count", "count"],
     "search.spelled_like": list(Asked.__struct_fields__),
     "search.find_best": list(Found.__struct_fields__),
+    "tag.of_courses": ["course_id", *Tag.__struct_fields__],
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
     "quiz.keep": ["id"],

@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.category import CategoryMutation
 from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.content import ContentMutation
 from harka.graph.mutations.course import CourseMutation
@@ -26,6 +27,7 @@ from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.quiz import QuizMutation
 from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
+from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
@@ -34,6 +36,7 @@ from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.types.analytics import AnalyticsQuery
 from harka.graph.types.branding import BrandingQuery
+from harka.graph.types.category import CategoryQuery
 from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
 from harka.graph.types.content import ContentItem
@@ -50,6 +53,7 @@ from harka.graph.types.quiz import QuizQuery
 from harka.graph.types.quiz_attempt import QuizAttempt
 from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.search import SearchQuery
+from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
 from harka.graph.types.viewer import ViewerQuery
 
@@ -68,6 +72,8 @@ class Query(
     BrandingQuery,
     QuizQuery,
     DomainQuery,
+    CategoryQuery,
+    TagQuery,
     NodeQuery,
 ):
     pass
@@ -81,6 +87,7 @@ class Mutation(
     BrandingMutation,
     BulkEnrollmentMutation,
     ContentMutation,
+    CategoryMutation,
     CourseCloneMutation,
     CertificateMutation,
     CourseMutation,
@@ -96,6 +103,7 @@ class Mutation(
     QuizMutation,
     QuizAttemptMutation,
     QuizQuestionMutation,
+    TagMutation,
     UnlockMutation,
     UserMutation,
     WaiverMutation,

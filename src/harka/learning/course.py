@@ -9,7 +9,7 @@ from harka import clock
 from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import outline, seat, visibility
+from harka.learning import category, outline, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.outline import ModuleOutline
 from harka.learning.text import (
@@ -32,14 +32,14 @@ from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
-from harka.storage.session import UniqueError
+from harka.storage.session import ForeignKeyError, UniqueError
 from harka.tenancy.permission import Permission
 
 WHOLE: Final = 100
 """Percent."""
 LONGEST_VALIDITY: Final = 36_500
 """Days of a certificate."""
-_CACHED: Final = Namespace("course", Course, version=4)
+_CACHED: Final = Namespace("course", Course, version=5)
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +58,7 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     completion_percent: int = WHOLE
     awards_certificate: bool = False
     certificate_days: int | None = None
+    category_id: UUID | None = None
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     completion_percent: int | UnsetType = UNSET
     awards_certificate: bool | UnsetType = UNSET
     certificate_days: int | UnsetType | None = UNSET
+    category_id: UUID | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -117,7 +119,8 @@ async def count(work: UnitOfWork, **only: Unpack[CourseFilter]) -> int:
 async def create(work: UnitOfWork, draft: CourseDraft) -> Course:
     """A new course with its outline.
 
-    Raise `ValidationError` naming the field, for a code or slug that is taken too.
+    Raise `ValidationError` naming the field, for a code or slug that is taken too; `NotFoundError` for an
+    unknown category.
     """
     return (await create_many(work, [draft]))[0]
 
@@ -133,6 +136,8 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
             await courses.insert_many(work.session, batch)
     except UniqueError as error:
         raise _taken(error) from error
+    except ForeignKeyError as error:
+        raise category.no_category("categoryId") from error
     for module_batch in batches(module_rows):
         await modules.insert_many(work.session, module_batch)
     for lesson_batch in batches(lesson_rows):
@@ -153,6 +158,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
         changed = await courses.update(work.session, id_, version, values)
     except UniqueError as error:
         raise _taken(error) from error
+    except ForeignKeyError as error:
+        raise category.no_category("categoryId") from error
     if changed is None:
         await _require_version(work, id_, version)
         raise _archived()
@@ -258,6 +265,8 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         completion_percent=_accept_percent(draft.completion_percent),
         awards_certificate=draft.awards_certificate,
         certificate_days=_accept_days(draft.certificate_days),
+        category_id=draft.category_id,
+        course_version=int(draft.published),
         created_at=now,
         updated_at=now,
         version=1,
@@ -283,6 +292,8 @@ def _accepted(changes: CourseChanges) -> dict[str, Any]:
         values["awards_certificate"] = changes.awards_certificate
     if changes.certificate_days is not UNSET:
         values["certificate_days"] = _accept_days(changes.certificate_days)
+    if changes.category_id is not UNSET:
+        values["category_id"] = changes.category_id
     return values
 
 

@@ -32,6 +32,7 @@ async def clone(
         completion_percent=source.completion_percent,
         awards_certificate=source.awards_certificate,
         certificate_days=source.certificate_days,
+        category_id=source.category_id,
     )
     made = await course.create(work, draft)
     await clones.copy(work.session, id_, made.id)

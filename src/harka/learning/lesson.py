@@ -134,6 +134,36 @@ async def reorder(work: UnitOfWork, module_id: UUID, ids: Sequence[UUID], *, ver
     return touched
 
 
+async def move(
+    work: UnitOfWork, id_: UUID, module_id: UUID, *, version: int, position: int | None = None
+) -> Lesson:
+    """Put a lesson into another module of its course. `position`: the place there, None for the last.
+
+    Both modules have a new version; progress stays as it is. Raise `ConflictError` when the lesson is of
+    another version; `ValidationError` for its own module, one of another course, or no place there;
+    `NotFoundError`.
+    """
+    work.context.require(Permission.COURSE_WRITE)
+    known = await require(work, id_)
+    await course.hold(work, known.course_id)
+    # read again: until the course was held, somebody else may have moved it
+    lesson = await require(work, id_)
+    if lesson.version != version:
+        raise ConflictError
+    target = await module.require(work, module_id)
+    if target.course_id != lesson.course_id or target.id == lesson.module_id:
+        raise ValidationError("This must be another module of the same course.", field="moduleId")
+    room = await lessons.count(work.session, lesson.course_id, module_id)
+    if room >= MOST_LESSONS:
+        raise ValidationError(f"A module has at most {MOST_LESSONS} lessons.", field="moduleId")
+    place = room if position is None else position
+    if not 0 <= place <= room:
+        raise ValidationError(f"A place is between 0 and {room} there.", field="position")
+    for each in sorted((lesson.module_id, module_id)):
+        await modules.touch(work.session, each)
+    return await lessons.move(work.session, lesson, module_id, place)
+
+
 async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bool = False) -> Module:
     """Take a lesson away. Answers its module, which has a new version. See `module.delete` for the rest."""
     work.context.require(Permission.COURSE_WRITE)

@@ -31,6 +31,8 @@ class CourseFilter(TypedDict, total=False):
 
     status: str | None
     title: str | None
+    category_id: UUID | None
+    tag_id: UUID | None
 
 
 class Course(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class Course(msgspec.Struct, frozen=True):
 
     `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
     required ones alone do. `certificate_days`: how long a certificate is valid, None for ever.
+    `course_version`: how often it was published.
     """
 
     id: UUID
@@ -52,6 +55,8 @@ class Course(msgspec.Struct, frozen=True):
     completion_percent: int
     awards_certificate: bool
     certificate_days: int | None
+    category_id: UUID | None
+    course_version: int
     created_at: datetime
     updated_at: datetime
     version: int
@@ -69,7 +74,8 @@ class Held(msgspec.Struct, frozen=True):
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -77,7 +83,8 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -90,7 +97,8 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -100,8 +108,12 @@ FIND_VISIBLE_BY_CODES = Statement(
 )
 
 # As a CASE, see `repositories.user`.
-_MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL THEN true
-        ELSE ($4 IS NULL OR status = $4) AND ($5 IS NULL OR position(lower($5) IN lower(title)) > 0) END
+_MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL AND $6::uuid IS NULL AND $7::uuid IS NULL
+        THEN true
+        ELSE ($4 IS NULL OR status = $4) AND ($5 IS NULL OR position(lower($5) IN lower(title)) > 0)
+          AND ($6 IS NULL OR category_id = $6) AND ($7 IS NULL OR EXISTS (
+            SELECT FROM {schema}.course_tag t
+            WHERE t.tenant_id = $1 AND t.course_id = c.id AND t.tag_id = $7)) END
       AND ($2::boolean OR status = 'published' OR EXISTS (
         SELECT FROM {schema}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
@@ -111,16 +123,17 @@ _MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL THEN true
 PAGES = pages(
     "course.page",
     f"""SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version
     FROM {{schema}}.course c
     WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}
-    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
     {
         CourseOrder.CREATED_AT: CREATED,
         CourseOrder.TITLE: Key("title", "text"),
         CourseOrder.UPDATED_AT: UPDATED,
     },
-    position=7,
+    position=9,
 )
 
 # How many courses the reader may see.
@@ -134,10 +147,11 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version)
+       seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+       created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
       $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::boolean[],
-      $13::int[], $14::timestamptz[], $15::timestamptz[], $16::int[])""",
+      $13::int[], $14::uuid[], $15::int[], $16::timestamptz[], $17::timestamptz[], $18::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -150,10 +164,12 @@ UPDATE = Statement(
       completion_percent = coalesce($10::int, completion_percent),
       awards_certificate = coalesce($11::boolean, awards_certificate),
       certificate_days = CASE WHEN $12::boolean THEN $13::int ELSE certificate_days END,
+      category_id = CASE WHEN $14::boolean THEN $15::uuid ELSE category_id END,
       updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -161,12 +177,13 @@ PUBLISH = Statement(
     "course.publish",
     """UPDATE {schema}.course c
     SET status = 'published', published_at = coalesce(published_at, now()), archived_at = NULL,
-      updated_at = now(), version = version + 1
+      course_version = course_version + 1, updated_at = now(), version = version + 1
     WHERE c.tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -176,14 +193,16 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version""",
 )
 
 # A course, held against every other writer of it or of what is in it.
 HOLD = Statement(
     "course.hold",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
 )
 
@@ -193,7 +212,8 @@ TOUCH = Statement(
     """UPDATE {schema}.course SET updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
+      created_at, updated_at, version""",
 )
 
 # The status and seats of courses, which cannot change before this transaction ends.
@@ -265,6 +285,8 @@ async def update(session: ShardSession, id_: UUID, version: int, values: Mapping
         values.get("awards_certificate"),
         "certificate_days" in values,
         values.get("certificate_days"),
+        "category_id" in values,
+        values.get("category_id"),
     )
     return None if row is None else Course(*row)
 
@@ -300,4 +322,11 @@ async def lock_status(session: ShardSession, ids: Sequence[UUID]) -> list[Held]:
 
 def _matches(scope: Scope, only: CourseFilter) -> tuple[bool | UUID | str | None, ...]:
     """The parameters of `_MATCHES`."""
-    return scope.everything, scope.user, only.get("status"), only.get("title")
+    return (
+        scope.everything,
+        scope.user,
+        only.get("status"),
+        only.get("title"),
+        only.get("category_id"),
+        only.get("tag_id"),
+    )

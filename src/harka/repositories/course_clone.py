@@ -26,6 +26,10 @@ COPY = Statement(
       SELECT $1::uuid, $3::uuid, m.new, r.new
       FROM module_copy m JOIN {schema}.module_prerequisite q ON q.tenant_id = $1 AND q.module_id = m.old
       JOIN module_copy r ON r.old = q.required_id
+    ), tags AS (
+      INSERT INTO {schema}.course_tag (tenant_id, course_id, tag_id)
+      SELECT $1::uuid, $3::uuid, t.tag_id
+      FROM {schema}.course_tag t WHERE t.tenant_id = $1 AND t.course_id = $2::uuid
     ), lessons AS (
       INSERT INTO {schema}.lesson
         (tenant_id, id, course_id, module_id, position, title, kind, duration_minutes, weight,
@@ -61,5 +65,5 @@ COPY = Statement(
 
 
 async def copy(session: ShardSession, source: UUID, target: UUID) -> None:
-    """Modules with their rules, lessons, content and quizzes of a course for another, which has none."""
+    """Tags, and modules with their rules, lessons, content and quizzes, of a course for one that has none."""
     await session.execute(COPY, source, target)

@@ -189,6 +189,23 @@ REORDER = Statement(
     SELECT exact FROM matched""",
 )
 
+# Put a lesson into another module of its course: where it was those behind it move up, where it comes down.
+MOVE = Statement(
+    "lesson.move",
+    """WITH moved AS (
+      UPDATE {schema}.lesson
+      SET module_id = CASE WHEN id = $2::uuid THEN $6::uuid ELSE module_id END,
+        position = CASE WHEN id = $2 THEN $7::int WHEN module_id = $6 THEN position + 1 ELSE position - 1 END,
+        updated_at = now(), version = version + 1
+      WHERE tenant_id = $1 AND course_id = $3::uuid AND (id = $2
+        OR (module_id = $4::uuid AND position > $5::int) OR (module_id = $6 AND position >= $7))
+      RETURNING *
+    )
+    SELECT id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version
+    FROM moved WHERE id = $2""",
+)
+
 # Take a lesson away, with the progress in it; those behind it move up. Where learners have worked in it, only
 # when that may go too. Answers how many lessons the course has left, if it was done.
 DELETE = Statement(
@@ -310,3 +327,12 @@ async def delete(session: ShardSession, id_: UUID, *, with_progress: bool) -> in
     """
     row = await session.fetch_row(DELETE, id_, with_progress)
     return None if row is None else int(row[0])
+
+
+async def move(session: ShardSession, lesson: Lesson, module_id: UUID, position: int) -> Lesson:
+    """To a place of another module of its course, which must be held, as the lesson."""
+    row = await session.fetch_row(
+        MOVE, lesson.id, lesson.course_id, lesson.module_id, lesson.position, module_id, position
+    )
+    assert row is not None  # noqa: S101 - it is held
+    return Lesson(*row)

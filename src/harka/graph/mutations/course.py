@@ -1,7 +1,9 @@
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 import strawberry
+from msgspec import UNSET, UnsetType
 
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
@@ -62,6 +64,7 @@ class CreateCourseInput(MutationInput):
     certificate_days: int | None = value(
         "How many days a certificate is valid, 1 to 36,500; null for ever.", default=None
     )
+    category_id: strawberry.ID | None = value("The category it is in; omit it for none.", default=None)
 
 
 @graph_input
@@ -92,6 +95,9 @@ class UpdateCourseInput(MutationInput):
     )
     certificate_days: int | None = value(
         "How many days a certificate is valid, 1 to 36,500; null for ever.", default=strawberry.UNSET
+    )
+    category_id: strawberry.ID | None = value(
+        "The category it is in; null for none.", default=strawberry.UNSET
     )
 
 
@@ -147,6 +153,7 @@ async def _create(
     info: Info,
     given: Annotated[CreateCourseInput, strawberry.argument(name="input", description="The new course.")],
 ) -> CoursePayload:
+    category_id = _category(info, given.category_id)
     draft = CourseDraft(
         title=given.title,
         code=given.code,
@@ -157,6 +164,7 @@ async def _create(
         completion_percent=given.completion_percent,
         awards_certificate=given.awards_certificate,
         certificate_days=given.certificate_days,
+        category_id=None if category_id is UNSET else category_id,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -175,6 +183,7 @@ async def _update(
         completion_percent=required(given.completion_percent, "completionPercent"),
         awards_certificate=required(given.awards_certificate, "awardsCertificate"),
         certificate_days=optional(given.certificate_days),
+        category_id=_category(info, given.category_id),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)
@@ -196,6 +205,13 @@ async def _archive(
     id_ = info.context.open_id(NodeKind.COURSE, given.id, "id")
     archived = await course.archive(info.context.work, id_, version=given.version)
     return CoursePayload(archived)
+
+
+def _category(info: Info, given: strawberry.ID | None) -> UUID | UnsetType | None:
+    asked = optional(given)
+    if asked is UNSET or asked is None:
+        return asked
+    return info.context.open_id(NodeKind.CATEGORY, asked, "categoryId")
 
 
 def _module(given: ModuleInput) -> ModuleOutline:

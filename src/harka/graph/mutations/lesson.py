@@ -76,6 +76,16 @@ class ReorderLessonsInput(MutationInput):
     lesson_ids: list[strawberry.ID] = value(f"Every lesson of the module once, at most {MOST_LESSONS}.")
 
 
+@graph_input
+class MoveLessonInput(MutationInput):
+    """Which lesson to put into which other module."""
+
+    lesson_id: strawberry.ID = value("The lesson. Its course must not be archived.")
+    version: int = value("The version that was read. When it has changed since, the answer is CONFLICT.")
+    module_id: strawberry.ID = value("Another module of the same course.")
+    position: int | None = value("The place there, from 0; omit it for the last.", default=None)
+
+
 @graph_type
 class CreateLessonPayload(Payload):
     """The lesson that was created."""
@@ -102,6 +112,13 @@ class ReorderLessonsPayload(Payload):
     """The module whose lessons were put into order."""
 
     module: Module | None = leaf("The module as it is now.")
+
+
+@graph_type
+class MoveLessonPayload(Payload):
+    """The lesson that was moved."""
+
+    lesson: Lesson | None = leaf("The lesson as it is now.")
 
 
 async def _create(
@@ -149,6 +166,18 @@ async def _reorder(
     return Arranged(await lesson.reorder(context.work, module_id, ids, version=given.version))
 
 
+async def _move(
+    info: Info,
+    given: Annotated[MoveLessonInput, strawberry.argument(name="input", description="Which, and where.")],
+) -> Written:
+    context = info.context
+    id_ = context.open_id(NodeKind.LESSON, given.lesson_id, "lessonId")
+    module_id = context.open_id(NodeKind.MODULE, given.module_id, "moduleId")
+    return Written(
+        await lesson.move(context.work, id_, module_id, version=given.version, position=given.position)
+    )
+
+
 @strawberry.type
 class LessonMutation:
     create_lesson: CreateLessonPayload | None = mutation(
@@ -167,4 +196,9 @@ class LessonMutation:
     )
     reorder_lessons: ReorderLessonsPayload | None = mutation(
         _reorder, "Put the lessons of a module into another order.", requires=Permission.COURSE_WRITE
+    )
+    move_lesson: MoveLessonPayload | None = mutation(
+        _move,
+        "Put a lesson into another module of its course. Progress in it stays.",
+        requires=Permission.COURSE_WRITE,
     )

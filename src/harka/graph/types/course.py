@@ -1,16 +1,19 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from harka.errors import ValidationError
-from harka.graph.context import Info
+from harka.graph.context import Info, RequestContext
 from harka.graph.enums import CourseOrder, CourseStatus, OrderDirection
 from harka.graph.field import field, graph_input, leaf, related, value
+from harka.graph.loaders.category import CategoryByIdLoader
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentCountByCourseLoader, EnrollmentsByCourseLoader
 from harka.graph.loaders.module import ModulesByCourseLoader
+from harka.graph.loaders.tag import TagsByCourseLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
@@ -18,6 +21,7 @@ from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import course, enrollment
 from harka.learning.text import LONGEST_TITLE, accept_part
+from harka.repositories.category import Category as CategoryRow
 from harka.repositories.course import Course as CourseRow
 from harka.repositories.course import CourseFilter as Only
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
@@ -31,6 +35,8 @@ class CourseFilter:
 
     status: CourseStatus | None = value("Only courses in this state.", default=None)
     title: str | None = value("Only courses with this in their title, whatever its case.", default=None)
+    category_id: strawberry.ID | None = value("Only courses in this category.", default=None)
+    tag_id: strawberry.ID | None = value("Only courses that have this tag.", default=None)
 
 
 @graph_input
@@ -66,6 +72,12 @@ async def _enrollments(root: CourseRow, info: Info, first: First, after: After =
     )
 
 
+def _category(root: CourseRow, info: Info) -> Awaitable[CategoryRow | None] | None:
+    if root.category_id is None:
+        return None
+    return info.context.loaders.of(CategoryByIdLoader).load(root.category_id)
+
+
 @node_type(CourseRow, NodeKind.COURSE, CourseByIdLoader)
 class Course(Node):
     """A course: modules, which hold lessons, which learners work through."""
@@ -84,6 +96,9 @@ class Course(Node):
     )
     awards_certificate: bool = leaf("Whether who completes it gets a certificate.")
     certificate_days: int | None = leaf("How many days a certificate is valid, 1 to 36,500; null for ever.")
+    course_version: int = leaf("How often it was published: 0 for a course that never was.")
+    category: later.Category | None = field(_category, "What it is sorted by; null for none.")
+    tags: list[later.Tag] = related(TagsByCourseLoader, "id", "What it is about, in the order of names.")
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
         _enrollments,
@@ -101,7 +116,7 @@ async def _courses(
     info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
 ) -> Slice:
     context = info.context
-    only, order = _accepted(matching), ordered(order_by)
+    only, order = _accepted(context, matching), ordered(order_by)
 
     async def fetch(position: Position | None, limit: int) -> Sequence[CourseRow]:
         rows = await course.list_page(context.work, after=position, first=limit, order=order, **only)
@@ -111,7 +126,12 @@ async def _courses(
     return await paginate(
         context,
         "courses",
-        filters=(only.get("status"), only.get("title")),
+        filters=(
+            only.get("status"),
+            only.get("title"),
+            _bytes(only.get("category_id")),
+            _bytes(only.get("tag_id")),
+        ),
         order=order,
         first=first,
         after=after,
@@ -120,13 +140,22 @@ async def _courses(
     )
 
 
-def _accepted(matching: CourseFilter | None) -> Only:
+def _accepted(context: RequestContext, matching: CourseFilter | None) -> Only:
     if matching is None:
         return {}
+    category, tag = matching.category_id, matching.tag_id
     return {
+        "category_id": None
+        if category is None
+        else context.open_id(NodeKind.CATEGORY, category, "filter.categoryId"),
+        "tag_id": None if tag is None else context.open_id(NodeKind.TAG, tag, "filter.tagId"),
         "status": matching.status,
         "title": accept_part(matching.title, "title", longest=LONGEST_TITLE),
     }
+
+
+def _bytes(id_: UUID | None) -> bytes | None:
+    return None if id_ is None else id_.bytes
 
 
 def _course(

@@ -9,6 +9,7 @@ from strawberry import lazy
 
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
+    Category = Any
     Certificate = Any
     Completion = Any
     ContentItem = Any
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     Quiz = Any
     QuizAttempt = Any
     QuizQuestion = Any
+    Tag = Any
     User = Any
 else:
+    Category = Annotated["Category", lazy("harka.graph.types.category")]
     Certificate = Annotated["Certificate", lazy("harka.graph.types.certificate")]
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
     ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
@@ -41,4 +44,5 @@ else:
     Quiz = Annotated["Quiz", lazy("harka.graph.types.quiz")]
     QuizAttempt = Annotated["QuizAttempt", lazy("harka.graph.types.quiz_attempt")]
     QuizQuestion = Annotated["QuizQuestion", lazy("harka.graph.types.quiz_question")]
+    Tag = Annotated["Tag", lazy("harka.graph.types.tag")]
     User = Annotated["User", lazy("harka.graph.types.user")]
