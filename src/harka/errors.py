@@ -23,7 +23,7 @@ HarkaError
 ├── ConflictError              CONFLICT             409
 │   ├── CourseFullError        COURSE_FULL          409
 │   ├── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
-│   ├── QuizRequiredError      QUIZ_REQUIRED        409   passing it is what finishes the lesson
+│   ├── QuizRequiredError      QUIZ_REQUIRED        409   it is what finishes and marks the lesson
 │   ├── NoAttemptLeftError     NO_ATTEMPT_LEFT      409
 │   └── AttemptExpiredError    ATTEMPT_EXPIRED      409   its time is over
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
@@ -206,7 +206,7 @@ class LessonLockedError(ConflictError):
 
 
 class QuizRequiredError(ConflictError):
-    """This lesson is finished by passing its quiz."""
+    """This lesson is finished and marked by its quiz."""
 
     code = "QUIZ_REQUIRED"
 

@@ -31,9 +31,9 @@ OWN: Mapping[str, Any] = {
     "secondaryColor": "#7c3aed",
     "logo": LOGO,
     "favicon": LOGO,
-    "DeleteLessonInput.version": 3,
-    "ReorderContentItemsInput.version": 3,
-    "UpdateLessonInput.version": 3,
+    "DeleteLessonInput.version": 4,
+    "ReorderContentItemsInput.version": 4,
+    "UpdateLessonInput.version": 4,
     # of the quiz that has a question
     "DeleteQuizInput.version": 2,
     "ReorderQuizQuestionsInput.version": 2,

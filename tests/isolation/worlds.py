@@ -198,7 +198,7 @@ async def _study(
         ContentDraft(kind="video", title=f"Film {world.canary}", url=f"https://{world.canary}.example/film"),
     )
     takers = [each for each in enrolled if each.course_id == begun.course_id]
-    quizzes, spare, item = await _quizzes(work, world, taught.id, [each.id for each in takers])
+    quizzes, spare, items = await _quizzes(work, world, taught.id, [each.id for each in takers])
     modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
     beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
 
@@ -208,7 +208,7 @@ async def _study(
     world.fitting = {
         "ReorderModulesInput.moduleIds": sealed(NodeKind.MODULE, modules),
         "ReorderLessonsInput.lessonIds": sealed(NodeKind.LESSON, beside),
-        "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [item, shown.id]),
+        "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [*items, shown.id]),
         "CreateContentItemInput.quizId": sealed(NodeKind.QUIZ, [spare])[0],
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "MoveLessonInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
@@ -246,28 +246,36 @@ async def _study(
 
 async def _quizzes(
     work: UnitOfWork, world: World, lesson_id: UUID, takers: list[UUID]
-) -> tuple[dict[NodeKind, UUID], UUID, UUID]:
-    """Of a quiz that all `takers` begin, and all but the last submit, a row of each kind.
+) -> tuple[dict[NodeKind, UUID], UUID, list[UUID]]:
+    """Two quizzes that all `takers` begin and all but the last submit. Answers a row of each kind.
 
-    And a quiz that is not shown, and the item that shows the other.
+    And a quiz that is not shown, and the items that show the others.
     """
     draft = QuizDraft(
         title=f"Quiz {world.canary}", description=f"About {world.canary}", reveal="after_submission"
     )
-    spare = await quiz.create(work, lesson_id, draft)
-    made = await quiz.create(work, lesson_id, draft)
-    asked = await quiz_question.create(
-        work, made.id, QuestionDraft(kind="true_false", prompt=f"Is it {world.canary}?", is_true=True)
-    )
-    item = await content.create(
-        work, lesson_id, ContentDraft(kind="quiz", title=f"Quiz {world.canary}", quiz_id=made.id)
-    )
-    begun = [(await quiz_attempt.start(work, enrollment_id=each, quiz_id=made.id)).attempt for each in takers]
-    for attempt in begun[:-1]:
-        await quiz_attempt.submit(work, attempt.id, [Answer(question_id=asked.id, is_true=True)])
-    world.raw |= {text for row in (spare, made, asked, *begun) for text in (str(row.id), row.id.hex)}
-    kinds = {NodeKind.QUIZ: made.id, NodeKind.QUIZ_QUESTION: asked.id, NodeKind.QUIZ_ATTEMPT: begun[-1].id}
-    return kinds, spare.id, item.id
+    spare, made, other = [await quiz.create(work, lesson_id, draft) for _ in range(3)]
+    rows: dict[NodeKind, UUID] = {}
+    items = []
+    for each in (other, made):
+        asked = await quiz_question.create(
+            work, each.id, QuestionDraft(kind="true_false", prompt=f"Is it {world.canary}?", is_true=True)
+        )
+        shown = ContentDraft(kind="quiz", title=f"Quiz {world.canary}", quiz_id=each.id)
+        items.append((await content.create(work, lesson_id, shown)).id)
+        begun = [
+            (await quiz_attempt.start(work, enrollment_id=taker, quiz_id=each.id)).attempt for taker in takers
+        ]
+        for attempt in begun[:-1]:
+            await quiz_attempt.submit(work, attempt.id, [Answer(question_id=asked.id, is_true=True)])
+        world.raw |= {text for row in (asked, *begun) for text in (str(row.id), row.id.hex)}
+        rows = {
+            NodeKind.QUIZ: each.id,
+            NodeKind.QUIZ_QUESTION: asked.id,
+            NodeKind.QUIZ_ATTEMPT: begun[-1].id,
+        }
+    world.raw |= {text for row in (spare, made, other) for text in (str(row.id), row.id.hex)}
+    return rows, spare.id, items
 
 
 async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:

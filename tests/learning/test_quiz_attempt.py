@@ -364,9 +364,13 @@ async def test_a_lesson_that_a_quiz_finishes_is_finished_by_nothing_else_of_a_le
         async with academy.work(of.acting) as work:
             await progress.record(work, **ids, fraction=1)
     assert refused.value.field == "fraction"
+    with pytest.raises(QuizRequiredError) as refused:
+        async with academy.work(of.acting) as work:
+            await progress.record(work, **ids, fraction=0.5, score=100)
+    assert refused.value.field == "score"
     async with academy.work(of.acting) as work:
-        batch = await progress_batch.record(work, [whole])
-    assert isinstance(batch.fates[0].refused, QuizRequiredError)
+        batch = await progress_batch.record(work, [whole, ProgressEntry(**ids, fraction=0.5, score=100)])
+    assert [type(each.refused) for each in batch.fates] == [QuizRequiredError] * 2
     assert await academy.state() == before
     # who enrolls people may decide so
     async with academy.work(academy.acting(await academy.user("manager"))) as work:

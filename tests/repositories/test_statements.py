@@ -112,6 +112,7 @@ PARTS = {
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
     "quiz.keep": ["id"],
     "quiz_attempt.count_of_enrollments": ["parent", "attempts"],
+    "quiz_attempt.count_of_quizzes": ["parent", "attempts"],
     "quiz_attempt.submission": [
         *QuizAttempt.__struct_fields__,
         *("questions", "lesson_id", "completes_lesson"),

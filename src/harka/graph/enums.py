@@ -143,7 +143,7 @@ _describe(
     NO_ATTEMPT_LEFT="All attempts that the quiz allows are used up.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
-    QUIZ_REQUIRED="Passing its quiz is what finishes the lesson: `Quiz.completesLesson`.",
+    QUIZ_REQUIRED="Its quiz is what finishes and marks the lesson: `Quiz.completesLesson`.",
     VALIDATION_FAILED="A value that cannot be used.",
 )
 
@@ -227,7 +227,7 @@ _describe(
     Reveal,
     "When learners see which answers are right.",
     never="Never.",
-    after_submission="In each attempt as soon as it is submitted.",
+    after_submission="In each attempt as soon as it is submitted; whoever has another left knows them then.",
     after_last_attempt="When all attempts that the quiz allows are over; never when it allows any number.",
 )
 

@@ -69,7 +69,7 @@ async def record(
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
     absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`;
-    `QuizRequiredError` for who would finish a lesson that a quiz finishes.
+    `QuizRequiredError` for who would finish or mark a lesson that a quiz finishes.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -146,8 +146,8 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
         raise no_lesson()
     if target.guarded is not None:
         await unlock.require_unlocked(work, enrollment.id, target.guarded)
-    if target.needs_quiz and finishes(work, row):
-        raise QuizRequiredError(field="fraction")
+    if target.needs_quiz:
+        require_no_verdict(work, row)
     return enrollment
 
 
@@ -185,9 +185,17 @@ def may_write(work: UnitOfWork, enrollment: Enrollment | Held) -> bool:
     return own or work.context.allows(Permission.ENROLLMENT_WRITE)
 
 
-def finishes(work: UnitOfWork, row: LessonProgress) -> bool:
-    """Whether a learner says that the lesson is done; who enrolls people may decide so."""
-    return row.fraction == 1 and not work.context.allows(Permission.ENROLLMENT_WRITE)
+def require_no_verdict(work: UnitOfWork, row: LessonProgress) -> None:
+    """Where a quiz finishes the lesson: raise `QuizRequiredError` for a learner who says it is done or marked.
+
+    Who enrolls people may decide so.
+    """
+    if work.context.allows(Permission.ENROLLMENT_WRITE):
+        return
+    if row.fraction == 1:
+        raise QuizRequiredError(field="fraction")
+    if row.score is not None:
+        raise QuizRequiredError(field="score")
 
 
 def no_enrollment() -> NotFoundError:

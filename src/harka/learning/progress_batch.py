@@ -11,16 +11,15 @@ from harka.errors import (
     HarkaError,
     LessonLockedError,
     NotFoundError,
-    QuizRequiredError,
     ValidationError,
 )
 from harka.learning import certificate, unlock
 from harka.learning.progress import (
     ProgressEntry,
-    finishes,
     merged,
     no_enrollment,
     no_lesson,
+    require_no_verdict,
     require_open,
     row_of,
     tell,
@@ -104,8 +103,8 @@ async def _allowed(
             taught = taught_in.get(row.lesson_id)
             if taught is None or taught.course_id != enrollment.course_id:
                 raise no_lesson()
-            if taught.needs_quiz and finishes(work, row):
-                raise QuizRequiredError(field="fraction")
+            if taught.needs_quiz:
+                require_no_verdict(work, row)
         except (NotFoundError, ConflictError) as error:
             refused[place] = error
     guarded = {each.id: each.guarded for each in taught_in.values() if each.guarded is not None}

@@ -96,6 +96,25 @@ async def count_by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) 
     return await attempts.count_of_enrollments(work.session, scope, enrollment_ids)
 
 
+async def page_of_quiz(
+    work: UnitOfWork, quiz_id: UUID, *, after: Position | None, first: int
+) -> Sequence[QuizAttempt]:
+    """The next `first` at a quiz that the reader may see, oldest first."""
+    scope = visibility.of_enrollments(work.context)
+    return await attempts.page_of_quiz(work.session, scope, quiz_id, after=after, first=first)
+
+
+async def pages_by_quiz(work: UnitOfWork, quiz_ids: Sequence[UUID], *, first: int) -> Grouped[QuizAttempt]:
+    """The first `first` at each quiz, oldest first; those without any to see are left out."""
+    scope = visibility.of_enrollments(work.context)
+    return Grouped(await attempts.first_of_quizzes(work.session, scope, quiz_ids, first=first), "quiz_id")
+
+
+async def count_by_quiz(work: UnitOfWork, quiz_ids: Sequence[UUID]) -> dict[UUID, int]:
+    scope = visibility.of_enrollments(work.context)
+    return await attempts.count_of_quizzes(work.session, scope, quiz_ids)
+
+
 async def best_by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> Grouped[QuizAttempt]:
     """The best submitted one at each quiz, of equal ones the first."""
     scope = visibility.of_enrollments(work.context)

@@ -4,7 +4,7 @@ import enum
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
@@ -109,10 +109,10 @@ def is_correct(asked: Asked, answer: Answer | None) -> bool:
 
 
 def _is_near(number: float | None, correct: float | None, tolerance: float | None) -> bool:
-    """In decimals, as they were typed: 0.4 is within 0.1 of 0.3, which in binary it is not."""
+    """Of the decimals that were typed: 0.4 is within 0.1 of 0.3, which in binary it is not."""
     if number is None or correct is None:
         return False
-    return abs(Decimal(repr(number)) - Decimal(repr(correct))) <= Decimal(repr(tolerance or 0.0))
+    return abs(Fraction(repr(number)) - Fraction(repr(correct))) <= Fraction(repr(tolerance or 0.0))
 
 
 def _compared(text: str) -> str:

@@ -98,6 +98,43 @@ COUNT_OF_ENROLLMENTS = Statement(
     WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
 )
 
+# The next attempts at a quiz, of enrollments the reader may see, oldest first.
+PAGE_OF_QUIZ = Statement(
+    "quiz_attempt.page_of_quiz",
+    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
+    FROM {schema}.quiz_attempt a
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
+    WHERE a.tenant_id = $1 AND a.quiz_id = $4::uuid AND ($2::boolean OR e.user_id = $3::uuid)
+      AND (a.created_at, a.id) > ($5::timestamptz, $6::uuid)
+    ORDER BY a.created_at, a.id LIMIT $7""",
+)
+
+# The first attempts at each of many quizzes, of enrollments the reader may see.
+FIRST_OF_QUIZZES = Statement(
+    "quiz_attempt.first_of_quizzes",
+    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
+    FROM unnest($4::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT t.* FROM {schema}.quiz_attempt t
+      JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
+      WHERE t.tenant_id = $1 AND t.quiz_id = parent.id AND ($2::boolean OR e.user_id = $3::uuid)
+      ORDER BY t.created_at, t.id LIMIT $5) AS a
+    ORDER BY a.created_at, a.id""",
+)
+
+# How many attempts at each of many quizzes there are, of enrollments the reader may see.
+COUNT_OF_QUIZZES = Statement(
+    "quiz_attempt.count_of_quizzes",
+    """SELECT parent.id AS parent, (
+      SELECT count(*) FROM {schema}.quiz_attempt a
+      WHERE a.tenant_id = $1 AND a.quiz_id = parent.id AND ($2::boolean OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.id = a.enrollment_id AND e.user_id = $3::uuid))
+    ) AS attempts
+    FROM unnest($4::uuid[]) AS parent (id)""",
+)
+
 # Of each of many enrollments the best submitted attempt at each quiz, of equal ones the first.
 BEST_OF_ENROLLMENTS = Statement(
     "quiz_attempt.best_of_enrollments",
@@ -195,6 +232,29 @@ async def count_of_enrollments(
     session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
 ) -> dict[UUID, int]:
     rows = await session.fetch(COUNT_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids)
+    return {row["parent"]: row["attempts"] for row in rows}
+
+
+async def page_of_quiz(
+    session: ShardSession, scope: Scope, quiz_id: UUID, *, after: Position | None, first: int
+) -> Sequence[QuizAttempt]:
+    position = after or BEGINNING
+    return await session.fetch_rows(
+        QuizAttempt, PAGE_OF_QUIZ, scope.everything, scope.user, quiz_id, *position, first
+    )
+
+
+async def first_of_quizzes(
+    session: ShardSession, scope: Scope, quiz_ids: Sequence[UUID], *, first: int
+) -> Sequence[QuizAttempt]:
+    """The first `first` at each quiz, oldest first."""
+    return await session.fetch_rows(
+        QuizAttempt, FIRST_OF_QUIZZES, scope.everything, scope.user, quiz_ids, first
+    )
+
+
+async def count_of_quizzes(session: ShardSession, scope: Scope, quiz_ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await session.fetch(COUNT_OF_QUIZZES, scope.everything, scope.user, quiz_ids)
     return {row["parent"]: row["attempts"] for row in rows}
 
 

@@ -28,6 +28,21 @@ class QuizAttemptCountByEnrollmentLoader(Loader[UUID, int]):
         return [found.get(key, 0) for key in keys]
 
 
+class QuizAttemptsByQuizLoader(Loader[FirstOf, Sequence[QuizAttempt]]):
+    async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[QuizAttempt]]:
+        found = {
+            first: await quiz_attempt.pages_by_quiz(self.work, quizzes, first=first)
+            for first, quizzes in by_size(keys).items()
+        }
+        return [found[first].get(quiz, []) for quiz, first in keys]
+
+
+class QuizAttemptCountByQuizLoader(Loader[UUID, int]):
+    async def fetch(self, keys: list[UUID]) -> list[int]:
+        found = await quiz_attempt.count_by_quiz(self.work, keys)
+        return [found.get(key, 0) for key in keys]
+
+
 class BestQuizAttemptsByEnrollmentLoader(Loader[UUID, Sequence[QuizAttempt]]):
     async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[QuizAttempt]]:
         return (await quiz_attempt.best_by_enrollment(self.work, keys)).aligned(keys)

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -9,12 +9,37 @@ from harka.graph.enums import Reveal
 from harka.graph.field import field, leaf, related
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.quiz import QuizByIdLoader
+from harka.graph.loaders.quiz_attempt import QuizAttemptCountByQuizLoader, QuizAttemptsByQuizLoader
 from harka.graph.loaders.quiz_question import QuizQuestionsByQuizLoader
 from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
 from harka.graph.types import later
 from harka.ids import NodeKind
+from harka.learning import quiz_attempt
+from harka.repositories.page import Position
 from harka.repositories.quiz import Quiz as QuizRow
+from harka.repositories.quiz_attempt import QuizAttempt as QuizAttemptRow
 from harka.tenancy.permission import Permission
+
+
+async def attempts_of(root: QuizRow, info: Info, first: First, after: After = None) -> Slice:
+    """A page of a quiz's attempts."""
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[QuizAttemptRow]:
+        if position is None:
+            return await context.loaders.of(QuizAttemptsByQuizLoader).load((root.id, limit))
+        return await quiz_attempt.page_of_quiz(context.work, root.id, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "quiz.attempts",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(QuizAttemptCountByQuizLoader).load(root.id),
+    )
 
 
 @node_type(QuizRow, NodeKind.QUIZ, QuizByIdLoader)
@@ -31,8 +56,8 @@ class Quiz(Node):
     pass_percent: int = leaf("How much of the points passes it: 0 to 100.")
     reveal: Reveal = leaf("When learners see which answers are right.")
     completes_lesson: bool = leaf(
-        "Whether passing it finishes the lesson. Then a learner finishes it by nothing else: "
-        "`recordProgress` of the whole lesson is QUIZ_REQUIRED."
+        "Whether passing it finishes the lesson. Then a learner finishes and marks it by nothing else: "
+        "`recordProgress` of the whole lesson, or with a score, is QUIZ_REQUIRED."
     )
     shuffles_options: bool = leaf("Whether each attempt has the options in another order.")
     is_shown: bool = leaf("Whether a content item of the lesson shows it: learners see no other.")
@@ -44,6 +69,11 @@ class Quiz(Node):
         "Its questions with what is right, in order, at most 200. Learners have them from an attempt: "
         "`QuizAttempt.questions`.",
         requires=Permission.COURSE_WRITE,
+    )
+    attempts: Connection[later.QuizAttempt] | None = field(
+        attempts_of,
+        "What everybody did at it, oldest first. Learners have theirs from `Enrollment.quizAttempts`.",
+        requires=Permission.ENROLLMENT_READ,
     )
     created_at: datetime = leaf("When it was created.")
     updated_at: datetime = leaf("When it last changed.")
