@@ -186,7 +186,7 @@ def may_write(work: UnitOfWork, enrollment: Enrollment | Held) -> bool:
 
 
 def require_no_verdict(work: UnitOfWork, row: LessonProgress) -> None:
-    """Where a quiz finishes the lesson: raise `QuizRequiredError` for a learner who says it is done or marked.
+    """Raise `QuizRequiredError` for a learner who says done, or marked, of a lesson that a quiz finishes.
 
     Who enrolls people may decide so.
     """
