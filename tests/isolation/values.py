@@ -22,6 +22,8 @@ OWN: Mapping[str, Any] = {
     "Query.course(code:)": CODES[0],
     # how every word begins that only one world has
     "Query.search(query:)": "canary",
+    # all that a world has of anything, and no more than the plan's budget takes with all that is below it
+    "first": 10,
     "version": 1,
     "withProgress": True,
     # of the lesson that has content
