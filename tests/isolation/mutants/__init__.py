@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mutants import answer, caller, database, reader, session, shared
+from mutants import answer, caller, database, domain, reader, session, shared
 from mutants.mutant import Mutant, StaleError
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -14,4 +14,5 @@ MUTANTS: Final = [
     *answer.MUTANTS,
     *shared.MUTANTS,
     *reader.MUTANTS,
+    *domain.MUTANTS,
 ]

@@ -1,0 +1,66 @@
+"""Rules of the rooms that came later: certificates, content, unlocking, analytics, who listens."""
+
+# ruff: noqa: E501 - quotes of code, which must stand as they do there
+
+from typing import Final
+
+from mutants.mutant import Mutant
+
+MUTANTS: Final = [
+    Mutant(
+        "certificates-of-everybody",
+        "learning/certificate.py",
+        "    return [id_ for id_ in user_ids if scope.everything or id_ == scope.user]",
+        "    return [id_ for id_ in user_ids if scope]",
+        ("tests/learning/test_certificate.py", "tests/graph/types"),
+    ),
+    Mutant(
+        "content-without-being-enrolled",
+        "learning/content.py",
+        "    if scope.everything or not lesson_ids:",
+        "    if scope or not lesson_ids:",
+        ("tests/learning/test_content.py",),
+    ),
+    Mutant(
+        "content-of-locked-modules",
+        "learning/content.py",
+        "    return [each.id for each in taken if each.guarded not in closed]",
+        "    return [each.id for each in taken if closed is not None]",
+        ("tests/learning/test_content.py", "tests/learning/test_unlock.py"),
+    ),
+    Mutant(
+        "analytics-of-the-tenant-for-instructors",
+        "analytics/tenant.py",
+        "    work.context.require(Permission.ANALYTICS_READ)",
+        "    work.context.require(Permission.ENROLLMENT_READ)",
+        ("tests/analytics",),
+    ),
+    Mutant(
+        "figures-told-without-the-permission",
+        "graph/subscriptions/analytics.py",
+        "        context.require(Permission.ANALYTICS_READ)\n",
+        "",
+        ("tests/graph/subscriptions",),
+    ),
+    Mutant(
+        "listeners-without-a-user-alone",
+        "web/listeners.py",
+        "                if statuses.get(user) != UserStatus.ACTIVE:",
+        "                if statuses.get(user) is None:",
+        ("tests/web/test_listeners.py",),
+    ),
+    Mutant(
+        "listeners-with-a-revoked-key",
+        "web/listeners.py",
+        "                if error.status < _TROUBLE_OF_OURS:",
+        "                if error.status < 0:",
+        ("tests/web/test_listeners.py",),
+    ),
+    Mutant(
+        "listeners-sent-away-by-an-outage",
+        "web/listeners.py",
+        "            except HarkaError:\n                continue\n",
+        "            except HarkaError:\n                statuses = {}\n",
+        ("tests/web/test_listeners.py",),
+    ),
+]
