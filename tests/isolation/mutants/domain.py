@@ -1,7 +1,5 @@
 """Rules of the rooms that came later: certificates, content, unlocking, analytics, who listens."""
 
-# ruff: noqa: E501 - quotes of code, which must stand as they do there
-
 from typing import Final
 
 from mutants.mutant import Mutant
