@@ -52,7 +52,7 @@ _KINDS: Final = {
     Module: ["uuid", "uuid", "int4", "text", *_TIMES],
     Lesson: ["uuid", "uuid", "uuid", "int4", "text", "text", "int4", "float8", "bool", *_TIMES],
     Enrollment: ["uuid", "uuid", "uuid", "text", "float8", *["timestamptz"] * 5, *_TIMES],
-    User: ["uuid", *["text"] * 6, *_TIMES],
+    User: ["uuid", *["text"] * 6, *_TIMES, "uuid"],
 }
 _TAIL: Final = (NOW, NOW, 1)
 
@@ -83,7 +83,7 @@ def _enrollment(number: int) -> tuple[Any, ...]:
 
 def _user(number: int) -> tuple[Any, ...]:
     words = f"p{number}@example.com", f"Person {number}", "learner", "active"
-    return (_id(5, number), *words, None, None, *_TAIL)
+    return (_id(5, number), *words, None, None, *_TAIL, None)
 
 
 _MADE: Final[dict[type, tuple[Callable[[int], tuple[Any, ...]], int]]] = {

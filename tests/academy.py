@@ -11,6 +11,7 @@ import pytest
 
 from harka import clock
 from harka.auth.permissions import permissions_of
+from harka.auth.principal import Credential, allowed_to, load_context
 from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.ids import new_id
@@ -65,6 +66,8 @@ TABLES = (
     "user_group",
     "user_group_path",
     "user_group_member",
+    "user_scope",
+    "custom_role",
     "rollup",
     "rollup_change",
     "user_activity",
@@ -109,6 +112,19 @@ class Academy:
             user=user,
             permissions=permissions_of(user.role),
         )
+
+    def managing(self, user: User) -> TenantContext:
+        """What this user may do, who manages groups."""
+        allowed, manages_groups = allowed_to(user_rows.Acting(user, None, manages_groups=True))
+        return msgspec.structs.replace(self.acting(user), permissions=allowed, manages_groups=manages_groups)
+
+    async def entering(self, user: User) -> TenantContext:
+        """What this user may do, read afresh, as at their next request."""
+        who = Credential(
+            organization=self.organization, actor=Actor(ActorKind.USER, user.id), user=user.id, scopes=None
+        )
+        async with self.work(read_only=True) as work:
+            return await load_context(work.session, who, request_id="test")
 
     def key(self, *scopes: Permission) -> TenantContext:
         """What an API key of nobody in particular may do."""

@@ -18,7 +18,7 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
-from harka.learning import category, course, enrollment, group, group_member, lesson, quiz, tag, user
+from harka.learning import category, course, enrollment, group, group_member, lesson, quiz, role, tag, user
 from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.outline import LessonOutline, ModuleOutline
@@ -33,6 +33,7 @@ from harka.repositories.group import Group
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.quiz import Quiz
+from harka.repositories.role import CustomRole
 from harka.repositories.tag import Tag
 from harka.repositories.user import User
 from harka.runtime import Runtime
@@ -195,6 +196,7 @@ class School:
     quiz: Quiz | None = None
     category: Category | None = None
     tag: Tag | None = None
+    role: CustomRole | None = None
     lessons: Mapping[UUID, Sequence[Lesson]] = field(default_factory=dict)
     keys: dict[tuple[Permission, ...], str] = field(default_factory=dict)
     tokens: dict[UUID, str] = field(default_factory=dict)
@@ -343,7 +345,8 @@ class School:
 async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
-    A group of everybody; in the first lesson a quiz that only authors see. A category and a tag of no course.
+    A group of everybody, and a role that nobody holds; in the first lesson a quiz that only authors see. A
+    category and a tag of no course.
     """
     made = School(runtime, organization)
     async with made.work() as work:
@@ -366,6 +369,7 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
                 for person in made.people
             ],
         )
+        made.role = await role.create(work, name="Helper", permissions=["course:read"])
         made.group = await group.create(work, name="Everybody")
         await group_member.add(work, made.group.id, [person.id for person in made.people])
         made.category = await category.create(work, "Sciences")

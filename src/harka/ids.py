@@ -38,6 +38,7 @@ class NodeKind(enum.IntEnum):
     GROUP = 9
     CERTIFICATE = 10
     CONTENT_ITEM = 20
+    CUSTOM_ROLE = 40
     DOMAIN = 60
     BRANDING = 61
     QUIZ = 30

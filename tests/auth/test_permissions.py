@@ -1,18 +1,21 @@
 import itertools
 
+import msgspec
 import pytest
 
-from harka.auth.permissions import Role, permissions_of
+from harka.auth.permissions import PERMISSIONS, Role, may_grant, permissions_named, permissions_of
+from harka.tenancy.context import operator_context
 from harka.tenancy.permission import EVERY_PERMISSION, Permission
+from tenancy.samples import organization
 
 
-@pytest.mark.parametrize("role", Role)
-def test_everybody_signed_in_may_read_the_organization_and_courses(role: Role) -> None:
+@pytest.mark.parametrize("role", PERMISSIONS)
+def test_everybody_of_a_built_in_role_may_read_the_organization_and_courses(role: Role) -> None:
     assert {Permission.ORGANIZATION_READ, Permission.COURSE_READ} <= permissions_of(role)
 
 
 def test_each_role_may_what_the_one_below_may() -> None:
-    ladder = [permissions_of(role) for role in Role]
+    ladder = [permissions_of(role) for role in PERMISSIONS]
     assert all(lower <= upper for lower, upper in itertools.pairwise(ladder))
 
 
@@ -37,6 +40,19 @@ def test_the_owner_may_everything() -> None:
     assert permissions_of("owner") == EVERY_PERMISSION
 
 
-@pytest.mark.parametrize("role", ["", "root", "OWNER", "learner "])
+@pytest.mark.parametrize("role", ["", "root", "OWNER", "learner ", "custom"])
 def test_an_unknown_role_may_nothing(role: str) -> None:
     assert permissions_of(role) == frozenset()
+
+
+def test_a_name_of_no_permission_allows_nothing() -> None:
+    assert permissions_named(["course:read", "course:fly"]) == {Permission.COURSE_READ}
+
+
+def test_nobody_grants_more_than_they_may_nor_a_manager_what_reaches_others() -> None:
+    everything = operator_context(organization())
+    manager = msgspec.structs.replace(everything, manages_groups=True)
+    few = msgspec.structs.replace(everything, permissions=frozenset({Permission.COURSE_READ}))
+    reaching, harmless = frozenset({Permission.USER_READ}), frozenset({Permission.COURSE_READ})
+    granted = [(may_grant(each, reaching), may_grant(each, harmless)) for each in (everything, manager, few)]
+    assert granted == [(True, True), (False, True), (False, True)]

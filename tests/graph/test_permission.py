@@ -3,6 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from branches import branch_of
 from harka.auth.permissions import PERMISSIONS, Role
 from harka.graph import schema
 from harka.graph.permission import Requires
@@ -152,9 +153,22 @@ CALLS = {
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
+    "customRoles": "{ customRoles(first: 1) { totalCount } }",
+    "customRole": '{ customRole(id: "$role") { id } }',
+    "createRole": (
+        'mutation { createRole(input: {name: "X", permissions: ["course:read"]}) { clientMutationId } }'
+    ),
+    "updateRole": 'mutation { updateRole(input: {id: "$role", version: 1}) { clientMutationId } }',
+    "deleteRole": 'mutation { deleteRole(input: {id: "$role"}) { clientMutationId } }',
     "createGroup": 'mutation { createGroup(input: {name: "X"}) { clientMutationId } }',
     "updateGroup": 'mutation { updateGroup(input: {id: "$group", version: 1}) { clientMutationId } }',
     "deleteGroup": 'mutation { deleteGroup(input: {id: "$group"}) { clientMutationId } }',
+    "assignManager": (
+        'mutation { assignManager(input: {groupId: "$group", userId: "$user"}) { clientMutationId } }'
+    ),
+    "unassignManager": (
+        'mutation { unassignManager(input: {groupId: "$group", userId: "$user"}) { clientMutationId } }'
+    ),
     "addGroupMembers": (
         'mutation { addGroupMembers(input: {groupId: "$group", userIds: ["$user"]}) { clientMutationId } }'
     ),
@@ -165,6 +179,12 @@ CALLS = {
 }
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz"}
+# what a call names that is somebody's
+OF_ONE = ("$user", "$enrollment", "$certificate")
+# calls that answer for each of many
+MANY = {"bulkEnroll", "recordProgressBatch"}
+# what is for those alone who see everybody
+TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMembers"}
 FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
@@ -203,6 +223,7 @@ def call(school: School, name: str) -> str:
         "quiz": school.id(NodeKind.QUIZ, school.quiz),
         "question": school.id(NodeKind.QUIZ_QUESTION, new_id()),
         "attempt": school.id(NodeKind.QUIZ_ATTEMPT, new_id()),
+        "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
     text = CALLS[name]
     for kind, id_ in ids.items():
@@ -235,7 +256,7 @@ async def test_every_permission_opens_every_door(school: School, name: str) -> N
     assert reply.data[name] is not None
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", PERMISSIONS)
 @pytest.mark.parametrize("name", sorted(name for name in CALLS if required(name)))
 async def test_a_role_opens_the_doors_of_its_permissions(school: School, name: str, role: Role) -> None:
     """Whom it opens none changes nothing and puts nothing into the queue: not a statement is sent."""
@@ -247,6 +268,28 @@ async def test_a_role_opens_the_doors_of_its_permissions(school: School, name: s
         assert "UNAUTHENTICATED" not in reply.codes
     else:
         assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
+
+
+@pytest.mark.parametrize("role", ["manager", "admin"])
+@pytest.mark.parametrize(
+    "name", sorted(name for name, text in CALLS.items() if any(p in text for p in OF_ONE))
+)
+async def test_a_manager_of_another_group_does_not_find_whose_it_is(
+    school: School, name: str, role: Role
+) -> None:
+    """Who and whose is named belongs to no group of theirs: it is as if they were not there."""
+    branch = await branch_of(school, role=role)
+    said = "results { error { code } }" if name in MANY else "errors { code }"
+    text = call(school, name).replace("clientMutationId", said)
+    reply = await school.ask(text, caller=branch.manager)
+    found = reply.body["data"][name]
+    if found and name in MANY:
+        assert [each["error"]["code"] for each in found["results"]] == ["NOT_FOUND"]
+    elif found:
+        assert found == {"errors": [{"code": "NOT_FOUND"}]}
+    else:
+        assert reply.codes in ([], ["FORBIDDEN"])
+        assert not reply.codes or required(name) not in PERMISSIONS[role] or name in TO_ALL
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))

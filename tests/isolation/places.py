@@ -35,6 +35,8 @@ NOUNS: Mapping[str, str] = {
     "UpdateGroupInput.parentId": "Group",
     "DeleteGroupInput.id": "Group",
     "RemoveDomainInput.id": "Domain",
+    "CreateUserInput.roleId": "CustomRole",
+    "UpdateUserInput.roleId": "CustomRole",
 }
 
 

@@ -48,6 +48,7 @@ OWN: Mapping[str, Any] = {
     "withAttempts": True,
     "MoveLessonInput.version": 3,
     "url": "https://example.com/fresh",
+    "permissions": ["course:read"],
     "email": "fresh@example.com",
     "locale": "pt-BR",
     "timezone": "Europe/Berlin",

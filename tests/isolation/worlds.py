@@ -22,12 +22,14 @@ from harka.learning import (
     course,
     enrollment,
     group,
+    group_manager,
     group_member,
     lesson,
     progress,
     quiz,
     quiz_attempt,
     quiz_question,
+    role,
     tag,
     user,
 )
@@ -146,6 +148,8 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows = await _study(runtime, work, world, people)
         branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
         rows[NodeKind.BRANDING] = await _brand(work, world)
+        made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
+        rows[NodeKind.CUSTOM_ROLE] = made.id
     rows[NodeKind.DOMAIN] = await _claim(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
@@ -154,10 +158,10 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
     world.fitting["Query.branding(host:)"] = f"{organization.slug}.{runtime.settings.platform_domain}"
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
-    made = await api_key.create(
+    key = await api_key.create(
         runtime.catalog, organization.id, name="matrix", scopes=[str(each) for each in Permission]
     )
-    world.api_key = made.text
+    world.api_key = key.text
     await runtime.directory.refresh()
     return world
 
@@ -279,7 +283,10 @@ async def _quizzes(
 
 
 async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:
-    """Two branches of three levels, everybody in all. Answers the one's top, the other's middle and end."""
+    """Two branches of three levels, everybody in all; the learner manages the other's middle.
+
+    Answers the one's top, the other's middle and end.
+    """
     ways: list[list[UUID]] = [[], []]
     for _ in range(3):
         for way in ways:
@@ -288,6 +295,7 @@ async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUI
             await group_member.add(work, made.id, [person.id for person in people])
             world.raw |= {str(made.id), made.id.hex}
             way.append(made.id)
+    await group_manager.assign(work, ways[1][1], people[2].id)
     return ways[0][0], ways[1][1], ways[1][2]
 
 

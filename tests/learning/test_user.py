@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from academy import Academy
-from harka.auth.permissions import Role
+from harka.auth.permissions import PERMISSIONS
 from harka.errors import ForbiddenError, HarkaError, PlanLimitError, UnauthenticatedError, ValidationError
 from harka.learning import user
 from harka.learning.user import UserDraft
@@ -128,7 +128,7 @@ async def test_only_administrators_make_users(academy: Academy, who: str) -> Non
 async def test_nobody_gives_a_role_that_may_do_more_than_they(academy: Academy) -> None:
     limited = academy.key(Permission.USER_WRITE, Permission.USER_READ)
 
-    for role in Role:
+    for role in PERMISSIONS:
         with pytest.raises(ForbiddenError):
             async with academy.work(limited) as work:
                 await user.create(work, draft(role=role))

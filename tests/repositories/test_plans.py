@@ -20,6 +20,7 @@ from harka.repositories import (
     course_analytics,
     enrollment,
     group,
+    group_manager,
     group_member,
     job,
     lesson,
@@ -34,18 +35,19 @@ from harka.repositories import (
     unlock,
     user,
 )
-from harka.repositories.page import BEGINNING, Order, Pages, Position
+from harka.repositories.page import BEGINNING, Order, Pages, Position, statements_of
+from harka.repositories.scope import Scope
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
 BIG = {
     *("search_word", "search_spelling"),
-    *("user", "user_group", "user_group_path", "user_group_member"),
+    *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
 }
 CROWDED = (
-    *('"user"', "user_group", "user_group_path", "user_group_member"),
+    *('"user"', "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling"),
     *("quiz", "quiz_question", "quiz_attempt"),
@@ -101,6 +103,9 @@ SEED = {
         (SELECT id, row_number() OVER () % 400 AS n FROM {schema}."user" WHERE tenant_id = $1) AS u
         JOIN (SELECT id, row_number() OVER () % 400 AS n FROM {schema}.user_group
           WHERE tenant_id = $1) AS g USING (n)""",
+    "scope": """INSERT INTO {schema}.user_scope (tenant_id, group_id, user_id)
+      SELECT $1::uuid, group_id, user_id FROM {schema}.user_group_member WHERE tenant_id = $1
+      ORDER BY user_id LIMIT 2000""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -124,7 +129,15 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
     yield academies[0]
     for academy in academies:
         async with academy.work() as work:
-            for table in ("user_group", "job", "lesson_progress", "enrollment", "course", '"user"'):
+            for table in (
+                "user_scope",
+                "user_group",
+                "job",
+                "lesson_progress",
+                "enrollment",
+                "course",
+                '"user"',
+            ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant
                 await work.session.execute(Statement("clear", text))
 
@@ -132,7 +145,12 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
 STATEMENTS = (
     user.FIND_BY_IDS,
     user.FIND_BY_EMAILS,
+    user.FIND_ACTING,
+    user.FIND_VISIBLE,
     user.STATUSES,
+    user.LOCK,
+    user.COUNT_OF_MANAGER,
+    *statements_of(user.PAGES_OF_MANAGER),
     course.FIND_VISIBLE,
     tag.OF_COURSES,
     course.FIND_VISIBLE_BY_CODES,
@@ -150,6 +168,8 @@ STATEMENTS = (
     enrollment.PAGE,
     enrollment.PAGE_OF_USER,
     enrollment.PAGE_OF_COURSE,
+    enrollment.PAGE_OF_MANAGER,
+    enrollment.COUNT_OF_MANAGER,
     enrollment.FIRST_OF_USERS,
     enrollment.FIRST_OF_COURSES,
     enrollment.OF_USER_IN_COURSES,
@@ -163,6 +183,7 @@ STATEMENTS = (
     group.PAGE,
     group.NEXT_OF_PARENTS,
     group.COUNT_OF_PARENTS,
+    group.MANAGED,
     group.LOCK,
     group.PLACE,
     group.UPDATE,
@@ -174,6 +195,11 @@ STATEMENTS = (
     group_member.COUNT_OF_GROUPS,
     group_member.COUNT_OF_USERS,
     group_member.DELETE_MANY,
+    group_manager.NEXT_OF_GROUPS,
+    group_manager.NEXT_OF_USERS,
+    group_manager.COUNT_OF_GROUPS,
+    group_manager.COUNT_OF_USERS,
+    group_manager.DELETE,
     progress.FIND_VISIBLE,
     progress.FIND_BY_ENROLLMENTS,
     progress.FIND_ONE,
@@ -181,8 +207,10 @@ STATEMENTS = (
     progress.RECALCULATE,
     unlock.GUARDS,
     unlock.LOCKS_OF_USER,
+    completion.FIND_VISIBLE,
     completion.FIND_BY_ENROLLMENTS,
     certificate.ISSUE_MANY,
+    certificate.FIND_VISIBLE,
     certificate.FIND_BY_SERIAL,
     certificate.FIRST_OF_USERS,
     quiz.FIND_BY_IDS,
@@ -294,7 +322,7 @@ async def test_progress_is_worked_out_from_the_rows_of_its_enrollment(
 
 async def any_enrollment(academy: Academy) -> enrollment.Enrollment:
     async with academy.work(read_only=True) as work:
-        (some,) = await enrollment.list_page(work.session, after=None, first=1)
+        (some,) = await enrollment.list_page(work.session, Scope(everything=True), after=None, first=1)
         return some
 
 

@@ -21,6 +21,7 @@ from harka.repositories.course import Course
 from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group, Place
+from harka.repositories.group_manager import GroupManager
 from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
 from harka.repositories.job import Job
@@ -31,6 +32,7 @@ from harka.repositories.progress import LessonProgress
 from harka.repositories.quiz import Quiz
 from harka.repositories.quiz_attempt import QuizAttempt, Sheet
 from harka.repositories.quiz_question import QuizQuestion
+from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
 from harka.repositories.tag import Tag
@@ -62,9 +64,11 @@ FIELDS = [
             Completion,
             ContentItem,
             Course,
+            CustomRole,
             Enrollment,
             Funnel,
             Group,
+            GroupManager,
             GroupMember,
             Guard,
             Job,
@@ -87,6 +91,7 @@ PARTS = {
     "course.lock_status": ["id", "status", "seats"],
     "enrollment.lock_seats": ["pg_advisory_xact_lock"],
     "enrollment.seats_taken": ["course_id", "seats", "seated"],
+    "user.find_acting": [*User.__struct_fields__, "permissions", "manages_groups"],
     "user.statuses": ["id", "status"],
     "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at"],
     "enrollment.lock_of_course": ["id"],
@@ -96,6 +101,9 @@ PARTS = {
     "group.count_of_parents": ["parent", "groups"],
     "group.lock_tree": ["pg_advisory_xact_lock"],
     "group.place": list(Place.__struct_fields__),
+    "group.managed": ["id"],
+    "group_manager.count_of_groups": ["parent", "managers"],
+    "group_manager.count_of_users": ["parent", "managers"],
     "group_member.count_of_groups": ["parent", "members"],
     "group_member.count_of_users": ["parent", "members"],
     "idempotency.take": list(Kept.__struct_fields__),

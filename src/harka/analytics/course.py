@@ -21,6 +21,7 @@ class CourseAnalytics(msgspec.Struct, frozen=True):
 async def read(work: UnitOfWork, course_id: UUID) -> CourseAnalytics | None:
     """None for a course that the reader may not see. Raise `ForbiddenError`."""
     work.context.require(Permission.ENROLLMENT_READ)
+    work.context.require_everybody()
     if course_id not in await courses.find_many(work, [course_id]):
         return None
     return CourseAnalytics(

@@ -57,6 +57,7 @@ class TenantAnalytics(msgspec.Struct, frozen=True):
 async def read(work: UnitOfWork, requests: RequestUsage) -> TenantAnalytics:
     """`requests`: of this month. Two statements, whatever the tenant's size. Raise `ForbiddenError`."""
     work.context.require(Permission.ANALYTICS_READ)
+    work.context.require_everybody()
     organization = work.context.organization
     limits = limits_of(organization.plan)
     totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS)

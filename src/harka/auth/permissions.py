@@ -1,8 +1,10 @@
 """What each role of a tenant's people may do."""
 
 import enum
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 
+from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import EVERY_PERMISSION, Permission
 
 
@@ -17,6 +19,8 @@ class Role(enum.StrEnum):
     MANAGER = "manager"
     ADMIN = "admin"
     OWNER = "owner"
+    CUSTOM = "custom"
+    """A role of the organization's own: `"user".role_id` says which."""
 
 
 _LEARNER = frozenset({Permission.ORGANIZATION_READ, Permission.COURSE_READ, Permission.PROGRESS_WRITE})
@@ -31,8 +35,40 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.ADMIN: _ADMIN,
     Role.OWNER: EVERY_PERMISSION,
 }
+"""What the built-in roles allow."""
+
+# what reaches other people
+_OF_OTHERS = frozenset(
+    {
+        Permission.USER_READ,
+        Permission.USER_WRITE,
+        Permission.ENROLLMENT_READ,
+        Permission.ENROLLMENT_WRITE,
+        Permission.ANALYTICS_READ,
+        Permission.ORGANIZATION_OWN,
+    }
+)
+_REMEMBERED = 1024
 
 
 def permissions_of(role: str) -> frozenset[Permission]:
-    """Nothing for a role that does not exist."""
+    """What a built-in role allows; nothing for one that does not exist."""
     return PERMISSIONS.get(role, frozenset())
+
+
+def permissions_named(names: Iterable[str]) -> frozenset[Permission]:
+    """Those of these names; one this version does not know allows nothing."""
+    return _named(tuple(names))
+
+
+@functools.lru_cache(_REMEMBERED)
+def _named(names: tuple[str, ...]) -> frozenset[Permission]:
+    return frozenset(each for each in Permission if each in names)
+
+
+def may_grant(context: TenantContext, permissions: frozenset[Permission]) -> bool:
+    """Whether the actor may do all of this, wherever whoever gets it could.
+
+    A manager of groups may not what reaches other people: whoever has no groups to manage reaches everybody.
+    """
+    return permissions <= context.permissions and not (context.manages_groups and permissions & _OF_OTHERS)

@@ -1,6 +1,5 @@
 """Who asks: credentials verified first, tenants compared after, the user looked up last."""
 
-import functools
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from harka.auth import api_key
-from harka.auth.permissions import permissions_of
+from harka.auth.permissions import permissions_named, permissions_of
 from harka.auth.remembered import Remembered
 from harka.auth.token import VerifiedTokens
 from harka.config import Settings
@@ -16,7 +15,7 @@ from harka.errors import UnauthenticatedError
 from harka.repositories import user as users
 from harka.repositories.api_key import ApiKey
 from harka.repositories.organization import Organization
-from harka.repositories.user import User
+from harka.repositories.user import Acting
 from harka.storage.session import ShardSession
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext
 from harka.tenancy.directory import Snapshot
@@ -24,7 +23,8 @@ from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
 
 _REMEMBERED_CALLERS: Final = 4096
-_REMEMBERED_SCOPES: Final = 1024
+# what tells of everybody at once, which nobody may see who may not see everybody
+_OF_EVERYBODY: Final = frozenset({Permission.ANALYTICS_READ})
 _NOTHING: Final[frozenset[Permission]] = frozenset()
 
 
@@ -110,21 +110,21 @@ async def load_context(
 
     Raise `UnauthenticatedError` when the user is gone or inactive. `deadline`: monotonic seconds.
     """
-    user = None
+    acting = None
     if credential.user is not None:
-        found = await users.find_by_ids(session, [credential.user])
-        if not found or found[0].status != "active":
+        acting = await users.find_acting(session, credential.user)
+        if acting is None or acting.user.status != "active":
             raise UnauthenticatedError
-        user = found[0]
-    return context_of(credential, user, request_id=request_id, deadline=deadline)
+    return context_of(credential, acting, request_id=request_id, deadline=deadline)
 
 
 def context_of(
-    credential: Credential, user: User | None, *, request_id: str, deadline: float | None = None
+    credential: Credential, acting: Acting | None, *, request_id: str, deadline: float | None = None
 ) -> TenantContext:
     """Make a request's context. Raise `UnauthenticatedError` without the user whom `credential` names."""
-    if user is not None:
-        allowed = permissions_of(user.role)
+    manages_groups = False
+    if acting is not None:
+        allowed, manages_groups = allowed_to(acting)
         if credential.scopes is not None:
             allowed &= credential.scopes
     elif credential.user is None:
@@ -134,16 +134,25 @@ def context_of(
     return TenantContext(
         organization=credential.organization,
         actor=credential.actor,
-        user=user,
+        user=None if acting is None else acting.user,
         permissions=allowed,
+        manages_groups=manages_groups,
         request_id=request_id,
         deadline=deadline,
     )
 
 
+def allowed_to(acting: Acting) -> tuple[frozenset[Permission], bool]:
+    """What a user may do, and whether the groups they manage bound whom they see. Nothing bounds an owner."""
+    own = acting.permissions
+    allowed = permissions_of(acting.user.role) if own is None else permissions_named(own)
+    bound = acting.manages_groups and Permission.ORGANIZATION_OWN not in allowed
+    return allowed - _OF_EVERYBODY if bound else allowed, bound
+
+
 def _credential(organization: Organization, key: ApiKey | None, token_user: UUID | None) -> Credential:
     """Let a token's user act even when a key came along; the key then narrows what they may do."""
-    scopes = None if key is None else _permissions(tuple(key.scopes))
+    scopes = None if key is None else permissions_named(key.scopes)
     user = token_user
     actor = ANONYMOUS
     if token_user is not None:
@@ -154,9 +163,3 @@ def _credential(organization: Organization, key: ApiKey | None, token_user: UUID
     return Credential(
         organization=organization, actor=actor, user=user, scopes=scopes, key=None if key is None else key.id
     )
-
-
-@functools.lru_cache(_REMEMBERED_SCOPES)
-def _permissions(scopes: tuple[str, ...]) -> frozenset[Permission]:
-    """A scope this version does not know allows nothing."""
-    return frozenset(scope for scope in Permission if scope in scopes)

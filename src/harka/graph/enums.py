@@ -188,12 +188,13 @@ _describe(
 
 _describe(
     Role,
-    "What a person may do in their organization. Each role may do what the ones before it may.",
+    "What a person may do in their organization. Each built-in role may do what the ones before it may.",
     learner="Takes courses.",
     instructor="Sees who takes part, and how far they are.",
     manager="Writes courses and enrolls people.",
     admin="Manages people.",
     owner="May do everything.",
+    custom="What a role of the organization's own says: `customRole`.",
 )
 
 _describe(

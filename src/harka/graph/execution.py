@@ -96,6 +96,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return json_bytes(self.body)
 
 
+_UNTOLD = Answer(body={})  # of an event that is not the listener's to hear, who listens on
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """A document that may be executed, and the operation of it that shall be."""
 
@@ -144,17 +147,16 @@ class Answers:
         return self
 
     async def __anext__(self) -> Answer:
-        if self._ended:
-            raise StopAsyncIteration
-        notice = await anext(self._notices, None)
-        if notice is None:
-            self.interrupted = True
-            raise StopAsyncIteration
-        answer = await self._answer(notice)
-        if answer is None:
-            raise StopAsyncIteration
-        self._ended = answer.failure is not None
-        return answer
+        while not self._ended:
+            notice = await anext(self._notices, None)
+            self.interrupted = notice is None
+            answer = None if notice is None else await self._answer(notice)
+            if answer is None:
+                break
+            if answer is not _UNTOLD:
+                self._ended = answer.failure is not None
+                return answer
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         await self._notices.aclose()
@@ -353,6 +355,8 @@ class Engine:
         async with self._context(prepared, tenant) as context:
             if not await notice.is_visible(context):
                 return None
+            if not await notice.concerns(context):
+                return _UNTOLD
             # not `build_per_event_executor`: its copies share, and never empty, what each has collected
             telling = self._executor(prepared, context, event=notice)
             return _shown(await _run(telling, serially=False), context)

@@ -18,6 +18,7 @@ from harka.graph.mutations.course_clone import CourseCloneMutation
 from harka.graph.mutations.domain import DomainMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
 from harka.graph.mutations.group import GroupMutation
+from harka.graph.mutations.group_manager import GroupManagerMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
@@ -27,6 +28,7 @@ from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.quiz import QuizMutation
 from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
+from harka.graph.mutations.role import RoleMutation
 from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
@@ -52,6 +54,7 @@ from harka.graph.types.progress import LessonProgress
 from harka.graph.types.quiz import QuizQuery
 from harka.graph.types.quiz_attempt import QuizAttempt
 from harka.graph.types.quiz_question import QuizQuestion
+from harka.graph.types.role import RoleQuery
 from harka.graph.types.search import SearchQuery
 from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
@@ -64,6 +67,7 @@ class Query(
     OrganizationQuery,
     UserQuery,
     GroupQuery,
+    RoleQuery,
     CourseQuery,
     EnrollmentQuery,
     AnalyticsQuery,
@@ -94,6 +98,7 @@ class Mutation(
     DomainMutation,
     EnrollmentMutation,
     GroupMutation,
+    GroupManagerMutation,
     GroupMemberMutation,
     LessonMutation,
     ModuleMutation,
@@ -104,6 +109,7 @@ class Mutation(
     QuizAttemptMutation,
     QuizQuestionMutation,
     TagMutation,
+    RoleMutation,
     UnlockMutation,
     UserMutation,
     WaiverMutation,

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from harka.errors import CourseFullError, HarkaError, NotFoundError, ValidationError
-from harka.learning import seat
+from harka.learning import seat, user, visibility
 from harka.learning.enrollment import require_published, row_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
@@ -56,9 +56,7 @@ async def people_of_role(work: UnitOfWork, role: str | None) -> list[UUID]:
     """The active people, of one role or of any. Raise `ValidationError` when they are more than `MOST`."""
     work.context.require(Permission.ENROLLMENT_WRITE)
     work.context.require(Permission.USER_READ)
-    found = await users.list_page(
-        work.session, after=None, first=MOST + 1, role=role, status=UserStatus.ACTIVE
-    )
+    found = await user.list_page(work, after=None, first=MOST + 1, role=role, status=UserStatus.ACTIVE)
     if len(found) > MOST:
         raise ValidationError(f"These are more than {MOST} people: enroll them in parts.", field="filter")
     return [each.id for each in found]
@@ -111,7 +109,8 @@ async def enroll(
 
 async def _refused(work: UnitOfWork, named: Mapping[int, UUID]) -> dict[int, HarkaError]:
     """By their place, those who are not here or not active."""
-    statuses = await users.statuses(work.session, list(set(named.values()))) if named else {}
+    scope, people = visibility.to_change(work.context), list(set(named.values()))
+    statuses = await users.statuses(work.session, scope, people) if people else {}
     refused: dict[int, HarkaError] = {}
     for place, who in named.items():
         if who not in statuses:

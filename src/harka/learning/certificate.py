@@ -45,22 +45,25 @@ async def page_of_user(
     work: UnitOfWork, user_id: UUID, *, after: Position | None, first: int
 ) -> Sequence[Certificate]:
     """The next `first` of a user that the reader may see, oldest first."""
-    if not _visible(work, [user_id]):
+    scope = visibility.of_enrollments(work.context)
+    if not _asked(scope, [user_id]):
         return []
-    return await certificates.page_of_user(work.session, user_id, after=after, first=first)
+    return await certificates.page_of_user(work.session, scope, user_id, after=after, first=first)
 
 
 async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Certificate]:
     """The first `first` of each user, oldest first; users without any to see are left out."""
-    asked = _visible(work, user_ids)
-    found = await certificates.first_of_users(work.session, asked, first=first) if asked else []
+    scope = visibility.of_enrollments(work.context)
+    asked = _asked(scope, user_ids)
+    found = await certificates.first_of_users(work.session, scope, asked, first=first) if asked else []
     return Grouped(found, "user_id")
 
 
 async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Users without any to see are left out."""
-    asked = _visible(work, user_ids)
-    return await certificates.count_of_users(work.session, asked) if asked else {}
+    scope = visibility.of_enrollments(work.context)
+    asked = _asked(scope, user_ids)
+    return await certificates.count_of_users(work.session, scope, asked) if asked else {}
 
 
 async def verify(work: UnitOfWork, serial: str) -> Certificate | None:
@@ -84,10 +87,11 @@ async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | Non
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     accepted = accept_line(reason, "reason", longest=LONGEST_REASON)
-    revoked = await certificates.revoke(work.session, id_, version, accepted)
+    scope = visibility.to_change(work.context)
+    revoked = await certificates.revoke(work.session, scope, id_, version, accepted)
     if revoked is not None:
         return revoked
-    found = await certificates.find_visible(work.session, Scope(everything=True), [id_])
+    found = await certificates.find_visible(work.session, scope, [id_])
     if not found:
         raise NotFoundError("There is no such certificate here.")
     if version is not None and found[0].version != version:
@@ -95,6 +99,7 @@ async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | Non
     return found[0]
 
 
-def _visible(work: UnitOfWork, user_ids: Sequence[UUID]) -> list[UUID]:
-    scope = visibility.of_enrollments(work.context)
-    return [id_ for id_ in user_ids if scope.everything or id_ == scope.user]
+def _asked(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:
+    """Whose to look for: of a manager's groups, only the statement knows the people."""
+    anybody = scope.everything or scope.manager is not None
+    return [id_ for id_ in user_ids if anybody or id_ == scope.user]

@@ -47,10 +47,10 @@ async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) ->
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     rows = {entry.enrollment_id: _row(entry) for entry in entries}
-    done = 0
+    scope, done = visibility.to_change(work.context), 0
     for batch in batches(sorted(rows)):
-        await enrollments.lock(work.session, batch)
-        awarded = await completions.award_many(work.session, [rows[id_] for id_ in batch])
+        held = await enrollments.lock(work.session, scope, batch)
+        awarded = await completions.award_many(work.session, [rows[each.id] for each in held])
         if awarded:
             await certificates.issue_many(work.session, [each.enrollment_id for each in awarded])
         done += len(awarded)

@@ -76,9 +76,10 @@ async def list_page(
         return []
     return await enrollments.list_page(
         work.session,
+        scope,
         after=after,
         first=first,
-        user_id=user_id if scope.everything else scope.user,
+        user_id=_whose(scope, user_id),
         course_id=course_id,
         status=status,
     )
@@ -94,38 +95,40 @@ async def count(
     scope = visibility.of_enrollments(work.context)
     if _is_hidden(scope, user_id):
         return 0
-    shown = user_id if scope.everything else scope.user
-    return await enrollments.count(work.session, user_id=shown, course_id=course_id, status=status)
+    shown = _whose(scope, user_id)
+    return await enrollments.count(work.session, scope, user_id=shown, course_id=course_id, status=status)
 
 
 async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
     """The first `first` of each user, oldest first; users without any to see are left out."""
-    asked = _visible_users(visibility.of_enrollments(work.context), user_ids)
-    found = await enrollments.first_of_users(work.session, asked, first=first) if asked else []
+    scope = visibility.of_enrollments(work.context)
+    asked = _visible_users(scope, user_ids)
+    found = await enrollments.first_of_users(work.session, scope, asked, first=first) if asked else []
     return Grouped(found, "user_id")
 
 
 async def pages_by_course(work: UnitOfWork, course_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
     """The first `first` of each course that the reader may see, oldest first; empty ones are left out."""
     scope = visibility.of_enrollments(work.context)
-    if scope.user is not None and not scope.everything:
+    if scope.user is not None and _is_own(scope):
         found = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
     else:
-        found = await enrollments.first_of_courses(work.session, course_ids, first=first)
+        found = await enrollments.first_of_courses(work.session, scope, course_ids, first=first)
     return Grouped(found, "course_id", first=first)
 
 
 async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Users without any to see are left out."""
-    asked = _visible_users(visibility.of_enrollments(work.context), user_ids)
-    return await enrollments.count_of_users(work.session, asked) if asked else {}
+    scope = visibility.of_enrollments(work.context)
+    asked = _visible_users(scope, user_ids)
+    return await enrollments.count_of_users(work.session, scope, asked) if asked else {}
 
 
 async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, int]:
     """How many the reader may see; courses without any are left out."""
     scope = visibility.of_enrollments(work.context)
-    if scope.user is None or scope.everything:
-        return await enrollments.count_of_courses(work.session, course_ids)
+    if scope.user is None or not _is_own(scope):
+        return await enrollments.count_of_courses(work.session, scope, course_ids)
     own = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
     return {course_id: len(mine) for course_id, mine in Grouped(own, "course_id").items()}
 
@@ -164,6 +167,7 @@ async def update(
     work.context.require(Permission.ENROLLMENT_WRITE)
     changed = await enrollments.update(
         work.session,
+        visibility.to_change(work.context),
         id_,
         version,
         due_at=_accept(changes.due_at, "dueAt"),
@@ -183,7 +187,8 @@ async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
     Raise `NotFoundError`, and `ConflictError` for a completed one.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
-    withdrawn = await enrollments.withdraw_many(work.session, {id_: clock.now()})
+    scope = visibility.to_change(work.context)
+    withdrawn = await enrollments.withdraw_many(work.session, scope, {id_: clock.now()})
     if withdrawn:
         return withdrawn[0]
     found = await _require(work, id_)
@@ -196,15 +201,16 @@ async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) ->
     """How many were withdrawn: not those that are completed, withdrawn or unknown."""
     work.context.require(Permission.ENROLLMENT_WRITE)
     moments = {entry.enrollment_id: accept_past(entry.withdrawn_at, "withdrawnAt") for entry in entries}
-    done = 0
+    scope, done = visibility.to_change(work.context), 0
     for batch in batches(sorted(moments)):
-        await enrollments.lock(work.session, batch)
-        done += len(await enrollments.withdraw_many(work.session, {id_: moments[id_] for id_ in batch}))
+        await enrollments.lock(work.session, scope, batch)
+        at = {id_: moments[id_] for id_ in batch}
+        done += len(await enrollments.withdraw_many(work.session, scope, at))
     return done
 
 
 async def _require(work: UnitOfWork, id_: UUID) -> Enrollment:
-    found = await enrollments.find_visible(work.session, Scope(everything=True), [id_])
+    found = await enrollments.find_visible(work.session, visibility.to_change(work.context), [id_])
     if not found:
         raise NotFoundError("There is no such enrollment here.")
     return found[0]
@@ -234,7 +240,7 @@ async def _enroll(
 
 
 async def _require_active(work: UnitOfWork, user_ids: Collection[UUID]) -> None:
-    of_users = await users.statuses(work.session, list(user_ids))
+    of_users = await users.statuses(work.session, visibility.to_change(work.context), list(user_ids))
     if len(of_users) < len(user_ids):
         raise NotFoundError("There is no such user here.", field="userId")
     if set(of_users.values()) - {UserStatus.ACTIVE}:
@@ -282,9 +288,19 @@ def _accept(moment: datetime | UnsetType | None, field: str) -> datetime | Unset
     return accept_moment(moment, field) if isinstance(moment, datetime) else moment
 
 
+def _is_own(scope: Scope) -> bool:
+    """Whether one sees nobody else's."""
+    return not scope.everything and scope.manager is None
+
+
+def _whose(scope: Scope, user_id: UUID | None) -> UUID | None:
+    """Of whom to look for them, asked for those of `user_id`; None for everybody one sees."""
+    return scope.user if _is_own(scope) else user_id
+
+
 def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:
-    """Whether one asks for somebody else's without being allowed to."""
-    return not scope.everything and user_id is not None and user_id != scope.user
+    """Whether one asks for somebody else's without being allowed to; of a manager the statement tells."""
+    return _is_own(scope) and user_id is not None and user_id != scope.user
 
 
 def _visible_users(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:

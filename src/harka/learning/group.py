@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
@@ -16,6 +16,7 @@ from harka.repositories import group as groups
 from harka.repositories.group import Group
 from harka.repositories.page import Position
 from harka.rows import ByKey, Grouped
+from harka.storage.session import ForeignKeyError
 from harka.tenancy.permission import Permission
 
 MOST_LEVELS: Final = 10
@@ -61,8 +62,13 @@ async def count_by_parent(work: UnitOfWork, parent_ids: Sequence[UUID]) -> dict[
 
 
 async def create(work: UnitOfWork, *, name: str, parent_id: UUID | None = None) -> Group:
-    """A new group without people. Raise `ValidationError`, also for a tree too deep; `NotFoundError`."""
+    """A new group without people. Raise `ValidationError`, also for a tree too deep; `NotFoundError`.
+
+    Like all changes of the tree, not for a manager of groups (`ForbiddenError`): who could move a branch
+    below their own would see its people.
+    """
     work.context.require(Permission.USER_WRITE)
+    work.context.require_everybody()
     now = clock.now()
     made = Group(new_id(), parent_id, accept_line(name, "name", longest=LONGEST_NAME), now, now, 1)
     if parent_id is not None:
@@ -79,6 +85,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: GroupChanges, *, version:
     `NotFoundError` for an unknown group or parent.
     """
     work.context.require(Permission.USER_WRITE)
+    work.context.require_everybody()
     changed: dict[str, object] = {}
     if changes.name is not UNSET:
         changed["name"] = accept_line(changes.name, "name", longest=LONGEST_NAME)
@@ -97,26 +104,39 @@ async def update(work: UnitOfWork, id_: UUID, changes: GroupChanges, *, version:
 async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Group:
     """Take a group away; who was in it stays in the organization. Answers what it was.
 
-    Raise `ConflictError` while groups are below it, and for another `version`; `NotFoundError`.
+    Raise `ConflictError` while groups are below it or somebody manages it, and for another `version`;
+    `NotFoundError`. After an error undo the unit.
     """
     work.context.require(Permission.USER_WRITE)
+    work.context.require_everybody()
     await groups.lock_tree(work.session)
     held = await _hold(work, id_, version)
     if await groups.count_of_parents(work.session, [id_]):
         raise ConflictError("Groups are below it: move or delete them first.", field="id")
-    await groups.delete(work.session, id_)
+    try:
+        await groups.delete(work.session, id_)
+    except ForeignKeyError as error:
+        raise ConflictError("Somebody manages it: take it from them first.", field="id") from error
     return held
 
 
-async def hold(work: UnitOfWork, id_: UUID) -> Group:
+async def hold(work: UnitOfWork, id_: UUID, *, field: str = "id") -> Group:
     """Keep a group as it is until this unit ends. Raise `NotFoundError`."""
-    return await _hold(work, id_, None)
+    held = await groups.lock(work.session, id_)
+    if held is None:
+        raise NotFoundError("There is no such group here.", field=field)
+    return held
+
+
+async def require_managed(work: UnitOfWork, ids: Sequence[UUID]) -> None:
+    """Raise `ForbiddenError` when the actor, a manager of groups, manages not all of these, or none above."""
+    manager = work.context.manager
+    if manager is not None and await groups.managed(work.session, manager, ids) != set(ids):
+        raise ForbiddenError("This is for who manages the group, or one above it.")
 
 
 async def _hold(work: UnitOfWork, id_: UUID, version: int | None) -> Group:
-    held = await groups.lock(work.session, id_)
-    if held is None:
-        raise NotFoundError("There is no such group here.", field="id")
+    held = await hold(work, id_)
     if version is not None and held.version != version:
         raise ConflictError
     return held

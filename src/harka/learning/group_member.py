@@ -3,11 +3,12 @@ from typing import Final
 from uuid import UUID
 
 from harka.errors import NotFoundError, ValidationError
-from harka.learning import group, user
+from harka.learning import group, user, visibility
 from harka.learning.work import UnitOfWork
 from harka.repositories import group_member as members
 from harka.repositories import user as users
 from harka.repositories.group import Group
+from harka.repositories.scope import Scope
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 
@@ -19,8 +20,8 @@ async def users_by_group(
     work: UnitOfWork, group_ids: Sequence[UUID], *, first: int, after: UUID | None = None
 ) -> dict[UUID, list[User]]:
     """The next `first` of each whom the reader may see, by their ids; empty ones are left out."""
-    work.context.require(Permission.USER_READ)
-    pairs = await members.next_of_groups(work.session, group_ids, after=after, first=first)
+    scope = _seen(work)
+    pairs = await members.next_of_groups(work.session, scope, group_ids, after=after, first=first)
     found = await user.find_many(work, list({pair.user_id for pair in pairs})) if pairs else {}
     listed: dict[UUID, list[User]] = {}
     for pair in pairs:
@@ -33,8 +34,8 @@ async def groups_by_user(
     work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, after: UUID | None = None
 ) -> dict[UUID, list[Group]]:
     """The next `first` of each, in the order of their ids; who is in none is left out."""
-    work.context.require(Permission.USER_READ)
-    pairs = await members.next_of_users(work.session, user_ids, after=after, first=first)
+    scope = _seen(work)
+    pairs = await members.next_of_users(work.session, scope, user_ids, after=after, first=first)
     found = await group.find_many(work, list({pair.group_id for pair in pairs})) if pairs else {}
     listed: dict[UUID, list[Group]] = {}
     for pair in pairs:
@@ -45,38 +46,53 @@ async def groups_by_user(
 
 
 async def count_by_group(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, int]:
-    work.context.require(Permission.USER_READ)
-    return await members.count_of_groups(work.session, group_ids)
+    """How many the reader may see; empty ones are left out."""
+    return await members.count_of_groups(work.session, _seen(work), group_ids)
 
 
 async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    work.context.require(Permission.USER_READ)
-    return await members.count_of_users(work.session, user_ids)
+    """Who is in none, or not to be seen, is left out."""
+    return await members.count_of_users(work.session, _seen(work), user_ids)
 
 
 async def add(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
     """Put people into a group. Answers it, and how many are new in it.
 
     Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group or person, and
-    then nobody is added.
+    then nobody is added; `ForbiddenError` for a group that a manager of groups does not manage.
     """
     work.context.require(Permission.USER_WRITE)
     asked = _accepted(user_ids)
     held = await group.hold(work, group_id)
-    if len(await users.statuses(work.session, asked)) != len(asked):
-        raise NotFoundError("Somebody of them is not here.", field="userIds")
+    await group.require_managed(work, [group_id])
+    await _require_visible(work, asked)
     return held, await members.insert_many(work.session, group_id, asked)
 
 
 async def remove(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
     """Take people out of a group. Answers it, and how many were in it; who was not is no error.
 
-    Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group.
+    Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group; of a manager
+    of groups `ForbiddenError` for another group, `NotFoundError` for a person of another group.
     """
     work.context.require(Permission.USER_WRITE)
     asked = _accepted(user_ids)
     held = await group.hold(work, group_id)
+    await group.require_managed(work, [group_id])
+    if work.context.manager is not None:
+        await _require_visible(work, asked)
     return held, await members.delete_many(work.session, group_id, asked)
+
+
+def _seen(work: UnitOfWork) -> Scope:
+    work.context.require(Permission.USER_READ)
+    return visibility.of_users(work.context)
+
+
+async def _require_visible(work: UnitOfWork, user_ids: Sequence[UUID]) -> None:
+    scope = visibility.to_change(work.context)
+    if len(await users.statuses(work.session, scope, user_ids)) != len(user_ids):
+        raise NotFoundError("Somebody of them is not here.", field="userIds")
 
 
 def _accepted(user_ids: Sequence[UUID]) -> list[UUID]:

@@ -137,7 +137,8 @@ async def recorded(
 
 async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     """The enrollment about to change, held. Raise when it may not change."""
-    target = await progresses.lock_target(work.session, row.enrollment_id, row.lesson_id)
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, row.enrollment_id, row.lesson_id)
     if target is None:
         raise no_enrollment()
     enrollment = target.enrollment
@@ -153,7 +154,8 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
 
 async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
     """Like `_lock_one`, for all of them."""
-    held = await enrollments.lock(work.session, list({row.enrollment_id for row in rows}))
+    scope = visibility.to_change(work.context)
+    held = await enrollments.lock(work.session, scope, list({row.enrollment_id for row in rows}))
     course_of = {each.id: each.course_id for each in held}
     if any(row.enrollment_id not in course_of for row in rows):
         raise no_enrollment()

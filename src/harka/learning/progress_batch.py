@@ -13,7 +13,7 @@ from harka.errors import (
     NotFoundError,
     ValidationError,
 )
-from harka.learning import certificate, unlock
+from harka.learning import certificate, unlock, visibility
 from harka.learning.progress import (
     ProgressEntry,
     merged,
@@ -91,7 +91,8 @@ async def _allowed(
     """The enrollments, held; what may not be written of the rows is added to `refused`."""
     if not rows:
         return {}
-    locked = await enrollments.lock(work.session, list({row.enrollment_id for row in rows.values()}))
+    asked = list({row.enrollment_id for row in rows.values()})
+    locked = await enrollments.lock(work.session, visibility.to_change(work.context), asked)
     held = {each.id: each for each in locked}
     taught_in = await lessons.courses_of(work.session, list({row.lesson_id for row in rows.values()}))
     for place, row in rows.items():

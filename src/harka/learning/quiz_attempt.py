@@ -166,7 +166,8 @@ async def submit(work: UnitOfWork, id_: UUID, answers: Sequence[Answer]) -> Subm
     if found is None:
         raise _no_attempt()
     attempt = found.attempt
-    target = await progresses.lock_target(work.session, attempt.enrollment_id, found.lesson_id)
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, attempt.enrollment_id, found.lesson_id)
     if target is None or not progress.may_write(work, target.enrollment):
         raise _no_attempt()
     if attempt.submitted_at is None:
@@ -188,7 +189,8 @@ async def _held(work: UnitOfWork, enrollment_id: UUID, quiz_id: UUID) -> tuple[Q
     found = await quizzes.find_by_ids(work.session, [quiz_id])
     quiz = found[0] if found and found[0].is_shown else None
     lesson_id = _NOWHERE if quiz is None else quiz.lesson_id
-    target = await progresses.lock_target(work.session, enrollment_id, lesson_id)
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, enrollment_id, lesson_id)
     if target is None:
         raise progress.no_enrollment()
     progress.require_open(work, target.enrollment)

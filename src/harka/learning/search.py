@@ -58,7 +58,9 @@ async def find(work: UnitOfWork, typed: str, *, kinds: Iterable[str] = SearchKin
     scope = Scope(everything=False)
     if readable != [SearchKind.USER]:
         scope = visibility.of_courses(work.context)
-    found = await searches.find_best(work.session, scope, readable, ranges, most=MOST_HITS)
+    found = await searches.find_best(
+        work.session, scope, readable, ranges, most=MOST_HITS, manager=work.context.manager
+    )
     best = _WHOLE * len(asked)
     return [Hit(each.kind, each.id, each.worth / best, f"{best - each.worth:02}") for each in found]
 

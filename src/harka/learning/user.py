@@ -6,9 +6,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from harka import clock
-from harka.auth.permissions import Role, permissions_of
+from harka.auth.permissions import PERMISSIONS, Role, may_grant, permissions_of
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
 from harka.ids import new_id
+from harka.learning import role as roles
 from harka.learning import visibility
 from harka.learning.batch import batches
 from harka.learning.locale import accept_locale, accept_timezone
@@ -24,28 +25,35 @@ from harka.tenancy.plan import limits_of
 
 
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`locale` (BCP 47) and `timezone` (IANA name): None for the organization's."""
+    """`locale` (BCP 47) and `timezone` (IANA name): None for the organization's.
+
+    `role_id`: a role of the organization's own, in place of `role`.
+    """
 
     email: str
     name: str
     role: str = Role.LEARNER
     locale: str | None = None
     timezone: str | None = None
+    role_id: UUID | None = None
 
 
 class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What is UNSET stays as it is."""
+    """What is UNSET stays as it is. `role`, `role_id`: one of them at most takes the place of both."""
 
     email: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
     role: str | UnsetType = UNSET
     locale: str | UnsetType | None = UNSET
     timezone: str | UnsetType | None = UNSET
+    role_id: UUID | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[User]:
     """By id, those the reader may see."""
     scope = visibility.of_users(work.context)
+    if scope.manager is not None:
+        return ByKey(await users.find_visible(work.session, scope, ids))
     asked = ids if scope.everything else [id_ for id_ in ids if id_ == scope.user]
     return ByKey(await users.find_by_ids(work.session, asked) if asked else [])
 
@@ -62,13 +70,20 @@ async def list_page(
     scope = visibility.of_users(work.context)
     if scope.everything:
         return await users.list_page(work.session, after=after, first=first, order=order, **only)
+    if scope.manager is not None:
+        return await users.page_of_manager(
+            work.session, scope.manager, after=after, first=first, order=order, **only
+        )
     # a position in a list of one is that of the one
     return (await _own(work, only))[:first] if after is None else []
 
 
 async def count(work: UnitOfWork, **only: Unpack[UserFilter]) -> int:
-    if visibility.of_users(work.context).everything:
+    scope = visibility.of_users(work.context)
+    if scope.everything:
         return await users.count(work.session, **only)
+    if scope.manager is not None:
+        return await users.count_of_manager(work.session, scope.manager, **only)
     return len(await _own(work, only))
 
 
@@ -82,9 +97,14 @@ async def create(work: UnitOfWork, draft: UserDraft) -> User:
 
 
 async def create_many(work: UnitOfWork, drafts: Sequence[UserDraft]) -> list[User]:
-    """Like `create`, in input order, in as many statements as for one. After an error undo the unit."""
+    """Like `create`, in input order, in as many statements as for one. After an error undo the unit.
+
+    Raise `ForbiddenError` for a manager of groups, who would not see whom they made.
+    """
     work.context.require(Permission.USER_WRITE)
+    work.context.require_everybody()
     made = [_row(work, draft) for draft in drafts]
+    await _require_grantable(work, made)
     await _require_seats(work, len(made))
     try:
         for batch in batches(made):
@@ -101,11 +121,11 @@ async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: 
     Raise `ConflictError` when they have changed since, or are the last owner and would be none any more;
     `ForbiddenError` for who may do more than the actor, now or then; `ValidationError`; `NotFoundError`.
     """
-    held = await _hold(work, id_, version)
+    held = await hold(work, id_, version=version)
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
-    accepted = msgspec.structs.replace(
-        held, **{name: _ACCEPT[name](work, value) for name, value in given.items()}
-    )
+    accepted = msgspec.structs.replace(held, **_accepted(work, given))
+    if given.keys() & {"role", "role_id"}:
+        await _require_grantable(work, [accepted])
     if accepted.role != held.role and held.role == Role.OWNER:
         await _require_other_owner(work, held)
     return await _written(work, accepted)
@@ -117,7 +137,7 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     Raise `ConflictError` for oneself, for the last owner, and for another `version`; `ForbiddenError` for who
     may do more than the actor; `NotFoundError`.
     """
-    held = await _hold(work, id_, version)
+    held = await hold(work, id_, version=version)
     if work.context.user is not None and work.context.user.id == id_:
         raise ConflictError("Nobody can deactivate themselves.", field="id")
     if held.status == UserStatus.INACTIVE:
@@ -133,19 +153,24 @@ async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     Raise `PlanLimitError` when no seat is left; `ConflictError` for another `version`; `ForbiddenError` for
     who may do more than the actor; `NotFoundError`.
     """
-    held = await _hold(work, id_, version)
+    held = await hold(work, id_, version=version)
     if held.status == UserStatus.ACTIVE:
         return held
     await _require_seats(work, 1)
     return await _written(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
 
 
-async def _hold(work: UnitOfWork, id_: UUID, version: int | None) -> User:
+async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field: str = "id") -> User:
+    """Keep a person, who may do no more than the actor, as they are until this unit ends.
+
+    Raise `NotFoundError`, of `field`; `ForbiddenError` for who may do more; `ConflictError` for another
+    version.
+    """
     work.context.require(Permission.USER_WRITE)
-    held = await users.lock(work.session, id_)
+    held = await users.lock(work.session, visibility.to_change(work.context), id_)
     if held is None:
-        raise NotFoundError("There is no such user here.", field="id")
-    if not permissions_of(held.role) <= work.context.permissions:
+        raise NotFoundError("There is no such user here.", field=field)
+    if not may_grant(work.context, await _allowed_to(work, held)):
         raise ForbiddenError("Nobody can change who may do more than they may.")
     if version is not None and held.version != version:
         raise ConflictError
@@ -192,8 +217,42 @@ def _row(work: UnitOfWork, draft: UserDraft) -> User:
         created_at=now,
         updated_at=now,
         version=1,
-        **{name: _ACCEPT[name](work, value) for name, value in msgspec.structs.asdict(draft).items()},
+        **_accepted(work, msgspec.structs.asdict(draft)),
     )
+
+
+def _accepted(work: UnitOfWork, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a user. A role of the organization's own goes before a built-in one."""
+    role_id = given.get("role_id")
+    passed_over = {"role_id"} if role_id is None else {"role_id", "role"}
+    accepted = {name: _ACCEPT[name](work, given[name]) for name in given if name not in passed_over}
+    if role_id is not None:
+        return accepted | {"role": str(Role.CUSTOM), "role_id": role_id}
+    if "role" in given:
+        return accepted | {"role_id": None}
+    if "role_id" in given:
+        raise ValidationError("Name the role that they shall have instead.", field="roleId")
+    return accepted
+
+
+async def _allowed_to(work: UnitOfWork, user: User) -> frozenset[Permission]:
+    if user.role_id is None:
+        return permissions_of(user.role)
+    return (await roles.permissions_of_many(work, [user.role_id]))[user.role_id]
+
+
+async def _require_grantable(work: UnitOfWork, people: Sequence[User]) -> None:
+    """Raise unless every role of the organization's own is there and allows no more than the actor may do."""
+    asked = {each.role_id for each in people if each.role_id is not None}
+    found = await roles.permissions_of_many(work, asked)
+    if len(found) < len(asked):
+        raise roles.no_role()
+    if not all(may_grant(work.context, permissions) for permissions in found.values()):
+        raise _beyond()
+
+
+def _beyond() -> ForbiddenError:
+    return ForbiddenError("Nobody can give a role that may do more than they may.")
 
 
 def _accept_email(_: UnitOfWork, email: str) -> str:
@@ -213,10 +272,10 @@ def _accept_timezone(_: UnitOfWork, timezone: str | None) -> str | None:
 
 
 def _accept_role(work: UnitOfWork, role: str) -> str:
-    if role not in frozenset(Role):
-        raise ValidationError("There is no such role.", field="role")
-    if not permissions_of(role) <= work.context.permissions:
-        raise ForbiddenError("Nobody can give a role that may do more than they may.")
+    if role not in PERMISSIONS:
+        raise ValidationError("There is no such role, or it is to be named by roleId.", field="role")
+    if not may_grant(work.context, permissions_of(role)):
+        raise _beyond()
     return str(role)
 
 

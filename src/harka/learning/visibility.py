@@ -17,20 +17,32 @@ def of_courses(context: TenantContext) -> Scope:
 
 
 def of_enrollments(context: TenantContext) -> Scope:
-    """Without `enrollment:read`, a person sees their own enrollments, progress and completions."""
+    """Without `enrollment:read`, a person sees their own enrollments, progress and completions.
+
+    A manager of groups sees those of the people in these groups, too.
+    """
     return _all_or_own(context, Permission.ENROLLMENT_READ)
 
 
 def of_users(context: TenantContext) -> Scope:
-    """Without `user:read`, a person sees themselves."""
+    """Without `user:read`, a person sees themselves; a manager of groups the people in these, too."""
     return _all_or_own(context, Permission.USER_READ)
+
+
+def to_change(context: TenantContext) -> Scope:
+    """Whose rows a writer reaches, whose permission was checked: a manager of groups, those people's."""
+    manager = context.manager
+    return Scope(everything=manager is None, user=_user(context), manager=manager)
 
 
 def _all_or_own(context: TenantContext, permission: Permission) -> Scope:
     if context.user is None:
         # an API key without the scope, or nobody: there is no "own" to fall back to
         context.require(permission)
-    return Scope(everything=context.allows(permission), user=_user(context))
+    allowed, manager = context.allows(permission), context.manager
+    return Scope(
+        everything=allowed and manager is None, user=_user(context), manager=manager if allowed else None
+    )
 
 
 def _user(context: TenantContext) -> UUID | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from harka import clock
 from harka.errors import ConflictError
 from harka.ids import new_id
+from harka.learning import visibility
 from harka.learning.progress import Recorded, no_enrollment, no_lesson, recorded
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
@@ -38,7 +39,8 @@ async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reaso
         waived_by=None if user is None else user.id,
         waive_reason=accept_line(reason, "reason", longest=LONGEST_REASON),
     )
-    target = await progresses.lock_target(work.session, enrollment_id, lesson_id)
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, enrollment_id, lesson_id)
     if target is None:
         raise no_enrollment()
     enrollment = target.enrollment

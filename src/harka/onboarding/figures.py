@@ -13,6 +13,7 @@ from harka.repositories import enrollment as enrollments
 from harka.repositories import progress as progresses
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
+from harka.repositories.scope import Scope
 from harka.storage.databases import Databases
 from harka.storage.session import open_session
 
@@ -41,7 +42,7 @@ async def count(databases: Databases, organization: Organization) -> Figures:
             tenants=1,
             users=await users.count(session),
             learners=await users.count(session, role=Role.LEARNER),
-            enrollments=await enrollments.count(session),
+            enrollments=await enrollments.count(session, Scope(everything=True)),
             results=results,
             marked=marked,
             completions=await completions.count(session),

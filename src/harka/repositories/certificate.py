@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.page import BEGINNING, Position
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, managed, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -32,10 +32,11 @@ class Certificate(msgspec.Struct, frozen=True):
 # Certificates by id that the reader may see.
 FIND_VISIBLE = Statement(
     "certificate.find_visible",
-    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
-      revoked_at, revoke_reason, created_at, updated_at, version
-    FROM {schema}.certificate
-    WHERE tenant_id = $1 AND id = ANY($4::uuid[]) AND ($2::boolean OR user_id = $3::uuid)""",
+    f"""SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
+      expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {{schema}}.certificate
+    WHERE tenant_id = $1 AND id = ANY($4::uuid[])
+      AND ($2::boolean OR user_id = $3::uuid OR {managed("certificate.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # The certificate of a serial, for anybody.
@@ -49,29 +50,32 @@ FIND_BY_SERIAL = Statement(
 # One page of a user's certificates, oldest first.
 PAGE_OF_USER = Statement(
     "certificate.page_of_user",
-    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
-      revoked_at, revoke_reason, created_at, updated_at, version
-    FROM {schema}.certificate
+    f"""SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
+      expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {{schema}}.certificate
     WHERE tenant_id = $1 AND user_id = $2::uuid AND (created_at, id) > ($3::timestamptz, $4::uuid)
-    ORDER BY created_at, id LIMIT $5""",
+      AND {unless_beyond("certificate.user_id", "$6")}
+    ORDER BY created_at, id LIMIT $5""",  # noqa: S608 - constants
 )
 
 # The first certificates of each of many users.
 FIRST_OF_USERS = Statement(
     "certificate.first_of_users",
-    """SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.serial, k.holder_name, k.course_title,
+    f"""SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.serial, k.holder_name, k.course_title,
       k.issued_at, k.expires_at, k.revoked_at, k.revoke_reason, k.created_at, k.updated_at, k.version
     FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {schema}.certificate WHERE tenant_id = $1 AND user_id = parent.id
+      SELECT * FROM {{schema}}.certificate WHERE tenant_id = $1 AND user_id = parent.id
       ORDER BY created_at, id LIMIT $3) AS k
-    ORDER BY k.created_at, k.id""",
+    WHERE {unless_beyond("parent.id", "$4")}
+    ORDER BY k.created_at, k.id""",  # noqa: S608 - constants
 )
 
 # How many certificates each of many users has.
 COUNT_OF_USERS = Statement(
     "certificate.count_of_users",
-    """SELECT user_id AS parent, count(*) AS certificates FROM {schema}.certificate
-    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) GROUP BY user_id""",
+    f"""SELECT user_id AS parent, count(*) AS certificates FROM {{schema}}.certificate
+    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) AND {unless_beyond("certificate.user_id", "$3")}
+    GROUP BY user_id""",  # noqa: S608 - constants
 )
 
 # Certificates of completed enrollments in courses that award one, unless there are; at most one of each.
@@ -89,19 +93,22 @@ ISSUE_MANY = Statement(
     ON CONFLICT (tenant_id, enrollment_id) DO NOTHING""",
 )
 
-# Revoke a certificate that is not revoked; a version of NULL stands for any.
+# Revoke a certificate that is not revoked, of somebody a manager sees; a version of NULL stands for any.
 REVOKE = Statement(
     "certificate.revoke",
-    """UPDATE {schema}.certificate
+    f"""UPDATE {{schema}}.certificate
     SET revoked_at = now(), revoke_reason = $4::text, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND revoked_at IS NULL
+      AND {unless_beyond("certificate.user_id", "$5")}
     RETURNING id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
-      revoked_at, revoke_reason, created_at, updated_at, version""",
+      revoked_at, revoke_reason, created_at, updated_at, version""",  # noqa: S608 - constants
 )
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Certificate]:
-    return await session.fetch_rows(Certificate, FIND_VISIBLE, scope.everything, scope.user, ids)
+    return await session.fetch_rows(
+        Certificate, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
+    )
 
 
 async def find_by_serial(session: ShardSession, serial: str) -> Certificate | None:
@@ -110,21 +117,23 @@ async def find_by_serial(session: ShardSession, serial: str) -> Certificate | No
 
 
 async def page_of_user(
-    session: ShardSession, user_id: UUID, *, after: Position | None, first: int
+    session: ShardSession, scope: Scope, user_id: UUID, *, after: Position | None, first: int
 ) -> Sequence[Certificate]:
-    return await session.fetch_rows(Certificate, PAGE_OF_USER, user_id, *(after or BEGINNING), first)
+    """None of them for a user beyond a manager's groups."""
+    position = after or BEGINNING
+    return await session.fetch_rows(Certificate, PAGE_OF_USER, user_id, *position, first, scope.manager)
 
 
 async def first_of_users(
-    session: ShardSession, user_ids: Sequence[UUID], *, first: int
+    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, first: int
 ) -> Sequence[Certificate]:
-    """The first `first` of each user, oldest first."""
-    return await session.fetch_rows(Certificate, FIRST_OF_USERS, user_ids, first)
+    """The first `first` of each user, oldest first; users beyond a manager's groups are left out."""
+    return await session.fetch_rows(Certificate, FIRST_OF_USERS, user_ids, first, scope.manager)
 
 
-async def count_of_users(session: ShardSession, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Users without any are left out."""
-    rows = await session.fetch(COUNT_OF_USERS, user_ids)
+async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Users without any, or beyond a manager's groups, are left out."""
+    rows = await session.fetch(COUNT_OF_USERS, user_ids, scope.manager)
     return {row["parent"]: row["certificates"] for row in rows}
 
 
@@ -133,7 +142,9 @@ async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> N
     await session.execute(ISSUE_MANY, enrollment_ids)
 
 
-async def revoke(session: ShardSession, id_: UUID, version: int | None, reason: str) -> Certificate | None:
-    """None: absent, revoked already, or of another version."""
-    row = await session.fetch_row(REVOKE, id_, version, reason)
+async def revoke(
+    session: ShardSession, scope: Scope, id_: UUID, version: int | None, reason: str
+) -> Certificate | None:
+    """None: absent, beyond a manager's groups, revoked already, or of another version."""
+    row = await session.fetch_row(REVOKE, id_, version, reason, scope.manager)
     return None if row is None else Certificate(*row)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -22,17 +22,19 @@ class Completion(msgspec.Struct, frozen=True):
 # Completions by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "completion.find_visible",
-    """SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
-    FROM {schema}.completion k JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = k.enrollment_id
-    WHERE k.tenant_id = $1 AND k.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
+    FROM {{schema}}.completion k JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = k.enrollment_id
+    WHERE k.tenant_id = $1 AND k.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # The completions of enrollments the reader may see.
 FIND_BY_ENROLLMENTS = Statement(
     "completion.find_by_enrollments",
-    """SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
-    FROM {schema}.enrollment e JOIN {schema}.completion k ON k.tenant_id = $1 AND k.enrollment_id = e.id
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
+    FROM {{schema}}.enrollment e JOIN {{schema}}.completion k ON k.tenant_id = $1 AND k.enrollment_id = e.id
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # How many completions there are.
@@ -57,14 +59,16 @@ AWARD_MANY = Statement(
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Completion]:
-    return await session.fetch_rows(Completion, FIND_VISIBLE, scope.everything, scope.user, ids)
+    return await session.fetch_rows(
+        Completion, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
+    )
 
 
 async def find_by_enrollments(
     session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
 ) -> Sequence[Completion]:
     return await session.fetch_rows(
-        Completion, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids
+        Completion, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
     )
 
 

@@ -75,6 +75,15 @@ LOCK_TREE = Statement(
     """SELECT pg_advisory_xact_lock(hashtextextended('tree of {schema}.user_group ' || $1::uuid, 0))""",
 )
 
+# Which of these groups a manager manages: they are theirs, or below theirs.
+MANAGED = Statement(
+    "group.managed",
+    """SELECT DISTINCT path.descendant_id AS id FROM {schema}.user_scope managed
+    JOIN {schema}.user_group_path path ON path.tenant_id = $1 AND path.ancestor_id = managed.group_id
+    WHERE managed.tenant_id = $1 AND managed.user_id = $2::uuid
+      AND path.descendant_id = ANY($3::uuid[])""",
+)
+
 # Hold a group against every other writer.
 LOCK = Statement(
     "group.lock",
@@ -164,6 +173,11 @@ async def next_of_parents(
 async def count_of_parents(session: ShardSession, parent_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Those with none below them are left out."""
     return {row["parent"]: row["groups"] for row in await session.fetch(COUNT_OF_PARENTS, parent_ids)}
+
+
+async def managed(session: ShardSession, manager: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of `ids` that `manager` manages, or a group above them."""
+    return {row["id"] for row in await session.fetch(MANAGED, manager, ids)}
 
 
 async def lock_tree(session: ShardSession) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.enrollment import Enrollment
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, managed, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -47,22 +47,24 @@ _LEARNED = len(LessonProgress.__struct_fields__) - len(LessonProgress.__struct_d
 # Progress by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "progress.find_visible",
-    """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
+    f"""SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
       p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
-    FROM {schema}.lesson_progress p
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
-    WHERE p.tenant_id = $1 AND p.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    FROM {{schema}}.lesson_progress p
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+    WHERE p.tenant_id = $1 AND p.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # All progress within enrollments the reader may see.
 FIND_BY_ENROLLMENTS = Statement(
     "progress.find_by_enrollments",
-    """SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
+    f"""SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
       p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
-    FROM {schema}.enrollment e
-    JOIN {schema}.lesson_progress p ON p.tenant_id = $1 AND p.enrollment_id = e.id
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)
-    ORDER BY p.enrollment_id, p.occurred_at, p.id""",
+    FROM {{schema}}.enrollment e
+    JOIN {{schema}}.lesson_progress p ON p.tenant_id = $1 AND p.enrollment_id = e.id
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+    ORDER BY p.enrollment_id, p.occurred_at, p.id""",  # noqa: S608 - constants
 )
 
 # Progress in one lesson.
@@ -80,23 +82,26 @@ COUNT = Statement(
     "SELECT count(*), count(score) FROM {schema}.lesson_progress WHERE tenant_id = $1",
 )
 
-# Hold an enrollment against every other writer, and see whether a lesson is one of its course's, which then
-# is not taken away meanwhile, of which module, if that has rules, and whether a quiz finishes it.
+# Hold an enrollment, of somebody a manager sees, against every other writer, and see whether a lesson is one
+# of its course's, which then is not taken away meanwhile, of which module, if that has rules, and whether a
+# quiz finishes it.
 LOCK_TARGET = Statement(
     "progress.lock_target",
-    """WITH lesson AS MATERIALIZED (
-      SELECT l.course_id, l.module_id FROM {schema}.lesson l
+    f"""WITH lesson AS MATERIALIZED (
+      SELECT l.course_id, l.module_id FROM {{schema}}.lesson l
       WHERE l.tenant_id = $1 AND l.id = $3::uuid FOR KEY SHARE
     )
     SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
       expires_at, created_at, updated_at, version,
       EXISTS (SELECT FROM lesson l WHERE l.course_id = e.course_id) AS has_lesson,
       (SELECT u.module_id FROM lesson l
-        JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded,
-      EXISTS (SELECT FROM {schema}.quiz q
-        JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
+        JOIN {{schema}}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded,
+      EXISTS (SELECT FROM {{schema}}.quiz q
+        JOIN {{schema}}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
         WHERE q.tenant_id = $1 AND q.lesson_id = $3::uuid AND q.completes_lesson) AS needs_quiz
-    FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = $2::uuid FOR UPDATE""",
+    FROM {{schema}}.enrollment e
+    WHERE e.tenant_id = $1 AND e.id = $2::uuid AND {unless_beyond("e.user_id", "$4")}
+    FOR UPDATE""",  # noqa: S608 - constants
 )
 
 # Write progress, never backwards; answers the rows that changed.
@@ -178,7 +183,8 @@ RECALCULATE = Statement(
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[LessonProgress]:
     return [
-        LessonProgress(*row) for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids)
+        LessonProgress(*row)
+        for row in await session.fetch(FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager)
     ]
 
 
@@ -187,7 +193,7 @@ async def find_by_enrollments(
 ) -> Sequence[LessonProgress]:
     """Grouped by enrollment, in the order it happened."""
     return await session.fetch_rows(
-        LessonProgress, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids
+        LessonProgress, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
     )
 
 
@@ -202,9 +208,14 @@ async def count(session: ShardSession) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-async def lock_target(session: ShardSession, enrollment_id: UUID, lesson_id: UUID) -> Target | None:
-    """The enrollment, held until this transaction ends, and whether the lesson is one of its course's."""
-    row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id)
+async def lock_target(
+    session: ShardSession, scope: Scope, enrollment_id: UUID, lesson_id: UUID
+) -> Target | None:
+    """The enrollment, held until this transaction ends, and whether the lesson is one of its course's.
+
+    None: absent, or beyond a manager's groups.
+    """
+    row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id, scope.manager)
     return None if row is None else Target(Enrollment(*row[:-3]), *row[-3:])
 
 

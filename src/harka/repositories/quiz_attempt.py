@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.page import BEGINNING, Position
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -57,45 +57,49 @@ class Submission(msgspec.Struct, frozen=True):
 # Attempts by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "quiz_attempt.find_visible",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {schema}.quiz_attempt a
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    FROM {{schema}}.quiz_attempt a
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
+    WHERE a.tenant_id = $1 AND a.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # The next attempts of an enrollment the reader may see, oldest first.
 PAGE_OF_ENROLLMENT = Statement(
     "quiz_attempt.page_of_enrollment",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {schema}.quiz_attempt a
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.enrollment_id = $4::uuid AND ($2::boolean OR e.user_id = $3::uuid)
+    FROM {{schema}}.quiz_attempt a
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
+    WHERE a.tenant_id = $1 AND a.enrollment_id = $4::uuid
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$8")})
       AND (a.created_at, a.id) > ($5::timestamptz, $6::uuid)
-    ORDER BY a.created_at, a.id LIMIT $7""",
+    ORDER BY a.created_at, a.id LIMIT $7""",  # noqa: S608 - constants
 )
 
 # The first attempts of each of many enrollments the reader may see.
 FIRST_OF_ENROLLMENTS = Statement(
     "quiz_attempt.first_of_enrollments",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {schema}.enrollment e CROSS JOIN LATERAL (
-      SELECT * FROM {schema}.quiz_attempt WHERE tenant_id = $1 AND enrollment_id = e.id
+    FROM {{schema}}.enrollment e CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.quiz_attempt WHERE tenant_id = $1 AND enrollment_id = e.id
       ORDER BY created_at, id LIMIT $5) AS a
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)
-    ORDER BY a.created_at, a.id""",
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})
+    ORDER BY a.created_at, a.id""",  # noqa: S608 - constants
 )
 
 # How many attempts each of many enrollments has that the reader may see.
 COUNT_OF_ENROLLMENTS = Statement(
     "quiz_attempt.count_of_enrollments",
-    """SELECT e.id AS parent, (
-      SELECT count(*) FROM {schema}.quiz_attempt a WHERE a.tenant_id = $1 AND a.enrollment_id = e.id
+    f"""SELECT e.id AS parent, (
+      SELECT count(*) FROM {{schema}}.quiz_attempt a WHERE a.tenant_id = $1 AND a.enrollment_id = e.id
     ) AS attempts
-    FROM {schema}.enrollment e
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    FROM {{schema}}.enrollment e
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # The next attempts at a quiz, of enrollments the reader may see, oldest first.
@@ -138,30 +142,32 @@ COUNT_OF_QUIZZES = Statement(
 # Of each of many enrollments the best submitted attempt at each quiz, of equal ones the first.
 BEST_OF_ENROLLMENTS = Statement(
     "quiz_attempt.best_of_enrollments",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {schema}.enrollment e CROSS JOIN LATERAL (
-      SELECT DISTINCT ON (quiz_id) * FROM {schema}.quiz_attempt
+    FROM {{schema}}.enrollment e CROSS JOIN LATERAL (
+      SELECT DISTINCT ON (quiz_id) * FROM {{schema}}.quiz_attempt
       WHERE tenant_id = $1 AND enrollment_id = e.id AND submitted_at IS NOT NULL
       ORDER BY quiz_id, percent DESC, number) AS a
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)
-    ORDER BY a.created_at, a.id""",
+    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+    ORDER BY a.created_at, a.id""",  # noqa: S608 - constants
 )
 
 # What attempts ask, of enrollments the reader may see. What is right is revealed as the quiz says now: after
 # the last attempt means that all that are allowed are submitted, or were out of time before $5.
 SHEETS = Statement(
     "quiz_attempt.sheets",
-    """SELECT a.id AS attempt_id, a.questions::text AS questions, a.answers::text AS answers,
+    f"""SELECT a.id AS attempt_id, a.questions::text AS questions, a.answers::text AS answers,
       a.submitted_at IS NOT NULL AND (q.reveal = 'after_submission' OR (q.reveal = 'after_last_attempt' AND (
-        SELECT count(*) FROM {schema}.quiz_attempt o
+        SELECT count(*) FROM {{schema}}.quiz_attempt o
         WHERE o.tenant_id = $1 AND o.enrollment_id = a.enrollment_id AND o.quiz_id = a.quiz_id
           AND (o.submitted_at IS NOT NULL OR o.ends_at < $5::timestamptz)
       ) >= q.allowed_attempts)) IS TRUE AS is_revealed
-    FROM {schema}.quiz_attempt a
-    JOIN {schema}.quiz q ON q.tenant_id = $1 AND q.id = a.quiz_id
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.id = ANY($4::uuid[]) AND ($2::boolean OR e.user_id = $3::uuid)""",
+    FROM {{schema}}.quiz_attempt a
+    JOIN {{schema}}.quiz q ON q.tenant_id = $1 AND q.id = a.quiz_id
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
+    WHERE a.tenant_id = $1 AND a.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})""",  # noqa: S608 - constants
 )
 
 # The last attempt of an enrollment, which is held, at a quiz.
@@ -207,7 +213,9 @@ GRADE = Statement(
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[QuizAttempt]:
-    return await session.fetch_rows(QuizAttempt, FIND_VISIBLE, scope.everything, scope.user, ids)
+    return await session.fetch_rows(
+        QuizAttempt, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
+    )
 
 
 async def page_of_enrollment(
@@ -215,7 +223,9 @@ async def page_of_enrollment(
 ) -> Sequence[QuizAttempt]:
     position = after or BEGINNING
     return await session.fetch_rows(
-        QuizAttempt, PAGE_OF_ENROLLMENT, scope.everything, scope.user, enrollment_id, *position, first
+        QuizAttempt,
+        PAGE_OF_ENROLLMENT,
+        *(scope.everything, scope.user, enrollment_id, *position, first, scope.manager),
     )
 
 
@@ -224,14 +234,16 @@ async def first_of_enrollments(
 ) -> Sequence[QuizAttempt]:
     """The first `first` of each enrollment, oldest first."""
     return await session.fetch_rows(
-        QuizAttempt, FIRST_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, first
+        QuizAttempt, FIRST_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, first, scope.manager
     )
 
 
 async def count_of_enrollments(
     session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
 ) -> dict[UUID, int]:
-    rows = await session.fetch(COUNT_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids)
+    rows = await session.fetch(
+        COUNT_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
+    )
     return {row["parent"]: row["attempts"] for row in rows}
 
 
@@ -263,7 +275,7 @@ async def best_of_enrollments(
 ) -> Sequence[QuizAttempt]:
     """One of each quiz that was submitted, in the order they were begun."""
     return await session.fetch_rows(
-        QuizAttempt, BEST_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids
+        QuizAttempt, BEST_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
     )
 
 
@@ -271,7 +283,7 @@ async def sheets(
     session: ShardSession, scope: Scope, ids: Sequence[UUID], *, over_before: datetime
 ) -> list[Sheet]:
     """`over_before`: an attempt whose time ended earlier takes no answers any more."""
-    rows = await session.fetch(SHEETS, scope.everything, scope.user, ids, over_before)
+    rows = await session.fetch(SHEETS, scope.everything, scope.user, ids, over_before, scope.manager)
     return [Sheet(*row) for row in rows]
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -67,11 +67,11 @@ SPELLED_LIKE = Statement(
 # What has a word of each place, and may be seen by the reader; the best first, equal ones by their id.
 FIND_BEST = Statement(
     "search.find_best",
-    """WITH matched AS (
+    f"""WITH matched AS (
       SELECT w.kind, w.id, r.place, max(CASE WHEN w.word = r.least THEN r.whole ELSE r.begun END) AS worth
       FROM unnest($5::int[], $6::text[], $7::text[], $8::int[], $9::int[])
         AS r (place, least, beyond, whole, begun)
-      JOIN {schema}.search_word w
+      JOIN {{schema}}.search_word w
         ON w.tenant_id = $1 AND w.word >= r.least AND w.word < r.beyond AND w.kind = ANY($4::text[])
       GROUP BY w.kind, w.id, r.place
     ), found AS (
@@ -79,20 +79,21 @@ FIND_BEST = Statement(
       GROUP BY kind, id HAVING count(*) = (SELECT count(DISTINCT place) FROM unnest($5::int[]) AS place)
     )
     SELECT kind, id, worth FROM (
-      SELECT f.kind, f.id, f.worth FROM found f WHERE f.kind = 'user'
+      SELECT f.kind, f.id, f.worth FROM found f
+      WHERE f.kind = 'user' AND {unless_beyond("f.id", "$11")}
       UNION ALL
-      SELECT f.kind, f.id, f.worth FROM found f JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = f.id
+      SELECT f.kind, f.id, f.worth FROM found f JOIN {{schema}}.course c ON c.tenant_id = $1 AND c.id = f.id
       WHERE f.kind = 'course' AND ($2::boolean OR c.status = 'published' OR EXISTS (
-        SELECT FROM {schema}.enrollment e
+        SELECT FROM {{schema}}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id AND e.status <> 'withdrawn'))
       UNION ALL
-      SELECT f.kind, f.id, f.worth FROM found f JOIN {schema}.lesson l ON l.tenant_id = $1 AND l.id = f.id
-      JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
+      SELECT f.kind, f.id, f.worth FROM found f JOIN {{schema}}.lesson l ON l.tenant_id = $1 AND l.id = f.id
+      JOIN {{schema}}.course c ON c.tenant_id = $1 AND c.id = l.course_id
       WHERE f.kind = 'lesson' AND ($2::boolean OR c.status = 'published' OR EXISTS (
-        SELECT FROM {schema}.enrollment e
+        SELECT FROM {{schema}}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id AND e.status <> 'withdrawn'))
     ) AS seen
-    ORDER BY worth DESC, id LIMIT $10""",
+    ORDER BY worth DESC, id LIMIT $10""",  # noqa: S608 - constants
 )
 
 
@@ -102,8 +103,19 @@ async def spelled_like(session: ShardSession, typed: str, *, words: int, each: i
 
 
 async def find_best(
-    session: ShardSession, scope: Scope, kinds: Sequence[str], ranges: Sequence[Range], *, most: int
+    session: ShardSession,
+    scope: Scope,
+    kinds: Sequence[str],
+    ranges: Sequence[Range],
+    *,
+    most: int,
+    manager: UUID | None,
 ) -> Sequence[Found]:
-    """The best `most` of these kinds: `scope` is that of courses, people are seen by who asks for them."""
+    """The best `most` of these kinds: `scope` is that of courses, people are seen by who asks for them.
+
+    `manager`: who sees the people of their groups only, None for everybody.
+    """
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, ranges), strict=True)]
-    return await session.fetch_rows(Found, FIND_BEST, scope.everything, scope.user, kinds, *columns, most)
+    return await session.fetch_rows(
+        Found, FIND_BEST, scope.everything, scope.user, kinds, *columns, most, manager
+    )

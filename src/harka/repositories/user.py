@@ -1,5 +1,5 @@
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 from uuid import UUID
@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.page import CREATED, OLDEST_FIRST, Key, Order, Position, pages
+from harka.repositories.scope import Scope, managed, people_of, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -38,7 +39,10 @@ class UserFilter(TypedDict, total=False):
 
 
 class User(msgspec.Struct, frozen=True):
-    """`role`: an `auth.permissions.Role`. `locale`, `timezone`: None for the organization's."""
+    """`role`: an `auth.permissions.Role`. `locale`, `timezone`: None for the organization's.
+
+    `role_id`: the organization's own role, of who has one; then `role` is `custom`.
+    """
 
     id: UUID
     email: str
@@ -50,25 +54,62 @@ class User(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    role_id: UUID | None = None
 
+
+class Acting(msgspec.Struct, frozen=True):
+    """Who acts. `manages_groups`: they see nobody else than the people in these.
+
+    `permissions`: of the organization's own role, None for a built-in one.
+    """
+
+    user: User
+    permissions: Sequence[str] | None
+    manages_groups: bool
+
+
+# One user, what their role allows, and what bounds whom they may see.
+FIND_ACTING = Statement(
+    "user.find_acting",
+    """SELECT u.id, u.email, u.name, u.role, u.status, u.locale, u.timezone, u.created_at, u.updated_at,
+      u.version, u.role_id,
+      (SELECT r.permissions FROM {schema}.custom_role r WHERE r.tenant_id = $1 AND r.id = u.role_id)
+        AS permissions,
+      EXISTS (SELECT FROM {schema}.user_scope managed
+        WHERE managed.tenant_id = $1 AND managed.user_id = u.id) AS manages_groups
+    FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = $2::uuid""",
+)
 
 # Users by id.
 FIND_BY_IDS = Statement(
     "user.find_by_ids",
-    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
     FROM {schema}."user" WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# Which of these users exist, and whether they may act.
+# Users by id that the reader may see.
+FIND_VISIBLE = Statement(
+    "user.find_visible",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
+    FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY($4::uuid[])
+      AND ($2::boolean OR id = $3::uuid OR {managed('"user".id', "$5")})""",  # noqa: S608 - constants
+)
+
+# Which of these users exist and are seen by a manager, and whether they may act.
 STATUSES = Statement(
     "user.statuses",
-    """SELECT id, status FROM {schema}."user" WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+    f"""SELECT id, status FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {unless_beyond('"user".id', "$3")}""",  # noqa: S608 - constants
 )
 
 # Users by address, whatever its case.
 FIND_BY_EMAILS = Statement(
     "user.find_by_emails",
-    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
     FROM {schema}."user"
     WHERE tenant_id = $1 AND email_key = ANY(ARRAY(SELECT lower(asked) FROM unnest($2::text[]) AS asked))""",
 )
@@ -81,25 +122,41 @@ _MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::tex
         AND ($4 IS NULL OR starts_with(lower(name), lower($4)) OR starts_with(email_key, lower($4)))
         AND ($5 IS NULL OR created_at >= $5) AND ($6 IS NULL OR created_at < $6) END"""
 
+_KEYS: Final[Mapping[str, Key]] = {
+    UserOrder.CREATED_AT: CREATED,
+    UserOrder.NAME: Key("name", "text"),
+    UserOrder.EMAIL: Key("email_key", "text", asked="lower({})"),
+}
+
 # One page of users, in each order.
 PAGES = pages(
     "user.page",
-    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
     FROM {{schema}}."user"
     WHERE tenant_id = $1 AND {_MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $7""",  # noqa: S608 - constants
-    {
-        UserOrder.CREATED_AT: CREATED,
-        UserOrder.NAME: Key("name", "text"),
-        UserOrder.EMAIL: Key("email_key", "text", asked="lower({})"),
-    },
+    _KEYS,
     position=8,
+)
+
+# One page of the users a manager of groups sees, in each order.
+PAGES_OF_MANAGER = pages(
+    "user.page_of_manager",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
+    FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY({people_of("$8")}) AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $7""",  # noqa: S608 - constants
+    _KEYS,
+    position=9,
 )
 
 # One user, if they match.
 FIND_MATCHING = Statement(
     "user.find_matching",
-    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
     FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES} AND id = $7::uuid""",  # noqa: S608 - constants
 )
 
@@ -112,11 +169,20 @@ COUNT_OF_SOME = Statement(
     f"""SELECT count(*) FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
-# Hold a user against every other writer.
+# How many users match of those a manager of groups sees.
+COUNT_OF_MANAGER = Statement(
+    "user.count_of_manager",
+    f"""SELECT count(*) FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY({people_of("$7")}) AND {_MATCHES}""",  # noqa: S608 - constants
+)
+
+# Hold a user, whom a manager sees, against every other writer.
 LOCK = Statement(
     "user.lock",
-    """SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version
-    FROM {schema}."user" WHERE tenant_id = $1 AND id = $2::uuid FOR UPDATE""",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
+    FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = $2::uuid AND {unless_beyond('"user".id', "$3")} FOR UPDATE""",  # noqa: S608 - constants
 )
 
 # Write all that can change of a user who is held.
@@ -124,9 +190,10 @@ UPDATE = Statement(
     "user.update",
     """UPDATE {schema}."user"
     SET email = $3::text, name = $4::text, role = $5::text, status = $6::text, locale = $7::text,
-      timezone = $8::text, updated_at = now(), version = version + 1
+      timezone = $8::text, role_id = $9::uuid, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid
-    RETURNING id, email, name, role, status, locale, timezone, created_at, updated_at, version""",
+    RETURNING id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id""",
 )
 
 # How many other users of a role may sign in.
@@ -140,9 +207,9 @@ COUNT_OTHERS = Statement(
 INSERT_MANY = Statement(
     "user.insert_many",
     """INSERT INTO {schema}."user"
-      (tenant_id, id, email, name, role, status, locale, timezone, created_at, updated_at, version)
+      (tenant_id, id, email, name, role, status, locale, timezone, created_at, updated_at, version, role_id)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::timestamptz[], $10::timestamptz[], $11::int[])""",
+      $8::text[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::uuid[])""",
 )
 
 # Seats and owners are counted by one writer at a time, so that two cannot both take the last one.
@@ -158,6 +225,11 @@ COUNT_SEATS = Statement(
 )
 
 
+async def find_acting(session: ShardSession, id_: UUID) -> Acting | None:
+    row = await session.fetch_row(FIND_ACTING, id_)
+    return None if row is None else Acting(User(*row[:-2]), row["permissions"], row["manages_groups"])
+
+
 async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[User]:
     """In no particular order; unknown ids are left out."""
     return await session.fetch_rows(User, FIND_BY_IDS, ids)
@@ -167,9 +239,15 @@ async def find_by_emails(session: ShardSession, emails: Sequence[str]) -> Sequen
     return await session.fetch_rows(User, FIND_BY_EMAILS, emails)
 
 
-async def statuses(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Unknown ids are left out."""
-    return {row["id"]: row["status"] for row in await session.fetch(STATUSES, ids)}
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[User]:
+    """Like `find_by_ids`, without whom the reader may not see."""
+    return await session.fetch_rows(User, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager)
+
+
+async def statuses(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Unknown ids, and people beyond a manager's groups, are left out."""
+    rows = await session.fetch(STATUSES, ids, scope.manager)
+    return {row["id"]: row["status"] for row in rows}
 
 
 async def list_page(
@@ -185,6 +263,21 @@ async def list_page(
     )
 
 
+async def page_of_manager(
+    session: ShardSession,
+    manager: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[UserFilter],
+) -> Sequence[User]:
+    """Like `list_page`, of whom a manager of groups sees."""
+    position = () if after is None else after
+    statement = PAGES_OF_MANAGER[order].of(after)
+    return await session.fetch_rows(User, statement, *_matches(only), first, manager, *position)
+
+
 async def find_matching(session: ShardSession, id_: UUID, **only: Unpack[UserFilter]) -> Sequence[User]:
     """One or none."""
     return await session.fetch_rows(User, FIND_MATCHING, *_matches(only), id_)
@@ -195,6 +288,11 @@ async def count(session: ShardSession, **only: Unpack[UserFilter]) -> int:
     if any(value is not None for value in matches):
         return int(await session.fetch_value(COUNT_OF_SOME, *matches))
     return int(await session.fetch_value(COUNT))
+
+
+async def count_of_manager(session: ShardSession, manager: UUID, **only: Unpack[UserFilter]) -> int:
+    """Like `count`, of whom a manager of groups sees."""
+    return int(await session.fetch_value(COUNT_OF_MANAGER, *_matches(only), manager))
 
 
 async def insert(session: ShardSession, user: User) -> None:
@@ -208,15 +306,15 @@ async def insert_many(session: ShardSession, users: Sequence[User]) -> None:
         await session.execute(INSERT_MANY, *columns)
 
 
-async def lock(session: ShardSession, id_: UUID) -> User | None:
-    """Hold a user until this transaction ends."""
-    row = await session.fetch_row(LOCK, id_)
+async def lock(session: ShardSession, scope: Scope, id_: UUID) -> User | None:
+    """Hold a user until this transaction ends. None: absent, or beyond a manager's groups."""
+    row = await session.fetch_row(LOCK, id_, scope.manager)
     return None if row is None else User(*row)
 
 
 async def update(session: ShardSession, user: User) -> User:
     """Write `user`, who is held; answers the next version. Raise `UniqueError` for a taken address."""
-    values = user.email, user.name, user.role, user.status, user.locale, user.timezone
+    values = user.email, user.name, user.role, user.status, user.locale, user.timezone, user.role_id
     row = await session.fetch_row(UPDATE, user.id, *values)
     assert row is not None  # noqa: S101 - it is held
     return User(*row)

@@ -33,12 +33,16 @@ ANONYMOUS = Actor(ActorKind.ANONYMOUS)
 
 
 class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
-    """`user` is the person who acts, when a person acts. `deadline`: monotonic seconds, None for no limit."""
+    """`user` is the person who acts, when a person acts. `deadline`: monotonic seconds, None for no limit.
+
+    `manages_groups`: the person has groups to manage, and sees nobody else than the people in these.
+    """
 
     organization: Organization
     actor: Actor
     user: User | None = None
     permissions: frozenset[Permission] = frozenset()
+    manages_groups: bool = False
     request_id: str = ""
     deadline: float | None = None
 
@@ -50,6 +54,11 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     def settings(self) -> Mapping[str, Any]:
         return self.organization.settings
 
+    @property
+    def manager(self) -> UUID | None:
+        """Whose groups bound whom the actor sees; None for who sees everybody they may."""
+        return self.user.id if self.user is not None and self.manages_groups else None
+
     def allows(self, permission: Permission) -> bool:
         return permission in self.permissions
 
@@ -60,6 +69,11 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
         if self.actor.kind is ActorKind.ANONYMOUS:
             raise UnauthenticatedError
         raise ForbiddenError
+
+    def require_everybody(self) -> None:
+        """For what concerns everybody alike. Raise `ForbiddenError` for who manages some groups only."""
+        if self.manages_groups:
+            raise ForbiddenError("This is for who sees everybody, not for a manager of some groups.")
 
 
 def job_context(organization: Organization, job: UUID, name: str, *, request_id: str = "") -> TenantContext:

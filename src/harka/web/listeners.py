@@ -17,6 +17,7 @@ import msgspec
 from harka.errors import HarkaError
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
+from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
 from harka.runtime import Runtime
 from harka.storage.session import open_session
@@ -98,7 +99,7 @@ class Listeners:
             single=True,
         )
         try:
-            found = await users.statuses(session, asked)
+            found = await users.statuses(session, Scope(everything=True), asked)
             await session.commit()
         finally:
             await session.rollback()

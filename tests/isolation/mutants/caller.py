@@ -141,16 +141,16 @@ MUTANTS: Final = [
     ),
     Mutant(
         "key-scopes-ignored",
-        "auth/principal.py",
-        "return frozenset(scope for scope in Permission if scope in scopes)",
+        "auth/permissions.py",
+        "return frozenset(each for each in Permission if each in names)",
         "return frozenset(Permission)",
         WHO,
     ),
     Mutant(
         "inactive-user-acts",
         "auth/principal.py",
-        'if not found or found[0].status != "active":',
-        "if not found:",
+        'if acting is None or acting.user.status != "active":',
+        "if acting is None:",
         WHO,
     ),
     Mutant(

@@ -138,8 +138,8 @@ MUTANTS: Final = [
     Mutant(
         "dropped-filter-lock",
         "repositories/enrollment.py",
-        "WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE",
-        "WHERE $1::uuid IS NOT NULL AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE",
+        'WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {unless_beyond("enrollment.user_id", "$3")}\n    ORDER',
+        'WHERE $1::uuid IS NOT NULL AND id = ANY($2::uuid[]) AND {unless_beyond("enrollment.user_id", "$3")}\n    ORDER',
         STATEMENTS,
     ),
     Mutant(

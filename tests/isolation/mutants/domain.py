@@ -8,7 +8,7 @@ MUTANTS: Final = [
     Mutant(
         "certificates-of-everybody",
         "learning/certificate.py",
-        "    return [id_ for id_ in user_ids if scope.everything or id_ == scope.user]",
+        "    return [id_ for id_ in user_ids if anybody or id_ == scope.user]",
         "    return [id_ for id_ in user_ids if scope]",
         ("tests/learning/test_certificate.py", "tests/graph/types"),
     ),

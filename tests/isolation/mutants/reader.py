@@ -9,14 +9,50 @@ QUIZZES = (
     *("tests/learning/test_quiz_attempt.py", "tests/learning/test_quiz_question.py"),
     *("tests/learning/test_quiz.py", "tests/graph/types"),
 )
+MANAGERS = ("tests/learning/test_group_manager.py", "tests/graph/test_scope.py")
 
 MUTANTS: Final = [
     Mutant(
         "learner-sees-all-enrollments",
         "learning/visibility.py",
-        "return Scope(everything=context.allows(permission), user=_user(context))",
-        "return Scope(everything=True, user=_user(context))",
+        "    allowed, manager = context.allows(permission), context.manager",
+        "    allowed, manager = True, context.manager",
         PEOPLE,
+    ),
+    Mutant(
+        "manager-sees-everybody",
+        "tenancy/context.py",
+        "return self.user.id if self.user is not None and self.manages_groups else None",
+        "return None",
+        MANAGERS,
+    ),
+    Mutant(
+        "manager-of-one-group-manages-all",
+        "repositories/scope.py",
+        "AND path.ancestor_id = managed.group_id",
+        "AND path.distance >= 0",
+        MANAGERS,
+    ),
+    Mutant(
+        "manager-changes-whom-they-do-not-see",
+        "learning/visibility.py",
+        "return Scope(everything=manager is None, user=_user(context), manager=manager)",
+        "return Scope(everything=True, user=_user(context))",
+        MANAGERS,
+    ),
+    Mutant(
+        "manager-hears-of-everybody",
+        "graph/subscriptions/progress.py",
+        "if self.enrollment_id is None or context.tenant.manager is None:",
+        "if True:",
+        MANAGERS,
+    ),
+    Mutant(
+        "manager-makes-who-sees-everybody",
+        "auth/permissions.py",
+        "not (context.manages_groups and permissions & _OF_OTHERS)",
+        "True",
+        MANAGERS,
     ),
     Mutant(
         "learner-sees-drafts",
@@ -84,28 +120,28 @@ MUTANTS: Final = [
     Mutant(
         "learner-sees-classmates",
         "learning/enrollment.py",
-        "if scope.user is not None and not scope.everything:",
+        "if scope.user is not None and _is_own(scope):",
         "if False:",
         PEOPLE,
     ),
     Mutant(
         "learner-counts-classmates",
         "learning/enrollment.py",
-        "if scope.user is None or scope.everything:",
+        "if scope.user is None or not _is_own(scope):",
         "if True:",
         PEOPLE,
     ),
     Mutant(
         "learner-lists-all-enrollments",
         "learning/enrollment.py",
-        "        user_id=user_id if scope.everything else scope.user,",
+        "        user_id=_whose(scope, user_id),",
         "        user_id=user_id,",
         PEOPLE,
     ),
     Mutant(
         "learner-counts-all-enrollments",
         "learning/enrollment.py",
-        "    shown = user_id if scope.everything else scope.user",
+        "    shown = _whose(scope, user_id)",
         "    shown = user_id",
         PEOPLE,
     ),
@@ -161,15 +197,29 @@ MUTANTS: Final = [
     Mutant(
         "own-role-is-no-limit",
         "learning/user.py",
-        "if not permissions_of(role) <= work.context.permissions:",
+        "if not may_grant(work.context, permissions_of(role)):",
         "if False:",
         PEOPLE,
     ),
     Mutant(
+        "own-permissions-are-no-limit-of-a-role",
+        "learning/role.py",
+        "    if not may_grant(work.context, accepted):",
+        "    if False:",
+        ("tests/learning/test_role.py",),
+    ),
+    Mutant(
+        "a-role-of-ones-own-is-given-whatever-it-allows",
+        "learning/user.py",
+        "if not all(may_grant(work.context, permissions) for permissions in found.values()):",
+        "if False:",
+        ("tests/learning/test_role.py",),
+    ),
+    Mutant(
         "anybody-unenrolls",
         "learning/enrollment.py",
-        "    work.context.require(Permission.ENROLLMENT_WRITE)\n    withdrawn = ",
-        "    withdrawn = ",
+        "    work.context.require(Permission.ENROLLMENT_WRITE)\n    scope = ",
+        "    scope = ",
         ("tests/learning",),
     ),
     Mutant(
@@ -189,7 +239,7 @@ MUTANTS: Final = [
     Mutant(
         "anybody-makes-users",
         "learning/user.py",
-        "    work.context.require(Permission.USER_WRITE)\n    made",
+        "    work.context.require(Permission.USER_WRITE)\n    work.context.require_everybody()\n    made",
         "    made",
         ("tests/learning",),
     ),
@@ -203,7 +253,7 @@ MUTANTS: Final = [
     Mutant(
         "who-may-do-more-is-changed",
         "learning/user.py",
-        "    if not permissions_of(held.role) <= work.context.permissions:",
+        "    if not may_grant(work.context, await _allowed_to(work, held)):",
         "    if False:",
         ("tests/learning",),
     ),

@@ -18,6 +18,10 @@ class Notice(msgspec.Struct, frozen=True):
     async def is_visible(self, context: RequestContext) -> bool:
         """Whether the listener may still be told. Raise `ForbiddenError` to say that they may not."""
 
+    async def concerns(self, context: RequestContext) -> bool:  # noqa: ARG002 - for those that look
+        """Whether it tells of somebody whom the listener sees; otherwise they wait for the next."""
+        return True
+
 
 class Notices:
     """The events of one topic as notices. Closing it leaves the topic, also when nothing was ever read."""

@@ -36,6 +36,12 @@ class Change(Notice, frozen=True):
             return await _sees_course(context, self.course_id)
         return await _sees_enrollment(context, self.enrollment_id)
 
+    async def concerns(self, context: RequestContext) -> bool:
+        """A manager of groups is not told even that somebody else got further."""
+        if self.enrollment_id is None or context.tenant.manager is None:
+            return True
+        return await _sees_enrollment(context, self.enrollment_id)
+
 
 async def _enrollment(root: Change, info: Info) -> EnrollmentRow | None:
     if root.enrollment_id is None:

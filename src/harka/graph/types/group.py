@@ -18,6 +18,7 @@ from harka.graph.loaders.group import (
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, paginate
 from harka.graph.types import later
+from harka.graph.types.group_manager import managers_of
 from harka.ids import NodeKind
 from harka.learning import group, group_member
 from harka.repositories.group import Group as GroupRow
@@ -105,6 +106,11 @@ class Group(Node):
     members: Connection[later.User] | None = field(
         _members,
         "Who is in the group itself, not only in one below it; in the order of their ids.",
+        requires=Permission.USER_READ,
+    )
+    managers: Connection[later.User] | None = field(
+        managers_of,
+        "Who manages the group itself, not one above it; in the order of their ids.",
         requires=Permission.USER_READ,
     )
     created_at: datetime = leaf("When the group was created.")

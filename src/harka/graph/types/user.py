@@ -15,6 +15,8 @@ from harka.graph.pagination import After, Connection, First, Slice, ordered, pag
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.graph.types.group import groups_of
+from harka.graph.types.group_manager import managed_by
+from harka.graph.types.role import CustomRole, role_of
 from harka.ids import NodeKind
 from harka.learning import certificate, enrollment, user
 from harka.learning.text import LONGEST_EMAIL, accept_part
@@ -72,6 +74,9 @@ class User(Node):
     email: str = leaf("Where they are reached; unique within the organization, whatever its case.")
     name: str = leaf("What they are called.")
     role: Role = leaf("What they may do.")
+    custom_role: CustomRole | None = field(
+        role_of, "The organization's own role, of who has one: then `role` is CUSTOM."
+    )
     status: UserStatus = leaf("Whether they may sign in.")
     locale: str | None = leaf("Their language, as a BCP 47 tag; null for the organization's.")
     timezone: str | None = leaf("Their time zone, as an IANA name; null for the organization's.")
@@ -83,6 +88,12 @@ class User(Node):
     groups: Connection[later.Group] | None = field(
         groups_of,
         "The groups they are in, in the order of their ids; not those above.",
+        requires=Permission.USER_READ,
+    )
+    managed_groups: Connection[later.Group] | None = field(
+        managed_by,
+        "The groups they manage, in the order of their ids: they see nobody beyond these and those below "
+        "them. Without any they see everybody whom their role lets them see.",
         requires=Permission.USER_READ,
     )
     certificates: Connection[later.Certificate] | None = field(

@@ -1,0 +1,94 @@
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.payload import MutationInput, Payload
+from harka.graph.types.group import Group
+from harka.graph.types.user import User
+from harka.ids import NodeKind
+from harka.learning import group_manager
+from harka.repositories.group import Group as GroupRow
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+
+class Assigned(msgspec.Struct, frozen=True):
+    group: GroupRow
+    user: UserRow
+    changed: bool
+
+
+@graph_input
+class AssignManagerInput(MutationInput):
+    """Who shall manage which group."""
+
+    group_id: strawberry.ID = value("The group, with all groups below it.")
+    user_id: strawberry.ID = value("The person: not an owner, nor oneself.")
+
+
+@graph_input
+class UnassignManagerInput(MutationInput):
+    """Who shall manage which group no more."""
+
+    group_id: strawberry.ID = value("The group.")
+    user_id: strawberry.ID = value("The person: not an owner, nor oneself.")
+
+
+@graph_type
+class AssignManagerPayload(Payload):
+    """Who manages which group."""
+
+    group: Group | None = leaf("The group.")
+    user: User | None = leaf("The person.")
+    changed: bool | None = leaf("Whether they did not manage it before.")
+
+
+@graph_type
+class UnassignManagerPayload(Payload):
+    """Who manages which group no more."""
+
+    group: Group | None = leaf("The group.")
+    user: User | None = leaf("The person.")
+    changed: bool | None = leaf("Whether they managed it before.")
+
+
+async def _assign(
+    info: Info,
+    given: Annotated[AssignManagerInput, strawberry.argument(name="input", description="Who, and what.")],
+) -> Assigned:
+    return Assigned(*await group_manager.assign(info.context.work, *_opened(info, given)))
+
+
+async def _unassign(
+    info: Info,
+    given: Annotated[UnassignManagerInput, strawberry.argument(name="input", description="Who, and what.")],
+) -> Assigned:
+    return Assigned(*await group_manager.unassign(info.context.work, *_opened(info, given)))
+
+
+def _opened(info: Info, given: AssignManagerInput | UnassignManagerInput) -> tuple[UUID, UUID]:
+    return (
+        info.context.open_id(NodeKind.GROUP, given.group_id, "groupId"),
+        info.context.open_id(NodeKind.USER, given.user_id, "userId"),
+    )
+
+
+@strawberry.type
+class GroupManagerMutation:
+    assign_manager: AssignManagerPayload | None = mutation(
+        _assign,
+        "Let a person manage a group. From then on they see and change, as far as their role allows, only "
+        "the people of the groups they manage and of those below them; what concerns everybody is refused to "
+        "them. Doing it twice changes nothing. Not for callers who manage some groups only.",
+        requires=Permission.USER_WRITE,
+    )
+    unassign_manager: UnassignManagerPayload | None = mutation(
+        _unassign,
+        "Take a group from its manager. After the last one they see everybody whom their role lets them see. "
+        "Doing it twice changes nothing. Not for callers who manage some groups only.",
+        requires=Permission.USER_WRITE,
+    )

@@ -1,0 +1,52 @@
+import pytest
+
+from branches import branch_of
+from harka.ids import NodeKind, new_id
+from school import School
+
+ASSIGN = """mutation ($input: AssignManagerInput!) { change: assignManager(input: $input) {
+  errors { code field } changed user { managedGroups(first: 9) { totalCount nodes { id } } }
+  group { managers(first: 9) { totalCount } } } }"""
+UNASSIGN = ASSIGN.replace("assignManager", "unassignManager").replace("AssignManager", "UnassignManager")
+
+
+async def test_who_is_given_a_group_sees_it_at_the_next_request(school: School) -> None:
+    given = {
+        "groupId": school.id(NodeKind.GROUP, school.group),
+        "userId": school.id(NodeKind.USER, school.instructor),
+    }
+    answers = [
+        (await school.ask(document, {"input": given})).data["change"]
+        for document in (ASSIGN, ASSIGN, UNASSIGN, UNASSIGN)
+    ]
+    assert [each["changed"] for each in answers] == [True, False, True, False]
+    assert [each["group"]["managers"]["totalCount"] for each in answers] == [1, 1, 0, 0]
+    assert answers[0]["user"]["managedGroups"] == {"totalCount": 1, "nodes": [{"id": given["groupId"]}]}
+
+
+async def test_a_manager_sees_everybody_again_after_the_last_group(school: School) -> None:
+    branch = await branch_of(school)
+    asked = "{ users(first: 1) { totalCount } }"
+    assert (await school.ask(asked, caller=branch.manager)).data["users"]["totalCount"] == 2
+    given = {
+        "groupId": school.id(NodeKind.GROUP, branch.top),
+        "userId": school.id(NodeKind.USER, branch.manager),
+    }
+    assert (await school.ask(UNASSIGN, {"input": given})).data["change"]["changed"]
+    assert (await school.ask(asked, caller=branch.manager)).data["users"]["totalCount"] == 5
+
+
+@pytest.mark.parametrize("document", [ASSIGN, UNASSIGN])
+async def test_what_cannot_be_is_told_by_field(school: School, document: str) -> None:
+    group, person = school.id(NodeKind.GROUP, school.group), school.id(NodeKind.USER, school.learner)
+    for given, refused in (
+        ({"groupId": "garbage", "userId": person}, ("INVALID_ID", "groupId")),
+        ({"groupId": group, "userId": group}, ("INVALID_ID", "userId")),
+        (
+            {"groupId": school.id(NodeKind.GROUP, new_id()), "userId": person},
+            ("NOT_FOUND", "groupId"),
+        ),
+        ({"groupId": group, "userId": school.id(NodeKind.USER, new_id())}, ("NOT_FOUND", "userId")),
+    ):
+        reply = await school.ask(document, {"input": given})
+        assert (reply.code, reply.field) == refused
