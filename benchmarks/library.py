@@ -178,6 +178,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         keyring=KEYRING,
         node_ids=NodeIds(KEYRING.node_id),
         files=unused,
+        typesetter=unused,
         admission=Admission(),
         metrics=Metrics(tenants=100),
     )

@@ -22,6 +22,7 @@ from harka.config import ConfigurationError, Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import HarkaError
 from harka.files.store import FileStore
+from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
@@ -70,6 +71,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         requests = Requests(catalog)
         stack.push_async_callback(requests.flush)
         await stack.enter_async_context(_background("requests", requests.run))
+        typesetter = Typesetter(settings.fonts)
+        stack.callback(typesetter.close)
         yield Runtime(
             settings=settings,
             databases=databases,
@@ -84,6 +87,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             keyring=keyring,
             node_ids=NodeIds(keyring.node_id),
             files=FileStore(settings.files_url, keyring.seal),
+            typesetter=typesetter,
             admission=Admission(),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )

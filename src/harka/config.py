@@ -140,6 +140,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Where files live (`file:///…`, `s3://bucket`). Embedded: beside the data."),
     ] = None
+    fonts: Annotated[
+        str | None,
+        Meta(
+            description="Directory of more fonts for certificates: those that come along show Latin, Greek, Cyrillic, Hebrew and Arabic, and empty boxes for emoji and Chinese."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe line that is written.")
     ] = "info"

@@ -9,6 +9,7 @@ from harka.cache.tenant import TenantCache
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.files.store import FileStore
+from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
 from harka.learning.outside import Outside
 from harka.metrics import Metrics
@@ -36,6 +37,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     node_ids: NodeIds
     files: FileStore
+    typesetter: Typesetter
     admission: Admission
     metrics: Metrics
 

@@ -26,13 +26,13 @@ OWN: Mapping[str, Any] = {
     "first": 10,
     "version": 1,
     "withProgress": True,
-    # of the lesson that has content
     "UpdateOrganizationInput.settings": {"theme": "dark"},
     "AddDomainInput.name": "fresh.example.com",
     "primaryColor": "#1d4ed8",
     "secondaryColor": "#7c3aed",
     "logo": LOGO,
     "favicon": LOGO,
+    # of the lesson that has content
     "DeleteLessonInput.version": 4,
     "ReorderContentItemsInput.version": 4,
     "UpdateLessonInput.version": 4,

@@ -8,6 +8,7 @@ from harka.graph.execution import Engine
 from harka.graph.trusted import read_trusted
 from harka.runtime import Runtime
 from harka.web.branding import BrandingFiles
+from harka.web.certificate import CertificateFiles
 from harka.web.dashboard import Dashboard, own_documents, welcome
 from harka.web.files import Files
 from harka.web.graphql import GraphQLEndpoint
@@ -54,6 +55,8 @@ def _routes(
     health = Health(runtime, draining)
     graphql = GraphQLEndpoint(runtime, engine, listeners)
     files = TenantDoor(Methods(Files(runtime), "GET", "HEAD"), runtime)
+    certificates = TenantDoor(Methods(CertificateFiles(runtime), "GET", "HEAD"), runtime)
+    branding = TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime)
     dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)
     return [
         Route("/livez", Methods(health.livez, "GET", "HEAD")),
@@ -61,7 +64,8 @@ def _routes(
         Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
-        Route("/files/branding/{hash}", TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime)),
+        Route("/files/certificates/{link}", certificates),
+        Route("/files/branding/{hash}", branding),
         Route("/files/{link}", files),
         Route("/", HostDoor(Methods(welcome, "GET", "HEAD"), runtime)),
         Route("/dashboard", dashboard),

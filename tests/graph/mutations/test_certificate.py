@@ -4,9 +4,9 @@ from harka.ids import NodeKind, new_id
 from school import School
 
 REVOKE = """mutation ($input: RevokeCertificateInput!) { revokeCertificate(input: $input) {
-  errors { code field } certificate { state revokedAt revokeReason version } } }"""
+  errors { code field } certificate { pdfUrl state revokedAt revokeReason version } } }"""
 OWN = """query ($id: ID!) { user(id: $id) { certificates(first: 9) { totalCount nodes {
-  id serial state holderName courseTitle issuedAt expiresAt
+  id pdfUrl serial state holderName courseTitle issuedAt expiresAt
   user { id } course { id } enrollment { status } } } } }"""
 VERIFY = """query ($serial: String!) { verifyCertificate(serial: $serial) {
   state holderName courseTitle issuedAt expiresAt revokedAt } }"""
@@ -49,6 +49,7 @@ async def test_anybody_verifies_what_the_learner_shows(school: School) -> None:
     names = ("state", "holderName", "courseTitle", "issuedAt", "expiresAt")
     assert reply.data["verifyCertificate"] == {name: own[name] for name in names} | {"revokedAt": None}
     assert (own["state"], own["holderName"], own["courseTitle"]) == ("VALID", "Person 2", "Course 0")
+    assert own["pdfUrl"].startswith("/files/certificates/")
     for serial in ("0" * 32, "nothing"):
         reply = await school.ask(VERIFY, {"serial": serial}, caller=None)
         assert reply.data == {"verifyCertificate": None}
@@ -60,6 +61,7 @@ async def test_a_revoked_certificate_says_so_to_anybody(school: School) -> None:
     assert (await school.ask(REVOKE, {"input": {**given, "version": 7}})).code == "CONFLICT"
     revoked = (await school.ask(REVOKE, {"input": given})).data["revokeCertificate"]["certificate"]
     assert (revoked["state"], revoked["revokeReason"], revoked["version"]) == ("REVOKED", "Copied", 2)
+    assert revoked["pdfUrl"] is None
     reply = await school.ask(VERIFY, {"serial": own["serial"]}, caller=None)
     assert reply.data["verifyCertificate"]["state"] == "REVOKED"
     assert reply.data["verifyCertificate"]["revokedAt"] == revoked["revokedAt"]

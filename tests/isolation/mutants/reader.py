@@ -83,6 +83,13 @@ MUTANTS: Final = [
         ("tests/learning",),
     ),
     Mutant(
+        "revoked-certificate-printed",
+        "learning/certificate_sheet.py",
+        "if not found or found[0].revoked_at is not None:",
+        "if not found:",
+        ("tests/learning/test_certificate_sheet.py",),
+    ),
+    Mutant(
         "anybody-brands",
         "learning/branding.py",
         "    context.require(Permission.ORGANIZATION_WRITE)\n    if not",

@@ -1,6 +1,6 @@
 from collections.abc import Awaitable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
@@ -18,8 +18,19 @@ from harka.learning import certificate
 from harka.repositories.certificate import Certificate as CertificateRow
 
 
+_PDF_SECONDS: Final = 300.0
+
+
 def _state(root: CertificateRow) -> str:
     return certificate.state_of(root)
+
+
+def _pdf_url(root: CertificateRow, info: Info) -> str | None:
+    if root.revoked_at is not None:
+        return None
+    context = info.context
+    path = f"certificates/{root.id.hex}.pdf"
+    return f"/files/certificates/{context.runtime.files.sign(context.tenant.id, path, lifetime=_PDF_SECONDS)}"
 
 
 @node_type(CertificateRow, NodeKind.CERTIFICATE, CertificateByIdLoader)
@@ -34,6 +45,11 @@ class Certificate(Node):
     )
     enrollment: later.Enrollment | None = related(
         EnrollmentByIdLoader, "enrollment_id", "The completed enrollment."
+    )
+    pdf_url: str | None = field(
+        _pdf_url,
+        "Where it is as a PDF for the next five minutes, for whoever has the address; to be joined to the "
+        "organization's own. Null once it is revoked.",
     )
     serial: str = leaf("Whoever knows it can verify the certificate by `verifyCertificate`.")
     state: CertificateState = field(_state, "Whether it still proves anything.")

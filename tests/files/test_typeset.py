@@ -1,0 +1,86 @@
+import asyncio
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from harka.errors import UnavailableError
+from harka.files.typeset import Typesetter, UnprintableError
+
+MOMENT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9L0 9"/></svg>'
+DATA: dict[str, Any] = {
+    "title": "Ada: Sums",
+    "organization": "Łódź Academy",
+    "holder": "Ada",
+    "course": "Sums",
+    "dates": "2026-01-31",
+    "proof": "0" * 32,
+    "primary_color": "#1d4ed8",
+    "secondary_color": "#166534",
+    "logo": None,
+}
+
+
+def pages(pdf: bytes) -> int:
+    """How many it says it has, in its metadata."""
+    return int(pdf.partition(b"<xmpTPg:NPages>")[2].partition(b"<")[0])
+
+
+async def test_the_same_data_make_the_same_bytes_once() -> None:
+    typesetter = Typesetter()
+    first = await typesetter.pdf("certificate", DATA, moment=MOMENT)
+    assert first.startswith(b"%PDF-")
+    assert pages(first) == 1
+    assert await typesetter.pdf("certificate", DATA, moment=MOMENT) is first
+    assert await Typesetter().pdf("certificate", DATA, moment=MOMENT) == first
+    assert await typesetter.pdf("certificate", {**DATA, "holder": "Bob"}, moment=MOMENT) != first
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        '#panic("run")',
+        '#read("/etc/passwd")',
+        "$ x^2 $ *b* _i_ `c` <label> @reference // comment \\ #[",
+        '"); #panic()',
+        "مرحبا بالعالم",
+        "שלום עולם",
+        "Ada 😀 张伟",
+        "\u202eevil",
+        "x" * 200,
+        "x " * 100,
+    ],
+)
+async def test_what_somebody_typed_is_shown_and_never_run(typed: str) -> None:
+    named = dict.fromkeys(("title", "organization", "holder", "course"), typed)
+    pdf = await Typesetter().pdf("certificate", {**DATA, **named}, moment=MOMENT)
+    assert pages(pdf) == 1
+    # in the metadata it stands as it is, but for what XML spells otherwise
+    assert typed.split(maxsplit=1)[0].replace("<", "&lt;").replace('"', "&quot;").encode() in pdf
+
+
+async def test_a_logo_is_drawn_and_a_damaged_one_is_told() -> None:
+    typesetter = Typesetter()
+    plain = await typesetter.pdf("certificate", DATA, moment=MOMENT)
+    for logo in (DRAWING, list(DRAWING.encode())):
+        drawn = await typesetter.pdf("certificate", {**DATA, "logo": logo}, moment=MOMENT)
+        assert len(drawn) > len(plain)
+    with pytest.raises(UnprintableError):
+        await typesetter.pdf("certificate", {**DATA, "logo": list(b"\x89PNG\r\n\x1a\n")}, moment=MOMENT)
+
+
+async def test_no_more_are_made_and_wait_than_there_is_room_for() -> None:
+    typesetter = Typesetter(threads=1, waiting=1, patience=0.1)
+    enough = threading.Event()
+    typesetter._threads.submit(enough.wait)
+    asked = [typesetter.pdf("certificate", {**DATA, "holder": name}, moment=MOMENT) for name in "abc"]
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in refused} == {UnavailableError}
+    assert sorted(str(each)[:8] for each in refused) == ["The docu", "The docu", "Too many"]
+    # who has lost patience has left the line
+    with pytest.raises(UnavailableError, match="too long"):
+        await typesetter.pdf("certificate", DATA, moment=MOMENT)
+    enough.set()
+    typesetter.close()
