@@ -67,3 +67,9 @@ def test_an_issue_says_what_to_do() -> None:
     (issue,) = judge(STARTER, with_(dead_jobs=1), FEW, SMALL).issues
     assert issue.message
     assert issue.advice
+
+
+def test_a_domain_that_somebody_else_may_have_is_critical() -> None:
+    found = judge(STARTER, WELL, FEW, SMALL, unproven=2)
+    assert found.status == HealthStatus.CRITICAL
+    assert [(each.code, each.measured) for each in found.issues] == [(IssueCode.DOMAIN_PROOF_MISSING, 2)]

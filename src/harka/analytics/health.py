@@ -30,6 +30,7 @@ class IssueCode(enum.StrEnum):
     STORAGE_NEAR_LIMIT = "storage_near_limit"
     JOBS_FAILED = "jobs_failed"
     FIGURES_STALE = "figures_stale"
+    DOMAIN_PROOF_MISSING = "domain_proof_missing"
 
 
 class Issue(msgspec.Struct, frozen=True):
@@ -51,8 +52,10 @@ class Health(msgspec.Struct, frozen=True):
 _ORDER: Final = list(HealthStatus)
 
 
-def judge(limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None) -> Health:
-    """The worst first. `usage`: the last measurement, None before the first."""
+def judge(
+    limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None, *, unproven: int = 0
+) -> Health:
+    """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains."""
     found = [
         *_near(IssueCode.USERS_NEAR_LIMIT, "active people", totals.users_active, limits.users),
         *_near(
@@ -75,6 +78,16 @@ def judge(limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usa
                     _STALE.total_seconds(),
                 )
             )
+    if unproven:
+        found.append(
+            Issue(
+                IssueCode.DOMAIN_PROOF_MISSING,
+                HealthStatus.CRITICAL,
+                f"The proof of {unproven:,} domains is gone: somebody else may have them.",
+                "Put back the record that `domains` tells, or remove the domain: in 72 hours it is not served.",
+                unproven,
+            )
+        )
     if totals.dead_jobs:
         found.append(
             Issue(

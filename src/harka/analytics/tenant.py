@@ -54,8 +54,11 @@ class TenantAnalytics(msgspec.Struct, frozen=True):
     health: Health
 
 
-async def read(work: UnitOfWork, requests: RequestUsage) -> TenantAnalytics:
-    """`requests`: of this month. Two statements, whatever the tenant's size. Raise `ForbiddenError`."""
+async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -> TenantAnalytics:
+    """Two statements, whatever the tenant's size. `requests`: of this month. `unproven`: domains without proof.
+
+    Raise `ForbiddenError`.
+    """
     work.context.require(Permission.ANALYTICS_READ)
     work.context.require_everybody()
     organization = work.context.organization
@@ -75,5 +78,5 @@ async def read(work: UnitOfWork, requests: RequestUsage) -> TenantAnalytics:
             api_usage=ApiUsage(requests.requests, limits.requests_per_month, requests.as_of),
             storage=Storage(stored[0], limits.storage_bytes, stored[1]),
         ),
-        health=judge(limits, totals, requests, measured),
+        health=judge(limits, totals, requests, measured, unproven=unproven),
     )

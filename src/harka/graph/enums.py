@@ -284,6 +284,7 @@ _describe(
     storage_near_limit="Nearly as many bytes are stored as the plan includes, or more.",
     jobs_failed="Work in the background was given up within the window.",
     figures_stale="What is stored was not measured for ten minutes or more.",
+    domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
 )
 
 _describe(

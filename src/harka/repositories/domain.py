@@ -64,6 +64,13 @@ PAGE = CatalogStatement(
 # How many domains a tenant has, claims included.
 COUNT = CatalogStatement("domain.count", "SELECT count(*) FROM control.domain WHERE tenant_id = $1")
 
+# How many of a tenant's domains were proven, and are not any more.
+COUNT_MISSING = CatalogStatement(
+    "domain.count_missing",
+    """SELECT count(*) FROM control.domain
+    WHERE tenant_id = $1 AND proof_missing_since IS NOT NULL AND status <> 'PENDING'""",
+)
+
 # A tenant's domains by id.
 FIND_BY_IDS = CatalogStatement(
     "domain.find_by_ids",
@@ -86,10 +93,10 @@ LIST_DUE = CatalogStatement(
 # A claim, or a domain proven by an operator's word. A claim that is there stays as it is.
 INSERT = CatalogStatement(
     "domain.insert",
-    """INSERT INTO control.domain (id, tenant_id, name, status, verified_at, proven_by)
+    """INSERT INTO control.domain (tenant_id, id, name, status, verified_at, proven_by)
     SELECT $1::uuid, $2::uuid, $3, $4, CASE WHEN $4 <> 'PENDING' THEN now() END,
       CASE WHEN $4 <> 'PENDING' THEN 'operator' END
-    WHERE (SELECT count(*) FROM control.domain WHERE tenant_id = $2) < $5
+    WHERE (SELECT count(*) FROM control.domain WHERE tenant_id = $1) < $5
     RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
       created_at, updated_at, version""",
 )
@@ -167,6 +174,12 @@ async def count(catalog: CatalogAccess, tenant: UUID) -> int:
     return found
 
 
+async def count_missing(catalog: CatalogAccess, tenant: UUID) -> int:
+    """Those whose proof is gone, served still or not any more."""
+    found: int = await catalog.fetch_value(COUNT_MISSING, tenant)
+    return found
+
+
 async def find_by_ids(catalog: CatalogAccess, tenant: UUID, ids: Sequence[UUID]) -> list[Domain]:
     return _domains(await catalog.fetch(FIND_BY_IDS, tenant, ids))
 
@@ -183,7 +196,7 @@ async def insert(
 
     Raise `UniqueError` (domain_tenant_id_name_key, or domain_name_proven when it is another tenant's).
     """
-    row = await catalog.fetch_row(INSERT, id_, tenant, name, status, most)
+    row = await catalog.fetch_row(INSERT, tenant, id_, name, status, most)
     return None if row is None else Domain(**row)
 
 

@@ -16,6 +16,7 @@ from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.types.course import Course
 from harka.graph.types.lesson import Lesson
 from harka.ids import NodeKind
+from harka.repositories import domain as domains
 from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.tenancy.permission import Permission
 
@@ -133,7 +134,8 @@ class CourseAnalytics:
 
 async def tenant_analytics(context: RequestContext) -> TenantAnalyticsRow:
     requests = await context.runtime.requests.this_month(context.tenant.id)
-    return await tenant.read(context.work, requests)
+    unproven = await domains.count_missing(context.runtime.catalog, context.tenant.id)
+    return await tenant.read(context.work, requests, unproven=unproven)
 
 
 async def _analytics(info: Info) -> TenantAnalyticsRow:

@@ -17,7 +17,6 @@ from harka.ids import NodeKind
 from harka.learning import certificate
 from harka.repositories.certificate import Certificate as CertificateRow
 
-
 _PDF_SECONDS: Final = 300.0
 
 
