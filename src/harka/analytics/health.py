@@ -84,7 +84,7 @@ def judge(
                 IssueCode.DOMAIN_PROOF_MISSING,
                 HealthStatus.CRITICAL,
                 f"The proof of {unproven:,} domains is gone: somebody else may have them.",
-                "Put back the record that `domains` tells, or remove the domain: in 72 hours it is not served.",
+                "Put back the record `domains` tells, or remove the domain. In 72 hours it is not served.",
                 unproven,
             )
         )

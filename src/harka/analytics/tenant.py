@@ -55,9 +55,9 @@ class TenantAnalytics(msgspec.Struct, frozen=True):
 
 
 async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -> TenantAnalytics:
-    """Two statements, whatever the tenant's size. `requests`: of this month. `unproven`: domains without proof.
+    """Two statements, whatever the tenant's size. Raise `ForbiddenError`.
 
-    Raise `ForbiddenError`.
+    `requests`: of this month. `unproven`: domains whose proof is gone.
     """
     work.context.require(Permission.ANALYTICS_READ)
     work.context.require_everybody()
