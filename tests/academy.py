@@ -49,6 +49,8 @@ TABLES = (
     "module",
     "lesson",
     "content_item",
+    "file",
+    "file_ledger",
     "module_unlock",
     "module_prerequisite",
     "enrollment",

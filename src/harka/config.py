@@ -138,7 +138,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graphiql: Annotated[bool, Meta(description="Whether browsers get GraphiQL at `/graphql`.")] = True
     files_url: Annotated[
         str | None,
-        Meta(description="Where files live (`file:///…`, `s3://bucket`). Embedded: beside the data."),
+        Meta(
+            description="Where files live (`file:///…`, `s3://bucket`). A bucket's credentials, region and endpoint are read "
+            "from the environment as AWS tools do (`AWS_…`). Embedded: beside the data."
+        ),
     ] = None
     fonts: Annotated[
         str | None,

@@ -29,6 +29,7 @@ HarkaError
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
+├── RangeNotSatisfiableError   RANGE_NOT_SATISFIABLE 416 says how much there is
 ├── RateLimitedError           RATE_LIMITED         429   says when to come back
 ├── InternalError              INTERNAL             500   the mask over everything else
 │   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
@@ -242,6 +243,18 @@ class UnsupportedMediaTypeError(HarkaError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
+
+
+class RangeNotSatisfiableError(HarkaError):
+    """The file ends before this part begins."""
+
+    code = "RANGE_NOT_SATISFIABLE"
+    status = 416
+
+    def __init__(self, message: str | None = None, *, size: int) -> None:
+        """`size`: of the file, in bytes."""
+        super().__init__(message)
+        self.size = size
 
 
 class RateLimitedError(HarkaError):

@@ -44,6 +44,7 @@ class NodeKind(enum.IntEnum):
     QUIZ = 30
     QUIZ_QUESTION = 31
     QUIZ_ATTEMPT = 32
+    FILE = 34
     CATEGORY = 50
     TAG = 51
 

@@ -12,7 +12,15 @@ from tenancy.samples import NOW
 
 STARTER = limits_of(Plan.STARTER)
 WELL = Totals(
-    users=10, users_active=8, enrollments=5, completed=1, progress=0, active_users=2, dead_jobs=0, as_of=NOW
+    users=10,
+    users_active=8,
+    enrollments=5,
+    completed=1,
+    progress=0,
+    active_users=2,
+    dead_jobs=0,
+    file_bytes=0,
+    as_of=NOW,
 )
 FEW = RequestUsage(10, NOW)
 SMALL = Usage(NOW.date(), 2, 10, 1_000, NOW - timedelta(seconds=30))
@@ -50,6 +58,11 @@ def test_every_limit_is_looked_at() -> None:
         IssueCode.JOBS_FAILED,
         IssueCode.USERS_NEAR_LIMIT,
     ]
+
+
+def test_files_count_before_rows_were_ever_measured() -> None:
+    full = with_(file_bytes=STARTER.storage_bytes)
+    assert [each.code for each in judge(STARTER, full, FEW, None).issues] == [IssueCode.STORAGE_NEAR_LIMIT]
 
 
 def test_what_has_no_limit_is_never_near_one() -> None:

@@ -150,6 +150,12 @@ CALLS = {
     "submitQuizAttempt": (
         'mutation { submitQuizAttempt(input: {quizAttemptId: "$attempt", answers: []}) { clientMutationId } }'
     ),
+    "createUpload": (
+        'mutation { createUpload(input: {name: "x.txt", size: 1, mediaType: "text/plain"}) '
+        "{ clientMutationId } }"
+    ),
+    "completeUpload": 'mutation { completeUpload(input: {fileId: "$file"}) { clientMutationId } }',
+    "deleteFile": 'mutation { deleteFile(input: {fileId: "$file", version: 1}) { clientMutationId } }',
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
@@ -215,6 +221,7 @@ def call(school: School, name: str) -> str:
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),
         "lesson": school.id(NodeKind.LESSON, lesson),
         # nobody's: whoever gets that far is told that it is not there
+        "file": school.id(NodeKind.FILE, new_id()),
         "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
         "module": school.id(NodeKind.MODULE, lesson.module_id),
         "certificate": school.id(NodeKind.CERTIFICATE, new_id()),

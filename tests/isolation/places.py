@@ -47,7 +47,7 @@ class UnknownPlaceError(Exception):
 NEEDED: Final = frozenset(
     {
         "BulkEnrollInput.userIds",
-        "CreateContentItemInput.url",
+        "CreateContentItemInput.fileId",
         "CreateQuizQuestionInput.correctChoices",
         "CreateQuizQuestionInput.options",
         "DeleteLessonInput.withProgress",

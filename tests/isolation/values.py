@@ -33,9 +33,9 @@ OWN: Mapping[str, Any] = {
     "logo": LOGO,
     "favicon": LOGO,
     # of the lesson that has content
-    "DeleteLessonInput.version": 4,
-    "ReorderContentItemsInput.version": 4,
-    "UpdateLessonInput.version": 4,
+    "DeleteLessonInput.version": 5,
+    "ReorderContentItemsInput.version": 5,
+    "UpdateLessonInput.version": 5,
     # of the quiz that has a question
     "DeleteQuizInput.version": 2,
     "ReorderQuizQuestionsInput.version": 2,
@@ -46,7 +46,8 @@ OWN: Mapping[str, Any] = {
     "options": ["Fresh", "Stale"],
     "choices": [0],
     "withAttempts": True,
-    "MoveLessonInput.version": 3,
+    "MoveLessonInput.version": 5,
+    "mediaType": "text/plain",
     "url": "https://example.com/fresh",
     "permissions": ["course:read"],
     "email": "fresh@example.com",

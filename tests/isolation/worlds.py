@@ -12,6 +12,7 @@ from places import NODE
 
 from harka import clock
 from harka.auth import api_key, token
+from harka.auth.permissions import permissions_of
 from harka.ids import NodeKind, new_id
 from harka.learning import (
     branding,
@@ -21,6 +22,7 @@ from harka.learning import (
     content,
     course,
     enrollment,
+    file,
     group,
     group_manager,
     group_member,
@@ -36,6 +38,7 @@ from harka.learning import (
 from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
+from harka.learning.file import UploadDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.quiz import QuizDraft
 from harka.learning.quiz_grading import Answer
@@ -45,10 +48,11 @@ from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import domain as domains
 from harka.repositories import signing_key as signing_keys
 from harka.repositories import tag as tags
+from harka.repositories.file import File
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
 from harka.runtime import Runtime
-from harka.tenancy.context import operator_context
+from harka.tenancy.context import Actor, ActorKind, TenantContext, operator_context
 from harka.tenancy.permission import Permission
 
 PEOPLE = (("ada@example.com", "owner"), ("bob@example.com", "instructor"), ("cyd@example.com", "learner"))
@@ -196,13 +200,18 @@ async def _study(
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
     world.enrollment = begun.id
-    shown = await content.create(
+    film = await content.create(
         work,
         taught.id,
         ContentDraft(kind="video", title=f"Film {world.canary}", url=f"https://{world.canary}.example/film"),
     )
     takers = [each for each in enrolled if each.course_id == begun.course_id]
     quizzes, spare, items = await _quizzes(work, world, taught.id, [each.id for each in takers])
+    as_owner = _acting(runtime, work, world, people[0])
+    filed, loose = await _files(runtime, as_owner, world)
+    shown = await content.create(
+        as_owner, taught.id, ContentDraft(kind="file", title=f"Paper {world.canary}", file_id=filed.id)
+    )
     modules = list(dict.fromkeys(each.module_id for each in lessons[begun.course_id]))
     beside = [each.id for each in lessons[begun.course_id] if each.module_id == taught.module_id]
 
@@ -212,12 +221,15 @@ async def _study(
     world.fitting = {
         "ReorderModulesInput.moduleIds": sealed(NodeKind.MODULE, modules),
         "ReorderLessonsInput.lessonIds": sealed(NodeKind.LESSON, beside),
-        "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [*items, shown.id]),
+        "ReorderContentItemsInput.contentItemIds": sealed(NodeKind.CONTENT_ITEM, [*items, shown.id, film.id]),
         "CreateContentItemInput.quizId": sealed(NodeKind.QUIZ, [spare])[0],
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "MoveLessonInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
+    # another item than the one with a file, which is looked into afterwards
+    world.fitting["DeleteContentItemInput.contentItemId"] = sealed(NodeKind.CONTENT_ITEM, [film.id])[0]
+    world.fitting["DeleteFileInput.fileId"] = sealed(NodeKind.FILE, [loose.id])[0]
     certified = await certificate.page_of_user(work, enrolled[0].user_id, after=None, first=1)
     world.fitting["Query.verifyCertificate(serial:)"] = certified[0].serial
     world.raw.add(certified[0].serial)
@@ -240,6 +252,7 @@ async def _study(
         NodeKind.MODULE: taught.module_id,
         NodeKind.LESSON: taught.id,
         NodeKind.CONTENT_ITEM: shown.id,
+        NodeKind.FILE: filed.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.CERTIFICATE: certified[0].id,
@@ -280,6 +293,27 @@ async def _quizzes(
         }
     world.raw |= {text for row in (spare, made, other) for text in (str(row.id), row.id.hex)}
     return rows, spare.id, items
+
+
+def _acting(runtime: Runtime, work: UnitOfWork, world: World, person: User) -> UnitOfWork:
+    """In the same transaction, as this person."""
+    context = TenantContext(
+        organization=world.organization,
+        actor=Actor(ActorKind.USER, person.id),
+        user=person,
+        permissions=permissions_of(person.role),
+    )
+    return UnitOfWork(context, work.session, runtime.cache, runtime.pubsub)
+
+
+async def _files(runtime: Runtime, as_owner: UnitOfWork, world: World) -> tuple[File, File]:
+    """The owner's: one that is ready, and one that is still to come."""
+    text = world.canary.encode()
+    draft = UploadDraft(name=f"{world.canary}.txt", size=len(text), media_type="text/plain")
+    ready, loose = [(await file.create_upload(as_owner, runtime.files, draft)).file for _ in range(2)]
+    await runtime.files.write(world.organization.id, file.path_of(ready.id), text)
+    world.raw |= {text for row in (ready, loose) for text in (str(row.id), row.id.hex)}
+    return await file.complete_upload(as_owner, runtime.files, ready.id), loose
 
 
 async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:

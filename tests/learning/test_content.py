@@ -64,7 +64,7 @@ async def test_content_comes_in_order_for_many_lessons_in_one_statement(academy:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"kind": "file"}, "kind"),
+        ({"kind": "song"}, "kind"),
         ({"title": ""}, "title"),
         ({"title": "X" * 201}, "title"),
         ({"text": " "}, "text"),

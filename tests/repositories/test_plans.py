@@ -19,6 +19,7 @@ from harka.repositories import (
     course,
     course_analytics,
     enrollment,
+    file,
     group,
     group_manager,
     group_member,
@@ -42,18 +43,18 @@ from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
 BIG = {
-    *("search_word", "search_spelling"),
+    *("search_word", "search_spelling", "file"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
 }
 CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
-    *("search_word", "search_spelling"),
+    *("search_word", "search_spelling", "file"),
     *("quiz", "quiz_question", "quiz_attempt"),
 )
 # indexes of the few rows that wait or run
-PARTIAL = {"job_queued", "job_running", "job_dead"}
+PARTIAL = {"job_queued", "job_running", "job_dead", "file_pending", "file_overdue"}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -106,6 +107,11 @@ SEED = {
     "scope": """INSERT INTO {schema}.user_scope (tenant_id, group_id, user_id)
       SELECT $1::uuid, group_id, user_id FROM {schema}.user_group_member WHERE tenant_id = $1
       ORDER BY user_id LIMIT 2000""",
+    "file": """INSERT INTO {schema}.file
+        (tenant_id, id, user_id, name, size, media_type, status, expires_at, created_at)
+      SELECT $1::uuid, uuidv7(), id, 'f', 1, 'text/plain',
+        CASE WHEN email LIKE '1%' THEN 'pending' ELSE 'ready' END, created_at, created_at
+      FROM {schema}."user" WHERE tenant_id = $1""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -130,6 +136,7 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
     for academy in academies:
         async with academy.work() as work:
             for table in (
+                "file",
                 "user_scope",
                 "user_group",
                 "job",
@@ -179,6 +186,12 @@ STATEMENTS = (
     enrollment.SEATS_TAKEN,
     enrollment.UPDATE,
     enrollment.WITHDRAW_MANY,
+    file.FIND_BY_IDS,
+    file.COUNT_PENDING,
+    file.LOCK,
+    file.COMPLETE,
+    file.DELETE,
+    file.DELETE_ABANDONED,
     group.FIND_BY_IDS,
     group.PAGE,
     group.NEXT_OF_PARENTS,

@@ -20,6 +20,7 @@ from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.file import File, FilePlace
 from harka.repositories.group import Group, Place
 from harka.repositories.group_manager import GroupManager
 from harka.repositories.group_member import GroupMember
@@ -66,6 +67,8 @@ FIELDS = [
             Course,
             CustomRole,
             Enrollment,
+            File,
+            FilePlace,
             Funnel,
             Group,
             GroupManager,
@@ -98,6 +101,7 @@ PARTS = {
     "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
+    "file.delete_abandoned": ["id"],
     "group.count_of_parents": ["parent", "groups"],
     "group.lock_tree": ["pg_advisory_xact_lock"],
     "group.place": list(Place.__struct_fields__),

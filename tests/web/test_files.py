@@ -1,7 +1,17 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import msgspec
 import pytest
 
 from doors import MakeTenant, OpenClient
 from harka.runtime import Runtime
+from harka.web.middleware.draining import Draining
+from harka.web.routes import build
+from school import graphql_scope, until
 
 
 async def test_a_link_answers_the_file_as_a_download(
@@ -65,3 +75,131 @@ async def test_head_tells_the_size_without_the_content(
     http = await api(tenant, scopes=())
     answer = await http.head(f"/files/{runtime.files.sign(tenant.id, 'a.txt', lifetime=60.0)}")
     assert answer.headers["content-length"] == "5"
+
+
+async def test_a_part_is_answered_as_such(runtime: Runtime, api: OpenClient, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant()
+    await runtime.files.write(tenant.id, "a.txt", b"0123456789")
+    http = await api(tenant, scopes=())
+    url = runtime.files.download_url(tenant.id, "a.txt", name="Ünter.txt", media_type="text/plain")
+    whole = await http.get(url)
+    assert (whole.status_code, whole.headers["accept-ranges"]) == (200, "bytes")
+    assert whole.headers["content-type"] == "text/plain; charset=utf-8"
+    assert whole.headers["content-disposition"] == (
+        "attachment; filename=\"_nter.txt\"; filename*=UTF-8''%C3%9Cnter.txt"
+    )
+    part = await http.get(url, headers={"range": "bytes=2-4"})
+    assert (part.status_code, part.content, part.headers["content-length"]) == (206, b"234", "3")
+    assert part.headers["content-range"] == "bytes 2-4/10"
+    last = await http.get(url, headers={"range": "bytes=-2"})
+    assert (last.status_code, last.content) == (206, b"89")
+    behind = await http.get(url, headers={"range": "bytes=10-"})
+    assert (behind.status_code, behind.headers["content-range"]) == (416, "bytes */10")
+    assert behind.json()["errors"][0]["extensions"]["code"] == "RANGE_NOT_SATISFIABLE"
+
+
+@pytest.mark.parametrize("name", ['a"; filename="b.exe', "a\\b.txt", "100%.txt", "שלום 👋.pdf"])
+async def test_a_name_is_never_more_than_a_name(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant, name: str
+) -> None:
+    tenant = await make_tenant()
+    await runtime.files.write(tenant.id, "a.txt", b"x")
+    http = await api(tenant, scopes=())
+    answer = await http.get(runtime.files.download_url(tenant.id, "a.txt", name=name, media_type=""))
+    shown = answer.headers["content-disposition"]
+    assert (shown.count('"'), shown.count("%")) == (2, quote(name, safe="").count("%"))
+    assert shown.endswith(f"; filename*=UTF-8''{quote(name, safe='')}")
+
+
+async def pieces(count: int, size: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"x" * size
+
+
+async def test_a_file_larger_than_any_other_body_is_sent_in_pieces(
+    runtime: Runtime, live_server: Any, make_tenant: MakeTenant
+) -> None:
+    tenant, size = await make_tenant(), 3 * runtime.settings.max_body_bytes
+    url = await runtime.files.upload_url(tenant.id, "large.bin", size=size, lifetime=60.0)
+    async with httpx2.AsyncClient(base_url=live_server.address) as http:
+        headers = {"host": live_server.host(tenant)}
+
+        async def is_known() -> bool:
+            return "UNKNOWN_TENANT" not in (await http.get("/files/x", headers=headers)).text
+
+        await until(is_known)
+        answer = await http.put(url, content=pieces(size // 65_536, 65_536), headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
+        whole = await http.put(url, content=b"y" * size, headers=headers)
+        assert whole.status_code == 204
+    found = await runtime.files.find(tenant.id, "large.bin")
+    assert found is not None
+    assert found.size == size
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"Hell", 400, "BAD_REQUEST"),
+        (b"", 400, "BAD_REQUEST"),
+        (b"Hello!", 413, "PAYLOAD_TOO_LARGE"),
+        (pieces(1, 4), 400, "BAD_REQUEST"),
+        (pieces(2, 3), 413, "PAYLOAD_TOO_LARGE"),
+    ],
+)
+async def test_a_file_has_the_size_that_was_said(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant, sent: Any, status: int, code: str
+) -> None:
+    tenant = await make_tenant()
+    http = await api(tenant, scopes=())
+    url = await runtime.files.upload_url(tenant.id, "a.txt", size=5, lifetime=60.0)
+    answer = await http.put(url, content=sent)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (status, code)
+    assert await runtime.files.find(tenant.id, "a.txt") is None
+
+
+async def test_a_link_is_good_for_one_thing_in_one_organization(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    await runtime.files.write(ours.id, "a.txt", b"ours!")
+    to_read = runtime.files.download_url(ours.id, "a.txt", name="a", media_type="")
+    to_write = await runtime.files.upload_url(ours.id, "a.txt", size=5, lifetime=60.0)
+    late = await runtime.files.upload_url(ours.id, "a.txt", size=5, lifetime=-1.0)
+    own, foreign = await api(ours, scopes=()), await api(theirs)
+    for http, method, url in (
+        (own, "PUT", to_read),
+        (own, "GET", to_write),
+        (own, "PUT", late),
+        (own, "PUT", "/files/garbage"),
+        (foreign, "PUT", to_write),
+        (foreign, "GET", to_read),
+    ):
+        answer = await http.request(method, url, content=b"other" if method == "PUT" else None)
+        assert (answer.status_code, b"ours" in answer.content) == (404, False), (method, url)
+    assert (await own.request("DELETE", to_write)).status_code == 405
+    assert (await own.get(to_read)).content == b"ours!"
+
+
+async def test_a_body_that_stands_still_is_given_up(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant()
+    settings = msgspec.structs.replace(runtime.settings, request_timeout=0.05)
+    app = build(msgspec.structs.replace(runtime, settings=settings), Draining())
+    url = await runtime.files.upload_url(tenant.id, "a.txt", size=5, lifetime=60.0)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if sent:
+            await asyncio.Event().wait()
+        sent.append(True)
+        return {"type": "http.request", "body": b"He", "more_body": True}
+
+    heard: list[Any] = []
+
+    async def send(message: Any) -> None:
+        heard.append(message)
+
+    scope = graphql_scope("http", f"{tenant.slug}.{settings.platform_domain}", {}, method="PUT")
+    await app({**scope, "path": url, "raw_path": url.encode()}, receive, send)
+    assert heard[0]["status"] == 504
+    assert await runtime.files.find(tenant.id, "a.txt") is None

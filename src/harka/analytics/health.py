@@ -56,16 +56,15 @@ def judge(
     limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None, *, unproven: int = 0
 ) -> Health:
     """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains."""
+    stored = totals.file_bytes + (0 if usage is None else usage.storage_bytes)
     found = [
         *_near(IssueCode.USERS_NEAR_LIMIT, "active people", totals.users_active, limits.users),
         *_near(
             IssueCode.REQUESTS_NEAR_LIMIT, "requests this month", requests.requests, limits.requests_per_month
         ),
+        *_near(IssueCode.STORAGE_NEAR_LIMIT, "bytes stored", stored, limits.storage_bytes),
     ]
     if usage is not None:
-        found += _near(
-            IssueCode.STORAGE_NEAR_LIMIT, "bytes stored", usage.storage_bytes, limits.storage_bytes
-        )
         late = totals.as_of - usage.as_of
         if late > _STALE:
             found.append(

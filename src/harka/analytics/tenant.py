@@ -26,7 +26,7 @@ class ApiUsage(msgspec.Struct, frozen=True):
 
 
 class Storage(msgspec.Struct, frozen=True):
-    """Bytes. `as_of`: None before the first measurement."""
+    """Bytes. `as_of`: of the rows, None before their first measurement; files are counted now."""
 
     used: int
     limit: int
@@ -65,7 +65,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -
     limits = limits_of(organization.plan)
     totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS)
     measured = await usages.latest(work.session)
-    stored = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)
+    rows, as_of = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)
     return TenantAnalytics(
         tenant_id=organization.id,
         as_of=totals.as_of,
@@ -76,7 +76,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -
             courses_completed=totals.completed,
             average_progress=totals.progress / _MILLION / max(totals.enrollments, 1),
             api_usage=ApiUsage(requests.requests, limits.requests_per_month, requests.as_of),
-            storage=Storage(stored[0], limits.storage_bytes, stored[1]),
+            storage=Storage(rows + totals.file_bytes, limits.storage_bytes, as_of),
         ),
         health=judge(limits, totals, requests, measured, unproven=unproven),
     )

@@ -23,7 +23,14 @@ class Role(enum.StrEnum):
     """A role of the organization's own: `"user".role_id` says which."""
 
 
-_LEARNER = frozenset({Permission.ORGANIZATION_READ, Permission.COURSE_READ, Permission.PROGRESS_WRITE})
+_LEARNER = frozenset(
+    {
+        Permission.ORGANIZATION_READ,
+        Permission.COURSE_READ,
+        Permission.PROGRESS_WRITE,
+        Permission.FILE_WRITE,
+    }
+)
 _INSTRUCTOR = _LEARNER | {Permission.ENROLLMENT_READ, Permission.USER_READ}
 _MANAGER = _INSTRUCTOR | {Permission.ENROLLMENT_WRITE, Permission.COURSE_WRITE, Permission.ANALYTICS_READ}
 _ADMIN = _MANAGER | {Permission.USER_WRITE, Permission.ORGANIZATION_WRITE}

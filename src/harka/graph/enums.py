@@ -22,6 +22,7 @@ from harka.errors import (
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
+from harka.learning.file import FileStatus
 from harka.learning.outline import LessonKind
 from harka.learning.quiz_attempt import AttemptState
 from harka.learning.quiz_grading import QuestionKind
@@ -44,6 +45,7 @@ __all__ = [
     "CourseStatus",
     "DomainStatus",
     "EnrollmentStatus",
+    "FileStatus",
     "HealthStatus",
     "IssueCode",
     "LessonKind",
@@ -211,6 +213,7 @@ _describe(
     text="A text, in Markdown if the client shows it so.",
     video="A video at an address.",
     link="A page or document at an address.",
+    file="A file that was uploaded here.",
     quiz="A quiz of the lesson.",
 )
 
@@ -238,6 +241,13 @@ _describe(
     in_progress="It can be submitted.",
     submitted="It was submitted and graded.",
     expired="Its time ran out before it was submitted: it counts, with no points.",
+)
+
+_describe(
+    FileStatus,
+    "Whether a file is there.",
+    pending="It is to be uploaded, or to be completed.",
+    ready="It is there, and is what it was said to be.",
 )
 
 _describe(

@@ -17,6 +17,7 @@ from harka.graph.mutations.course import CourseMutation
 from harka.graph.mutations.course_clone import CourseCloneMutation
 from harka.graph.mutations.domain import DomainMutation
 from harka.graph.mutations.enrollment import EnrollmentMutation
+from harka.graph.mutations.file import FileMutation
 from harka.graph.mutations.group import GroupMutation
 from harka.graph.mutations.group_manager import GroupManagerMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
@@ -97,6 +98,7 @@ class Mutation(
     CourseMutation,
     DomainMutation,
     EnrollmentMutation,
+    FileMutation,
     GroupMutation,
     GroupManagerMutation,
     GroupMemberMutation,

@@ -11,14 +11,14 @@ from msgspec import UNSET, UnsetType
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import course, lesson, visibility
+from harka.learning import course, file, lesson, visibility
 from harka.learning.outline import accept_order, no_order
+from harka.learning.reading import readable
 from harka.learning.text import LONGEST_TITLE, accept_line, accept_text, accept_url
 from harka.learning.work import UnitOfWork
 from harka.repositories import content as contents
 from harka.repositories import lesson as lessons
 from harka.repositories import quiz as quizzes
-from harka.repositories import unlock as unlocks
 from harka.repositories.content import ContentItem
 from harka.repositories.lesson import Lesson
 from harka.rows import ByKey, Grouped
@@ -36,6 +36,7 @@ class ContentKind(enum.StrEnum):
     VIDEO = "video"
     LINK = "link"
     QUIZ = "quiz"
+    FILE = "file"
 
 
 class ContentDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class ContentDraft(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     text: str = ""
     url: str | None = None
+    file_id: UUID | None = None
     duration_seconds: int | None = None
     quiz_id: UUID | None = None
 
@@ -55,6 +57,7 @@ class ContentChanges(msgspec.Struct, frozen=True, kw_only=True):
     title: str | UnsetType = UNSET
     text: str | UnsetType = UNSET
     url: str | UnsetType | None = UNSET
+    file_id: UUID | UnsetType | None = UNSET
     duration_seconds: int | UnsetType | None = UNSET
 
 
@@ -75,7 +78,8 @@ async def by_lesson(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Grouped[Con
 async def create(work: UnitOfWork, lesson_id: UUID, draft: ContentDraft) -> ContentItem:
     """A new item behind the others. The lesson has a new version.
 
-    Raise `ValidationError`; `NotFoundError`; `ConflictError` for an archived course, here and below.
+    Raise `ValidationError`, for a file that is not uploaded yet too; `NotFoundError`; `ConflictError` for an
+    archived course, here and below.
     """
     work.context.require(Permission.COURSE_WRITE)
     now = clock.now()
@@ -88,6 +92,7 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: ContentDraft) -> Cont
             title=draft.title,
             text=draft.text,
             url=draft.url,
+            file_id=draft.file_id,
             duration_seconds=draft.duration_seconds,
             quiz_id=draft.quiz_id,
             created_at=now,
@@ -95,6 +100,8 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: ContentDraft) -> Cont
             version=1,
         )
     )
+    if made.file_id is not None:
+        await file.require_ready(work, made.file_id, "fileId")
     await touch(work, lesson_id)
     if made.quiz_id is not None:
         await _require_quiz(work, made.quiz_id, lesson_id)
@@ -114,6 +121,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: ContentChanges, *, versio
         raise ConflictError
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     accepted = _accepted(msgspec.structs.replace(before, **given))
+    if accepted.file_id is not None and accepted.file_id != before.file_id:
+        await file.require_ready(work, accepted.file_id, "fileId")
     await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
     changed = await contents.update(work.session, accepted)
     if changed is None:
@@ -143,20 +152,6 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int) -> Lesson:
         await _require(work, id_)
         raise ConflictError
     return touched
-
-
-async def readable(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Sequence[UUID]:
-    """The lessons whose content the reader may have."""
-    scope = visibility.of_courses(work.context)
-    if scope.everything or not lesson_ids:
-        return lesson_ids
-    if scope.user is None:
-        return []
-    taken = await lessons.taken_by(work.session, scope.user, lesson_ids)
-    guarded = {each.guarded for each in taken if each.guarded is not None}
-    locks = await unlocks.locks_of_user(work.session, scope.user, sorted(guarded)) if guarded else []
-    closed = {each.module_id for each in locks}
-    return [each.id for each in taken if each.guarded not in closed]
 
 
 async def touch(work: UnitOfWork, lesson_id: UUID, *, version: int | None = None) -> Lesson:
@@ -196,6 +191,8 @@ def _accepted(item: ContentItem) -> ContentItem:
         raise ValidationError("A text must not be empty.", field="text")
     if (item.url is None) == (item.kind in _AT_AN_ADDRESS):
         raise ValidationError("A video or link has an address, and nothing else has.", field="url")
+    if (item.file_id is None) == (item.kind == ContentKind.FILE):
+        raise ValidationError("A file names the file, and nothing else does.", field="fileId")
     if (item.quiz_id is None) == (item.kind == ContentKind.QUIZ):
         raise ValidationError("A quiz names the quiz, and nothing else does.", field="quizId")
     seconds = item.duration_seconds

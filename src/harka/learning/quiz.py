@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import content, course, lesson, visibility
+from harka.learning import content, course, lesson, reading, visibility
 from harka.learning.text import LONGEST_DESCRIPTION, LONGEST_TITLE, accept_line, accept_text
 from harka.learning.work import UnitOfWork
 from harka.repositories import quiz as quizzes
@@ -64,7 +64,7 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Quiz]:
 
 async def by_lesson(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Grouped[Quiz]:
     """Those the reader may see, oldest first; lessons without any are left out."""
-    readable = await content.readable(work, lesson_ids)
+    readable = await reading.readable(work, lesson_ids)
     found = await quizzes.find_by_lessons(work.session, readable) if readable else []
     return Grouped(await _visible(work, found, readable), "lesson_id")
 
@@ -160,7 +160,7 @@ async def _visible(
         return found
     shown = [each for each in found if each.is_shown]
     if readable is None:
-        readable = await content.readable(work, list({each.lesson_id for each in shown}))
+        readable = await reading.readable(work, list({each.lesson_id for each in shown}))
     allowed = set(readable)
     return [each for each in shown if each.lesson_id in allowed]
 

@@ -11,7 +11,7 @@ from harka.storage.statement import Statement
 class ContentItem(msgspec.Struct, frozen=True):
     """Something that a lesson shows. `url`: of a video or link. `text`: of others than texts a description.
 
-    `quiz_id`: of a quiz.
+    `file_id`: of a file. `quiz_id`: of a quiz.
     """
 
     id: UUID
@@ -21,6 +21,7 @@ class ContentItem(msgspec.Struct, frozen=True):
     title: str
     text: str
     url: str | None
+    file_id: UUID | None
     duration_seconds: int | None
     quiz_id: UUID | None
     created_at: datetime
@@ -31,7 +32,7 @@ class ContentItem(msgspec.Struct, frozen=True):
 # Items by id, for rules that know which lessons may be read.
 FIND_BY_IDS = Statement(
     "content.find_by_ids",
-    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
+    """SELECT id, lesson_id, position, kind, title, text, url, file_id, duration_seconds, quiz_id,
       created_at, updated_at, version
     FROM {schema}.content_item WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
@@ -39,7 +40,7 @@ FIND_BY_IDS = Statement(
 # The items of lessons that may be read, in order.
 FIND_BY_LESSONS = Statement(
     "content.find_by_lessons",
-    """SELECT id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
+    """SELECT id, lesson_id, position, kind, title, text, url, file_id, duration_seconds, quiz_id,
       created_at, updated_at, version
     FROM {schema}.content_item WHERE tenant_id = $1 AND lesson_id = ANY($2::uuid[])
     ORDER BY lesson_id, position, id""",
@@ -55,20 +56,21 @@ COUNT = Statement(
 INSERT_MANY = Statement(
     "content.insert_many",
     """INSERT INTO {schema}.content_item
-      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
+      (tenant_id, id, lesson_id, position, kind, title, text, url, file_id, duration_seconds, quiz_id,
        created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::int[], $10::uuid[], $11::timestamptz[], $12::timestamptz[], $13::int[])""",
+      $8::text[], $9::uuid[], $10::int[], $11::uuid[], $12::timestamptz[], $13::timestamptz[],
+      $14::int[])""",
 )
 
 # Write what an item shows, unless someone else changed it.
 UPDATE = Statement(
     "content.update",
     """UPDATE {schema}.content_item
-    SET title = $4::text, text = $5::text, url = $6::text, duration_seconds = $7::int,
+    SET title = $4::text, text = $5::text, url = $6::text, file_id = $7::uuid, duration_seconds = $8::int,
       updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
-    RETURNING id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id,
+    RETURNING id, lesson_id, position, kind, title, text, url, file_id, duration_seconds, quiz_id,
       created_at, updated_at, version""",
 )
 
@@ -129,7 +131,14 @@ async def insert_many(session: ShardSession, items: Sequence[ContentItem]) -> No
 async def update(session: ShardSession, item: ContentItem) -> ContentItem | None:
     """What `item` shows, if it is still of this version. None: absent, or of another version."""
     row = await session.fetch_row(
-        UPDATE, item.id, item.version, item.title, item.text, item.url, item.duration_seconds
+        UPDATE,
+        item.id,
+        item.version,
+        item.title,
+        item.text,
+        item.url,
+        item.file_id,
+        item.duration_seconds,
     )
     return None if row is None else ContentItem(*row)
 

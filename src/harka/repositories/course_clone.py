@@ -57,8 +57,9 @@ COPY = Statement(
       FROM quiz_copy q JOIN {schema}.quiz_question n ON n.tenant_id = $1 AND n.quiz_id = q.old
     )
     INSERT INTO {schema}.content_item
-      (tenant_id, id, lesson_id, position, kind, title, text, url, duration_seconds, quiz_id)
-    SELECT $1::uuid, uuidv7(), l.new, i.position, i.kind, i.title, i.text, i.url, i.duration_seconds, q.new
+      (tenant_id, id, lesson_id, position, kind, title, text, url, file_id, duration_seconds, quiz_id)
+    SELECT $1::uuid, uuidv7(), l.new, i.position, i.kind, i.title, i.text, i.url, i.file_id,
+      i.duration_seconds, q.new
     FROM lesson_copy l JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.lesson_id = l.old
     LEFT JOIN quiz_copy q ON q.old = i.quiz_id""",
 )

@@ -10,7 +10,8 @@ class Totals(msgspec.Struct, frozen=True):
     """Of a tenant, exactly as of the reading transaction.
 
     `enrollments`: not withdrawn; `completed`: of those. `progress`: the sum of theirs, in millionths.
-    `active_users`: who got further within the window. `dead_jobs`: given up within it.
+    `active_users`: who got further within the window. `dead_jobs`: given up within it. `file_bytes`: of
+    files, and reserved for those that are being uploaded.
     """
 
     users: int
@@ -20,6 +21,7 @@ class Totals(msgspec.Struct, frozen=True):
     progress: int
     active_users: int
     dead_jobs: int
+    file_bytes: int
     as_of: datetime
 
 
@@ -37,6 +39,7 @@ READ = Statement(
       (SELECT count(*) FROM {schema}.job
        WHERE tenant_id = $1 AND state = 'dead'
          AND finished_at > now() - make_interval(days => $2::int)) AS dead_jobs,
+      coalesce((SELECT bytes FROM {schema}.file_ledger WHERE tenant_id = $1), 0) AS file_bytes,
       now() AS as_of
     FROM (
       SELECT metric, value FROM {schema}.rollup WHERE tenant_id = $1

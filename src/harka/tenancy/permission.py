@@ -17,6 +17,8 @@ class Permission(enum.StrEnum):
     ENROLLMENT_WRITE = "enrollment:write"
     PROGRESS_WRITE = "progress:write"
     ANALYTICS_READ = "analytics:read"
+    FILE_WRITE = "file:write"
+    """To upload files of one's own, and to delete them."""
 
 
 EVERY_PERMISSION = frozenset(Permission)

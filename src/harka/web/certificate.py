@@ -26,7 +26,7 @@ class CertificateFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, tenant = Request(scope, receive), scope["harka"].tenant
-        link = self._runtime.files.open_link(tenant.id, request.path_params["link"])
+        link = self._runtime.files.open_link(tenant.id, request.path_params["link"]).path
         found = _PATH.fullmatch(link)
         if found is None:
             raise NotFoundError

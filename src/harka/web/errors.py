@@ -12,6 +12,7 @@ from harka.errors import (
     InternalError,
     MethodNotAllowedError,
     NotFoundError,
+    RangeNotSatisfiableError,
     RateLimitedError,
     UnauthenticatedError,
     UnavailableError,
@@ -43,6 +44,8 @@ def error_headers(error: HarkaError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case MethodNotAllowedError():
             return {"Allow": error.allow}
+        case RangeNotSatisfiableError():
+            return {"Content-Range": f"bytes */{error.size}"}
         case _:
             return {}
 

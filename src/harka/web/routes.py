@@ -10,7 +10,7 @@ from harka.runtime import Runtime
 from harka.web.branding import BrandingFiles
 from harka.web.certificate import CertificateFiles
 from harka.web.dashboard import Dashboard, own_documents, welcome
-from harka.web.files import Files
+from harka.web.files import Files, is_upload
 from harka.web.graphql import GraphQLEndpoint
 from harka.web.graphql_post import PATH, GraphQLPost
 from harka.web.health import Health
@@ -38,7 +38,7 @@ def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = No
         redirect_slashes=False,
         default=HostDoor(_nothing, runtime),
     )
-    app = BodyLimitMiddleware(app, limit=settings.max_body_bytes)
+    app = BodyLimitMiddleware(app, limit=settings.max_body_bytes, exempt=is_upload)
     app = FailuresMiddleware(app)
     app = SecurityHeadersMiddleware(app)
     app = DrainingMiddleware(app, draining)
@@ -54,7 +54,7 @@ def _routes(
 ) -> list[Route | WebSocketRoute]:
     health = Health(runtime, draining)
     graphql = GraphQLEndpoint(runtime, engine, listeners)
-    files = TenantDoor(Methods(Files(runtime), "GET", "HEAD"), runtime)
+    files = TenantDoor(Methods(Files(runtime), "GET", "HEAD", "PUT"), runtime)
     certificates = TenantDoor(Methods(CertificateFiles(runtime), "GET", "HEAD"), runtime)
     branding = TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime)
     dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)

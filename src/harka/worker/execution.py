@@ -105,7 +105,7 @@ class Execution:
             timeout=self._lease,
             outside=runtime.outside,
         ) as work:
-            await handler.run(work, payload)
+            await handler.run(work, payload, *([runtime.files] if handler.takes_files else ()))
             # the last statement of the work: that it is done commits with what was done, or not at all
             if not await jobs.finish(work.session, job):
                 raise LeaseLostError

@@ -1,24 +1,27 @@
 """Which handler does which type of job."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from harka.learning.work import UnitOfWork
 from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS, RECOUNT_COURSE
 from harka.worker.handlers import course, domain, usage
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """`payload`: the struct a payload must be. `run`: does the work, in the unit that also ends the job."""
+    """`payload`: the struct a payload must be. `run`: does the work, in the unit that also ends the job.
+
+    `takes_files`: it is called with the file store, too, at the end.
+    """
 
     payload: type[msgspec.Struct]
-    run: Callable[[UnitOfWork, Any], Awaitable[object]]
+    run: Callable[..., Awaitable[object]]
+    takes_files: bool = False
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     RECOUNT_COURSE: Handler(course.RecountCourse, course.recount),
     RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck),
-    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure),
+    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True),
 }

@@ -15,7 +15,7 @@ async def test_a_person_is_shown_with_what_they_may_do(school: School) -> None:
     assert reply.data["viewer"] == {
         "kind": "USER",
         "user": {"id": school.id(NodeKind.USER, school.learner)},
-        "permissions": ["course:read", "organization:read", "progress:write"],
+        "permissions": ["course:read", "file:write", "organization:read", "progress:write"],
         "organization": {"slug": school.organization.slug},
     }
     assert reply.statements == 0

@@ -14,14 +14,14 @@ MUTANTS: Final = [
     ),
     Mutant(
         "content-without-being-enrolled",
-        "learning/content.py",
+        "learning/reading.py",
         "    if scope.everything or not lesson_ids:",
         "    if scope or not lesson_ids:",
         ("tests/learning/test_content.py",),
     ),
     Mutant(
         "content-of-locked-modules",
-        "learning/content.py",
+        "learning/reading.py",
         "    return [each.id for each in taken if each.guarded not in closed]",
         "    return [each.id for each in taken if closed is not None]",
         ("tests/learning/test_content.py", "tests/learning/test_unlock.py"),

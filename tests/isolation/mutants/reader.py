@@ -272,6 +272,22 @@ MUTANTS: Final = [
         ("tests/web/test_idempotency.py",),
     ),
     Mutant(
+        "anybody-completes-uploads",
+        "learning/file.py",
+        "    file = await files.lock(work.session, id_)\n    if file is None or not _is_own(work, file):\n"
+        '        raise NotFoundError("There is no such upload here.")',
+        "    file = await files.lock(work.session, id_)\n    if file is None:\n"
+        '        raise NotFoundError("There is no such upload here.")',
+        PEOPLE,
+    ),
+    Mutant(
+        "everybody-sees-files",
+        "learning/file.py",
+        "if each.lesson_id in open_lessons",
+        "if True",
+        PEOPLE,
+    ),
+    Mutant(
         "key-without-the-scope-reads",
         "learning/visibility.py",
         "        context.require(permission)\n",

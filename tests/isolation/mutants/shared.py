@@ -70,7 +70,7 @@ MUTANTS: Final = [
     ),
     Mutant(
         "file-link-of-any-tenant",
-        "files/store.py",
+        "files/link.py",
         "hashlib.blake2b(tenant.bytes + body, key=self._key",
         "hashlib.blake2b(body, key=self._key",
         FILES,

@@ -28,6 +28,14 @@ async def test_an_announced_body_beyond_the_limit_is_refused_unread() -> None:
     assert echo.scope == {}
 
 
+async def test_who_has_bounds_of_their_own_is_let_through() -> None:
+    app = BodyLimitMiddleware(Echo(), limit=1000, exempt=lambda scope: scope["method"] == "PUT")
+    async with client(scoped(app)) as http:
+        assert len((await http.put("/", content=b"x" * 5000)).content) == 5000
+        with pytest.raises(PayloadTooLargeError):
+            await http.post("/", content=b"x" * 5000)
+
+
 async def test_a_body_that_grows_beyond_the_limit_is_refused() -> None:
     async with client(scoped(BodyLimitMiddleware(Echo(), limit=1000))) as http:
         with pytest.raises(PayloadTooLargeError):

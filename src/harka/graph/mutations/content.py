@@ -1,7 +1,9 @@
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 import strawberry
+from msgspec import UNSET
 
 from harka.graph.context import Info
 from harka.graph.enums import ContentKind
@@ -19,6 +21,7 @@ from harka.tenancy.permission import Permission
 _TITLE = "What it is called: 1 to 200 characters."
 _TEXT = "The text, or a description: at most 50,000 characters."
 _URL = "Where the video or page is: an https address of at most 2,048 characters."
+_FILE = "A file of yours that was uploaded and completed, or one that a lesson shows."
 _SECONDS = "How long the video is."
 _QUIZ = "The quiz: one of the lesson that no other item shows."
 _VERSION = "The version that was read. When it has changed since, the answer is CONFLICT."
@@ -34,13 +37,17 @@ class Arranged(msgspec.Struct, frozen=True):
 
 @graph_input
 class CreateContentItemInput(MutationInput):
-    """A new item of a lesson, behind the others: a `text`, or a `url` of a video or link, or a `quizId`."""
+    """A new item of a lesson, behind the others.
+
+    A text has `text`, a video or link `url`, a file `fileId`, a quiz `quizId`.
+    """
 
     lesson_id: strawberry.ID = value("The lesson. Its course must not be archived.")
     kind: ContentKind = value("What it is.")
     title: str = value(_TITLE)
     text: str = value(_TEXT, default="")
     url: str | None = value(_URL, default=None)
+    file_id: strawberry.ID | None = value(_FILE, default=None)
     duration_seconds: int | None = value(_SECONDS, default=None)
     quiz_id: strawberry.ID | None = value(_QUIZ, default=None)
 
@@ -54,6 +61,7 @@ class UpdateContentItemInput(MutationInput):
     title: str | None = value(_TITLE, default=strawberry.UNSET)
     text: str | None = value(_TEXT, default=strawberry.UNSET)
     url: str | None = value(_URL, default=strawberry.UNSET)
+    file_id: strawberry.ID | None = value(_FILE, default=strawberry.UNSET)
     duration_seconds: int | None = value(_SECONDS, default=strawberry.UNSET)
 
 
@@ -102,6 +110,10 @@ class ReorderContentItemsPayload(Payload):
     lesson: Lesson | None = leaf("The lesson as it is now.")
 
 
+def _file(info: Info, given: strawberry.ID | None) -> UUID | None:
+    return None if given is None else info.context.open_id(NodeKind.FILE, given, "fileId")
+
+
 async def _create(
     info: Info,
     given: Annotated[CreateContentItemInput, strawberry.argument(name="input", description="The new item.")],
@@ -114,6 +126,7 @@ async def _create(
         title=given.title,
         text=given.text,
         url=given.url,
+        file_id=_file(info, given.file_id),
         duration_seconds=given.duration_seconds,
         quiz_id=quiz_id,
     )
@@ -131,6 +144,7 @@ async def _update(
         title=required(given.title, "title"),
         text=required(given.text, "text"),
         url=optional(given.url),
+        file_id=UNSET if given.file_id is strawberry.UNSET else _file(info, given.file_id),
         duration_seconds=optional(given.duration_seconds),
     )
     return Written(await content.update(info.context.work, id_, changes, version=given.version))
@@ -157,7 +171,9 @@ async def _reorder(
 @strawberry.type
 class ContentMutation:
     create_content_item: CreateContentItemPayload | None = mutation(
-        _create, "Add a text, a video, a link or a quiz to a lesson.", requires=Permission.COURSE_WRITE
+        _create,
+        "Add a text, a video, a link, a file or a quiz to a lesson.",
+        requires=Permission.COURSE_WRITE,
     )
     update_content_item: UpdateContentItemPayload | None = mutation(
         _update, "Change what a lesson shows.", requires=Permission.COURSE_WRITE

@@ -34,9 +34,11 @@ class ApiUsage:
 class StorageUsage:
     """What is stored of an organization, in bytes: whole numbers, which may be beyond 32 bits."""
 
-    used: float = leaf("Of all rows, without indexes.")
+    used: float = leaf("Of all rows, without indexes, and of all files, those that are being uploaded too.")
     limit: float = leaf("How much the plan includes.")
-    as_of: datetime | None = leaf("When it was measured: once a minute. Null before the first time.")
+    as_of: datetime | None = leaf(
+        "When rows were measured: once a minute; files are counted now. Null before the first time."
+    )
 
 
 @graph_type

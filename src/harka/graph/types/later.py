@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     ContentItem = Any
     Course = Any
     Enrollment = Any
+    File = Any
     Group = Any
     Lesson = Any
     LessonProgress = Any
@@ -34,6 +35,7 @@ else:
     ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
+    File = Annotated["File", lazy("harka.graph.types.file")]
     Group = Annotated["Group", lazy("harka.graph.types.group")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]

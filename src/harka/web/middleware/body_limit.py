@@ -1,6 +1,7 @@
 """A request body ends: within its size, and within the request's deadline."""
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,13 +11,14 @@ from harka.web.middleware.request_scope import RequestScope
 
 
 class BodyLimitMiddleware:
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        """`limit`: bytes."""
+    def __init__(self, app: ASGIApp, *, limit: int, exempt: Callable[[Scope], bool] | None = None) -> None:
+        """`limit`: bytes. `exempt`: the requests that have bounds of their own."""
         self._app = app
+        self._exempt = exempt
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (self._exempt is not None and self._exempt(scope)):
             await self._app(scope, receive, send)
             return
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)

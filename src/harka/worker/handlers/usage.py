@@ -3,7 +3,8 @@ from typing import Final
 import msgspec
 
 from harka.analytics import usage
-from harka.learning import idempotency
+from harka.files.store import FileStore
+from harka.learning import file, idempotency
 from harka.learning.work import UnitOfWork
 from harka.repositories import job, rollup
 
@@ -15,8 +16,9 @@ class MeasureUsage(msgspec.Struct, frozen=True):
     """No payload: the tenant of the job is all there is to say."""
 
 
-async def measure(work: UnitOfWork, _payload: MeasureUsage) -> None:
+async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore) -> None:
     await job.delete_done(work.session, older_than=DONE_JOBS_KEPT)
     await idempotency.forget_old(work)
+    await file.release_abandoned(work, files)
     await rollup.fold(work.session)
     await usage.measure(work)

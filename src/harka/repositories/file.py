@@ -1,0 +1,164 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class File(msgspec.Struct, frozen=True):
+    """`user_id`: who uploaded it, None for a program. `size`: bytes.
+
+    `expires_at`: after it, what is still pending is abandoned.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    name: str
+    size: int
+    media_type: str
+    status: str
+    expires_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class FilePlace(msgspec.Struct, frozen=True):
+    """Where a file is shown: in a lesson."""
+
+    file_id: UUID
+    lesson_id: UUID
+
+
+# Files by id, for rules that know who may see them.
+FIND_BY_IDS = Statement(
+    "file.find_by_ids",
+    """SELECT id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version
+    FROM {schema}.file WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# The lessons that show any of these files.
+PLACES = Statement(
+    "file.places",
+    """SELECT DISTINCT file_id, lesson_id FROM {schema}.content_item
+    WHERE tenant_id = $1 AND file_id = ANY($2::uuid[])""",
+)
+
+# How many uploads of a person are open.
+COUNT_PENDING = Statement(
+    "file.count_pending",
+    """SELECT count(*) FROM {schema}.file
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND status = 'pending'""",
+)
+
+# Take so many bytes of the room there is, unless they are too many; who comes meanwhile waits.
+RESERVE = Statement(
+    "file.reserve",
+    """INSERT INTO {schema}.file_ledger AS kept (tenant_id, bytes)
+    SELECT $1::uuid, $2::bigint WHERE $2::bigint <= $3::bigint
+    ON CONFLICT (tenant_id) DO UPDATE SET bytes = kept.bytes + excluded.bytes
+      WHERE kept.bytes + excluded.bytes <= $3::bigint""",
+)
+
+# A file that is to be uploaded.
+INSERT = Statement(
+    "file.insert",
+    """INSERT INTO {schema}.file
+      (tenant_id, id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version)
+    VALUES ($1, $2::uuid, $3::uuid, $4::text, $5::int, $6::text, $7::text, $8::timestamptz,
+      $9::timestamptz, $10::timestamptz, $11::int)""",
+)
+
+# A file, held against change until the transaction ends.
+LOCK = Statement(
+    "file.lock",
+    """SELECT id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version
+    FROM {schema}.file WHERE tenant_id = $1 AND id = $2::uuid FOR UPDATE""",
+)
+
+# What was uploaded is there, and is what it was said to be.
+COMPLETE = Statement(
+    "file.complete",
+    """UPDATE {schema}.file SET status = 'ready', updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid
+    RETURNING id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version""",
+)
+
+# Take away a file that nothing refers to, and give its room back.
+DELETE = Statement(
+    "file.delete",
+    """WITH gone AS (
+      DELETE FROM {schema}.file f
+      WHERE f.tenant_id = $1 AND f.id = $2::uuid AND f.version = $3::int
+        AND NOT EXISTS (
+          SELECT FROM {schema}.content_item i WHERE i.tenant_id = $1 AND i.file_id = f.id)
+      RETURNING f.size
+    ), freed AS (
+      UPDATE {schema}.file_ledger l SET bytes = l.bytes - gone.size FROM gone WHERE l.tenant_id = $1
+    )
+    SELECT count(*) FROM gone""",
+)
+
+# Take away the uploads whose time is over, so many of them, and give their room back.
+DELETE_ABANDONED = Statement(
+    "file.delete_abandoned",
+    """WITH gone AS (
+      DELETE FROM {schema}.file f WHERE f.tenant_id = $1 AND f.status = 'pending' AND f.id IN (
+        SELECT p.id FROM {schema}.file p
+        WHERE p.tenant_id = $1 AND p.status = 'pending' AND p.expires_at < now()
+        ORDER BY p.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+      RETURNING f.id, f.size
+    ), freed AS (
+      UPDATE {schema}.file_ledger l SET bytes = l.bytes - (SELECT sum(size) FROM gone)
+      WHERE l.tenant_id = $1 AND EXISTS (SELECT FROM gone)
+    )
+    SELECT id FROM gone""",
+)
+
+
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[File]:
+    """Whoever may see them; in no particular order, unknown ids are left out."""
+    return await session.fetch_rows(File, FIND_BY_IDS, ids)
+
+
+async def places(session: ShardSession, ids: Sequence[UUID]) -> Sequence[FilePlace]:
+    """Files that nothing shows are left out."""
+    return await session.fetch_rows(FilePlace, PLACES, ids)
+
+
+async def count_pending(session: ShardSession, user_id: UUID) -> int:
+    return int(await session.fetch_value(COUNT_PENDING, user_id))
+
+
+async def reserve(session: ShardSession, size: int, *, limit: int) -> bool:
+    """Whether there was room for `size` bytes within `limit`; then they are taken."""
+    return bool(await session.execute(RESERVE, size, limit))
+
+
+async def insert(session: ShardSession, file: File) -> None:
+    await session.execute(INSERT, *msgspec.structs.astuple(file))
+
+
+async def lock(session: ShardSession, id_: UUID) -> File | None:
+    row = await session.fetch_row(LOCK, id_)
+    return None if row is None else File(*row)
+
+
+async def complete(session: ShardSession, id_: UUID) -> File:
+    """The file must be held."""
+    row = await session.fetch_row(COMPLETE, id_)
+    assert row is not None  # noqa: S101 - it is held
+    return File(*row)
+
+
+async def delete(session: ShardSession, id_: UUID, version: int) -> bool:
+    """Whether it was there, of this version, and nothing refers to it."""
+    return bool(await session.fetch_value(DELETE, id_, version))
+
+
+async def delete_abandoned(session: ShardSession, *, most: int) -> Sequence[UUID]:
+    """The ids of those that are gone, at most so many."""
+    return [row["id"] for row in await session.fetch(DELETE_ABANDONED, most)]

@@ -1,0 +1,19 @@
+from academy import Academy
+from harka.learning.reading import readable
+from harka.tenancy.permission import Permission
+
+
+async def test_lessons_are_read_by_who_takes_them_and_by_authors(academy: Academy) -> None:
+    course, other = await academy.course(), await academy.course()
+    learner = await academy.user()
+    await academy.enrollment(learner, course)
+    own, others = await academy.lessons(course), await academy.lessons(other)
+    ids = [each.id for each in (*own, *others)]
+    for context, expected in (
+        (academy.acting(learner), {each.id for each in own}),
+        (academy.acting(await academy.user("manager")), set(ids)),
+        (academy.key(Permission.COURSE_READ), set()),
+    ):
+        async with academy.work(context, read_only=True) as work:
+            assert set(await readable(work, ids)) == expected
+            assert not await readable(work, [])
