@@ -40,6 +40,7 @@ class NodeKind(enum.IntEnum):
     CONTENT_ITEM = 20
     CUSTOM_ROLE = 40
     DOMAIN = 60
+    INVITATION = 41
     BRANDING = 61
     QUIZ = 30
     QUIZ_QUESTION = 31

@@ -23,6 +23,7 @@ from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
 from harka.learning.file import FileStatus
+from harka.learning.invitation import InvitationState
 from harka.learning.outline import LessonKind
 from harka.learning.quiz_attempt import AttemptState
 from harka.learning.quiz_grading import QuestionKind
@@ -47,6 +48,7 @@ __all__ = [
     "EnrollmentStatus",
     "FileStatus",
     "HealthStatus",
+    "InvitationState",
     "IssueCode",
     "LessonKind",
     "OnError",
@@ -197,6 +199,15 @@ _describe(
     admin="Manages people.",
     owner="May do everything.",
     custom="What a role of the organization's own says: `customRole`.",
+)
+
+_describe(
+    InvitationState,
+    "Whether an invitation may still be accepted.",
+    open="It may.",
+    accepted="Somebody has come in by it.",
+    revoked="It was revoked, or another took its place.",
+    expired="It has ended.",
 )
 
 _describe(

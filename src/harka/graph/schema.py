@@ -21,6 +21,7 @@ from harka.graph.mutations.file import FileMutation
 from harka.graph.mutations.group import GroupMutation
 from harka.graph.mutations.group_manager import GroupManagerMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
+from harka.graph.mutations.invitation import InvitationMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
@@ -47,6 +48,7 @@ from harka.graph.types.course import CourseQuery
 from harka.graph.types.domain import DomainQuery
 from harka.graph.types.enrollment import EnrollmentQuery
 from harka.graph.types.group import GroupQuery
+from harka.graph.types.invitation import InvitationQuery
 from harka.graph.types.lesson import Lesson
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
@@ -68,6 +70,7 @@ class Query(
     OrganizationQuery,
     UserQuery,
     GroupQuery,
+    InvitationQuery,
     RoleQuery,
     CourseQuery,
     EnrollmentQuery,
@@ -102,6 +105,7 @@ class Mutation(
     GroupMutation,
     GroupManagerMutation,
     GroupMemberMutation,
+    InvitationMutation,
     LessonMutation,
     ModuleMutation,
     OrganizationMutation,

@@ -1,19 +1,15 @@
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Unpack
+from collections.abc import Sequence
+from typing import Unpack
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from harka import clock
-from harka.auth.permissions import PERMISSIONS, Role, may_grant, permissions_of
-from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
-from harka.ids import new_id
-from harka.learning import role as roles
+from harka.auth.permissions import Role, may_grant
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError
 from harka.learning import visibility
 from harka.learning.batch import batches
-from harka.learning.locale import accept_locale, accept_timezone
-from harka.learning.text import LONGEST_NAME, accept_email, accept_line
+from harka.learning.user_row import accepted, allowed_to, require_grantable, row_of, taken
 from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
 from harka.repositories.page import OLDEST_FIRST, Order, Position
@@ -103,15 +99,10 @@ async def create_many(work: UnitOfWork, drafts: Sequence[UserDraft]) -> list[Use
     """
     work.context.require(Permission.USER_WRITE)
     work.context.require_everybody()
-    made = [_row(work, draft) for draft in drafts]
-    await _require_grantable(work, made)
-    await _require_seats(work, len(made))
-    try:
-        for batch in batches(made):
-            await users.insert_many(work.session, batch)
-    except UniqueError as error:
-        raise _taken() from error
-    work.invalidate()
+    made = [row_of(work, msgspec.structs.asdict(draft)) for draft in drafts]
+    await require_grantable(work, made)
+    await require_seats(work, len(made))
+    await insert_many(work, made)
     return made
 
 
@@ -123,12 +114,12 @@ async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: 
     """
     held = await hold(work, id_, version=version)
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
-    accepted = msgspec.structs.replace(held, **_accepted(work, given))
+    changed = msgspec.structs.replace(held, **accepted(work, given))
     if given.keys() & {"role", "role_id"}:
-        await _require_grantable(work, [accepted])
-    if accepted.role != held.role and held.role == Role.OWNER:
+        await require_grantable(work, [changed])
+    if changed.role != held.role and held.role == Role.OWNER:
         await _require_other_owner(work, held)
-    return await _written(work, accepted)
+    return await write(work, changed)
 
 
 async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
@@ -144,7 +135,7 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
         return held
     if held.role == Role.OWNER:
         await _require_other_owner(work, held)
-    return await _written(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
+    return await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
 
 
 async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
@@ -156,8 +147,8 @@ async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     held = await hold(work, id_, version=version)
     if held.status == UserStatus.ACTIVE:
         return held
-    await _require_seats(work, 1)
-    return await _written(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
+    await require_seats(work, 1)
+    return await write(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
 
 
 async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field: str = "id") -> User:
@@ -170,7 +161,7 @@ async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field
     held = await users.lock(work.session, visibility.to_change(work.context), id_)
     if held is None:
         raise NotFoundError("There is no such user here.", field=field)
-    if not may_grant(work.context, await _allowed_to(work, held)):
+    if not may_grant(work.context, await allowed_to(work, held)):
         raise ForbiddenError("Nobody can change who may do more than they may.")
     if version is not None and held.version != version:
         raise ConflictError
@@ -184,11 +175,22 @@ async def _require_other_owner(work: UnitOfWork, owner: User) -> None:
         raise ConflictError("An organization keeps an active owner.", field="id")
 
 
-async def _written(work: UnitOfWork, user: User) -> User:
+async def insert_many(work: UnitOfWork, made: Sequence[User]) -> None:
+    """Who may be made. Raise `ValidationError` for an address that is taken."""
+    try:
+        for batch in batches(made):
+            await users.insert_many(work.session, batch)
+    except UniqueError as error:
+        raise taken() from error
+    work.invalidate()
+
+
+async def write(work: UnitOfWork, user: User) -> User:
+    """What is held and may be changed. Raise `ValidationError` for an address that is taken."""
     try:
         written = await users.update(work.session, user)
     except UniqueError as error:
-        raise _taken() from error
+        raise taken() from error
     work.invalidate()
     return written
 
@@ -199,90 +201,8 @@ async def _own(work: UnitOfWork, only: UserFilter) -> Sequence[User]:
     return [] if me is None else await users.find_matching(work.session, me.id, **only)
 
 
-async def _require_seats(work: UnitOfWork, wanted: int) -> None:
+async def require_seats(work: UnitOfWork, wanted: int) -> None:
+    """Raise `PlanLimitError` unless the plan has so many more."""
     limit = limits_of(work.context.organization.plan).users
     if limit is not None and await users.count_seats_locked(work.session) + wanted > limit:
         raise PlanLimitError(f"The organization's plan has {limit} users.")
-
-
-def _taken() -> ValidationError:
-    return ValidationError("Another user has this address.", field="email")
-
-
-def _row(work: UnitOfWork, draft: UserDraft) -> User:
-    now = clock.now()
-    return User(
-        id=new_id(),
-        status=str(UserStatus.ACTIVE),
-        created_at=now,
-        updated_at=now,
-        version=1,
-        **_accepted(work, msgspec.structs.asdict(draft)),
-    )
-
-
-def _accepted(work: UnitOfWork, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a user. A role of the organization's own goes before a built-in one."""
-    role_id = given.get("role_id")
-    passed_over = {"role_id"} if role_id is None else {"role_id", "role"}
-    accepted = {name: _ACCEPT[name](work, given[name]) for name in given if name not in passed_over}
-    if role_id is not None:
-        return accepted | {"role": str(Role.CUSTOM), "role_id": role_id}
-    if "role" in given:
-        return accepted | {"role_id": None}
-    if "role_id" in given:
-        raise ValidationError("Name the role that they shall have instead.", field="roleId")
-    return accepted
-
-
-async def _allowed_to(work: UnitOfWork, user: User) -> frozenset[Permission]:
-    if user.role_id is None:
-        return permissions_of(user.role)
-    return (await roles.permissions_of_many(work, [user.role_id]))[user.role_id]
-
-
-async def _require_grantable(work: UnitOfWork, people: Sequence[User]) -> None:
-    """Raise unless every role of the organization's own is there and allows no more than the actor may do."""
-    asked = {each.role_id for each in people if each.role_id is not None}
-    found = await roles.permissions_of_many(work, asked)
-    if len(found) < len(asked):
-        raise roles.no_role()
-    if not all(may_grant(work.context, permissions) for permissions in found.values()):
-        raise _beyond()
-
-
-def _beyond() -> ForbiddenError:
-    return ForbiddenError("Nobody can give a role that may do more than they may.")
-
-
-def _accept_email(_: UnitOfWork, email: str) -> str:
-    return accept_email(email, "email")
-
-
-def _accept_name(_: UnitOfWork, name: str) -> str:
-    return accept_line(name, "name", longest=LONGEST_NAME)
-
-
-def _accept_locale(_: UnitOfWork, locale: str | None) -> str | None:
-    return None if locale is None else accept_locale(locale)
-
-
-def _accept_timezone(_: UnitOfWork, timezone: str | None) -> str | None:
-    return None if timezone is None else accept_timezone(timezone)
-
-
-def _accept_role(work: UnitOfWork, role: str) -> str:
-    if role not in PERMISSIONS:
-        raise ValidationError("There is no such role, or it is to be named by roleId.", field="role")
-    if not may_grant(work.context, permissions_of(role)):
-        raise _beyond()
-    return str(role)
-
-
-_ACCEPT: Final[Mapping[str, Callable[[UnitOfWork, Any], Any]]] = {
-    "email": _accept_email,
-    "name": _accept_name,
-    "role": _accept_role,
-    "locale": _accept_locale,
-    "timezone": _accept_timezone,
-}

@@ -17,7 +17,7 @@ from harka.tenancy.permission import Permission
 
 _EMAIL = "Where they are reached; unique within the organization, whatever its case."
 _NAME = "What they are called: 1 to 200 characters."
-_ROLE_ID = "A role of the organization's own, in place of `role`: not both."
+ROLE_ID = "A role of the organization's own, in place of `role`: not both."
 _LOCALE = "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's."
 _TIMEZONE = "Their time zone, as an IANA name such as `Europe/Berlin`; null for the organization's."
 _VERSION = "The version that was read; omit it to change whatever there is."
@@ -37,7 +37,7 @@ class CreateUserInput(MutationInput):
         "What they may do: no more than who makes them; LEARNER unless it or `roleId` says otherwise.",
         default=None,
     )
-    role_id: strawberry.ID | None = value(_ROLE_ID, default=None)
+    role_id: strawberry.ID | None = value(ROLE_ID, default=None)
     locale: str | None = value(_LOCALE, default=None)
     timezone: str | None = value(_TIMEZONE, default=None)
 
@@ -51,7 +51,7 @@ class UpdateUserInput(MutationInput):
     email: str | None = value(_EMAIL, default=strawberry.UNSET)
     name: str | None = value(_NAME, default=strawberry.UNSET)
     role: Role | None = value("What they may do: no more than who changes it.", default=strawberry.UNSET)
-    role_id: strawberry.ID | None = value(_ROLE_ID, default=strawberry.UNSET)
+    role_id: strawberry.ID | None = value(ROLE_ID, default=strawberry.UNSET)
     locale: str | None = value(_LOCALE, default=strawberry.UNSET)
     timezone: str | None = value(_TIMEZONE, default=strawberry.UNSET)
 
@@ -110,7 +110,7 @@ async def _create(
         role=given.role or Role.LEARNER,
         locale=given.locale,
         timezone=given.timezone,
-        role_id=_role_id(info, given.role, given.role_id),
+        role_id=role_id_of(info, given.role, given.role_id),
     )
     return Written(await user.create(info.context.work, draft))
 
@@ -126,12 +126,12 @@ async def _update(
         role=required(given.role, "role"),
         locale=optional(given.locale),
         timezone=optional(given.timezone),
-        role_id=_role_id(info, given.role, given.role_id),
+        role_id=role_id_of(info, given.role, given.role_id),
     )
     return Written(await user.update(info.context.work, id_, changes, version=given.version))
 
 
-def _role_id(info: Info, role: Role | None, role_id: strawberry.ID | None) -> Any:
+def role_id_of(info: Info, role: Role | None, role_id: strawberry.ID | None) -> Any:
     """The id of a role of the organization's own; null and UNSET as they are."""
     if not role_id:
         return optional(role_id)

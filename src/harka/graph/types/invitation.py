@@ -1,0 +1,109 @@
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import InvitationState, Role
+from harka.graph.field import field, leaf, related
+from harka.graph.loaders.invitation import GroupsByInvitationLoader, InvitationByIdLoader
+from harka.graph.loaders.role import CustomRoleByIdLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.graph.types.role import CustomRole
+from harka.ids import NodeKind
+from harka.learning import invitation
+from harka.repositories.invitation import Invitation as InvitationRow
+from harka.repositories.page import Position
+from harka.repositories.role import CustomRole as RoleRow
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+
+def _state(root: InvitationRow) -> str:
+    return invitation.state_of(root)
+
+
+async def _role(root: InvitationRow, info: Info) -> RoleRow | None:
+    if root.role_id is None:
+        return None
+    return await info.context.loaders.of(CustomRoleByIdLoader).load(root.role_id)
+
+
+async def _inviter(root: InvitationRow, info: Info) -> UserRow | None:
+    return await _person(info, root.invited_by)
+
+
+async def _user(root: InvitationRow, info: Info) -> UserRow | None:
+    return await _person(info, root.user_id)
+
+
+async def _person(info: Info, id_: UUID | None) -> UserRow | None:
+    return None if id_ is None else await info.context.loaders.of(UserByIdLoader).load(id_)
+
+
+@node_type(InvitationRow, NodeKind.INVITATION, InvitationByIdLoader)
+class Invitation(Node):
+    """That somebody may come in, once, who has the token that was shown when it was made."""
+
+    email: str = leaf("Who is invited.")
+    role: Role = leaf("What they will be.")
+    custom_role: CustomRole | None = field(
+        _role, "The organization's own role, where `role` is CUSTOM; null when it was taken away since."
+    )
+    groups: list[later.Group] = related(
+        GroupsByInvitationLoader, "id", "The groups they will be in, in the order of their ids."
+    )
+    state: InvitationState = field(_state, "Whether it may still be accepted.")
+    expires_at: datetime = leaf("When it ends.")
+    accepted_at: datetime | None = leaf("When it was accepted; null unless it was.")
+    revoked_at: datetime | None = leaf("When it was revoked, or another took its place; null unless it was.")
+    inviter: later.User | None = field(
+        _inviter, "Who invited; null for a program, and where the caller may not see them."
+    )
+    user: later.User | None = field(_user, "Who came in; null before, and where the caller may not see them.")
+    created_at: datetime = leaf("When the invitation was made.")
+    updated_at: datetime = leaf("When the invitation last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+async def _invitations(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[InvitationRow]:
+        rows = await invitation.list_page(context.work, after=position, first=limit)
+        context.loaders.of(InvitationByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context,
+        "invitations",
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: invitation.count(context.work),
+    )
+
+
+def _invitation(
+    info: Info,
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the invitation.")],
+) -> Awaitable[InvitationRow | None]:
+    context = info.context
+    return context.loaders.of(InvitationByIdLoader).want(context.open_id(NodeKind.INVITATION, id_))
+
+
+@strawberry.type
+class InvitationQuery:
+    invitations: Connection[Invitation] | None = field(
+        _invitations,
+        "Who was invited, whatever became of it. Who manages some groups only sees those that they made.",
+        requires=Permission.USER_WRITE,
+    )
+    invitation: Invitation | None = field(
+        _invitation, "One invitation; null when there is none.", requires=Permission.USER_WRITE
+    )

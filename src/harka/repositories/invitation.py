@@ -1,0 +1,201 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """`role`, `role_id`: as of a user. `invited_by`: None for a program. `user_id`: who came, None before.
+
+    A `role` of `custom` without a `role_id` is one that was taken away since.
+    """
+
+    id: UUID
+    email: str
+    role: str
+    role_id: UUID | None
+    expires_at: datetime
+    accepted_at: datetime | None
+    revoked_at: datetime | None
+    invited_by: UUID | None
+    user_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class InvitedTo(msgspec.Struct, frozen=True):
+    """That who accepts an invitation will be in a group."""
+
+    invitation_id: UUID
+    group_id: UUID
+
+
+# Invitations by id, of one inviter or of any.
+FIND_BY_IDS = Statement(
+    "invitation.find_by_ids",
+    """SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version
+    FROM {schema}.invitation
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR invited_by = $3)""",
+)
+
+# One page of invitations, of one inviter or of any, oldest first.
+PAGE = Statement(
+    "invitation.page",
+    """SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version
+    FROM {schema}.invitation
+    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::uuid IS NULL OR invited_by = $5)
+    ORDER BY created_at, id LIMIT $4""",
+)
+
+# How many invitations there are, of one inviter or of any.
+COUNT = Statement(
+    "invitation.count",
+    """SELECT count(*) FROM {schema}.invitation
+    WHERE tenant_id = $1 AND ($2::uuid IS NULL OR invited_by = $2)""",
+)
+
+# The groups of many invitations, in the order of their ids.
+GROUPS_OF = Statement(
+    "invitation.groups_of",
+    """SELECT invitation_id, group_id FROM {schema}.invitation_group
+    WHERE tenant_id = $1 AND invitation_id = ANY($2::uuid[]) ORDER BY invitation_id, group_id""",
+)
+
+# Which of these groups are there.
+GROUPS_PRESENT = Statement(
+    "invitation.groups_present",
+    """SELECT count(*) FROM {schema}.user_group WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# Let the open invitation of an address, of one inviter or of any, be no more.
+REPLACE = Statement(
+    "invitation.replace",
+    """UPDATE {schema}.invitation SET revoked_at = now(), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND email_key = lower($2::text) AND accepted_at IS NULL AND revoked_at IS NULL
+      AND ($3::uuid IS NULL OR invited_by = $3)""",
+)
+
+# A new invitation.
+INSERT = Statement(
+    "invitation.insert",
+    """INSERT INTO {schema}.invitation
+      (tenant_id, id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id,
+       created_at, updated_at, version, token_hash)
+    VALUES ($1, $2::uuid, $3::text, $4::text, $5::uuid, $6::timestamptz, $7::timestamptz, $8::timestamptz,
+      $9::uuid, $10::uuid, $11::timestamptz, $12::timestamptz, $13::int, $14::bytea)""",
+)
+
+# The groups of a new invitation.
+INSERT_GROUPS = Statement(
+    "invitation.insert_groups",
+    """INSERT INTO {schema}.invitation_group (tenant_id, invitation_id, group_id)
+    SELECT $1::uuid, $2::uuid, * FROM unnest($3::uuid[])""",
+)
+
+# Hold the invitation of a token against every other writer.
+LOCK_BY_TOKEN = Statement(
+    "invitation.lock_by_token",
+    """SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version
+    FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea FOR UPDATE""",
+)
+
+# An invitation that is held was accepted.
+ACCEPT = Statement(
+    "invitation.accept",
+    """UPDATE {schema}.invitation
+    SET accepted_at = now(), user_id = $3::uuid, updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid
+    RETURNING id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version""",
+)
+
+# Put somebody into the groups of their invitation that are still there; who is in one already stays.
+JOIN_GROUPS = Statement(
+    "invitation.join_groups",
+    """INSERT INTO {schema}.user_group_member (tenant_id, group_id, user_id)
+    SELECT $1::uuid, i.group_id, $3::uuid FROM {schema}.invitation_group i
+    WHERE i.tenant_id = $1 AND i.invitation_id = $2::uuid
+    ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING""",
+)
+
+# Revoke an open invitation, of one inviter or of any; a version of NULL stands for any.
+REVOKE = Statement(
+    "invitation.revoke",
+    """UPDATE {schema}.invitation SET revoked_at = now(), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3)
+      AND accepted_at IS NULL AND revoked_at IS NULL AND ($4::uuid IS NULL OR invited_by = $4)
+    RETURNING id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version""",
+)
+
+
+async def find_by_ids(
+    session: ShardSession, ids: Sequence[UUID], *, inviter: UUID | None
+) -> Sequence[Invitation]:
+    """In no particular order. `inviter`: None for any, like everywhere here."""
+    return await session.fetch_rows(Invitation, FIND_BY_IDS, ids, inviter)
+
+
+async def list_page(
+    session: ShardSession, *, after: Position | None, first: int, inviter: UUID | None
+) -> Sequence[Invitation]:
+    return await session.fetch_rows(Invitation, PAGE, *(after or BEGINNING), first, inviter)
+
+
+async def count(session: ShardSession, *, inviter: UUID | None) -> int:
+    return int(await session.fetch_value(COUNT, inviter))
+
+
+async def groups_of(session: ShardSession, ids: Sequence[UUID]) -> Sequence[InvitedTo]:
+    return await session.fetch_rows(InvitedTo, GROUPS_OF, ids)
+
+
+async def count_groups(session: ShardSession, ids: Sequence[UUID]) -> int:
+    """How many of these groups are there."""
+    return int(await session.fetch_value(GROUPS_PRESENT, ids))
+
+
+async def replace(session: ShardSession, email: str, *, inviter: UUID | None) -> None:
+    """The open invitation of an address, if there is one, is revoked."""
+    await session.execute(REPLACE, email, inviter)
+
+
+async def insert(
+    session: ShardSession, invitation: Invitation, token_hash: bytes, group_ids: Sequence[UUID]
+) -> None:
+    """Raise `UniqueError` (invitation_open) when the address has an open one."""
+    await session.execute(INSERT, *msgspec.structs.astuple(invitation), token_hash)
+    if group_ids:
+        await session.execute(INSERT_GROUPS, invitation.id, group_ids)
+
+
+async def lock_by_token(session: ShardSession, token_hash: bytes) -> Invitation | None:
+    """Hold the invitation until this transaction ends."""
+    row = await session.fetch_row(LOCK_BY_TOKEN, token_hash)
+    return None if row is None else Invitation(*row)
+
+
+async def accept(session: ShardSession, id_: UUID, user_id: UUID) -> Invitation:
+    """Of an invitation that is held, with its groups."""
+    await session.execute(JOIN_GROUPS, id_, user_id)
+    row = await session.fetch_row(ACCEPT, id_, user_id)
+    assert row is not None  # noqa: S101 - it is held
+    return Invitation(*row)
+
+
+async def revoke(
+    session: ShardSession, id_: UUID, version: int | None, *, inviter: UUID | None
+) -> Invitation | None:
+    """None: absent, another's, not open any more, or of another version."""
+    row = await session.fetch_row(REVOKE, id_, version, inviter)
+    return None if row is None else Invitation(*row)
