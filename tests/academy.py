@@ -70,6 +70,8 @@ TABLES = (
     "user_group_member",
     "user_scope",
     "custom_role",
+    "invitation",
+    "invitation_group",
     "rollup",
     "rollup_change",
     "user_activity",

@@ -18,9 +18,22 @@ from harka import clock
 from harka.auth import api_key, token
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
-from harka.learning import category, course, enrollment, group, group_member, lesson, quiz, role, tag, user
+from harka.learning import (
+    category,
+    course,
+    enrollment,
+    group,
+    group_member,
+    invitation,
+    lesson,
+    quiz,
+    role,
+    tag,
+    user,
+)
 from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
+from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.quiz import QuizDraft
 from harka.learning.user import UserDraft
@@ -30,6 +43,7 @@ from harka.repositories.category import Category
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group
+from harka.repositories.invitation import Invitation
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.quiz import Quiz
@@ -197,6 +211,7 @@ class School:
     category: Category | None = None
     tag: Tag | None = None
     role: CustomRole | None = None
+    invitation: Invitation | None = None
     lessons: Mapping[UUID, Sequence[Lesson]] = field(default_factory=dict)
     keys: dict[tuple[Permission, ...], str] = field(default_factory=dict)
     tokens: dict[UUID, str] = field(default_factory=dict)
@@ -345,8 +360,8 @@ class School:
 async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
-    A group of everybody, and a role that nobody holds; in the first lesson a quiz that only authors see. A
-    category and a tag of no course.
+    A group of everybody, a role that nobody holds, and an invitation of nobody here; in the first lesson a quiz
+    that only authors see. A category and a tag of no course.
     """
     made = School(runtime, organization)
     async with made.work() as work:
@@ -370,6 +385,9 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
             ],
         )
         made.role = await role.create(work, name="Helper", permissions=["course:read"])
+        made.invitation = (
+            await invitation.invite(work, InvitationDraft(email="guest@example.com"))
+        ).invitation
         made.group = await group.create(work, name="Everybody")
         await group_member.add(work, made.group.id, [person.id for person in made.people])
         made.category = await category.create(work, "Sciences")

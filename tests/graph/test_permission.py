@@ -159,6 +159,10 @@ CALLS = {
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
+    "invitations": "{ invitations(first: 1) { totalCount } }",
+    "invitation": '{ invitation(id: "$invitation") { id } }',
+    "inviteUser": 'mutation { inviteUser(input: {email: "x@y.example"}) { clientMutationId } }',
+    "revokeInvitation": 'mutation { revokeInvitation(input: {id: "$invitation"}) { clientMutationId } }',
     "customRoles": "{ customRoles(first: 1) { totalCount } }",
     "customRole": '{ customRole(id: "$role") { id } }',
     "createRole": (
@@ -195,7 +199,7 @@ FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name not in {"viewer", "verifyCertificate", "branding"}
+    if name not in {"viewer", "verifyCertificate", "branding", "acceptInvitation"}
 }
 
 
@@ -230,6 +234,7 @@ def call(school: School, name: str) -> str:
         "quiz": school.id(NodeKind.QUIZ, school.quiz),
         "question": school.id(NodeKind.QUIZ_QUESTION, new_id()),
         "attempt": school.id(NodeKind.QUIZ_ATTEMPT, new_id()),
+        "invitation": school.id(NodeKind.INVITATION, school.invitation),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
     text = CALLS[name]

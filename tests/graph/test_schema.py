@@ -68,8 +68,12 @@ def test_every_root_field_says_who_may_ask() -> None:
             isinstance(each, Requires) for each in field.extensions["strawberry-definition"].extensions
         )
     ]
-    # anybody may ask who they are, how the pages look, and whether a certificate is genuine
-    assert unguarded == ["Query.branding", "Query.verifyCertificate", "Query.viewer"]
+    # anybody may ask who they are, how the pages look, and whether a certificate is genuine; and come in by a
+    # token that they were given
+    assert unguarded == [
+        "Mutation.acceptInvitation",
+        *("Query.branding", "Query.verifyCertificate", "Query.viewer"),
+    ]
 
 
 def test_what_is_enforced_is_what_is_printed() -> None:

@@ -35,6 +35,7 @@ NOUNS: Mapping[str, str] = {
     "UpdateGroupInput.parentId": "Group",
     "DeleteGroupInput.id": "Group",
     "RemoveDomainInput.id": "Domain",
+    "InviteUserInput.roleId": "CustomRole",
     "CreateUserInput.roleId": "CustomRole",
     "UpdateUserInput.roleId": "CustomRole",
 }

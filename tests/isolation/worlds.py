@@ -26,6 +26,7 @@ from harka.learning import (
     group,
     group_manager,
     group_member,
+    invitation,
     lesson,
     progress,
     quiz,
@@ -39,6 +40,7 @@ from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
 from harka.learning.file import UploadDraft
+from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.quiz import QuizDraft
 from harka.learning.quiz_grading import Answer
@@ -154,6 +156,7 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.BRANDING] = await _brand(work, world)
         made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
         rows[NodeKind.CUSTOM_ROLE] = made.id
+        rows[NodeKind.INVITATION] = await _invite(work, world, rows[NodeKind.GROUP])
     rows[NodeKind.DOMAIN] = await _claim(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
@@ -168,6 +171,16 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
     world.api_key = key.text
     await runtime.directory.refresh()
     return world
+
+
+async def _invite(work: UnitOfWork, world: World, group_id: UUID) -> UUID:
+    """Somebody with the tenant's word in their address."""
+    draft = InvitationDraft(email=f"{world.canary}@example.com", group_ids=[group_id])
+    made = await invitation.invite(work, draft)
+    world.fitting["AcceptInvitationInput.token"] = made.token
+    world.fitting["InviteUserInput.expiresAt"] = (clock.now() + timedelta(days=1)).isoformat()
+    world.raw |= {made.token, str(made.invitation.id), made.invitation.id.hex}
+    return made.invitation.id
 
 
 def type_of(kind: NodeKind) -> str:

@@ -25,6 +25,7 @@ from harka.repositories.group import Group, Place
 from harka.repositories.group_manager import GroupManager
 from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
+from harka.repositories.invitation import Invitation, InvitedTo
 from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
@@ -73,6 +74,8 @@ FIELDS = [
             Group,
             GroupManager,
             GroupMember,
+            Invitation,
+            InvitedTo,
             Guard,
             Job,
             Lesson,

@@ -203,7 +203,7 @@ MUTANTS: Final = [
     ),
     Mutant(
         "own-role-is-no-limit",
-        "learning/user.py",
+        "learning/user_row.py",
         "if not may_grant(work.context, permissions_of(role)):",
         "if False:",
         PEOPLE,
@@ -217,10 +217,24 @@ MUTANTS: Final = [
     ),
     Mutant(
         "a-role-of-ones-own-is-given-whatever-it-allows",
-        "learning/user.py",
+        "learning/user_row.py",
         "if not all(may_grant(work.context, permissions) for permissions in found.values()):",
         "if False:",
         ("tests/learning/test_role.py",),
+    ),
+    Mutant(
+        "an-invitation-is-good-for-ever",
+        "learning/invitation.py",
+        "    if state is not InvitationState.OPEN:",
+        "    if state is InvitationState.REVOKED:",
+        ("tests/learning/test_invitation.py",),
+    ),
+    Mutant(
+        "manager-invites-into-any-group",
+        "learning/invitation.py",
+        "        await group.require_managed(work, asked)",
+        "        pass",
+        ("tests/learning/test_invitation.py",),
     ),
     Mutant(
         "anybody-unenrolls",
