@@ -360,8 +360,8 @@ class School:
 async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
-    A group of everybody, a role that nobody holds, and an invitation of nobody here; in the first lesson a quiz
-    that only authors see. A category and a tag of no course.
+    A group of everybody, a role that nobody holds, and an invitation of nobody here; in the first lesson a
+    quiz that only authors see. A category and a tag of no course.
     """
     made = School(runtime, organization)
     async with made.work() as work:

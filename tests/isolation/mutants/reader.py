@@ -274,7 +274,7 @@ MUTANTS: Final = [
     Mutant(
         "who-may-do-more-is-changed",
         "learning/user.py",
-        "    if not may_grant(work.context, await _allowed_to(work, held)):",
+        "    if not may_grant(work.context, await allowed_to(work, held)):",
         "    if False:",
         ("tests/learning",),
     ),
