@@ -24,6 +24,7 @@ OWN: Mapping[str, Any] = {
     "Query.search(query:)": "canary",
     # all that a world has of anything, and no more than the plan's budget takes with all that is below it
     "first": 10,
+    "Query.search(first:)": 20,
     "version": 1,
     "withProgress": True,
     "UpdateOrganizationInput.settings": {"theme": "dark"},

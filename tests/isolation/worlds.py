@@ -54,6 +54,7 @@ from harka.repositories.file import File
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
 from harka.runtime import Runtime
+from harka.storage.statement import Statement
 from harka.tenancy.context import Actor, ActorKind, TenantContext, operator_context
 from harka.tenancy.permission import Permission
 
@@ -156,12 +157,15 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.BRANDING] = await _brand(work, world)
         made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
         rows[NodeKind.CUSTOM_ROLE] = made.id
-        rows[NodeKind.INVITATION] = await _invite(work, world, rows[NodeKind.GROUP])
+        rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
     rows[NodeKind.DOMAIN] = await _claim(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
         world.fitting[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
+    world.fitting["RevokeInvitationInput.id"] = runtime.node_ids.seal(
+        organization.id, NodeKind.INVITATION, waiting
+    )
     world.fitting["Query.branding(host:)"] = f"{organization.slug}.{runtime.settings.platform_domain}"
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
@@ -173,14 +177,28 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
     return world
 
 
-async def _invite(work: UnitOfWork, world: World, group_id: UUID) -> UUID:
-    """Somebody with the tenant's word in their address."""
-    draft = InvitationDraft(email=f"{world.canary}@example.com", group_ids=[group_id])
-    made = await invitation.invite(work, draft)
-    world.fitting["AcceptInvitationInput.token"] = made.token
+_COME = Statement(
+    "test.come",
+    """UPDATE {schema}.invitation SET accepted_at = now(), user_id = $3::uuid, invited_by = $3::uuid
+    WHERE tenant_id = $1 AND id = $2::uuid""",
+)
+
+
+async def _invite(work: UnitOfWork, world: World, rows: dict[NodeKind, UUID]) -> tuple[UUID, UUID]:
+    """Two with the tenant's word in their address. The first is somebody here since, the other is awaited."""
+    done, waiting = [
+        await invitation.invite(
+            work,
+            InvitationDraft(email=f"{word}{world.canary}@example.com", group_ids=[rows[NodeKind.GROUP]]),
+        )
+        for word in ("done", "waiting")
+    ]
+    await work.session.execute(_COME, done.invitation.id, rows[NodeKind.USER])
+    world.fitting["AcceptInvitationInput.token"] = waiting.token
     world.fitting["InviteUserInput.expiresAt"] = (clock.now() + timedelta(days=1)).isoformat()
-    world.raw |= {made.token, str(made.invitation.id), made.invitation.id.hex}
-    return made.invitation.id
+    for made in (done, waiting):
+        world.raw |= {made.token, str(made.invitation.id), made.invitation.id.hex}
+    return done.invitation.id, waiting.invitation.id
 
 
 def type_of(kind: NodeKind) -> str:
