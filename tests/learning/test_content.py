@@ -146,7 +146,7 @@ async def test_content_is_put_into_order_and_taken_away(academy: Academy) -> Non
     assert await shown(academy, one, two) == [["Watch", "Read"], ["Read"]]
 
 
-async def test_content_is_for_who_takes_the_course_and_for_authors(academy: Academy, rival: Academy) -> None:
+async def test_content_is_for_who_takes_the_course_who_looks_after_them_and_authors(academy: Academy, rival: Academy) -> None:
     one, _ = await lessons_of(academy)
     (item,) = await add(academy, one, TEXT)
     learner, stranger, instructor, manager = [
@@ -157,8 +157,11 @@ async def test_content_is_for_who_takes_the_course_and_for_authors(academy: Acad
         found = (await course.find_many(work, [UUID(of["id"])]))[UUID(of["id"])]
     await academy.enrollment(learner, found)
     seen = {
-        True: [academy.acting(learner), academy.acting(manager)],
-        False: [academy.acting(stranger), academy.acting(instructor), academy.key(Permission.COURSE_READ)],
+        True: [
+            *map(academy.acting, (learner, instructor, manager)),
+            academy.key(Permission.COURSE_READ, Permission.ENROLLMENT_READ),
+        ],
+        False: [academy.acting(stranger), academy.key(Permission.COURSE_READ)],
     }
     for sees, contexts in seen.items():
         for context in contexts:

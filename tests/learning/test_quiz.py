@@ -135,9 +135,9 @@ async def test_a_quiz_is_for_who_takes_the_course_once_it_is_shown_and_for_autho
     stranger, instructor, manager = [
         academy.acting(await academy.user(role)) for role in ("learner", "instructor", "manager")
     ]
-    for context in (of.acting, manager):
+    for context in (of.acting, instructor, manager):
         assert await seen(academy, of, context) == {True}
-    for context in (stranger, instructor, academy.key(Permission.COURSE_READ)):
+    for context in (stranger, academy.key(Permission.COURSE_READ)):
         assert await seen(academy, of, context) == {False}
     assert await seen(rival, of, rival.operator) == {False}
     async with academy.work() as work:

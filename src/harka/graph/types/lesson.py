@@ -44,8 +44,8 @@ class Lesson(Node):
     content_items: list[later.ContentItem] = related(
         ContentItemsByLessonLoader,
         "id",
-        "What it shows, in order, for who takes the course; empty while the lesson is locked. Who may write "
-        "courses sees everything.",
+        "What it shows, in order, for who takes the course; empty while the lesson is locked. Who may read "
+        "enrollments or write courses sees everything.",
     )
     quizzes: list[later.Quiz] = related(
         QuizzesByLessonLoader,
