@@ -139,12 +139,11 @@ class Application:
         self._runtime: Runtime | None = None
         self.draining = Draining()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
+            return self._live(receive, send)
         assert self._handle is not None  # noqa: S101 - a server sends lifespan before requests
-        await self._handle(scope, receive, send)
+        return self._handle(scope, receive, send)
 
     def drain(self) -> None:
         """Begin to stop: not ready any more, sockets closed with 1001, subscriptions at their end."""
@@ -202,6 +201,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._application,
+                interface="asgi3",
                 host=settings.host,
                 port=settings.port,
                 lifespan="on",

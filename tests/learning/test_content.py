@@ -146,7 +146,9 @@ async def test_content_is_put_into_order_and_taken_away(academy: Academy) -> Non
     assert await shown(academy, one, two) == [["Watch", "Read"], ["Read"]]
 
 
-async def test_content_is_for_who_takes_the_course_who_looks_after_them_and_authors(academy: Academy, rival: Academy) -> None:
+async def test_content_is_for_who_takes_the_course_who_looks_after_them_and_authors(
+    academy: Academy, rival: Academy
+) -> None:
     one, _ = await lessons_of(academy)
     (item,) = await add(academy, one, TEXT)
     learner, stranger, instructor, manager = [

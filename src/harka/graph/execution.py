@@ -222,7 +222,12 @@ class Engine:
             admission.charge(organization, clock.monotonic(), requested)
         except HarkaError as error:
             return failed(error, tenant.request_id)
-        answer = await self._answer(prepared, tenant)
+        try:
+            answer = await self._within(tenant, self._execute(prepared, tenant))
+        except RefusedError as error:
+            answer = _refused(error, tenant)
+        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+            answer = failed(error, tenant.request_id)
         # who brings us down, or takes all the time there is, gets nothing back
         is_lost = answer.failure is not None and answer.failure.status >= _SERVER_ERROR
         actual = requested if is_lost else cost.actual(answer.objects)
@@ -240,14 +245,6 @@ class Engine:
                 }
             }
         return answer
-
-    async def _answer(self, prepared: Prepared, tenant: TenantContext) -> Answer:
-        try:
-            return await self._within(tenant, self._execute(prepared, tenant))
-        except RefusedError as error:
-            return _refused(error, tenant)
-        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            return failed(error, tenant.request_id)
 
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify

@@ -5,7 +5,7 @@ must ask, with a task that waits for the message that the client has left.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -65,12 +65,10 @@ def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-async def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
     """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
     connection: ClientConnection | None = scope.get(CONNECTION)
-    if connection is None:
-        return await _watched(work, receive)
-    return await connection.carry(work)
+    return _watched(work, receive) if connection is None else connection.carry(work)
 
 
 async def _watched(work: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -33,12 +33,12 @@ class Loader(ABC, Generic[K, V]):
     async def fetch(self, keys: list[K]) -> Sequence[V]:
         """One answer per key, in the order of `keys`, which are distinct."""
 
-    async def load_many(self, keys: Sequence[K]) -> Sequence[V]:
+    def load_many(self, keys: Sequence[K]) -> Awaitable[Sequence[V]]:
         """Like `load` of each key, by one `fetch` and without a future for each."""
         if len(keys) == 1:
-            return await self.load_distinct(list(keys), [0])
+            return self.load_distinct(list(keys), [0])
         places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-        return await self.load_distinct(list(places), [places[key] for key in keys])
+        return self.load_distinct(list(places), [places[key] for key in keys])
 
     async def load_distinct(self, keys: list[K], places: list[int]) -> Sequence[V]:
         """Like `load_many` of the keys at these places among `keys`, which differ."""
