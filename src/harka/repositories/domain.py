@@ -23,7 +23,7 @@ class Proof(enum.StrEnum):
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
-    """A custom domain, lower case. `status`: claimed, proven, served, or served no longer.
+    """A custom domain, lower case. `status`: claimed, proven, served, or (a claim again) served no longer.
 
     `token`: what its owner puts into DNS. `proven_by`: None while it is not. `checked_at`: when DNS was last
     asked. `proof_missing_since`: when the proof was first found to be gone; None while it is there.
@@ -46,16 +46,16 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
 # Domains at which tenants are served.
 LIST_SERVED = CatalogStatement(
     "domain.list_served",
-    """SELECT id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version
+    """SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version
     FROM control.domain WHERE tenant_id = ANY($1::uuid[]) AND status = 'ACTIVE'""",
 )
 
 # One page of a tenant's domains, claims included, oldest first.
 PAGE = CatalogStatement(
     "domain.page",
-    """SELECT id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version
+    """SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version
     FROM control.domain
     WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
     ORDER BY created_at, id LIMIT $4""",
@@ -68,22 +68,23 @@ COUNT = CatalogStatement("domain.count", "SELECT count(*) FROM control.domain WH
 COUNT_MISSING = CatalogStatement(
     "domain.count_missing",
     """SELECT count(*) FROM control.domain
-    WHERE tenant_id = $1 AND proof_missing_since IS NOT NULL AND status <> 'PENDING'""",
+    WHERE tenant_id = $1 AND proof_missing_since IS NOT NULL
+      AND (status <> 'PENDING' OR suspended_at IS NOT NULL)""",
 )
 
 # A tenant's domains by id.
 FIND_BY_IDS = CatalogStatement(
     "domain.find_by_ids",
-    """SELECT id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version
+    """SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version
     FROM control.domain WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
 # A tenant's domains that are proven by DNS and were not looked at for some seconds.
 LIST_DUE = CatalogStatement(
     "domain.list_due",
-    """SELECT id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version
+    """SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version
     FROM control.domain
     WHERE tenant_id = $1 AND status IN ('VERIFIED', 'ACTIVE') AND proven_by = 'dns'
       AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => $2))
@@ -97,8 +98,8 @@ INSERT = CatalogStatement(
     SELECT $1::uuid, $2::uuid, $3, $4, CASE WHEN $4 <> 'PENDING' THEN now() END,
       CASE WHEN $4 <> 'PENDING' THEN 'operator' END
     WHERE (SELECT count(*) FROM control.domain WHERE tenant_id = $1) < $5
-    RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version""",
+    RETURNING id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version""",
 )
 
 # Take an operator's word for a claim, and serve it.
@@ -106,10 +107,10 @@ CONFIRM = CatalogStatement(
     "domain.confirm",
     """UPDATE control.domain
     SET status = 'ACTIVE', proven_by = 'operator', verified_at = coalesce(verified_at, now()),
-      proof_missing_since = NULL, updated_at = now(), version = version + 1
+      proof_missing_since = NULL, suspended_at = NULL, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND name = $2
-    RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version""",
+    RETURNING id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version""",
 )
 
 # The proof was found in DNS: a claim is verified, what was proven stays so.
@@ -117,11 +118,11 @@ PROVE = CatalogStatement(
     "domain.prove",
     """UPDATE control.domain
     SET status = CASE WHEN status = 'ACTIVE' THEN status ELSE 'VERIFIED' END, proven_by = 'dns',
-      verified_at = now(), checked_at = now(), proof_missing_since = NULL, updated_at = now(),
-      version = version + 1
+      verified_at = now(), checked_at = now(), proof_missing_since = NULL, suspended_at = NULL,
+      updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2
-    RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version""",
+    RETURNING id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version""",
 )
 
 # DNS was asked for a domain that is proven: the proof is there, it is not, or nobody answered (NULL). One
@@ -132,13 +133,14 @@ CHECKED = CatalogStatement(
     SET checked_at = now(),
       proof_missing_since = CASE WHEN $3::boolean THEN NULL WHEN $3 IS NULL THEN proof_missing_since
         ELSE coalesce(proof_missing_since, now()) END,
-      status = CASE WHEN $3 OR $3 IS NULL OR proof_missing_since IS NULL
-          OR proof_missing_since >= now() - make_interval(secs => $4) THEN status
-        WHEN status = 'ACTIVE' THEN 'SUSPENDED' ELSE 'PENDING' END,
+      status = CASE WHEN NOT $3 AND proof_missing_since < now() - make_interval(secs => $4) THEN 'PENDING'
+        ELSE status END,
+      suspended_at = CASE WHEN NOT $3 AND proof_missing_since < now() - make_interval(secs => $4)
+        AND status = 'ACTIVE' THEN now() END,
       updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2 AND status IN ('VERIFIED', 'ACTIVE') AND proven_by = 'dns'
-    RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version""",
+    RETURNING id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version""",
 )
 
 # Serve a domain that is proven.
@@ -146,8 +148,8 @@ ACTIVATE = CatalogStatement(
     "domain.activate",
     """UPDATE control.domain SET status = 'ACTIVE', updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2 AND status = 'VERIFIED' AND ($3::int IS NULL OR version = $3)
-    RETURNING id, tenant_id, name, status, token, proven_by, verified_at, checked_at, proof_missing_since,
-      created_at, updated_at, version""",
+    RETURNING id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+      token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version""",
 )
 
 # Give a domain up; a version of NULL stands for any.
