@@ -157,6 +157,7 @@ CALLS = {
     "completeUpload": 'mutation { completeUpload(input: {fileId: "$file"}) { clientMutationId } }',
     "deleteFile": 'mutation { deleteFile(input: {fileId: "$file", version: 1}) { clientMutationId } }',
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
+    "bulkUsers": 'mutation { bulkUsers(input: {users: [{id: "$user", version: 1}]}) { clientMutationId } }',
     "updateUser": 'mutation { updateUser(input: {id: "$user", version: 1}) { clientMutationId } }',
     "deactivateUser": 'mutation { deactivateUser(input: {id: "$user"}) { clientMutationId } }',
     "invitations": "{ invitations(first: 1) { totalCount } }",
@@ -192,7 +193,7 @@ UNSEEN = {"quiz"}
 # what a call names that is somebody's
 OF_ONE = ("$user", "$enrollment", "$certificate")
 # calls that answer for each of many
-MANY = {"bulkEnroll", "recordProgressBatch"}
+MANY = {"bulkEnroll", "bulkUsers", "recordProgressBatch"}
 # what is for those alone who see everybody
 TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMembers"}
 FIELDS: dict[str, Any] = {

@@ -36,6 +36,8 @@ NOUNS: Mapping[str, str] = {
     "DeleteGroupInput.id": "Group",
     "RemoveDomainInput.id": "Domain",
     "InviteUserInput.roleId": "CustomRole",
+    "BulkUserInput.id": "User",
+    "BulkUserInput.roleId": "CustomRole",
     "CreateUserInput.roleId": "CustomRole",
     "UpdateUserInput.roleId": "CustomRole",
 }

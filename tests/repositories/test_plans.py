@@ -157,6 +157,8 @@ STATEMENTS = (
     user.FIND_VISIBLE,
     user.STATUSES,
     user.LOCK,
+    user.LOCK_MANY,
+    user.UPDATE_MANY,
     user.COUNT_OF_MANAGER,
     *statements_of(user.PAGES_OF_MANAGER),
     course.FIND_VISIBLE,

@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.bulk_user import BulkUserMutation
 from harka.graph.mutations.category import CategoryMutation
 from harka.graph.mutations.certificate import CertificateMutation
 from harka.graph.mutations.content import ContentMutation
@@ -94,6 +95,7 @@ class Query(
 class Mutation(
     BrandingMutation,
     BulkEnrollmentMutation,
+    BulkUserMutation,
     ContentMutation,
     CategoryMutation,
     CourseCloneMutation,

@@ -185,6 +185,16 @@ async def insert_many(work: UnitOfWork, made: Sequence[User]) -> None:
     work.invalidate()
 
 
+async def write_many(work: UnitOfWork, people: Sequence[User]) -> list[User]:
+    """Like `write`, in as many statements as for one, and not of who may sign in."""
+    try:
+        written = await users.update_many(work.session, people)
+    except UniqueError as error:
+        raise taken() from error
+    work.invalidate()
+    return written
+
+
 async def write(work: UnitOfWork, user: User) -> User:
     """What is held and may be changed. Raise `ValidationError` for an address that is taken."""
     try:
@@ -203,6 +213,13 @@ async def _own(work: UnitOfWork, only: UserFilter) -> Sequence[User]:
 
 async def require_seats(work: UnitOfWork, wanted: int) -> None:
     """Raise `PlanLimitError` unless the plan has so many more."""
-    limit = limits_of(work.context.organization.plan).users
-    if limit is not None and await users.count_seats_locked(work.session) + wanted > limit:
+    free = await free_seats(work)
+    if free is not None and wanted > free:
+        limit = limits_of(work.context.organization.plan).users
         raise PlanLimitError(f"The organization's plan has {limit} users.")
+
+
+async def free_seats(work: UnitOfWork) -> int | None:
+    """How many, nobody else gets an answer until this unit ends; None for any number."""
+    limit = limits_of(work.context.organization.plan).users
+    return None if limit is None else max(0, limit - await users.count_seats_locked(work.session))

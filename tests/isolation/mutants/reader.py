@@ -223,6 +223,13 @@ MUTANTS: Final = [
         ("tests/learning/test_role.py",),
     ),
     Mutant(
+        "many-at-once-whatever-they-may-do",
+        "learning/bulk_user.py",
+        "        if not may_grant(work.context, allowed):",
+        "        if False:",
+        ("tests/learning/test_bulk_user.py",),
+    ),
+    Mutant(
         "an-invitation-is-good-for-ever",
         "learning/invitation.py",
         "    if state is not InvitationState.OPEN:",

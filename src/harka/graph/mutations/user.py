@@ -15,11 +15,11 @@ from harka.learning.user import UserChanges, UserDraft
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
-_EMAIL = "Where they are reached; unique within the organization, whatever its case."
-_NAME = "What they are called: 1 to 200 characters."
+EMAIL = "Where they are reached; unique within the organization, whatever its case."
+NAME = "What they are called: 1 to 200 characters."
 ROLE_ID = "A role of the organization's own, in place of `role`: not both."
-_LOCALE = "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's."
-_TIMEZONE = "Their time zone, as an IANA name such as `Europe/Berlin`; null for the organization's."
+LOCALE = "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's."
+TIMEZONE = "Their time zone, as an IANA name such as `Europe/Berlin`; null for the organization's."
 _VERSION = "The version that was read; omit it to change whatever there is."
 
 
@@ -31,15 +31,15 @@ class Written(msgspec.Struct, frozen=True):
 class CreateUserInput(MutationInput):
     """A new person, who may sign in at once."""
 
-    email: str = value(_EMAIL)
-    name: str = value(_NAME)
+    email: str = value(EMAIL)
+    name: str = value(NAME)
     role: Role | None = value(
         "What they may do: no more than who makes them; LEARNER unless it or `roleId` says otherwise.",
         default=None,
     )
     role_id: strawberry.ID | None = value(ROLE_ID, default=None)
-    locale: str | None = value(_LOCALE, default=None)
-    timezone: str | None = value(_TIMEZONE, default=None)
+    locale: str | None = value(LOCALE, default=None)
+    timezone: str | None = value(TIMEZONE, default=None)
 
 
 @graph_input
@@ -48,12 +48,12 @@ class UpdateUserInput(MutationInput):
 
     id: strawberry.ID = value("The person.")
     version: int = value("The version that was read. When they have changed since, the answer is CONFLICT.")
-    email: str | None = value(_EMAIL, default=strawberry.UNSET)
-    name: str | None = value(_NAME, default=strawberry.UNSET)
+    email: str | None = value(EMAIL, default=strawberry.UNSET)
+    name: str | None = value(NAME, default=strawberry.UNSET)
     role: Role | None = value("What they may do: no more than who changes it.", default=strawberry.UNSET)
     role_id: strawberry.ID | None = value(ROLE_ID, default=strawberry.UNSET)
-    locale: str | None = value(_LOCALE, default=strawberry.UNSET)
-    timezone: str | None = value(_TIMEZONE, default=strawberry.UNSET)
+    locale: str | None = value(LOCALE, default=strawberry.UNSET)
+    timezone: str | None = value(TIMEZONE, default=strawberry.UNSET)
 
 
 @graph_input
