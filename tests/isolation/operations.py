@@ -29,6 +29,7 @@ NODE_DEPTH = 4
 MOST_FIELDS = 1900  # of a document: where there are more, it is less deep; the application takes 2,000
 PAGE = 5  # rows of a list inside
 
+_EMPTY = frozenset({"nodes", "edges", "contentItems", "quizzes", "bestQuizAttempts"})
 # what goes to a place that is not attacked
 Choose = Callable[[Place], Any]
 
@@ -58,12 +59,9 @@ class RootField:
         return [place for place in places if (place.is_id or place.is_cursor) and not self._is_empty(place)]
 
     def _is_empty(self, place: Place) -> bool:
-        """Not reached: what was made just now has nothing in its lists."""
-        return self.name.startswith(("create", "clone")) and not {
-            "nodes",
-            "edges",
-            "contentItems",
-        }.isdisjoint(place.route)
+        """Not reached: what was made just now has nothing in its lists, and an item may be no quiz."""
+        is_new = self.name.startswith(("create", "clone"))
+        return (is_new and not _EMPTY.isdisjoint(place.route)) or {"contentItem", "quiz"} <= {*place.route}
 
     def values(self, choose: Choose, at: Place | None = None, value: Any = None) -> dict[str, Any]:
         """Variables: `value` goes to the place `at`, and what `choose` says to the others that need one."""

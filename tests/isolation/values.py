@@ -35,6 +35,7 @@ OWN: Mapping[str, Any] = {
     "favicon": LOGO,
     # of the lesson that has content
     "DeleteLessonInput.version": 5,
+    "MoveLessonInput.version": 5,
     "ReorderContentItemsInput.version": 5,
     "UpdateLessonInput.version": 5,
     # of the quiz that has a question
@@ -47,7 +48,6 @@ OWN: Mapping[str, Any] = {
     "options": ["Fresh", "Stale"],
     "choices": [0],
     "withAttempts": True,
-    "MoveLessonInput.version": 5,
     "mediaType": "text/plain",
     "url": "https://example.com/fresh",
     "permissions": ["course:read"],
