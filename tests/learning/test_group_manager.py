@@ -186,7 +186,7 @@ async def test_attempts_at_quizzes_are_seen_of_those_within(academy: Academy) ->
     of = await taken(academy)
     async with academy.work(of.acting) as work:
         begun = await quiz_attempt.start(work, enrollment_id=of.enrollment.id, quiz_id=of.quiz.id)
-    id_, enrolled = begun.attempt.id, of.enrollment.id
+    id_, enrolled, asked = begun.attempt.id, of.enrollment.id, of.quiz.id
 
     async def seen() -> list[Any]:
         async with academy.work(made.context, read_only=True) as work:
@@ -196,15 +196,19 @@ async def test_attempts_at_quizzes_are_seen_of_those_within(academy: Academy) ->
                 list(await quiz_attempt.pages_by_enrollment(work, [enrolled], first=1)),
                 await quiz_attempt.count_by_enrollment(work, [enrolled]),
                 list(await quiz_attempt.questions_by_attempt(work, [id_])),
+                list(await quiz_attempt.page_of_quiz(work, asked, after=None, first=1)),
+                list(await quiz_attempt.pages_by_quiz(work, [asked], first=1)),
+                (await quiz_attempt.count_by_quiz(work, [asked]))[asked],
             ]
 
-    assert await seen() == [[], [], [], {}, []]
+    assert await seen() == [[], [], [], {}, [], [], [], 0]
     with pytest.raises(NotFoundError):
         async with academy.work(made.context) as work:
             await quiz_attempt.submit(work, id_, [])
     async with academy.work() as work:
         await group_member.add(work, made.team.id, [of.learner.id])
-    assert await seen() == [[id_], [begun.attempt], [enrolled], {enrolled: 1}, [id_]]
+    seen_within = [[id_], [begun.attempt], [enrolled], {enrolled: 1}, [id_]]
+    assert await seen() == [*seen_within, [begun.attempt], [asked], 1]
 
 
 REFUSED: dict[str, Callable[[Ground], Act]] = {

@@ -105,38 +105,40 @@ COUNT_OF_ENROLLMENTS = Statement(
 # The next attempts at a quiz, of enrollments the reader may see, oldest first.
 PAGE_OF_QUIZ = Statement(
     "quiz_attempt.page_of_quiz",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {schema}.quiz_attempt a
-    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.quiz_id = $4::uuid AND ($2::boolean OR e.user_id = $3::uuid)
+    FROM {{schema}}.quiz_attempt a
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
+    WHERE a.tenant_id = $1 AND a.quiz_id = $4::uuid
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$8")})
       AND (a.created_at, a.id) > ($5::timestamptz, $6::uuid)
-    ORDER BY a.created_at, a.id LIMIT $7""",
+    ORDER BY a.created_at, a.id LIMIT $7""",  # noqa: S608 - constants
 )
 
 # The first attempts at each of many quizzes, of enrollments the reader may see.
 FIRST_OF_QUIZZES = Statement(
     "quiz_attempt.first_of_quizzes",
-    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
       a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
     FROM unnest($4::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT t.* FROM {schema}.quiz_attempt t
-      JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
-      WHERE t.tenant_id = $1 AND t.quiz_id = parent.id AND ($2::boolean OR e.user_id = $3::uuid)
+      SELECT t.* FROM {{schema}}.quiz_attempt t
+      JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
+      WHERE t.tenant_id = $1 AND t.quiz_id = parent.id
+        AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})
       ORDER BY t.created_at, t.id LIMIT $5) AS a
-    ORDER BY a.created_at, a.id""",
+    ORDER BY a.created_at, a.id""",  # noqa: S608 - constants
 )
 
 # How many attempts at each of many quizzes there are, of enrollments the reader may see.
 COUNT_OF_QUIZZES = Statement(
     "quiz_attempt.count_of_quizzes",
-    """SELECT parent.id AS parent, (
-      SELECT count(*) FROM {schema}.quiz_attempt a
+    f"""SELECT parent.id AS parent, (
+      SELECT count(*) FROM {{schema}}.quiz_attempt a
       WHERE a.tenant_id = $1 AND a.quiz_id = parent.id AND ($2::boolean OR EXISTS (
-        SELECT FROM {schema}.enrollment e
-        WHERE e.tenant_id = $1 AND e.id = a.enrollment_id AND e.user_id = $3::uuid))
+        SELECT FROM {{schema}}.enrollment e WHERE e.tenant_id = $1 AND e.id = a.enrollment_id
+          AND (e.user_id = $3::uuid OR {managed("e.user_id", "$5")})))
     ) AS attempts
-    FROM unnest($4::uuid[]) AS parent (id)""",
+    FROM unnest($4::uuid[]) AS parent (id)""",  # noqa: S608 - constants
 )
 
 # Of each of many enrollments the best submitted attempt at each quiz, of equal ones the first.
@@ -252,7 +254,9 @@ async def page_of_quiz(
 ) -> Sequence[QuizAttempt]:
     position = after or BEGINNING
     return await session.fetch_rows(
-        QuizAttempt, PAGE_OF_QUIZ, scope.everything, scope.user, quiz_id, *position, first
+        QuizAttempt,
+        PAGE_OF_QUIZ,
+        *(scope.everything, scope.user, quiz_id, *position, first, scope.manager),
     )
 
 
@@ -261,12 +265,12 @@ async def first_of_quizzes(
 ) -> Sequence[QuizAttempt]:
     """The first `first` at each quiz, oldest first."""
     return await session.fetch_rows(
-        QuizAttempt, FIRST_OF_QUIZZES, scope.everything, scope.user, quiz_ids, first
+        QuizAttempt, FIRST_OF_QUIZZES, scope.everything, scope.user, quiz_ids, first, scope.manager
     )
 
 
 async def count_of_quizzes(session: ShardSession, scope: Scope, quiz_ids: Sequence[UUID]) -> dict[UUID, int]:
-    rows = await session.fetch(COUNT_OF_QUIZZES, scope.everything, scope.user, quiz_ids)
+    rows = await session.fetch(COUNT_OF_QUIZZES, scope.everything, scope.user, quiz_ids, scope.manager)
     return {row["parent"]: row["attempts"] for row in rows}
 
 
