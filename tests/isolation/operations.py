@@ -26,9 +26,7 @@ from places import INSTEAD, NEEDED, Argument, Place, Spec, argument_of, is_list_
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
 DEPTH = 7
 NODE_DEPTH = 4
-MOST_FIELDS = (
-    700  # of a document: where there are more, it is less deep; the matrix asks each a thousand times
-)
+MOST_FIELDS = 700  # of a document: where there are more, it is less deep
 PAGE = 5  # rows of a list inside
 
 _EMPTY = frozenset({"nodes", "edges", "contentItems", "quizzes", "bestQuizAttempts"})

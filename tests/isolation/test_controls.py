@@ -37,11 +37,15 @@ async def test_owners_own_cursors_are_accepted(speaker: Speaker, worlds: dict[st
     for field, slot in LISTS:
         answer = await speaker.ask(world, field, filled(field, world, slot, None))
         pages = _all(answer.body["data"], slot.route)
-        if len(pages) == 1:
-            cursor = pages[0]["pageInfo"]["startCursor"]
+        # an empty page has no cursor
+        filled_pages = [page for page in pages if page["edges"]]
+        if filled_pages:
+            cursor = filled_pages[0]["pageInfo"]["startCursor"]
             answer = await speaker.ask(world, field, filled(field, world, slot, cursor))
-            assert answer.codes == set(), slot.coordinate
-            assert _all(answer.body["data"], slot.route)[0]["pageInfo"]["hasPreviousPage"]
+            # of several parents it is one's own, and refused for the others
+            assert answer.codes <= ({"INVALID_CURSOR"} if len(pages) > 1 else set()), slot.coordinate
+            found = [page for page in _all(answer.body["data"], slot.route) if page is not None]
+            assert any(page["pageInfo"]["hasPreviousPage"] for page in found), slot.coordinate
             continued.add(slot.coordinate)
     assert continued == {slot.coordinate for _, slot in LISTS}
 

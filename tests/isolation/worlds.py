@@ -366,7 +366,8 @@ async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUI
             await group_member.add(work, made.id, [person.id for person in people])
             world.raw |= {str(made.id), made.id.hex}
             way.append(made.id)
-    await group_manager.assign(work, ways[1][1], people[2].id)
+    for way, person in zip(ways, people[1:], strict=True):
+        await group_manager.assign(work, way[1], person.id)
     return ways[0][0], ways[1][1], ways[1][2]
 
 
