@@ -26,7 +26,8 @@ from places import INSTEAD, NEEDED, Argument, Place, Spec, argument_of, is_list_
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
 DEPTH = 7
 NODE_DEPTH = 4
-MOST_FIELDS = 700  # of a document: where there are more, it is less deep
+SHALLOWER = 2  # levels that a document may be less deep, where it has more fields than the next
+MOST_FIELDS = 700
 PAGE = 5  # rows of a list inside
 
 _EMPTY = frozenset({"nodes", "edges", "contentItems", "quizzes", "bestQuizAttempts"})
@@ -120,7 +121,7 @@ def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
 def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -> RootField:
     root = schema.get_root_type(OperationType(operation))
     assert root is not None
-    for less in range(NODE_DEPTH):
+    for less in range(SHALLOWER + 1):
         writer = _Writer(schema, route, NODE_DEPTH - less)
         text = writer.field(_At(root, route[:1]), route[0], DEPTH - less)
         if writer.size <= MOST_FIELDS:

@@ -61,7 +61,8 @@ async def test_a_cursor_is_of_one_parent_only(speaker: Speaker, worlds: dict[str
         asked = field.towards(slot)
         answer = await speaker.ask(world, asked, filled(asked, world, slot, None))
         pages = [page for page in _all(answer.body["data"], slot.route) if page["edges"]]
-        if len(pages) > 1:
+        # a parent may be met several times
+        if len({page["pageInfo"]["startCursor"] for page in pages}) > 1:
             cursor = pages[0]["pageInfo"]["startCursor"]
             answer = await speaker.ask(world, asked, filled(asked, world, slot, cursor))
             refused = [error["extensions"]["code"] for error in answer.body["errors"]]
