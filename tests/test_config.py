@@ -28,6 +28,9 @@ def test_an_unusable_value_names_its_variable() -> None:
     [
         ("TRUSTED_PROXIES", "bogus"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.0/99"),
+        ("DNS_SERVERS", "ns.example.com"),
+        ("DNS_SERVERS", "192.0.2.1:99999"),
+        ("FONTS", "/no/such/directory"),
         ("SECRET", "abc"),
         ("SECRET", "x" * 64),
         ("SECRET", "ab" * 31),
@@ -70,3 +73,9 @@ def test_the_table_names_every_setting_and_says_what_it_means() -> None:
     rows = config.markdown().splitlines()[2:]
     assert len(rows) == len(config.Settings.__struct_fields__)
     assert all(row.rstrip(" |").rpartition("|")[2].strip() for row in rows)
+
+
+def test_name_servers_have_the_usual_port_unless_they_say_another() -> None:
+    found = config.name_servers("192.0.2.1, 192.0.2.2:5353, [::1]:53,")
+    assert found == [("192.0.2.1", 53), ("192.0.2.2", 5353), ("::1", 53)]
+    assert config.name_servers("") == []

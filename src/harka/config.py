@@ -6,6 +6,7 @@
 import os
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -224,6 +225,11 @@ def _require_networks(text: str) -> None:
         ip_network(item, strict=False)
 
 
+def _require_directory(path: str) -> None:
+    if path and not Path(path).is_dir():
+        raise ValueError("is not a directory")
+
+
 def _require_host_name(text: str) -> None:
     # it raises for whatever it could not resolve tenants under
     HostTable(text, {}, {}, {})
@@ -250,6 +256,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "platform_domain": _require_host_name,
     "trusted_proxies": _require_networks,
     "dns_servers": name_servers,
+    "fonts": _require_directory,
 }
 """What cannot be said in a type. Each gets the value, or "" where there is none."""
 

@@ -49,6 +49,7 @@ CALLS = {
     "search": '{ search(query: "course", first: 1) { totalCount } }',
     "brandings": "{ brandings(first: 1) { totalCount } }",
     "updateBranding": "mutation { updateBranding(input: {}) { clientMutationId } }",
+    "discardBranding": "mutation { discardBranding(input: {}) { clientMutationId } }",
     "publishBranding": "mutation { publishBranding(input: {}) { clientMutationId } }",
     "domains": "{ domains(first: 1) { totalCount } }",
     "addDomain": 'mutation { addDomain(input: {name: "x.example"}) { clientMutationId } }',

@@ -85,6 +85,20 @@ async def test_pictures_that_no_version_shows_are_forgotten(academy: Academy) ->
     assert (found.hash, found.media_type) == (first.favicon_hash, "image/svg+xml")
 
 
+async def test_a_draft_is_given_up_with_its_pictures(academy: Academy) -> None:
+    first = await published(academy, primary_color=BLUE, logo=drawing("one"))
+    before = await academy.state()
+    made = await draft(academy, primary_color=GREEN, logo=drawing("two"))
+    async with academy.work() as work:
+        with pytest.raises(ConflictError):
+            await branding.discard(work, version=7)
+        assert await branding.discard(work, version=1) == made
+        with pytest.raises(ConflictError):
+            await branding.discard(work)
+    assert await academy.state() == before
+    assert (await shown(academy)).logo_hash == first.logo_hash
+
+
 async def test_a_stale_version_changes_nothing(academy: Academy) -> None:
     async with academy.work() as work:
         with pytest.raises(ConflictError):
@@ -139,6 +153,7 @@ async def test_it_takes_the_permission_and_the_plan(academy: Academy) -> None:
             for refused in (
                 branding.save_draft(work, BrandingChanges()),
                 branding.publish(work),
+                branding.discard(work),
                 branding.roll_back(work, new_id()),
             ):
                 with pytest.raises(error):

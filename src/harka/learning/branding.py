@@ -111,13 +111,20 @@ async def publish(work: UnitOfWork, *, version: int | None = None) -> Branding:
     Raise `ConflictError` without a draft, or when it is of another `version`; `PlanLimitError`.
     """
     _require_feature(work.context)
-    draft = next(
-        (each for each in await brandings.lock(work.session) if each.status == BrandingStatus.DRAFT), None
-    )
-    if draft is None:
-        raise ConflictError("There is no draft to publish.")
-    _require_version(draft, version)
+    draft = await _hold_draft(work, version)
     return await brandings.publish(work.session, draft.id)
+
+
+async def discard(work: UnitOfWork, *, version: int | None = None) -> Branding:
+    """Give the draft up. Answers what it was.
+
+    Raise `ConflictError` without a draft, or when it is of another `version`; `PlanLimitError`.
+    """
+    _require_feature(work.context)
+    draft = await _hold_draft(work, version)
+    await brandings.delete_draft(work.session, draft.id)
+    await assets.delete_unused(work.session)
+    return draft
 
 
 async def roll_back(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Branding:
@@ -154,6 +161,16 @@ def _accepted(changes: BrandingChanges) -> tuple[dict[str, str | None], list[Bra
         changed[f"{field}_hash"] = None if picture is None else picture.hash
         pictures += [picture] if picture else []
     return changed, pictures
+
+
+async def _hold_draft(work: UnitOfWork, version: int | None) -> Branding:
+    draft = next(
+        (each for each in await brandings.lock(work.session) if each.status == BrandingStatus.DRAFT), None
+    )
+    if draft is None:
+        raise ConflictError("There is no draft.")
+    _require_version(draft, version)
+    return draft
 
 
 def _require_version(found: Branding, version: int | None) -> None:

@@ -91,6 +91,12 @@ UPDATE_DRAFT = Statement(
       updated_at, version""",
 )
 
+# Give the draft up.
+DELETE_DRAFT = Statement(
+    "branding.delete_draft",
+    """DELETE FROM {schema}.branding WHERE tenant_id = $1 AND id = $2::uuid AND status = 'draft'""",
+)
+
 # Retire the published version.
 RETIRE = Statement(
     "branding.retire",
@@ -158,6 +164,11 @@ async def update_draft(session: ShardSession, changed: Branding) -> Branding:
     )
     assert row is not None  # noqa: S101 - the caller holds the draft
     return Branding(*row)
+
+
+async def delete_draft(session: ShardSession, id_: UUID) -> None:
+    """The caller holds it."""
+    await session.execute(DELETE_DRAFT, id_)
 
 
 async def publish(session: ShardSession, id_: UUID) -> Branding:

@@ -14,6 +14,8 @@ PUBLISH = """mutation ($input: PublishBrandingInput!) { publishBranding(input: $
   errors { code field } branding { id status version } } }"""
 ROLL_BACK = """mutation ($input: RollBackBrandingInput!) { rollBackBranding(input: $input) {
   errors { code field } branding { id status version } } }"""
+DISCARD = """mutation ($input: DiscardBrandingInput!) { discardBranding(input: $input) {
+  errors { code field } discardedBrandingId } }"""
 SHOWN = "{ organization { branding { logo primaryColor secondaryColor favicon } } }"
 LISTED = "{ brandings(first: 5) { totalCount nodes { status primaryColor } } }"
 
@@ -84,3 +86,12 @@ async def test_what_is_not_there_is_neither_published_nor_rolled_back_to(school:
     assert (await school.ask(PUBLISH, {"input": {}})).code == "CONFLICT"
     for id_, code in (("x", "INVALID_ID"), (school.id(NodeKind.BRANDING, new_id()), "NOT_FOUND")):
         assert (await school.ask(ROLL_BACK, {"input": {"id": id_}})).code == code
+
+
+async def test_a_draft_is_discarded(school: School) -> None:
+    assert (await school.ask(DISCARD, {"input": {}})).code == "CONFLICT"
+    made = (await update(school, primaryColor="#000000"))["branding"]
+    assert (await school.ask(DISCARD, {"input": {"version": 7}})).code == "CONFLICT"
+    told = (await school.ask(DISCARD, {"input": {"version": 1}})).data["discardBranding"]
+    assert told == {"errors": [], "discardedBrandingId": made["id"]}
+    assert (await school.ask(LISTED)).data["brandings"]["totalCount"] == 0

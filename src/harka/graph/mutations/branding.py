@@ -23,6 +23,10 @@ class Changed(msgspec.Struct, frozen=True):
     branding: BrandingRow
 
 
+class Discarded(msgspec.Struct, frozen=True):
+    discarded_branding_id: str
+
+
 @graph_input
 class UpdateBrandingInput(MutationInput):
     """What to change of the draft. What is omitted stays as it is, null takes it away."""
@@ -52,6 +56,15 @@ class PublishBrandingInput(MutationInput):
 
 
 @graph_input
+class DiscardBrandingInput(MutationInput):
+    """Which draft to give up: there is only one."""
+
+    version: int | None = value(
+        "The draft's version that was read; omit it to discard whatever there is.", default=None
+    )
+
+
+@graph_input
 class RollBackBrandingInput(MutationInput):
     """Which version to show again."""
 
@@ -71,6 +84,13 @@ class PublishBrandingPayload(Payload):
     """The version that was published."""
 
     branding: Branding | None = leaf("What everybody sees now.")
+
+
+@graph_type
+class DiscardBrandingPayload(Payload):
+    """The draft that was given up."""
+
+    discarded_branding_id: strawberry.ID | None = leaf("The id that names nothing any more.")
 
 
 @graph_type
@@ -100,6 +120,15 @@ async def _publish(
     return Changed(await branding.publish(info.context.work, version=given.version))
 
 
+async def _discard(
+    info: Info,
+    given: Annotated[DiscardBrandingInput, strawberry.argument(name="input", description="Which draft.")],
+) -> Discarded:
+    context = info.context
+    draft = await branding.discard(context.work, version=given.version)
+    return Discarded(context.runtime.node_ids.seal(context.tenant.id, NodeKind.BRANDING, draft.id))
+
+
 async def _roll_back(
     info: Info,
     given: Annotated[RollBackBrandingInput, strawberry.argument(name="input", description="To which.")],
@@ -119,6 +148,11 @@ class BrandingMutation:
     publish_branding: PublishBrandingPayload | None = mutation(
         _publish,
         "Show the draft to everybody; what was published is kept, to be rolled back to.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    discard_branding: DiscardBrandingPayload | None = mutation(
+        _discard,
+        "Give the draft up; what is published stays.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     roll_back_branding: RollBackBrandingPayload | None = mutation(
