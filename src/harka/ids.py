@@ -46,6 +46,8 @@ class NodeKind(enum.IntEnum):
     QUIZ_QUESTION = 31
     QUIZ_ATTEMPT = 32
     FILE = 34
+    ASSIGNMENT = 35
+    SUBMISSION = 36
     CATEGORY = 50
     TAG = 51
 

@@ -155,6 +155,24 @@ CALLS = {
         'mutation { createUpload(input: {name: "x.txt", size: 1, mediaType: "text/plain"}) '
         "{ clientMutationId } }"
     ),
+    "submissions": '{ submissions(assignmentId: "$assignment", first: 1) { totalCount } }',
+    "createAssignment": (
+        'mutation { createAssignment(input: {lessonId: "$lesson", title: "X"}) { clientMutationId } }'
+    ),
+    "updateAssignment": (
+        'mutation { updateAssignment(input: {id: "$assignment", version: 1}) { clientMutationId } }'
+    ),
+    "deleteAssignment": (
+        'mutation { deleteAssignment(input: {assignmentId: "$assignment", version: 1}) { clientMutationId } }'
+    ),
+    "submitAssignment": (
+        'mutation { submitAssignment(input: {enrollmentId: "$enrollment", assignmentId: "$assignment"}) '
+        "{ clientMutationId } }"
+    ),
+    "gradeSubmission": (
+        'mutation { gradeSubmission(input: {submissionId: "$submission", version: 1, score: 1}) '
+        "{ clientMutationId } }"
+    ),
     "completeUpload": 'mutation { completeUpload(input: {fileId: "$file"}) { clientMutationId } }',
     "deleteFile": 'mutation { deleteFile(input: {fileId: "$file", version: 1}) { clientMutationId } }',
     "createUser": 'mutation { createUser(input: {email: "x@y.example", name: "X"}) { clientMutationId } }',
@@ -227,6 +245,8 @@ def call(school: School, name: str) -> str:
         "enrollment": school.id(NodeKind.ENROLLMENT, enrollment),
         "lesson": school.id(NodeKind.LESSON, lesson),
         # nobody's: whoever gets that far is told that it is not there
+        "assignment": school.id(NodeKind.ASSIGNMENT, new_id()),
+        "submission": school.id(NodeKind.SUBMISSION, new_id()),
         "file": school.id(NodeKind.FILE, new_id()),
         "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
         "module": school.id(NodeKind.MODULE, lesson.module_id),

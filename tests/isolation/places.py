@@ -51,6 +51,7 @@ NEEDED: Final = frozenset(
     {
         "BulkEnrollInput.userIds",
         "CreateContentItemInput.fileId",
+        "SubmitAssignmentInput.fileIds",
         "CreateQuizQuestionInput.correctChoices",
         "CreateQuizQuestionInput.options",
         "DeleteLessonInput.withProgress",

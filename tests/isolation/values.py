@@ -48,6 +48,7 @@ OWN: Mapping[str, Any] = {
     "options": ["Fresh", "Stale"],
     "choices": [0],
     "withAttempts": True,
+    "GradeSubmissionInput.version": 2,
     "mediaType": "text/plain",
     "url": "https://example.com/fresh",
     "permissions": ["course:read"],

@@ -15,6 +15,7 @@ from harka.auth import api_key, token
 from harka.auth.permissions import permissions_of
 from harka.ids import NodeKind, new_id
 from harka.learning import (
+    assignment,
     branding,
     category,
     certificate,
@@ -33,9 +34,11 @@ from harka.learning import (
     quiz_attempt,
     quiz_question,
     role,
+    submission,
     tag,
     user,
 )
+from harka.learning.assignment import AssignmentDraft
 from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
@@ -259,6 +262,26 @@ async def _study(
         "MoveLessonInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
+    as_learner = _acting(runtime, work, world, people[2])
+    asked, unasked = [
+        await assignment.create(
+            work, taught.id, AssignmentDraft(title=f"Essay {world.canary}", accepts="file")
+        )
+        for _ in range(2)
+    ]
+    essay, _ = await _files(runtime, as_learner, world)
+    handed_in = await submission.submit(
+        as_learner,
+        enrollment_id=begun.id,
+        assignment_id=asked.id,
+        text=f"By {world.canary}",
+        file_ids=[essay.id],
+    )
+    await submission.grade(as_owner, handed_in.id, score=1, feedback=f"Like {world.canary}", version=1)
+    world.raw |= {text for row in (asked, unasked, handed_in) for text in (str(row.id), row.id.hex)}
+    world.fitting["DeleteAssignmentInput.assignmentId"] = sealed(NodeKind.ASSIGNMENT, [unasked.id])[0]
+    own = next(e for e in enrolled if (e.user_id, e.course_id) == (people[0].id, begun.course_id))
+    world.fitting["SubmitAssignmentInput.enrollmentId"] = sealed(NodeKind.ENROLLMENT, [own.id])[0]
     # another item than the one with a file, which is looked into afterwards
     world.fitting["DeleteContentItemInput.contentItemId"] = sealed(NodeKind.CONTENT_ITEM, [film.id])[0]
     world.fitting["DeleteFileInput.fileId"] = sealed(NodeKind.FILE, [loose.id])[0]
@@ -287,6 +310,8 @@ async def _study(
         NodeKind.LESSON: taught.id,
         NodeKind.CONTENT_ITEM: shown.id,
         NodeKind.FILE: filed.id,
+        NodeKind.ASSIGNMENT: asked.id,
+        NodeKind.SUBMISSION: handed_in.id,
         NodeKind.ENROLLMENT: begun.id,
         NodeKind.LESSON_PROGRESS: started.progress.id,
         NodeKind.CERTIFICATE: certified[0].id,

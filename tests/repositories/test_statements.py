@@ -11,6 +11,7 @@ import pytest
 import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
+from harka.repositories.assignment import Assignment
 from harka.repositories.branding import Branding
 from harka.repositories.branding_asset import BrandingAsset
 from harka.repositories.category import Category
@@ -37,6 +38,7 @@ from harka.repositories.quiz_question import QuizQuestion
 from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
+from harka.repositories.submission import Submission, SubmissionFile
 from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
@@ -62,6 +64,7 @@ FIELDS = [
             Branding,
             BrandingAsset,
             Category,
+            Assignment,
             Certificate,
             Completion,
             ContentItem,
@@ -87,6 +90,8 @@ FIELDS = [
             QuizAttempt,
             QuizQuestion,
             Sheet,
+            Submission,
+            SubmissionFile,
             Unlock,
         ),
         *(Tag, Totals, Usage, User),
@@ -105,6 +110,7 @@ PARTS = {
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
     "file.delete_abandoned": ["id"],
+    "file.handed_in": ["id"],
     "group.count_of_parents": ["parent", "groups"],
     "group.lock_tree": ["pg_advisory_xact_lock"],
     "group.place": list(Place.__struct_fields__),

@@ -31,7 +31,7 @@ _LEARNER = frozenset(
         Permission.FILE_WRITE,
     }
 )
-_INSTRUCTOR = _LEARNER | {Permission.ENROLLMENT_READ, Permission.USER_READ}
+_INSTRUCTOR = _LEARNER | {Permission.ENROLLMENT_READ, Permission.USER_READ, Permission.SUBMISSION_GRADE}
 _MANAGER = _INSTRUCTOR | {Permission.ENROLLMENT_WRITE, Permission.COURSE_WRITE, Permission.ANALYTICS_READ}
 _ADMIN = _MANAGER | {Permission.USER_WRITE, Permission.ORGANIZATION_WRITE}
 
@@ -52,6 +52,7 @@ _OF_OTHERS = frozenset(
         Permission.ENROLLMENT_READ,
         Permission.ENROLLMENT_WRITE,
         Permission.ANALYTICS_READ,
+        Permission.SUBMISSION_GRADE,
         Permission.ORGANIZATION_OWN,
     }
 )

@@ -19,6 +19,7 @@ from harka.errors import (
     QuizRequiredError,
     ValidationError,
 )
+from harka.learning.assignment import SubmissionKind
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
@@ -59,6 +60,7 @@ __all__ = [
     "Reveal",
     "Role",
     "SearchKind",
+    "SubmissionKind",
     "UserErrorCode",
     "UserOrder",
     "UserStatus",
@@ -252,6 +254,13 @@ _describe(
     in_progress="It can be submitted.",
     submitted="It was submitted and graded.",
     expired="Its time ran out before it was submitted: it counts, with no points.",
+)
+
+_describe(
+    SubmissionKind,
+    "What is handed in for an assignment.",
+    text="A text.",
+    file="Files.",
 )
 
 _describe(

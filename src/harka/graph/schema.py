@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from harka.graph.mutations.assignment import AssignmentMutation
 from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
 from harka.graph.mutations.bulk_user import BulkUserMutation
@@ -32,6 +33,7 @@ from harka.graph.mutations.quiz import QuizMutation
 from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
 from harka.graph.mutations.role import RoleMutation
+from harka.graph.mutations.submission import SubmissionMutation
 from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
@@ -39,7 +41,9 @@ from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
+from harka.graph.subscriptions.submission import SubmissionSubscription
 from harka.graph.types.analytics import AnalyticsQuery
+from harka.graph.types.assignment import Assignment
 from harka.graph.types.branding import BrandingQuery
 from harka.graph.types.category import CategoryQuery
 from harka.graph.types.certificate import CertificateQuery
@@ -60,6 +64,7 @@ from harka.graph.types.quiz_attempt import QuizAttempt
 from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.role import RoleQuery
 from harka.graph.types.search import SearchQuery
+from harka.graph.types.submission import SubmissionQuery
 from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
 from harka.graph.types.viewer import ViewerQuery
@@ -67,6 +72,7 @@ from harka.graph.types.viewer import ViewerQuery
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
+    SubmissionQuery,
     ViewerQuery,
     OrganizationQuery,
     UserQuery,
@@ -93,6 +99,8 @@ class Query(
     "committed before the answer leaves; one that is refused undoes only itself."
 )
 class Mutation(
+    AssignmentMutation,
+    SubmissionMutation,
     BrandingMutation,
     BulkEnrollmentMutation,
     BulkUserMutation,
@@ -126,7 +134,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be listened to, by WebSocket or by server-sent events.")
-class Subscription(AnalyticsSubscription, ProgressSubscription):
+class Subscription(AnalyticsSubscription, ProgressSubscription, SubmissionSubscription):
     pass
 
 
@@ -141,7 +149,16 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Module, Lesson, ContentItem, LessonProgress, Completion, QuizAttempt, QuizQuestion],
+        types=[
+            Assignment,
+            Module,
+            Lesson,
+            ContentItem,
+            LessonProgress,
+            Completion,
+            QuizAttempt,
+            QuizQuestion,
+        ],
         config=StrawberryConfig(sort_schema=True, scalar_map={datetime: DATE_TIME}),
     )
 

@@ -14,6 +14,7 @@ from harka.errors import ConflictError, NotFoundError, PlanLimitError, Validatio
 from harka.files import media
 from harka.files.store import FileStore
 from harka.ids import new_id
+from harka.learning import visibility
 from harka.learning.reading import readable
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
@@ -120,7 +121,7 @@ async def delete(work: UnitOfWork, store: FileStore, id_: UUID, *, version: int)
     work.context.require(Permission.FILE_WRITE)
     file = await files.lock(work.session, id_)
     if file is None or not _is_own(work, file):
-        raise NotFoundError("There is no such file here.")
+        raise _no_file()
     if file.version != version:
         raise ConflictError
     if not await files.delete(work.session, id_, version):
@@ -144,10 +145,18 @@ async def require_ready(work: UnitOfWork, id_: UUID, field: str) -> File:
     """A file that the caller may show to others. Raise `NotFoundError` or `ValidationError`."""
     file = (await find_many(work, [id_])).get(id_)
     if file is None:
-        raise NotFoundError("There is no such file here.", field=field)
-    if file.status != FileStatus.READY:
-        raise ValidationError("This file is not uploaded yet.", field=field)
+        raise _no_file(field)
+    _require_there(file, field)
     return file
+
+
+async def require_own(work: UnitOfWork, ids: Sequence[UUID], field: str) -> None:
+    """Raise for what is not a file of the caller's own that is there: `NotFoundError`, `ValidationError`."""
+    found = {each.id: each for each in await files.find_by_ids(work.session, ids)}
+    for id_ in ids:
+        if id_ not in found or not _is_own(work, found[id_]):
+            raise _no_file(field)
+        _require_there(found[id_], field)
 
 
 def download_url(work: UnitOfWork, store: FileStore, file: File) -> str | None:
@@ -166,6 +175,15 @@ def _arriving(id_: UUID) -> str:
     return f"arriving/{id_.hex}"
 
 
+def _no_file(field: str | None = None) -> NotFoundError:
+    return NotFoundError("There is no such file here.", field=field)
+
+
+def _require_there(file: File, field: str) -> None:
+    if file.status != FileStatus.READY:
+        raise ValidationError("This file is not uploaded yet.", field=field)
+
+
 def _owner(work: UnitOfWork) -> UUID | None:
     return None if work.context.user is None else work.context.user.id
 
@@ -176,10 +194,14 @@ def _is_own(work: UnitOfWork, file: File) -> bool:
 
 
 async def _shown(work: UnitOfWork, ids: Sequence[UUID]) -> set[UUID]:
-    """Those that a lesson shows whose content the reader may have."""
+    """Those of a lesson whose content the reader may have, and those handed in by whom the reader grades."""
     places = await files.places(work.session, ids)
     open_lessons = set(await readable(work, list({each.lesson_id for each in places})))
-    return {each.file_id for each in places if each.lesson_id in open_lessons}
+    shown = {each.file_id for each in places if each.lesson_id in open_lessons}
+    if work.context.allows(Permission.ENROLLMENT_READ):
+        scope = visibility.of_enrollments(work.context)
+        shown |= await files.handed_in(work.session, scope, [id_ for id_ in ids if id_ not in shown])
+    return shown
 
 
 async def _fits(store: FileStore, tenant: UUID, file: File) -> bool:

@@ -37,6 +37,11 @@ COPY = Statement(
       SELECT $1::uuid, l.new, $3::uuid, m.new, l.position, l.title, l.kind, l.duration_minutes, l.weight,
         l.required
       FROM lesson_copy l JOIN module_copy m ON m.old = l.module_id
+    ), assignments AS (
+      INSERT INTO {schema}.assignment
+        (tenant_id, id, lesson_id, title, instructions, due_at, points, accepts)
+      SELECT $1::uuid, uuidv7(), l.new, a.title, a.instructions, a.due_at, a.points, a.accepts
+      FROM lesson_copy l JOIN {schema}.assignment a ON a.tenant_id = $1 AND a.lesson_id = l.old
     ), quiz_copy AS MATERIALIZED (
       SELECT q.id AS old, uuidv7() AS new, l.new AS lesson_id, q.title, q.description, q.time_limit_seconds,
         q.allowed_attempts, q.pass_percent, q.reveal, q.completes_lesson, q.shuffles_options
@@ -66,5 +71,8 @@ COPY = Statement(
 
 
 async def copy(session: ShardSession, source: UUID, target: UUID) -> None:
-    """Tags, and modules with their rules, lessons, content and quizzes, of a course for one that has none."""
+    """What a course is made of, for another that has nothing yet.
+
+    Tags, and modules with their rules, lessons, content, quizzes and assignments.
+    """
     await session.execute(COPY, source, target)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -45,6 +46,16 @@ PLACES = Statement(
     "file.places",
     """SELECT DISTINCT file_id, lesson_id FROM {schema}.content_item
     WHERE tenant_id = $1 AND file_id = ANY($2::uuid[])""",
+)
+
+# Those of these files that were handed in by somebody whose enrollments the reader may see.
+HANDED_IN = Statement(
+    "file.handed_in",
+    f"""SELECT DISTINCT h.file_id AS id FROM {{schema}}.submission_file h
+    JOIN {{schema}}.submission s ON s.tenant_id = $1 AND s.id = h.submission_id
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
+    WHERE h.tenant_id = $1 AND h.file_id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
 # How many uploads of a person are open.
@@ -95,6 +106,8 @@ DELETE = Statement(
       WHERE f.tenant_id = $1 AND f.id = $2::uuid AND f.version = $3::int
         AND NOT EXISTS (
           SELECT FROM {schema}.content_item i WHERE i.tenant_id = $1 AND i.file_id = f.id)
+        AND NOT EXISTS (
+          SELECT FROM {schema}.submission_file h WHERE h.tenant_id = $1 AND h.file_id = f.id)
       RETURNING f.size
     ), freed AS (
       UPDATE {schema}.file_ledger l SET bytes = l.bytes - gone.size FROM gone WHERE l.tenant_id = $1
@@ -127,6 +140,11 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Fi
 async def places(session: ShardSession, ids: Sequence[UUID]) -> Sequence[FilePlace]:
     """Files that nothing shows are left out."""
     return await session.fetch_rows(FilePlace, PLACES, ids)
+
+
+async def handed_in(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> set[UUID]:
+    rows = await session.fetch(HANDED_IN, scope.everything, scope.user, ids, scope.manager)
+    return {row["id"] for row in rows}
 
 
 async def count_pending(session: ShardSession, user_id: UUID) -> int:

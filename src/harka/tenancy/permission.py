@@ -17,6 +17,7 @@ class Permission(enum.StrEnum):
     ENROLLMENT_WRITE = "enrollment:write"
     PROGRESS_WRITE = "progress:write"
     ANALYTICS_READ = "analytics:read"
+    SUBMISSION_GRADE = "submission:grade"
     FILE_WRITE = "file:write"
     """To upload files of one's own, and to delete them."""
 

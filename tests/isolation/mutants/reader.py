@@ -302,6 +302,20 @@ MUTANTS: Final = [
         PEOPLE,
     ),
     Mutant(
+        "anybody-hands-in-for-anybody",
+        "learning/submission.py",
+        "if target is None or user is None or target.enrollment.user_id != user.id:",
+        "if target is None:",
+        ("tests/learning/test_submission.py",),
+    ),
+    Mutant(
+        "graders-of-everybody",
+        "learning/submission.py",
+        "    scope = visibility.of_enrollments(work.context)\n    return await submissions.page(",
+        "    scope = visibility.Scope(everything=True)\n    return await submissions.page(",
+        PEOPLE,
+    ),
+    Mutant(
         "everybody-sees-files",
         "learning/file.py",
         "if each.lesson_id in open_lessons",

@@ -10,6 +10,7 @@ from strawberry import lazy
 if TYPE_CHECKING:
     # resolvers answer with structs, so a field's annotation says nothing to the type checker
     Category = Any
+    Assignment = Any
     Certificate = Any
     Completion = Any
     ContentItem = Any
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     QuizAttempt = Any
     QuizQuestion = Any
     Tag = Any
+    Submission = Any
     User = Any
 else:
+    Assignment = Annotated["Assignment", lazy("harka.graph.types.assignment")]
     Category = Annotated["Category", lazy("harka.graph.types.category")]
     Certificate = Annotated["Certificate", lazy("harka.graph.types.certificate")]
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
@@ -47,4 +50,5 @@ else:
     QuizAttempt = Annotated["QuizAttempt", lazy("harka.graph.types.quiz_attempt")]
     QuizQuestion = Annotated["QuizQuestion", lazy("harka.graph.types.quiz_question")]
     Tag = Annotated["Tag", lazy("harka.graph.types.tag")]
+    Submission = Annotated["Submission", lazy("harka.graph.types.submission")]
     User = Annotated["User", lazy("harka.graph.types.user")]

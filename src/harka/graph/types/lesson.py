@@ -3,6 +3,7 @@ from datetime import datetime
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import field, leaf, related
+from harka.graph.loaders.assignment import AssignmentsByLessonLoader
 from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
@@ -52,6 +53,11 @@ class Lesson(Node):
         "id",
         "Its quizzes, oldest first, at most 20; for who takes the course those that a content item shows, "
         "and none while the lesson is locked.",
+    )
+    assignments: list[later.Assignment] = related(
+        AssignmentsByLessonLoader,
+        "id",
+        "What is to be handed in, oldest first, at most twenty: for whom there are content items.",
     )
     created_at: datetime = leaf("When the lesson was created.")
     updated_at: datetime = leaf("When the lesson last changed.")

@@ -1,0 +1,85 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.field import field, leaf, related
+from harka.graph.loaders.assignment import AssignmentByIdLoader
+from harka.graph.loaders.enrollment import EnrollmentByIdLoader
+from harka.graph.loaders.submission import FilesBySubmissionLoader, SubmissionByIdLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import submission
+from harka.repositories.page import Position
+from harka.repositories.submission import Submission as SubmissionRow
+from harka.tenancy.permission import Permission
+
+
+def _graded_by(root: SubmissionRow, info: Info) -> Any:
+    return None if root.graded_by is None else info.context.loaders.of(UserByIdLoader).load(root.graded_by)
+
+
+@node_type(SubmissionRow, NodeKind.SUBMISSION, SubmissionByIdLoader)
+class Submission(Node):
+    """What a learner handed in for an assignment, and their grade. It is seen like their enrollment."""
+
+    assignment: later.Assignment | None = related(
+        AssignmentByIdLoader, "assignment_id", "The assignment; null when the caller may not see it."
+    )
+    enrollment: later.Enrollment | None = related(
+        EnrollmentByIdLoader, "enrollment_id", "Who handed it in, in which course."
+    )
+    text: str = leaf("The text; empty where files were asked for, unless something was said to them.")
+    files: list[later.File] = related(FilesBySubmissionLoader, "id", "The files, in order, at most ten.")
+    submitted_at: datetime = leaf("When it was handed in last.")
+    is_late: bool = leaf("Whether that was after it was due.")
+    score: float | None = leaf("How many of the assignment's points it got; null until it is graded.")
+    feedback: str = leaf("What was said of it; may be empty.")
+    graded_at: datetime | None = leaf("When it was graded last; null until it is.")
+    graded_by: later.User | None = field(
+        _graded_by, "Who graded it; null when the caller may not see them, and for a program."
+    )
+    created_at: datetime = leaf("When it was first handed in.")
+    updated_at: datetime = leaf("When it last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+AssignmentId = Annotated[strawberry.ID, strawberry.argument(description="The assignment.")]
+Graded = Annotated[
+    bool | None, strawberry.argument(description="Only those that are graded, or are not; omit it for all.")
+]
+
+
+async def _submissions(
+    info: Info, assignment_id: AssignmentId, first: First, after: After = None, graded: Graded = None
+) -> Slice:
+    context = info.context
+    id_ = context.open_id(NodeKind.ASSIGNMENT, assignment_id, "assignmentId")
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[SubmissionRow]:
+        return await submission.page(context.work, id_, graded=graded, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "submissions",
+        filters=(id_.bytes, None if graded is None else str(graded)),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: submission.count(context.work, id_, graded=graded),
+    )
+
+
+@strawberry.type
+class SubmissionQuery:
+    submissions: Connection[Submission] | None = field(
+        _submissions,
+        "What was handed in for an assignment, the oldest first: of everybody, or of the caller's groups for "
+        "who manages those.",
+        requires=Permission.ENROLLMENT_READ,
+    )

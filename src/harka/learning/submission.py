@@ -1,0 +1,164 @@
+"""What learners hand in, and the grades they get for it."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning import assignment, file, progress, unlock, visibility
+from harka.learning.assignment import SubmissionKind
+from harka.learning.moment import has_passed
+from harka.learning.progress import ProgressEntry
+from harka.learning.text import LONGEST_DESCRIPTION, accept_text
+from harka.learning.work import UnitOfWork
+from harka.repositories import assignment as assignments
+from harka.repositories import progress as progresses
+from harka.repositories import submission as submissions
+from harka.repositories.assignment import Assignment
+from harka.repositories.file import File
+from harka.repositories.page import Position
+from harka.repositories.submission import Submission
+from harka.rows import ByKey
+from harka.tenancy.permission import Permission
+
+MOST_FILES: Final = 10
+LONGEST_TEXT: Final = 50_000
+_NOWHERE: Final = UUID(int=0)
+
+
+def graded_topic(enrollment_id: UUID) -> str:
+    return f"graded:{enrollment_id}"
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Submission]:
+    """By id, those of enrollments the reader may see."""
+    scope = visibility.of_enrollments(work.context)
+    return ByKey(await submissions.find_visible(work.session, scope, ids))
+
+
+async def page(
+    work: UnitOfWork, assignment_id: UUID, *, graded: bool | None, after: Position | None, first: int
+) -> Sequence[Submission]:
+    """The next `first` for an assignment that the reader may see, oldest first. `graded`: None for all."""
+    scope = visibility.of_enrollments(work.context)
+    return await submissions.page(work.session, scope, assignment_id, graded=graded, after=after, first=first)
+
+
+async def count(work: UnitOfWork, assignment_id: UUID, *, graded: bool | None) -> int:
+    scope = visibility.of_enrollments(work.context)
+    return await submissions.count(work.session, scope, assignment_id, graded=graded)
+
+
+async def own_by_assignment(work: UnitOfWork, assignment_ids: Sequence[UUID]) -> dict[UUID, Submission]:
+    """The reader's own; programs have none."""
+    user = work.context.user
+    if user is None:
+        return {}
+    found = await submissions.of_user(work.session, user.id, assignment_ids)
+    return {each.assignment_id: each for each in found}
+
+
+async def files_by_submission(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[File]]:
+    """Of submissions that the reader sees, in order; those without any are left out."""
+    visible = await find_many(work, ids)
+    return await submissions.files_of(work.session, list(visible)) if visible else {}
+
+
+async def submit(
+    work: UnitOfWork,
+    *,
+    enrollment_id: UUID,
+    assignment_id: UUID,
+    text: str = "",
+    file_ids: Sequence[UUID] = (),
+) -> Submission:
+    """Hand something in for oneself, or hand it in anew until it is graded. Late is taken, and told.
+
+    Raise `ValidationError` for what the assignment does not accept; `NotFoundError` for an enrollment that is
+    not one's own, and for an assignment that its course does not have; `LessonLockedError`; `ConflictError`
+    for a withdrawn or expired enrollment, and for what is graded.
+    """
+    work.context.require(Permission.PROGRESS_WRITE)
+    accepted = accept_text(text, "text", longest=LONGEST_TEXT)
+    asked = await _held(work, enrollment_id, assignment_id)
+    _require_kind(asked, accepted, file_ids)
+    if file_ids:
+        await file.require_own(work, file_ids, "fileIds")
+    now = clock.now()
+    wanted = Submission(
+        id=new_id(),
+        assignment_id=assignment_id,
+        enrollment_id=enrollment_id,
+        text=accepted,
+        submitted_at=now,
+        is_late=has_passed(asked.due_at),
+        score=None,
+        feedback="",
+        graded_at=None,
+        graded_by=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    made = await submissions.submit(work.session, wanted, file_ids)
+    if made is None:
+        raise ConflictError("This is graded already.")
+    # the lesson is begun
+    entry = ProgressEntry(enrollment_id=enrollment_id, lesson_id=asked.lesson_id, fraction=0)
+    await progresses.advance(work.session, [progress.row_of(entry)])
+    return made
+
+
+async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Submission:
+    """Give a grade, or another one; who listens to the enrollment hears of it.
+
+    Raise `ValidationError`; `NotFoundError` for what the grader may not see; `ConflictError` when it was
+    handed in anew, or graded, since `version`.
+    """
+    work.context.require(Permission.SUBMISSION_GRADE)
+    told = accept_text(feedback, "feedback", longest=LONGEST_DESCRIPTION)
+    found = (await find_many(work, [id_])).get(id_)
+    if found is None:
+        raise NotFoundError("There is no such submission here.")
+    asked = await assignment.require(work, found.assignment_id)
+    if not math.isfinite(score) or not 0 <= score <= asked.points:
+        raise ValidationError(f"A score is between 0 and {asked.points}.", field="score")
+    by = None if work.context.user is None else work.context.user.id
+    graded = await submissions.grade(work.session, id_, version, score=score, feedback=told, by=by)
+    if graded is None:
+        raise ConflictError
+    work.publish(graded_topic(graded.enrollment_id), {"submissionId": str(id_)})
+    return graded
+
+
+async def _held(work: UnitOfWork, enrollment_id: UUID, assignment_id: UUID) -> Assignment:
+    """The enrollment comes first: to who may not write it, nothing tells whether the assignment exists."""
+    found = await assignments.find_by_ids(work.session, [assignment_id])
+    asked = found[0] if found else None
+    lesson_id = _NOWHERE if asked is None else asked.lesson_id
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, enrollment_id, lesson_id)
+    user = work.context.user
+    if target is None or user is None or target.enrollment.user_id != user.id:
+        raise progress.no_enrollment()
+    progress.require_open(work, target.enrollment)
+    if asked is None or not target.has_lesson:
+        raise assignment.no_assignment("assignmentId")
+    if target.guarded is not None:
+        await unlock.require_unlocked(work, enrollment_id, target.guarded, field="assignmentId")
+    return asked
+
+
+def _require_kind(asked: Assignment, text: str, file_ids: Sequence[UUID]) -> None:
+    if len(file_ids) > MOST_FILES or len(set(file_ids)) != len(file_ids):
+        raise ValidationError(f"At most {MOST_FILES} files, each once.", field="fileIds")
+    takes_files = asked.accepts == SubmissionKind.FILE
+    if takes_files and not file_ids:
+        raise ValidationError("This assignment takes files.", field="fileIds")
+    if not takes_files and file_ids:
+        raise ValidationError("This assignment takes a text.", field="fileIds")
+    if not takes_files and not text:
+        raise ValidationError("This must not be empty.", field="text")

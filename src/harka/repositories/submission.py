@@ -1,0 +1,204 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories import file as files
+from harka.repositories.file import File
+from harka.repositories.page import BEGINNING, Position
+from harka.repositories.scope import Scope, managed
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """`score`, `graded_at`: None until it is graded. `graded_by`: None for a program, too."""
+
+    id: UUID
+    assignment_id: UUID
+    enrollment_id: UUID
+    text: str
+    submitted_at: datetime
+    is_late: bool
+    score: float | None
+    feedback: str
+    graded_at: datetime | None
+    graded_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class SubmissionFile(msgspec.Struct, frozen=True):
+    submission_id: UUID
+    file_id: UUID
+
+
+# Submissions by id, of enrollments the reader may see.
+FIND_VISIBLE = Statement(
+    "submission.find_visible",
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
+      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    FROM {{schema}}.submission s
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
+    WHERE s.tenant_id = $1 AND s.id = ANY($4::uuid[])
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
+)
+
+# The next submissions for an assignment the reader may see, oldest first; NULL stands for graded or not.
+PAGE = Statement(
+    "submission.page",
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
+      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    FROM {{schema}}.submission s
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
+    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+      AND ($6::boolean IS NULL OR (s.graded_at IS NOT NULL) = $6)
+      AND (s.created_at, s.id) > ($7::timestamptz, $8::uuid)
+    ORDER BY s.created_at, s.id LIMIT $9""",  # noqa: S608 - constants
+)
+
+# How many there are of these.
+COUNT = Statement(
+    "submission.count",
+    f"""SELECT count(*) FROM {{schema}}.submission s
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
+    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+      AND ($6::boolean IS NULL OR (s.graded_at IS NOT NULL) = $6)""",  # noqa: S608 - constants
+)
+
+# What a person handed in for assignments, of several enrollments in a course for the latest.
+OF_USER = Statement(
+    "submission.of_user",
+    """SELECT DISTINCT ON (s.assignment_id) s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at,
+      s.is_late, s.score, s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    FROM {schema}.enrollment e
+    JOIN {schema}.submission s ON s.tenant_id = $1 AND s.enrollment_id = e.id
+      AND s.assignment_id = ANY($3::uuid[])
+    WHERE e.tenant_id = $1 AND e.user_id = $2::uuid
+    ORDER BY s.assignment_id, s.created_at DESC""",
+)
+
+# Hand in, or hand in anew what was not graded yet; nothing comes of it when it was.
+SUBMIT = Statement(
+    "submission.submit",
+    """INSERT INTO {schema}.submission AS kept
+      (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late)
+    VALUES ($1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::timestamptz, $7::boolean)
+    ON CONFLICT (tenant_id, enrollment_id, assignment_id) DO UPDATE
+    SET text = excluded.text, submitted_at = excluded.submitted_at, is_late = excluded.is_late,
+      updated_at = now(), version = kept.version + 1
+    WHERE kept.graded_at IS NULL
+    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
+      graded_by, created_at, updated_at, version""",
+)
+
+# Take away the files of what is handed in anew.
+CLEAR_FILES = Statement(
+    "submission.clear_files",
+    "DELETE FROM {schema}.submission_file WHERE tenant_id = $1 AND submission_id = $2::uuid",
+)
+
+# The files of what is handed in, in order.
+ADD_FILES = Statement(
+    "submission.add_files",
+    """INSERT INTO {schema}.submission_file (tenant_id, submission_id, file_id, position)
+    SELECT $1::uuid, $2::uuid, given.id, given.place
+    FROM unnest($3::uuid[]) WITH ORDINALITY AS given (id, place)""",
+)
+
+# Which files belong to submissions, in order.
+FILES = Statement(
+    "submission.files",
+    """SELECT submission_id, file_id FROM {schema}.submission_file
+    WHERE tenant_id = $1 AND submission_id = ANY($2::uuid[]) ORDER BY submission_id, position""",
+)
+
+# Grade a submission of this version that the grader may see.
+GRADE = Statement(
+    "submission.grade",
+    """UPDATE {schema}.submission
+    SET score = $4::float8, feedback = $5::text, graded_at = now(), graded_by = $6::uuid, updated_at = now(),
+      version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
+    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
+      graded_by, created_at, updated_at, version""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Submission]:
+    return await session.fetch_rows(
+        Submission, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
+    )
+
+
+async def page(
+    session: ShardSession,
+    scope: Scope,
+    assignment_id: UUID,
+    *,
+    graded: bool | None,
+    after: Position | None,
+    first: int,
+) -> Sequence[Submission]:
+    """`graded`: only those that are, or are not; None for both."""
+    where = scope.everything, scope.user, assignment_id, scope.manager, graded
+    return await session.fetch_rows(Submission, PAGE, *where, *(after or BEGINNING), first)
+
+
+async def count(session: ShardSession, scope: Scope, assignment_id: UUID, *, graded: bool | None) -> int:
+    where = scope.everything, scope.user, assignment_id, scope.manager, graded
+    return int(await session.fetch_value(COUNT, *where))
+
+
+async def of_user(
+    session: ShardSession, user_id: UUID, assignment_ids: Sequence[UUID]
+) -> Sequence[Submission]:
+    """At most one for each assignment."""
+    return await session.fetch_rows(Submission, OF_USER, user_id, assignment_ids)
+
+
+async def submit(
+    session: ShardSession,
+    submission: Submission,
+    file_ids: Sequence[UUID],
+) -> Submission | None:
+    """As it is now. None: what was handed in before is graded."""
+    row = await session.fetch_row(
+        SUBMIT,
+        submission.id,
+        submission.assignment_id,
+        submission.enrollment_id,
+        submission.text,
+        submission.submitted_at,
+        submission.is_late,
+    )
+    if row is None:
+        return None
+    made = Submission(*row)
+    await session.execute(CLEAR_FILES, made.id)
+    if file_ids:
+        await session.execute(ADD_FILES, made.id, file_ids)
+    return made
+
+
+async def files_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, list[File]]:
+    """By submission, in order; those without any are left out."""
+    pairs = await session.fetch_rows(SubmissionFile, FILES, ids)
+    wanted = list({each.file_id for each in pairs})
+    found = {each.id: each for each in await files.find_by_ids(session, wanted)} if wanted else {}
+    by_submission: dict[UUID, list[File]] = {}
+    for pair in pairs:
+        by_submission.setdefault(pair.submission_id, []).append(found[pair.file_id])
+    return by_submission
+
+
+async def grade(
+    session: ShardSession, id_: UUID, version: int, *, score: float, feedback: str, by: UUID | None
+) -> Submission | None:
+    """None: absent, or of another version."""
+    row = await session.fetch_row(GRADE, id_, version, score, feedback, by)
+    return None if row is None else Submission(*row)
