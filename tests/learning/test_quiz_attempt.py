@@ -30,11 +30,12 @@ from harka.learning import (
 )
 from harka.learning.progress import ProgressEntry
 from harka.learning.quiz import QuizChanges, QuizDraft
-from harka.learning.quiz_attempt import GRACE, AttemptState, Started, Submitted, state_of
+from harka.learning.quiz_attempt import GRACE, MOST_ATTEMPTS, AttemptState, Started, Submitted, state_of
 from harka.learning.quiz_grading import Answer
 from harka.learning.quiz_question import QuestionChanges
 from harka.learning.quiz_sheet import AskedQuestion
 from harka.learning.unlock import UnlockRules
+from harka.storage.statement import Statement
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
 from quizzes import POINTS, Taken, pass_time, right, taken, taught
@@ -121,6 +122,19 @@ async def test_two_starts_at_once_share_the_last_attempt(academy: Academy) -> No
     done = await asyncio.gather(*(submit(academy, of, both[0].attempt.id, answers) for _ in range(4)))
     assert [each.changed for each in done].count(True) == 1
     assert {each.attempt.earned for each in done} == {POINTS}
+    with pytest.raises(NoAttemptLeftError):
+        await start(academy, of)
+
+
+async def test_any_number_of_attempts_ends_somewhere(academy: Academy) -> None:
+    of = await taken(academy)
+    attempt = (await start(academy, of)).attempt
+    await submit(academy, of, attempt.id, [])
+    text = "UPDATE {schema}.quiz_attempt SET number = $2::int WHERE tenant_id = $1"
+    async with academy.work() as work:
+        await work.session.execute(Statement("test.number", text), MOST_ATTEMPTS - 1)
+    last = (await start(academy, of)).attempt
+    await submit(academy, of, last.id, [])
     with pytest.raises(NoAttemptLeftError):
         await start(academy, of)
 
