@@ -38,7 +38,7 @@ from harka.repositories import (
     unlock,
     user,
 )
-from harka.repositories.page import BEGINNING, Order, Pages, Position, statements_of
+from harka.repositories.page import BEGINNING, OLDEST_FIRST, Order, Pages, Position, statements_of
 from harka.repositories.scope import Scope
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
@@ -346,6 +346,36 @@ async def test_progress_is_worked_out_from_the_rows_of_its_enrollment(
 
     # once to be measured, once to be written; there are few courses
     assert rows_read(plan) - Counter(course=100) == {"enrollment": 2, "lesson": 100, "lesson_progress": 2}
+
+
+SOME_MANAGER = Statement(
+    "test.some_manager",
+    "SELECT user_id FROM {schema}.user_scope WHERE tenant_id = $1 ORDER BY user_id LIMIT 1",
+)
+
+
+async def test_what_a_manager_of_groups_sees_is_read_from_their_people_on(
+    crowd: Academy, academy_settings: Settings
+) -> None:
+    async with crowd.work(read_only=True) as work:
+        manager = await work.session.fetch_value(SOME_MANAGER)
+    tenant, beginning = f"'{crowd.organization.id}'", f"'{BEGINNING[0]}', '{BEGINNING[1]}'"
+    read = []
+    for statement, asked in (
+        (
+            user.PAGES_OF_MANAGER[OLDEST_FIRST].first,
+            f"{tenant}, NULL, NULL, NULL, NULL, NULL, 20, '{manager}'",
+        ),
+        (user.COUNT_OF_MANAGER, f"{tenant}, NULL, NULL, NULL, NULL, NULL, '{manager}'"),
+        (enrollment.PAGE_OF_MANAGER, f"{tenant}, {beginning}, 20, NULL, NULL, NULL, '{manager}'"),
+        (enrollment.COUNT_OF_MANAGER, f"{tenant}, NULL, NULL, NULL, '{manager}'"),
+    ):
+        async with prepared(academy_settings, crowd, statement) as connection:
+            plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({asked})")
+        read.append(rows_read(plan))
+
+    # five people in each group, ten enrollments of each
+    assert [(each["user"], each["enrollment"]) for each in read] == [(5, 0), (5, 0), (0, 50), (0, 50)]
 
 
 async def any_enrollment(academy: Academy) -> enrollment.Enrollment:
