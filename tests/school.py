@@ -26,6 +26,7 @@ from harka.learning import (
     group_member,
     invitation,
     lesson,
+    path,
     quiz,
     role,
     tag,
@@ -35,6 +36,7 @@ from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.path import PathDraft
 from harka.learning.quiz import QuizDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
@@ -46,6 +48,7 @@ from harka.repositories.group import Group
 from harka.repositories.invitation import Invitation
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
+from harka.repositories.path import LearningPath
 from harka.repositories.quiz import Quiz
 from harka.repositories.role import CustomRole
 from harka.repositories.tag import Tag
@@ -209,6 +212,7 @@ class School:
     group: Group | None = None
     quiz: Quiz | None = None
     category: Category | None = None
+    path: LearningPath | None = None
     tag: Tag | None = None
     role: CustomRole | None = None
     invitation: Invitation | None = None
@@ -362,6 +366,8 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
 
     A group of everybody, a role that nobody holds, and an invitation of nobody here; in the first lesson a
     quiz that only authors see. A category and a tag of no course.
+    A group of everybody; in the first lesson a quiz that only authors see. A category and a tag of no course;
+    the draft of a path of the first two courses.
     """
     made = School(runtime, organization)
     async with made.work() as work:
@@ -390,6 +396,9 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
         ).invitation
         made.group = await group.create(work, name="Everybody")
         await group_member.add(work, made.group.id, [person.id for person in made.people])
+        made.path = await path.create(
+            work, PathDraft(title="Way", course_ids=[of.id for of in published[:2]])
+        )
         made.category = await category.create(work, "Sciences")
         made.tag = await tag.create(work, "Short")
         made.lessons = await lesson.by_course(work, [of.id for of in published])

@@ -50,6 +50,8 @@ class NodeKind(enum.IntEnum):
     SUBMISSION = 36
     CATEGORY = 50
     TAG = 51
+    LEARNING_PATH = 52
+    LEARNING_PATH_ENROLLMENT = 53
 
 
 def new_id() -> UUID:

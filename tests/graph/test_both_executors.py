@@ -51,6 +51,7 @@ def writer(school: School, number: int, cursors: Sequence[str]) -> Writer:
         "group": ids(NodeKind.GROUP, [school.group]),
         "category": ids(NodeKind.CATEGORY, [school.category]),
         "tag": ids(NodeKind.TAG, [school.tag]),
+        "learningPath": ids(NodeKind.LEARNING_PATH, [school.path]),
         "lesson": ids(NodeKind.LESSON, lessons),
         "organization": [school.id(NodeKind.ORGANIZATION, school.organization.id)],
         "quiz": [school.id(NodeKind.QUIZ, school.quiz)],

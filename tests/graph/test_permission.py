@@ -26,6 +26,23 @@ CALLS = {
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
     "analytics": "{ analytics { asOf } }",
     "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',
+    "learningPaths": "{ learningPaths(first: 1) { totalCount } }",
+    "learningPath": '{ learningPath(id: "$path") { id } }',
+    "learningPathEnrollments": "{ learningPathEnrollments(first: 1) { totalCount } }",
+    "createLearningPath": 'mutation { createLearningPath(input: {title: "X"}) { clientMutationId } }',
+    "updateLearningPath": (
+        'mutation { updateLearningPath(input: {id: "$path", version: 1}) { clientMutationId } }'
+    ),
+    "publishLearningPath": 'mutation { publishLearningPath(input: {id: "$path"}) { clientMutationId } }',
+    "archiveLearningPath": 'mutation { archiveLearningPath(input: {id: "$path"}) { clientMutationId } }',
+    "enrollInLearningPath": (
+        'mutation { enrollInLearningPath(input: {learningPathId: "$path", userId: "$user"}) '
+        "{ clientMutationId } }"
+    ),
+    "withdrawFromLearningPath": (
+        'mutation { withdrawFromLearningPath(input: {learningPathEnrollmentId: "$onpath"}) '
+        "{ clientMutationId } }"
+    ),
     "categories": "{ categories(first: 1) { totalCount } }",
     "category": '{ category(id: "$category") { id } }',
     "tags": "{ tags(first: 1) { totalCount } }",
@@ -215,6 +232,7 @@ OF_ONE = ("$user", "$enrollment", "$certificate")
 MANY = {"bulkEnroll", "bulkUsers", "recordProgressBatch"}
 # what is for those alone who see everybody
 TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMembers"}
+UNSEEN = {"quiz", "learningPath"}
 FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
@@ -239,6 +257,8 @@ def call(school: School, name: str) -> str:
     ids = {
         "group": school.id(NodeKind.GROUP, school.group),
         "category": school.id(NodeKind.CATEGORY, school.category),
+        "path": school.id(NodeKind.LEARNING_PATH, school.path),
+        "onpath": school.id(NodeKind.LEARNING_PATH_ENROLLMENT, new_id()),
         "tag": school.id(NodeKind.TAG, school.tag),
         "user": school.id(NodeKind.USER, enrollment.user_id),
         "course": school.id(NodeKind.COURSE, enrollment.course_id),

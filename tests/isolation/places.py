@@ -52,6 +52,7 @@ NEEDED: Final = frozenset(
         "BulkEnrollInput.userIds",
         "CreateContentItemInput.fileId",
         "SubmitAssignmentInput.fileIds",
+        "CreateLearningPathInput.courseIds",
         "CreateQuizQuestionInput.correctChoices",
         "CreateQuizQuestionInput.options",
         "DeleteLessonInput.withProgress",

@@ -29,6 +29,8 @@ from harka.learning import (
     group_member,
     invitation,
     lesson,
+    path,
+    path_enrollment,
     progress,
     quiz,
     quiz_attempt,
@@ -45,6 +47,7 @@ from harka.learning.course import CourseDraft
 from harka.learning.file import UploadDraft
 from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.path import PathDraft
 from harka.learning.quiz import QuizDraft
 from harka.learning.quiz_grading import Answer
 from harka.learning.quiz_question import QuestionDraft
@@ -228,11 +231,29 @@ async def _study(
     for done in enrolled[::2]:
         for each in lessons[done.course_id]:
             await progress.record(work, enrollment_id=done.id, lesson_id=each.id, fraction=1.0, score=80.0)
+    # one that people take and that can be published
+    closed = await course.create(work, _draft("OLD-4", world.canary, sorted_by.id))
+    await enrollment.enroll_many(
+        work, [enrollment.EnrollmentEntry(user_id=person.id, course_id=closed.id) for person in people]
+    )
+    await course.archive(work, closed.id)
+    way = await path.create(
+        work,
+        PathDraft(
+            title=f"Way {world.canary}", description=world.canary, course_ids=[each.id for each in courses]
+        ),
+    )
+    await path.publish(work, way.id)
+    put = [await path_enrollment.enroll(work, path_id=way.id, user_id=person.id) for person in people]
+    on_way = [each.enrollment for each in put]
     completed = await completion.by_enrollment(work, [each.id for each in enrolled])
     # the last enrollment that is begun and not completed, and what belongs to it
     begun = enrolled[-2]
     taught = lessons[begun.course_id][0]
     started = await progress.record(work, enrollment_id=begun.id, lesson_id=taught.id, fraction=0.25)
+    for each in lessons[begun.course_id][1:]:
+        # so that waiving the first one completes it, for who listens
+        await progress.record(work, enrollment_id=begun.id, lesson_id=each.id, fraction=1.0)
     world.enrollment = begun.id
     film = await content.create(
         work,
@@ -260,6 +281,8 @@ async def _study(
         "CreateContentItemInput.quizId": sealed(NodeKind.QUIZ, [spare])[0],
         "SetModuleUnlockInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
         "MoveLessonInput.moduleId": sealed(NodeKind.MODULE, modules)[-1],
+        # one that is published by it, for who listens
+        "PublishCourseInput.id": sealed(NodeKind.COURSE, [closed.id])[0],
         "SetModuleUnlockInput.requiredModuleIds": sealed(NodeKind.MODULE, modules[:-1]),
     }
     as_learner = _acting(runtime, work, world, people[2])
@@ -295,6 +318,9 @@ async def _study(
         *courses,
         sorted_by,
         about,
+        closed,
+        way,
+        *on_way,
         *enrolled,
         *completed.values(),
         *certified,
@@ -304,6 +330,8 @@ async def _study(
     return {
         NodeKind.USER: begun.user_id,
         NodeKind.COURSE: begun.course_id,
+        NodeKind.LEARNING_PATH: way.id,
+        NodeKind.LEARNING_PATH_ENROLLMENT: on_way[-1].id,
         NodeKind.CATEGORY: sorted_by.id,
         NodeKind.TAG: about.id,
         NodeKind.MODULE: taught.module_id,
@@ -424,7 +452,7 @@ async def _claim(runtime: Runtime, world: World) -> UUID:
     return proven
 
 
-def _draft(code: str, canary: str, category_id: UUID) -> CourseDraft:
+def _draft(code: str, canary: str, category_id: UUID | None = None, *, published: bool = True) -> CourseDraft:
     return CourseDraft(
         title=f"{code} {canary}",
         code=code,

@@ -27,6 +27,7 @@ from harka.repositories import (
     job,
     lesson,
     module,
+    path_enrollment,
     progress,
     quiz,
     quiz_attempt,
@@ -45,7 +46,7 @@ from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 
 BIG = {
-    *("search_word", "search_spelling", "file"),
+    *("search_word", "search_spelling", "file", "learning_path_enrollment"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
 }
@@ -53,6 +54,7 @@ CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling", "file"),
+    *("learning_path", "learning_path_course", "learning_path_enrollment"),
     *("quiz", "quiz_question", "quiz_attempt"),
 )
 # indexes of the few rows that wait or run
@@ -114,6 +116,14 @@ SEED = {
       SELECT $1::uuid, uuidv7(), id, 'f', 1, 'text/plain',
         CASE WHEN email LIKE '1%' THEN 'pending' ELSE 'ready' END, created_at, created_at
       FROM {schema}."user" WHERE tenant_id = $1""",
+    "path": """INSERT INTO {schema}.learning_path (tenant_id, id, title, status)
+      SELECT $1::uuid, uuidv7(), n, 'published' FROM generate_series(1, 10) AS n""",
+    "path_course": """INSERT INTO {schema}.learning_path_course (tenant_id, path_id, course_id, position)
+      SELECT $1::uuid, p.id, c.id, 0 FROM {schema}.learning_path p, {schema}.course c
+      WHERE p.tenant_id = $1 AND c.tenant_id = $1 AND c.status = 'published'""",
+    "path_enrollment": """INSERT INTO {schema}.learning_path_enrollment (tenant_id, id, path_id, user_id)
+      SELECT $1::uuid, uuidv7(), p.id, u.id FROM {schema}.learning_path p, {schema}."user" u
+      WHERE p.tenant_id = $1 AND u.tenant_id = $1""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -138,14 +148,8 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
     for academy in academies:
         async with academy.work() as work:
             for table in (
-                "file",
-                "user_scope",
-                "user_group",
-                "job",
-                "lesson_progress",
-                "enrollment",
-                "course",
-                '"user"',
+                *("file", "user_scope", "user_group", "job", "lesson_progress"),
+                *("learning_path_enrollment", "learning_path", "enrollment", "course", '"user"'),
             ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant
                 await work.session.execute(Statement("clear", text))
@@ -221,6 +225,16 @@ STATEMENTS = (
     group_manager.COUNT_OF_GROUPS,
     group_manager.COUNT_OF_USERS,
     group_manager.DELETE,
+    path_enrollment.FIND_VISIBLE,
+    path_enrollment.PAGE,
+    path_enrollment.PAGE_OF_USER,
+    path_enrollment.PAGE_OF_PATH,
+    path_enrollment.PAGE_OF_MANAGER,
+    path_enrollment.COUNT_OF_MANAGER,
+    path_enrollment.LOCK_OF_COMPLETED,
+    path_enrollment.LOCK_OF_PATH,
+    path_enrollment.RECALCULATE,
+    path_enrollment.UNLOCKED,
     progress.FIND_VISIBLE,
     progress.FIND_BY_ENROLLMENTS,
     progress.FIND_ONE,

@@ -31,6 +31,8 @@ from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
+from harka.repositories.path import LearningPath, PathCourse
+from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.progress import LessonProgress
 from harka.repositories.quiz import Quiz
 from harka.repositories.quiz_attempt import QuizAttempt, Sheet
@@ -83,6 +85,7 @@ FIELDS = [
             Job,
             Lesson,
             LessonFigures,
+            LearningPath,
             LessonProgress,
             Lock,
             Module,
@@ -94,7 +97,7 @@ FIELDS = [
             SubmissionFile,
             Unlock,
         ),
-        *(Tag, Totals, Usage, User),
+        *(PathCourse, PathEnrollment, Tag, Totals, Usage, User),
     )
 ]
 # columns that are no row of a struct
@@ -128,6 +131,10 @@ PARTS = {
     "progress.count": ["count", "count"],
     "search.spelled_like": list(Asked.__struct_fields__),
     "search.find_best": list(Found.__struct_fields__),
+    "path.lock_status": ["status"],
+    "path_enrollment.lock_of_completed": ["id"],
+    "path_enrollment.lock_of_path": ["id"],
+    "path_enrollment.unlocked": ["user_id", "course_id"],
     "tag.of_courses": ["course_id", *Tag.__struct_fields__],
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],

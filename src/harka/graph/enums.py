@@ -33,6 +33,7 @@ from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.page import OrderDirection
+from harka.repositories.path import PathStatus as LearningPathStatus
 from harka.repositories.quiz import Reveal
 from harka.repositories.search import SearchKind
 from harka.repositories.user import UserOrder, UserStatus
@@ -51,6 +52,7 @@ __all__ = [
     "HealthStatus",
     "InvitationState",
     "IssueCode",
+    "LearningPathStatus",
     "LessonKind",
     "OnError",
     "OrderDirection",
@@ -218,6 +220,14 @@ _describe(
     draft="Being written: only authors see it.",
     published="Open for enrollment.",
     archived="Closed for enrollment; who is enrolled keeps access.",
+)
+
+_describe(
+    LearningPathStatus,
+    "Where a learning path is in its life.",
+    draft="Being written: only authors see it.",
+    published="Open for people to be put on it.",
+    archived="Closed; who is on it stays.",
 )
 
 _describe(

@@ -27,6 +27,8 @@ from harka.graph.mutations.invitation import InvitationMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
+from harka.graph.mutations.path import LearningPathMutation
+from harka.graph.mutations.path_enrollment import LearningPathEnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
 from harka.graph.mutations.progress_batch import ProgressBatchMutation
 from harka.graph.mutations.quiz import QuizMutation
@@ -40,6 +42,8 @@ from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
+from harka.graph.subscriptions.completion import CompletionSubscription
+from harka.graph.subscriptions.course import CourseSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.subscriptions.submission import SubmissionSubscription
 from harka.graph.types.analytics import AnalyticsQuery
@@ -58,6 +62,8 @@ from harka.graph.types.lesson import Lesson
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
 from harka.graph.types.organization import OrganizationQuery
+from harka.graph.types.path import LearningPathQuery
+from harka.graph.types.path_enrollment import LearningPathEnrollmentQuery
 from harka.graph.types.progress import LessonProgress
 from harka.graph.types.quiz import QuizQuery
 from harka.graph.types.quiz_attempt import QuizAttempt
@@ -89,6 +95,8 @@ class Query(
     DomainQuery,
     CategoryQuery,
     TagQuery,
+    LearningPathQuery,
+    LearningPathEnrollmentQuery,
     NodeQuery,
 ):
     pass
@@ -116,6 +124,8 @@ class Mutation(
     GroupManagerMutation,
     GroupMemberMutation,
     InvitationMutation,
+    LearningPathMutation,
+    LearningPathEnrollmentMutation,
     LessonMutation,
     ModuleMutation,
     OrganizationMutation,
@@ -134,7 +144,13 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be listened to, by WebSocket or by server-sent events.")
-class Subscription(AnalyticsSubscription, ProgressSubscription, SubmissionSubscription):
+class Subscription(
+    AnalyticsSubscription,
+    CompletionSubscription,
+    CourseSubscription,
+    ProgressSubscription,
+    SubmissionSubscription,
+):
     pass
 
 

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
 from harka.repositories.certificate import Certificate
-from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.page import Position
 from harka.repositories.scope import Scope
 from harka.rows import ByKey, Grouped
@@ -71,13 +70,6 @@ async def verify(work: UnitOfWork, serial: str) -> Certificate | None:
     if not _SERIAL.fullmatch(serial):
         return None
     return await certificates.find_by_serial(work.session, serial)
-
-
-async def issue(work: UnitOfWork, changed: Iterable[Enrollment]) -> None:
-    """To those of `changed` who completed a course that awards certificates, once."""
-    completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
-    if completed:
-        await certificates.issue_many(work.session, completed)
 
 
 async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | None = None) -> Certificate:

@@ -6,12 +6,11 @@ import msgspec
 
 from harka import clock
 from harka.ids import new_id
-from harka.learning import visibility
+from harka.learning import finish, visibility
 from harka.learning.batch import batches
 from harka.learning.moment import accept_past
 from harka.learning.progress import accept_score
 from harka.learning.work import UnitOfWork
-from harka.repositories import certificate as certificates
 from harka.repositories import completion as completions
 from harka.repositories import enrollment as enrollments
 from harka.repositories.completion import Completion
@@ -51,8 +50,7 @@ async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) ->
     for batch in batches(sorted(rows)):
         held = await enrollments.lock(work.session, scope, batch)
         awarded = await completions.award_many(work.session, [rows[each.id] for each in held])
-        if awarded:
-            await certificates.issue_many(work.session, [each.enrollment_id for each in awarded])
+        await finish.follow_ids(work, [each.enrollment_id for each in awarded])
         done += len(awarded)
     return done
 

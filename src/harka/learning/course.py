@@ -39,6 +39,8 @@ WHOLE: Final = 100
 """Percent."""
 LONGEST_VALIDITY: Final = 36_500
 """Days of a certificate."""
+PUBLISHED_TOPIC: Final = "course:published"
+"""Topic of a tenant: a course was published. Payload {courseId}."""
 _CACHED: Final = Namespace("course", Course, version=5)
 
 
@@ -186,6 +188,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         raise _without_lesson()
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
     work.invalidate()
+    work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
     return published
 
 

@@ -8,7 +8,7 @@ import msgspec
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, QuizRequiredError, ValidationError
 from harka.ids import new_id
-from harka.learning import certificate, unlock, visibility
+from harka.learning import finish, unlock, visibility
 from harka.learning.batch import ROWS, batches
 from harka.learning.moment import accept_past, has_passed
 from harka.learning.work import UnitOfWork
@@ -101,7 +101,7 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
         touched = sorted({row.enrollment_id for row in advanced})
         if touched:
             recounted = await progresses.recalculate(work.session, touched)
-            await certificate.issue(work, recounted)
+            await finish.follow(work, recounted)
             changed.update((enrollment.id, enrollment) for enrollment in recounted)
     return list(changed.values())
 
@@ -112,7 +112,7 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
     changed, after = 0, UUID(int=0)
     while ids := await enrollments.lock_of_course(work.session, course_id, after=after, first=ROWS):
         recounted = await progresses.recalculate(work.session, ids)
-        await certificate.issue(work, recounted)
+        await finish.follow(work, recounted)
         changed += len(recounted)
         if len(ids) < ROWS:
             break
@@ -130,7 +130,9 @@ async def recorded(
     recounted = await progresses.recalculate(work.session, [row.enrollment_id])
     after = recounted[0] if recounted else before
     completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
-    await certificate.issue(work, recounted)
+    await finish.follow(work, recounted)
+    if completed:
+        finish.tell(work, after)
     tell(work, written, after, progress=after.progress)
     return Recorded(written, after, changed=True, completed=completed)
 

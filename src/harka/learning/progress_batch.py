@@ -13,7 +13,7 @@ from harka.errors import (
     NotFoundError,
     ValidationError,
 )
-from harka.learning import certificate, unlock, visibility
+from harka.learning import finish, unlock, visibility
 from harka.learning.progress import (
     ProgressEntry,
     merged,
@@ -28,7 +28,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import lesson as lessons
 from harka.repositories import progress as progresses
-from harka.repositories.enrollment import Enrollment, Held
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus, Held
 from harka.repositories.progress import LessonProgress
 from harka.tenancy.permission import Permission
 
@@ -130,12 +130,14 @@ async def _written(work: UnitOfWork, rows: Sequence[LessonProgress], held: Mappi
         return _Written()
     latest = {row.enrollment_id: row for row in advanced}
     recounted = await progresses.recalculate(work.session, sorted(latest))
-    await certificate.issue(work, recounted)
+    await finish.follow(work, recounted)
     after = {each.id: each for each in recounted}
     for id_, row in latest.items():
         enrollment = after.get(id_)
         if enrollment is None:
             tell(work, row, held[id_], progress=None)
         else:
+            if enrollment.status == EnrollmentStatus.COMPLETED != held[id_].status:
+                finish.tell(work, enrollment)
             tell(work, row, enrollment, progress=enrollment.progress)
     return _Written(advanced, recounted)

@@ -5,8 +5,14 @@ from typing import Final
 
 import msgspec
 
-from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS, RECOUNT_COURSE
-from harka.worker.handlers import course, domain, usage
+from harka.queue.message import (
+    MEASURE_USAGE,
+    RECHECK_DOMAINS,
+    RECOUNT_COURSE,
+    RECOUNT_PATH,
+    UNLOCK_PATHS,
+)
+from harka.worker.handlers import course, domain, path, usage
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -22,6 +28,8 @@ class Handler(msgspec.Struct, frozen=True):
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     RECOUNT_COURSE: Handler(course.RecountCourse, course.recount),
+    RECOUNT_PATH: Handler(path.RecountPath, path.recount),
+    UNLOCK_PATHS: Handler(path.UnlockPaths, path.unlock),
     RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck),
     MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True),
 }

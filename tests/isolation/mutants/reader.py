@@ -69,6 +69,13 @@ MUTANTS: Final = [
         ("tests/learning/test_search.py",),
     ),
     Mutant(
+        "learner-sees-who-is-on-a-path",
+        "learning/path_enrollment.py",
+        "    return ByKey(await path_enrollments.find_visible(work.session, scope, ids))",
+        "    return ByKey(await path_enrollments.find_visible(work.session, Scope(everything=True), ids))",
+        ("tests/learning/test_path_enrollment.py",),
+    ),
+    Mutant(
         "learner-finds-people",
         "learning/search.py",
         "if kind in asked and work.context.allows(permission)]",

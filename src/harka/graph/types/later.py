@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Enrollment = Any
     File = Any
     Group = Any
+    LearningPath = Any
     Lesson = Any
     LessonProgress = Any
     Module = Any
@@ -40,6 +41,7 @@ else:
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
     File = Annotated["File", lazy("harka.graph.types.file")]
     Group = Annotated["Group", lazy("harka.graph.types.group")]
+    LearningPath = Annotated["LearningPath", lazy("harka.graph.types.path")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]
     Module = Annotated["Module", lazy("harka.graph.types.module")]

@@ -1,0 +1,88 @@
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import LearningPathStatus
+from harka.graph.field import field, leaf, related
+from harka.graph.loaders.path import CoursesByLearningPathLoader, LearningPathByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import path
+from harka.repositories.page import Position
+from harka.repositories.path import LearningPath as LearningPathRow
+from harka.tenancy.permission import Permission
+
+
+@node_type(LearningPathRow, NodeKind.LEARNING_PATH, LearningPathByIdLoader)
+class LearningPath(Node):
+    """A way through several courses. Who is on it is enrolled in its courses as they open."""
+
+    title: str = leaf("What the path is called.")
+    description: str = leaf("What it is about; may be empty.")
+    status: LearningPathStatus = leaf("Where the path is in its life.")
+    is_sequential: bool = leaf(
+        "Whether a course opens when all before it are completed; otherwise all are open at once."
+    )
+    required_count: int | None = leaf("How many of its courses complete it; null for all.")
+    courses: list[later.Course] = related(
+        CoursesByLearningPathLoader, "id", "Its courses, in order; those that the caller may see."
+    )
+    published_at: datetime | None = leaf("When it was first published; null for a draft.")
+    archived_at: datetime | None = leaf("When it was archived; null unless it is.")
+    created_at: datetime = leaf("When the path was created.")
+    updated_at: datetime = leaf("When the path last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+async def _paths(
+    info: Info,
+    first: First,
+    after: After = None,
+    status: Annotated[
+        LearningPathStatus | None,
+        strawberry.argument(description="Only paths in this state; omit it for all."),
+    ] = None,
+) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[LearningPathRow]:
+        rows = await path.list_page(context.work, after=position, first=limit, status=status)
+        context.loaders.of(LearningPathByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context,
+        "learningPaths",
+        filters=(status,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: path.count(context.work, status=status),
+    )
+
+
+def _path(
+    info: Info,
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the path.")],
+) -> Awaitable[LearningPathRow | None]:
+    context = info.context
+    return context.loaders.of(LearningPathByIdLoader).want(context.open_id(NodeKind.LEARNING_PATH, id_))
+
+
+@strawberry.type
+class LearningPathQuery:
+    learning_paths: Connection[LearningPath] | None = field(
+        _paths,
+        "The paths that the caller may see: authors see all, others the published ones and their own.",
+        requires=Permission.COURSE_READ,
+    )
+    learning_path: LearningPath | None = field(
+        _path,
+        "One path; null when there is none, or none that the caller may see.",
+        requires=Permission.COURSE_READ,
+    )

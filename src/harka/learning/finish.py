@@ -1,0 +1,32 @@
+"""What follows when somebody completes a course, in the transaction that notices it."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from harka.learning import path_progress
+from harka.learning.work import UnitOfWork
+from harka.repositories import certificate as certificates
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+
+
+async def follow(work: UnitOfWork, changed: Iterable[Enrollment]) -> None:
+    """For those of `changed` that are completed; once for each, however often it is said."""
+    await follow_ids(work, [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED])
+
+
+async def follow_ids(work: UnitOfWork, completed: Sequence[UUID]) -> None:
+    """Certificates where the course awards them, and progress on learning paths."""
+    if completed:
+        await certificates.issue_many(work.session, completed)
+        await path_progress.advance(work, completed)
+
+
+def tell(work: UnitOfWork, enrollment: Enrollment) -> None:
+    """Whoever listens to completions, of the course or of all."""
+    for course_id in (enrollment.course_id, None):
+        work.publish(topic_of(course_id), {"enrollmentId": str(enrollment.id)})
+
+
+def topic_of(course_id: UUID | None) -> str:
+    """Topic of a tenant: an enrollment was completed, in this course, or in any. Payload {enrollmentId}."""
+    return "completion" if course_id is None else f"completion:course:{course_id}"

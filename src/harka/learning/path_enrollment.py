@@ -1,0 +1,141 @@
+"""Who is on which learning path."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from harka import clock
+from harka.errors import ConflictError, NotFoundError, ValidationError
+from harka.ids import new_id
+from harka.learning import path_progress, visibility
+from harka.learning.path import no_path
+from harka.learning.work import UnitOfWork
+from harka.repositories import path as paths
+from harka.repositories import path_enrollment as path_enrollments
+from harka.repositories import user as users
+from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.page import Position
+from harka.repositories.path import PathStatus
+from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.scope import Scope
+from harka.repositories.user import UserStatus
+from harka.rows import ByKey
+from harka.tenancy.permission import Permission
+
+
+class PathEnrolled(msgspec.Struct, frozen=True):
+    """`created`: False when the user was on the path already. `opened`: courses they were enrolled in."""
+
+    enrollment: PathEnrollment
+    created: bool
+    opened: int
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[PathEnrollment]:
+    """By id, those the reader may see: like enrollments."""
+    scope = visibility.of_enrollments(work.context)
+    return ByKey(await path_enrollments.find_visible(work.session, scope, ids))
+
+
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    user_id: UUID | None = None,
+    path_id: UUID | None = None,
+    status: str | None = None,
+) -> Sequence[PathEnrollment]:
+    """The next `first` that the reader may see, oldest first."""
+    scope = visibility.of_enrollments(work.context)
+    if _is_hidden(scope, user_id):
+        return []
+    return await path_enrollments.list_page(
+        work.session,
+        scope,
+        after=after,
+        first=first,
+        user_id=_whose(scope, user_id),
+        path_id=path_id,
+        status=status,
+    )
+
+
+async def count(
+    work: UnitOfWork, *, user_id: UUID | None = None, path_id: UUID | None = None, status: str | None = None
+) -> int:
+    scope = visibility.of_enrollments(work.context)
+    if _is_hidden(scope, user_id):
+        return 0
+    shown = _whose(scope, user_id)
+    return await path_enrollments.count(work.session, scope, user_id=shown, path_id=path_id, status=status)
+
+
+async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrolled:
+    """Put a user on a path and enroll them in what is open to them there, or find that they are.
+
+    Courses that they have completed before count. What is closed or full is left out; asking again tries
+    again. Raise `NotFoundError` for an unknown user or path, `ValidationError` for a path that is not
+    published or a user who is not active.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    statuses = await users.statuses(work.session, visibility.to_change(work.context), [user_id])
+    if user_id not in statuses:
+        raise NotFoundError("There is no such user here.", field="userId")
+    if statuses[user_id] != UserStatus.ACTIVE:
+        raise ValidationError("Only an active user can be enrolled.", field="userId")
+    status = await paths.lock_status(work.session, path_id)
+    if status is None:
+        raise no_path("learningPathId")
+    if status != PathStatus.PUBLISHED:
+        raise ValidationError("Only a published learning path accepts enrollments.", field="learningPathId")
+    row = _row(path_id, user_id)
+    found = await path_enrollments.insert(work.session, row)
+    recounted = await path_enrollments.recalculate(work.session, [found.id])
+    opened = await path_progress.unlock(work, [found.id])
+    return PathEnrolled(recounted[0] if recounted else found, created=found.id == row.id, opened=opened)
+
+
+async def withdraw(work: UnitOfWork, id_: UUID) -> PathEnrollment:
+    """Take somebody off a path; they stay in its courses. Nothing changes when they are off it already.
+
+    Raise `NotFoundError`, and `ConflictError` for who has completed it.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    scope = visibility.to_change(work.context)
+    withdrawn = await path_enrollments.withdraw(work.session, scope, id_)
+    if withdrawn is not None:
+        return withdrawn
+    found = await path_enrollments.find_visible(work.session, scope, [id_])
+    if not found:
+        raise NotFoundError("There is no such enrollment here.", field="id")
+    if found[0].status == EnrollmentStatus.COMPLETED:
+        raise ConflictError("A completed learning path stays.")
+    return found[0]
+
+
+def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:
+    """Whether one asks for somebody else's without being allowed to."""
+    return not scope.everything and scope.manager is None and user_id not in (None, scope.user)
+
+
+def _whose(scope: Scope, user_id: UUID | None) -> UUID | None:
+    """Of whom the reader is shown what they asked for; None for all whom they see."""
+    return user_id if scope.everything or scope.manager is not None else scope.user
+
+
+def _row(path_id: UUID, user_id: UUID) -> PathEnrollment:
+    now = clock.now()
+    return PathEnrollment(
+        id=new_id(),
+        path_id=path_id,
+        user_id=user_id,
+        status=str(EnrollmentStatus.ACTIVE),
+        progress=0.0,
+        completed_at=None,
+        withdrawn_at=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )

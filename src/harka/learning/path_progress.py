@@ -1,0 +1,56 @@
+"""How far people are on learning paths: it follows from the courses that they have completed."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from harka.learning import seat
+from harka.learning.batch import ROWS, batches
+from harka.learning.enrollment import row_of
+from harka.learning.work import UnitOfWork
+from harka.queue.message import UNLOCK_PATHS
+from harka.repositories import course as courses
+from harka.repositories import enrollment as enrollments
+from harka.repositories import path_enrollment as path_enrollments
+from harka.repositories.course import CourseStatus
+from harka.repositories.enrollment import EnrollmentStatus
+
+
+async def advance(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> None:
+    """Whoever completed these is further on the paths that they count for, from this transaction on.
+
+    A job enrolls them in what that opens: here other courses would have to be held, against their authors.
+    """
+    held = await path_enrollments.lock_of_completed(work.session, enrollment_ids)
+    if not held:
+        return
+    changed = await path_enrollments.recalculate(work.session, held)
+    going_on = [str(each.id) for each in changed if each.status == EnrollmentStatus.ACTIVE]
+    if going_on:
+        await work.enqueue(UNLOCK_PATHS, {"path_enrollment_ids": going_on})
+
+
+async def recount(work: UnitOfWork, path_id: UUID) -> None:
+    """Work out everybody on a path again, for its courses and rules as they are now, and what they open."""
+    after = UUID(int=0)
+    while ids := await path_enrollments.lock_of_path(work.session, path_id, after=after, first=ROWS):
+        await path_enrollments.recalculate(work.session, ids)
+        await unlock(work, ids)
+        after = ids[-1]
+
+
+async def unlock(work: UnitOfWork, ids: Sequence[UUID]) -> int:
+    """Enroll people in what is open to them on their paths; how many enrollments were made.
+
+    A course without a free seat is left out, until this is asked for again.
+    """
+    pairs = await path_enrollments.unlocked(work.session, ids)
+    if not pairs:
+        return 0
+    held = await courses.lock_status(work.session, sorted({course_id for _, course_id in pairs}))
+    seats = {each.id: each.seats for each in held if each.status == CourseStatus.PUBLISHED}
+    wanted = [pair for pair in pairs if pair[1] in seats]
+    full = await seat.without_seat(work, seats, wanted)
+    rows = [row_of(*pair) for pair in wanted if pair not in full]
+    for batch in batches(rows):
+        await enrollments.insert_many(work.session, batch)
+    return len(rows)

@@ -1,0 +1,183 @@
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.repositories.scope import Scope
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class PathStatus(enum.StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    ARCHIVED = "archived"
+
+
+class LearningPath(msgspec.Struct, frozen=True):
+    """`status`: a `PathStatus`. `required_count`: of its courses, None for all."""
+
+    id: UUID
+    title: str
+    description: str
+    status: str
+    is_sequential: bool
+    required_count: int | None
+    published_at: datetime | None
+    archived_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class PathCourse(msgspec.Struct, frozen=True):
+    """A course of a path. `status`: of the course."""
+
+    path_id: UUID
+    course_id: UUID
+    status: str
+
+
+_VISIBLE: Final = """($2::boolean OR p.status = 'published' OR EXISTS (
+        SELECT FROM {schema}.learning_path_enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.path_id = p.id AND e.status <> 'withdrawn'))"""
+
+# Paths by id that the reader may see.
+FIND_VISIBLE = Statement(
+    "path.find_visible",
+    f"""SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {{schema}}.learning_path p
+    WHERE p.tenant_id = $1 AND id = ANY($4::uuid[]) AND {_VISIBLE}""",  # noqa: S608 - constants
+)
+
+# One page of the paths the reader may see, oldest first.
+PAGE = Statement(
+    "path.page",
+    f"""SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {{schema}}.learning_path p
+    WHERE p.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
+      AND ($7::text IS NULL OR status = $7) AND {_VISIBLE}
+    ORDER BY created_at, id LIMIT $6""",  # noqa: S608 - constants
+)
+
+# How many paths the reader may see.
+COUNT = Statement(
+    "path.count",
+    f"""SELECT count(*) FROM {{schema}}.learning_path p
+    WHERE p.tenant_id = $1 AND ($4::text IS NULL OR status = $4) AND {_VISIBLE}""",  # noqa: S608 - constants
+)
+
+# A new path.
+INSERT = Statement(
+    "path.insert",
+    """INSERT INTO {schema}.learning_path
+      (tenant_id, id, title, description, status, is_sequential, required_count, published_at, archived_at,
+       created_at, updated_at, version)
+    VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::boolean, $7::int, $8::timestamptz,
+      $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::int)""",
+)
+
+# Hold a path against every other writer of it.
+HOLD = Statement(
+    "path.hold",
+    """SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
+      created_at, updated_at, version
+    FROM {schema}.learning_path WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
+)
+
+# The status of a path, which cannot change before this transaction ends.
+LOCK_STATUS = Statement(
+    "path.lock_status",
+    "SELECT status FROM {schema}.learning_path WHERE tenant_id = $1 AND id = $2::uuid FOR SHARE",
+)
+
+# Write all that can change of a path that is held.
+UPDATE = Statement(
+    "path.update",
+    """UPDATE {schema}.learning_path
+    SET title = $3::text, description = $4::text, status = $5::text, is_sequential = $6::boolean,
+      required_count = $7::int, published_at = $8::timestamptz, archived_at = $9::timestamptz,
+      updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid
+    RETURNING id, title, description, status, is_sequential, required_count, published_at, archived_at,
+      created_at, updated_at, version""",
+)
+
+# The courses of many paths, in order.
+COURSES_OF = Statement(
+    "path.courses_of",
+    """SELECT k.path_id, k.course_id, c.status
+    FROM {schema}.learning_path_course k
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = k.course_id
+    WHERE k.tenant_id = $1 AND k.path_id = ANY($2::uuid[]) ORDER BY k.path_id, k.position, k.course_id""",
+)
+
+# Let a path lead through these courses and no others, in this order.
+SET_COURSES = Statement(
+    "path.set_courses",
+    """WITH gone AS (
+      DELETE FROM {schema}.learning_path_course
+      WHERE tenant_id = $1 AND path_id = $2::uuid AND course_id <> ALL($3::uuid[])
+    )
+    INSERT INTO {schema}.learning_path_course AS k (tenant_id, path_id, course_id, position)
+    SELECT $1::uuid, $2::uuid, course_id, place - 1
+    FROM unnest($3::uuid[]) WITH ORDINALITY AS given (course_id, place)
+    ON CONFLICT (tenant_id, path_id, course_id) DO UPDATE SET position = excluded.position""",
+)
+
+
+async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[LearningPath]:
+    """In no particular order; `scope`: authors see all, others what is published or taken by them."""
+    return await session.fetch_rows(LearningPath, FIND_VISIBLE, scope.everything, scope.user, ids)
+
+
+async def list_page(
+    session: ShardSession, scope: Scope, *, after: Position | None, first: int, status: str | None = None
+) -> Sequence[LearningPath]:
+    position = after or BEGINNING
+    return await session.fetch_rows(
+        LearningPath, PAGE, scope.everything, scope.user, *position, first, status
+    )
+
+
+async def count(session: ShardSession, scope: Scope, *, status: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, scope.everything, scope.user, status))
+
+
+async def insert(session: ShardSession, path: LearningPath) -> None:
+    await session.execute(INSERT, *msgspec.structs.astuple(path))
+
+
+async def hold(session: ShardSession, id_: UUID) -> LearningPath | None:
+    """Until this transaction ends nobody else changes it; None: absent."""
+    row = await session.fetch_row(HOLD, id_)
+    return None if row is None else LearningPath(*row)
+
+
+async def lock_status(session: ShardSession, id_: UUID) -> str | None:
+    """Held against change until this transaction ends; None: absent."""
+    row = await session.fetch_row(LOCK_STATUS, id_)
+    return None if row is None else str(row["status"])
+
+
+async def update(session: ShardSession, path: LearningPath) -> LearningPath:
+    """Write `path`, which is held; answers the next version."""
+    row = await session.fetch_row(UPDATE, *msgspec.structs.astuple(path)[:8])
+    assert row is not None  # noqa: S101 - it is held
+    return LearningPath(*row)
+
+
+async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> Sequence[PathCourse]:
+    """Grouped by path, in order."""
+    return await session.fetch_rows(PathCourse, COURSES_OF, ids)
+
+
+async def set_courses(session: ShardSession, id_: UUID, course_ids: Sequence[UUID]) -> None:
+    """`course_ids` differ. Raise `ForeignKeyError` for an unknown one."""
+    await session.execute(SET_COURSES, id_, course_ids)

@@ -1,0 +1,64 @@
+from harka.ids import NodeKind, new_id
+from harka.learning import path
+from school import School
+
+ENROLL = """mutation ($path: ID!, $user: ID!) {
+  enrollInLearningPath(input: {learningPathId: $path, userId: $user}) {
+    created opened errors { code field }
+    learningPathEnrollment { id status progress user { id } learningPath { title } } } }"""
+OWN = """{ learningPathEnrollments(first: 9) { totalCount
+  nodes { id status progress user { id } learningPath { id } } } }"""
+
+
+async def test_somebody_is_put_on_a_path_and_taken_off(school: School) -> None:
+    assert school.path is not None
+    values = {
+        "path": school.id(NodeKind.LEARNING_PATH, school.path),
+        "user": school.id(NodeKind.USER, school.learner),
+    }
+    refused = await school.ask(ENROLL, values)
+    assert (refused.code, refused.field) == ("VALIDATION_FAILED", "learningPathId")
+    async with school.work() as work:
+        await path.publish(work, school.path.id)
+    done = (await school.ask(ENROLL, values)).data["enrollInLearningPath"]
+    # they take its courses already
+    assert (done["created"], done["opened"], done["errors"]) == (True, 0, [])
+    made = done["learningPathEnrollment"]
+    assert made == {
+        "id": made["id"],
+        "status": "ACTIVE",
+        "progress": 0,
+        "user": {"id": values["user"]},
+        "learningPath": {"title": "Way"},
+    }
+    assert (await school.ask(ENROLL, values)).data["enrollInLearningPath"]["created"] is False
+    for caller, count in ((school.owner, 1), (school.learner, 1), (school.other, 0)):
+        assert (await school.ask(OWN, caller=caller)).data["learningPathEnrollments"]["totalCount"] == count
+    off = await school.ask(
+        """mutation ($id: ID!) { withdrawFromLearningPath(input: {learningPathEnrollmentId: $id}) {
+        learningPathEnrollment { status withdrawnAt version } errors { code } } }""",
+        {"id": made["id"]},
+    )
+    assert off.data["withdrawFromLearningPath"]["learningPathEnrollment"]["status"] == "WITHDRAWN"
+    listed = await school.ask(
+        """query ($path: ID!, $user: ID!) {
+        a: learningPathEnrollments(first: 1, learningPathId: $path, status: WITHDRAWN) { totalCount }
+        b: learningPathEnrollments(first: 1, userId: $user, status: ACTIVE) { totalCount } }""",
+        values,
+    )
+    assert listed.data == {"a": {"totalCount": 1}, "b": {"totalCount": 0}}
+
+
+async def test_a_path_or_person_that_is_not_here_is_told(school: School) -> None:
+    path_id, user_id = (
+        school.id(NodeKind.LEARNING_PATH, school.path),
+        school.id(NodeKind.USER, school.learner),
+    )
+    gone = school.id(NodeKind.LEARNING_PATH, new_id())
+    for values, code, field in (
+        ({"path": gone, "user": user_id}, "NOT_FOUND", "learningPathId"),
+        ({"path": user_id, "user": user_id}, "INVALID_ID", "learningPathId"),
+        ({"path": path_id, "user": path_id}, "INVALID_ID", "userId"),
+    ):
+        reply = await school.ask(ENROLL, values)
+        assert (reply.code, reply.field) == (code, field)

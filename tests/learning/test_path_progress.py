@@ -1,0 +1,125 @@
+import asyncio
+from uuid import UUID
+
+from academy import Academy
+from harka.learning import completion, enrollment, path, path_enrollment, path_progress, progress
+from harka.learning.completion import CompletionEntry
+from harka.learning.path import PathChanges, PathDraft
+from harka.repositories.course import Course
+from harka.repositories.enrollment import Enrollment
+from harka.repositories.path import LearningPath
+from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.user import User
+
+
+async def begun(
+    academy: Academy, person: User, *of: Course, sequential: bool = True, required: int | None = None
+) -> tuple[LearningPath, PathEnrollment]:
+    ids = [each.id for each in of]
+    draft = PathDraft(title="Way", course_ids=ids, is_sequential=sequential, required_count=required)
+    async with academy.work() as work:
+        way = await path.publish(work, (await path.create(work, draft)).id)
+        return way, (await path_enrollment.enroll(work, path_id=way.id, user_id=person.id)).enrollment
+
+
+async def enrolled(academy: Academy, person: User, of: Course) -> Enrollment | None:
+    async with academy.work() as work:
+        found = await enrollment.list_page(work, after=None, first=1, user_id=person.id, course_id=of.id)
+    return found[0] if found else None
+
+
+async def complete(academy: Academy, person: User, of: Course) -> None:
+    """By the learner, lesson by lesson."""
+    taking = await enrolled(academy, person, of)
+    assert taking is not None
+    for each in await academy.lessons(of):
+        async with academy.work(academy.acting(person)) as work:
+            await progress.record(work, enrollment_id=taking.id, lesson_id=each.id, fraction=1)
+
+
+async def unlock(academy: Academy) -> None:
+    """What the jobs that wait would do, once."""
+    async with academy.work() as work:
+        for job in await academy.rows("job"):
+            if job["type"] == "path.unlock":
+                ids = job["payload"]["path_enrollment_ids"]
+                await path_progress.unlock(work, [UUID(id_) for id_ in ids])
+
+
+async def now(academy: Academy, of: PathEnrollment) -> PathEnrollment:
+    async with academy.work() as work:
+        return (await path_enrollment.find_many(work, [of.id]))[of.id]
+
+
+async def test_a_sequential_path_opens_course_after_course(academy: Academy) -> None:
+    one, two, three = [await academy.course(weights=(1,)) for _ in range(3)]
+    person = await academy.user()
+    _, way = await begun(academy, person, one, two, three)
+    for step, (of, after) in enumerate(((one, two), (two, three)), start=1):
+        await complete(academy, person, of)
+        assert (await now(academy, way)).progress == int(step / 3 * 10**6) / 10**6
+        assert await enrolled(academy, person, after) is None
+        await unlock(academy)
+        assert await enrolled(academy, person, after) is not None
+    await complete(academy, person, three)
+    done = await now(academy, way)
+    assert (done.status, done.progress) == ("completed", 1)
+    assert done.completed_at is not None
+    # the last completion opens nothing
+    assert len([job for job in await academy.rows("job") if job["type"] == "path.unlock"]) == 2
+
+
+async def test_enough_courses_complete_a_free_path(academy: Academy) -> None:
+    courses = [await academy.course(weights=(1,)) for _ in range(3)]
+    person, other = await academy.user(), await academy.user()
+    _, way = await begun(academy, person, *courses, sequential=False, required=2)
+    _, theirs = await begun(academy, other, *courses, sequential=False)
+    await complete(academy, person, courses[2])
+    assert (await now(academy, way)).progress == 0.5
+    await complete(academy, person, courses[0])
+    assert (await now(academy, way)).status == "completed"
+    assert (await now(academy, theirs)).progress == 0
+
+
+async def test_courses_completed_at_once_all_count(academy: Academy) -> None:
+    courses = [await academy.course(weights=(1,)) for _ in range(4)]
+    person = await academy.user()
+    _, way = await begun(academy, person, *courses, sequential=False)
+    await asyncio.gather(*(complete(academy, person, of) for of in courses))
+    assert (await now(academy, way)).status == "completed"
+
+
+async def test_completions_by_decision_count_in_as_many_statements_whatever_their_number(
+    academy: Academy,
+) -> None:
+    of = await academy.course()
+    people = [await academy.user() for _ in range(6)]
+    ways = [(await begun(academy, person, of, await academy.course()))[1] for person in people]
+    taking = [await enrolled(academy, person, of) for person in people]
+    counts = []
+    for part in (taking[:1], taking[1:]):
+        async with academy.work() as work:
+            await completion.complete_many(
+                work, [CompletionEntry(enrollment_id=each.id) for each in part if each is not None]
+            )
+        counts.append(academy.statements)
+    assert counts[0] == counts[1]
+    assert {(await now(academy, way)).progress for way in ways} == {0.5}
+
+
+async def test_another_list_of_courses_is_worked_out_again(academy: Academy) -> None:
+    one, two, three = [await academy.course(weights=(1,)) for _ in range(3)]
+    person = await academy.user()
+    path_row, way = await begun(academy, person, one, two)
+    await complete(academy, person, one)
+    async with academy.work() as work:
+        changes = PathChanges(course_ids=[three.id, one.id, two.id])
+        await path.update(work, path_row.id, changes, version=path_row.version)
+        await path_progress.recount(work, path_row.id)
+    assert (await now(academy, way)).progress == 0.333333
+    assert await enrolled(academy, person, three) is not None
+    assert await enrolled(academy, person, two) is None
+    async with academy.work() as work:
+        await path.update(work, path_row.id, PathChanges(course_ids=[one.id]), version=3)
+        await path_progress.recount(work, path_row.id)
+    assert (await now(academy, way)).status == "completed"
