@@ -86,12 +86,15 @@ class Writer:
                 # the same once more: what is asked for below is merged
                 parts.append(self._field(name, fields[name], depth))
         if not isinstance(type_, GraphQLObjectType):
+            possible = self.schema.get_possible_types(type_)
+            # some, however many there are
             parts += [
                 f"... on {each.name} {self._selection(each, depth + 1)}"
-                for each in self.schema.get_possible_types(type_)
-                if self._chance(0.5)
+                for each in possible
+                if self._chance(min(0.5, 3 / len(possible)))
             ]
-        elif self._chance(0.15):
+        elif depth < DEPTH and self._chance(0.15):
+            # every type of an interface may spread the interface again
             parts.append(self._spread(type_, depth))
         return "{ " + " ".join(parts or ["__typename"]) + " }"
 
