@@ -53,6 +53,17 @@ def test_nobody_grants_more_than_they_may_nor_a_manager_what_reaches_others() ->
     everything = operator_context(organization())
     manager = msgspec.structs.replace(everything, manages_groups=True)
     few = msgspec.structs.replace(everything, permissions=frozenset({Permission.COURSE_READ}))
-    reaching, harmless = frozenset({Permission.USER_READ}), frozenset({Permission.COURSE_READ})
+    reaching = frozenset({Permission.USER_READ, Permission.SUBMISSION_GRADE})
+    harmless = frozenset({Permission.COURSE_READ})
     granted = [(may_grant(each, reaching), may_grant(each, harmless)) for each in (everything, manager, few)]
     assert granted == [(True, True), (False, True), (False, True)]
+
+
+@pytest.mark.parametrize("permission", sorted(EVERY_PERMISSION))
+def test_what_a_manager_of_groups_grants_is_what_touches_nobody_else(permission: Permission) -> None:
+    manager = msgspec.structs.replace(operator_context(organization()), manages_groups=True)
+    alone = {
+        *(Permission.ORGANIZATION_READ, Permission.ORGANIZATION_WRITE),
+        *(Permission.COURSE_READ, Permission.COURSE_WRITE, Permission.PROGRESS_WRITE, Permission.FILE_WRITE),
+    }
+    assert may_grant(manager, frozenset({permission})) == (permission in alone)

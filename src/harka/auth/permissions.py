@@ -51,6 +51,7 @@ _OF_OTHERS = frozenset(
         Permission.USER_WRITE,
         Permission.ENROLLMENT_READ,
         Permission.ENROLLMENT_WRITE,
+        Permission.SUBMISSION_GRADE,
         Permission.ANALYTICS_READ,
         Permission.SUBMISSION_GRADE,
         Permission.ORGANIZATION_OWN,
