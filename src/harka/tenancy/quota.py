@@ -5,6 +5,7 @@ Several processes each grant the full rate; the ledger over all of them is the b
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +24,9 @@ class Admission:
     follows the active organizations, and nobody gains a fresh budget by being forgotten.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Callable[[str], PlanLimits] = limits_of) -> None:
+        """`limits`: of a plan."""
+        self._limits = limits
         # the one looked at the longest ago comes first
         self._entries: dict[UUID, _Entry] = {}
         self._until_sweep = _SWEEP_EVERY
@@ -45,7 +48,7 @@ class Admission:
         entry = self._entry(organization, now)
         wait = entry.points.take(now, points)
         if wait == math.inf:
-            most = limits_of(organization.plan).points
+            most = self._limits(organization.plan).points
             raise DocumentLimitError(
                 f"The operation may cost {points:,.0f} points; the plan's budget is {most:,}."
             )
@@ -63,9 +66,11 @@ class Admission:
     def _entry(self, organization: Organization, now: float) -> "_Entry":
         entry = self._entries.get(organization.id)
         if entry is None:
-            entry = self._entries[organization.id] = _Entry(organization.plan)
+            entry = self._entries[organization.id] = _Entry(
+                organization.plan, self._limits(organization.plan)
+            )
         elif entry.plan != organization.plan:
-            entry.change(organization.plan)
+            entry.change(organization.plan, self._limits(organization.plan))
         entry.last_use = now
         self._until_sweep -= 1
         if not self._until_sweep:
@@ -86,16 +91,14 @@ class _Entry:
 
     __slots__ = ("last_use", "plan", "points", "refill", "requests")
 
-    def __init__(self, plan: str) -> None:
-        limits = limits_of(plan)
+    def __init__(self, plan: str, limits: PlanLimits) -> None:
         self.requests = Bucket(limits.requests_per_second, limits.burst)
         self.points = Bucket(limits.points_per_second, limits.points)
         self.plan = plan
         self.refill = _refill(limits)
         self.last_use = 0.0
 
-    def change(self, plan: str) -> None:
-        limits = limits_of(plan)
+    def change(self, plan: str, limits: PlanLimits) -> None:
         self.requests.reconfigure(limits.requests_per_second, limits.burst)
         self.points.reconfigure(limits.points_per_second, limits.points)
         self.plan = plan
