@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from operations import RootField
-from places import NODE, Place
-from speaker import Answer, Speaker
+from places import Place
+from speaker import FIELDS, Answer, Speaker
 from values import own_filters, own_ids, own_value
 from worlds import World
 
@@ -20,24 +20,41 @@ def with_every_kind(attacker: str, victim: str) -> bool:
     return (attacker[-1], victim[-1]) == ("a", "b")
 
 
+def reached(field: RootField) -> list[Place]:
+    """Its places for an id or a cursor; one inside only where it is reached the soonest.
+
+    The same resolver answers it below every root field of a kind: with all ways to it a pair took a minute.
+    """
+    return [slot for slot in field.slots if not slot.is_nested or (field.name, slot.path) in _SOONEST]
+
+
+def _soonest() -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Of each kind of operation and each place inside, a root field and its way to it."""
+    found: dict[tuple[str, str], tuple[int, str, tuple[str, ...]]] = {}
+    for field in FIELDS:
+        for slot in field.slots:
+            if slot.is_nested:
+                key, way = (field.operation, slot.coordinate), (len(slot.route), field.name, slot.path)
+                found[key] = min(way, found.get(key, way))
+    return frozenset((name, path) for _, name, path in found.values())
+
+
+_SOONEST = _soonest()
+
+
 def attacks(field: RootField, victim: World, *, every_kind: bool = True) -> Iterator[tuple[Place, list[str]]]:
     """Each place for an id or a cursor, with one value of each kind that the victim has.
 
-    One inside, which is reached from many root fields, with the value that is the likeliest to pass there; so
-    all of them, unless `every_kind`.
+    One inside with the value that is the likeliest to pass there; so all of them, unless `every_kind`.
     """
-    for slot in field.slots:
-        if slot.is_nested or not (every_kind or slot.noun == NODE):
-            yield (
-                slot,
-                [
-                    victim.cursor_of(slot.owner.removeprefix("Query"))
-                    if slot.is_cursor
-                    else victim.id_of(slot.noun)
-                ],
-            )
-        else:
+    for slot in reached(field):
+        if every_kind and not slot.is_nested:
             yield slot, victim.all_cursors() if slot.is_cursor else [*victim.own.values()]
+        elif slot.is_cursor:
+            # of a list at the top nobody names a type above it
+            yield slot, [victim.cursor_of(slot.owner.removeprefix("Query"))]
+        else:
+            yield slot, [victim.id_of(slot.noun)]
 
 
 def filled(field: RootField, attacker: World, slot: Place, value: Any) -> dict[str, Any]:
@@ -52,7 +69,7 @@ def invented(slot: Place) -> str:
 
 def accepted(field: RootField, world: World) -> list[dict[str, Any]]:
     """Variables that nothing speaks against: an own id in each place for one, or as little as is needed."""
-    slots = [slot for slot in field.slots if slot.is_id]
+    slots = [slot for slot in reached(field) if slot.is_id]
     made = [filled(field, world, slot, id_) for slot in slots for id_ in own_ids(world, slot)]
     return made or [field.values(own_value(world))]
 

@@ -50,6 +50,8 @@ class UnknownPlaceError(Exception):
 NEEDED: Final = frozenset(
     {
         "BulkEnrollInput.userIds",
+        "BulkUserInput.email",
+        "BulkUserInput.name",
         "CreateContentItemInput.fileId",
         "SubmitAssignmentInput.fileIds",
         "CreateLearningPathInput.courseIds",
