@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx2
-import msgspec
 import pytest
 from attack import accepted
-from speaker import QUERIES, LogLines, Overheard, Speaker
+from speaker import QUERIES, LogLines, Overheard, Speaker, unhurried
 from state import States
 from worlds import World, populate
 
@@ -18,13 +17,10 @@ from harka import logs
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.placement import Mode
-from harka.tenancy.plan import Plan, PlanLimits, limits_of
+from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
-from harka.tenancy.quota import Admission
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
-
-_MANY = 1e9
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +52,7 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
     """Also lets every world learn its own ids and cursors, by asking everything as its owner."""
     log = LogLines()
     with logs.writing(runtime.settings, log):
-        # a document with all there is in it goes out thousands of times: no budget is meant for that
-        unhurried = msgspec.structs.replace(runtime, admission=Admission(_endless))
-        app = Overheard(build(unhurried, Draining()))
+        app = Overheard(build(unhurried(runtime), Draining()))
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
             made = Speaker(http, app, log, runtime.settings.platform_domain)
@@ -67,16 +61,6 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
                     for variables in accepted(field, world):
                         world.learn((await made.ask(world, field, variables)).body)
             yield made
-
-
-def _endless(plan: str) -> PlanLimits:
-    return msgspec.structs.replace(
-        limits_of(plan),
-        requests_per_second=_MANY,
-        burst=int(_MANY),
-        points_per_second=_MANY,
-        points=int(_MANY),
-    )
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+import msgspec
 from operations import RootField, load_schema, root_fields
 from starlette.types import ASGIApp, Receive, Scope, Send
 from worlds import World
 
 from harka.codec import json_bytes
+from harka.runtime import Runtime
+from harka.tenancy.plan import PlanLimits, limits_of
+from harka.tenancy.quota import Admission
 from harka.web.middleware.request_scope import RequestScope
 from school import Socket, Stream, Wire, graphql_scope
 
@@ -22,6 +26,7 @@ FIELDS = list(root_fields(load_schema()))
 QUERIES, MUTATIONS, SUBSCRIPTIONS = (
     [field for field in FIELDS if field.operation == kind] for kind in ("query", "mutation", "subscription")
 )
+_MANY = 1e9
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
 
 
@@ -86,6 +91,21 @@ class Answer:
         Two answers equal in this cannot be told apart.
         """
         return re.sub(r'"\w*(?:asOf|requests)":[^,}]*', "", self.text.replace(self.request_id, ""))
+
+
+def unhurried(runtime: Runtime) -> Runtime:
+    """The same without a budget: none is meant for documents with all there is in them, by the thousand."""
+    return msgspec.structs.replace(runtime, admission=Admission(_endless))
+
+
+def _endless(plan: str) -> PlanLimits:
+    return msgspec.structs.replace(
+        limits_of(plan),
+        requests_per_second=_MANY,
+        burst=int(_MANY),
+        points_per_second=_MANY,
+        points=int(_MANY),
+    )
 
 
 class Overheard:

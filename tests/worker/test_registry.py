@@ -7,7 +7,13 @@ from harka.worker.registry import HANDLERS
 
 
 def test_every_kind_of_job_has_its_handler() -> None:
-    types = {message.RECOUNT_COURSE, message.RECHECK_DOMAINS, message.MEASURE_USAGE}
+    types = {
+        message.MEASURE_USAGE,
+        message.RECHECK_DOMAINS,
+        message.RECOUNT_COURSE,
+        message.RECOUNT_PATH,
+        message.UNLOCK_PATHS,
+    }
 
     assert set(HANDLERS) == types
 
