@@ -118,11 +118,13 @@ DELETE = Statement(
 # Take away the uploads whose time is over, so many of them, and give their room back.
 DELETE_ABANDONED = Statement(
     "file.delete_abandoned",
-    """WITH gone AS (
-      DELETE FROM {schema}.file f WHERE f.tenant_id = $1 AND f.status = 'pending' AND f.id IN (
-        SELECT p.id FROM {schema}.file p
-        WHERE p.tenant_id = $1 AND p.status = 'pending' AND p.expires_at < now()
-        ORDER BY p.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    """WITH due AS (
+      SELECT p.id FROM {schema}.file p
+      WHERE p.tenant_id = $1 AND p.status = 'pending' AND p.expires_at < now()
+      ORDER BY p.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+      DELETE FROM {schema}.file f
+      WHERE f.tenant_id = $1 AND f.status = 'pending' AND f.id = ANY(ARRAY(SELECT id FROM due))
       RETURNING f.id, f.size
     ), freed AS (
       UPDATE {schema}.file_ledger l SET bytes = l.bytes - (SELECT sum(size) FROM gone)
