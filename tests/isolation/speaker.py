@@ -26,6 +26,7 @@ FIELDS = list(root_fields(load_schema()))
 QUERIES, MUTATIONS, SUBSCRIPTIONS = (
     [field for field in FIELDS if field.operation == kind] for kind in ("query", "mutation", "subscription")
 )
+_OF_THE_MOMENT = re.compile(r'"\w*(?:asOf|requests|downloadUrl|pdfUrl)":[^,}]*')
 _MANY = 1e9
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
 
@@ -88,9 +89,11 @@ class Answer:
     def unnamed(self) -> str:
         """Without the request's own id, and what tells of the moment and of how many requests there were.
 
+        Links that are good for a while tell of the moment, too.
+
         Two answers equal in this cannot be told apart.
         """
-        return re.sub(r'"\w*(?:asOf|requests)":[^,}]*', "", self.text.replace(self.request_id, ""))
+        return _OF_THE_MOMENT.sub("", self.text.replace(self.request_id, ""))
 
 
 def unhurried(runtime: Runtime) -> Runtime:
