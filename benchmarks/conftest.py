@@ -10,7 +10,7 @@ from budgets import Measured, show
 from servers import Ground, lay
 from stage import stage
 
-from harka.tenancy import plan, quota
+from harka.tenancy import plan
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
         points_per_second=1e9,
         points=10**9,
     )
-    monkeypatch.setattr(quota, "limits_of", lambda _plan: limits)
+    monkeypatch.setattr(plan, "LIMITS", dict.fromkeys(plan.LIMITS, limits))
 
 
 @pytest.hookimpl(trylast=True)

@@ -47,8 +47,9 @@ ENROLLMENTS: Final = 50
 PAGE: Final = 100
 
 _TIMES: Final = ["timestamptz", "timestamptz", "int8"]
+_RULES: Final = ["int4", "int4", "bool", "int4"]  # how a course is completed
 _KINDS: Final = {
-    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, "int4", "int4", "bool", "int4", *_TIMES],
+    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, *_RULES, "uuid", "int4", *_TIMES],
     Module: ["uuid", "uuid", "int4", "text", *_TIMES],
     Lesson: ["uuid", "uuid", "uuid", "int4", "text", "text", "int4", "float8", "bool", *_TIMES],
     Enrollment: ["uuid", "uuid", "uuid", "text", "float8", *["timestamptz"] * 5, *_TIMES],

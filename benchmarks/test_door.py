@@ -130,6 +130,8 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         node_ids=NodeIds(KEYRING.node_id),
         files=unused,
         admission=Admission(),
+        dns=unused,
+        typesetter=unused,
         metrics=Metrics(tenants=100),
     )
     return routes.build(runtime, Draining())

@@ -57,7 +57,7 @@ def test_execute(
         return (await answer()).json()
 
     once = loop.run_until_complete(answer())
-    assert once.code == ""
+    assert once.code == "", once.body["errors"]
     # text, where the plan was carried out; a dictionary, where graphql-core did it or did it again
     assert isinstance(once.body["data"], dict) is (way != "compiled")
     benchmark(lambda: loop.run_until_complete(ask()))
