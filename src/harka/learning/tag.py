@@ -89,13 +89,17 @@ async def set_of_course(work: UnitOfWork, course_id: UUID, ids: Sequence[UUID], 
     try:
         await tags.set_of_course(work.session, course_id, wanted)
     except ForeignKeyError as error:
-        raise NotFoundError("There is no such tag here.", field="tagIds") from error
+        raise _no_tag("tagIds") from error
     return touched
+
+
+def _no_tag(field: str) -> NotFoundError:
+    return NotFoundError("There is no such tag here.", field=field)
 
 
 async def _stale(work: UnitOfWork, id_: UUID) -> ConflictError:
     if not await tags.find_by_ids(work.session, [id_]):
-        raise NotFoundError("There is no such tag here.", field="id")
+        raise _no_tag("id")
     return ConflictError()
 
 

@@ -64,10 +64,7 @@ class Listeners:
 
     async def look(self) -> None:
         """Where a server behind us fails, nobody is sent away."""
-        homes: dict[UUID, Organization] = {}
-        waiting: defaultdict[UUID, defaultdict[UUID, list[_Listener]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        people: defaultdict[UUID, list[tuple[_Listener, Organization, UUID]]] = defaultdict(list)
         for listener in list(self._open):
             try:
                 credential = verify(self._runtime, listener.request, listener.headers)
@@ -76,18 +73,16 @@ class Listeners:
                     listener.dismiss()
                 continue
             if credential.user is not None:
-                home = credential.organization
-                homes[home.id] = home
-                waiting[home.id][credential.user].append(listener)
-        for tenant, of_users in waiting.items():
+                organization = credential.organization
+                people[organization.id].append((listener, organization, credential.user))
+        for of_one in people.values():
             try:
-                statuses = await self._statuses(homes[tenant], list(of_users))
+                statuses = await self._statuses(of_one[0][1], list({user for _, _, user in of_one}))
             except HarkaError:
                 continue
-            for user, listeners in of_users.items():
+            for listener, _, user in of_one:
                 if statuses.get(user) != UserStatus.ACTIVE:
-                    for listener in listeners:
-                        listener.dismiss()
+                    listener.dismiss()
 
     async def _statuses(self, organization: Organization, asked: list[UUID]) -> dict[UUID, str]:
         session = open_session(
