@@ -31,6 +31,8 @@ from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
 
+pytest_plugins = ["hanging"]
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Processes for `-n auto`, each with servers of its own: for a whole run, not for a file of it."""
