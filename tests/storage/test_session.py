@@ -19,6 +19,7 @@ from harka.errors import (
 )
 from harka.storage.databases import Databases
 from harka.storage.location import Location, admin_url, app_url
+from harka.storage.migrate import connected
 from harka.storage.session import ForeignKeyError, ShardSession, UniqueError, open_session
 from harka.storage.statement import Statement
 from storage.borrowing import borrowed
@@ -33,6 +34,7 @@ ADD_USER = Statement(
 EMAILS = Statement(
     "test.emails", """SELECT email FROM {schema}."user" WHERE $1::uuid IS NOT NULL ORDER BY email"""
 )
+COURSES = Statement("test.courses", "SELECT id FROM {schema}.course WHERE tenant_id = $1")
 SETTING = Statement(
     "test.setting",
     """SELECT current_setting('app.current_tenant', true) FROM (SELECT $1::uuid) AS _
@@ -317,6 +319,18 @@ async def test_unacceptable_text_is_a_clear_error_and_writes_nothing(begin: Begi
     with pytest.raises(ValidationError) as refused:
         await session.execute(ADD_COURSE, uuid4(), text)
     assert text not in refused.value.message or not text
+    await session.rollback()
+
+
+async def test_a_statement_is_prepared_within_the_deadline_too(
+    begin: Begin, home: Location, storage_settings: Settings
+) -> None:
+    """To prepare it waits for who holds the table, and no timeout of the server ends that."""
+    session = begin(uuid4(), timeout=0.15)
+    async with connected(admin_url(storage_settings, home.database)) as owner, owner.transaction():
+        await owner.execute(f"LOCK TABLE {home.schema}.course IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DeadlineExceededError):
+            await session.fetch(COURSES)
     await session.rollback()
 
 

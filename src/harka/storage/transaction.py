@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
+from asyncpg.prepared_stmt import PreparedStatement
 
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
@@ -200,7 +201,7 @@ class Transaction:
     ) -> Any:
         """The first statement, or one that is alone, led in by what begins its transaction."""
         opening = self._opening
-        prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
+        prepared = wire.known(text) or await self._prepared(wire, text)
         timeout = self._left()
         self._begun = not opening.alone
         try:
@@ -315,7 +316,7 @@ class Transaction:
 
     async def _send_last(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         """A statement that the transaction ends with, unless it fails."""
-        prepared = wire.known(text) or await self._attempt(wire, wire.prepare(text))
+        prepared = wire.known(text) or await self._prepared(wire, text)
         timeout = self._left()
         self._begun = False
         try:
@@ -325,6 +326,9 @@ class Transaction:
         finally:
             wire.drop_lead()
             self._settle(wire)
+
+    async def _prepared(self, wire: Wire, text: str) -> PreparedStatement:
+        return await self._attempt(wire, wire.prepare(text, timeout=self._left()))
 
     def _reopen(self) -> None:
         """Go on, on another connection if this one is lost."""

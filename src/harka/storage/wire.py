@@ -184,7 +184,8 @@ class Wire:
         """What the statement answers, by a `Method` of asyncpg's connections."""
         if not self._keeps:
             return await getattr(self.connection, method)(text, *args, timeout=timeout)
-        return await self.send_prepared(method, await self.prepare(text), args, timeout=timeout)
+        prepared = await self.prepare(text, timeout=timeout)
+        return await self.send_prepared(method, prepared, args, timeout=timeout)
 
     async def send_prepared(
         self,
@@ -221,15 +222,20 @@ class Wire:
         row = rows[0] if rows else None
         return row if row is None or method == "fetchrow" else row[0]
 
-    async def prepare(self, text: str) -> PreparedStatement:
-        """The statement, prepared at its first use here."""
+    async def prepare(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's
+    ) -> PreparedStatement:
+        """The statement, prepared at its first use here. `timeout`: seconds, also while a migration runs."""
         known = self._prepared.get(text)
         if known is not None:
             self._prepared.move_to_end(text)
             return known
-        known = await self.connection.prepare(text)
+        known = await self.connection.prepare(text, timeout=timeout)
         if not self.is_in_transaction:
-            await self._sync()
+            await self._sync(timeout=timeout)
         self._prepared[text] = known
         if len(self._prepared) > self._keeps:
             self._prepared.popitem(last=False)
@@ -282,9 +288,9 @@ class Wire:
             # whether it came to be prepared is not known
             self.forget(question)
 
-    async def _sync(self) -> None:
+    async def _sync(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
         """End the implicit transaction that asyncpg's preparing leaves open (it sends Flush, not Sync)."""
-        await self.connection.execute("SELECT")
+        await self.connection.execute("SELECT", timeout=timeout)
 
 
 def _closed(name: bytes) -> bytes:
