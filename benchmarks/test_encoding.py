@@ -7,7 +7,7 @@ from library import COURSES
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harka.codec import from_json, json_bytes, json_fragment
-from harka.graph.execution import Answer
+from harka.graph.answer import Answer
 
 TREE = {
     "courses": {

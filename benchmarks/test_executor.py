@@ -11,7 +11,8 @@ from library import COURSES, ENROLLMENTS, PAGE, engine, tenant
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harka import executor
-from harka.graph.execution import Answer, Request
+from harka.graph.answer import Answer
+from harka.graph.request import Request
 
 ONE = '{ course(code: "C-0007") { id code title status createdAt } }'
 EDGES = f"""{{ enrollments(first: {ENROLLMENTS}) {{ nodes {{ id status progress enrolledAt

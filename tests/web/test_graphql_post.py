@@ -14,7 +14,9 @@ from uvicorn.server import ServerState
 
 from doors import Lines, Transport, logged
 from harka.errors import InternalError, UnavailableError
-from harka.graph.execution import Answer, Engine, Prepared
+from harka.graph.answer import Answer
+from harka.graph.execution import Engine
+from harka.graph.request import Prepared
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission

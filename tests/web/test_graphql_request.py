@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
-from harka.graph.execution import Request
+from harka.graph.request import Request
 from harka.web.graphql_request import (
     MediaType,
     header,

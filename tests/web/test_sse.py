@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from harka.graph.execution import Answer
+from harka.graph.answer import Answer
 from harka.ids import NodeKind
 from harka.web.sse import finish, once, send_events
 from school import School, school

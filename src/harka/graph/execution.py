@@ -1,19 +1,18 @@
 """One operation from text to answer: prepared, executed in one transaction within a deadline, committed."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final, Self, TypeGuard, TypeVar, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, GraphQLError
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from harka import clock, logs
-from harka.codec import from_json, json_bytes, json_fragment, sorted_json_bytes
+from harka.codec import from_json, json_fragment
 from harka.errors import (
     DocumentInvalidError,
     HarkaError,
@@ -21,17 +20,17 @@ from harka.errors import (
     PersistedQueryNotFoundError,
 )
 from harka.graph import batch, schema
+from harka.graph.answer import UNTOLD, Answer, Answers, failed, refused, shown
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
-from harka.graph.cost import objects_in
 from harka.graph.deadline import Deadlines
-from harka.graph.document import Document, Documents, RefusedError
-from harka.graph.errors import outage, show_all, show_failure, show_refusal
+from harka.graph.document import Documents, RefusedError
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
 from harka.graph.persisted import PersistedDocuments, require_hash
-from harka.graph.plan import Operation, Plan
-from harka.graph.subscriptions.event import Notice, Notices
+from harka.graph.plan import Plan
+from harka.graph.request import Prepared, Request
+from harka.graph.subscriptions.event import Notice
 from harka.graph.trusted import TrustedDocuments
 from harka.learning import idempotency
 from harka.learning.work import begin_work
@@ -51,115 +50,6 @@ _SERVER_ERROR = 500
 
 Identify = Callable[[], Awaitable[TenantContext]]
 """Who is listening, as of now. Raises `HarkaError` when nobody may any more."""
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client sends, by whichever way.
-
-    `persisted`: the SHA-256 of the document's text, where the client names it so; then `query` may be empty.
-    `idempotency_key`: names a mutation that is to be done once, however often it is sent. `tells_cost`: the
-    client wants to hear what it cost.
-    """
-
-    query: str
-    persisted: str | None = None
-    variables: Mapping[str, Any] | None = None
-    operation_name: str | None = None
-    idempotency_key: str | None = None
-    tells_cost: bool = False
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation comes to.
-
-    `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
-    `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
-    repository statements sent. `replayed`: it was given before, and nothing was done this time.
-    `objects`: how many there are in the data.
-    """
-
-    body: dict[str, Any]
-    failure: HarkaError | None = None
-    outage: HarkaError | None = None
-    statements: int = 0
-    replayed: bool = False
-    objects: int = 0
-
-    @property
-    def code(self) -> str:
-        """Of the first error; empty without one."""
-        errors = self.body.get("errors")
-        return str(errors[0]["extensions"]["code"]) if errors else ""
-
-    def json(self) -> bytes:
-        """What goes over the wire."""
-        return json_bytes(self.body)
-
-
-_UNTOLD = Answer(body={})  # of an event that is not the listener's to hear, who listens on
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """A document that may be executed, and the operation of it that shall be."""
-
-    document: Document
-    operation: Operation
-    request: Request
-
-    @property
-    def is_mutation(self) -> bool:
-        return self.operation.kind is OperationType.MUTATION
-
-    @property
-    def is_subscription(self) -> bool:
-        return self.operation.kind is OperationType.SUBSCRIPTION
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """Of a mutation alone: to read twice does no harm."""
-        return self.request.idempotency_key if self.is_mutation else None
-
-    @property
-    def fingerprint(self) -> bytes:
-        """32 bytes, others for another request."""
-        asked = (self.request.query, self.request.operation_name, dict(self.request.variables or {}))
-        return hashlib.sha256(sorted_json_bytes(asked)).digest()
-
-    @property
-    def name(self) -> str:
-        """The operation's name, or else its first field's: for logs and metrics."""
-        return self.operation.name
-
-
-class Answers:
-    """The answers to a subscription. Whoever gets it closes it.
-
-    `interrupted`: the events ended because the process is stopping, the client should ask elsewhere.
-    """
-
-    def __init__(self, notices: Notices, answer: Callable[[Notice], Awaitable[Answer | None]]) -> None:
-        self._notices = notices
-        self._answer = answer
-        self._ended = False
-        self.interrupted = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Answer:
-        while not self._ended:
-            notice = await anext(self._notices, None)
-            self.interrupted = notice is None
-            answer = None if notice is None else await self._answer(notice)
-            if answer is None:
-                break
-            if answer is not _UNTOLD:
-                self._ended = answer.failure is not None
-                return answer
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        await self._notices.aclose()
 
 
 class Engine:
@@ -201,13 +91,13 @@ class Engine:
         """The operation, or the answer that refuses it."""
         try:
             if not self._trusted.accepts(request.query):
-                return _refused(_UNREGISTERED, tenant)
+                return refused(_UNREGISTERED, tenant)
             if request.persisted and not request.query:
-                return _refused(_UNKNOWN, tenant)
+                return refused(_UNKNOWN, tenant)
             document = self._documents.prepare(request.query, hide_suggestions=_is_anonymous(tenant))
             return Prepared(document, document.operation(request.operation_name), request)
         except RefusedError as error:
-            return _refused(error, tenant)
+            return refused(error, tenant)
 
     def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
         """Once for each operation. `client`: how the program calls itself; nobody's is told."""
@@ -225,7 +115,7 @@ class Engine:
         try:
             answer = await self._within(tenant, self._execute(prepared, tenant))
         except RefusedError as error:
-            answer = _refused(error, tenant)
+            answer = refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             answer = failed(error, tenant.request_id)
         # who brings us down, or takes all the time there is, gets nothing back
@@ -253,7 +143,7 @@ class Engine:
         try:
             return await self._within(tenant, self._subscribe(prepared, tenant, identify))
         except RefusedError as error:
-            return _refused(error, tenant)
+            return refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             return failed(error, tenant.request_id)
 
@@ -265,7 +155,7 @@ class Engine:
                 executor = self._executor(prepared, context)
                 notices = await _awaited(create_source_event_stream(executor))
                 if isinstance(notices, ExecutionResult):
-                    return _shown(notices, context)
+                    return shown(notices, context)
                 stack.push_async_callback(notices.aclose)
             # opened for good: from here on the answers close it
             stack.pop_all()
@@ -303,11 +193,11 @@ class Engine:
         """What it comes to; of a mutation with a key that was used before, what it came to then."""
         key, work = prepared.idempotency_key, context.work
         if key is None:
-            return _shown(await _run(self._executor(prepared, context)), context)
+            return shown(await _run(self._executor(prepared, context)), context)
         given = await idempotency.take(work, key, prepared.fingerprint)
         if given is not None:
             return Answer(body=from_json(given), statements=work.session.statements, replayed=True)
-        answer = _shown(await _run(self._executor(prepared, context)), context)
+        answer = shown(await _run(self._executor(prepared, context)), context)
         if context.outcome.done:
             await idempotency.keep(work, key, answer.json())
         return answer
@@ -353,10 +243,10 @@ class Engine:
             if not await notice.is_visible(context):
                 return None
             if not await notice.concerns(context):
-                return _UNTOLD
+                return UNTOLD
             # not `build_per_event_executor`: its copies share, and never empty, what each has collected
             telling = self._executor(prepared, context, event=notice)
-            return _shown(await _run(telling, serially=False), context)
+            return shown(await _run(telling, serially=False), context)
 
     def _executor(
         self, prepared: Prepared, context: RequestContext, *, event: Notice | None = None
@@ -443,26 +333,6 @@ def _require_outcome(prepared: Prepared, context: RequestContext, answer: Answer
     done = context.outcome.done if prepared.is_mutation else "errors" not in answer.body
     if not done:
         raise _NothingToCommitError
-
-
-def failed(error: Exception, request_id: str) -> Answer:
-    """The answer when an operation failed as a whole; a bug is logged."""
-    failure, errors = show_failure(error, request_id)
-    return Answer(body={"errors": errors}, failure=failure)
-
-
-def _refused(error: RefusedError, tenant: TenantContext) -> Answer:
-    errors = show_refusal(error.errors, error.cause, tenant.request_id)
-    return Answer(body={"errors": errors}, failure=error.cause)
-
-
-def _shown(result: ExecutionResult, context: RequestContext) -> Answer:
-    statements, objects = context.work.session.statements, objects_in(result.data)
-    if not result.errors:
-        return Answer(body={"data": result.data}, statements=statements, objects=objects)
-    body = {"errors": show_all(result.errors, context.request_id), "data": result.data}
-    lost = outage(result.errors, result.data)
-    return Answer(body=body, outage=lost, statements=statements, objects=objects)
 
 
 async def _run(executor: Executor[Any], *, serially: bool | None = None) -> ExecutionResult:

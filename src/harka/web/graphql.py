@@ -19,7 +19,9 @@ from harka.errors import (
     NotAcceptableError,
     UnauthenticatedError,
 )
-from harka.graph.execution import Answer, Answers, Engine, Prepared, Request, failed
+from harka.graph.answer import Answer, Answers, failed
+from harka.graph.execution import Engine
+from harka.graph.request import Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.connection import while_connected

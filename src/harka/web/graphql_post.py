@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
 from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
-from harka.graph.execution import Answer, Engine, Request
+from harka.graph.answer import Answer
+from harka.graph.execution import Engine
+from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.web.connection import ANSWER, ARRIVED, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from harka.codec import JsonDecodeError, from_json
 from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
-from harka.graph.execution import Request
+from harka.graph.request import Request
 from harka.learning import idempotency
 
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"

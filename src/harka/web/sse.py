@@ -8,7 +8,7 @@ from typing import Final
 from starlette.types import Receive, Send
 
 from harka.codec import json_bytes
-from harka.graph.execution import Answer
+from harka.graph.answer import Answer
 from harka.web.connection import departure, stopped
 
 HEARTBEAT: Final = 12.0

@@ -19,7 +19,9 @@ from starlette.types import Receive, Scope, Send
 from harka import clock, logs
 from harka.codec import JsonDecodeError, from_json, json_bytes
 from harka.errors import BadRequestError, DocumentLimitError, ForbiddenError, HarkaError
-from harka.graph.execution import Answer, Engine, Prepared, Request, failed
+from harka.graph.answer import Answer, failed
+from harka.graph.execution import Engine
+from harka.graph.request import Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
