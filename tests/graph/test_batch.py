@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,6 +140,8 @@ LINKS = ["one", "must", "many", "some"]
 
 class Context:
     """As much of a request's context as this schema needs."""
+
+    work = SimpleNamespace(end_with_next_read=lambda _: None)
 
     seal = executor.Seal(bytes(16), bytes(16)) if executor.COMPILED else None
 

@@ -16,6 +16,7 @@ from doors import logged
 from harka.codec import from_json, json_bytes
 from harka.tenancy.permission import Permission
 from school import School
+from storage.writes import Writes
 from work_count import counted
 
 OPERATIONS = {
@@ -29,6 +30,7 @@ OPERATIONS = {
         4,
     ),
 }
+TRIPS = {"one course": 1, "courses, modules, lessons": 2, "enrollments, user, course": 2}
 WARM = 20
 MANY = 1_000
 Ask = Callable[[], Awaitable[bytes]]
@@ -63,6 +65,21 @@ async def test_the_statements_of_an_operation(school: School, name: str) -> None
     ask = await asking(school, name)
     await ask()
     assert school.app.record.statements == OPERATIONS[name][1]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_the_round_trips_of_an_operation(school: School, name: str) -> None:
+    """Of statements that need not wait for each other, and of the end, which goes along with the last."""
+    ask = await asking(school.with_settings(executor="compiled"), name)
+    pool = school.runtime.databases.pool(school.organization.database)
+    seen = [Writes.of(wire) for wire in pool._idle]
+    await ask()
+    trips = sum(len(each.found) for each in seen)
+    assert not pool.used
+    # what looks on would look on for ever
+    pool.terminate()
+    assert trips == TRIPS[name]
 
 
 @pytest.mark.compiled

@@ -176,6 +176,8 @@ STATEMENTS = (
     lesson.FIND_BY_COURSES,
     lesson.FIND_BY_MODULES,
     lesson.FIND_ALL_BY_MODULES,
+    lesson.FIND_IN_MODULES_OF,
+    lesson.FIND_ALL_IN_MODULES_OF,
     lesson.FIND_VISIBLE,
     lesson.DELETE,
     lesson.TAKEN_BY,

@@ -6,7 +6,7 @@ the objects that were found, and when there are no more the answer is written.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeGuard
 
 import msgspec
@@ -96,10 +96,11 @@ class _Run:
             return frame.column(field.name)
         if step.required is not Access.OPEN:
             self._context.require(step.required)
+        if step.given and step.loader is not None:
+            return self._context.loaders.of(step.loader).given(frame.column(step.key))
         if step.loader is not None:
-            keys = frame.keys(step.key)
-            if keys is None:
-                return waiting.load(step.loader, frame.column(step.key))
+            keys = frame.keys(step.key) or (frame.column(step.key),)
+            waiting.load_ahead(step.ahead, keys[0])
             return waiting.load(step.loader, *keys)
         if step.resolver is None:
             return frame.column(field.name)
@@ -107,11 +108,14 @@ class _Run:
         wanted = _all_wanted(values)
         if wanted is not None:
             # rows stay rows: nobody looks at them one by one
+            waiting.several = True
             return waiting.load(wanted, [value.key for value in values])
         for place, value in enumerate(values):
             if type(value) is Wanted:
+                waiting.several = True
                 waiting.want(values, place, value)
             elif is_awaitable(value):
+                waiting.several |= step.waits > 1
                 waiting.add(values, place)
         return values
 
@@ -151,12 +155,18 @@ class _Request:
 
 
 class _Waiting:
-    """What a level waits for. `count`: how many times it was asked to wait for something."""
+    """What a level waits for.
 
-    __slots__ = ("_loads", "_places", "_wanted", "count")
+    `count`: how many times it was asked to wait for something. `several`: one of these may send more than
+    one statement.
+    """
+
+    __slots__ = ("_ahead", "_loads", "_places", "_wanted", "count", "several")
 
     def __init__(self) -> None:
         self.count = 0
+        self.several = False
+        self._ahead: dict[type[Loader[Any, Any]], list[Any]] = {}
         self._places: list[tuple[list[Any], int]] = []
         self._loads: dict[type[Loader[Any, Any]], list[_Request]] = {}
         self._wanted: list[tuple[_Request, list[Any], list[int]]] = []
@@ -175,6 +185,11 @@ class _Waiting:
         self._loads.setdefault(loader, []).append(request)
         return request
 
+    def load_ahead(self, loaders: Sequence[type[Loader[Any, Any]]], keys: list[Any]) -> None:
+        """What fields of the answers will be given; `keys` are of the loader that these are behind."""
+        for loader in loaders:
+            self._ahead.setdefault(loader, []).extend(keys)
+
     def want(self, values: list[Any], place: int, wanted: Wanted[Any, Any]) -> None:
         """`values[place]` is what a loader will answer."""
         kind = type(wanted.loader)
@@ -189,16 +204,17 @@ class _Waiting:
 
     async def finish(self, context: RequestContext, *, last: bool) -> None:
         """Wait for all of it together. `last`: nothing will be waited for after this."""
-        places = self._places
-        if len(self._loads) == 1 and not places:
+        places, ahead = self._places, self._ahead
+        if len(self._loads) == 1 and not (places or ahead):
             if last:
-                # beside others it might be sent before them, who would then read another snapshot
                 context.work.end_with_next_read()
             for loader, requests in self._loads.items():
                 await _load(context.loaders.of(loader), requests)
         else:
             loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
-            answers = await _together([*(values[place] for values, place in places), *loads])
+            loads += [context.loaders.of(loader).load_ahead(keys) for loader, keys in ahead.items()]
+            ends = context.work.end_with_next_read if last and not self.several else None
+            answers = await _together([*(values[place] for values, place in places), *loads], ends)
             for (values, place), answer in zip(places, answers, strict=False):
                 values[place] = answer
         for request, values, wanted in self._wanted:
@@ -213,11 +229,19 @@ class _Waiting:
                 close()
 
 
-async def _together(awaitables: list[Awaitable[Any]]) -> list[Any]:
-    """What each answers. The first failure ends them all: nothing runs on after the operation."""
+async def _together(
+    awaitables: list[Awaitable[Any]], ends: Callable[[list[asyncio.Task[Any]]], None] | None
+) -> list[Any]:
+    """What each answers. The first failure ends them all: nothing runs on after the operation.
+
+    `ends`: called with the tasks, before they begin, when none will send more than one statement, the last.
+    """
     if len(awaitables) == 1:
         return [await awaitables[0]]
-    futures = [asyncio.ensure_future(each) for each in awaitables]
+    futures: list[Any] = [asyncio.ensure_future(each) for each in awaitables]
+    # of a future nobody knows who will send a statement for it, and when
+    if ends is not None and all(isinstance(future, asyncio.Task) for future in futures):
+        ends(futures)
     try:
         await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
     finally:

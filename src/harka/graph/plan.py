@@ -55,7 +55,8 @@ class Step(msgspec.Struct, kw_only=True):
     `loader`, `key`: by the loader, for each object's attribute `key`. Otherwise by `resolver`, called with
     the keywords `root` and `info` where it takes them; without either it is the attribute itself.
     `waits`: how often it may need the database, two standing for more. `waits_below`: likewise, of the
-    fields of what it answers.
+    fields of what it answers, but for those that are loaded `ahead`: together with it, by its own keys.
+    `given`: it is one of these.
     """
 
     required: Required = Access.OPEN
@@ -67,6 +68,8 @@ class Step(msgspec.Struct, kw_only=True):
     arguments: Callable[[Any], Arguments] | None = None
     waits: int = 0
     waits_below: int = 0
+    ahead: tuple[type[Loader[Any, Any]], ...] = ()
+    given: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -228,7 +231,7 @@ class _Planner:
         before = self.waits
         made = self._made(key, declared.python_name, field.type, nodes, step)
         if step is not None:
-            step.waits_below = self.waits - before
+            step.waits_below = self.waits - before - len(step.ahead)
         return made
 
     def _made(self, key: str, attribute: str, type_: Any, nodes: list[FieldNode], step: Step | None) -> Any:
@@ -241,10 +244,13 @@ class _Planner:
             )
         if is_list_type(item):
             raise _UnplannedError
+        shapes = self._shapes(item, nodes)
+        if step is not None and step.loader is not None and isinstance(shapes, executor.Shape):
+            _look_ahead(step, shapes)
         return executor.Field.child(
             key,
             attribute,
-            self._shapes(item, nodes),
+            shapes,
             many=many,
             nullable=nullable,
             nullable_items=nullable_items,
@@ -318,6 +324,15 @@ class _Planner:
             arguments=arguments_of(field, node, declared, self._declared),
             waits=2 if sends_several(function) else int(_may_wait(function)),
         )
+
+
+def _look_ahead(step: Step, shape: "executor.Shape") -> None:
+    """Mark what of the answers' fields is to be loaded together with them."""
+    for field in shape.steps:
+        below: Step | None = field.step
+        if below is not None and below.loader is not None and below.loader.behind is step.loader:
+            below.given = True
+            step.ahead = (*step.ahead, below.loader)
 
 
 def _name_of(operation: OperationDefinitionNode) -> str:

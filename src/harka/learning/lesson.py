@@ -56,6 +56,12 @@ async def by_module(work: UnitOfWork, module_ids: Sequence[UUID]) -> Grouped[Les
     return Grouped(await lessons.find_by_modules(work.session, scope, module_ids), "module_id")
 
 
+async def by_module_of(work: UnitOfWork, course_ids: Sequence[UUID]) -> Grouped[Lesson]:
+    """The same for all modules of some courses."""
+    scope = visibility.of_courses(work.context)
+    return Grouped(await lessons.find_in_modules_of(work.session, scope, course_ids), "module_id")
+
+
 async def create(work: UnitOfWork, module_id: UUID, draft: LessonOutline) -> Lesson:
     """A new lesson behind the others. The module has a new version; progress in the course counts it.
 

@@ -5,7 +5,7 @@ succeeded, and keeps its order. A failure there is logged and never fails what i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -58,10 +58,10 @@ class UnitOfWork:
             raise InternalError
         return self._outside
 
-    def end_with_next_read(self) -> None:
+    def end_with_next_read(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
         """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
         if self.session.read_only:
-            self.session.end_with_next()
+            self.session.end_with_next(tasks)
 
     def after_commit(self, action: Action) -> None:
         """Run `action` once the commit has succeeded, after those given before."""

@@ -131,6 +131,30 @@ FIND_ALL_BY_MODULES = Statement(
     ORDER BY l.module_id, l.position, l.id""",
 )
 
+# The lessons of all modules of courses the reader may see, in order in each: as the index has them.
+FIND_IN_MODULES_OF = Statement(
+    "lesson.find_in_modules_of",
+    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
+      l.required, l.created_at, l.updated_at, l.version
+    FROM {schema}.lesson l
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
+    WHERE l.tenant_id = $1 AND l.course_id = ANY($4::uuid[])
+      AND ($2::boolean OR c.status = 'published' OR EXISTS (
+        SELECT FROM {schema}.enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+          AND e.status <> 'withdrawn'))
+    ORDER BY l.course_id, l.module_id, l.position, l.id""",
+)
+
+# The same for who sees everything.
+FIND_ALL_IN_MODULES_OF = Statement(
+    "lesson.find_all_in_modules_of",
+    """SELECT id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version
+    FROM {schema}.lesson WHERE tenant_id = $1 AND course_id = ANY($2::uuid[])
+    ORDER BY course_id, module_id, position, id""",
+)
+
 # Lessons by id, for rules that have checked the permission already.
 FIND_BY_IDS = Statement(
     "lesson.find_by_ids",
@@ -256,6 +280,15 @@ async def find_by_modules(
     if scope.everything:
         return await session.fetch_rows(Lesson, FIND_ALL_BY_MODULES, module_ids)
     return await session.fetch_rows(Lesson, FIND_BY_MODULES, scope.everything, scope.user, module_ids)
+
+
+async def find_in_modules_of(
+    session: ShardSession, scope: Scope, course_ids: Sequence[UUID]
+) -> Sequence[Lesson]:
+    """Of all modules of these courses: grouped by module, in order."""
+    if scope.everything:
+        return await session.fetch_rows(Lesson, FIND_ALL_IN_MODULES_OF, course_ids)
+    return await session.fetch_rows(Lesson, FIND_IN_MODULES_OF, scope.everything, scope.user, course_ids)
 
 
 async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, Taught]:

@@ -1,7 +1,8 @@
 """One tenant, one transaction, one connection."""
 
+import asyncio
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -118,12 +119,13 @@ class ShardSession:
         """
         return self._transaction.savepoint()
 
-    def end_with_next(self) -> None:
+    def end_with_next(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
         """The next statement should be the last of a session that only reads: in its round trip that ends.
 
-        One after it begins another transaction, and sees another snapshot.
+        One after it begins another transaction, and sees another snapshot. `tasks`: of these the next, one
+        each at the most.
         """
-        self._transaction.end_with_next()
+        self._transaction.end_with_next(tasks)
 
     async def commit(self) -> None:
         """Idempotent. Raise `InternalError` when an earlier error has already undone the transaction."""

@@ -7,7 +7,7 @@ synchronous; there is no await between the trouble and the hand-over.
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -58,7 +58,7 @@ class Transaction:
         self._wire: Wire | None = None
         self._begun = False
         self._failed = False
-        self._ends: asyncio.Task[Any] | None = None
+        self._ends: set[asyncio.Task[Any] | None] = set()
         self._opener: asyncio.Future[bytes] | None = None
         self._closed = False
         self._lost: type[HarkaError] | None = None
@@ -73,13 +73,14 @@ class Transaction:
                 "a transaction was neither committed nor rolled back", ResourceWarning, stacklevel=1
             )
 
-    def end_with_next(self) -> None:
+    def end_with_next(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
         """End a transaction that only reads with the next statement of this task, if the connection can.
 
-        It should be the last: one after it begins another transaction, and sees another snapshot.
+        It should be the last: one after it begins another transaction, and sees another snapshot. `tasks`:
+        of several instead, each with one statement at the most, the last that is asked.
         """
         if self._opening.read_only and not self._opening.alone:
-            self._ends = asyncio.current_task()
+            self._ends = {*tasks} or {asyncio.current_task()}
 
     async def ask(self, text: str, args: tuple[Any, ...]) -> Answer | list[asyncpg.Record]:
         """The rows that a statement answers; what several ask at one moment goes out together.
@@ -111,10 +112,10 @@ class Transaction:
 
     def _take_ends(self) -> bool:
         """Whether this is the statement to end with: others may have waited for a connection meanwhile."""
-        if self._ends is None or self._ends is not asyncio.current_task():
+        if not self._ends or (task := asyncio.current_task()) not in self._ends:
             return False
-        self._ends = None
-        return True
+        self._ends.discard(task)
+        return not self._ends
 
     async def _ask_first(
         self, text: str, args: tuple[Any, ...], *, ends: bool = False

@@ -2,8 +2,8 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Generator, Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Generator, Hashable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 from harka import rows
 from harka.learning.work import UnitOfWork
@@ -18,7 +18,12 @@ class Loader(ABC, Generic[K, V]):
 
     Keys asked for until the event loop has run what was ready are answered by one `fetch`.
     Each key is fetched once a request, unless `clear` forgets it.
+
+    `behind`: the loader whose answers' ids are keys here, where `fetch_ahead` answers for all of them by the
+    keys of that one, and so need not wait for it.
     """
+
+    behind: "ClassVar[type[Loader[Any, Any]] | None]" = None
 
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
@@ -28,10 +33,30 @@ class Loader(ABC, Generic[K, V]):
         # answers that nobody has asked for twice yet: by their keys, or by the attribute that is the key
         self._unread: list[tuple[list[K] | str, Sequence[V]]] = []
         self._read: list[tuple[dict[K, int], Sequence[V]]] = []
+        self._ahead: list[rows.Grouped[Any]] = []
 
     @abstractmethod
     async def fetch(self, keys: list[K]) -> Sequence[V]:
         """One answer per key, in the order of `keys`, which are distinct."""
+
+    async def fetch_ahead(self, keys: list[Any]) -> rows.Grouped[Any]:
+        """The answers for whatever the loader `behind` which this one is answers for `keys`."""
+        raise NotImplementedError
+
+    async def load_ahead(self, keys: Iterable[Any]) -> None:
+        """Have ready what `given` is to answer."""
+        self._ahead.append(await self.fetch_ahead(list(dict.fromkeys(keys))))
+
+    def given(self, keys: Sequence[K]) -> Sequence[V]:
+        """Like `load_many` of keys that came to be known while they were loaded ahead."""
+        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        distinct: list[Any] = list(places)
+        answers: Any
+        answers, *others = [each.aligned(distinct) for each in self._ahead]
+        for other in others:
+            # what there is of a key is whole in each that has it
+            answers = [one or two for one, two in zip(answers, other, strict=True)]
+        return answers if len(places) == len(keys) else rows.take(answers, [places[key] for key in keys])
 
     def load_many(self, keys: Sequence[K]) -> Awaitable[Sequence[V]]:
         """Like `load` of each key, by one `fetch` and without a future for each."""
@@ -71,6 +96,7 @@ class Loader(ABC, Generic[K, V]):
         self._known.clear()
         self._unread.clear()
         self._read.clear()
+        self._ahead.clear()
 
     @property
     def is_fetching(self) -> bool:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +20,9 @@ async def _missing(root: Lock, info: Info) -> list[Module]:
 
 
 async def _modules(context: RequestContext, ids: Sequence[UUID]) -> list[Module]:
-    found = await context.loaders.of(ModuleByIdLoader).load_many(ids) if ids else []
+    # one by one, so that those of all modules are read together
+    loader = context.loaders.of(ModuleByIdLoader)
+    found = await asyncio.gather(*(loader.load(each) for each in ids))
     return [each for each in found if each is not None]
 
 
