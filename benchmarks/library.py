@@ -14,6 +14,7 @@ import pytest
 
 from harka import rows
 from harka.analytics.requests import Requests
+from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.config import Settings
@@ -173,6 +174,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         directory=unused,
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
+        key_rates=KeyRates(),
         requests=Requests(unused),
         cache=unused,
         pubsub=unused,

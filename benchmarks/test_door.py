@@ -23,6 +23,7 @@ from uvicorn.server import ServerState
 from doors import Transport
 from harka import logs
 from harka.analytics.requests import Requests
+from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.config import Settings
@@ -123,6 +124,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         directory=_Directory(),  # type: ignore[arg-type] - all that the door reads
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
+        key_rates=KeyRates(),
         requests=Requests(unused),
         cache=unused,
         pubsub=unused,

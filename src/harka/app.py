@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import logs
 from harka.analytics.gauge import UsageGauge
 from harka.analytics.requests import Requests
+from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
@@ -81,6 +82,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             directory=directory,
             authenticator=Authenticator(settings),
             key_usage=key_usage,
+            key_rates=KeyRates(),
             requests=requests,
             cache=cache,
             pubsub=pubsub,

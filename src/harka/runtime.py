@@ -3,6 +3,7 @@
 import msgspec
 
 from harka.analytics.requests import Requests
+from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.cache.tenant import TenantCache
@@ -31,6 +32,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     authenticator: Authenticator
     key_usage: KeyUsage
+    key_rates: KeyRates
     requests: Requests
     cache: TenantCache
     pubsub: PubSub

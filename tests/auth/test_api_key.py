@@ -97,7 +97,7 @@ async def test_a_revoked_key_is_no_longer_live_for_anyone(catalog: Catalog, tena
         ("name", {"name": " "}),
         ("name", {"name": "x" * 101}),
         ("name", {"name": "a\x00b"}),
-        ("expires_at", {"expires_at": now() - timedelta(days=1)}),
+        ("expiresAt", {"expires_at": now() - timedelta(days=1)}),
     ],
 )
 async def test_a_senseless_key_is_not_made(

@@ -69,6 +69,12 @@ CALLS = {
     "discardBranding": "mutation { discardBranding(input: {}) { clientMutationId } }",
     "publishBranding": "mutation { publishBranding(input: {}) { clientMutationId } }",
     "domains": "{ domains(first: 1) { totalCount } }",
+    "apiKeys": "{ apiKeys(first: 1) { totalCount } }",
+    "createApiKey": (
+        'mutation { createApiKey(input: {name: "X", scopes: ["organization:write"]}) { clientMutationId } }'
+    ),
+    "rotateApiKey": 'mutation { rotateApiKey(input: {id: "$key"}) { clientMutationId } }',
+    "revokeApiKey": 'mutation { revokeApiKey(input: {id: "$key"}) { clientMutationId } }',
     "addDomain": 'mutation { addDomain(input: {name: "x.example"}) { clientMutationId } }',
     "verifyDomain": 'mutation { verifyDomain(input: {id: "$domain"}) { clientMutationId } }',
     "activateDomain": 'mutation { activateDomain(input: {id: "$domain"}) { clientMutationId } }',
@@ -271,6 +277,7 @@ def call(school: School, name: str) -> str:
         "item": school.id(NodeKind.CONTENT_ITEM, new_id()),
         "module": school.id(NodeKind.MODULE, lesson.module_id),
         "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
+        "key": school.id(NodeKind.API_KEY, new_id()),
         "domain": school.id(NodeKind.DOMAIN, new_id()),
         "branding": school.id(NodeKind.BRANDING, new_id()),
         "quiz": school.id(NodeKind.QUIZ, school.quiz),

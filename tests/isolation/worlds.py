@@ -165,6 +165,7 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.CUSTOM_ROLE] = made.id
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
     rows[NodeKind.DOMAIN] = await _claim(runtime, world)
+    rows[NodeKind.API_KEY] = await _key(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
@@ -450,6 +451,15 @@ async def _claim(runtime: Runtime, world: World) -> UUID:
             proven = made.id
     await domains.activate(catalog, tenant, made.id, None)
     return proven
+
+
+async def _key(runtime: Runtime, world: World) -> UUID:
+    """One that nobody uses."""
+    made = await api_key.create(
+        runtime.catalog, world.organization.id, name=f"Key {world.canary}", scopes=["course:read"]
+    )
+    world.raw |= {made.text, made.key.prefix, str(made.key.id), made.key.id.hex}
+    return made.key.id
 
 
 def _draft(code: str, canary: str, category_id: UUID | None = None, *, published: bool = True) -> CourseDraft:

@@ -29,6 +29,11 @@ def key(tenant: UUID, *, expires_at: datetime | None = None) -> ApiKey:
         created_at=clock.now(),
         expires_at=expires_at,
         revoked_at=None,
+        networks=["192.0.2.0/24"],
+        requests_per_second=5,
+        created_by=None,
+        updated_at=clock.now(),
+        version=1,
     )
 
 

@@ -63,6 +63,11 @@ def api_key(tenant: UUID, text: bytes, **changes: Any) -> ApiKey:
         created_at=NOW,
         expires_at=None,
         revoked_at=None,
+        networks=[],
+        requests_per_second=None,
+        created_by=None,
+        updated_at=NOW,
+        version=1,
     )
     return msgspec.structs.replace(made, **changes)
 

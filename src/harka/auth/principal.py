@@ -32,7 +32,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A verified caller of an active organization.
 
     `user`: who acts, still to be looked up by `load_context`. `scopes`: the most the API key allows, None
-    without a key. `key`: the API key that was shown, whoever acts.
+    without a key. `key`: the API key that was shown, whoever acts; `rate`: the requests a second that it may
+    make, None for no limit of its own.
     """
 
     organization: Organization
@@ -40,6 +41,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     user: UUID | None
     scopes: frozenset[Permission] | None
     key: UUID | None = None
+    rate: int | None = None
 
 
 class Authenticator:
@@ -54,36 +56,41 @@ class Authenticator:
         self._snapshot: Snapshot | None = None
         self._callers: Remembered[_Caller] = Remembered(_REMEMBERED_CALLERS)
 
-    def authenticate(self, snapshot: Snapshot, signals: Signals, now: datetime) -> Credential:
-        """Raise `UnauthenticatedError` when any credential is bad; only then whatever `agree` raises.
+    def authenticate(
+        self, snapshot: Snapshot, signals: Signals, now: datetime, address: str = ""
+    ) -> Credential:
+        """`address`: the client's, which an API key may ask for.
+
+        Raise `UnauthenticatedError` when any credential is bad; only then whatever `agree` raises.
 
         A session cookie names a session; until there are sessions it names none, and is a bad credential.
         """
         if signals.session is not None:
             raise UnauthenticatedError
         if signals.api_key is None or signals.bearer is not None:
-            return self._verified(snapshot, signals, now)[0]
+            return self._verified(snapshot, signals, now, address)[0]
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._callers.forget()
         caller = self._callers.find(signals.api_key)
         if (
             caller is not None
-            and (signals.host is None or signals.host == caller.tenant)
-            and (caller.until is None or now < caller.until)
+            and (signals.host is None or signals.host == caller.key.tenant_id)
+            and (caller.key.expires_at is None or now < caller.key.expires_at)
+            and (not caller.key.networks or api_key.is_from(address, caller.key))
         ):
             return caller.credential
-        credential, key = self._verified(snapshot, signals, now)
+        credential, key = self._verified(snapshot, signals, now, address)
         if key is not None:
-            self._callers.keep(signals.api_key, _Caller(credential, key.tenant_id, key.expires_at))
+            self._callers.keep(signals.api_key, _Caller(credential, key))
         return credential
 
     def _verified(
-        self, snapshot: Snapshot, signals: Signals, now: datetime
+        self, snapshot: Snapshot, signals: Signals, now: datetime, address: str
     ) -> tuple[Credential, ApiKey | None]:
         key = access = None
         if signals.api_key is not None:
-            key = api_key.verify(snapshot.api_keys, signals.api_key, now)
+            key = api_key.verify(snapshot.api_keys, signals.api_key, now, address)
         if signals.bearer is not None:
             access = self._tokens.verify(snapshot.signing_keys, signals.bearer, now)
         organization = agree(
@@ -96,11 +103,10 @@ class Authenticator:
 
 
 class _Caller(msgspec.Struct, frozen=True):
-    """Who was let in with an API key, of `tenant`; they would be again, `until` the key expires."""
+    """Who was let in with an API key; they would be again, at its times and places."""
 
     credential: Credential
-    tenant: UUID
-    until: datetime | None
+    key: ApiKey
 
 
 async def load_context(
@@ -161,5 +167,10 @@ def _credential(organization: Organization, key: ApiKey | None, token_user: UUID
         actor = Actor(ActorKind.API_KEY, key.id, key.name)
         user = key.user_id
     return Credential(
-        organization=organization, actor=actor, user=user, scopes=scopes, key=None if key is None else key.id
+        organization=organization,
+        actor=actor,
+        user=user,
+        scopes=scopes,
+        key=None if key is None else key.id,
+        rate=None if key is None else key.requests_per_second,
     )

@@ -19,6 +19,7 @@ from harka.errors import (
     QuizRequiredError,
     ValidationError,
 )
+from harka.learning.api_key import ApiKeyState
 from harka.learning.assignment import SubmissionKind
 from harka.learning.bulk_enrollment import OnError
 from harka.learning.certificate import CertificateState
@@ -40,6 +41,7 @@ from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 
 __all__ = [
+    "ApiKeyState",
     "AttemptState",
     "BrandingStatus",
     "CertificateState",
@@ -212,6 +214,14 @@ _describe(
     accepted="Somebody has come in by it.",
     revoked="It was revoked, or another took its place.",
     expired="It has ended.",
+)
+
+_describe(
+    ApiKeyState,
+    "Whether an API key is accepted.",
+    live="It is.",
+    expired="It has ended, or another took its place.",
+    revoked="It was revoked.",
 )
 
 _describe(

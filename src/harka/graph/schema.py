@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from harka.graph.mutations.api_key import ApiKeyMutation
 from harka.graph.mutations.assignment import AssignmentMutation
 from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
@@ -47,6 +48,7 @@ from harka.graph.subscriptions.course import CourseSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.subscriptions.submission import SubmissionSubscription
 from harka.graph.types.analytics import AnalyticsQuery
+from harka.graph.types.api_key import ApiKeyQuery
 from harka.graph.types.assignment import Assignment
 from harka.graph.types.branding import BrandingQuery
 from harka.graph.types.category import CategoryQuery
@@ -92,6 +94,7 @@ class Query(
     SearchQuery,
     BrandingQuery,
     QuizQuery,
+    ApiKeyQuery,
     DomainQuery,
     CategoryQuery,
     TagQuery,
@@ -107,6 +110,7 @@ class Query(
     "committed before the answer leaves; one that is refused undoes only itself."
 )
 class Mutation(
+    ApiKeyMutation,
     AssignmentMutation,
     SubmissionMutation,
     BrandingMutation,

@@ -238,6 +238,7 @@ class GraphQLSocket:
             deadline=clock.monotonic() + self._runtime.settings.request_timeout,
             trusted=self._request.trusted,
             record=RequestRecord(),
+            address=self._request.address,
         )
 
 

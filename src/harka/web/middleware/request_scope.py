@@ -40,7 +40,8 @@ class RequestScope(msgspec.Struct, frozen=True):
     """What is known of a request from its head.
 
     `deadline`: monotonic seconds. `trusted`: the peer is a configured proxy, its headers are believed.
-    `tenant`: set by the tenant door, absent before it.
+    `address`: the client's, as far as it is known; empty on a Unix socket without a proxy. `tenant`: set by
+    the tenant door, absent before it.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RequestScope(msgspec.Struct, frozen=True):
     trusted: bool
     record: RequestRecord
     tenant: TenantContext | None = None
+    address: str = ""
 
 
 class RequestScopes:
@@ -63,7 +65,8 @@ class RequestScopes:
     def open(self, scope: Scope) -> RequestScope:
         """The scope of a request that has just come, put into its `scope["harka"]`."""
         # the port, another for each connection, says nothing
-        trusted = self._may_trust and self._is_trusted((scope.get("client") or _NO_PEER)[:1])
+        peer = (scope.get("client") or _NO_PEER)[:1]
+        trusted = self._may_trust and self._is_trusted(peer)
         request_id = _request_id(scope["headers"]) if trusted else None
         request = RequestScope(
             # unique, not secret: the system's generator would cost a system call a request
@@ -71,9 +74,18 @@ class RequestScopes:
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
+            address=self._behind(scope["headers"], peer[0]) if trusted else peer[0],
         )
         scope["harka"] = request
         return request
+
+    def _behind(self, headers: Sequence[tuple[bytes, bytes]], proxy: str) -> str:
+        """The last address that is none of our proxies: whatever stands before it may be invented."""
+        given = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        for address in reversed([proxy, *filter(None, map(str.strip, given.split(",")))]):
+            if not self._is_trusted((address,)):
+                return address
+        return proxy
 
 
 class RequestScopeMiddleware:

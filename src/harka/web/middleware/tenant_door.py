@@ -34,6 +34,8 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     `RateLimitedError`; `UnavailableError` when the catalog was never read or the user cannot be looked up.
     """
     credential = _recognized(runtime, request, headers)
+    if credential.key is not None and credential.rate is not None:
+        runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
     runtime.admission.admit(credential.organization, clock.monotonic())
     runtime.requests.note(credential.organization.id)
     if credential.user is None:
@@ -63,7 +65,7 @@ def verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credent
     said = signals(snapshot, headers, trusted=request.trusted)
     # whoever is refused knocked at somebody's door, and those are to see it in their figures
     request.record.tenant = said.host
-    credential = runtime.authenticator.authenticate(snapshot, said, clock.now())
+    credential = runtime.authenticator.authenticate(snapshot, said, clock.now(), request.address)
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind
     return credential

@@ -1,0 +1,83 @@
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.enums import ApiKeyState
+from harka.graph.field import field, leaf
+from harka.graph.loaders.api_key import ApiKeyByIdLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import api_key
+from harka.repositories.api_key import UsedApiKey
+from harka.repositories.page import Position
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+
+def _state(root: UsedApiKey) -> str:
+    return api_key.state_of(root)
+
+
+async def _user(root: UsedApiKey, info: Info) -> UserRow | None:
+    return await _person(info, root.user_id)
+
+
+async def _creator(root: UsedApiKey, info: Info) -> UserRow | None:
+    return await _person(info, root.created_by)
+
+
+async def _person(info: Info, id_: UUID | None) -> UserRow | None:
+    return None if id_ is None else await info.context.loaders.of(UserByIdLoader).load(id_)
+
+
+@node_type(UsedApiKey, NodeKind.API_KEY, ApiKeyByIdLoader)
+class ApiKey(Node):
+    """What lets a program in, which sends it as `X-API-Key`. Its text is shown once, when it is made."""
+
+    name: str = leaf("What it is for.")
+    prefix: str = leaf("The part of its text that may be known, to tell keys apart.")
+    scopes: list[str] = leaf("What it may do at the most, in alphabetical order: permissions by name.")
+    networks: list[str] = leaf("From where alone it is accepted, in CIDR notation; none for anywhere.")
+    requests_per_second: int | None = leaf(
+        "How often it may ask, beside the limits of the plan: so many at once, and so many a second after "
+        "that. Null for no limit of its own. Each server process counts for itself."
+    )
+    state: ApiKeyState = field(_state, "Whether it is accepted.")
+    user: later.User | None = field(
+        _user, "As whom it acts, who never lets it do more than they may; null for a program of its own."
+    )
+    creator: later.User | None = field(_creator, "Who made it; null for an operator, and for a program.")
+    expires_at: datetime | None = leaf("When it ends; null when it does not.")
+    revoked_at: datetime | None = leaf("When it was revoked; null unless it was.")
+    last_used_at: datetime | None = leaf("When it was last used, to the minute; null when it never was.")
+    created_at: datetime = leaf("When it was made.")
+    updated_at: datetime = leaf("When it last changed; being used changes nothing.")
+    version: int = leaf("Grows with every change.")
+
+
+async def _keys(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[UsedApiKey]:
+        rows = await api_key.list_page(context.work, after=position, first=limit)
+        context.loaders.of(ApiKeyByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context, "apiKeys", first=first, after=after, fetch=fetch, count=lambda: api_key.count(context.work)
+    )
+
+
+@strawberry.type
+class ApiKeyQuery:
+    api_keys: Connection[ApiKey] | None = field(
+        _keys,
+        "The organization's API keys, those that are over too. Not for who manages some groups only.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
