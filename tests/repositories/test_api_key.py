@@ -63,6 +63,24 @@ async def test_key_is_revoked_once_and_by_its_own_tenant(
     assert await api_keys.revoke(catalog, tenant, mine.prefix) is None
 
 
+async def test_a_key_is_its_own_tenants_alone_by_id_too(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    tenant, other = (await add_organization()).id, (await add_organization()).id
+    mine = key(tenant)
+    await api_keys.insert(catalog, mine)
+    assert await api_keys.find_by_ids(catalog, other, [mine.id]) == []
+    assert await api_keys.page(catalog, other, first=5) == []
+    assert await api_keys.count(catalog, other) == 0
+    assert await api_keys.revoke_by_id(catalog, other, mine.id, None) is None
+    fresh = msgspec.structs.replace(key(tenant), id=new_id())
+    stranger = msgspec.structs.replace(mine, tenant_id=other)
+    assert await api_keys.rotate(catalog, stranger, fresh, overlap=0.0) is None
+    assert await api_keys.list_live(catalog, [tenant]) == [mine]
+    (found,) = await api_keys.find_by_ids(catalog, tenant, [mine.id])
+    assert (found.networks, found.requests_per_second, found.last_used_at) == (["192.0.2.0/24"], 5, None)
+
+
 async def test_prefix_belongs_to_one_key_of_the_platform(
     catalog: Catalog, add_organization: AddOrganization
 ) -> None:

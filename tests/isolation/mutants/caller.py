@@ -1,5 +1,7 @@
 """Ids, cursors, and who asks."""
 
+# ruff: noqa: E501 - quotes of code, which must stand as they do there
+
 from typing import Final
 
 from mutants.mutant import Mutant
@@ -31,6 +33,20 @@ MUTANTS: Final = [
         " or body[0] != kind",
         "",
         ("tests/test_ids.py", "tests/isolation"),
+    ),
+    Mutant(
+        "keys-of-any-tenant-by-id",
+        "repositories/api_key.py",
+        "FROM control.api_key WHERE tenant_id = $1 AND id = ANY($2::uuid[])",
+        "FROM control.api_key WHERE $1::uuid IS NOT NULL AND id = ANY($2::uuid[])",
+        ("tests/repositories/test_api_key.py",),
+    ),
+    Mutant(
+        "key-revoked-by-any-tenant-by-id",
+        "repositories/api_key.py",
+        "WHERE tenant_id = $1 AND id = $2 AND ($3::int IS NULL OR version = $3) AND revoked_at IS NULL\n",
+        "WHERE $1::uuid IS NOT NULL AND id = $2 AND ($3::int IS NULL OR version = $3) AND revoked_at IS NULL\n",
+        ("tests/repositories/test_api_key.py",),
     ),
     Mutant(
         "cursor-of-any-tenant",
@@ -99,8 +115,8 @@ MUTANTS: Final = [
     Mutant(
         "key-hash-not-checked",
         "auth/api_key.py",
-        "if key is None or not matches or not is_live(key, now):",
-        "if key is None or not is_live(key, now):",
+        "if key is None or not matches or not is_live(key, now)",
+        "if key is None or not is_live(key, now)",
         WHO,
     ),
     Mutant("revoked-key-lives", "auth/api_key.py", "return key.revoked_at is None and", "return", WHO),
@@ -234,7 +250,7 @@ MUTANTS: Final = [
     Mutant(
         "remembered-key-at-any-host",
         "auth/principal.py",
-        "            and (signals.host is None or signals.host == caller.tenant)\n",
+        "            and (signals.host is None or signals.host == caller.key.tenant_id)\n",
         "",
         WHO,
     ),
@@ -248,7 +264,7 @@ MUTANTS: Final = [
     Mutant(
         "remembered-key-never-expires",
         "auth/principal.py",
-        "            and (caller.until is None or now < caller.until)\n",
+        "            and (caller.key.expires_at is None or now < caller.key.expires_at)\n",
         "",
         WHO,
     ),

@@ -16,6 +16,26 @@ async def test_a_trusted_proxys_request_id_is_kept(address: str) -> None:
     assert echo.scope["harka"].trusted
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("198.51.100.9", "203.0.113.5", "198.51.100.9"),
+        ("10.0.0.1", "203.0.113.5", "203.0.113.5"),
+        ("10.0.0.1", "6.6.6.6, 203.0.113.5, 192.0.2.7", "203.0.113.5"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+    ],
+)
+async def test_the_clients_address_is_the_last_that_is_no_proxys(
+    peer: str, forwarded: str | None, expected: str
+) -> None:
+    echo = Echo()
+    headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
+    async with client(scoped(echo, trusted_proxies=PROXIES), address=peer) as http:
+        await http.get("/", headers=headers)
+    assert echo.scope["harka"].address == expected
+
+
 async def test_anybody_elses_request_id_is_replaced() -> None:
     echo = Echo()
     async with client(scoped(echo, trusted_proxies=PROXIES)) as http:
