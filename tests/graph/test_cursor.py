@@ -40,6 +40,13 @@ def test_a_position_by_text_survives_the_trip_exactly(text: str, id_: UUID) -> N
         listing().open(titles.seal((text, id_)))
 
 
+@given(st.floats(0, 1), st.integers(1, 2**31), st.uuids())
+def test_a_position_by_number_survives_the_trip_exactly(progress: float, size: int, id_: UUID) -> None:
+    by_progress, by_size = listing(order=Order("progress")), listing(order=Order("size"))
+    assert by_progress.open(by_progress.seal((progress, id_))) == (progress, id_)
+    assert by_size.open(by_size.seal((size, id_))) == (size, id_)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -74,7 +74,7 @@ async def test_a_cursor_is_bound_to_its_list_and_filters(school: School) -> None
         f'{{ users(first: 1, after: "{cursor}") {{ nodes {{ id }} }} }}',
         f'{{ courses(first: 1, after: "{cursor}", filter: {{ status: DRAFT }}) {{ nodes {{ id }} }} }}',
         f'{{ enrollments(first: 1, after: "{cursor}") {{ nodes {{ id }} }} }}',
-        f'{{ enrollments(first: 1, after: "{cursor}", userId: "{user}") {{ nodes {{ id }} }} }}',
+        f'{{ enrollments(first: 1, after: "{cursor}", filter: {{userId: "{user}"}}) {{ nodes {{ id }} }} }}',
         '{ courses(first: 1, after: "") { nodes { id } } }',
         '{ courses(first: 1, after: "garbage") { nodes { id } } }',
         '{ courses(first: 1, after: "\\u0000") { nodes { id } } }',

@@ -17,8 +17,8 @@ LISTS = """query ($ours: ID!, $stranger: ID!, $course: ID!, $group: ID!) {
   users(first: 50) { totalCount nodes { ...person } }
   named: users(first: 50, filter: {startsWith: "P"}, orderBy: {field: NAME}) { totalCount nodes { id } }
   enrollments(first: 50) { totalCount nodes { ...enrolled } }
-  inCourse: enrollments(first: 50, courseId: $course) { totalCount nodes { ...enrolled } }
-  ofStranger: enrollments(first: 50, userId: $stranger) { totalCount nodes { ...enrolled } }
+  inCourse: enrollments(first: 50, filter: {courseId: $course}) { totalCount nodes { ...enrolled } }
+  ofStranger: enrollments(first: 50, filter: {userId: $stranger}) { totalCount nodes { ...enrolled } }
   course(id: $course) { enrollments(first: 50) { totalCount nodes { ...enrolled } } }
   groups(first: 50) { totalCount nodes {
     members(first: 50) { totalCount nodes { ...person } } managers(first: 50) { totalCount nodes { id } } } }

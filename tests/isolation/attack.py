@@ -74,13 +74,20 @@ def accepted(field: RootField, world: World) -> list[dict[str, Any]]:
     return made or [field.values(own_value(world))]
 
 
+# levels of a document within which a filter is tried
+_SOON = 2
+
+
 def rightful(field: RootField, asker: World, others: Sequence[World]) -> Iterator[dict[str, Any]]:
     """Variables by which the asker asks for what is its own.
 
-    As little as the field needs; then each id and each filter that it may be given, one by one.
+    As little as the field needs; then each id and each filter that it may be given, one by one; those of a
+    list inside, where what the root field answers with has that list.
     """
     yield field.values(own_value(asker))
-    for place in field.places:
+    for place in field.nearest:
+        if len(place.route) > _SOON:
+            continue
         values = own_ids(asker, place) if place.is_id else []
         if place.is_filter:
             values = own_filters(asker, others, place)

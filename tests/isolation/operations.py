@@ -51,13 +51,19 @@ class RootField:
         return [place for argument in self.arguments for place in argument.places]
 
     @property
-    def slots(self) -> list[Place]:
-        """Where an id or a cursor goes; of a nested argument that is reached in several ways, the nearest."""
+    def nearest(self) -> list[Place]:
+        """Like `places`; of a nested argument that is reached in several ways, the nearest."""
         nearest: dict[str, Argument] = {}
         for argument in sorted(self.arguments, key=lambda argument: argument.distance):
             nearest.setdefault(argument.coordinate, argument)
-        places = [place for argument in nearest.values() for place in argument.places]
-        return [place for place in places if (place.is_id or place.is_cursor) and not self._is_empty(place)]
+        return [place for argument in nearest.values() for place in argument.places]
+
+    @property
+    def slots(self) -> list[Place]:
+        """Where an id or a cursor goes."""
+        return [
+            place for place in self.nearest if (place.is_id or place.is_cursor) and not self._is_empty(place)
+        ]
 
     def _is_empty(self, place: Place) -> bool:
         """Not reached: what was made just now has nothing in its lists, and an item may be no quiz."""

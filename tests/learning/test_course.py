@@ -20,6 +20,7 @@ from harka.learning.course import CourseChanges, CourseDraft
 from harka.learning.outline import LessonKind, LessonOutline, ModuleOutline
 from harka.queue.message import RECOUNT_COURSE
 from harka.repositories.course import Course
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
 
@@ -263,7 +264,7 @@ async def test_learners_see_published_courses_and_those_they_are_enrolled_in(aca
     for each in (kept, left):
         await academy.enrollment(learner, each)
     async with academy.work() as work:
-        (gone,) = await enrollment.list_page(work, after=None, first=10, course_id=left.id)
+        (gone,) = await enrollment.list_page(work, EnrollmentFilter(course_id=left.id), after=None, first=10)
         await enrollment.unenroll(work, gone.id)
         for each in (kept, left):
             await course.archive(work, each.id)

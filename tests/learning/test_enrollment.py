@@ -17,6 +17,7 @@ from harka.ids import new_id
 from harka.learning import completion, course, enrollment
 from harka.learning.completion import CompletionEntry
 from harka.learning.enrollment import EnrollmentEntry, WithdrawalEntry
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
 
@@ -257,11 +258,14 @@ async def test_learners_see_only_their_own(academy: Academy) -> None:
     async with academy.work(academy.acting(me), read_only=True) as work:
         assert set(await enrollment.find_many(work, [mine[0].id, others.id])) == {mine[0].id}
         assert await enrollment.list_page(work, after=None, first=9) == mine
-        assert await enrollment.list_page(work, after=None, first=9, course_id=one.id) == mine[:1]
-        assert await enrollment.list_page(work, after=None, first=9, user_id=other.id) == []
+        assert (
+            await enrollment.list_page(work, EnrollmentFilter(course_id=one.id), after=None, first=9)
+            == mine[:1]
+        )
+        assert await enrollment.list_page(work, EnrollmentFilter(user_id=other.id), after=None, first=9) == []
         assert await enrollment.count(work) == 2
-        assert await enrollment.count(work, course_id=one.id) == 1
-        assert await enrollment.count(work, user_id=other.id) == 0
+        assert await enrollment.count(work, EnrollmentFilter(course_id=one.id)) == 1
+        assert await enrollment.count(work, EnrollmentFilter(user_id=other.id)) == 0
         assert await enrollment.pages_by_user(work, [me.id, other.id], first=9) == {me.id: mine}
         assert await enrollment.pages_by_course(work, [one.id, two.id], first=9) == {
             one.id: mine[:1],
@@ -280,13 +284,19 @@ async def test_who_may_read_enrollments_sees_all(academy: Academy) -> None:
 
     async with academy.work(reader, read_only=True) as work:
         assert await enrollment.list_page(work, after=None, first=9) == in_one + in_two
-        assert await enrollment.list_page(work, after=None, first=9, status="withdrawn") == []
-        of_user = await enrollment.list_page(work, after=None, first=9, user_id=learners[0].id)
+        assert (
+            await enrollment.list_page(work, EnrollmentFilter(status="withdrawn"), after=None, first=9) == []
+        )
+        of_user = await enrollment.list_page(
+            work, EnrollmentFilter(user_id=learners[0].id), after=None, first=9
+        )
         assert of_user == [in_one[0], *in_two]
         position = (in_one[0].created_at, in_one[0].id)
-        assert await enrollment.list_page(work, after=position, first=1, course_id=one.id) == [in_one[1]]
+        assert await enrollment.list_page(
+            work, EnrollmentFilter(course_id=one.id), after=position, first=1
+        ) == [in_one[1]]
         assert await enrollment.count(work) == 4
-        assert await enrollment.count(work, status="active", course_id=one.id) == 3
+        assert await enrollment.count(work, EnrollmentFilter(status="active", course_id=one.id)) == 3
         pages = await enrollment.pages_by_course(work, [one.id, two.id, empty.id], first=2)
         assert pages == {one.id: in_one[:2], two.id: in_two}
         pages = await enrollment.pages_by_user(work, [each.id for each in learners], first=1)
@@ -323,7 +333,9 @@ async def test_nothing_is_found_in_another_tenant(academy: Academy, rival: Acade
     async with rival.work(read_only=True) as work:
         assert await enrollment.find_many(work, [made.id]) == {}
         assert await enrollment.list_page(work, after=None, first=9) == []
-        assert await enrollment.list_page(work, after=None, first=9, user_id=learner.id) == []
+        assert (
+            await enrollment.list_page(work, EnrollmentFilter(user_id=learner.id), after=None, first=9) == []
+        )
         assert await enrollment.pages_by_course(work, [subject.id], first=9) == {}
         assert await enrollment.count_by_user(work, [learner.id]) == {}
         assert await enrollment.count(work) == 0

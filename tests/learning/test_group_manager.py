@@ -25,6 +25,7 @@ from harka.learning.progress import ProgressEntry
 from harka.learning.user import UserChanges, UserDraft
 from harka.learning.work import UnitOfWork
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.repositories.group import Group
 from harka.repositories.page import BEGINNING
 from harka.repositories.user import User
@@ -124,8 +125,13 @@ async def test_pages_and_counts_of_whom_they_manage_cost_one_statement(academy: 
         (lambda work: user.count(work, role="learner"), 1),
         (lambda work: user.list_page(work, after=BEGINNING, first=9, role="learner"), [made.ours]),
         (enrollment.count, 1),
-        (lambda work: enrollment.count(work, user_id=made.stranger.id), 0),
-        (lambda work: enrollment.list_page(work, after=None, first=9, user_id=made.stranger.id), []),
+        (lambda work: enrollment.count(work, EnrollmentFilter(user_id=made.stranger.id)), 0),
+        (
+            lambda work: enrollment.list_page(
+                work, EnrollmentFilter(user_id=made.stranger.id), after=None, first=9
+            ),
+            [],
+        ),
         (lambda work: enrollment.count_by_user(work, both), {made.ours.id: 1}),
         (lambda work: enrollment.count_by_course(work, [course_id]), {course_id: 1}),
         (lambda work: certificate.page_of_user(work, made.stranger.id, after=None, first=9), []),

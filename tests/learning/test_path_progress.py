@@ -7,6 +7,7 @@ from harka.learning.completion import CompletionEntry
 from harka.learning.path import PathChanges, PathDraft
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.user import User
@@ -24,7 +25,9 @@ async def begun(
 
 async def enrolled(academy: Academy, person: User, of: Course) -> Enrollment | None:
     async with academy.work() as work:
-        found = await enrollment.list_page(work, after=None, first=1, user_id=person.id, course_id=of.id)
+        found = await enrollment.list_page(
+            work, EnrollmentFilter(user_id=person.id, course_id=of.id), after=None, first=1
+        )
     return found[0] if found else None
 
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from academy import Academy, Parts, founded
 from harka.ids import new_id
 from harka.learning.work import UnitOfWork
-from harka.repositories import course, user
+from harka.repositories import course, enrollment, enrollment_list, user
 from harka.repositories.course import Course
-from harka.repositories.page import Order, OrderDirection, Position
+from harka.repositories.enrollment import Enrollment
+from harka.repositories.enrollment_list import EnrollmentFilter
+from harka.repositories.page import Order, OrderDirection, Position, position_of
 from harka.repositories.scope import Scope
 from harka.repositories.user import User
 
@@ -25,19 +27,20 @@ ROWS = st.lists(st.tuples(WORDS, MOMENTS, MOMENTS), max_size=7)
 EVERYTHING = Scope(everything=True, user=None)
 
 Read = Callable[[UnitOfWork, Order, Position | None, int], Awaitable[Sequence[Any]]]
-Add = Callable[[UnitOfWork, Sequence[tuple[str, datetime, datetime]]], Awaitable[None]]
+Add = Callable[[UnitOfWork, Sequence[tuple[str, datetime, datetime]]], Awaitable[Any]]
 
 
-async def add_users(work: UnitOfWork, rows: Sequence[tuple[str, datetime, datetime]]) -> None:
+async def add_users(work: UnitOfWork, rows: Sequence[tuple[str, datetime, datetime]]) -> list[User]:
     made = []
     for word, created, updated in rows:
         id_ = new_id()
         email = f"{word.strip()}{id_.hex[-6:]}@example.com"
         made.append(User(id_, email, word, "learner", "active", None, None, created, updated, 1))
     await user.insert_many(work.session, made)
+    return made
 
 
-async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, datetime]]) -> None:
+async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, datetime]]) -> list[Course]:
     made = []
     for word, created, updated in rows:
         id_ = new_id()
@@ -64,6 +67,7 @@ async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, date
             )
         )
     await course.insert_many(work.session, made)
+    return made
 
 
 async def read_users(work: UnitOfWork, order: Order, after: Position | None, first: int) -> Sequence[Any]:
@@ -72,6 +76,29 @@ async def read_users(work: UnitOfWork, order: Order, after: Position | None, fir
 
 async def read_courses(work: UnitOfWork, order: Order, after: Position | None, first: int) -> Sequence[Any]:
     return await course.list_page(work.session, EVERYTHING, after=after, first=first, order=order)
+
+
+async def add_enrollments(work: UnitOfWork, rows: Sequence[tuple[str, datetime, datetime]]) -> None:
+    """Who has no due date or has not completed it, too: of every other moment."""
+    people, courses = await add_users(work, rows), await add_courses(work, rows)
+    made = []
+    for person, subject, (word, created, moment) in zip(people, courses, rows, strict=True):
+        open_ = moment == START
+        status, progress = ("active", len(word) / 8) if open_ else ("completed", 1.0)
+        due, completed = (None if created == START else created), (None if open_ else moment)
+        made.append(
+            Enrollment(
+                *(new_id(), person.id, subject.id, status, progress, created, completed, None, due, None),
+                *(moment, moment, 1),
+            )
+        )
+    await enrollment.insert_many(work.session, made)
+
+
+async def read_enrollments(
+    work: UnitOfWork, order: Order, after: Position | None, first: int
+) -> Sequence[Any]:
+    return await enrollment_list.list_page(work.session, EVERYTHING, after=after, first=first, order=order)
 
 
 LISTS = [
@@ -83,13 +110,17 @@ LISTS = [
         pytest.param(add_courses, read_courses, order, id=f"course.{order.by}.{order.direction}")
         for order in course.PAGES
     ),
+    *(
+        pytest.param(add_enrollments, read_enrollments, order, id=f"enrollment.{order.by}.{order.direction}")
+        for order in enrollment_list.PAGES
+    ),
 ]
 
 
-def sort_key(row: Any, by: str) -> tuple[Any, Any]:
+def sort_key(row: Any, order: Order) -> tuple[Any, Any]:
     """As the database has it: its collation compares code points, and an address counts in lower case."""
-    value = getattr(row, by)
-    return (value.lower() if by == "email" else value), row.id
+    value, id_ = position_of(row, order)
+    return (value.lower() if order.by == "email" and isinstance(value, str) else value), id_
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -114,12 +145,12 @@ async def test_pages_are_the_sorted_rows_whatever_is_added_meanwhile(
             if not seen:
                 await add(work, meanwhile)
             seen += page
-            after = getattr(page[-1], order.by), page[-1].id
+            after = position_of(page[-1], order)
         everything = list(await read(work, order, None, 100))
         await work.session.rollback()
 
     descending = order.direction == OrderDirection.DESC
-    assert everything == sorted(everything, key=lambda row: sort_key(row, order.by), reverse=descending)
+    assert everything == sorted(everything, key=lambda row: sort_key(row, order), reverse=descending)
     assert len(old) == len(before)
     assert [row for row in seen if row in old] == old
     assert len({row.id for row in seen}) == len(seen)
@@ -160,3 +191,36 @@ async def test_courses_are_narrowed_by_what_is_in_their_title(academy: Academy) 
         assert await titles(title="ATE") == ["Water"]
         assert await titles(title="%") == ["Fire 100%"]
         assert await titles(title="ATE", status="published") == []
+
+
+async def test_enrollments_are_narrowed_by_all_that_is_asked(academy: Academy) -> None:
+    later = START + timedelta(hours=1)
+    async with academy.work() as work:
+        # not due, an eighth done; due, three of them done; due and completed
+        await add_enrollments(work, [("a", START, START), ("a b", later, START), ("a", later, later)])
+
+        async def found(**only: Any) -> list[float]:
+            asked = EnrollmentFilter(**only)
+            rows = await enrollment_list.list_page(work.session, EVERYTHING, asked, after=None, first=9)
+            assert await enrollment_list.count(work.session, EVERYTHING, asked) == len(rows)
+            for counted in (
+                await enrollment_list.count_of_users(work.session, EVERYTHING, people, asked),
+                await enrollment_list.count_of_courses(work.session, EVERYTHING, courses, asked),
+            ):
+                assert sum(counted.values()) == len(rows)
+            return sorted(row.progress for row in rows)
+
+        everybody = await enrollment_list.list_page(work.session, EVERYTHING, after=None, first=9)
+        people, courses = ([getattr(row, of) for row in everybody] for of in ("user_id", "course_id"))
+        assert await found() == [0.125, 0.375, 1.0]
+        assert await found(status="active") == [0.125, 0.375]
+        assert await found(progress_from=0.375) == [0.375, 1.0]
+        assert await found(progress_below=0.375) == [0.125]
+        assert await found(enrolled_from=later) == [0.375, 1.0]
+        assert await found(enrolled_before=later) == [0.125]
+        assert await found(due_from=later, status="active") == [0.375]
+        assert await found(due_before=later) == []
+        assert await found(completed_from=later) == [1.0]
+        assert await found(completed_before=later) == []
+        assert len(await found(user_id=people[0], course_id=courses[0])) == 1
+        assert await found(course_id=new_id()) == []

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
 
 from academy import SCHEMA, Academy, Parts, founded
@@ -19,6 +18,7 @@ from harka.repositories import (
     course,
     course_analytics,
     enrollment,
+    enrollment_list,
     file,
     group,
     group_manager,
@@ -39,7 +39,7 @@ from harka.repositories import (
     unlock,
     user,
 )
-from harka.repositories.page import BEGINNING, OLDEST_FIRST, Order, Pages, Position, statements_of
+from harka.repositories.page import OLDEST_FIRST, Order, Pages, position_of, statements_of
 from harka.repositories.scope import Scope
 from harka.storage.location import admin_url
 from harka.storage.migrate import connected
@@ -182,16 +182,15 @@ STATEMENTS = (
     lesson.DELETE,
     lesson.TAKEN_BY,
     enrollment.FIND_VISIBLE,
-    enrollment.PAGE,
-    enrollment.PAGE_OF_USER,
-    enrollment.PAGE_OF_COURSE,
-    enrollment.PAGE_OF_MANAGER,
-    enrollment.COUNT_OF_MANAGER,
-    enrollment.FIRST_OF_USERS,
-    enrollment.FIRST_OF_COURSES,
-    enrollment.OF_USER_IN_COURSES,
-    enrollment.COUNT_OF_USERS,
-    enrollment.COUNT_OF_COURSES,
+    *statements_of(enrollment_list.PAGES_OF_USER),
+    *statements_of(enrollment_list.PAGES_OF_COURSE),
+    *statements_of(enrollment_list.PAGES_OF_MANAGER),
+    *statements_of(enrollment_list.FIRST_OF_USERS),
+    *statements_of(enrollment_list.FIRST_OF_COURSES),
+    *statements_of(enrollment_list.OF_USER_IN_COURSES),
+    enrollment_list.COUNT_OF_MANAGER,
+    enrollment_list.COUNT_OF_USERS,
+    enrollment_list.COUNT_OF_COURSES,
     enrollment.LOCK,
     enrollment.SEATS_TAKEN,
     enrollment.UPDATE,
@@ -306,10 +305,11 @@ async def test_no_large_table_is_read_from_end_to_end(
 
 async def test_a_page_reads_no_more_than_it_shows(crowd: Academy, academy_settings: Settings) -> None:
     some = await any_enrollment(crowd)
-    async with prepared(academy_settings, crowd, enrollment.PAGE_OF_COURSE) as connection:
+    statement = enrollment_list.PAGES_OF_COURSE[OLDEST_FIRST].first
+    async with prepared(academy_settings, crowd, statement) as connection:
         plan = await connection.fetchval(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ('{crowd.organization.id}', '{BEGINNING[0]}',"
-            f" '{BEGINNING[1]}', 20, NULL, '{some.course_id}')"
+            f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ('{crowd.organization.id}', NULL, NULL,"
+            f" '{some.course_id}', {', '.join(['NULL'] * 8)}, 20)"
         )
 
     assert rows_read(plan) == {"enrollment": 20}
@@ -317,8 +317,14 @@ async def test_a_page_reads_no_more_than_it_shows(crowd: Academy, academy_settin
 
 ORDERS = [
     pytest.param(table, noun, pages, order, id=f"{table}.{order.by}.{order.direction}")
-    for table, noun, pages in (("user", user.User, user.PAGES), ("course", course.Course, course.PAGES))
+    for table, noun, pages in (
+        ("user", user.User, user.PAGES),
+        ("course", course.Course, course.PAGES),
+        ("enrollment", enrollment.Enrollment, enrollment_list.PAGES),
+    )
     for order in pages
+    # what has no index on purpose
+    if (table, order.by) != ("enrollment", "progress")
 ]
 
 
@@ -327,20 +333,23 @@ async def test_a_page_reads_no_more_than_it_shows_in_any_order(
     crowd: Academy,
     academy_settings: Settings,
     table: str,
-    noun: type[msgspec.Struct],
+    noun: Any,
     pages: dict[Order, Pages],
     order: Order,
 ) -> None:
     # of courses: everything is visible, to nobody in particular
-    before = {"user": "NULL, NULL, NULL, NULL, NULL", "course": "true, NULL, NULL, NULL, NULL, NULL"}
+    before = {
+        "user": "NULL, NULL, NULL, NULL, NULL",
+        "course": "true, NULL, NULL, NULL, NULL, NULL",
+        "enrollment": ", ".join(["NULL"] * 11),
+    }
     asked = f"'{crowd.organization.id}', {before[table]}, 20"
     fields = noun.__struct_fields__
     async with prepared(academy_settings, crowd, pages[order].first) as connection:
         execute = f"EXECUTE it ({asked})"
         rows = await connection.fetch(execute)
         first = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")
-    last = dict(zip(fields, rows[-1].values(), strict=True))
-    position: Position = last[order.by], last["id"]
+    position = position_of(noun(**dict(zip(fields, rows[-1].values(), strict=True))), order)
     async with prepared(academy_settings, crowd, pages[order].after) as connection:
         execute = f"EXECUTE it ({asked}, '{position[0]}', '{position[1]}')"
         after = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")
@@ -375,7 +384,7 @@ async def test_what_a_manager_of_groups_sees_is_read_from_their_people_on(
 ) -> None:
     async with crowd.work(read_only=True) as work:
         manager = await work.session.fetch_value(SOME_MANAGER)
-    tenant, beginning = f"'{crowd.organization.id}'", f"'{BEGINNING[0]}', '{BEGINNING[1]}'"
+    tenant = f"'{crowd.organization.id}'"
     read = []
     for statement, asked in (
         (
@@ -383,8 +392,11 @@ async def test_what_a_manager_of_groups_sees_is_read_from_their_people_on(
             f"{tenant}, NULL, NULL, NULL, NULL, NULL, 20, '{manager}'",
         ),
         (user.COUNT_OF_MANAGER, f"{tenant}, NULL, NULL, NULL, NULL, NULL, '{manager}'"),
-        (enrollment.PAGE_OF_MANAGER, f"{tenant}, {beginning}, 20, NULL, NULL, NULL, '{manager}'"),
-        (enrollment.COUNT_OF_MANAGER, f"{tenant}, NULL, NULL, NULL, '{manager}'"),
+        (
+            enrollment_list.PAGES_OF_MANAGER[OLDEST_FIRST].first,
+            f"{tenant}, {', '.join(['NULL'] * 11)}, 20, '{manager}'",
+        ),
+        (enrollment_list.COUNT_OF_MANAGER, f"{tenant}, {', '.join(['NULL'] * 11)}, '{manager}'"),
     ):
         async with prepared(academy_settings, crowd, statement) as connection:
             plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({asked})")
@@ -396,7 +408,7 @@ async def test_what_a_manager_of_groups_sees_is_read_from_their_people_on(
 
 async def any_enrollment(academy: Academy) -> enrollment.Enrollment:
     async with academy.work(read_only=True) as work:
-        (some,) = await enrollment.list_page(work.session, Scope(everything=True), after=None, first=1)
+        (some,) = await enrollment_list.list_page(work.session, Scope(everything=True), after=None, first=1)
         return some
 
 

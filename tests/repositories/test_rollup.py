@@ -16,6 +16,7 @@ from harka.learning.enrollment import WithdrawalEntry
 from harka.learning.progress import ProgressEntry
 from harka.learning.work import UnitOfWork
 from harka.repositories import rollup
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.repositories.rollup import Totals
 from harka.storage.statement import Statement
 
@@ -81,7 +82,7 @@ async def _do(
     academy: Academy, what: str, person: UUID, subject: UUID, lessons: Sequence[UUID], fraction: float
 ) -> None:
     async with academy.work() as work:
-        rows = await enrollment.list_page(work, user_id=person, after=None, first=10)
+        rows = await enrollment.list_page(work, EnrollmentFilter(user_id=person), after=None, first=10)
         current = [row.id for row in rows if row.status != "withdrawn"]
         if what == "fold":
             await rollup.fold(work.session)

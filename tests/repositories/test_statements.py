@@ -56,7 +56,7 @@ CONSTANTS = [value for module in MODULES for value in vars(module).values()]
 STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)] + [
     statement
     for value in CONSTANTS
-    if isinstance(value, dict) and any(isinstance(each, Pages) for each in value.values())
+    if isinstance(value, dict) and any(isinstance(each, Pages | Statement) for each in value.values())
     for statement in statements_of(value)
 ]
 FIELDS = [

@@ -33,6 +33,7 @@ from harka.repositories.branding import BrandingStatus
 from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.enrollment_list import EnrollmentOrder
 from harka.repositories.page import OrderDirection
 from harka.repositories.path import PathStatus as LearningPathStatus
 from harka.repositories.quiz import Reveal
@@ -49,6 +50,7 @@ __all__ = [
     "CourseOrder",
     "CourseStatus",
     "DomainStatus",
+    "EnrollmentOrder",
     "EnrollmentStatus",
     "FileStatus",
     "HealthStatus",
@@ -131,6 +133,16 @@ _describe(
     created_at="When they were created.",
     title="What they are called, in the collation of the database.",
     updated_at="When they last changed. What changes while a client reads on moves to its new place.",
+)
+
+_describe(
+    EnrollmentOrder,
+    "What enrollments are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    enrolled_at="When the person enrolled.",
+    due_at="When they are due. Those that never are come after all others.",
+    completed_at="When they were completed. Those that are not come before all others.",
+    progress="How much of the course is done. What changes while a client reads on moves to its new place.",
 )
 
 _describe(

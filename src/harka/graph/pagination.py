@@ -17,7 +17,7 @@ from harka.errors import ValidationError
 from harka.graph.context import RequestContext
 from harka.graph.cursor import Filter, Listing
 from harka.graph.field import field, graph_type, leaf
-from harka.repositories.page import OLDEST_FIRST, Order, Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position, position_of
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ async def paginate(
 
 
 def _cursor(listing: Listing, row: Row) -> str:
-    return listing.seal((getattr(row, listing.order.by), row.id))
+    return listing.seal(position_of(row, listing.order))
 
 
 def _start_cursor(root: Slice) -> str | None:

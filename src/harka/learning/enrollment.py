@@ -14,10 +14,12 @@ from harka.learning.moment import accept_moment, accept_past
 from harka.learning.work import UnitOfWork
 from harka.repositories import course as courses
 from harka.repositories import enrollment as enrollments
+from harka.repositories import enrollment_list as lists
 from harka.repositories import user as users
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
-from harka.repositories.page import Position
+from harka.repositories.enrollment_list import ALL, EnrollmentFilter
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
 from harka.rows import ByKey, Grouped
@@ -63,73 +65,79 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Enrollment]:
 
 async def list_page(
     work: UnitOfWork,
+    only: EnrollmentFilter = ALL,
     *,
     after: Position | None,
     first: int,
-    user_id: UUID | None = None,
-    course_id: UUID | None = None,
-    status: str | None = None,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[Enrollment]:
-    """The next `first` enrollments the reader may see, oldest first."""
+    """The next `first` that match and that the reader may see, in the order."""
     scope = visibility.of_enrollments(work.context)
-    if _is_hidden(scope, user_id):
+    if _is_hidden(scope, only.user_id):
         return []
-    return await enrollments.list_page(
-        work.session,
-        scope,
-        after=after,
-        first=first,
-        user_id=_whose(scope, user_id),
-        course_id=course_id,
-        status=status,
-    )
+    shown = _shown(scope, only)
+    return await lists.list_page(work.session, scope, shown, after=after, first=first, order=order)
 
 
-async def count(
-    work: UnitOfWork,
-    *,
-    user_id: UUID | None = None,
-    course_id: UUID | None = None,
-    status: str | None = None,
-) -> int:
+async def count(work: UnitOfWork, only: EnrollmentFilter = ALL) -> int:
+    """How many match that the reader may see."""
     scope = visibility.of_enrollments(work.context)
-    if _is_hidden(scope, user_id):
+    if _is_hidden(scope, only.user_id):
         return 0
-    shown = _whose(scope, user_id)
-    return await enrollments.count(work.session, scope, user_id=shown, course_id=course_id, status=status)
+    return await lists.count(work.session, scope, _shown(scope, only))
 
 
-async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
-    """The first `first` of each user, oldest first; users without any to see are left out."""
+async def pages_by_user(
+    work: UnitOfWork,
+    user_ids: Sequence[UUID],
+    only: EnrollmentFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Grouped[Enrollment]:
+    """The first `first` of each user, in the order; users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = _visible_users(scope, user_ids)
-    found = await enrollments.first_of_users(work.session, scope, asked, first=first) if asked else []
+    if not asked:
+        return Grouped([], "user_id")
+    found = await lists.first_of_users(work.session, scope, asked, only, first=first, order=order)
     return Grouped(found, "user_id")
 
 
-async def pages_by_course(work: UnitOfWork, course_ids: Sequence[UUID], *, first: int) -> Grouped[Enrollment]:
-    """The first `first` of each course that the reader may see, oldest first; empty ones are left out."""
+async def pages_by_course(
+    work: UnitOfWork,
+    course_ids: Sequence[UUID],
+    only: EnrollmentFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Grouped[Enrollment]:
+    """The first `first` of each course that the reader may see, in the order; empty ones are left out."""
     scope = visibility.of_enrollments(work.context)
     if scope.user is not None and _is_own(scope):
-        found = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
+        found = await lists.of_user_in_courses(work.session, scope.user, course_ids, only, order=order)
     else:
-        found = await enrollments.first_of_courses(work.session, scope, course_ids, first=first)
+        found = await lists.first_of_courses(work.session, scope, course_ids, only, first=first, order=order)
     return Grouped(found, "course_id", first=first)
 
 
-async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def count_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], only: EnrollmentFilter = ALL
+) -> dict[UUID, int]:
     """Users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = _visible_users(scope, user_ids)
-    return await enrollments.count_of_users(work.session, scope, asked) if asked else {}
+    return await lists.count_of_users(work.session, scope, asked, only) if asked else {}
 
 
-async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def count_by_course(
+    work: UnitOfWork, course_ids: Sequence[UUID], only: EnrollmentFilter = ALL
+) -> dict[UUID, int]:
     """How many the reader may see; courses without any are left out."""
     scope = visibility.of_enrollments(work.context)
     if scope.user is None or not _is_own(scope):
-        return await enrollments.count_of_courses(work.session, scope, course_ids)
-    own = await enrollments.of_user_in_courses(work.session, scope.user, course_ids)
+        return await lists.count_of_courses(work.session, scope, course_ids, only)
+    own = await lists.of_user_in_courses(work.session, scope.user, course_ids, only)
     return {course_id: len(mine) for course_id, mine in Grouped(own, "course_id").items()}
 
 
@@ -293,9 +301,9 @@ def _is_own(scope: Scope) -> bool:
     return not scope.everything and scope.manager is None
 
 
-def _whose(scope: Scope, user_id: UUID | None) -> UUID | None:
-    """Of whom to look for them, asked for those of `user_id`; None for everybody one sees."""
-    return scope.user if _is_own(scope) else user_id
+def _shown(scope: Scope, only: EnrollmentFilter) -> EnrollmentFilter:
+    """What to look for, of what was asked for: who sees nobody else's, their own."""
+    return msgspec.structs.replace(only, user_id=scope.user) if _is_own(scope) else only
 
 
 def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:

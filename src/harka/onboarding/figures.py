@@ -9,7 +9,7 @@ from harka.auth.permissions import Role
 from harka.onboarding.dataset import PASSED, Dataset, Registration
 from harka.onboarding.partition import partition
 from harka.repositories import completion as completions
-from harka.repositories import enrollment as enrollments
+from harka.repositories import enrollment_list as enrollments
 from harka.repositories import progress as progresses
 from harka.repositories import user as users
 from harka.repositories.organization import Organization

@@ -3,18 +3,27 @@
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from harka.storage.statement import Statement
 
-Position = tuple[datetime | str, UUID]
+Position = tuple[datetime | str | float | int, UUID]
 """The sort key of a row and its id."""
 
 BEGINNING: Final[tuple[datetime, UUID]] = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 """Before every row. A real position instead of "no position" keeps the comparison a plain index condition."""
+
+AFTER_ALL: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands in for a moment that there is not yet, in an order that ends with those."""
+BEFORE_ALL: Final = datetime(2, 1, 1, tzinfo=UTC)
+"""Stands in for a moment that there is not yet, in an order that begins with those.
+
+Not the first moment of Python: asyncpg sends that one as minus infinity.
+"""
+_STAND_INS: Final[Mapping[str, datetime]] = {"due_at": AFTER_ALL, "completed_at": BEFORE_ALL}
 
 
 class OrderDirection(enum.StrEnum):
@@ -23,13 +32,22 @@ class OrderDirection(enum.StrEnum):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`by`: the attribute of a row that is its sort key; never null. Rows with equal keys go by their id."""
+    """`by`: the attribute of a row that is its sort key. Rows with equal keys go by their id.
+
+    A moment may be None where something stands in for it, in SQL as in positions.
+    """
 
     by: str
     direction: str = OrderDirection.ASC
 
 
 OLDEST_FIRST: Final = Order("created_at")
+
+
+def position_of(row: Any, order: Order) -> Position:
+    """Where a row stands in an order."""
+    key = getattr(row, order.by)
+    return (_STAND_INS[order.by] if key is None else key), row.id
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -77,7 +95,17 @@ def pages(name: str, text: str, keys: Mapping[str, Key], *, position: int) -> di
     return made
 
 
-def statements_of(orders: Mapping[Order, Pages]) -> Iterable[Statement]:
+def beginnings(name: str, text: str, keys: Mapping[str, Key]) -> dict[Order, Statement]:
+    """Statements by order, for what is never continued: of many parents at once, say. {order} as above."""
+    return {
+        Order(by, direction): Statement(
+            f"{name}.{by}.{direction}", text.replace("{order}", f"{key.column} {direction}, id {direction}")
+        )
+        for by, key in keys.items()
+        for direction in OrderDirection
+    }
+
+
+def statements_of(orders: Mapping[Order, Pages | Statement]) -> Iterable[Statement]:
     for each in orders.values():
-        yield each.first
-        yield each.after
+        yield from (each,) if isinstance(each, Statement) else (each.first, each.after)

@@ -1,9 +1,12 @@
+from typing import Any
+
 from harka.ids import NodeKind
+from harka.repositories.enrollment import Enrollment
 from harka.tenancy.permission import Permission
 from school import School
 
 LIST = """query List($first: Int!, $user: ID, $course: ID, $status: EnrollmentStatus) {
-  enrollments(first: $first, userId: $user, courseId: $course, status: $status) {
+  enrollments(first: $first, filter: {userId: $user, courseId: $course, status: $status}) {
     totalCount
     nodes { id status progress user { id } course { id } lessonProgress { id } completion { id } } } }"""
 
@@ -57,3 +60,65 @@ async def test_a_key_for_enrollments_alone_is_not_shown_people_or_courses(school
 
 async def test_a_key_without_the_scope_is_refused(school: School) -> None:
     assert (await school.ask(LIST, {"first": 1}, caller=[Permission.COURSE_READ])).code == "FORBIDDEN"
+
+
+NESTED = """query ($user: ID!, $course: ID!, $after: String, $filter: EnrollmentFilter,
+    $by: EnrollmentOrderBy) {
+  enrollments(first: 1, after: $after, filter: $filter, orderBy: $by) { ...page }
+  user(id: $user) { enrollments(first: 1, after: $after, filter: $filter, orderBy: $by) { ...page } }
+  course(id: $course) { enrollments(first: 1, after: $after, filter: $filter, orderBy: $by) { ...page } } }
+fragment page on EnrollmentConnection { totalCount pageInfo { endCursor hasNextPage }
+  nodes { id dueAt user { id } } }"""
+ROOTS = ("enrollments", "user", "course")
+
+
+async def due(school: School, enrollment: Enrollment, moment: str) -> None:
+    id_ = school.id(NodeKind.ENROLLMENT, enrollment)
+    await school.ask(
+        f'mutation {{ updateEnrollment(input: {{id: "{id_}", dueAt: "{moment}"}}) {{ errors {{ code }} }} }}'
+    )
+
+
+def parents(school: School) -> dict[str, str]:
+    return {
+        "user": school.id(NodeKind.USER, school.learner),
+        "course": school.id(NodeKind.COURSE, school.courses[0]),
+    }
+
+
+def page_of(data: dict[str, Any], root: str) -> dict[str, Any]:
+    found: dict[str, Any] = data[root]
+    return found if root == "enrollments" else found["enrollments"]
+
+
+async def test_every_list_is_ordered_and_narrowed_alike(school: School) -> None:
+    mine = [each for each in school.enrollments if each.user_id == school.learner.id]
+    await due(school, mine[0], "2030-01-02T00:00:00Z")
+    await due(school, mine[1], "2030-01-01T00:00:00Z")
+    ids = parents(school)
+    soonest = {
+        "by": {"field": "DUE_AT"},
+        "filter": {"status": "ACTIVE", "dueFrom": "2029-01-01T00:00:00Z"},
+    }
+    first = (await school.ask(NESTED, {**ids, **soonest})).data
+    in_order = [school.id(NodeKind.ENROLLMENT, each) for each in reversed(mine)]
+    for root, count in zip(ROOTS, (2, 2, 1), strict=True):
+        page = page_of(first, root)
+        assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (count, count > 1), root
+        if count == 2:
+            assert page["nodes"][0]["id"] == in_order[0]
+            after = {"after": page["pageInfo"]["endCursor"]}
+            reply = await school.ask(NESTED, {**ids, **soonest, **after})
+            rest = page_of(reply.body["data"], root)
+            assert [node["id"] for node in rest["nodes"]] == in_order[1:]
+
+
+async def test_a_cursor_is_of_its_filter_and_its_order(school: School) -> None:
+    ids = parents(school)
+    given = {"by": {"field": "PROGRESS", "direction": "DESC"}, "filter": {"progressBelow": 0.5}}
+    first = (await school.ask(NESTED, {**ids, **given})).data
+    for root in ROOTS:
+        after = {"after": page_of(first, root)["pageInfo"]["endCursor"]}
+        for other in ({"filter": {"progressBelow": 0.25}}, {"by": {"field": "ENROLLED_AT"}}):
+            reply = await school.ask(NESTED, {**ids, **given, **other, **after})
+            assert reply.codes == ["INVALID_CURSOR"] * 3

@@ -71,16 +71,16 @@ MUTANTS: Final = [
     ),
     Mutant(
         "cursor-of-any-course",
-        "graph/types/course.py",
-        "filters=(root.id.bytes,),",
-        "filters=(),",
+        "graph/types/enrollment_list.py",
+        '"course.enrollments",\n        filters=(root.id.bytes, *_bound(only))',
+        '"course.enrollments",\n        filters=_bound(only)',
         PARENT,
     ),
     Mutant(
         "cursor-of-any-user",
-        "graph/types/user.py",
-        '"user.enrollments",\n        filters=(root.id.bytes,),',
-        '"user.enrollments",\n        filters=(),',
+        "graph/types/enrollment_list.py",
+        '"user.enrollments",\n        filters=(root.id.bytes, *_bound(only))',
+        '"user.enrollments",\n        filters=_bound(only)',
         PARENT,
     ),
     Mutant(

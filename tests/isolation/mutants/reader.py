@@ -148,15 +148,15 @@ MUTANTS: Final = [
     Mutant(
         "learner-lists-all-enrollments",
         "learning/enrollment.py",
-        "        user_id=_whose(scope, user_id),",
-        "        user_id=user_id,",
+        "    shown = _shown(scope, only)",
+        "    shown = only",
         PEOPLE,
     ),
     Mutant(
         "learner-counts-all-enrollments",
         "learning/enrollment.py",
-        "    shown = _whose(scope, user_id)",
-        "    shown = user_id",
+        "lists.count(work.session, scope, _shown(scope, only))",
+        "lists.count(work.session, scope, only)",
         PEOPLE,
     ),
     Mutant(

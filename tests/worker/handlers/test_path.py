@@ -4,6 +4,7 @@ from academy import Academy
 from harka.learning import enrollment, path, path_enrollment
 from harka.learning.completion import CompletionEntry, complete_many
 from harka.learning.path import PathChanges, PathDraft
+from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.worker.registry import HANDLERS
 
 
@@ -24,11 +25,11 @@ async def test_what_opens_is_opened_by_jobs(academy: Academy) -> None:
         way = await path.create(work, PathDraft(title="Way", course_ids=[one.id, two.id]))
         way = await path.publish(work, way.id)
         await path_enrollment.enroll(work, path_id=way.id, user_id=person.id)
-        (taking,) = await enrollment.list_page(work, after=None, first=9, user_id=person.id)
+        (taking,) = await enrollment.list_page(work, EnrollmentFilter(user_id=person.id), after=None, first=9)
         await complete_many(work, [CompletionEntry(enrollment_id=taking.id)])
     await do_jobs(academy)
     async with academy.work() as work:
-        assert await enrollment.count(work, user_id=person.id, course_id=two.id) == 1
+        assert await enrollment.count(work, EnrollmentFilter(user_id=person.id, course_id=two.id)) == 1
         changes = PathChanges(course_ids=[one.id, three.id, two.id])
         await path.update(work, way.id, changes, version=way.version)
     assert await do_jobs(academy) == [
@@ -37,4 +38,4 @@ async def test_what_opens_is_opened_by_jobs(academy: Academy) -> None:
         "path.unlock",
     ]
     async with academy.work() as work:
-        assert await enrollment.count(work, user_id=person.id, course_id=three.id) == 1
+        assert await enrollment.count(work, EnrollmentFilter(user_id=person.id, course_id=three.id)) == 1

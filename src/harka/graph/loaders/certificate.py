@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from harka.graph.loaders.enrollment import FirstOf, by_size
+from harka.graph.loaders.enrollment import FirstOf, by_asked
 from harka.graph.loaders.loader import Loader
 from harka.learning import certificate
 from harka.repositories.certificate import Certificate
@@ -16,7 +16,7 @@ class CertificatesByUserLoader(Loader[FirstOf, Sequence[Certificate]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Certificate]]:
         found = {
             first: await certificate.pages_by_user(self.work, users, first=first)
-            for first, users in by_size(keys).items()
+            for first, users in by_asked(keys).items()
         }
         return [found[first].get(user, []) for user, first in keys]
 

@@ -1,12 +1,22 @@
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
 from harka.learning import enrollment
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.enrollment_list import EnrollmentFilter
+from harka.repositories.page import Order
 
 FirstOf = tuple[UUID, int]
 """A parent, and how many of its first rows are wanted."""
+
+FirstMatchingOf = tuple[UUID, tuple[int, Order, EnrollmentFilter]]
+"""A parent, and which of its rows are wanted."""
+
+MatchingOf = tuple[UUID, EnrollmentFilter]
+
+Asked = TypeVar("Asked", bound=Hashable)
 
 
 class EnrollmentByIdLoader(Loader[UUID, Enrollment | None]):
@@ -14,39 +24,49 @@ class EnrollmentByIdLoader(Loader[UUID, Enrollment | None]):
         return (await enrollment.find_many(self.work, keys)).aligned(keys)
 
 
-class EnrollmentsByUserLoader(Loader[FirstOf, Sequence[Enrollment]]):
-    async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
+class EnrollmentsByUserLoader(Loader[FirstMatchingOf, Sequence[Enrollment]]):
+    async def fetch(self, keys: list[FirstMatchingOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
-            first: await enrollment.pages_by_user(self.work, users, first=first)
-            for first, users in by_size(keys).items()
+            (first, order, only): await enrollment.pages_by_user(
+                self.work, users, only, first=first, order=order
+            )
+            for (first, order, only), users in by_asked(keys).items()
         }
-        return [found[first].get(user, []) for user, first in keys]
+        return [found[asked].get(user, []) for user, asked in keys]
 
 
-class EnrollmentsByCourseLoader(Loader[FirstOf, Sequence[Enrollment]]):
-    async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Enrollment]]:
+class EnrollmentsByCourseLoader(Loader[FirstMatchingOf, Sequence[Enrollment]]):
+    async def fetch(self, keys: list[FirstMatchingOf]) -> Sequence[Sequence[Enrollment]]:
         found = {
-            first: await enrollment.pages_by_course(self.work, courses, first=first)
-            for first, courses in by_size(keys).items()
+            (first, order, only): await enrollment.pages_by_course(
+                self.work, courses, only, first=first, order=order
+            )
+            for (first, order, only), courses in by_asked(keys).items()
         }
-        return [found[first].get(course, []) for course, first in keys]
+        return [found[asked].get(course, []) for course, asked in keys]
 
 
-class EnrollmentCountByUserLoader(Loader[UUID, int]):
-    async def fetch(self, keys: list[UUID]) -> list[int]:
-        found = await enrollment.count_by_user(self.work, keys)
-        return [found.get(key, 0) for key in keys]
+class EnrollmentCountByUserLoader(Loader[MatchingOf, int]):
+    async def fetch(self, keys: list[MatchingOf]) -> list[int]:
+        found = {
+            only: await enrollment.count_by_user(self.work, users, only)
+            for only, users in by_asked(keys).items()
+        }
+        return [found[only].get(user, 0) for user, only in keys]
 
 
-class EnrollmentCountByCourseLoader(Loader[UUID, int]):
-    async def fetch(self, keys: list[UUID]) -> list[int]:
-        found = await enrollment.count_by_course(self.work, keys)
-        return [found.get(key, 0) for key in keys]
+class EnrollmentCountByCourseLoader(Loader[MatchingOf, int]):
+    async def fetch(self, keys: list[MatchingOf]) -> list[int]:
+        found = {
+            only: await enrollment.count_by_course(self.work, courses, only)
+            for only, courses in by_asked(keys).items()
+        }
+        return [found[only].get(course, 0) for course, only in keys]
 
 
-def by_size(keys: list[FirstOf]) -> dict[int, list[UUID]]:
-    """Parents by the size of their page: as many statements as the document has different sizes."""
-    parents: dict[int, list[UUID]] = {}
-    for parent, first in keys:
-        parents.setdefault(first, []).append(parent)
+def by_asked(keys: Sequence[tuple[UUID, Asked]]) -> dict[Asked, list[UUID]]:
+    """Parents by what is wanted of them: as many statements as the document asks for different things."""
+    parents: dict[Asked, list[UUID]] = {}
+    for parent, asked in keys:
+        parents.setdefault(asked, []).append(parent)
     return parents

@@ -19,7 +19,7 @@ class GroupsByParentLoader(Loader[FirstOf, Sequence[Group]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Group]]:
         found = {
             first: await group.pages_by_parent(self.work, parents, first=first)
-            for first, parents in _by_size(keys).items()
+            for first, parents in _by_asked(keys).items()
         }
         return [found[first].get(parent, []) for parent, first in keys]
 
@@ -34,7 +34,7 @@ class GroupsByUserLoader(Loader[FirstOf, Sequence[Group]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Group]]:
         found = {
             first: await group_member.groups_by_user(self.work, users, first=first)
-            for first, users in _by_size(keys).items()
+            for first, users in _by_asked(keys).items()
         }
         return [found[first].get(user, []) for user, first in keys]
 
@@ -49,7 +49,7 @@ class UsersByGroupLoader(Loader[FirstOf, Sequence[User]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[User]]:
         found = {
             first: await group_member.users_by_group(self.work, groups, first=first)
-            for first, groups in _by_size(keys).items()
+            for first, groups in _by_asked(keys).items()
         }
         return [found[first].get(group_id, []) for group_id, first in keys]
 
@@ -60,7 +60,7 @@ class UserCountByGroupLoader(Loader[UUID, int]):
         return [found.get(key, 0) for key in keys]
 
 
-def _by_size(keys: list[FirstOf]) -> dict[int, list[UUID]]:
+def _by_asked(keys: list[FirstOf]) -> dict[int, list[UUID]]:
     """Parents by the size of their page: as many statements as the document has different sizes."""
     parents: dict[int, list[UUID]] = {}
     for parent, first in keys:

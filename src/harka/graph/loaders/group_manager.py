@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from harka.graph.loaders.enrollment import FirstOf, by_size
+from harka.graph.loaders.enrollment import FirstOf, by_asked
 from harka.graph.loaders.loader import Loader
 from harka.learning import group_manager
 from harka.repositories.group import Group
@@ -12,7 +12,7 @@ class ManagersByGroupLoader(Loader[FirstOf, Sequence[User]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[User]]:
         found = {
             first: await group_manager.users_by_group(self.work, groups, first=first)
-            for first, groups in by_size(keys).items()
+            for first, groups in by_asked(keys).items()
         }
         return [found[first].get(group_id, []) for group_id, first in keys]
 
@@ -27,7 +27,7 @@ class GroupsByManagerLoader(Loader[FirstOf, Sequence[Group]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Group]]:
         found = {
             first: await group_manager.groups_by_user(self.work, users, first=first)
-            for first, users in by_size(keys).items()
+            for first, users in by_asked(keys).items()
         }
         return [found[first].get(user_id, []) for user_id, first in keys]
 

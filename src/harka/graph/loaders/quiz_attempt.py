@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from harka.graph.loaders.enrollment import FirstOf, by_size
+from harka.graph.loaders.enrollment import FirstOf, by_asked
 from harka.graph.loaders.loader import Loader
 from harka.learning import quiz_attempt
 from harka.learning.quiz_sheet import AskedQuestion
@@ -17,7 +17,7 @@ class QuizAttemptsByEnrollmentLoader(Loader[FirstOf, Sequence[QuizAttempt]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[QuizAttempt]]:
         found = {
             first: await quiz_attempt.pages_by_enrollment(self.work, enrollments, first=first)
-            for first, enrollments in by_size(keys).items()
+            for first, enrollments in by_asked(keys).items()
         }
         return [found[first].get(enrollment, []) for enrollment, first in keys]
 
@@ -32,7 +32,7 @@ class QuizAttemptsByQuizLoader(Loader[FirstOf, Sequence[QuizAttempt]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[QuizAttempt]]:
         found = {
             first: await quiz_attempt.pages_by_quiz(self.work, quizzes, first=first)
-            for first, quizzes in by_size(keys).items()
+            for first, quizzes in by_asked(keys).items()
         }
         return [found[first].get(quiz, []) for quiz, first in keys]
 

@@ -11,20 +11,19 @@ from harka.graph.enums import CourseOrder, CourseStatus, OrderDirection
 from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.category import CategoryByIdLoader
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
-from harka.graph.loaders.enrollment import EnrollmentCountByCourseLoader, EnrollmentsByCourseLoader
 from harka.graph.loaders.module import ModulesByCourseLoader
 from harka.graph.loaders.tag import TagsByCourseLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.enrollment_list import of_course
 from harka.ids import NodeKind
-from harka.learning import course, enrollment
+from harka.learning import course
 from harka.learning.text import LONGEST_TITLE, accept_part
 from harka.repositories.category import Category as CategoryRow
 from harka.repositories.course import Course as CourseRow
 from harka.repositories.course import CourseFilter as Only
-from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
@@ -51,25 +50,6 @@ Matching = Annotated[
     CourseFilter | None, strawberry.argument(name="filter", description="Which courses; omit it for all.")
 ]
 Ordered = Annotated[CourseOrderBy | None, strawberry.argument(description="Omit it for the oldest first.")]
-
-
-async def _enrollments(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
-        if position is None:
-            return await context.loaders.of(EnrollmentsByCourseLoader).load((root.id, limit))
-        return await enrollment.list_page(context.work, after=position, first=limit, course_id=root.id)
-
-    return await paginate(
-        context,
-        "course.enrollments",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(EnrollmentCountByCourseLoader).load(root.id),
-    )
 
 
 def _category(root: CourseRow, info: Info) -> Awaitable[CategoryRow | None] | None:
@@ -101,7 +81,7 @@ class Course(Node):
     tags: list[later.Tag] = related(TagsByCourseLoader, "id", "What it is about, in the order of names.")
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")
     enrollments: Connection[later.Enrollment] | None = field(
-        _enrollments,
+        of_course,
         "Who takes part. Callers without `enrollment:read` see their own enrollments only.",
         requires=Access.SIGNED_IN,
     )

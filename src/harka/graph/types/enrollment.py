@@ -1,11 +1,7 @@
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
-from harka.graph.context import Info
 from harka.graph.enums import EnrollmentStatus
 from harka.graph.field import field, leaf, related
 from harka.graph.loaders.completion import CompletionByEnrollmentLoader
@@ -15,15 +11,14 @@ from harka.graph.loaders.progress import LessonProgressByEnrollmentLoader
 from harka.graph.loaders.quiz_attempt import BestQuizAttemptsByEnrollmentLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.pagination import Connection
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.enrollment_list import everybodys
 from harka.graph.types.quiz_attempt import attempts_of
 from harka.ids import NodeKind
-from harka.learning import enrollment
 from harka.learning.moment import has_passed
 from harka.repositories.enrollment import Enrollment as EnrollmentRow
-from harka.repositories.page import Position
 
 
 def _is_expired(root: EnrollmentRow) -> bool:
@@ -73,55 +68,10 @@ class Enrollment(Node):
     version: int = leaf("Grows with every change.")
 
 
-EnrollmentUser = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only those of this user; omit it for all.")
-]
-EnrollmentCourse = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only those in this course; omit it for all.")
-]
-EnrollmentStatusFilter = Annotated[
-    EnrollmentStatus | None, strawberry.argument(description="Only those that stand so; omit it for all.")
-]
-
-
-async def _enrollments(
-    info: Info,
-    first: First,
-    after: After = None,
-    user_id: EnrollmentUser = None,
-    course_id: EnrollmentCourse = None,
-    status: EnrollmentStatusFilter = None,
-) -> Slice:
-    context, work = info.context, info.context.work
-    user = None if user_id is None else context.open_id(NodeKind.USER, user_id)
-    course = None if course_id is None else context.open_id(NodeKind.COURSE, course_id)
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
-        rows = await enrollment.list_page(
-            work, after=position, first=limit, user_id=user, course_id=course, status=status
-        )
-        context.loaders.of(EnrollmentByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
-        context,
-        "enrollments",
-        filters=(_bytes(user), _bytes(course), status),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: enrollment.count(work, user_id=user, course_id=course, status=status),
-    )
-
-
-def _bytes(id_: UUID | None) -> bytes | None:
-    return None if id_ is None else id_.bytes
-
-
 @strawberry.type
 class EnrollmentQuery:
     enrollments: Connection[Enrollment] | None = field(
-        _enrollments,
+        everybodys,
         "Who takes part in what. Callers without `enrollment:read` see their own enrollments only.",
         requires=Access.SIGNED_IN,
     )

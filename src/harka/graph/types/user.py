@@ -8,44 +8,23 @@ from harka.graph.context import Info
 from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
-from harka.graph.loaders.enrollment import EnrollmentCountByUserLoader, EnrollmentsByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.enrollment_list import of_user
 from harka.graph.types.group import groups_of
 from harka.graph.types.group_manager import managed_by
 from harka.graph.types.role import CustomRole, role_of
 from harka.ids import NodeKind
-from harka.learning import certificate, enrollment, user
+from harka.learning import certificate, user
 from harka.learning.text import LONGEST_EMAIL, accept_part
 from harka.repositories.certificate import Certificate as CertificateRow
-from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
 from harka.repositories.user import UserFilter as Only
 from harka.tenancy.permission import Permission
-
-
-async def enrollments_of(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
-    """A page of a person's enrollments."""
-    context = info.context
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[EnrollmentRow]:
-        if position is None:
-            return await context.loaders.of(EnrollmentsByUserLoader).load((root.id, limit))
-        return await enrollment.list_page(context.work, after=position, first=limit, user_id=root.id)
-
-    return await paginate(
-        context,
-        "user.enrollments",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(EnrollmentCountByUserLoader).load(root.id),
-    )
 
 
 async def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
@@ -81,7 +60,7 @@ class User(Node):
     locale: str | None = leaf("Their language, as a BCP 47 tag; null for the organization's.")
     timezone: str | None = leaf("Their time zone, as an IANA name; null for the organization's.")
     enrollments: Connection[later.Enrollment] | None = field(
-        enrollments_of,
+        of_user,
         "What they take part in. Callers without `enrollment:read` see their own enrollments only.",
         requires=Access.SIGNED_IN,
     )

@@ -3,8 +3,8 @@ const KEY = "harka-key";
 const OVERVIEW = `query Dashboard {
   organization { name plan users { active limit } }
   courses(first: 0) { totalCount }
-  active: enrollments(first: 0, status: ACTIVE) { totalCount }
-  completed: enrollments(first: 0, status: COMPLETED) { totalCount }
+  active: enrollments(first: 0, filter: {status: ACTIVE}) { totalCount }
+  completed: enrollments(first: 0, filter: {status: COMPLETED}) { totalCount }
 }`;
 const COURSES = `query DashboardCourses($after: String) {
   courses(first: 20, after: $after) {
@@ -13,7 +13,7 @@ const COURSES = `query DashboardCourses($after: String) {
   }
 }`;
 const LEARNERS = `query DashboardLearners($id: ID!) {
-  enrollments(courseId: $id, first: 25) { nodes { id progress status user { name } } }
+  enrollments(filter: {courseId: $id}, first: 25) { nodes { id progress status user { name } } }
 }`;
 const PROGRESS = `subscription DashboardProgress($id: ID!) {
   progressChanged(courseId: $id) { resync enrollment { id progress status user { name } } }
