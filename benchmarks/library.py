@@ -175,7 +175,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         key_rates=KeyRates(),
-        requests=Requests(unused),
+        requests=Requests(unused, lambda _: "UTC"),
         cache=unused,
         pubsub=unused,
         keyring=KEYRING,

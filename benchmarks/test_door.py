@@ -125,7 +125,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         key_rates=KeyRates(),
-        requests=Requests(unused),
+        requests=Requests(unused, lambda _: "UTC"),
         cache=unused,
         pubsub=unused,
         keyring=KEYRING,

@@ -283,7 +283,7 @@ def founded(parts: Parts) -> Academy:
         timezone="UTC",
         region=None,
         settings={},
-        features={},
+        features={"advanced_analytics": True},
         created_at=now,
         updated_at=now,
         version=1,

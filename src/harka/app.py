@@ -69,7 +69,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         key_usage = KeyUsage(catalog)
         stack.push_async_callback(key_usage.flush)
         await stack.enter_async_context(_background("key usage", key_usage.run))
-        requests = Requests(catalog)
+        requests = Requests(catalog, directory.timezone_of)
         stack.push_async_callback(requests.flush)
         await stack.enter_async_context(_background("requests", requests.run))
         typesetter = Typesetter(settings.fonts)

@@ -14,6 +14,7 @@ HarkaError
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
+│   ├── FeatureNotInPlanError  FEATURE_NOT_IN_PLAN  403   says which feature, and which plan has it
 │   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
 │   └── TenantSuspendedError   TENANT_SUSPENDED     403
 ├── NotFoundError              NOT_FOUND            404
@@ -21,6 +22,7 @@ HarkaError
 ├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
+│   ├── DowngradeError         DOWNGRADE_EXCEEDS_LIMITS 409 lists what there is too much of
 │   ├── CourseFullError        COURSE_FULL          409
 │   ├── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
 │   ├── QuizRequiredError      QUIZ_REQUIRED        409   it is what finishes and marks the lesson
@@ -30,7 +32,8 @@ HarkaError
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
 ├── RangeNotSatisfiableError   RANGE_NOT_SATISFIABLE 416 says how much there is
-├── RateLimitedError           RATE_LIMITED         429   says when to come back
+├── RateLimitedError           RATE_LIMITED         429   says too much of what, and when to come back
+│   └── QuotaExceededError     QUOTA_EXCEEDED       429   of a month's, until the next begins
 ├── InternalError              INTERNAL             500   the mask over everything else
 │   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
 ├── UnavailableError           UNAVAILABLE          503
@@ -40,7 +43,9 @@ The first line of a class's docstring is its default message; `code` is stable, 
 of them may name the field of the input that is to be mended.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
 
 
 class HarkaError(Exception):
@@ -145,6 +150,22 @@ class PlanLimitError(ForbiddenError):
     code = "PLAN_LIMIT_REACHED"
 
 
+class FeatureNotInPlanError(ForbiddenError):
+    """The organization's plan does not have this feature."""
+
+    code = "FEATURE_NOT_IN_PLAN"
+
+    def __init__(self, feature: str, plan: str | None, *, field: str | None = None) -> None:
+        """`feature`: in the client's spelling. `plan`: the smallest that has it, None where none has."""
+        where = "it is turned off for this organization" if plan is None else f"the plan {plan} has it"
+        super().__init__(f"{feature} is not part of this organization's plan: {where}.", field=field)
+        self.feature = feature
+        self.plan = plan
+
+    def extensions(self) -> dict[str, Any]:
+        return {**super().extensions(), "feature": self.feature, "plan": self.plan}
+
+
 class TenantMismatchError(ForbiddenError):
     """This is not allowed."""
 
@@ -192,6 +213,34 @@ class ConflictError(HarkaError):
 
     code = "CONFLICT"
     status = 409
+
+
+class Excess(NamedTuple):
+    """What there is too much of for a limit, in the unit of `resource` in `organization.quota`."""
+
+    resource: str
+    used: float
+    limit: float
+
+    @property
+    def over(self) -> float:
+        """How much must go."""
+        return self.used - self.limit
+
+
+class DowngradeError(ConflictError):
+    """More is in use than the new limits allow."""
+
+    code = "DOWNGRADE_EXCEEDS_LIMITS"
+
+    def __init__(self, excess: Sequence[Excess]) -> None:
+        told = ", ".join(f"{each.over:,.0f} of {each.resource} too many" for each in excess)
+        super().__init__(f"More is in use than the new limits allow: {told}.")
+        self.excess = tuple(excess)
+
+    def extensions(self) -> dict[str, Any]:
+        listed = [{**each._asdict(), "over": each.over} for each in self.excess]
+        return {**super().extensions(), "excess": listed}
 
 
 class CourseFullError(ConflictError):
@@ -263,13 +312,38 @@ class RateLimitedError(HarkaError):
     code = "RATE_LIMITED"
     status = 429
 
-    def __init__(self, message: str | None = None, *, retry_after: float) -> None:
-        """`retry_after`: seconds until one more request would pass."""
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float,
+        resource: str | None = None,
+        limit: float | None = None,
+        resets_at: datetime | None = None,
+    ) -> None:
+        """`retry_after`: seconds until one more would pass.
+
+        `resource`: what there was too much of, as `organization.quota` calls it; `limit`: how much there may
+        be of it; `resets_at`: when all of it is there again.
+        """
         super().__init__(message)
         self.retry_after = retry_after
+        self.resource = resource
+        self.limit = limit
+        self.resets_at = resets_at
 
     def extensions(self) -> dict[str, Any]:
-        return {**super().extensions(), "retryAfter": self.retry_after}
+        told: dict[str, Any] = {**super().extensions(), "retryAfter": self.retry_after}
+        if self.resource is not None:
+            resets_at = None if self.resets_at is None else self.resets_at.isoformat()
+            told |= {"resource": self.resource.upper(), "limit": self.limit, "resetsAt": resets_at}
+        return told
+
+
+class QuotaExceededError(RateLimitedError):
+    """This month's quota is used up."""
+
+    code = "QUOTA_EXCEEDED"
 
 
 class InternalError(HarkaError):

@@ -1,9 +1,11 @@
+import msgspec
 import pytest
 
 from academy import Academy
 from harka.analytics import course
-from harka.errors import ForbiddenError
+from harka.errors import FeatureNotInPlanError, ForbiddenError
 from harka.ids import new_id
+from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 
 
@@ -30,4 +32,12 @@ async def test_only_who_sees_enrollments_reads_it(academy: Academy) -> None:
     subject = await academy.course()
     async with academy.work(academy.key(Permission.COURSE_READ), read_only=True) as work:
         with pytest.raises(ForbiddenError):
+            await course.read(work, subject.id)
+
+
+async def test_it_is_not_in_every_plan(academy: Academy) -> None:
+    subject = await academy.course()
+    plain = msgspec.structs.replace(academy.organization, features={})
+    async with academy.work(operator_context(plain), read_only=True) as work:
+        with pytest.raises(FeatureNotInPlanError, match=r"advancedAnalytics .* ENTERPRISE has it"):
             await course.read(work, subject.id)

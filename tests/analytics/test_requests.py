@@ -1,10 +1,11 @@
 import asyncio
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from harka import clock
-from harka.analytics.requests import Requests, month_of
+from harka.analytics.requests import Requests
 from harka.config import Settings
 from harka.storage.catalog import Catalog
 from registry import AddOrganization
@@ -13,15 +14,19 @@ from waiting import until
 DOWN = Settings(database_url="postgresql://127.0.0.1:1/harka", secret="ab" * 32)
 
 
+def counting(catalog: Catalog) -> Requests:
+    return Requests(catalog, lambda _: "Europe/Warsaw")
+
+
 async def test_requests_of_all_processes_are_added_up(
     catalog: Catalog, add_organization: AddOrganization
 ) -> None:
-    tenant, other = (await add_organization()).id, (await add_organization()).id
-    one, another = Requests(catalog), Requests(catalog)
+    tenant, other = await add_organization(), await add_organization()
+    one, another = counting(catalog), counting(catalog)
     for _ in range(3):
-        one.note(tenant)
-    another.note(tenant)
-    another.note(other)
+        one.note(tenant.id)
+    another.note(tenant.id)
+    another.note(other.id)
     assert (await one.this_month(tenant)).requests == 3, "its own, before anything is written"
 
     await one.flush()
@@ -33,27 +38,27 @@ async def test_requests_of_all_processes_are_added_up(
 
 
 async def test_what_cannot_be_written_is_kept(catalog: Catalog, add_organization: AddOrganization) -> None:
-    tenant, down = (await add_organization()).id, Catalog(DOWN)
-    requests = Requests(down)
-    requests.note(tenant)
+    tenant, down = await add_organization(), Catalog(DOWN)
+    requests = counting(down)
+    requests.note(tenant.id)
     await requests.flush()
-    requests.note(tenant)
+    requests.note(tenant.id)
     await down.close()
 
     requests._catalog = catalog
     await requests.flush()
-    assert (await Requests(catalog).this_month(tenant)).requests == 2
+    assert (await counting(catalog).this_month(tenant)).requests == 2
 
 
 async def test_what_is_counted_is_written_by_itself(
     catalog: Catalog, add_organization: AddOrganization
 ) -> None:
-    tenant, requests = (await add_organization()).id, Requests(catalog)
-    requests.note(tenant)
+    tenant, requests = await add_organization(), counting(catalog)
+    requests.note(tenant.id)
     running = asyncio.create_task(requests.run(period=0.01))
 
     async def is_written() -> bool:
-        return (await Requests(catalog).this_month(tenant)).requests == 1
+        return (await counting(catalog).this_month(tenant)).requests == 1
 
     await until(is_written)
     running.cancel()
@@ -64,14 +69,22 @@ async def test_what_is_counted_is_written_by_itself(
 async def test_a_new_month_begins_at_nought(
     catalog: Catalog, add_organization: AddOrganization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant, requests = (await add_organization()).id, Requests(catalog)
-    requests.note(tenant)
+    tenant, requests = await add_organization(), counting(catalog)
+    requests.note(tenant.id)
     await requests.flush()
     later = clock.now() + timedelta(days=31)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert (await requests.this_month(tenant)).requests == 0
 
 
-def test_a_month_is_one_of_utc() -> None:
-    assert month_of(datetime(2026, 5, 31, 23, 59, tzinfo=UTC)) == date(2026, 5, 1)
-    assert month_of(datetime(2026, 6, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == date(2026, 5, 1)
+async def test_requests_count_for_the_month_where_the_organization_is(
+    catalog: Catalog, add_organization: AddOrganization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Warsaw it is June already."""
+    tenant, requests = await add_organization(), Requests(catalog, lambda _: "Europe/Warsaw")
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 5, 31, 23, 0, tzinfo=UTC))
+    requests.note(tenant.id)
+    await requests.flush()
+    assert (await requests.this_month(tenant)).requests == 1
+    elsewhere = msgspec.structs.replace(tenant, timezone="America/Lima")
+    assert (await requests.this_month(elsewhere)).requests == 0

@@ -8,6 +8,7 @@ from harka.auth import token
 from harka.auth.permissions import permissions_of
 from harka.auth.principal import Authenticator, Credential, context_of, load_context
 from harka.errors import (
+    FeatureNotInPlanError,
     HarkaError,
     TenantMismatchError,
     TenantSuspendedError,
@@ -90,6 +91,22 @@ async def test_an_api_key_acts_for_itself_within_its_scopes() -> None:
     key = ACME.api_keys[0]
     assert found.actor == Actor(ActorKind.API_KEY, key.id, key.name)
     assert (found.user, found.scopes) == (None, frozenset({Permission.COURSE_READ}))
+
+
+def test_without_access_by_key_a_key_is_refused_and_a_token_is_not() -> None:
+    organization = msgspec.structs.replace(ACME.organization, features={"api_access": False})
+    seen = snapshot(msgspec.structs.replace(ACME, organization=organization))
+    authenticator = Authenticator(SETTINGS)
+    for headers in (said("acme", key="acme"), said("acme", key="acme", bearer="acme")):
+        with pytest.raises(FeatureNotInPlanError) as refused:
+            authenticator.authenticate(seen, signals(seen, headers, trusted=False), NOW)
+        assert refused.value.extensions() == {
+            "code": "FEATURE_NOT_IN_PLAN",
+            "feature": "apiAccess",
+            "plan": None,
+        }
+    known = authenticator.authenticate(seen, signals(seen, said("acme", bearer="acme"), trusted=False), NOW)
+    assert known.user == USER
 
 
 async def test_a_token_acts_as_its_user() -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from academy import Academy
-from harka.errors import ConflictError, ContrastError, ForbiddenError, NotFoundError, PlanLimitError
+from harka.errors import ConflictError, ContrastError, FeatureNotInPlanError, ForbiddenError, NotFoundError
 from harka.ids import new_id
 from harka.learning import branding
 from harka.learning.branding import PLAIN, BrandingChanges, Look
@@ -148,7 +148,7 @@ async def test_it_takes_the_permission_and_the_plan(academy: Academy) -> None:
     plain = msgspec.structs.replace(academy.organization, plan="STARTER")
     await published(academy, primary_color=BLUE)
     before = await academy.state()
-    for context, error in ((manager, ForbiddenError), (operator_context(plain), PlanLimitError)):
+    for context, error in ((manager, ForbiddenError), (operator_context(plain), FeatureNotInPlanError)):
         async with academy.work(context) as work:
             for refused in (
                 branding.save_draft(work, BrandingChanges()),

@@ -10,6 +10,7 @@ from doors import MakeTenant
 from harka.auth.permissions import permissions_of
 from harka.errors import (
     ConflictError,
+    FeatureNotInPlanError,
     ForbiddenError,
     NotFoundError,
     PlanLimitError,
@@ -204,7 +205,7 @@ async def test_it_takes_the_permission_the_plan_and_a_bound(make_owner: MakeOwne
                 await attempt
     plain = msgspec.structs.replace(owner.organization, plan="STARTER")
     async with owner.work(operator_context(plain)) as work:
-        with pytest.raises(PlanLimitError, match="plan"):
+        with pytest.raises(FeatureNotInPlanError, match="GROWTH"):
             await domain.add(work, name_of(owner))
     async with owner.work() as work:
         for number in range(domain.MOST_DOMAINS):

@@ -13,7 +13,7 @@ async def test_requests_add_up_by_organization_and_month(
 ) -> None:
     busy, other, idle = [(await add_organization()).id for _ in range(3)]
     for counted, month in (({busy: 2, other: 1}, MAY), ({busy: 3}, MAY), ({busy: 5}, JUNE)):
-        await request_usage.add(catalog, counted, month)
+        await request_usage.add(catalog, counted, [month] * len(counted))
 
     async def known(month: date) -> list[int | None]:
         found = [await request_usage.find(catalog, each, month) for each in (busy, other, idle)]
@@ -27,7 +27,7 @@ async def test_an_organization_that_is_gone_keeps_no_other_from_being_counted(
     catalog: Catalog, add_organization: AddOrganization
 ) -> None:
     there, gone = (await add_organization()).id, new_id()
-    await request_usage.add(catalog, {gone: 1, there: 1}, MAY)
+    await request_usage.add(catalog, {gone: 1, there: 1}, [MAY, MAY])
     assert await request_usage.find(catalog, gone, MAY) is None
     found = await request_usage.find(catalog, there, MAY)
     assert found is not None

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, date, datetime
+from collections.abc import Callable
 from typing import Final, Never
 from uuid import UUID
 
 from harka import clock, logs
 from harka.errors import HarkaError
 from harka.repositories import request_usage
+from harka.repositories.organization import Organization
 from harka.repositories.request_usage import RequestUsage
 from harka.storage.catalog import Catalog
+from harka.tenancy.month import month_of
 
 PERIOD: Final = 10.0
 """Seconds between writings: how much a process that is killed forgets, and how late figures may be."""
@@ -22,11 +24,13 @@ log = logs.logger("requests")
 class Requests:
     """The requests of this process that stand in no database yet.
 
-    They count for the month (UTC) in which they are written: at its turn, seconds late.
+    They count for the organization's month in which they are written: at its turn, seconds late.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, timezone_of: Callable[[UUID], str]) -> None:
+        """`timezone_of`: an organization."""
         self._catalog = catalog
+        self._timezone_of = timezone_of
         self._counted: Counter[UUID] = Counter()
 
     def note(self, tenant: UUID) -> None:
@@ -44,10 +48,11 @@ class Requests:
         if not self._counted:
             return
         taken, self._counted = self._counted, Counter()
-        written = False
+        now, written = clock.now(), False
+        months = [month_of(now, self._timezone_of(tenant)) for tenant in taken]
         try:
             async with asyncio.timeout(_PATIENCE):
-                await request_usage.add(self._catalog, taken, month_of(clock.now()))
+                await request_usage.add(self._catalog, taken, months)
             written = True
         except (HarkaError, TimeoutError) as error:
             log.warning("requests not written", tenants=len(taken), error=type(error).__name__)
@@ -55,18 +60,14 @@ class Requests:
             if not written:
                 self._counted += taken
 
-    async def this_month(self, tenant: UUID) -> RequestUsage:
+    async def this_month(self, organization: Organization) -> RequestUsage:
         """Of all processes as far as they have written, and of this one; as of the last writing."""
         now = clock.now()
-        found = await request_usage.find(self._catalog, tenant, month_of(now))
-        waiting = self._counted[tenant]
+        month = month_of(now, organization.timezone)
+        found = await request_usage.find(self._catalog, organization.id, month)
+        waiting = self._counted[organization.id]
         return (
             RequestUsage(waiting, now)
             if found is None
             else RequestUsage(found.requests + waiting, found.as_of)
         )
-
-
-def month_of(moment: datetime) -> date:
-    """Its first day (UTC)."""
-    return moment.astimezone(UTC).date().replace(day=1)

@@ -11,14 +11,14 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import rollup
 from harka.repositories import usage as usages
 from harka.repositories.request_usage import RequestUsage
+from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import limits_of
 
 _MILLION = 1_000_000
 
 
 class ApiUsage(msgspec.Struct, frozen=True):
-    """Requests of the calendar month (UTC). `quota`: how many the plan includes, None for any number."""
+    """Requests of the organization's month. `quota`: how many the plan includes, None for any number."""
 
     requests: int
     quota: int | None
@@ -62,7 +62,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -
     work.context.require(Permission.ANALYTICS_READ)
     work.context.require_everybody()
     organization = work.context.organization
-    limits = limits_of(organization.plan)
+    limits = limits_for(organization)
     totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS)
     measured = await usages.latest(work.session)
     rows, as_of = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)

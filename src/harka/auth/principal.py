@@ -19,6 +19,7 @@ from harka.repositories.user import Acting
 from harka.storage.session import ShardSession
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext
 from harka.tenancy.directory import Snapshot
+from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
 
@@ -63,6 +64,8 @@ class Authenticator:
 
         Raise `UnauthenticatedError` when any credential is bad; only then whatever `agree` raises.
 
+        `FeatureNotInPlanError` for an API key of an organization without `api_access`.
+
         A session cookie names a session; until there are sessions it names none, and is a bad credential.
         """
         if signals.session is not None:
@@ -99,6 +102,8 @@ class Authenticator:
             None if key is None else key.tenant_id,
             None if access is None else access.tenant,
         )
+        if key is not None:
+            require_feature(organization, "api_access")
         return _credential(organization, key, None if access is None else access.user), key
 
 

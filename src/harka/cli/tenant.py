@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from harka.cli import limits
 from harka.cli.control import DEFAULT_DATA, Data, operate, print_table
 from harka.codec import json_bytes
 from harka.config import Settings
@@ -16,12 +17,17 @@ from harka.repositories.domain import Domain
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
 from harka.tenancy import provisioning
+from harka.tenancy.entitlement import features_for
 from harka.tenancy.placement import Mode
-from harka.tenancy.plan import Plan, features_of
+from harka.tenancy.plan import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Organizations: create, list, show, suspend, resume, domains.")
+app = typer.Typer(
+    no_args_is_help=True, help="Organizations: create, list, show, suspend, resume, plan, limits, domains."
+)
 domain_app = typer.Typer(no_args_is_help=True, help="Custom domains of an organization.")
 app.add_typer(domain_app, name="domain")
+app.add_typer(limits.app, name="limits")
+app.command("plan")(limits.plan)
 
 Slug = Annotated[str, typer.Argument(help="The organization's slug: its subdomain of the platform.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -167,5 +173,5 @@ def _fields(organization: Organization) -> dict[str, Any]:
 
 
 def _features(organization: Organization) -> list[str]:
-    features = features_of(organization.plan, organization.features)
+    features = features_for(organization)
     return [name for name in features.__struct_fields__ if getattr(features, name)]

@@ -15,6 +15,7 @@ from harka.errors import (
     ConflictError,
     ContrastError,
     CourseFullError,
+    FeatureNotInPlanError,
     HarkaError,
     InvalidIdError,
     LessonLockedError,
@@ -37,6 +38,7 @@ MENDABLE: Final = (
     NoAttemptLeftError,
     AttemptExpiredError,
     PlanLimitError,
+    FeatureNotInPlanError,
 )
 
 

@@ -5,12 +5,14 @@ import enum
 import strawberry
 
 from harka.analytics.health import HealthStatus, IssueCode
+from harka.analytics.quota import QuotaState
 from harka.auth.permissions import Role
 from harka.errors import (
     AttemptExpiredError,
     ConflictError,
     ContrastError,
     CourseFullError,
+    FeatureNotInPlanError,
     InvalidIdError,
     LessonLockedError,
     NoAttemptLeftError,
@@ -40,6 +42,7 @@ from harka.repositories.quiz import Reveal
 from harka.repositories.search import SearchKind
 from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
+from harka.tenancy.plan import Resource as QuotaResource
 
 __all__ = [
     "ApiKeyState",
@@ -63,6 +66,8 @@ __all__ = [
     "OrganizationStatus",
     "Plan",
     "QuestionKind",
+    "QuotaResource",
+    "QuotaState",
     "Reveal",
     "Role",
     "SearchKind",
@@ -98,6 +103,7 @@ class UserErrorCode(enum.StrEnum):
     CONFLICT = ConflictError.code
     CONTRAST_TOO_LOW = ContrastError.code
     COURSE_FULL = CourseFullError.code
+    FEATURE_NOT_IN_PLAN = FeatureNotInPlanError.code
     INVALID_ID = InvalidIdError.code
     LESSON_LOCKED = LessonLockedError.code
     NO_ATTEMPT_LEFT = NoAttemptLeftError.code
@@ -160,6 +166,7 @@ _describe(
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     CONTRAST_TOO_LOW="A colour does not stand out enough by WCAG AA; the message tells the ratio.",
     COURSE_FULL="No seat of the course is free.",
+    FEATURE_NOT_IN_PLAN="The organization's plan does not have this feature; the message names one that has.",
     INVALID_ID="An id that names nothing here.",
     LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
     NO_ATTEMPT_LEFT="All attempts that the quiz allows are used up.",
@@ -347,6 +354,29 @@ _describe(
     jobs_failed="Work in the background was given up within the window.",
     figures_stale="What is stored was not measured for ten minutes or more.",
     domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
+)
+
+_describe(
+    QuotaResource,
+    "What a plan bounds.",
+    users="People who may sign in.",
+    storage="Bytes of rows and files.",
+    requests_per_month="Requests of this calendar month, in the organization's time zone.",
+    bandwidth="Bytes of files that were downloaded this month, in the organization's time zone.",
+    requests_per_second="Requests: so many a second, saved up to `limit` of them.",
+    points_per_second="Points of what operations cost: so many a second, saved up to `limit` of them.",
+    concurrent_requests="Operations under way at once.",
+    sockets="WebSockets that are open at once.",
+    cpu="Seconds of processor time: so many a second, saved up to `limit` of them.",
+    memory="Bytes that the operations under way may come to.",
+)
+
+_describe(
+    QuotaState,
+    "How a limit stands.",
+    within="What the plan includes is not used up.",
+    grace="It is used up; what is beyond still passes, for a while.",
+    exhausted="Nothing more passes.",
 )
 
 _describe(

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from harka.errors import ConflictError, NotFoundError, PlanLimitError
+from harka.errors import ConflictError, NotFoundError
 from harka.ids import new_id
 from harka.learning.contrast import GRAPHICS, TEXT, accept_color
 from harka.learning.picture import accept_picture
@@ -21,8 +21,8 @@ from harka.repositories.branding_asset import BrandingAsset
 from harka.repositories.page import Position
 from harka.rows import ByKey
 from harka.tenancy.context import TenantContext
+from harka.tenancy.entitlement import features_for, require_feature
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import features_of
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ async def save_draft(work: UnitOfWork, changes: BrandingChanges, *, version: int
     """Change the draft. Without one, a draft begins as a copy of what is published.
 
     `version`: of the draft as the editor read it. Raise `ValidationError` and `ContrastError` naming the
-    field, `PlanLimitError`, `ConflictError` when the draft has changed since.
+    field, `FeatureNotInPlanError`, `ConflictError` when the draft has changed since.
     """
     _require_feature(work.context)
     # a large drawing takes tens of milliseconds to rewrite
@@ -108,7 +108,7 @@ async def save_draft(work: UnitOfWork, changes: BrandingChanges, *, version: int
 async def publish(work: UnitOfWork, *, version: int | None = None) -> Branding:
     """Show the draft to everybody. What was published stays to be rolled back to.
 
-    Raise `ConflictError` without a draft, or when it is of another `version`; `PlanLimitError`.
+    Raise `ConflictError` without a draft, or when it is of another `version`; `FeatureNotInPlanError`.
     """
     _require_feature(work.context)
     draft = await _hold_draft(work, version)
@@ -118,7 +118,7 @@ async def publish(work: UnitOfWork, *, version: int | None = None) -> Branding:
 async def discard(work: UnitOfWork, *, version: int | None = None) -> Branding:
     """Give the draft up. Answers what it was.
 
-    Raise `ConflictError` without a draft, or when it is of another `version`; `PlanLimitError`.
+    Raise `ConflictError` without a draft, or when it is of another `version`; `FeatureNotInPlanError`.
     """
     _require_feature(work.context)
     draft = await _hold_draft(work, version)
@@ -130,7 +130,7 @@ async def discard(work: UnitOfWork, *, version: int | None = None) -> Branding:
 async def roll_back(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Branding:
     """Publish an earlier version again. Nothing changes when it is published; a draft stays a draft.
 
-    Raise `NotFoundError`; `ConflictError` for a draft, and for another `version`; `PlanLimitError`.
+    Raise `NotFoundError`; `ConflictError` for a draft, and for another `version`; `FeatureNotInPlanError`.
     """
     _require_feature(work.context)
     target = next((each for each in await brandings.lock(work.session, id_) if each.id == id_), None)
@@ -180,9 +180,8 @@ def _require_version(found: Branding, version: int | None) -> None:
 
 def _require_feature(context: TenantContext) -> None:
     context.require(Permission.ORGANIZATION_WRITE)
-    if not _may_have(context):
-        raise PlanLimitError("Branding is not part of this organization's plan.")
+    require_feature(context.organization, "custom_branding")
 
 
 def _may_have(context: TenantContext) -> bool:
-    return features_of(context.organization.plan, context.organization.features).custom_branding
+    return features_for(context.organization).custom_branding

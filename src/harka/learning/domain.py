@@ -18,8 +18,8 @@ from harka.repositories.page import Position
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.domain_name import accept_domain
+from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import features_of
 
 MOST_DOMAINS: Final = 20
 """Of an organization, claims included."""
@@ -62,12 +62,11 @@ async def add(work: UnitOfWork, name: str) -> Domain:
     """Claim a domain. Any number of organizations may claim the same one.
 
     Raise `ValidationError` for what is no domain or belongs to the platform, `ConflictError` for one that the
-    organization has, `PlanLimitError` without the feature, and for too many.
+    organization has, `FeatureNotInPlanError`, and `PlanLimitError` for too many.
     """
     context = work.context
     context.require(Permission.ORGANIZATION_WRITE)
-    if not features_of(context.organization.plan, context.organization.features).custom_branding:
-        raise PlanLimitError("Domains of their own are not part of this organization's plan.")
+    require_feature(context.organization, "custom_branding")
     accepted = accept_domain(name, work.outside.platform_domain, field="name")
     catalog = work.outside.catalog
     try:

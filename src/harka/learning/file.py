@@ -22,8 +22,8 @@ from harka.repositories import file as files
 from harka.repositories import usage as usages
 from harka.repositories.file import File
 from harka.rows import ByKey
+from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import limits_of
 
 LONGEST_NAME: Final = 200
 LARGEST: Final = 2_147_483_647
@@ -77,7 +77,7 @@ async def create_upload(work: UnitOfWork, store: FileStore, draft: UploadDraft) 
     file = _accepted(draft, owner, now)
     if owner is not None and await files.count_pending(work.session, owner) >= MOST_PENDING:
         raise ValidationError("Finish the uploads that you have begun.")
-    limit = limits_of(work.context.organization.plan).storage_bytes
+    limit = limits_for(work.context.organization).storage_bytes
     measured = await usages.latest(work.session)
     rows = 0 if measured is None else measured.storage_bytes
     if not await files.reserve(work.session, file.size, limit=limit - rows):

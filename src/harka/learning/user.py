@@ -16,8 +16,8 @@ from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.user import User, UserFilter, UserStatus
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
+from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import limits_of
 
 
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,11 +215,11 @@ async def require_seats(work: UnitOfWork, wanted: int) -> None:
     """Raise `PlanLimitError` unless the plan has so many more."""
     free = await free_seats(work)
     if free is not None and wanted > free:
-        limit = limits_of(work.context.organization.plan).users
+        limit = limits_for(work.context.organization).users
         raise PlanLimitError(f"The organization's plan has {limit} users.")
 
 
 async def free_seats(work: UnitOfWork) -> int | None:
     """How many, nobody else gets an answer until this unit ends; None for any number."""
-    limit = limits_of(work.context.organization.plan).users
+    limit = limits_for(work.context.organization).users
     return None if limit is None else max(0, limit - await users.count_seats_locked(work.session))

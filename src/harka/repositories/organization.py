@@ -13,10 +13,22 @@ from harka.storage.statement import CatalogStatement
 _FIRST_ID = UUID(int=0)
 
 
+class Granted(msgspec.Struct, frozen=True):
+    """What an organization has beside its plan: limits by their names in `tenancy.plan`, None for no limit.
+
+    `shadow`: what is beyond a limit is counted, and let pass. `version`: of the last change.
+    """
+
+    limits: dict[str, int | float | None]
+    shadow: bool
+    version: int
+
+
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant and where it lives: `control.organization` joined with `control.placement`.
 
     `status`: active or suspended. `domain`: a proven custom domain. `features`: what differs from the plan.
+    `granted`: None for what the plan has.
     """
 
     id: UUID
@@ -38,6 +50,7 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     schema: str
     epoch: int
+    granted: Granted | None = None
 
     @property
     def location(self) -> Location:
@@ -48,8 +61,10 @@ _SELECT = """SELECT o.id, o.name, o.slug, o.plan, o.status, o.locale, o.timezone
   o.settings, o.features, o.created_at, o.updated_at, o.version,
   (SELECT d.name FROM control.domain d WHERE d.tenant_id = o.id AND d.status IN ('VERIFIED', 'ACTIVE')
    ORDER BY d.status = 'ACTIVE' DESC, d.created_at, d.id LIMIT 1),
-  p.shard, p.mode, p.database, p.schema, p.epoch
+  p.shard, p.mode, p.database, p.schema, p.epoch,
+  e.limits, e.shadow, e.version
 FROM control.organization o JOIN control.placement p ON p.tenant_id = o.id
+LEFT JOIN control.entitlement e ON e.tenant_id = o.id
 """
 
 # Organizations by id, with their placement.
@@ -146,7 +161,10 @@ async def delete(catalog: CatalogAccess, tenant: UUID) -> bool:
 
 
 def _organization(row: Record) -> Organization:
-    values = dict(zip(Organization.__struct_fields__, row, strict=True))
+    *own, limits, shadow, version = row
+    values = dict(zip(Organization.__struct_fields__, own, strict=False))
+    if limits is not None:
+        values["granted"] = Granted(from_json(limits), shadow, version)
     for name in ("settings", "features"):
         values[name] = from_json(values[name])
     return Organization(**values)

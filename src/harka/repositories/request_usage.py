@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -20,8 +20,8 @@ class RequestUsage(msgspec.Struct, frozen=True):
 ADD = CatalogStatement(
     "request_usage.add",
     """INSERT INTO control.request_usage (tenant_id, month, requests, as_of)
-    SELECT o.id, $2::date, counted.requests, now()
-    FROM unnest($1::uuid[], $3::int8[]) AS counted (tenant_id, requests)
+    SELECT o.id, counted.month, counted.requests, now()
+    FROM unnest($1::uuid[], $2::date[], $3::int8[]) AS counted (tenant_id, month, requests)
     JOIN control.organization o ON o.id = counted.tenant_id
     WHERE o.id = ANY($1::uuid[])
     ORDER BY o.id
@@ -35,9 +35,9 @@ FIND = CatalogStatement(
 )
 
 
-async def add(catalog: CatalogAccess, counted: Mapping[UUID, int], month: date) -> None:
-    """`counted`: requests by organization. `month`: its first day (UTC)."""
-    await catalog.execute(ADD, list(counted), month, list(counted.values()))
+async def add(catalog: CatalogAccess, counted: Mapping[UUID, int], months: Sequence[date]) -> None:
+    """`counted`: requests by organization. `months`: the first day of each one's month, in the same order."""
+    await catalog.execute(ADD, list(counted), months, list(counted.values()))
 
 
 async def find(catalog: CatalogAccess, tenant: UUID, month: date) -> RequestUsage | None:

@@ -69,6 +69,11 @@ class Directory:
         """Seconds since everything was last read; None when it never was."""
         return None if self._read_at is None else clock.monotonic() - self._read_at
 
+    def timezone_of(self, tenant: UUID) -> str:
+        """Of an organization; UTC for one that is gone."""
+        organization = self._current.organization(tenant)
+        return "UTC" if organization is None else organization.timezone
+
     async def refresh(self) -> None:
         """Read the whole catalog again. Raise `UnavailableError` when it is down; the snapshot then stays."""
         async with self._reading:

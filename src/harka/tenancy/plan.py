@@ -29,10 +29,27 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     custom_ai: bool = False
 
 
+class Resource(enum.StrEnum):
+    """What a plan bounds."""
+
+    USERS = "users"
+    STORAGE = "storage"
+    REQUESTS_PER_MONTH = "requests_per_month"
+    BANDWIDTH = "bandwidth"
+    REQUESTS_PER_SECOND = "requests_per_second"
+    POINTS_PER_SECOND = "points_per_second"
+    CONCURRENT_REQUESTS = "concurrent_requests"
+    SOCKETS = "sockets"
+    CPU = "cpu"
+    MEMORY = "memory"
+
+
 class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is None has no limit. `requests_per_month`, `bandwidth_bytes`: of a calendar month.
+    """What is None has no limit. `requests_per_month`, `bandwidth_bytes`: of the tenant's calendar month.
 
     `points_per_second`, `points`: of what operations cost (`graph.cost`), and how many may be saved up.
+    `memory_bytes`: of what operations under way may answer. `grace`: which share of a month's limit passes
+    beyond it, so that nobody is cut off without having been told.
     """
 
     users: int | None
@@ -41,10 +58,13 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     burst: int
     points_per_second: float
     points: int
+    concurrent_requests: int
+    sockets: int
     cpu_millicores: int
     memory_bytes: int
     storage_bytes: int
     bandwidth_bytes: int | None
+    grace: float = 0.1
     features: Features
 
 
@@ -56,6 +76,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         burst=400,
         points_per_second=5_000.0,
         points=50_000,
+        concurrent_requests=100,
+        sockets=500,
         cpu_millicores=100,
         memory_bytes=256 * MEBI,
         storage_bytes=10 * GIBI,
@@ -69,6 +91,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         burst=2_000,
         points_per_second=25_000.0,
         points=250_000,
+        concurrent_requests=400,
+        sockets=5_000,
         cpu_millicores=500,
         memory_bytes=1 * GIBI,
         storage_bytes=100 * GIBI,
@@ -82,6 +106,8 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         burst=10_000,
         points_per_second=100_000.0,
         points=1_000_000,
+        concurrent_requests=2_000,
+        sockets=50_000,
         cpu_millicores=2_000,
         memory_bytes=4 * GIBI,
         storage_bytes=1 * TEBI,
@@ -94,6 +120,16 @@ LIMITS: Mapping[Plan, PlanLimits] = {
 def limits_of(plan: str) -> PlanLimits:
     """Raise `ValueError` for a plan that does not exist."""
     return LIMITS[Plan(plan)]
+
+
+def with_grace(included: int | None, grace: float) -> int | None:
+    """Beyond which nothing of a month's passes; None for as much as they like."""
+    return None if included is None else round(included * (1.0 + grace))
+
+
+def least_plan_with(feature: str) -> Plan | None:
+    """The smallest that has the feature; None when none has."""
+    return next((plan for plan in Plan if getattr(LIMITS[plan].features, feature)), None)
 
 
 def features_of(plan: str, overrides: Mapping[str, bool]) -> Features:

@@ -23,7 +23,7 @@ from harka.tenancy.permission import Permission
 
 @graph_type
 class ApiUsage:
-    """Requests of this calendar month (UTC), of people and of programs."""
+    """Requests of this calendar month, in the organization's time zone, of people and of programs."""
 
     requests: float = leaf("How many were admitted: a whole number, which may be beyond 32 bits.")
     quota: float | None = leaf("How many the plan includes; null for as many as they like.")
@@ -135,7 +135,7 @@ class CourseAnalytics:
 
 
 async def tenant_analytics(context: RequestContext) -> TenantAnalyticsRow:
-    requests = await context.runtime.requests.this_month(context.tenant.id)
+    requests = await context.runtime.requests.this_month(context.tenant.organization)
     unproven = await domains.count_missing(context.runtime.catalog, context.tenant.id)
     return await tenant.read(context.work, requests, unproven=unproven)
 

@@ -10,14 +10,16 @@ from harka.graph.loaders.branding import LookByOrganizationLoader
 from harka.graph.loaders.organization import ActiveUserCountByOrganizationLoader, OrganizationByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types.branding import OrganizationBranding
+from harka.graph.types.quota import OrganizationQuota, quota_of
 from harka.ids import NodeKind
 from harka.repositories.organization import Organization as OrganizationRow
+from harka.tenancy.entitlement import features_for, limits_for
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import Features, features_of, limits_of
+from harka.tenancy.plan import Features
 
 
 def _limit(root: OrganizationRow) -> int | None:
-    return limits_of(root.plan).users
+    return limits_for(root).users
 
 
 @graph_type
@@ -46,7 +48,7 @@ def _itself(root: OrganizationRow) -> OrganizationRow:
 
 
 def _features(root: OrganizationRow) -> Features:
-    return features_of(root.plan, root.features)
+    return features_for(root)
 
 
 @node_type(OrganizationRow, NodeKind.ORGANIZATION, OrganizationByIdLoader)
@@ -62,6 +64,9 @@ class Organization(Node):
     features: OrganizationFeatures = field(_features, "What is turned on for it.")
     branding: OrganizationBranding = related(
         LookByOrganizationLoader, "id", "How its pages look: what is published."
+    )
+    quota: OrganizationQuota | None = field(
+        quota_of, "What it may use, and uses.", requires=Permission.ANALYTICS_READ, several=True
     )
     settings: JSON = leaf(
         "Its settings: an object whose keys are documented with the features that read them."

@@ -1,0 +1,131 @@
+"""Changing what an organization may have: what the command line calls. Every change is written down."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from harka import clock
+from harka.errors import ConflictError, DowngradeError, Excess, ValidationError
+from harka.repositories import entitlement as entitlements
+from harka.repositories.entitlement import Change, Limit
+from harka.repositories.organization import Granted, Organization
+from harka.storage.catalog import Catalog
+from harka.tenancy.entitlement import accept_features, accept_limit, features_for, limits_for, spelled
+from harka.tenancy.plan import Plan, PlanLimits, Resource, with_grace
+
+_REASON_CHARACTERS: Final = 500
+_ACTOR_CHARACTERS: Final = 200
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to change; the rest stays. `clear`: limits and features that are the plan's own again."""
+
+    plan: Plan | None = None
+    limits: Mapping[str, Limit] = {}
+    features: Mapping[str, bool] = {}
+    clear: tuple[str, ...] = ()
+    shadow: bool | None = None
+
+
+class PlanChange(msgspec.Struct, frozen=True):
+    """What another plan would mean: what there is too much of, and the features that would go."""
+
+    excess: tuple[Excess, ...]
+    lost_features: tuple[str, ...]
+
+
+async def change(
+    catalog: Catalog,
+    organization: Organization,
+    wanted: Wanted,
+    *,
+    actor: str,
+    reason: str = "",
+    used: Mapping[Resource, float] | None = None,
+) -> Organization:
+    """Change what it may have, all or nothing; every process knows within a second. What it is after that.
+
+    `used`: what it uses, when the new limits are to be held against that; None lets it be beyond them.
+    Raise `ValidationError` naming the limit, `DowngradeError`, and `ConflictError` when somebody else changed
+    it since `organization` was read.
+    """
+    changed = _changed(organization, wanted)
+    excess = () if used is None else exceeded(limits_for(changed), used)
+    if excess:
+        raise DowngradeError(excess)
+    _check_words(actor, reason)
+    granted = changed.granted
+    assert granted is not None  # noqa: S101 - made by `_changed`
+    async with catalog.transaction() as transaction:
+        version = await entitlements.put(
+            transaction, changed.id, granted.limits, shadow=granted.shadow, version=granted.version
+        )
+        if version is None:
+            raise ConflictError
+        await entitlements.set_plan(transaction, changed.id, changed.plan, changed.features)
+        note = Change(
+            version=version,
+            plan=changed.plan,
+            limits=granted.limits,
+            features=changed.features,
+            shadow=granted.shadow,
+            actor=actor,
+            reason=reason,
+            changed_at=clock.now(),
+        )
+        await entitlements.note(transaction, changed.id, note)
+    return msgspec.structs.replace(changed, granted=msgspec.structs.replace(granted, version=version))
+
+
+def plan_change(organization: Organization, plan: Plan, used: Mapping[Resource, float]) -> PlanChange:
+    """What another plan would mean to who uses so much; what was granted beside the plan stays."""
+    changed = msgspec.structs.replace(organization, plan=plan)
+    before, after = features_for(organization), features_for(changed)
+    lost = tuple(
+        spelled(name)
+        for name in before.__struct_fields__
+        if getattr(before, name) and not getattr(after, name)
+    )
+    return PlanChange(exceeded(limits_for(changed), used), lost)
+
+
+def exceeded(limits: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess, ...]:
+    """What there is too much of."""
+    allowed: dict[Resource, float | None] = {
+        Resource.USERS: limits.users,
+        Resource.STORAGE: limits.storage_bytes,
+        Resource.REQUESTS_PER_MONTH: with_grace(limits.requests_per_month, limits.grace),
+        Resource.BANDWIDTH: with_grace(limits.bandwidth_bytes, limits.grace),
+    }
+    found = []
+    for resource, limit in allowed.items():
+        there = used.get(resource, 0)
+        if limit is not None and there > limit:
+            found.append(Excess(resource, there, limit))
+    return tuple(found)
+
+
+def _changed(organization: Organization, wanted: Wanted) -> Organization:
+    """As it would be, with the version that it was read in."""
+    before = organization.granted or Granted({}, shadow=False, version=0)
+    limits = before.limits | {name: accept_limit(name, value) for name, value in wanted.limits.items()}
+    features = organization.features | accept_features(wanted.features)
+    for name in wanted.clear:
+        if name not in limits and name not in features:
+            raise ValidationError("This is the plan's own already.", field=name)
+        limits.pop(name, None)
+        features.pop(name, None)
+    plan = organization.plan if wanted.plan is None else str(wanted.plan)
+    shadow = before.shadow if wanted.shadow is None else wanted.shadow
+    return msgspec.structs.replace(
+        organization, plan=plan, features=features, granted=Granted(limits, shadow, before.version)
+    )
+
+
+def _check_words(actor: str, reason: str) -> None:
+    for name, text, most in (("actor", actor, _ACTOR_CHARACTERS), ("reason", reason, _REASON_CHARACTERS)):
+        if len(text) > most or not (text.isprintable() or not text):
+            raise ValidationError(f"At most {most} printable characters.", field=name)
+    if not actor:
+        raise ValidationError("Who changes it is written down.", field="actor")

@@ -1,0 +1,54 @@
+import msgspec
+import pytest
+
+from academy import Academy
+from harka import clock
+from harka.analytics import quota, usage
+from harka.analytics.quota import Quota, QuotaState
+from harka.errors import ForbiddenError
+from harka.repositories.organization import Granted
+from harka.repositories.request_usage import RequestUsage
+from harka.tenancy.context import operator_context
+from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Plan, Resource
+
+NOTHING = RequestUsage(0, clock.now())
+
+
+async def test_what_is_used_stands_beside_what_may_be(academy: Academy) -> None:
+    granted = Granted({"users": 1, "requests_per_month": 100, "grace": 0.5}, shadow=True, version=1)
+    organization = msgspec.structs.replace(academy.organization, granted=granted)
+    await academy.user()
+    await academy.user(status="inactive")
+    async with academy.work(operator_context(organization)) as work:
+        await usage.measure(work)
+    async with academy.work(operator_context(organization), read_only=True) as work:
+        found = await quota.read(work, RequestUsage(120, clock.now()))
+    assert academy.statements == 2
+    assert (found.plan, found.shadow) == ("GROWTH", True)
+    told = {each.resource: each for each in found.limits}
+    users, requests = told[Resource.USERS], told[Resource.REQUESTS_PER_MONTH]
+    assert (users.used, users.soft, users.limit, users.resets_at) == (1, 1, 1, None)
+    assert users.state == QuotaState.EXHAUSTED
+    assert (requests.used, requests.soft, requests.grace, requests.limit) == (120, 100, 50, 150)
+    assert requests.state == QuotaState.GRACE
+    assert requests.resets_at is not None
+    assert requests.resets_at > found.as_of
+    assert 0 < told[Resource.STORAGE].used < told[Resource.STORAGE].soft
+    assert found.after(Plan.STARTER).excess == (), "what was granted stays"
+
+
+@pytest.mark.parametrize(
+    ("used", "state"),
+    [(0, QuotaState.WITHIN), (9, QuotaState.WITHIN), (10, QuotaState.GRACE), (12, QuotaState.EXHAUSTED)],
+)
+def test_a_limit_stands_by_what_is_used(used: float, state: QuotaState) -> None:
+    assert Quota(Resource.BANDWIDTH, used, 10, 12).state == state
+    assert Quota(Resource.BANDWIDTH, used, None, None).state == QuotaState.WITHIN
+
+
+async def test_only_who_reads_the_figures_is_told(academy: Academy) -> None:
+    async with academy.work(academy.key(Permission.ORGANIZATION_READ), read_only=True) as work:
+        with pytest.raises(ForbiddenError):
+            await quota.read(work, NOTHING)
+        assert work.session.statements == 0

@@ -1,0 +1,77 @@
+import json
+
+from cli.test_imports import harka
+from doors import MakeTenant
+from harka.learning import user
+from harka.learning.user import UserDraft
+from harka.learning.work import unit_of_work
+from harka.runtime import Runtime
+from harka.tenancy.context import operator_context
+from harka.tenancy.entitlement import limits_for
+from harka.tenancy.plan import Plan
+
+
+async def test_limits_are_granted_shown_and_taken_back(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    slug = (await make_tenant(plan=Plan.STARTER)).slug
+    arguments = ("tenant", "limits")
+    code, out, notes = await harka(
+        runtime.settings,
+        *arguments,
+        "set",
+        slug,
+        "users=7",
+        "requests_per_month=unlimited",
+        "sso=on",
+        "--reason",
+        "pilot",
+    )
+    assert (code, notes) == (0, "")
+    assert "users                 7 (granted)" in out
+    _, out, _ = await harka(runtime.settings, *arguments, "show", slug, "--json")
+    shown = json.loads(out)
+    assert shown["granted"] == {"users": 7, "requests_per_month": None, "sso": True}
+    assert (shown["version"], shown["shadow"], shown["features"]["sso"]) == (1, False, True)
+    await runtime.directory.refresh()
+    served = runtime.directory.current.by_slug(slug)
+    assert served is not None
+    assert limits_for(served).users == 7
+
+    assert (await harka(runtime.settings, *arguments, "shadow", slug))[0] == 0
+    assert (await harka(runtime.settings, *arguments, "clear", slug, "users", "sso"))[0] == 0
+    _, out, _ = await harka(runtime.settings, *arguments, "history", slug, "--json")
+    newest, middle, oldest = json.loads(out)
+    assert (newest["limits"], newest["shadow"], middle["shadow"]) == (
+        {"requests_per_month": None},
+        True,
+        True,
+    )
+    assert (oldest["reason"], oldest["features"]) == ("pilot", {"sso": True})
+
+
+async def test_what_is_no_limit_is_refused_in_one_line(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    slug = (await make_tenant()).slug
+    for given, words in (("users=many", "a number"), ("sso=maybe", "on or off"), ("teleport=1", "no limit")):
+        code, _, notes = await harka(runtime.settings, "tenant", "limits", "set", slug, given)
+        assert code != 0
+        assert words in notes
+    _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", slug)
+    assert slug not in out
+
+
+async def test_a_downgrade_says_what_must_go(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant(plan=Plan.GROWTH)
+    drafts = [UserDraft(email=f"u{n}@example.com", name="U") for n in range(101)]
+    async with unit_of_work(
+        runtime.databases,
+        runtime.cache,
+        runtime.pubsub,
+        operator_context(tenant),
+        read_only=False,
+        timeout=10.0,
+    ) as work:
+        await user.create_many(work, drafts)
+    code, _, notes = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter")
+    assert code == 1
+    assert "users: 101 of 100, so 1 must go" in notes
+    code, out, _ = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter", "--force")
+    assert (code, out.splitlines()[0]) == (0, f"{tenant.slug}: STARTER")
