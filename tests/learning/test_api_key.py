@@ -5,7 +5,7 @@ import pytest
 
 from doors import MakeTenant
 from harka import clock
-from harka.errors import ForbiddenError, PlanLimitError, UnauthenticatedError
+from harka.errors import FeatureNotInPlanError, ForbiddenError, PlanLimitError, UnauthenticatedError
 from harka.learning import api_key
 from harka.learning.api_key import ApiKeyDraft, ApiKeyState, state_of
 from harka.learning.work import unit_of_work
@@ -32,7 +32,7 @@ def acting(organization: Organization, *permissions: Permission) -> TenantContex
 
 async def test_without_the_feature_no_key_is_made(runtime: Runtime, make_tenant: MakeTenant) -> None:
     tenant = msgspec.structs.replace(await make_tenant(), features={"api_access": False})
-    with pytest.raises(PlanLimitError):
+    with pytest.raises(FeatureNotInPlanError):
         await create(runtime, operator_context(tenant))
     assert await keys.count(runtime.catalog, tenant.id) == 0
 

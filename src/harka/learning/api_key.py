@@ -12,7 +12,7 @@ from harka import clock
 from harka.auth import api_key
 from harka.auth.api_key import Bounds
 from harka.auth.permissions import permissions_named
-from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning.moment import accept_moment
 from harka.learning.work import UnitOfWork
@@ -20,8 +20,8 @@ from harka.repositories import api_key as keys
 from harka.repositories.api_key import ApiKey, UsedApiKey
 from harka.repositories.page import Position
 from harka.rows import ByKey
+from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import features_of
 
 USUAL_OVERLAP: Final = timedelta(days=1)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -87,10 +87,10 @@ async def create(work: UnitOfWork, draft: ApiKeyDraft) -> Made:
     """Let a program in. Every process knows the key within a second.
 
     Raise `ForbiddenError` for a scope that its maker does not have, `ValidationError` naming the field,
-    `PlanLimitError` without the feature `apiAccess` and for too many.
+    `FeatureNotInPlanError` without `apiAccess`, `PlanLimitError` for too many.
     """
     _require(work)
-    _require_feature(work)
+    require_feature(work.context.organization, "api_access")
     person = work.context.user
     if draft.acts_as_maker and person is None:
         raise ValidationError("No person makes this key whom it could act as.", field="actsAsMaker")
@@ -120,10 +120,10 @@ async def rotate(
 
     Both are accepted for `overlap`. Raise `ForbiddenError` for a key that may do more than the actor, or acts
     as somebody else; `ConflictError` for one that is not live, and for another `version`; `NotFoundError`,
-    `ValidationError`, `PlanLimitError`.
+    `ValidationError`, `PlanLimitError`, `FeatureNotInPlanError`.
     """
     _require(work)
-    _require_feature(work)
+    require_feature(work.context.organization, "api_access")
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise ValidationError(f"At most {LONGEST_OVERLAP.days} days, in seconds.", field="overlapSeconds")
     found = await _found(work, id_)
@@ -171,12 +171,6 @@ def _require(work: UnitOfWork) -> None:
     """A key is not bound by groups, so it is not for who is."""
     work.context.require(Permission.ORGANIZATION_WRITE)
     work.context.require_everybody()
-
-
-def _require_feature(work: UnitOfWork) -> None:
-    organization = work.context.organization
-    if not features_of(organization.plan, organization.features).api_access:
-        raise PlanLimitError("API keys are not part of this organization's plan.")
 
 
 def _require_own(work: UnitOfWork, scopes: Collection[str]) -> None:
