@@ -249,7 +249,7 @@ async def academy_settings(servers: Any) -> AsyncIterator[Settings]:
 async def parts(academy_settings: Settings) -> AsyncIterator[Parts]:
     opened = Parts(
         Databases(academy_settings),
-        TenantCache(academy_settings.redis_url, secrets.token_bytes(16)),
+        TenantCache(academy_settings.redis_url, secrets.token_bytes(16), patience=1.0),
         PubSub(academy_settings.redis_url),
     )
     yield opened

@@ -59,7 +59,12 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(databases.close)
         catalog = Catalog(settings)
         stack.push_async_callback(catalog.close)
-        cache = TenantCache(settings.redis_url, keyring.cache)
+        cache = TenantCache(
+            settings.redis_url,
+            keyring.cache,
+            local_bytes=settings.cache_bytes,
+            patience=settings.cache_timeout,
+        )
         stack.push_async_callback(cache.close)
         pubsub = PubSub(settings.redis_url)
         stack.push_async_callback(pubsub.close)

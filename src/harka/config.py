@@ -56,6 +56,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Valkey or Redis (`redis://`, `rediss://`, `unix://`). Unset: the embedded Valkey."),
     ] = None
+    cache_bytes: Annotated[
+        int,
+        Meta(
+            description="Bytes of cached values that each process keeps itself, an eighth for one organization; 0 keeps none.",
+            ge=0,
+        ),
+    ] = 67_108_864
+    cache_timeout: Annotated[
+        float,
+        Meta(
+            description="Seconds that Valkey may take for a look into the cache; what takes longer does without.",
+            gt=0,
+            le=1,
+        ),
+    ] = 0.02
     pg_bin: Annotated[
         str | None, Meta(description="Directory of PostgreSQL programs to embed instead of the wheel's.")
     ] = None

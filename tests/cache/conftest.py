@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from harka.cache.tenant import TenantCache
+from harka.valkey import Client, open_client
 from own_valkey import OwnValkey
 
 KEY = bytes(range(16))
@@ -26,6 +27,26 @@ def own_valkey() -> Iterator[OwnValkey]:
 
 @pytest.fixture
 async def cache(shared_valkey: OwnValkey) -> AsyncIterator[TenantCache]:
-    opened = TenantCache(shared_valkey.url, KEY)
+    opened = opened_cache(shared_valkey)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def other(shared_valkey: OwnValkey) -> AsyncIterator[TenantCache]:
+    """What another process has."""
+    opened = opened_cache(shared_valkey)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def client(shared_valkey: OwnValkey) -> AsyncIterator[Client]:
+    opened = open_client(shared_valkey.url, connections=64, connect_timeout=1.0)
+    yield opened
+    await opened.aclose()
+
+
+def opened_cache(valkey: OwnValkey) -> TenantCache:
+    """With more patience than in earnest: a busy machine must not look like a slow Valkey."""
+    return TenantCache(valkey.url, KEY, patience=1.0)

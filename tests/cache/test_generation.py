@@ -1,68 +1,116 @@
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from harka import clock
 from harka.cache import generation
-from own_valkey import OwnValkey
+from harka.cache.generation import ANY, BEGIN, END, FORGET, TENANT, has_writers
+from harka.valkey import Client, command
+
+COURSE = "course:1"
 
 
-@pytest.fixture
-async def redis(shared_valkey: OwnValkey) -> AsyncIterator[Redis]:
-    client = Redis.from_url(shared_valkey.url)
-    yield client
-    await client.aclose()
+async def number(client: Client, tenant: UUID) -> int:
+    return (await generation.read(client, tenant, ()))[0]
 
 
-async def test_it_is_the_same_for_every_reader_until_somebody_moves_it(redis: Redis) -> None:
+async def scope(client: Client, tenant: UUID, name: str) -> int:
+    return (await generation.read(client, tenant, [(name, "n")]))[1][0].scope
+
+
+async def test_it_is_the_same_for_every_reader_until_somebody_moves_it(client: Client) -> None:
     tenant = uuid4()
-    first = {(await generation.read(redis, tenant, ()))[0] for _ in range(5)}
-    await generation.move(redis, tenant, generation.EDGE)
-    second, _ = await generation.read(redis, tenant, ())
+    first = {await number(client, tenant) for _ in range(5)}
+    await generation.move(client, tenant, [TENANT], FORGET)
     assert len(first) == 1
-    assert second == first.pop() + generation.EDGE
+    assert await number(client, tenant) == first.pop() + FORGET
 
 
-async def test_readers_who_come_first_together_agree(redis: Redis) -> None:
+async def test_readers_who_come_first_together_agree(client: Client) -> None:
     tenant = uuid4()
-    seen = await asyncio.gather(*(generation.read(redis, tenant, ()) for _ in range(20)))
-    assert len({found for found, _ in seen}) == 1
+    seen = await asyncio.gather(*(number(client, tenant) for _ in range(8)))
+    assert len(set(seen)) == 1
 
 
-async def test_values_come_along_in_order(redis: Redis) -> None:
+async def test_moving_a_scope_moves_neither_the_tenant_nor_another_scope(client: Client) -> None:
     tenant = uuid4()
-    await redis.set(f"test:{tenant}", b"value")
-    _, values = await generation.read(redis, tenant, [f"missing:{tenant}", f"test:{tenant}"])
-    assert values == [None, b"value"]
+    before = await number(client, tenant)
+    told = await generation.move(client, tenant, [COURSE], FORGET)
+    assert await number(client, tenant) == before
+    assert await scope(client, tenant, COURSE) == told[COURSE] > 0
+    assert await scope(client, tenant, "course:2") == 0
 
 
-async def test_writers_at_work_are_counted(redis: Redis) -> None:
+@pytest.mark.parametrize("scopes", [[TENANT], [COURSE]])
+async def test_every_change_moves_what_counts_changes(client: Client, scopes: list[str]) -> None:
     tenant = uuid4()
-    seen = []
-    for change in (generation.EDGE + generation.WRITER,) * 2 + (generation.EDGE - generation.WRITER,) * 2:
-        await generation.move(redis, tenant, change)
-        seen.append((await generation.read(redis, tenant, ()))[0])
-    assert [generation.has_writers(found) for found in seen] == [True, True, True, False]
-    assert seen == sorted(set(seen))
+    await number(client, tenant)
+    before = await scope(client, tenant, ANY)
+    await generation.move(client, tenant, scopes, FORGET)
+    assert await scope(client, tenant, ANY) == before + FORGET
 
 
-async def test_one_that_was_lost_comes_back_higher(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_values_come_along_in_order(client: Client) -> None:
+    tenant = uuid4()
+    current = await number(client, tenant)
+    await client.set(f"test:{tenant}:{current}:0", b"value")
+    _, readings = await generation.read(client, tenant, [(TENANT, "missing"), (TENANT, f"test:{tenant}")])
+    assert [reading.sealed for reading in readings] == [None, b"value"]
+
+
+async def test_of_those_who_find_nothing_one_is_to_fetch_it(client: Client) -> None:
+    tenant = uuid4()
+    asked = [(TENANT, f"test:{tenant}")]
+    readers = [reader for reader in "abcd" for _ in range(2)]
+    seen = await asyncio.gather(
+        *(generation.read(client, tenant, asked, lease=5.0, reader=reader) for reader in readers)
+    )
+    fetchers = {reader for reader, (_, (one,)) in zip(readers, seen, strict=True) if not one.is_fetched}
+    assert len(fetchers) == 1
+    assert [one.is_fetched for _, (one,) in seen].count(False) == 2
+
+
+async def test_writers_at_work_are_counted(client: Client) -> None:
+    tenant, seen = uuid4(), []
+    for change in (BEGIN, BEGIN, END, END):
+        told = await generation.move(client, tenant, [COURSE], change)
+        seen.append([has_writers(told[name]) for name in (TENANT, ANY, COURSE)])
+    at_work = [False, True, True]
+    assert seen == [at_work, at_work, at_work, [False] * 3]
+
+
+async def test_one_that_was_lost_comes_back_higher(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = uuid4()
     for _ in range(100):
-        await generation.move(redis, tenant, generation.EDGE)
-    before, _ = await generation.read(redis, tenant, ())
-    await redis.delete(generation.name(tenant))
+        await generation.move(client, tenant, [TENANT], FORGET)
+    before = await number(client, tenant)
+    await client.delete(generation.name(tenant))
     later = clock.now() + timedelta(seconds=1)
     monkeypatch.setattr(clock, "now", lambda: later)
-    after, _ = await generation.read(redis, tenant, ())
-    assert after > before
+    assert await number(client, tenant) > before
 
 
-async def test_it_does_not_stay_for_ever(redis: Redis) -> None:
+async def test_who_ends_what_was_lost_takes_back_no_writer(client: Client) -> None:
     tenant = uuid4()
-    await generation.move(redis, tenant, generation.EDGE)
-    assert 80_000 < await redis.ttl(generation.name(tenant)) <= 86_400
+    await generation.move(client, tenant, [COURSE], BEGIN)
+    await client.delete(generation.name(tenant))
+    told = await generation.move(client, tenant, [COURSE], END)
+    assert not any(has_writers(told[name]) for name in (TENANT, ANY, COURSE))
+
+
+async def test_too_many_scopes_begin_anew_and_with_them_the_tenant(client: Client) -> None:
+    tenant = uuid4()
+    before = await number(client, tenant)
+    many = [word for each in range(10_001) for word in (f"course:{each}", 7)]
+    await command(client, "HSET", generation.name(tenant), *many)
+    await generation.move(client, tenant, [COURSE], FORGET)
+    assert await number(client, tenant) > before
+    assert await client.hlen(generation.name(tenant)) == 3
+
+
+async def test_it_does_not_stay_for_ever(client: Client) -> None:
+    tenant = uuid4()
+    await generation.move(client, tenant, [TENANT], FORGET)
+    assert 80_000 < await client.ttl(generation.name(tenant)) <= 86_400

@@ -127,7 +127,7 @@ async def test_what_names_nothing_is_refused(school: School, extension: object) 
 
 async def test_other_processes_find_it_through_writes_and_whatever_the_case(runtime: Runtime) -> None:
     tenant, cache = uuid4(), runtime.cache
-    await PersistedDocuments(cache).keep(tenant, hash_of(TEXT), TEXT)
+    await PersistedDocuments(cache).keep(tenant, hash_of(TEXT), TEXT, budget=2**20)
     await cache.invalidate(tenant)
     other = PersistedDocuments(cache)
     assert await other.find(tenant, hash_of(TEXT)) == TEXT
@@ -138,7 +138,7 @@ async def test_other_processes_find_it_through_writes_and_whatever_the_case(runt
 async def test_without_a_cache_each_process_keeps_its_own(runtime: Runtime) -> None:
     tenant, cache = uuid4(), TenantCache(None, runtime.keyring.cache)
     documents = PersistedDocuments(cache)
-    await documents.keep(tenant, hash_of(TEXT), TEXT)
+    await documents.keep(tenant, hash_of(TEXT), TEXT, budget=2**20)
     assert await documents.find(tenant, hash_of(TEXT)) == TEXT
     assert await PersistedDocuments(cache).find(tenant, hash_of(TEXT)) is None
 
@@ -148,7 +148,7 @@ async def test_what_a_process_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch, 
     documents = PersistedDocuments(TenantCache(None, runtime.keyring.cache))
     tenant, texts = uuid4(), [TEXT + f"# {number}" for number in range(100)]
     for text in texts:
-        await documents.keep(tenant, hash_of(text), text)
+        await documents.keep(tenant, hash_of(text), text, budget=2**20)
     found = [await documents.find(tenant, hash_of(text)) for text in texts]
     assert found[-1] == texts[-1]
     assert sum(text is not None for text in found) < 40

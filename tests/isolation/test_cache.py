@@ -9,7 +9,7 @@ from attack import PAIRS
 from redis.asyncio import Redis
 from worlds import World
 
-from harka.cache.tenant import Namespace
+from harka.cache.tenant import Namespace, TenantCache
 from harka.errors import TenantRequiredError
 from harka.runtime import Runtime
 
@@ -27,7 +27,9 @@ async def test_a_value_is_not_found_under_an_equal_key(
 ) -> None:
     mine, other = worlds[writer], worlds[reader]
     lookup = await runtime.cache.get_many(mine.organization.id, NOTES, ["same key"])
-    await runtime.cache.set_many(mine.organization.id, NOTES, lookup, {"same key": Note(mine.canary)})
+    await runtime.cache.set_many(
+        mine.organization.id, NOTES, lookup, {"same key": Note(mine.canary)}, budget=2**20
+    )
     found = (await runtime.cache.get_many(other.organization.id, NOTES, ["same key"])).found
     assert all(note.text == other.canary for note in found.values())
 
@@ -40,18 +42,21 @@ async def test_a_value_moved_to_another_tenants_key_is_refused(
     async with Redis.from_url(runtime.settings.redis_url) as valkey:
         for tenant in (mine, other):
             lookup = await runtime.cache.get_many(tenant, NOTES, ["moved"])
-            await runtime.cache.set_many(tenant, NOTES, lookup, {"moved": Note(str(tenant))})
+            await runtime.cache.set_many(tenant, NOTES, lookup, {"moved": Note(str(tenant))}, budget=2**20)
         names = {tenant: await _names(valkey, tenant.hex) for tenant in (mine, other)}
         for name in names[other]:
             await valkey.delete(name)
+        # another process, which keeps nothing itself
+        reader = TenantCache(runtime.settings.redis_url, runtime.keyring.cache, local_bytes=0, patience=1.0)
         for source, target in itertools.product(names[mine], names[other]):
             await valkey.copy(source, target, replace=True)
-            found = (await runtime.cache.get_many(other, NOTES, ["moved"])).found
+            found = (await reader.get_many(other, NOTES, ["moved"])).found
             assert found == {}
+        await reader.close()
 
 
 async def _names(valkey: Redis, tenant: str) -> list[Any]:
-    return [name async for name in valkey.scan_iter(f"harka:value:*{tenant}*")]
+    return [name async for name in valkey.scan_iter(f"harka:{{{tenant}}}:value:*")]
 
 
 @pytest.mark.parametrize("tenant", [None, "", "pool-a"])

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -186,7 +187,7 @@ async def test_a_cancelled_unit_leaves_nothing(academy: Academy) -> None:
 async def test_what_was_cached_is_forgotten_with_the_commit_and_not_before(academy: Academy) -> None:
     tenant, cache = academy.organization.id, academy.parts.cache
     lookup = await cache.get_many(tenant, NAMES, ["a"])
-    await cache.set_many(tenant, NAMES, lookup, {"a": "old"})
+    await cache.set_many(tenant, NAMES, lookup, {"a": "old"}, budget=2**20)
 
     async with academy.work() as work:
         await course.create(work, draft("A"))
@@ -201,15 +202,26 @@ class WatchedCache(TenantCache):
     def __init__(self, academy: Academy) -> None:
         super().__init__(None, secrets.token_bytes(16))
         self.academy = academy
-        self.steps: list[tuple[str, int]] = []
+        self.steps: list[tuple[str, int, int]] = []
 
-    async def begin_write(self, tenant: UUID) -> None:
-        self.steps.append(("begin", len(await self.academy.rows("course"))))
-        await super().begin_write(tenant)
+    async def begin_write(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        self.steps.append(("begin", len(await self.academy.rows("course")), len(scopes)))
+        await super().begin_write(tenant, scopes)
 
-    async def invalidate(self, tenant: UUID) -> None:
-        await super().invalidate(tenant)
-        self.steps.append(("forget", len(await self.academy.rows("course"))))
+    async def invalidate(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        await super().invalidate(tenant, scopes)
+        self.steps.append(("forget", len(await self.academy.rows("course")), len(scopes)))
+
+
+async def test_many_courses_are_forgotten_by_one_change_of_the_tenant(academy: Academy) -> None:
+    cache = WatchedCache(academy)
+    academy.parts = msgspec.structs.replace(academy.parts, cache=cache)
+
+    async with academy.work() as work:
+        await course.create_many(work, [draft(f"{number}") for number in range(21)])
+
+    assert cache.steps == [("begin", 0, 0), ("forget", 21, 0)]
+    await cache.close()
 
 
 async def test_the_cache_is_told_before_the_commit_and_after_it(academy: Academy) -> None:
@@ -220,14 +232,14 @@ async def test_the_cache_is_told_before_the_commit_and_after_it(academy: Academy
         await course.create(work, draft("A"))
         await course.create(work, draft("B"))
 
-    assert cache.steps == [("begin", 0), ("forget", 2)]
+    assert cache.steps == [("begin", 0, 2), ("forget", 2, 2)]
     await cache.close()
 
 
 async def test_an_undone_unit_forgets_nothing(academy: Academy) -> None:
     tenant, cache = academy.organization.id, academy.parts.cache
     lookup = await cache.get_many(tenant, NAMES, ["a"])
-    await cache.set_many(tenant, NAMES, lookup, {"a": "old"})
+    await cache.set_many(tenant, NAMES, lookup, {"a": "old"}, budget=2**20)
 
     async def fail() -> None:
         async with academy.work() as work:

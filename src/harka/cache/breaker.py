@@ -20,6 +20,8 @@ class Breaker:
         self._threshold = threshold
         self._failures = 0
         self._retry_at = 0.0
+        self.failing_since: float | None = None
+        """Monotonic seconds of the first of the failures in a row; None after a success."""
 
     @property
     def is_open(self) -> bool:
@@ -38,8 +40,11 @@ class Breaker:
 
     def succeeded(self) -> None:
         self._failures = 0
+        self.failing_since = None
 
     def failed(self) -> None:
+        if self.failing_since is None:
+            self.failing_since = clock.monotonic()
         self._failures += 1
         over = self._failures - self._threshold
         if over >= 0:

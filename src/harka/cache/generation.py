@@ -1,57 +1,125 @@
-"""The number that a tenant's cached values live under, kept in Valkey and moved on by writers.
+"""The numbers that a tenant's cached values live under, kept in one hash of Valkey and moved on by writers.
 
-It is two counters in one integer: the low 20 bits count writers between `begin` and `end`, the rest counts
-their comings and goings. It starts at the clock's milliseconds, so that a number lost with an eviction or a
-restart of Valkey never comes back to one that was in use.
+One number is the tenant's (`TENANT`), one is of every change whatever (`ANY`), and one of each course or user
+that was changed lately (a scope, as `course:<id>`). Moving one is O(1), however much is cached under it.
+
+Each is two counters in one integer: the low 20 bits count writers between `BEGIN` and `END`, the rest counts
+their comings and goings. It starts at the clock's milliseconds, so that numbers lost with an eviction or a
+restart of Valkey never come back to those that were in use. They are lost together: being one hash, the
+tenant's own begins anew when a scope's does.
 """
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
-from redis.asyncio import Redis
+import msgspec
 from redis.exceptions import DataError
 
 from harka import clock
+from harka.valkey import Client, Script
 
-WRITER: Final = 1
-EDGE: Final = 1 << 20
-_WRITERS: Final = EDGE - 1
+TENANT: Final = ""
+ANY: Final = "*"
+
+_WRITER: Final = 1
+_EDGE: Final = 1 << 20
+_WRITERS: Final = _EDGE - 1
+BEGIN: Final = _EDGE + _WRITER
+END: Final = _EDGE - _WRITER
+FORGET: Final = _EDGE
+
 _LIFETIME: Final = 86_400  # seconds; far beyond that of any value
+_SCOPES: Final = 10_000
+"""Numbers of one tenant at the most: beyond, all begin anew, and with them everything of the tenant."""
+
+# Lua's numbers are doubles: these are compared and joined as text, and computed by HINCRBY alone
+_READ: Final = Script("""
+local current = redis.call('HGET', KEYS[1], '')
+if not current then
+  redis.call('HSET', KEYS[1], '', ARGV[1], '*', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  current = ARGV[1]
+end
+local answer = {current}
+for i = 5, #ARGV, 2 do
+  local scope = ARGV[i] ~= '' and redis.call('HGET', KEYS[1], ARGV[i]) or '0'
+  local name = ARGV[i + 1] .. ':' .. current .. ':' .. scope
+  local value = redis.call('GET', name)
+  local fetched = 0
+  if not value and ARGV[3] ~= '0'
+      and not redis.call('SET', name .. ':lease', ARGV[4], 'NX', 'PX', ARGV[3])
+      and redis.call('GET', name .. ':lease') ~= ARGV[4] then
+    fetched = 1
+  end
+  answer[#answer + 1] = {scope, value, fetched}
+end
+return answer
+""")
+
+_MOVE: Final = Script("""
+local change = ARGV[1]
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then
+  redis.call('UNLINK', KEYS[1])
+end
+if redis.call('HSETNX', KEYS[1], '', ARGV[3]) == 1 then
+  redis.call('HSET', KEYS[1], '*', ARGV[3])
+  change = ARGV[2]
+end
+for i = 6, #ARGV do
+  local is_new = redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[3]) == 1
+  redis.call('HINCRBY', KEYS[1], ARGV[i], is_new and ARGV[2] or change)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
+""")
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """Of one key: the number of its scope, what is stored, and whether another process is fetching it."""
+
+    scope: int
+    sealed: bytes | None
+    is_fetched: bool
 
 
 def name(tenant: UUID) -> str:
-    return f"harka:generation:{tenant.hex}"
+    return f"harka:{{{tenant.hex}}}:generations"
 
 
-def has_writers(generation: int) -> bool:
-    """Whether somebody is between `begin` and `end`, or was killed there."""
-    return generation & _WRITERS != 0
+def has_writers(number: int) -> bool:
+    """Whether somebody is between `BEGIN` and `END`, or was killed there."""
+    return number & _WRITERS != 0
 
 
-async def read(redis: Redis, tenant: UUID, keys: Sequence[str]) -> tuple[int, list[bytes | None]]:
-    """The generation, and the values of `keys`, in one command."""
-    key = name(tenant)
-    answer = await redis.mget([key, *keys])
-    if answer[0] is None:
-        await redis.set(key, _fresh(), nx=True, ex=_LIFETIME)
-        answer = await redis.mget([key, *keys])
-    current, *values = cast("list[bytes | None]", answer)
-    if current is None:
-        raise DataError("the generation is gone again")
-    return int(current), values
+async def read(
+    client: Client, tenant: UUID, keys: Sequence[tuple[str, str]], *, lease: float = 0.0, reader: str = ""
+) -> tuple[int, list[Reading]]:
+    """The tenant's number, and what there is under each key, in one round trip.
+
+    `keys`: scope and name; a value lies under the name with both numbers behind it. `lease`: seconds for
+    which the `reader` who finds nothing first is the one to fetch it; 0 for no such thing.
+    """
+    flat = [part for key in keys for part in key]
+    answer = await _READ.run(client, [name(tenant)], [_fresh(), _LIFETIME, int(lease * 1000), reader, *flat])
+    try:
+        current, *values = answer
+        return int(current), [Reading(int(scope), value, fetched == 1) for scope, value, fetched in values]
+    except (TypeError, ValueError):
+        raise DataError("no generations") from None
 
 
-async def move(redis: Redis, tenant: UUID, change: int) -> None:
-    """Add `change` to the generation, in one round trip."""
-    key = name(tenant)
-    async with redis.pipeline(transaction=True) as pipeline:
-        # a pipeline's commands return the pipeline: there is nothing to await before execute
-        _ = pipeline.set(key, _fresh(), nx=True, ex=_LIFETIME)
-        _ = pipeline.incrby(key, change)
-        _ = pipeline.expire(key, _LIFETIME)
-        await pipeline.execute()
+async def move(client: Client, tenant: UUID, scopes: Sequence[str], change: int) -> dict[str, int]:
+    """Add `change` to the numbers of `scopes` and to `ANY`'s, in one round trip; the numbers as they are now.
+
+    Where they were lost since a `BEGIN`, its `END` takes back no writer.
+    """
+    moved = [*scopes, ANY]
+    lost = FORGET if change == END else change
+    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, *moved]
+    answer = await _MOVE.run(client, [name(tenant)], arguments)
+    return {scope: int(number) for scope, number in zip([TENANT, ANY, *moved], answer, strict=True)}
 
 
 def _fresh() -> int:
-    return int(clock.now().timestamp() * 1000) * EDGE
+    return int(clock.now().timestamp() * 1000) * _EDGE

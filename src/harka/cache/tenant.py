@@ -1,286 +1,324 @@
-"""Cached values of one tenant at a time, forgotten all together when the tenant's generation moves on.
+"""Cached values of one tenant at a time: in this process, over Valkey for all of them, over the database.
 
-Docs: `docs/decisions/0009-cache-and-pubsub.md`. A key contains the generation, so forgetting costs one INCRBY
-and old values simply expire. A value is sealed with its key: one read from under another key is refused.
+Docs: `docs/decisions/0009-cache-and-pubsub.md`, `0030-two-level-cache.md`. A value lies under a name that
+contains the numbers of `generation`, so forgetting moves a number on, and old values simply expire. What this
+process keeps itself is used while `News` says that no change was missed. A value is sealed with its name.
 """
 
 import asyncio
-import contextlib
-import hashlib
-import hmac
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from cachetools import LRUCache
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from harka import logs
+from harka import clock, logs
 from harka.cache import generation as generations
-from harka.cache.breaker import Breaker
-from harka.codec import packed, unpacked
+from harka.cache import ledger
+from harka.cache.flight import Flights
+from harka.cache.generation import ANY, TENANT, Reading, has_writers
+from harka.cache.ledger import Stored
+from harka.cache.local import LocalCache, LocalTenant, Stamp
+from harka.cache.news import News
+from harka.cache.seal import Part, Seal
+from harka.cache.server import PATIENCE, Server
+from harka.cache.writes import Writes
+from harka.codec import packed
 from harka.errors import TenantRequiredError
-from harka.fastpath import cache_key
+from harka.ids import new_id
 
 T = TypeVar("T")
-R = TypeVar("R")
-Part = UUID | str | int | bytes | None
+Fetch = Callable[[Sequence[Any]], Awaitable[Mapping[Any, T]]]
 
 log = logs.logger("cache")
 
-_TIMEOUT: Final = 0.25  # seconds; whoever waits longer would be better off without a cache
-_CONNECTIONS: Final = 64
+LOCAL_BYTES: Final = 64 * 2**20
 _VALUE_BYTES: Final = 65_536
-_TAG_BYTES: Final = 16
 # while a writer is at work, or was killed at it, nothing that is stored stays longer than this (seconds)
 _TTL_DURING_WRITE: Final = 2.0
 _TTL_JITTER: Final = 0.1
-_NO_GENERATION: Final = 0
-_BEGIN: Final = generations.EDGE + generations.WRITER
-_END: Final = generations.EDGE - generations.WRITER
-_FORGET: Final = generations.EDGE
-_FIRST_RETRY: Final = 0.2
-_LAST_RETRY: Final = 5.0
+_LOCAL_TTL: Final = 10.0
+_LASTING: Final = ":0:0"
+_POLL: Final = 0.005
 
 
 class Namespace(msgspec.Struct, Generic[T], frozen=True):
-    """A kind of cached value. `version`: to be raised when the meaning of `type` changes. `ttl`: seconds."""
+    """A kind of cached value. `version`: to be raised when the meaning of `type` changes. `ttl`: seconds.
+
+    `scope`: what forgets a value beside a change of the tenant: "course" or "user", a change of the one whose
+    id is its key; `ANY`, every change; empty, nothing else. `lease`: seconds for which other processes wait
+    for the one that fetches a value; 0 where fetching costs no more than asking again.
+    """
 
     name: str
     type: type[T]
     version: int = 1
     ttl: float = 60.0
+    scope: str = TENANT
+    lease: float = 0.0
+
+    def scope_of(self, key: Part) -> str:
+        return self.scope if self.scope in {TENANT, ANY} else f"{self.scope}:{key!s}"
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a value that was looked for lies. `is_fetched`: another process is at it."""
+
+    name: str
+    stamp: Stamp
+    is_fetched: bool
 
 
 class Lookup(msgspec.Struct, Generic[T], frozen=True):
-    """What was found by key, and the generation it was looked up under; None: nothing may be stored."""
+    """What was found by key; of the rest, where it may be stored: nowhere for None."""
 
     found: Mapping[Any, T]
-    generation: int | None
+    missing: Mapping[Any, Place] | None = None
+    local: LocalTenant | None = None
 
 
 class TenantCache:
     """A cache that is down finds nothing and stores nothing; no method raises for it.
 
-    Every method raises `TenantRequiredError` when `tenant` is not a UUID.
+    Every method raises `TenantRequiredError` when `tenant` is not a UUID. `budget`: the most bytes that the
+    tenant's values may take in Valkey.
     """
 
-    def __init__(self, url: str | None, key: bytes) -> None:
-        """`url` None: caches nothing. `key`: 16 bytes, see `crypto.keyring`."""
-        self._redis = _client(url) if url else None
-        self._key = key
-        self._seal_key = hashlib.blake2b(b"cache-seal", key=key, digest_size=32).digest()
-        self._breaker = Breaker()
-        # redis-py refuses a caller beyond the last connection instead of letting it wait
-        self._slots = asyncio.Semaphore(_CONNECTIONS)
-        self._guesses: LRUCache[UUID, int] = LRUCache(10_000)
-        self._owed: dict[UUID, int] = {}
-        self._begun: Counter[UUID] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.counts = dict.fromkeys(("hit", "miss", "refused", "failed"), 0)
+    def __init__(
+        self, url: str | None, key: bytes, *, local_bytes: int = LOCAL_BYTES, patience: float = PATIENCE
+    ) -> None:
+        """`url` None: caches nothing. `key`: 16 bytes, see `crypto.keyring`.
+
+        `local_bytes`: of what this process keeps itself. `patience`: seconds for Valkey to answer in.
+        """
+        self.counts = dict.fromkeys(("local", "hit", "miss", "refused", "failed"), 0)
+        self._server = Server(url, self.counts, patience) if url else None
+        self._seal = Seal(key)
+        self._local = LocalCache(local_bytes)
+        self._news: News | None = None
+        self._writes: Writes | None = None
+        if self._server is not None:
+            self._news = News(self._server.client, learn=self._local.learn, lost=self._local.clear)
+            self._writes = Writes(self._server, self._news, self._local)
+        self._flights = Flights()
+        # to others this process is one reader: its own flights are for those within
+        self._reader = new_id().hex
+
+    def find(self, tenant: UUID, namespace: Namespace[T], key: Part) -> T | None:
+        """What this process keeps itself and knows to be current, or None."""
+        news, writes = self._news, self._writes
+        if news is None or writes is None or writes.owes(tenant):
+            return None
+        now = clock.monotonic()
+        if now >= news.until:
+            news.look()
+            return None
+        value: T | None = self._local.find(tenant, namespace.name, key, now)
+        if value is not None:
+            self.counts["local"] += 1
+        return value
 
     async def get_many(self, tenant: UUID, namespace: Namespace[T], keys: Sequence[Part]) -> Lookup[T]:
         """Look up BEFORE reading the database, and hand the answer to `set_many`.
 
-        What the database said before a writer's commit is then stored under the generation that this
-        writer ends, where nobody looks any more.
+        What the database said before a writer's commit is then stored under the number that this writer
+        moves on, where nobody looks any more.
         """
         _require(tenant)
-        if self._redis is None or tenant in self._owed or not keys:
-            return Lookup({}, None)
-        redis = self._redis
-        answer = await self._attempt(lambda: self._read(redis, tenant, namespace, keys))
+        server = self._server
+        if server is None or self._owes(tenant) or not keys:
+            return Lookup({})
+        found = {key: value for key in keys if (value := self.find(tenant, namespace, key)) is not None}
+        if len(found) == len(keys):
+            return Lookup(found)
+        asked = [key for key in keys if key not in found]
+        # before Valkey is asked: what is told of meanwhile is known to it when the answer comes
+        local = self._local.of(tenant)
+        names = [self._seal.name(tenant, namespace.name, namespace.version, key) for key in asked]
+        scopes = [namespace.scope_of(key) for key in asked]
+        pairs = list(zip(scopes, names, strict=True))
+        answer = await server.attempt(
+            lambda: generations.read(server.client, tenant, pairs, lease=namespace.lease, reader=self._reader)
+        )
         if answer is None:
-            return Lookup({}, None)
-        found = {}
-        for key, name, sealed in zip(keys, answer[1], answer[2], strict=True):
-            if sealed is not None and (value := self._unsealed(name, sealed, namespace.type)) is not None:
-                found[key] = value
-        self.counts["hit"] += len(found)
-        self.counts["miss"] += len(keys) - len(found)
-        return Lookup(found, answer[0])
+            return Lookup(found)
+        missing = {}
+        for key, (scope, name), reading in zip(asked, pairs, answer[1], strict=True):
+            place = _place(answer[0], scope, name, reading)
+            local.learn({TENANT: answer[0], scope: place.stamp.number})
+            value = self._opened(place, reading, namespace)
+            if value is None:
+                missing[key] = place
+                continue
+            found[key] = value
+            self._keep(tenant, local, namespace, key, value, place.stamp, len(reading.sealed or b""))
+        self.counts["hit"] += len(asked) - len(missing)
+        self.counts["miss"] += len(missing)
+        return Lookup(found, missing, local)
 
     async def set_many(
-        self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], values: Mapping[Any, T]
+        self,
+        tenant: UUID,
+        namespace: Namespace[T],
+        lookup: Lookup[T],
+        values: Mapping[Any, T],
+        *,
+        budget: int,
     ) -> None:
         """Store what the database answered after `lookup`; a value over 64 kB is left out."""
         _require(tenant)
-        if self._redis is None or lookup.generation is None or not values or tenant in self._owed:
+        server = self._server
+        if server is None or lookup.missing is None or lookup.local is None or self._owes(tenant):
             return
-        ttl = _TTL_DURING_WRITE if generations.has_writers(lookup.generation) else namespace.ttl
-        pipeline = self._redis.pipeline(transaction=False)
-        for key, value in values.items():
-            body = packed(value)
-            if len(body) <= _VALUE_BYTES:
-                name = self._name(tenant, namespace, lookup.generation, key)
-                # spread out, so that what was stored together does not expire together
-                milliseconds = int(ttl * 1000 * random.uniform(1 - _TTL_JITTER, 1))  # noqa: S311 - no secret
-                _ = pipeline.set(name, self._tag(name, body) + body, px=milliseconds)
-        await self._attempt(pipeline.execute)
+        stored = {}
+        for key, place in lookup.missing.items():
+            value = values.get(key)
+            body = b"" if value is None else packed(value)
+            if value is not None and len(body) <= _VALUE_BYTES:
+                ttl = _ttl(namespace, place.stamp)
+                sealed = self._seal.sealed(place.name, body)
+                stored[place.name] = Stored(sealed, int(ttl * 1000))
+                self._keep(tenant, lookup.local, namespace, key, value, place.stamp, len(body))
+            elif namespace.lease:
+                stored[place.name] = Stored(b"", 0)
+        if stored:
+            await server.attempt(lambda: ledger.store(server.client, tenant, stored, budget))
+
+    async def fetch(
+        self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], fetch: Fetch[T], *, budget: int
+    ) -> dict[Any, T]:
+        """What `lookup` did not find, fetched once for all who look for it at the same time, and stored."""
+        assert lookup.missing is not None  # noqa: S101 - whoever has nowhere to store it fetches it themselves
+        found: dict[Any, T] = {}
+        own, others = self._flights.divide({key: place.name for key, place in lookup.missing.items()})
+        with own:
+            if own.keys:
+                found |= await self._elsewhere(tenant, namespace, lookup, own.keys)
+                left = [key for key in own.keys if key not in found]
+                if left:
+                    fetched = await fetch(left)
+                    own.tell({**found, **fetched})
+                    await self.set_many(tenant, namespace, _only(lookup, left), fetched, budget=budget)
+                    found.update(fetched)
+                own.tell(found)
+        told, left = await others.wait()
+        found.update(told)
+        if left:
+            # whoever was to fetch it has failed: that is no reason to fail here
+            found.update(await fetch(left))
+        return found
 
     async def get_lasting(self, tenant: UUID, namespace: Namespace[T], key: Part) -> T | None:
         """What no write changes, or None."""
         _require(tenant)
-        redis = self._redis
-        if redis is None:
+        server = self._server
+        if server is None:
             return None
-        name = self._name(tenant, namespace, _NO_GENERATION, key)
-        sealed = await self._attempt(lambda: redis.get(name))
-        value = self._unsealed(name, sealed, namespace.type) if isinstance(sealed, bytes) else None
+        name = self._seal.name(tenant, namespace.name, namespace.version, key) + _LASTING
+        sealed = await server.attempt(lambda: server.client.get(name))
+        value = self._seal.opened(name, sealed, namespace.type) if isinstance(sealed, bytes) else None
         self.counts["miss" if value is None else "hit"] += 1
         return value
 
-    async def set_lasting(self, tenant: UUID, namespace: Namespace[T], key: Part, value: T) -> None:
+    async def set_lasting(
+        self, tenant: UUID, namespace: Namespace[T], key: Part, value: T, *, budget: int
+    ) -> None:
         """Keep it through writes, until it expires; a value over 64 kB is left out."""
         _require(tenant)
-        redis, body = self._redis, packed(value)
-        if redis is not None and len(body) <= _VALUE_BYTES:
-            name = self._name(tenant, namespace, _NO_GENERATION, key)
-            sealed = self._tag(name, body) + body
-            await self._attempt(lambda: redis.set(name, sealed, px=int(namespace.ttl * 1000)))
+        server, body = self._server, packed(value)
+        if server is not None and len(body) <= _VALUE_BYTES:
+            name = self._seal.name(tenant, namespace.name, namespace.version, key) + _LASTING
+            stored = {name: Stored(self._seal.sealed(name, body), int(namespace.ttl * 1000))}
+            await server.attempt(lambda: ledger.store(server.client, tenant, stored, budget))
 
-    async def begin_write(self, tenant: UUID) -> None:
+    async def begin_write(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
         """Call before a commit that changes cached rows, and `invalidate` after it, whatever came of it.
 
         Until then nothing is stored for longer than 2 s: little is left by a process killed between them.
         """
         _require(tenant)
-        redis = self._redis
-        if redis is not None and await self._attempt(lambda: _moved(redis, tenant, _BEGIN)):
-            self._begun[tenant] += 1
+        if self._writes is not None:
+            await self._writes.begin(tenant, scopes)
 
-    async def invalidate(self, tenant: UUID) -> None:
-        """Forget the tenant's values, now or as soon as Valkey is back; until then they are not used here."""
+    async def invalidate(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        """Forget what is cached of the tenant, or only of `scopes`, as `course:<id>` or `user:<id>`.
+
+        It is forgotten in every process when this returns; where Valkey is down, as soon as it is back, and
+        until then this process does not use it.
+        """
         _require(tenant)
-        if self._redis is None:
-            return
-        change = _FORGET
-        if self._begun[tenant]:
-            self._begun[tenant] -= 1
-            change = _END
-        if not self._begun[tenant]:
-            del self._begun[tenant]
-        # a task of its own: a cancelled request must not leave the change untold
-        await asyncio.shield(self._start(self._move_or_owe(self._redis, tenant, change)))
+        if self._writes is not None:
+            await self._writes.end(tenant, scopes)
 
     async def ping(self) -> bool:
         """Whether Valkey answers; True when none is configured."""
-        if self._redis is None:
-            return True
-        try:
-            async with asyncio.timeout(2 * _TIMEOUT):
-                await self._redis.ping()
-        except (RedisError, OSError, TimeoutError):
-            return False
-        self._breaker.succeeded()
-        return True
+        return self._server is None or await self._server.ping()
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._redis is not None:
-            await self._redis.aclose()
+        for part in (self._writes, self._news, self._server):
+            if part is not None:
+                await part.close()
 
-    async def _read(
-        self, redis: Redis, tenant: UUID, namespace: Namespace[T], keys: Sequence[Part]
-    ) -> tuple[int, list[str], list[bytes | None]]:
-        """One round trip while the generation is the one seen last, two after it moved on."""
-        guess = self._guesses.get(tenant, 0)
-        names = [self._name(tenant, namespace, guess, key) for key in keys]
-        current, values = await generations.read(redis, tenant, names if guess else ())
-        while current != guess:
-            guess = current
-            names = [self._name(tenant, namespace, guess, key) for key in keys]
-            current, values = await generations.read(redis, tenant, names)
-        self._guesses[tenant] = current
-        return current, names, values
+    def _owes(self, tenant: UUID) -> bool:
+        return self._writes is not None and self._writes.owes(tenant)
 
-    async def _move_or_owe(self, redis: Redis, tenant: UUID, change: int) -> None:
-        if tenant not in self._owed and await self._attempt(lambda: _moved(redis, tenant, change)):
-            return
-        waiting = tenant in self._owed
-        self._owed[tenant] = self._owed.get(tenant, 0) + change
-        if not waiting:
-            log.warning("invalidation failed, cache bypassed", tenant=tenant)
-            _ = self._start(self._pay(redis, tenant))
+    async def _elsewhere(
+        self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], keys: Sequence[Any]
+    ) -> dict[Any, T]:
+        """What other processes are fetching, once it is there, and at the most for as long as their lease."""
+        assert lookup.missing is not None  # noqa: S101 - as above
+        waited = [key for key in keys if lookup.missing[key].is_fetched]
+        found: dict[Any, T] = {}
+        end = clock.monotonic() + namespace.lease
+        while waited and clock.monotonic() < end:
+            await asyncio.sleep(_POLL)
+            again = await self.get_many(tenant, namespace, waited)
+            found.update(again.found)
+            places = again.missing or {}
+            # what has moved on meanwhile, or is ours to fetch now, is not waited for
+            waited = [
+                key
+                for key, place in places.items()
+                if place.is_fetched and place.name == lookup.missing[key].name
+            ]
+        return found
 
-    async def _pay(self, redis: Redis, tenant: UUID) -> None:
-        pause = _FIRST_RETRY
-        while self._owed[tenant]:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_RETRY)
-            change = self._owed[tenant]
-            if await self._attempt(partial(_moved, redis, tenant, change)):
-                self._owed[tenant] -= change
-        del self._owed[tenant]
-        log.info("invalidation made up for", tenant=tenant)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _attempt(self, call: Callable[[], Awaitable[R]]) -> R | None:
-        """The answer, or None from a Valkey that is down, or was a moment ago."""
-        if not self._breaker.allows():
-            self.counts["refused"] += 1
+    def _opened(self, place: Place, reading: Reading, namespace: Namespace[T]) -> T | None:
+        if reading.sealed is None:
             return None
-        try:
-            async with asyncio.timeout(_TIMEOUT), self._slots:
-                answer = await call()
-        except (RedisError, OSError, TimeoutError, ValueError) as error:
-            self.counts["failed"] += 1
-            self._breaker.failed()
-            log.warning("cache failed", error=type(error).__name__)
-            return None
-        self._breaker.succeeded()
-        return answer
+        return self._seal.opened(place.name, reading.sealed, namespace.type)
 
-    def _name(self, tenant: UUID, namespace: Namespace[T], generation: int, key: Part) -> str:
-        part = key.bytes if isinstance(key, UUID) else key
-        name = cache_key(self._key, tenant.bytes, generation, namespace.version, namespace.name, (part,))
-        return f"harka:value:{name}"
-
-    def _tag(self, name: str, body: bytes) -> bytes:
-        sealed = name.encode() + b"\0" + body
-        return hashlib.blake2b(sealed, key=self._seal_key, digest_size=_TAG_BYTES).digest()
-
-    def _unsealed(self, name: str, sealed: bytes, type_: type[T]) -> T | None:
-        tag, body = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
-        if not hmac.compare_digest(tag, self._tag(name, body)):
-            log.error("cached value does not belong to its key")
-            return None
-        with contextlib.suppress(msgspec.DecodeError):
-            return unpacked(body, type_)
-        return None
+    def _keep(
+        self,
+        tenant: UUID,
+        local: LocalTenant,
+        namespace: Namespace[T],
+        key: Part,
+        value: T,
+        stamp: Stamp,
+        size: int,
+    ) -> None:
+        until = clock.monotonic() + min(_ttl(namespace, stamp), _LOCAL_TTL)
+        self._local.keep(tenant, local, namespace.name, key, (value, stamp, until, size))
 
 
-async def _moved(redis: Redis, tenant: UUID, change: int) -> bool:
-    await generations.move(redis, tenant, change)
-    return True
+def _place(current: int, scope: str, name: str, reading: Reading) -> Place:
+    whole = f"{name}:{current}:{reading.scope}"
+    stamp = Stamp(current, scope, current if scope == TENANT else reading.scope)
+    return Place(whole, stamp, reading.is_fetched)
 
 
-def _client(url: str) -> Redis:
-    """Fails fast and never retries by itself: the breaker decides when to try again."""
-    return Redis.from_url(
-        url,
-        protocol=2,
-        max_connections=2 * _CONNECTIONS,
-        # asyncio.timeout around each call instead: redis-py uses wait_for, which before Python 3.12
-        # may swallow a cancellation
-        socket_timeout=None,
-        socket_connect_timeout=_TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )
+def _ttl(namespace: Namespace[Any], stamp: Stamp) -> float:
+    """Spread out, so that what was stored together does not expire together."""
+    at_work = has_writers(stamp.tenant) or has_writers(stamp.number)
+    ttl = min(_TTL_DURING_WRITE, namespace.ttl) if at_work else namespace.ttl
+    return ttl * random.uniform(1 - _TTL_JITTER, 1)  # noqa: S311 - no secret
+
+
+def _only(lookup: Lookup[T], keys: Sequence[Any]) -> Lookup[T]:
+    places = lookup.missing or {}
+    return Lookup({}, {key: places[key] for key in keys}, lookup.local)
 
 
 def _require(tenant: object) -> None:

@@ -84,7 +84,8 @@ class Engine:
         if not (
             self._trusted.only or _is_anonymous(tenant) or isinstance(self.prepare(request, tenant), Answer)
         ):
-            await self._persisted.keep(tenant.id, sha256, request.query)
+            budget = limits_of(tenant.organization.plan).cache_bytes
+            await self._persisted.keep(tenant.id, sha256, request.query, budget=budget)
         return request
 
     def prepare(self, request: Request, tenant: TenantContext) -> Prepared | Answer:

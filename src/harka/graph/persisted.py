@@ -39,12 +39,12 @@ class PersistedDocuments:
                 self._texts[tenant, sha256] = known
         return known
 
-    async def keep(self, tenant: UUID, sha256: str, text: str) -> None:
-        """`sha256`: of the text, as `require_hash` has found."""
+    async def keep(self, tenant: UUID, sha256: str, text: str, *, budget: int) -> None:
+        """`sha256`: of the text, as `require_hash` has found. `budget`: of the tenant's cache, bytes."""
         if (tenant, sha256) in self._texts:
             return
         self._texts[tenant, sha256] = text
-        await self._cache.set_lasting(tenant, _TEXTS, sha256, text)
+        await self._cache.set_lasting(tenant, _TEXTS, sha256, text, budget=budget)
 
 
 def require_hash(sha256: str, text: str) -> None:

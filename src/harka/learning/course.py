@@ -41,7 +41,7 @@ LONGEST_VALIDITY: Final = 36_500
 """Days of a certificate."""
 PUBLISHED_TOPIC: Final = "course:published"
 """Topic of a tenant: a course was published. Payload {courseId}."""
-_CACHED: Final = Namespace("course", Course, version=5)
+_CACHED: Final = Namespace("course", Course, version=5, scope="course")
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +144,8 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
         await modules.insert_many(work.session, module_batch)
     for lesson_batch in batches(lesson_rows):
         await lessons.insert_many(work.session, lesson_batch)
-    work.invalidate()
+    for course, _, _ in made:
+        _forget(work, course.id)
     return [course for course, _, _ in made]
 
 
@@ -169,7 +170,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
         await seat.require_enough(work, changed)
     if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
         await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
-    work.invalidate()
+    _forget(work, id_)
     return changed
 
 
@@ -187,7 +188,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
             return course
         raise _without_lesson()
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
-    work.invalidate()
+    _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
     return published
 
@@ -201,7 +202,7 @@ async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     archived = await courses.archive(work.session, id_, version)
     if archived is None:
         return await _require_version(work, id_, version)
-    work.invalidate()
+    _forget(work, id_)
     return archived
 
 
@@ -227,7 +228,7 @@ async def touch(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> C
     if touched is None:
         await _require_version(work, id_, version)
         raise _archived()
-    work.invalidate()
+    _forget(work, id_)
     return touched
 
 
@@ -235,6 +236,10 @@ def require_lessons(course: Course, left: int) -> None:
     """Raise `ConflictError` for a published course that would have none left."""
     if course.status == CourseStatus.PUBLISHED and not left:
         raise ConflictError("A published course keeps a lesson: archive it first, or add another.")
+
+
+def _forget(work: UnitOfWork, id_: UUID) -> None:
+    work.invalidate(f"course:{id_}")
 
 
 async def _require_version(work: UnitOfWork, id_: UUID, version: int | None) -> Course:

@@ -182,7 +182,7 @@ async def insert_many(work: UnitOfWork, made: Sequence[User]) -> None:
             await users.insert_many(work.session, batch)
     except UniqueError as error:
         raise taken() from error
-    work.invalidate()
+    _forget(work, made)
 
 
 async def write_many(work: UnitOfWork, people: Sequence[User]) -> list[User]:
@@ -191,7 +191,7 @@ async def write_many(work: UnitOfWork, people: Sequence[User]) -> list[User]:
         written = await users.update_many(work.session, people)
     except UniqueError as error:
         raise taken() from error
-    work.invalidate()
+    _forget(work, people)
     return written
 
 
@@ -201,7 +201,7 @@ async def write(work: UnitOfWork, user: User) -> User:
         written = await users.update(work.session, user)
     except UniqueError as error:
         raise taken() from error
-    work.invalidate()
+    _forget(work, [user])
     return written
 
 
@@ -223,3 +223,8 @@ async def free_seats(work: UnitOfWork) -> int | None:
     """How many, nobody else gets an answer until this unit ends; None for any number."""
     limit = limits_for(work.context.organization).users
     return None if limit is None else max(0, limit - await users.count_seats_locked(work.session))
+
+
+def _forget(work: UnitOfWork, people: Sequence[User]) -> None:
+    for user in people:
+        work.invalidate(f"user:{user.id}")

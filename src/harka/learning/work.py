@@ -21,11 +21,15 @@ from harka.queue.message import FIGURES_TOPIC, PLATFORM
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
+from harka.tenancy.plan import limits_of
 
 T = TypeVar("T")
 Action = Callable[[], Awaitable[object]]
 
 log = logs.logger("work")
+
+_MOST_SCOPES: Final = 20
+"""Beyond, all that is cached of the tenant is forgotten."""
 
 # tasks that outlive a cancelled request; asyncio itself holds them weakly
 _finishing: Final[set[asyncio.Task[None]]] = set()
@@ -48,7 +52,7 @@ class UnitOfWork:
         self._pubsub = pubsub
         self._outside = outside
         self._actions: list[Action] = []
-        self._invalidates = False
+        self._forgets: set[str] | None = None
         self._signals = False
 
     @property
@@ -95,16 +99,30 @@ class UnitOfWork:
         For whoever may see every row of this kind alone: the cache knows tenants, not people.
         """
         lookup = await self._cache.get_many(self.context.id, namespace, keys)
-        is_younger = self.reads_cache
-        missing = [key for key in keys if key not in lookup.found]
-        fetched = dict(await fetch(missing)) if missing else {}
-        if is_younger:
-            await self._cache.set_many(self.context.id, namespace, lookup, fetched)
+        if lookup.missing is None or not self.reads_cache:
+            # nowhere to store it, or a snapshot that may be older than the lookup
+            left = [key for key in keys if key not in lookup.found]
+            fetched = await fetch(left) if left else {}
+        else:
+            fetched = await self._cache.fetch(
+                self.context.id, namespace, lookup, fetch, budget=self._cache_budget
+            )
         return {**lookup.found, **fetched}
 
-    def invalidate(self) -> None:
-        """Forget what is cached of the tenant, once, around the commit."""
-        self._invalidates = True
+    @property
+    def _cache_budget(self) -> int:
+        return limits_of(self.context.organization.plan).cache_bytes
+
+    def invalidate(self, scope: str | None = None) -> None:
+        """Forget what is cached of the tenant, or only of `scope` (`course:<id>`), around the commit."""
+        if scope is None:
+            self._forgets = set()
+        elif self._forgets is None:
+            self._forgets = {scope}
+        elif self._forgets:
+            self._forgets.add(scope)
+            if len(self._forgets) > _MOST_SCOPES:
+                self._forgets = set()
 
     async def enqueue(self, type_: str, payload: Mapping[str, Any], *, priority: int = 0) -> UUID:
         """Put a job into the queue: it exists when this unit is committed, and only then. Answers its id."""
@@ -127,8 +145,8 @@ class UnitOfWork:
     async def commit(self) -> None:
         """Commit, then tell the world. Cancelled meanwhile, the telling still runs to its end."""
         try:
-            if self._invalidates:
-                await self._cache.begin_write(self.context.id)
+            if self._forgets is not None:
+                await self._cache.begin_write(self.context.id, sorted(self._forgets))
             await self.session.commit()
         except BaseException:
             # an interrupted commit may have happened: forgetting too much is harmless, too little is not
@@ -145,20 +163,20 @@ class UnitOfWork:
     async def rollback(self) -> None:
         """Undo everything; the world hears nothing."""
         self._actions.clear()
-        self._invalidates = self._signals = False
+        self._forgets, self._signals = None, False
         await self.session.rollback()
 
     def _finish(self) -> asyncio.Task[None] | None:
         actions, self._actions = self._actions, []
-        if self._invalidates:
+        if self._forgets is not None:
             # first, so that whoever hears of the change reads it
-            actions.insert(0, partial(self._cache.invalidate, self.context.id))
+            actions.insert(0, partial(self._cache.invalidate, self.context.id, sorted(self._forgets)))
         if self._signals:
             actions.append(partial(queue.signal, self._pubsub, self.context.id))
         if not self.session.read_only and self.session.statements:
             # whatever was written: nearly all of it counts for something
             self._pubsub.publish_soon(self.context.id, FIGURES_TOPIC)
-        self._invalidates = self._signals = False
+        self._forgets, self._signals = None, False
         if not actions:
             return None
         task = asyncio.create_task(_run(actions, self.context), name="after commit")

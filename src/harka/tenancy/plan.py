@@ -50,6 +50,7 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     `points_per_second`, `points`: of what operations cost (`graph.cost`), and how many may be saved up.
     `memory_bytes`: of what operations under way may answer. `grace`: which share of a month's limit passes
     beyond it, so that nobody is cut off without having been told.
+    `cache_bytes`: of what is kept in Valkey.
     """
 
     users: int | None
@@ -62,6 +63,7 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     sockets: int
     cpu_millicores: int
     memory_bytes: int
+    cache_bytes: int
     storage_bytes: int
     bandwidth_bytes: int | None
     grace: float = 0.1
@@ -80,6 +82,7 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         sockets=500,
         cpu_millicores=100,
         memory_bytes=256 * MEBI,
+        cache_bytes=4 * MEBI,
         storage_bytes=10 * GIBI,
         bandwidth_bytes=100 * GIGA,
         features=Features(),
@@ -95,6 +98,7 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         sockets=5_000,
         cpu_millicores=500,
         memory_bytes=1 * GIBI,
+        cache_bytes=32 * MEBI,
         storage_bytes=100 * GIBI,
         bandwidth_bytes=1 * TERA,
         features=Features(sso=True, custom_branding=True),
@@ -110,6 +114,7 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         sockets=50_000,
         cpu_millicores=2_000,
         memory_bytes=4 * GIBI,
+        cache_bytes=128 * MEBI,
         storage_bytes=1 * TEBI,
         bandwidth_bytes=None,
         features=Features(sso=True, custom_branding=True, advanced_analytics=True, custom_ai=True),

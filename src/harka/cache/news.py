@@ -1,0 +1,252 @@
+"""What other processes have changed, heard on one connection, in order; and until when it can be relied upon.
+
+Whoever has changed something tells everybody and waits until all have heard of it, or for `LEASE`. Whoever
+keeps values itself asks this connection for a sign of life every few milliseconds: Valkey answers in order,
+so what was told before an answer was heard, and what is kept may be used until `LEASE` after the question.
+Either way nothing old is used anywhere once a writer has its answer, and nobody is waited for longer than
+`LEASE`, even one that is stopped or cut off.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as BrokenError
+from redis.exceptions import RedisError
+
+from harka import clock, logs
+from harka.codec import packed, unpacked
+from harka.ids import new_id
+from harka.valkey import Client, command, make_connection
+
+log = logs.logger("news")
+
+LEASE: Final = 0.05
+"""Seconds that a writer waits for who does not answer, and after which that one relies on nothing kept."""
+_CHANNEL: Final = "{harka:news}"
+_PERIOD: Final = 0.015
+_IDLE_PERIOD: Final = 2.0
+_SILENCE: Final = 10.0
+_IN_USE: Final = 10.0
+"""Seconds after the last look for which the connection is asked all the time."""
+_FIRST_RETRY: Final = 0.05
+_LAST_RETRY: Final = 2.0
+_PROCESSES: Final = 1024
+
+
+class _Told(msgspec.Struct, frozen=True, array_like=True):
+    """`numbers`: of `generation`, by scope, as they are now.
+
+    `number`: the sender's messages that want an answer are counted; 0 for one that does not.
+    """
+
+    sender: UUID
+    number: int
+    tenant: UUID
+    numbers: dict[str, int]
+
+
+class _Heard(msgspec.Struct, frozen=True, array_like=True):
+    """By whom, and the last of the sender's messages that was."""
+
+    by: UUID
+    number: int
+
+
+class News:
+    """`until`: monotonic seconds; before that nothing told so far was missed.
+
+    A look that finds it over says so by `look`, and finds it renewed a moment later.
+    """
+
+    def __init__(
+        self, client: Client, *, learn: Callable[[UUID, Mapping[str, int]], None], lost: Callable[[], None]
+    ) -> None:
+        """`learn`: called with what somebody told. `lost`: called when something may have been missed."""
+        self._client = client
+        self._learn = learn
+        self._lost = lost
+        self._id = new_id()
+        self._number = 0
+        self._heard: dict[UUID, int] = {}
+        self._waiting: set[_Waiting] = set()
+        self._unanswered: dict[UUID, int] = {}
+        self._answering: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._used = 0.0
+        self.until = 0.0
+
+    def look(self) -> None:
+        """Somebody would like to rely on what is kept here."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="cache news")
+        self._used = clock.monotonic()
+        self._wanted.set()
+
+    async def tell(self, tenant: UUID, numbers: Mapping[str, int]) -> "_Waiting":
+        """Tell everybody; raises what the client raises. Await `done` of what it answers."""
+        self._number += 1
+        waiting = _Waiting(self._number)
+        message = packed(_Told(self._id, self._number, tenant, dict(numbers)))
+        self._waiting.add(waiting)
+        try:
+            waiting.expect(int(await command(self._client, "SPUBLISH", _CHANNEL, message)), self._heard)
+        except BaseException:
+            self._waiting.discard(waiting)
+            raise
+        return waiting
+
+    async def mention(self, tenant: UUID, numbers: Mapping[str, int]) -> int:
+        """Tell everybody, and wait for nobody; how many listen."""
+        message = packed(_Told(self._id, 0, tenant, dict(numbers)))
+        return int(await command(self._client, "SPUBLISH", _CHANNEL, message))
+
+    async def heard(self, waiting: "_Waiting") -> None:
+        """Return when all who listen have heard it, or cannot rely on anything older any more."""
+        try:
+            async with asyncio.timeout(LEASE):
+                await waiting.done.wait()
+        except TimeoutError:
+            log.debug("somebody did not hear of a change in time")
+        finally:
+            self._waiting.discard(waiting)
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._task, self._answering) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        pause = _FIRST_RETRY
+        while True:
+            began = clock.monotonic()
+            try:
+                await self._listen()
+            except* (RedisError, OSError, TimeoutError) as errors:
+                log.warning("news lost", error=type(errors.exceptions[0]).__name__)
+            if clock.monotonic() - began > _LAST_RETRY:
+                pause = _FIRST_RETRY
+            # jitter against processes coming back in step
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            pause = min(2 * pause, _LAST_RETRY)
+
+    async def _listen(self) -> None:
+        """Serve one connection until it breaks; what is kept is forgotten before and after."""
+        connection = make_connection(self._client)
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+            for channel in (_CHANNEL, _answers_to(self._id)):
+                await connection.send_command("SSUBSCRIBE", channel)
+                await connection.read_response(timeout=_SILENCE, disconnect_on_error=False)
+            self._lost()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._ask(connection))
+                group.create_task(self._read(connection))
+        finally:
+            self.until = 0.0
+            self._lost()
+            await connection.disconnect(nowait=True)
+
+    async def _ask(self, connection: AbstractConnection) -> None:
+        """Often while somebody looks, and at once when somebody begins to."""
+        while True:
+            asked = clock.monotonic()
+            await connection.send_command("PING", repr(asked))
+            if asked - self._used < _IN_USE:
+                await asyncio.sleep(_PERIOD)
+                continue
+            self._wanted.clear()
+            try:
+                async with asyncio.timeout(_IDLE_PERIOD):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+
+    async def _read(self, connection: AbstractConnection) -> None:
+        while True:
+            answer: Any = await connection.read_response(timeout=_SILENCE, disconnect_on_error=False)
+            match answer:
+                case [b"pong", bytes() as asked]:
+                    self.until = float(asked) + LEASE
+                case [b"smessage", bytes() as channel, bytes() as message]:
+                    self._take(channel.decode(), message)
+                case [b"sunsubscribe", *_]:
+                    raise BrokenError("the channel has moved to another node")
+                case None:
+                    raise TimeoutError
+                case _:
+                    pass
+
+    def _take(self, channel: str, message: bytes) -> None:
+        try:
+            if channel == _CHANNEL:
+                self._told(unpacked(message, _Told))
+            else:
+                answer = unpacked(message, _Heard)
+                self._hear(answer.by, answer.number)
+        except msgspec.DecodeError as error:
+            # whoever wrote it changed something that is not known here
+            log.warning("unreadable news, all that was kept is forgotten", error=str(error))
+            self._lost()
+
+    def _told(self, told: _Told) -> None:
+        self._learn(told.tenant, told.numbers)
+        if not told.number:
+            return
+        if told.sender == self._id:
+            self._hear(self._id, told.number)
+            return
+        self._unanswered[told.sender] = told.number
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        """One answer for all that a sender has told meanwhile."""
+        while self._unanswered:
+            sender, number = self._unanswered.popitem()
+            answer = packed(_Heard(self._id, number))
+            try:
+                async with asyncio.timeout(LEASE):
+                    await command(self._client, "SPUBLISH", _answers_to(sender), answer)
+            except (RedisError, OSError, TimeoutError):
+                # whoever waits for it does so for no longer than this
+                log.debug("an answer was lost")
+
+    def _hear(self, by: UUID, number: int) -> None:
+        if len(self._heard) > _PROCESSES:
+            self._heard.clear()
+        self._heard[by] = number
+        for waiting in self._waiting:
+            waiting.look(self._heard)
+
+
+class _Waiting:
+    """For `expected` processes to have heard of the message of this number."""
+
+    __slots__ = ("done", "expected", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.expected: int | None = None
+        self.done = asyncio.Event()
+
+    def expect(self, processes: int, heard: Mapping[UUID, int]) -> None:
+        self.expected = processes
+        self.look(heard)
+
+    def look(self, heard: Mapping[UUID, int]) -> None:
+        if (
+            self.expected is not None
+            and sum(number >= self.number for number in heard.values()) >= self.expected
+        ):
+            self.done.set()
+
+
+def _answers_to(sender: UUID) -> str:
+    return f"{_CHANNEL}:{sender.hex}"

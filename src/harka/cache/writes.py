@@ -1,0 +1,106 @@
+"""What writers forget: around their commit, in every process, and later where Valkey does not answer now."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from harka import logs
+from harka.cache import generation as generations
+from harka.cache.generation import BEGIN, END, FORGET, TENANT
+from harka.cache.local import LocalCache
+from harka.cache.news import News
+from harka.cache.server import Server
+
+log = logs.logger("cache")
+
+_FIRST_RETRY: Final = 0.2
+_LAST_RETRY: Final = 5.0
+
+
+class Writes:
+    """Of one process. `scopes`: what is forgotten; none for all of the tenant."""
+
+    def __init__(self, server: Server, news: News, local: LocalCache) -> None:
+        self._server = server
+        self._news = news
+        self._local = local
+        self._owed: dict[UUID, list[tuple[Sequence[str], int]]] = {}
+        self._begun: Counter[tuple[UUID, tuple[str, ...]]] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def owes(self, tenant: UUID) -> bool:
+        """Whether others do not know of a change: until they do, nothing of the tenant's is used here."""
+        return tenant in self._owed
+
+    async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
+        moved = tuple(scopes) or (TENANT,)
+        numbers = await self._move(tenant, moved, BEGIN)
+        if numbers is not None:
+            self._begun[tenant, moved] += 1
+            _ = self._start(self._mention(tenant, numbers))
+
+    async def end(self, tenant: UUID, scopes: Collection[str]) -> None:
+        """Return when it is forgotten everywhere."""
+        moved = tuple(scopes) or (TENANT,)
+        change = FORGET
+        if self._begun[tenant, moved]:
+            self._begun[tenant, moved] -= 1
+            change = END
+        if not self._begun[tenant, moved]:
+            del self._begun[tenant, moved]
+        # a task of its own: a cancelled request must not leave the change untold
+        await asyncio.shield(self._start(self._tell_or_owe(tenant, moved, change)))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _move(self, tenant: UUID, scopes: Sequence[str], change: int) -> dict[str, int] | None:
+        client = self._server.client
+        numbers = await self._server.attempt(partial(generations.move, client, tenant, scopes, change))
+        if numbers is not None:
+            self._local.learn(tenant, numbers)
+        return numbers
+
+    async def _mention(self, tenant: UUID, numbers: Mapping[str, int]) -> None:
+        await self._server.attempt(partial(self._news.mention, tenant, numbers))
+
+    async def _told(self, tenant: UUID, scopes: Sequence[str], change: int) -> bool:
+        numbers = await self._move(tenant, scopes, change)
+        if numbers is None:
+            return False
+        told = await self._server.attempt(partial(self._news.tell, tenant, numbers))
+        if told is None:
+            return False
+        await self._news.heard(told)
+        return True
+
+    async def _tell_or_owe(self, tenant: UUID, scopes: Sequence[str], change: int) -> None:
+        if tenant not in self._owed and await self._told(tenant, scopes, change):
+            return
+        is_first = tenant not in self._owed
+        self._owed.setdefault(tenant, []).append((scopes, change))
+        if is_first:
+            log.warning("invalidation failed, cache bypassed", tenant=tenant)
+            _ = self._start(self._pay(tenant))
+        await self._server.lease_over()
+
+    async def _pay(self, tenant: UUID) -> None:
+        owed, pause = self._owed[tenant], _FIRST_RETRY
+        while owed:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_RETRY)
+            while owed and await self._told(tenant, *owed[0]):
+                del owed[0]
+        del self._owed[tenant]
+        log.info("invalidation made up for", tenant=tenant)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

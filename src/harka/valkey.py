@@ -1,0 +1,94 @@
+"""How Valkey is reached: its clients, its scripts, and for how long anybody waits for it."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+Client = Redis
+
+_TURNS: Final = 4
+
+
+class Script:
+    """Lua that Valkey runs without anything in between; all its keys are of one tenant, and of one slot."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._sha = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - how Valkey names it
+
+    async def run(self, client: Client, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+        """What it answers. Its text is sent once for each start of Valkey."""
+        try:
+            return await command(client, "EVALSHA", self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await command(client, "EVAL", self._text, len(keys), *keys, *arguments)
+
+
+async def command(client: Client, *words: str | bytes | int) -> Any:
+    """What Valkey answers; raises what redis-py raises."""
+    return await client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+
+
+class Patience:
+    """`async with Patience(seconds)`: raise `TimeoutError` when Valkey has not answered in that time.
+
+    An answer that has arrived, and which a busy process has not read yet, is read first: it is Valkey's time
+    that is measured, not ours.
+    """
+
+    __slots__ = ("_limit", "_loop", "_seconds", "_timer", "_turns")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._turns = _TURNS
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        self._timer: asyncio.Handle = self._loop.call_later(self._seconds, self._turn)
+        return self
+
+    async def __aexit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(type_, error, trace)
+
+    def _turn(self) -> None:
+        """Let the loop look at its sockets a few times more."""
+        self._turns -= 1
+        if self._turns:
+            self._timer = self._loop.call_soon(self._turn)
+        else:
+            self._limit.reschedule(self._loop.time())
+
+
+def open_client(url: str, *, connections: int, connect_timeout: float) -> Client:
+    """It fails fast and never retries by itself: whoever calls decides when to try again.
+
+    Nobody waits longer than `Patience`: redis-py's own timeouts go through `wait_for`, which before
+    Python 3.12 may swallow a cancellation.
+    """
+    return Redis.from_url(
+        url,
+        protocol=2,
+        max_connections=connections,
+        socket_timeout=None,
+        socket_connect_timeout=connect_timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def make_connection(client: Client) -> AbstractConnection:
+    """A connection of one's own, to listen on; it never goes back into the pool."""
+    connection: AbstractConnection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    return connection

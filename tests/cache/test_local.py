@@ -1,0 +1,132 @@
+from typing import Any
+from uuid import UUID, uuid4
+
+from harka.cache.generation import ANY, TENANT
+from harka.cache.local import LocalCache, LocalTenant, Stamp
+
+NOW, LATER = 100.0, 200.0
+COURSE = "course:1"
+
+
+def opened(most: int = 10**6) -> LocalCache:
+    return LocalCache(most)
+
+
+def keep(
+    cache: LocalCache, tenant: UUID, key: Any, *, scope: str = TENANT, number: int = 1, size: int = 100
+) -> LocalTenant:
+    local = cache.of(tenant)
+    local.learn({TENANT: 1, scope: number})
+    cache.keep(tenant, local, "thing", key, (f"value {key}", Stamp(1, scope, number), LATER, size))
+    return local
+
+
+def found(cache: LocalCache, tenant: UUID, key: Any, now: float = NOW) -> Any:
+    return cache.find(tenant, "thing", key, now)
+
+
+def test_what_is_kept_is_found_by_kind_key_and_tenant() -> None:
+    cache, tenant = opened(), uuid4()
+    keep(cache, tenant, "a")
+    assert found(cache, tenant, "a") == "value a"
+    assert cache.find(tenant, "other", "a", NOW) is None
+    assert found(cache, tenant, "b") is None
+    assert found(cache, uuid4(), "a") is None
+
+
+def test_it_is_kept_for_its_time() -> None:
+    cache, tenant = opened(), uuid4()
+    keep(cache, tenant, "a")
+    assert found(cache, tenant, "a", LATER) is None
+    assert cache.bytes == 0
+
+
+def test_a_change_of_the_tenant_forgets_everything_of_it() -> None:
+    cache, tenant, other = opened(), uuid4(), uuid4()
+    for each in (tenant, other):
+        keep(cache, each, "a", scope=COURSE)
+    cache.learn(tenant, {TENANT: 2})
+    assert found(cache, tenant, "a") is None
+    assert found(cache, other, "a") == "value a"
+
+
+def test_a_change_of_a_course_forgets_what_depends_on_it() -> None:
+    cache, tenant = opened(), uuid4()
+    keep(cache, tenant, "one", scope=COURSE)
+    keep(cache, tenant, "other", scope="course:2")
+    keep(cache, tenant, "answer", scope=ANY)
+    cache.learn(tenant, {TENANT: 1, ANY: 2, COURSE: 2})
+    assert [found(cache, tenant, key) for key in ("one", "other", "answer")] == [None, "value other", None]
+
+
+def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
+    cache, tenant = opened(), uuid4()
+    local = cache.of(tenant)
+    cache.learn(tenant, {TENANT: 2})
+    cache.keep(tenant, local, "thing", "a", ("old", Stamp(1, TENANT, 1), LATER, 1))
+    assert found(cache, tenant, "a") is None
+
+
+def test_what_was_read_before_something_may_have_been_missed_is_not_kept() -> None:
+    cache, tenant = opened(), uuid4()
+    local = cache.of(tenant)
+    local.learn({TENANT: 1})
+    cache.clear()
+    cache.of(tenant).learn({TENANT: 1})
+    cache.keep(tenant, local, "thing", "a", ("old", Stamp(1, TENANT, 1), LATER, 1))
+    assert found(cache, tenant, "a") is None
+
+
+def test_a_message_that_comes_late_brings_nothing_back() -> None:
+    cache, tenant = opened(), uuid4()
+    keep(cache, tenant, "a")
+    cache.learn(tenant, {TENANT: 2})
+    cache.learn(tenant, {TENANT: 1})
+    assert found(cache, tenant, "a") is None
+
+
+def test_a_tenant_has_an_eighth_and_keeps_what_was_used_last() -> None:
+    cache, tenant = opened(8 * 10_000), uuid4()
+    for number in range(9):
+        keep(cache, tenant, number, size=1000)
+        found(cache, tenant, 0)
+    assert found(cache, tenant, 0) == "value 0"
+    assert found(cache, tenant, 1) is None
+    assert cache.bytes <= 10_000
+
+
+def test_in_all_the_tenant_looked_at_the_longest_ago_goes_first() -> None:
+    cache = opened(8 * 2000)
+    tenants = [uuid4() for _ in range(12)]
+    for tenant in tenants:
+        keep(cache, tenant, "a", size=1400)
+        found(cache, tenants[0], "a")
+    assert cache.bytes <= 8 * 2000
+    assert found(cache, tenants[0], "a") == "value a"
+    assert found(cache, tenants[-1], "a") == "value a"
+    assert found(cache, tenants[1], "a") is None
+
+
+def test_however_many_tenants_few_are_remembered() -> None:
+    cache = opened()
+    for _ in range(5000):
+        cache.of(uuid4())
+    assert len(cache) == 4096
+
+
+def test_what_is_too_large_displaces_nothing() -> None:
+    cache, tenant = opened(8 * 10_000), uuid4()
+    keep(cache, tenant, "a")
+    keep(cache, tenant, "large", size=20_000)
+    assert found(cache, tenant, "a") == "value a"
+    assert found(cache, tenant, "large") is None
+
+
+def test_bytes_are_those_of_what_is_there() -> None:
+    cache, tenant = opened(), uuid4()
+    for key in ("a", "b", "a"):
+        keep(cache, tenant, key, size=488)
+    assert cache.bytes == 2000
+    cache.drop(tenant)
+    assert cache.bytes == 0
+    assert len(cache) == 0

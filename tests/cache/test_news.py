@@ -1,0 +1,112 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from uuid import UUID, uuid4
+
+import pytest
+
+from harka import clock
+from harka.cache.news import LEASE, News
+from harka.valkey import Client, command
+from waiting import until
+
+
+class Process:
+    """What one has heard, and how often it may have missed something."""
+
+    def __init__(self, client: Client) -> None:
+        self.numbers: dict[UUID, Mapping[str, int]] = {}
+        self.losses = 0
+        self.news = News(client, learn=self.numbers.__setitem__, lost=self._lost)
+
+    def _lost(self) -> None:
+        self.losses += 1
+
+    async def is_current(self) -> bool:
+        self.news.look()
+        return clock.monotonic() < self.news.until
+
+
+@pytest.fixture
+async def process(client: Client) -> AsyncIterator[Callable[[], Awaitable[Process]]]:
+    made: list[Process] = []
+
+    async def make() -> Process:
+        one = Process(client)
+        made.append(one)
+        await until(one.is_current)
+        return one
+
+    yield make
+    for each in made:
+        await each.news.close()
+
+
+Make = Callable[[], Awaitable[Process]]
+
+
+async def test_everybody_has_heard_of_it_before_the_writer_goes_on(process: Make) -> None:
+    processes = [await process() for _ in range(4)]
+    for number in range(20):
+        tenant = uuid4()
+        writer = processes[number % 4].news
+        await writer.heard(await writer.tell(tenant, {"": number}))
+        assert [each.numbers.get(tenant) for each in processes] == [{"": number}] * 4
+
+
+async def test_it_is_heard_within_the_lease(process: Make) -> None:
+    writer, listener = await process(), await process()
+    tenant = uuid4()
+    await writer.news.mention(tenant, {"": 1})
+    began = clock.monotonic()
+    await until(lambda: _has(listener, tenant))
+    assert clock.monotonic() - began < LEASE
+
+
+async def test_who_does_not_answer_is_waited_for_no_longer_than_the_lease(
+    process: Make, client: Client
+) -> None:
+    writer = await process()
+    silent = client.pubsub()
+    await silent.ssubscribe("{harka:news}")
+    began = time.perf_counter()
+    await writer.news.heard(await writer.news.tell(uuid4(), {"": 1}))
+    assert LEASE - 0.005 < time.perf_counter() - began < 4 * LEASE
+    await silent.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+
+
+async def test_nobody_is_waited_for_where_nobody_listens(process: Make, client: Client) -> None:
+    writer = Process(client)
+    await asyncio.wait_for(writer.news.heard(await writer.news.tell(uuid4(), {"": 1})), 1.0)
+
+
+async def test_a_lost_connection_is_told_and_nothing_is_relied_upon_until_the_next(
+    process: Make, client: Client
+) -> None:
+    listener = await process()
+    losses = listener.losses
+    await command(client, "CLIENT", "KILL", "TYPE", "pubsub")
+    await until(lambda: _lost(listener, losses))
+    assert listener.news.until == 0.0
+    await until(listener.is_current)
+    assert listener.losses == losses + 2
+
+
+async def test_nothing_is_relied_upon_for_longer_than_the_lease_without_a_sign_of_life(process: Make) -> None:
+    listener = await process()
+    assert listener.news.until <= clock.monotonic() + LEASE
+
+
+async def test_what_cannot_be_read_is_as_good_as_missed(process: Make, client: Client) -> None:
+    listener = await process()
+    losses = listener.losses
+    await command(client, "SPUBLISH", "{harka:news}", b"\x80garbage")
+    await until(lambda: _lost(listener, losses))
+
+
+async def _has(process: Process, tenant: UUID) -> bool:
+    return tenant in process.numbers
+
+
+async def _lost(process: Process, before: int) -> bool:
+    return process.losses > before
