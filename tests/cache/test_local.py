@@ -17,19 +17,21 @@ def keep(
 ) -> LocalTenant:
     local = cache.of(tenant)
     local.learn({TENANT: 1, scope: number})
-    cache.keep(tenant, local, "thing", key, (f"value {key}", Stamp(1, scope, number), LATER, size))
+    stamp = Stamp(1, scope, number)
+    cache.keep(tenant, local, ("thing", 1, key), f"value {key}", stamp=stamp, until=LATER, size=size)
     return local
 
 
 def found(cache: LocalCache, tenant: UUID, key: Any, now: float = NOW) -> Any:
-    return cache.find(tenant, "thing", key, now)
+    return cache.find(tenant, "thing", 1, key, now)
 
 
 def test_what_is_kept_is_found_by_kind_key_and_tenant() -> None:
     cache, tenant = opened(), uuid4()
     keep(cache, tenant, "a")
     assert found(cache, tenant, "a") == "value a"
-    assert cache.find(tenant, "other", "a", NOW) is None
+    assert cache.find(tenant, "other", 1, "a", NOW) is None
+    assert cache.find(tenant, "thing", 2, "a", NOW) is None
     assert found(cache, tenant, "b") is None
     assert found(cache, uuid4(), "a") is None
 
@@ -63,7 +65,8 @@ def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     cache, tenant = opened(), uuid4()
     local = cache.of(tenant)
     cache.learn(tenant, {TENANT: 2})
-    cache.keep(tenant, local, "thing", "a", ("old", Stamp(1, TENANT, 1), LATER, 1))
+    stamp = Stamp(1, TENANT, 1)
+    cache.keep(tenant, local, ("thing", 1, "a"), "old", stamp=stamp, until=LATER, size=1)
     assert found(cache, tenant, "a") is None
 
 
@@ -73,7 +76,8 @@ def test_what_was_read_before_something_may_have_been_missed_is_not_kept() -> No
     local.learn({TENANT: 1})
     cache.clear()
     cache.of(tenant).learn({TENANT: 1})
-    cache.keep(tenant, local, "thing", "a", ("old", Stamp(1, TENANT, 1), LATER, 1))
+    stamp = Stamp(1, TENANT, 1)
+    cache.keep(tenant, local, ("thing", 1, "a"), "old", stamp=stamp, until=LATER, size=1)
     assert found(cache, tenant, "a") is None
 
 

@@ -172,16 +172,16 @@ async def test_a_newer_version_of_a_type_does_not_read_the_older(cache: TenantCa
 
 
 async def test_a_lost_generation_never_brings_old_values_back(
-    cache: TenantCache, shared_valkey: OwnValkey
+    cache: TenantCache, other: TenantCache, shared_valkey: OwnValkey
 ) -> None:
     tenant, one = uuid4(), thing()
     await store(cache, tenant, one)
     redis = Redis.from_url(shared_valkey.url)
     await redis.delete(generation.name(tenant))
-    assert await found(cache, tenant, one) == {}
+    assert await found(other, tenant, one) == {}
     for _ in range(10):
         await cache.invalidate(tenant)
-        assert await found(cache, tenant, one) == {}
+        assert await found(other, tenant, one) == {}
     await redis.aclose()
 
 
@@ -199,6 +199,7 @@ async def test_down_it_finds_nothing_and_costs_nothing(own_valkey: OwnValkey) ->
     cache, tenant, one = opened_cache(own_valkey), uuid4(), thing()
     await store(cache, tenant, one)
     own_valkey.stop()
+    await until(lambda: nothing_found(cache, tenant, one))
     for _ in range(3):
         assert await found(cache, tenant, one) == {}
     start = time.perf_counter()
@@ -219,6 +220,34 @@ async def test_frozen_it_costs_the_first_callers_20_ms(own_valkey: OwnValkey) ->
         assert await found(cache, tenant, one) == {}
     assert time.perf_counter() - start < 0.2
     await cache.close()
+
+
+async def test_after_it_stood_still_nobody_is_given_what_was_changed_meanwhile(
+    own_valkey: OwnValkey,
+) -> None:
+    """The writer has its answer before it can tell anybody; then it can, and the others wait for that."""
+    cache, other = (TenantCache(own_valkey.url, KEY, patience=0.1) for _ in range(2))
+    tenant, old = uuid4(), thing("old")
+    await until(lambda: kept_here(other, tenant, old))
+    await store(cache, tenant, old)
+    own_valkey.freeze()
+    await cache.begin_write(tenant)
+    await cache.invalidate(tenant)
+    new = Thing(old.id, "new", old.at)
+    assert await found(other, tenant, old) == {}
+    own_valkey.thaw()
+    seen: set[str] = set()
+
+    async def new_is_cached() -> bool:
+        lookup = await other.get_many(tenant, THINGS, [old.id])
+        seen.update(each.title for each in lookup.found.values())
+        await other.set_many(tenant, THINGS, lookup, {old.id: new}, budget=BUDGET)
+        return bool(seen)
+
+    await until(new_is_cached)
+    assert seen == {"new"}
+    for process in (cache, other):
+        await process.close()
 
 
 async def test_back_again_it_is_used_again(own_valkey: OwnValkey) -> None:

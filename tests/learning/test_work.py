@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from academy import Academy, Parts
+from harka.cache.generation import ANY
 from harka.cache.tenant import Namespace, TenantCache
 from harka.errors import ConflictError, HarkaError, InternalError, ValidationError
 from harka.learning import course
@@ -17,7 +18,7 @@ from harka.learning.work import UnitOfWork
 from harka.pubsub import PubSub
 from harka.queue.message import JOBS_TOPIC, PLATFORM
 
-NAMES = Namespace("names", str)
+NAMES = Namespace("names", str, scope=ANY)
 
 
 def draft(code: str) -> CourseDraft:

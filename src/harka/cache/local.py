@@ -44,7 +44,7 @@ class LocalTenant:
     __slots__ = ("entries", "numbers")
 
     def __init__(self, most: int) -> None:
-        self.entries: LRUCache[tuple[str, Any], _Entry] = LRUCache(most, getsizeof=_size)
+        self.entries: LRUCache[tuple[str, int, Any], _Entry] = LRUCache(most, getsizeof=_size)
         self.numbers: dict[str, int] = {}
 
     def learn(self, numbers: Mapping[str, int]) -> None:
@@ -72,12 +72,12 @@ class LocalCache:
     def __len__(self) -> int:
         return len(self._tenants)
 
-    def find(self, tenant: UUID, kind: str, key: Any, now: float) -> Any:
-        """The value, or None. `kind`: of its namespace. `now`: monotonic seconds."""
+    def find(self, tenant: UUID, kind: str, version: int, key: Any, now: float) -> Any:
+        """The value, or None. `kind`, `version`: of its namespace. `now`: monotonic seconds."""
         local = self._tenants.get(tenant)
         if local is None:
             return None
-        entry = local.entries.get((kind, key))
+        entry = local.entries.get((kind, version, key))
         if entry is None:
             return None
         stamp, known = entry.stamp, local.numbers
@@ -89,7 +89,7 @@ class LocalCache:
         ):
             self._tenants.move_to_end(tenant)
             return entry.value
-        del local.entries[kind, key]
+        del local.entries[kind, version, key]
         self.bytes -= entry.size
         return None
 
@@ -112,15 +112,22 @@ class LocalCache:
             local.learn(numbers)
 
     def keep(
-        self, tenant: UUID, local: LocalTenant, kind: str, key: Any, entry: tuple[Any, Stamp, float, int]
+        self,
+        tenant: UUID,
+        local: LocalTenant,
+        name: tuple[str, int, Any],
+        value: Any,
+        *,
+        stamp: Stamp,
+        until: float,
+        size: int,
     ) -> None:
-        """`local`: as of before the value was looked for. `entry`: value, stamp, until, packed bytes."""
-        value, stamp, until, size = entry
+        """`local`: as of before the value was looked for. `name`: kind, version, key. `size`: packed."""
         size += _OVERHEAD
         if self._tenants.get(tenant) is not local or not local.knows(stamp) or size > local.entries.maxsize:
             return
         before = local.entries.currsize
-        local.entries[kind, key] = _Entry(value, stamp, until, size)
+        local.entries[name] = _Entry(value, stamp, until, size)
         self.bytes += int(local.entries.currsize - before)
         self._tenants.move_to_end(tenant)
         while self.bytes > self._most:

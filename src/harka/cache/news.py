@@ -5,6 +5,9 @@ keeps values itself asks this connection for a sign of life every few millisecon
 so what was told before an answer was heard, and what is kept may be used until `LEASE` after the question.
 Either way nothing old is used anywhere once a writer has its answer, and nobody is waited for longer than
 `LEASE`, even one that is stopped or cut off.
+
+A Valkey that does not answer leaves writers who could not tell: they make up for it when it is back. So
+whoever notices that it did not answer uses nothing of what it holds for a second longer.
 """
 
 import asyncio
@@ -27,9 +30,16 @@ log = logs.logger("news")
 
 LEASE: Final = 0.05
 """Seconds that a writer waits for who does not answer, and after which that one relies on nothing kept."""
+NOTICED: Final = 1.0
+"""Seconds for which Valkey may fail to answer a writer before everybody has noticed."""
+MADE_UP: Final = 0.5
+"""Seconds after it is back in which whoever could not tell does so."""
 _CHANNEL: Final = "{harka:news}"
 _PERIOD: Final = 0.015
-_IDLE_PERIOD: Final = 2.0
+_IDLE_PERIOD: Final = 0.1
+# together less than `NOTICED`: who got no answer, or was too busy to ask, knows that it may have missed it
+_LATE: Final = 0.35
+_BUSY: Final = 0.6
 _SILENCE: Final = 10.0
 _IN_USE: Final = 10.0
 """Seconds after the last look for which the connection is asked all the time."""
@@ -78,12 +88,34 @@ class News:
         self._answering: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._connections = 0
+        self._began = 0.0
+        self._answered = 0.0
+        self._trusted_from = 0.0
         self._used = 0.0
         self.until = 0.0
+
+    def is_trusted(self, now: float) -> bool:
+        """Whether what Valkey holds may be used: it answers, and has done so for a while."""
+        return self._trusted_from <= now < self._answered + _LATE + _BUSY
+
+    async def ready(self, seconds: float) -> None:
+        """Return when it is listened to; at the latest these seconds after somebody has looked first."""
+        self.look()
+        left = self._began + seconds - clock.monotonic()
+        if left <= 0 or self._connected.is_set():
+            return
+        try:
+            async with asyncio.timeout(left):
+                await self._connected.wait()
+        except TimeoutError:
+            log.debug("not listening yet")
 
     def look(self) -> None:
         """Somebody would like to rely on what is kept here."""
         if self._task is None:
+            self._began = clock.monotonic()
             self._task = asyncio.create_task(self._run(), name="cache news")
         self._used = clock.monotonic()
         self._wanted.set()
@@ -145,6 +177,10 @@ class News:
                 await connection.send_command("SSUBSCRIBE", channel)
                 await connection.read_response(timeout=_SILENCE, disconnect_on_error=False)
             self._lost()
+            self._connections += 1
+            self._answered = clock.monotonic()
+            if self._connections > 1:
+                self._distrust(self._answered)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._ask(connection))
                 group.create_task(self._read(connection))
@@ -173,7 +209,7 @@ class News:
             answer: Any = await connection.read_response(timeout=_SILENCE, disconnect_on_error=False)
             match answer:
                 case [b"pong", bytes() as asked]:
-                    self.until = float(asked) + LEASE
+                    self._alive(float(asked))
                 case [b"smessage", bytes() as channel, bytes() as message]:
                     self._take(channel.decode(), message)
                 case [b"sunsubscribe", *_]:
@@ -182,6 +218,18 @@ class News:
                     raise TimeoutError
                 case _:
                     pass
+
+    def _alive(self, asked: float) -> None:
+        now = clock.monotonic()
+        if now - asked > _LATE or asked - self._answered > _BUSY:
+            self._distrust(now)
+            self._lost()
+        self._answered = asked
+        self.until = 0.0 if now < self._trusted_from else asked + LEASE
+        self._connected.set()
+
+    def _distrust(self, now: float) -> None:
+        self._trusted_from = now + 2 * MADE_UP
 
     def _take(self, channel: str, message: bytes) -> None:
         try:

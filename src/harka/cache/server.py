@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from harka import clock, logs
 from harka.cache.breaker import Breaker
-from harka.cache.news import LEASE
+from harka.cache.news import LEASE, NOTICED
 from harka.valkey import Client, Patience, command, open_client
 
 R = TypeVar("R")
@@ -32,28 +32,42 @@ class Server:
         # redis-py refuses a caller beyond the last connection instead of letting it wait
         self._slots = asyncio.Semaphore(_CONNECTIONS)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has not answered for so long that everybody has noticed."""
+        since = self._breaker.failing_since
+        return since is not None and clock.monotonic() - since > NOTICED
+
     async def attempt(self, call: Callable[[], Awaitable[R]]) -> R | None:
         """What Valkey answers, or None when it is down, slow, or was a moment ago."""
         async with self._slots:
             if not self._breaker.allows():
                 self._counts["refused"] += 1
                 return None
-            try:
-                async with Patience(self._patience):
-                    answer = await call()
-            except (RedisError, OSError, TimeoutError, ValueError) as error:
-                self._counts["failed"] += 1
-                self._breaker.failed()
-                log.warning("cache failed", error=type(error).__name__)
-                return None
-            self._breaker.succeeded()
-            return answer
+            return await self._asked(call, self._patience)
+
+    async def insist(self, call: Callable[[], Awaitable[R]]) -> R | None:
+        """Like `attempt`, though slower and whatever it did before: for what has to be done in the end."""
+        async with self._slots:
+            return await self._asked(call, max(NOTICED, self._patience))
 
     async def lease_over(self) -> None:
         """Return when nobody can rely any more on what they knew when Valkey began to fail."""
         began = self._breaker.failing_since
         now = clock.monotonic()
         await asyncio.sleep(max(0.0, (now if began is None else began) + LEASE - now))
+
+    async def _asked(self, call: Callable[[], Awaitable[R]], patience: float) -> R | None:
+        try:
+            async with Patience(patience):
+                answer = await call()
+        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            self._counts["failed"] += 1
+            self._breaker.failed()
+            log.warning("cache failed", error=type(error).__name__)
+            return None
+        self._breaker.succeeded()
+        return answer
 
     async def ping(self) -> bool:
         """Whether it answers, be it slowly."""

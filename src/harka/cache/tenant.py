@@ -94,6 +94,7 @@ class TenantCache:
         """
         self.counts = dict.fromkeys(("local", "hit", "miss", "refused", "failed"), 0)
         self._server = Server(url, self.counts, patience) if url else None
+        self._patience = patience
         self._seal = Seal(key)
         self._local = LocalCache(local_bytes)
         self._news: News | None = None
@@ -114,7 +115,7 @@ class TenantCache:
         if now >= news.until:
             news.look()
             return None
-        value: T | None = self._local.find(tenant, namespace.name, key, now)
+        value: T | None = self._local.find(tenant, namespace.name, namespace.version, key, now)
         if value is not None:
             self.counts["local"] += 1
         return value
@@ -131,6 +132,8 @@ class TenantCache:
             return Lookup({})
         found = {key: value for key in keys if (value := self.find(tenant, namespace, key)) is not None}
         if len(found) == len(keys):
+            return Lookup(found)
+        if not await self._trusts():
             return Lookup(found)
         asked = [key for key in keys if key not in found]
         # before Valkey is asked: what is told of meanwhile is known to it when the answer comes
@@ -260,6 +263,14 @@ class TenantCache:
             if part is not None:
                 await part.close()
 
+    async def _trusts(self) -> bool:
+        news = self._news
+        if news is None:
+            return False
+        if not news.is_trusted(clock.monotonic()):
+            await news.ready(self._patience)
+        return news.is_trusted(clock.monotonic())
+
     def _owes(self, tenant: UUID) -> bool:
         return self._writes is not None and self._writes.owes(tenant)
 
@@ -300,7 +311,8 @@ class TenantCache:
         size: int,
     ) -> None:
         until = clock.monotonic() + min(_ttl(namespace, stamp), _LOCAL_TTL)
-        self._local.keep(tenant, local, namespace.name, key, (value, stamp, until, size))
+        name = (namespace.name, namespace.version, key)
+        self._local.keep(tenant, local, name, value, stamp=stamp, until=until, size=size)
 
 
 def _place(current: int, scope: str, name: str, reading: Reading) -> Place:

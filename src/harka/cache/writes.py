@@ -11,13 +11,12 @@ from harka import logs
 from harka.cache import generation as generations
 from harka.cache.generation import BEGIN, END, FORGET, TENANT
 from harka.cache.local import LocalCache
-from harka.cache.news import News
+from harka.cache.news import MADE_UP, News
 from harka.cache.server import Server
 
 log = logs.logger("cache")
 
-_FIRST_RETRY: Final = 0.2
-_LAST_RETRY: Final = 5.0
+_RETRY: Final = MADE_UP / 4
 
 
 class Writes:
@@ -37,8 +36,10 @@ class Writes:
 
     async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
         moved = tuple(scopes) or (TENANT,)
-        numbers = await self._move(tenant, moved, BEGIN)
+        client = self._server.client
+        numbers = await self._server.attempt(partial(generations.move, client, tenant, moved, BEGIN))
         if numbers is not None:
+            self._local.learn(tenant, numbers)
             self._begun[tenant, moved] += 1
             _ = self._start(self._mention(tenant, numbers))
 
@@ -59,28 +60,24 @@ class Writes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _move(self, tenant: UUID, scopes: Sequence[str], change: int) -> dict[str, int] | None:
-        client = self._server.client
-        numbers = await self._server.attempt(partial(generations.move, client, tenant, scopes, change))
-        if numbers is not None:
-            self._local.learn(tenant, numbers)
-        return numbers
-
     async def _mention(self, tenant: UUID, numbers: Mapping[str, int]) -> None:
         await self._server.attempt(partial(self._news.mention, tenant, numbers))
 
     async def _told(self, tenant: UUID, scopes: Sequence[str], change: int) -> bool:
-        numbers = await self._move(tenant, scopes, change)
+        client = self._server.client
+        numbers = await self._server.insist(partial(generations.move, client, tenant, scopes, change))
         if numbers is None:
             return False
-        told = await self._server.attempt(partial(self._news.tell, tenant, numbers))
+        self._local.learn(tenant, numbers)
+        told = await self._server.insist(partial(self._news.tell, tenant, numbers))
         if told is None:
             return False
         await self._news.heard(told)
         return True
 
     async def _tell_or_owe(self, tenant: UUID, scopes: Sequence[str], change: int) -> None:
-        if tenant not in self._owed and await self._told(tenant, scopes, change):
+        is_possible = tenant not in self._owed and not self._server.is_lost
+        if is_possible and await self._told(tenant, scopes, change):
             return
         is_first = tenant not in self._owed
         self._owed.setdefault(tenant, []).append((scopes, change))
@@ -90,10 +87,9 @@ class Writes:
         await self._server.lease_over()
 
     async def _pay(self, tenant: UUID) -> None:
-        owed, pause = self._owed[tenant], _FIRST_RETRY
+        owed = self._owed[tenant]
         while owed:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_RETRY)
+            await asyncio.sleep(_RETRY)
             while owed and await self._told(tenant, *owed[0]):
                 del owed[0]
         del self._owed[tenant]

@@ -14,9 +14,30 @@ FILES = ("tests/files", "tests/isolation")
 MUTANTS: Final = [
     Mutant(
         "cache-key-without-tenant",
+        "cache/seal.py",
+        "        part = key.bytes if isinstance(key, UUID) else key\n",
+        "        part, tenant = key.bytes if isinstance(key, UUID) else key, UUID(int=0)\n",
+        CACHE,
+    ),
+    Mutant(
+        "kept-here-of-any-tenant",
+        "cache/local.py",
+        "        local = self._tenants.get(tenant)\n        if local is None:\n            return None\n        entry",
+        "        local = next(iter(self._tenants.values()), None)\n        if local is None:\n            return None\n        entry",
+        CACHE,
+    ),
+    Mutant(
+        "kept-here-though-nothing-is-heard",
         "cache/tenant.py",
-        "cache_key(self._key, tenant.bytes,",
-        "cache_key(self._key, bytes(16),",
+        "        if now >= news.until:\n",
+        "        if not news.until:\n",
+        CACHE,
+    ),
+    Mutant(
+        "writer-waits-for-nobody-to-hear",
+        "cache/writes.py",
+        "        await self._news.heard(told)\n",
+        "",
         CACHE,
     ),
     Mutant(
@@ -28,8 +49,8 @@ MUTANTS: Final = [
     ),
     Mutant(
         "cache-seal-not-checked",
-        "cache/tenant.py",
-        "if not hmac.compare_digest(tag, self._tag(name, body)):",
+        "cache/seal.py",
+        "if not hmac.compare_digest(sealed[:_TAG_BYTES], self._tag(name, body)):",
         "if False:",
         CACHE,
     ),
@@ -99,8 +120,8 @@ MUTANTS: Final = [
     Mutant(
         "generation-of-all-tenants",
         "cache/generation.py",
-        'return f"harka:generation:{tenant.hex}"',
-        'return "harka:generation"',
+        'return f"harka:{{{tenant.hex}}}:generations"',
+        'return "harka:generations"',
         CACHE,
     ),
     Mutant(
@@ -127,7 +148,7 @@ MUTANTS: Final = [
     Mutant(
         "cached-after-a-change",
         "learning/work.py",
-        "            actions.insert(0, partial(self._cache.invalidate, self.context.id))",
+        "            actions.insert(0, partial(self._cache.invalidate, self.context.id, sorted(self._forgets)))",
         "            pass",
         ("tests/learning/test_work.py",),
     ),
