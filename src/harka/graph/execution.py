@@ -37,6 +37,7 @@ from harka.learning.work import begin_work
 from harka.metrics import Left
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
+from harka.tenancy.entitlement import limits_for
 from harka.tenancy.plan import limits_of
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Engine:
         if not (
             self._trusted.only or _is_anonymous(tenant) or isinstance(self.prepare(request, tenant), Answer)
         ):
-            budget = limits_of(tenant.organization.plan).cache_bytes
+            budget = limits_for(tenant.organization).cache_bytes
             await self._persisted.keep(tenant.id, sha256, request.query, budget=budget)
         return request
 

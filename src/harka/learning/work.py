@@ -21,7 +21,7 @@ from harka.queue.message import FIGURES_TOPIC, PLATFORM
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
-from harka.tenancy.plan import limits_of
+from harka.tenancy.entitlement import limits_for
 
 T = TypeVar("T")
 Action = Callable[[], Awaitable[object]]
@@ -111,7 +111,7 @@ class UnitOfWork:
 
     @property
     def _cache_budget(self) -> int:
-        return limits_of(self.context.organization.plan).cache_bytes
+        return limits_for(self.context.organization).cache_bytes
 
     def invalidate(self, scope: str | None = None) -> None:
         """Forget what is cached of the tenant, or only of `scope` (`course:<id>`), around the commit."""
