@@ -22,12 +22,12 @@ from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.pubsub import PubSub
 from harka.queue.claim import claim
-from harka.repositories import job as jobs
+from harka.repositories import job_run
 from harka.repositories import lesson as lesson_rows
 from harka.repositories import user as user_rows
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
-from harka.repositories.job import Job
+from harka.repositories.job_run import Run
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.scope import Scope
@@ -39,6 +39,8 @@ from harka.storage.provision import create_home, prepare_server
 from harka.storage.statement import Statement
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext, operator_context
 from harka.tenancy.permission import Permission
+from harka.worker.allowance import allowance
+from harka.worker.registry import HANDLERS
 
 __all__ = ["Academy", "Parts", "academy", "academy_settings", "founded", "parts", "rival"]
 
@@ -66,6 +68,7 @@ TABLES = (
     "quiz_question",
     "quiz_attempt",
     "job",
+    "job_pace",
     "usage",
     "idempotency",
     "user_group",
@@ -204,13 +207,14 @@ class Academy:
         async with self.work() as work:
             return (await enrollments.enroll(work, user_id=user.id, course_id=course.id)).enrollment
 
-    async def claimed(self, work: UnitOfWork) -> Job:
-        job = await claim(work.session)
-        assert job is not None
-        return job
+    async def claimed(self, work: UnitOfWork) -> Run:
+        """The next job: a test's, or one that a worker knows."""
+        limits = allowance(self.organization, dict.fromkeys((*HANDLERS, "test"), 100))
+        (run,) = await claim(work.session, limits)
+        return run
 
-    async def finished(self, work: UnitOfWork, job: Job) -> None:
-        assert await jobs.finish(work.session, job)
+    async def finished(self, work: UnitOfWork, run: Run) -> None:
+        assert await job_run.finish(work.session, [run]) == {run.id}
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         async with self.work(read_only=True) as work:

@@ -25,6 +25,7 @@ from harka.learning import (
     group,
     group_member,
     invitation,
+    job,
     lesson,
     path,
     quiz,
@@ -35,6 +36,7 @@ from harka.learning import (
 from harka.learning.course import CourseDraft
 from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.invitation import InvitationDraft
+from harka.learning.job import JobDraft, JobKind
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.path import PathDraft
 from harka.learning.quiz import QuizDraft
@@ -46,6 +48,7 @@ from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.group import Group
 from harka.repositories.invitation import Invitation
+from harka.repositories.job import Job
 from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.path import LearningPath
@@ -216,6 +219,7 @@ class School:
     tag: Tag | None = None
     role: CustomRole | None = None
     invitation: Invitation | None = None
+    job: Job | None = None
     lessons: Mapping[UUID, Sequence[Lesson]] = field(default_factory=dict)
     keys: dict[tuple[Permission, ...], str] = field(default_factory=dict)
     tokens: dict[UUID, str] = field(default_factory=dict)
@@ -364,8 +368,8 @@ class School:
 async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
-    A group of everybody, a role that nobody holds, and an invitation of nobody here; in the first lesson a
-    quiz that only authors see. A category and a tag of no course.
+    A group of everybody, a role that nobody holds, an invitation of nobody here, and a job that waits; in the
+    first lesson a quiz that only authors see. A category and a tag of no course.
     A group of everybody; in the first lesson a quiz that only authors see. A category and a tag of no course;
     the draft of a path of the first two courses.
     """
@@ -394,6 +398,7 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
         made.invitation = (
             await invitation.invite(work, InvitationDraft(email="guest@example.com"))
         ).invitation
+        made.job = await job.enqueue(work, JobDraft(kind=JobKind.RECHECK_DOMAINS))
         made.group = await group.create(work, name="Everybody")
         await group_member.add(work, made.group.id, [person.id for person in made.people])
         made.path = await path.create(

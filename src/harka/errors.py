@@ -14,6 +14,7 @@ HarkaError
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
+│   │   └── QueueLimitError    QUEUE_LIMIT_EXCEEDED 403   of jobs that wait
 │   ├── FeatureNotInPlanError  FEATURE_NOT_IN_PLAN  403   says which feature, and which plan has it
 │   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
 │   └── TenantSuspendedError   TENANT_SUSPENDED     403
@@ -164,6 +165,12 @@ class FeatureNotInPlanError(ForbiddenError):
 
     def extensions(self) -> dict[str, Any]:
         return {**super().extensions(), "feature": self.feature, "plan": self.plan}
+
+
+class QueueLimitError(PlanLimitError):
+    """As many jobs wait as the organization's plan allows: try again when some are done."""
+
+    code = "QUEUE_LIMIT_EXCEEDED"
 
 
 class TenantMismatchError(ForbiddenError):

@@ -53,6 +53,7 @@ class NodeKind(enum.IntEnum):
     LEARNING_PATH = 52
     LEARNING_PATH_ENROLLMENT = 53
     API_KEY = 81
+    TENANT_JOB = 70
 
 
 def new_id() -> UUID:

@@ -63,6 +63,7 @@ class JobOutcome(enum.StrEnum):
     DONE = "done"
     RETRY = "retry"
     DEAD = "dead"
+    CANCELLED = "cancelled"
     LOST = "lost"
 
 

@@ -206,6 +206,11 @@ CALLS = {
     "invitation": '{ invitation(id: "$invitation") { id } }',
     "inviteUser": 'mutation { inviteUser(input: {email: "x@y.example"}) { clientMutationId } }',
     "revokeInvitation": 'mutation { revokeInvitation(input: {id: "$invitation"}) { clientMutationId } }',
+    "jobs": "{ jobs(first: 1) { totalCount } }",
+    "job": '{ job(id: "$job") { id } }',
+    "enqueueJob": "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { clientMutationId } }",
+    "cancelJob": 'mutation { cancelJob(input: {id: "$job"}) { clientMutationId } }',
+    "retryJob": 'mutation { retryJob(input: {id: "$job"}) { clientMutationId } }',
     "customRoles": "{ customRoles(first: 1) { totalCount } }",
     "customRole": '{ customRole(id: "$role") { id } }',
     "createRole": (
@@ -284,6 +289,7 @@ def call(school: School, name: str) -> str:
         "question": school.id(NodeKind.QUIZ_QUESTION, new_id()),
         "attempt": school.id(NodeKind.QUIZ_ATTEMPT, new_id()),
         "invitation": school.id(NodeKind.INVITATION, school.invitation),
+        "job": school.id(NodeKind.TENANT_JOB, school.job),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
     text = CALLS[name]

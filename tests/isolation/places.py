@@ -35,6 +35,7 @@ NOUNS: Mapping[str, str] = {
     "UpdateGroupInput.parentId": "Group",
     "DeleteGroupInput.id": "Group",
     "RemoveDomainInput.id": "Domain",
+    "Subscription.jobProgress(jobId:)": "TenantJob",
     "InviteUserInput.roleId": "CustomRole",
     "BulkUserInput.id": "User",
     "BulkUserInput.roleId": "CustomRole",
@@ -67,6 +68,8 @@ NEEDED: Final = frozenset(
 
 INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
     "CreateContentItemInput.quizId": {"CreateContentItemInput.kind": "QUIZ"},
+    "EnqueueJobInput.courseId": {"EnqueueJobInput.kind": "RECOUNT_COURSE"},
+    "EnqueueJobInput.learningPathId": {"EnqueueJobInput.kind": "RECOUNT_PATH"},
 }
 """By coordinate of a place that goes with other values only: those, and without what is needed elsewhere."""
 

@@ -58,6 +58,7 @@ OWN: Mapping[str, Any] = {
     "requiredCount": 1,
     "url": "https://example.com/fresh",
     "permissions": ["course:read"],
+    "cron": "30 3 * * *",
     "email": "fresh@example.com",
     "locale": "pt-BR",
     "timezone": "Europe/Berlin",

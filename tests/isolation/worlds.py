@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from jobs import employ
 from places import NODE
 
 from harka import clock
@@ -164,12 +165,15 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
         rows[NodeKind.CUSTOM_ROLE] = made.id
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
+        rows[NodeKind.TENANT_JOB], dead = await employ(work, world.canary, rows)
+        world.raw |= {text for row in (rows[NodeKind.TENANT_JOB], dead) for text in (str(row), row.hex)}
     rows[NodeKind.DOMAIN] = await _claim(runtime, world)
     rows[NodeKind.API_KEY] = await _key(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
         world.fitting[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
+    world.fitting["RetryJobInput.id"] = runtime.node_ids.seal(organization.id, NodeKind.TENANT_JOB, dead)
     world.fitting["RevokeInvitationInput.id"] = runtime.node_ids.seal(
         organization.id, NodeKind.INVITATION, waiting
     )

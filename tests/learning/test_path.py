@@ -50,7 +50,7 @@ async def test_a_path_is_written_published_and_archived(academy: Academy) -> Non
         assert await path.publish(work, way.id) == way
     assert (way.status, way.version) == ("published", 3)
     way = await changed(academy, way, required_count=None)
-    assert [job["type"] for job in await academy.rows("job")] == ["path.recount", "path.recount"]
+    assert [job["type"] for job in await academy.rows("job")] == ["path.recount"], "one waits for both"
     async with academy.work() as work:
         archived = await path.archive(work, way.id)
         assert await path.archive(work, way.id) == archived

@@ -25,6 +25,7 @@ from harka.repositories import (
     group_member,
     invitation,
     job,
+    job_run,
     lesson,
     module,
     path_enrollment,
@@ -58,7 +59,16 @@ CROWDED = (
     *("quiz", "quiz_question", "quiz_attempt"),
 )
 # indexes of the few rows that wait or run
-PARTIAL = {"job_queued", "job_running", "job_dead", "file_pending", "file_overdue"}
+PARTIAL = {
+    "job_queued",
+    "job_running",
+    "job_dead",
+    "job_lane",
+    "job_dedupe",
+    "job_finished",
+    "file_pending",
+    "file_overdue",
+}
 
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -272,9 +282,19 @@ STATEMENTS = (
     invitation.LOCK_BY_TOKEN,
     invitation.JOIN_GROUPS,
     invitation.REVOKE,
-    job.CLAIM,
-    job.FINISH,
+    job.CANCEL,
+    job.DELETE_ENDED,
+    job.FIND_BY_IDS,
+    job.HOLD_WAITING,
     job.INSERT_UNLESS_RECENT,
+    job.PLACES,
+    job.RETRY,
+    job_run.BEAT,
+    job_run.CLAIM,
+    job_run.DEFER,
+    job_run.FAIL,
+    job_run.FINISH,
+    job_run.OUTLOOK,
     rollup.READ,
     course_analytics.FUNNEL,
     course_analytics.LESSONS,

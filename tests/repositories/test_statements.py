@@ -28,6 +28,8 @@ from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
 from harka.repositories.invitation import Invitation, InvitedTo
 from harka.repositories.job import Job
+from harka.repositories.job import Place as JobPlace
+from harka.repositories.job_run import Outlook, Run
 from harka.repositories.lesson import Lesson, Taught
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
@@ -83,6 +85,8 @@ FIELDS = [
             InvitedTo,
             Guard,
             Job,
+            JobPlace,
+            Run,
             Lesson,
             LessonFigures,
             LearningPath,
@@ -123,7 +127,15 @@ PARTS = {
     "group_member.count_of_groups": ["parent", "members"],
     "group_member.count_of_users": ["parent", "members"],
     "idempotency.take": list(Kept.__struct_fields__),
-    "job.fail": ["state"],
+    "job.hold_waiting": ["id"],
+    "job.insert": ["id"],
+    "job.lock_length": ["pg_advisory_xact_lock"],
+    "job_run.beat": ["id", "cancelling"],
+    "job_run.defer": ["state"],
+    "job_run.fail": ["state"],
+    "job_run.finish": ["id"],
+    "job_run.lock_claims": ["pg_advisory_xact_lock"],
+    "job_run.outlook": list(Outlook.__struct_fields__),
     "lesson.reorder": ["exact"],
     "lesson.taken_by": ["id", "course_id", "guarded"],
     "content.reorder": ["exact"],

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -7,18 +8,22 @@ import pytest
 
 from academy import Academy
 from doors import logged
-from harka.errors import ConflictError, UnavailableError
+from harka.errors import ConflictError, RateLimitedError, UnavailableError
 from harka.learning import course
+from harka.learning import job as jobs
 from harka.learning.course import CourseDraft
 from harka.learning.work import UnitOfWork
 from harka.metrics import JobOutcome, Metrics
-from harka.queue.claim import LEASE
+from harka.queue.claim import HEARTBEAT, LEASE
+from harka.repositories.job_run import Outlook
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
 from harka.tenancy.context import ActorKind
 from harka.tenancy.permission import EVERY_PERMISSION
 from harka.worker.execution import Execution
+from harka.worker.pulse import Report
 from harka.worker.registry import Handler
+from waiting import until
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -35,31 +40,37 @@ async def create_and_fail(work: UnitOfWork, payload: Payload) -> None:
 
 
 class Bench:
-    """Turns of one tenant, by hand; notes whom they would wake, and when."""
+    """Claims of one tenant by hand, each run to its end."""
 
     def __init__(
         self,
         runtime: Runtime,
         academy: Academy,
-        run: Callable[[UnitOfWork, Payload], Awaitable[object]],
+        run: Callable[..., Awaitable[object]],
         lease: float = LEASE,
+        heartbeat: float = HEARTBEAT,
+        **handler: Any,
     ) -> None:
-        self.woken: list[tuple[UUID, float]] = []
+        self.outlook = Outlook(waits=False, seconds=None)
         self.academy = academy
         self.metrics = Metrics(tenants=1)
         self.execution = Execution(
             msgspec.structs.replace(runtime, metrics=self.metrics),
-            lambda tenant, delay: self.woken.append((tenant, delay)),
-            handlers={"test": Handler(Payload, run)},
+            handlers={"test": Handler(Payload, run, **handler)},
             lease=lease,
+            heartbeat=heartbeat,
         )
 
-    async def put(self, type_: str = "test", **payload: object) -> None:
+    async def put(self, **payload: object) -> UUID:
         async with self.academy.work() as work:
-            await work.enqueue(type_, payload)
+            return await work.enqueue("test", payload)
 
-    async def turn(self) -> bool:
-        return await self.execution.turn(self.academy.organization) is not None
+    async def turn(self, most: int = 1) -> int:
+        """How many were run."""
+        claimed = await self.execution.claim(self.academy.organization, most)
+        self.outlook = claimed.outlook
+        await asyncio.gather(*(self.execution.run(self.academy.organization, run) for run in claimed.runs))
+        return len(claimed.runs)
 
     def counted(self, type_: str = "test") -> dict[str, float]:
         """Attempts by outcome, without those that never were."""
@@ -89,7 +100,6 @@ async def test_work_and_its_end_are_one_commit(runtime: Runtime, academy: Academ
     assert [row["code"] for row in await academy.rows("course")] == ["B"]
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"], job["error"]) == ("done", 1, None)
-    assert bench.woken == [(academy.organization.id, 0.0)]
     assert (bench.counted(), bench.timed()) == ({"done": 1}, 1)
 
 
@@ -124,9 +134,9 @@ async def test_a_failed_attempt_leaves_nothing_and_comes_back(runtime: Runtime, 
     assert await academy.rows("course") == []
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"], job["error"]) == ("queued", 1, "ConflictError: No luck.")
-    (_, delay) = bench.woken[-1]
-    assert 2.0 <= delay <= 3.0
     assert not await bench.turn(), "not before the delay is over"
+    assert bench.outlook.seconds is not None
+    assert 1.5 < bench.outlook.seconds <= 3.0
     assert (bench.counted(), bench.timed()) == ({"retry": 1}, 1)
 
 
@@ -156,7 +166,6 @@ async def test_a_job_that_loses_every_worker_is_buried_unrun_and_told(
             await work.session.execute(EXPIRE)
 
     with logged() as lines:
-        assert await bench.turn()
         assert not await bench.turn()
 
     (job,) = await academy.rows("job")
@@ -166,21 +175,16 @@ async def test_a_job_that_loses_every_worker_is_buried_unrun_and_told(
     assert (bench.counted(), bench.timed()) == ({"dead": 1}, 0)
 
 
-@pytest.mark.parametrize(
-    ("type_", "payload", "label"), [("unheard-of", {}, "other"), ("test", {"code": 5}, "test")]
-)
-async def test_what_cannot_be_understood_fails(
-    runtime: Runtime, academy: Academy, type_: str, payload: dict[str, object], label: str
-) -> None:
+async def test_what_cannot_be_understood_fails(runtime: Runtime, academy: Academy) -> None:
     bench = Bench(runtime, academy, create)
-    await bench.put(type_, **payload)
+    await bench.put(code=5)
 
     await bench.turn()
 
     (job,) = await academy.rows("job")
     assert (job["state"], job["attempts"]) == ("queued", 1)
     assert await academy.rows("course") == []
-    assert bench.counted(label) == {"retry": 1}
+    assert bench.counted() == {"retry": 1}
 
 
 async def test_a_job_taken_over_meanwhile_is_undone(runtime: Runtime, academy: Academy) -> None:
@@ -209,11 +213,8 @@ EXPIRE = Statement(
 )
 
 
-async def test_a_job_that_never_ends_is_cut_off_with_its_lease(runtime: Runtime, academy: Academy) -> None:
-    async def hang(_work: UnitOfWork, _payload: Payload) -> None:
-        await asyncio.Event().wait()
-
-    bench = Bench(runtime, academy, hang, lease=0.1)
+async def test_a_job_that_never_ends_is_cut_off_in_time(runtime: Runtime, academy: Academy) -> None:
+    bench = Bench(runtime, academy, hang, timeout=0.1)
     await bench.put()
 
     async with asyncio.timeout(5):
@@ -223,9 +224,113 @@ async def test_a_job_that_never_ends_is_cut_off_with_its_lease(runtime: Runtime,
     assert (job["attempts"], job["error"]) == (1, "TimeoutError")
 
 
+async def hang(_work: UnitOfWork, _payload: Payload) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_running_job_hears_that_it_is_cancelled_and_tells_how_far_it_was(
+    runtime: Runtime, academy: Academy
+) -> None:
+    async def report(work: UnitOfWork, payload: Payload, report: Report) -> None:
+        await create(work, payload)
+        report.tell(3, 10, "Counting.")
+        await hang(work, payload)
+
+    bench = Bench(runtime, academy, report, heartbeat=0.05, reports=True)
+    id_ = await bench.put()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        pulse = group.create_task(bench.execution.pulse.run())
+        turn = group.create_task(bench.turn())
+        await until(lambda: told(academy, "done", 3))
+        async with academy.work() as work:
+            assert (await jobs.cancel(work, id_)).cancelling
+        await turn
+        pulse.cancel()
+
+    (job,) = await academy.rows("job")
+    assert (job["state"], job["attempts"], job["done"], job["message"]) == ("cancelled", 1, 3, "Counting.")
+    assert await academy.rows("course") == [], "what it had done is undone"
+    assert bench.counted() == {"cancelled": 1}
+
+
+async def test_a_worker_that_has_lost_the_job_stops_it(runtime: Runtime, academy: Academy) -> None:
+    bench = Bench(runtime, academy, hang, heartbeat=0.05)
+    await bench.put()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        turn = group.create_task(bench.turn())
+        await until(lambda: told(academy, "state", "running"))
+        async with academy.work() as other:
+            await other.session.execute(EXPIRE)
+        async with academy.work() as other:
+            await academy.claimed(other)
+        pulse = group.create_task(bench.execution.pulse.run())
+        await turn
+        pulse.cancel()
+
+    (job,) = await academy.rows("job")
+    assert (job["state"], job["attempts"]) == ("running", 2)
+    assert bench.counted() == {"lost": 1}
+
+
+async def told(academy: Academy, column: str, value: object) -> bool:
+    (row,) = await academy.rows("job")
+    return bool(row[column] == value)
+
+
+async def test_what_sends_no_statement_is_ended_with_others(runtime: Runtime, academy: Academy) -> None:
+    heard: list[str] = []
+
+    async def quiet(work: UnitOfWork, payload: Payload) -> None:
+        async def hear() -> None:
+            heard.append(payload.code)
+
+        work.after_commit(hear)
+
+    bench = Bench(runtime, academy, quiet)
+    for code in ("A", "B", "C"):
+        await bench.put(code=code)
+    assert await bench.turn(8) == 3
+
+    assert sorted(heard) == ["A", "B", "C"]
+    rows = await academy.rows("job")
+    assert {row["state"] for row in rows} == {"done"}
+    assert len({row["finished_at"] for row in rows}) < 3, "of one transaction"
+
+
+async def test_a_deferred_job_loses_no_attempt(runtime: Runtime, academy: Academy) -> None:
+    async def defer(_work: UnitOfWork, _payload: Payload) -> None:
+        raise RateLimitedError(retry_after=30)
+
+    bench = Bench(runtime, academy, defer)
+    await bench.put()
+    await bench.turn()
+
+    (job,) = await academy.rows("job")
+    assert (job["state"], job["attempts"], job["error"]) == ("queued", 0, None)
+
+
+async def test_a_job_that_comes_again_puts_in_its_next_once(runtime: Runtime, academy: Academy) -> None:
+    bench = Bench(runtime, academy, create_and_fail)
+    async with academy.work() as work:
+        key = runtime.keyring.seal
+        await work.enqueue("test", {"code": "S"}, cron="0 3 * * *", dedupe_key="nightly", seal_key=key)
+    await bench.turn()
+
+    waiting = [row for row in await academy.rows("job") if row["attempts"] == 0]
+    assert [(row["cron"], row["dedupe_key"], row["run_at"][11:16]) for row in waiting] == [
+        ("0 3 * * *", "nightly", "03:00")
+    ]
+    await bench.due()
+    assert await bench.turn(8) == 2, "the one that failed, and the one put in"
+    assert len(await academy.rows("job")) == 3, "an attempt puts in nothing, a first one does"
+    assert {row["error"] for row in await academy.rows("job") if row["attempts"]} == {
+        "ConflictError: No luck."
+    }
+
+
 async def test_a_queue_that_cannot_be_read_is_told(runtime: Runtime, academy: Academy) -> None:
     bench = Bench(runtime, academy, create)
     academy.organization = msgspec.structs.replace(academy.organization, database="harka_" + "0" * 32)
 
     with pytest.raises(UnavailableError):
-        await bench.turn()
+        await bench.execution.claim(academy.organization, 1)

@@ -1,44 +1,81 @@
-import asyncio
+from collections import Counter
+from uuid import UUID
 
 from harka.ids import new_id
 from harka.worker.rotation import Rotation
 
 
-async def test_everybody_gets_a_turn_before_anybody_gets_two() -> None:
+def anybody(_tenant: UUID) -> bool:
+    return True
+
+
+def served(rotation: Rotation, turn: int, free: int, *, more: bool = True) -> tuple[UUID, int]:
+    """One claim of whose turn it is, with `free` slots."""
+    tenant = rotation.take(anybody)
+    assert tenant is not None
+    used = min(rotation.credit(tenant, turn), free)
+    rotation.settle(tenant, used, more=more)
+    return tenant, used
+
+
+def test_everybody_gets_a_turn_before_anybody_gets_two() -> None:
     rotation, (busy, calm, late) = Rotation(), (new_id(), new_id(), new_id())
     for _ in range(100):
         rotation.add(busy)
     rotation.add(calm)
-    turns = []
-    for _ in range(4):
-        tenant = await rotation.take()
-        assert tenant is not None
-        turns.append(tenant)
+
+    turns = [served(rotation, 1, 8)]
+    rotation.add(late)
+    turns += [served(rotation, 1, 8) for _ in range(3)]
+
+    assert [tenant for tenant, _ in turns] == [busy, calm, busy, late]
+
+
+def test_a_turn_is_as_long_as_it_weighs_however_few_slots_are_free() -> None:
+    rotation, weights = Rotation(), {new_id(): 1, new_id(): 2, new_id(): 4}
+    for tenant in weights:
         rotation.add(tenant)
-        rotation.add(late)
+    done: Counter[UUID] = Counter()
+    for free in [1, 3, 2, 5] * 100:
+        tenant = rotation.take(anybody)
+        assert tenant is not None
+        used = min(rotation.credit(tenant, 4 * weights[tenant]), free)
+        done[tenant] += used
+        rotation.settle(tenant, used, more=True)
 
-    assert turns == [busy, calm, busy, late]
-    assert len(rotation) == 3
+    for tenant, weight in weights.items():
+        assert abs(done[tenant] / done.total() - weight / 7) < 0.1 * weight / 7
 
 
-async def test_a_turn_is_waited_for() -> None:
+def test_who_has_nothing_to_do_loses_the_rest_of_its_turn() -> None:
+    rotation, (idle, busy) = Rotation(), (new_id(), new_id())
+    rotation.add(idle)
+    rotation.add(busy)
+
+    assert served(rotation, 8, 2, more=False) == (idle, 2)
+    assert served(rotation, 8, 8) == (busy, 8)
+    rotation.add(idle)
+    assert [served(rotation, 8, 8)[0] for _ in range(2)] == [busy, idle]
+    assert rotation.waiting == [busy, idle]
+
+
+def test_who_is_not_ready_keeps_its_place() -> None:
+    rotation, (down, up) = Rotation(), (new_id(), new_id())
+    rotation.add(down)
+    rotation.add(up)
+
+    assert rotation.take(lambda tenant: tenant == up) == up
+    assert rotation.take(lambda tenant: tenant == up) is None
+    assert rotation.take(anybody) == down
+
+
+def test_work_that_comes_while_a_tenant_is_served_is_not_forgotten() -> None:
     rotation, tenant = Rotation(), new_id()
-    waiting = [asyncio.create_task(rotation.take()) for _ in range(3)]
-    await asyncio.sleep(0)
-
     rotation.add(tenant)
-    done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    assert [task.result() for task in done] == [tenant]
-    assert len(pending) == 2
-
-    rotation.close()
-    assert await asyncio.gather(*pending) == [None, None]
-
-
-async def test_after_closing_nobody_gets_a_turn() -> None:
-    rotation = Rotation()
-    rotation.add(new_id())
-
-    rotation.close()
-
-    assert await rotation.take() is None
+    assert rotation.take(anybody) == tenant
+    rotation.add(tenant)
+    assert rotation.waiting == []
+    rotation.settle(tenant, 0, more=False)
+    assert rotation.waiting == [tenant]
+    served(rotation, 1, 1, more=False)
+    assert rotation.waiting == []

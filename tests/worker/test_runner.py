@@ -94,7 +94,7 @@ SPOIL = Statement("test.spoil", "UPDATE {schema}.enrollment SET progress = 0.1 W
 
 
 async def test_a_busy_tenant_does_not_hold_up_another(found: Found, working: Working) -> None:
-    busy, calm = await found(), await found()
+    busy, calm = await found(plan="STARTER"), await found()
     desk = Desk(busy, calm)
     desk.gate.clear()
 
@@ -107,7 +107,7 @@ async def test_a_busy_tenant_does_not_hold_up_another(found: Found, working: Wor
         desk.gate.set()
         order = [(await desk.done.get())[0] for _ in range(21)]
 
-    assert order.index(calm.organization.slug) <= 3
+    assert order.index(calm.organization.slug) <= 5, "after the turn that had begun, not after all"
 
 
 async def test_a_job_without_a_signal_is_found_by_the_round(academy: Academy, working: Working) -> None:

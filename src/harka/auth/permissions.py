@@ -33,7 +33,12 @@ _LEARNER = frozenset(
 )
 _INSTRUCTOR = _LEARNER | {Permission.ENROLLMENT_READ, Permission.USER_READ, Permission.SUBMISSION_GRADE}
 _MANAGER = _INSTRUCTOR | {Permission.ENROLLMENT_WRITE, Permission.COURSE_WRITE, Permission.ANALYTICS_READ}
-_ADMIN = _MANAGER | {Permission.USER_WRITE, Permission.ORGANIZATION_WRITE}
+_ADMIN = _MANAGER | {
+    Permission.USER_WRITE,
+    Permission.ORGANIZATION_WRITE,
+    Permission.JOB_READ,
+    Permission.JOB_WRITE,
+}
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.LEARNER: _LEARNER,
@@ -53,7 +58,8 @@ _OF_OTHERS = frozenset(
         Permission.ENROLLMENT_WRITE,
         Permission.SUBMISSION_GRADE,
         Permission.ANALYTICS_READ,
-        Permission.SUBMISSION_GRADE,
+        Permission.JOB_READ,
+        Permission.JOB_WRITE,
         Permission.ORGANIZATION_OWN,
     }
 )

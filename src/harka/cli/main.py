@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "up": "Everything on this machine: embedded servers, API, worker, demo tenants.",
     "serve": "The API, on the servers that HARKA_*_URL name.",
     "worker": "The worker, which runs the jobs.",
+    "jobs": "Jobs of an organization: list, dead, cancel, retry.",
     "migrate": "Bring the database schemas up to date.",
     "tenant": "Organizations: create, list, show, suspend, resume, domains.",
     "key": "API keys: create, list, revoke.",

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import uvloop
 
 from harka import logs
@@ -9,7 +10,7 @@ from harka.app import open_monitored
 from harka.cli.serving import require_servers
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
-from harka.worker.runner import run
+from harka.worker.runner import SLOTS, SPARE_CONNECTIONS, run
 
 log = logs.logger("worker")
 
@@ -18,6 +19,8 @@ def worker() -> None:
     """Run jobs until asked to stop; what has begun is finished, or taken up by another worker."""
     settings = load()
     require_servers(settings)
+    connections = max(settings.pool_size, SLOTS + SPARE_CONNECTIONS)
+    settings = msgspec.structs.replace(settings, pool_size=connections)
     with logs.writing(settings):
         uvloop.run(_work(settings))
 

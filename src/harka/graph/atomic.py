@@ -22,6 +22,7 @@ from harka.errors import (
     NoAttemptLeftError,
     NotFoundError,
     PlanLimitError,
+    QueueLimitError,
     QuizRequiredError,
     ValidationError,
 )
@@ -39,6 +40,7 @@ MENDABLE: Final = (
     AttemptExpiredError,
     PlanLimitError,
     FeatureNotInPlanError,
+    QueueLimitError,
 )
 
 

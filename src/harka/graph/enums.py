@@ -18,6 +18,7 @@ from harka.errors import (
     NoAttemptLeftError,
     NotFoundError,
     PlanLimitError,
+    QueueLimitError,
     QuizRequiredError,
     ValidationError,
 )
@@ -28,6 +29,7 @@ from harka.learning.certificate import CertificateState
 from harka.learning.content import ContentKind
 from harka.learning.file import FileStatus
 from harka.learning.invitation import InvitationState
+from harka.learning.job import JobKind, JobPriority
 from harka.learning.outline import LessonKind
 from harka.learning.quiz_attempt import AttemptState
 from harka.learning.quiz_grading import QuestionKind
@@ -36,6 +38,7 @@ from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.enrollment_list import EnrollmentOrder
+from harka.repositories.job import JobOrder, JobState
 from harka.repositories.page import OrderDirection
 from harka.repositories.path import PathStatus as LearningPathStatus
 from harka.repositories.quiz import Reveal
@@ -59,6 +62,10 @@ __all__ = [
     "HealthStatus",
     "InvitationState",
     "IssueCode",
+    "JobKind",
+    "JobOrder",
+    "JobPriority",
+    "JobState",
     "LearningPathStatus",
     "LessonKind",
     "OnError",
@@ -109,6 +116,7 @@ class UserErrorCode(enum.StrEnum):
     NO_ATTEMPT_LEFT = NoAttemptLeftError.code
     NOT_FOUND = NotFoundError.code
     PLAN_LIMIT_REACHED = PlanLimitError.code
+    QUEUE_LIMIT_EXCEEDED = QueueLimitError.code
     QUIZ_REQUIRED = QuizRequiredError.code
     VALIDATION_FAILED = ValidationError.code
 
@@ -172,6 +180,7 @@ _describe(
     NO_ATTEMPT_LEFT="All attempts that the quiz allows are used up.",
     NOT_FOUND="There is no such thing, or the caller may not see it.",
     PLAN_LIMIT_REACHED="The organization's plan does not allow more.",
+    QUEUE_LIMIT_EXCEEDED="As many jobs wait as the organization's plan allows: try again when some are done.",
     QUIZ_REQUIRED="Its quiz is what finishes and marks the lesson: `Quiz.completesLesson`.",
     VALIDATION_FAILED="A value that cannot be used.",
 )
@@ -377,6 +386,41 @@ _describe(
     within="What the plan includes is not used up.",
     grace="It is used up; what is beyond still passes, for a while.",
     exhausted="Nothing more passes.",
+)
+
+_describe(
+    JobState,
+    "What has become of a job.",
+    queued="It waits to be begun, for the first time or again.",
+    running="It is being done.",
+    done="It is done.",
+    dead="It was given up after its attempts; `retryJob` has it tried again.",
+    cancelled="Somebody cancelled it, and nothing of it was done.",
+)
+
+_describe(
+    JobKind,
+    "What jobs people may put in. Others are put in by what they change, and by the platform.",
+    **{
+        "course.recount": "Work out again the progress of everybody in a course: needs `courseId`.",
+        "path.recount": "Work out again how far people are on a learning path: needs `learningPathId`.",
+        "usage.measure": "Measure what the organization stores.",
+        "domain.recheck": "Look again for the proofs of the organization's domains.",
+    },
+)
+
+_describe(
+    JobPriority,
+    "Which of an organization's jobs are begun first. Other organizations' have turns of their own.",
+    high="Before all others.",
+    normal="As usual.",
+    low="When nothing else is due.",
+)
+
+_describe(
+    JobOrder,
+    "What jobs are ordered by. Equal ones go by their id.",
+    created_at="When they were put in.",
 )
 
 _describe(

@@ -25,6 +25,7 @@ from harka.graph.mutations.group import GroupMutation
 from harka.graph.mutations.group_manager import GroupManagerMutation
 from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.invitation import InvitationMutation
+from harka.graph.mutations.job import JobMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
@@ -45,6 +46,7 @@ from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.completion import CompletionSubscription
 from harka.graph.subscriptions.course import CourseSubscription
+from harka.graph.subscriptions.job import JobSubscription
 from harka.graph.subscriptions.progress import ProgressSubscription
 from harka.graph.subscriptions.submission import SubmissionSubscription
 from harka.graph.types.analytics import AnalyticsQuery
@@ -60,6 +62,7 @@ from harka.graph.types.domain import DomainQuery
 from harka.graph.types.enrollment import EnrollmentQuery
 from harka.graph.types.group import GroupQuery
 from harka.graph.types.invitation import InvitationQuery
+from harka.graph.types.job import JobQuery
 from harka.graph.types.lesson import Lesson
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
@@ -100,6 +103,7 @@ class Query(
     TagQuery,
     LearningPathQuery,
     LearningPathEnrollmentQuery,
+    JobQuery,
     NodeQuery,
 ):
     pass
@@ -128,6 +132,7 @@ class Mutation(
     GroupManagerMutation,
     GroupMemberMutation,
     InvitationMutation,
+    JobMutation,
     LearningPathMutation,
     LearningPathEnrollmentMutation,
     LessonMutation,
@@ -152,6 +157,7 @@ class Subscription(
     AnalyticsSubscription,
     CompletionSubscription,
     CourseSubscription,
+    JobSubscription,
     ProgressSubscription,
     SubmissionSubscription,
 ):

@@ -169,7 +169,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
     if changes.seats is not UNSET:
         await seat.require_enough(work, changed)
     if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
-        await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
+        await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
     return changed
 
@@ -187,7 +187,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         if course.status == CourseStatus.PUBLISHED:
             return course
         raise _without_lesson()
-    await work.enqueue(RECOUNT_COURSE, {"course_id": id_})
+    await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
     return published

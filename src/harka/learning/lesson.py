@@ -92,7 +92,7 @@ async def create(work: UnitOfWork, module_id: UUID, draft: LessonOutline) -> Les
         version=1,
     )
     await lessons.insert_many(work.session, [made])
-    await work.enqueue(RECOUNT_COURSE, {"course_id": parent.course_id})
+    await work.enqueue(RECOUNT_COURSE, {"course_id": parent.course_id}, dedupe_key=str(parent.course_id))
     return made
 
 
@@ -123,7 +123,9 @@ async def update(work: UnitOfWork, id_: UUID, changes: LessonChanges, *, version
         await require(work, id_)
         raise ConflictError
     if (changed.weight, changed.required) != (before.weight, before.required):
-        await work.enqueue(RECOUNT_COURSE, {"course_id": changed.course_id})
+        await work.enqueue(
+            RECOUNT_COURSE, {"course_id": changed.course_id}, dedupe_key=str(changed.course_id)
+        )
     return changed
 
 
@@ -185,7 +187,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
     if left is None:
         raise module.progress_is_kept()
     course.require_lessons(parent, left)
-    await work.enqueue(RECOUNT_COURSE, {"course_id": lesson.course_id})
+    await work.enqueue(RECOUNT_COURSE, {"course_id": lesson.course_id}, dedupe_key=str(lesson.course_id))
     return touched
 
 

@@ -102,7 +102,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
     if left is None:
         raise progress_is_kept()
     course.require_lessons(parent, left)
-    await work.enqueue(RECOUNT_COURSE, {"course_id": module.course_id})
+    await work.enqueue(RECOUNT_COURSE, {"course_id": module.course_id}, dedupe_key=str(module.course_id))
     return parent
 
 

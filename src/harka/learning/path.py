@@ -121,7 +121,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
     given["required_count"] = _accept_count(required, len(course_ids))
     changed = await paths.update(work.session, msgspec.structs.replace(held, **given))
     if held.status == PathStatus.PUBLISHED:
-        await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)})
+        await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)}, dedupe_key=str(id_))
     return changed
 
 
@@ -145,7 +145,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         published_at=held.published_at or clock.now(),
         archived_at=None,
     )
-    await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)})
+    await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)}, dedupe_key=str(id_))
     return await paths.update(work.session, published)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, Unpack
 from uuid import UUID
 
 from harka import logs
@@ -17,7 +17,8 @@ from harka.errors import InternalError
 from harka.learning.outside import Outside
 from harka.pubsub import PubSub
 from harka.queue import enqueue as queue
-from harka.queue.message import FIGURES_TOPIC, PLATFORM
+from harka.queue.enqueue import How
+from harka.queue.message import FIGURES_TOPIC, JOB_CHANGES_TOPIC, PLATFORM
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
@@ -124,11 +125,15 @@ class UnitOfWork:
             if len(self._forgets) > _MOST_SCOPES:
                 self._forgets = set()
 
-    async def enqueue(self, type_: str, payload: Mapping[str, Any], *, priority: int = 0) -> UUID:
+    async def enqueue(self, type_: str, payload: Mapping[str, Any], **how: Unpack[How]) -> UUID:
         """Put a job into the queue: it exists when this unit is committed, and only then. Answers its id."""
-        job = await queue.enqueue(self.session, type_, payload, priority=priority)
-        self._signals = True
+        job = await queue.enqueue(self.session, type_, payload, **how)
+        self.signal()
         return job
+
+    def signal(self) -> None:
+        """There is something for workers to do, once this is committed."""
+        self._signals = True
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -173,6 +178,7 @@ class UnitOfWork:
             actions.insert(0, partial(self._cache.invalidate, self.context.id, sorted(self._forgets)))
         if self._signals:
             actions.append(partial(queue.signal, self._pubsub, self.context.id))
+            self._pubsub.publish_soon(self.context.id, JOB_CHANGES_TOPIC)
         if not self.session.read_only and self.session.statements:
             # whatever was written: nearly all of it counts for something
             self._pubsub.publish_soon(self.context.id, FIGURES_TOPIC)

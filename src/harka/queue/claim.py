@@ -1,16 +1,19 @@
 from typing import Final
 
-from harka.repositories import job
-from harka.repositories.job import Job
+from harka.repositories import job_run
+from harka.repositories.job_run import Limits, Run
 from harka.storage.session import ShardSession
 
-LEASE: Final = 60.0
-"""Seconds a worker has for a job; after that another may take it, and the first can no longer finish it."""
+LEASE: Final = 20.0
+"""Seconds a worker has for its jobs, from its last heartbeat on; after that another may take them."""
+HEARTBEAT: Final = 2.0
+"""Seconds between two heartbeats: a worker may miss several."""
 
 
-async def claim(session: ShardSession, *, lease: float = LEASE) -> Job | None:
-    """Take the tenant's next job, for `lease` seconds from now, or None when none is due.
+async def claim(session: ShardSession, limits: Limits, *, most: int = 1, lease: float = LEASE) -> list[Run]:
+    """Take the tenant's next jobs, for `lease` seconds from now: as many as may run, up to `most`.
 
-    Commit before working on it. One that comes dead lost its worker on the last attempt: it is not to be run.
+    Commit before working on them. One that comes dead lost its worker on the last attempt, one that comes
+    cancelled was to end when it did: neither is to be run.
     """
-    return await job.claim(session, lease)
+    return await job_run.claim(session, limits, most=most, lease=lease)

@@ -13,6 +13,8 @@ USAGE_TOPIC: Final = "usage"
 
 FIGURES_TOPIC: Final = "figures"
 """Topic of a tenant: what its analytics tell has changed. No payload."""
+JOB_CHANGES_TOPIC: Final = "job-changes"
+"""Topic of a tenant: jobs were put in, began, got further or ended. No payload."""
 
 RECOUNT_COURSE: Final = "course.recount"
 """Job: work out again the progress of a course's enrollments. Payload {course_id}."""
@@ -24,3 +26,6 @@ RECHECK_DOMAINS: Final = "domain.recheck"
 """Job: look again for the proofs of the tenant's domains. No payload."""
 MEASURE_USAGE: Final = "usage.measure"
 """Job: measure what the tenant uses. No payload."""
+
+ROUTINE: Final = (MEASURE_USAGE, RECHECK_DOMAINS)
+"""What the schedule puts in all the time: their ends are soon forgotten."""

@@ -34,6 +34,7 @@ def _array(oid: int, name: str, of: int) -> dict[str, Any]:
 
 _ARRAYS: Final = (
     _array(1000, "bool", 16),
+    _array(1001, "bytea", 17),
     _array(1007, "int4", 23),
     _array(1009, "text", 25),
     _array(1016, "int8", 20),

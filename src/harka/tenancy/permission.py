@@ -18,6 +18,9 @@ class Permission(enum.StrEnum):
     PROGRESS_WRITE = "progress:write"
     ANALYTICS_READ = "analytics:read"
     SUBMISSION_GRADE = "submission:grade"
+    JOB_READ = "job:read"
+    JOB_WRITE = "job:write"
+    """To put in jobs, to cancel them and to have them tried again."""
     FILE_WRITE = "file:write"
     """To upload files of one's own, and to delete them."""
 

@@ -51,6 +51,8 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     `memory_bytes`: of what operations under way may answer. `grace`: which share of a month's limit passes
     beyond it, so that nobody is cut off without having been told.
     `cache_bytes`: of what is kept in Valkey.
+    `queued_jobs`, `running_jobs`, `jobs_per_second`: how many may wait, run over all workers, and begin.
+    `jobs_weight`: how long a turn of the tenant is, compared with others' turns.
     """
 
     users: int | None
@@ -67,6 +69,10 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     storage_bytes: int
     bandwidth_bytes: int | None
     grace: float = 0.1
+    queued_jobs: int
+    running_jobs: int
+    jobs_per_second: float
+    jobs_weight: int
     features: Features
 
 
@@ -85,6 +91,10 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         cache_bytes=4 * MEBI,
         storage_bytes=10 * GIBI,
         bandwidth_bytes=100 * GIGA,
+        queued_jobs=10_000,
+        running_jobs=4,
+        jobs_per_second=100.0,
+        jobs_weight=1,
         features=Features(),
     ),
     Plan.GROWTH: PlanLimits(
@@ -101,6 +111,10 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         cache_bytes=32 * MEBI,
         storage_bytes=100 * GIBI,
         bandwidth_bytes=1 * TERA,
+        queued_jobs=50_000,
+        running_jobs=8,
+        jobs_per_second=500.0,
+        jobs_weight=2,
         features=Features(sso=True, custom_branding=True),
     ),
     Plan.ENTERPRISE: PlanLimits(
@@ -117,6 +131,10 @@ LIMITS: Mapping[Plan, PlanLimits] = {
         cache_bytes=128 * MEBI,
         storage_bytes=1 * TEBI,
         bandwidth_bytes=None,
+        queued_jobs=200_000,
+        running_jobs=12,
+        jobs_per_second=2_000.0,
+        jobs_weight=4,
         features=Features(sso=True, custom_branding=True, advanced_analytics=True, custom_ai=True),
     ),
 }

@@ -1,139 +1,198 @@
-"""One turn of one tenant: claim a job, run it, and end it in the transaction of its own work."""
+"""A tenant's jobs in this process: claim them, run each, and end it in the transaction of its own work."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final
-from uuid import UUID
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from harka import clock, logs
-from harka.errors import HarkaError
+from harka.errors import HarkaError, RateLimitedError
 from harka.learning.work import unit_of_work
 from harka.metrics import JobOutcome
-from harka.queue.claim import LEASE, claim
+from harka.queue import cron, sealing
+from harka.queue.claim import HEARTBEAT, LEASE, claim
+from harka.queue.enqueue import enqueue
+from harka.queue.message import JOB_CHANGES_TOPIC
 from harka.queue.retry import delay_after, reason
-from harka.repositories import job as jobs
-from harka.repositories.job import Job, JobState
+from harka.repositories import job_run
+from harka.repositories.job import JobState
+from harka.repositories.job_run import Outlook, Run
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import job_context
+from harka.worker.allowance import allowance
+from harka.worker.finishing import Finisher
+from harka.worker.pulse import Attempt, JobCancelledError, LeaseLostError, Pulse
 from harka.worker.registry import HANDLERS, Handler
 
 _BOOKKEEPING_TIMEOUT: Final = 5.0
+_NOTHING: Final = Outlook(waits=False, seconds=None)
+_OUTCOMES: Final = {
+    JobState.QUEUED: JobOutcome.RETRY,
+    JobState.DEAD: JobOutcome.DEAD,
+    JobState.CANCELLED: JobOutcome.CANCELLED,
+    None: JobOutcome.LOST,
+}
 
 log = logs.logger("worker")
 
 
-class LeaseLostError(HarkaError):
-    """Another worker has taken this job over."""
+class Claimed(msgspec.Struct, frozen=True):
+    """`runs`: what is to be run. `full`: as many as were asked for, so there may be more.
 
+    `outlook`: of what is left, where it is not `full`.
+    """
 
-class UnknownJobError(HarkaError):
-    """No handler is registered for this type of job."""
+    runs: Sequence[Run]
+    full: bool
+    outlook: Outlook = _NOTHING
 
 
 class Execution:
-    """`wake`: called with a tenant that may have more work, and with the seconds until then."""
+    """`lease`, `heartbeat`: seconds that a claim lasts, and between two renewals."""
 
     def __init__(
         self,
         runtime: Runtime,
-        wake: Callable[[UUID, float], object],
         *,
         handlers: Mapping[str, Handler] = HANDLERS,
         lease: float = LEASE,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self._runtime = runtime
         self._metrics = runtime.metrics
-        self._wake = wake
         self._handlers = handlers
+        self._types = {type_: handler.at_once for type_, handler in handlers.items()}
         self._lease = lease
+        self._finisher = Finisher(runtime.databases)
+        self.pulse = Pulse(runtime.databases, runtime.pubsub, lease=lease, period=heartbeat)
         self._metrics.expect_jobs(handlers)
 
-    async def turn(self, organization: Organization) -> Job | None:
-        """Do the tenant's next job, if there is one; how it ended stands in the queue.
-
-        Raise `HarkaError` only when the queue itself cannot be read.
-        """
-        job = await self._claim(organization)
-        if job is None:
-            return None
-        self._wake(organization.id, 0.0)
-        if job.state == JobState.DEAD:
-            log.error("job buried", tenant=str(organization.id), job=str(job.id), type=job.type)
-            self._metrics.observe_job(job.type, JobOutcome.DEAD, seconds=None)
-            return job
-        began = clock.monotonic()
-        error = await self._attempt(organization, job)
-        seconds = clock.monotonic() - began
-        outcome = JobOutcome.DONE if error is None else await self._fail(organization, job, error)
-        self._metrics.observe_job(job.type, outcome, seconds=seconds)
-        return job
-
-    async def _claim(self, organization: Organization) -> Job | None:
+    async def claim(self, organization: Organization, most: int) -> Claimed:
+        """Take up to `most` of the tenant's jobs. Raise `HarkaError` when the queue cannot be read."""
+        limits = allowance(organization, self._types)
         session = self._session(organization)
         try:
-            job = await claim(session, lease=self._lease)
+            found = await claim(session, limits, most=most, lease=self._lease)
+            for run in found:
+                if run.cron is not None and run.attempts == 1:
+                    await self._put_in_next(session, organization, run)
+            is_full = len(found) == most
+            outlook = _NOTHING if is_full else await job_run.outlook(session, limits)
             await session.commit()
         finally:
             await session.rollback()
-        return job
+        if found:
+            self._runtime.pubsub.publish_soon(organization.id, JOB_CHANGES_TOPIC)
+        for run in found:
+            if run.state != JobState.RUNNING:
+                log.error("job buried", tenant=str(organization.id), job=str(run.id), type=run.type)
+                self._metrics.observe_job(run.type, _OUTCOMES[JobState(run.state)], seconds=None)
+        return Claimed([run for run in found if run.state == JobState.RUNNING], is_full, outlook)
 
-    async def _attempt(self, organization: Organization, job: Job) -> Exception | None:
+    async def run(self, organization: Organization, run: Run) -> None:
+        """Do a claimed job; how it ended stands in the queue."""
+        began = clock.monotonic()
+        error = await self._attempt(organization, run)
+        seconds = clock.monotonic() - began
+        outcome = JobOutcome.DONE if error is None else await self._fail(organization, run, error)
+        self._metrics.observe_job(run.type, outcome, seconds=seconds)
+        self._runtime.pubsub.publish_soon(organization.id, JOB_CHANGES_TOPIC)
+
+    async def _put_in_next(self, session: ShardSession, organization: Organization, run: Run) -> None:
+        """In the transaction of the claim: one for each time, whoever does this one and however it ends."""
+        at = _next(run, clock.now(), organization)
+        if at is not None:
+            await enqueue(
+                session,
+                run.type,
+                self._payload(organization, run),
+                priority=run.priority,
+                run_at=at,
+                dedupe_key=run.dedupe_key,
+                cron=run.cron,
+                seal_key=None if run.sealed is None else self._runtime.keyring.seal,
+            )
+
+    async def _attempt(self, organization: Organization, run: Run) -> Exception | None:
+        attempt = self.pulse.begin(organization, run)
         try:
-            async with asyncio.timeout(self._lease):
-                await self._run(organization, job)
+            await self._work(organization, run, attempt)
+        except asyncio.CancelledError:
+            if attempt.stopped is None:
+                raise
+            attempt.task.uncancel()
+            return attempt.stopped
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt, never the worker's end
             return error
+        finally:
+            self.pulse.end(attempt)
         return None
 
-    async def _run(self, organization: Organization, job: Job) -> None:
-        handler = self._handlers.get(job.type)
-        if handler is None:
-            raise UnknownJobError
-        payload = msgspec.convert(job.payload, handler.payload)
-        runtime = self._runtime
-        context = job_context(organization, job.id, job.type, request_id=f"job-{job.id}")
-        async with unit_of_work(
-            runtime.databases,
-            runtime.cache,
-            runtime.pubsub,
-            context,
-            read_only=False,
-            timeout=self._lease,
-            outside=runtime.outside,
-        ) as work:
-            await handler.run(work, payload, *([runtime.files] if handler.takes_files else ()))
+    async def _work(self, organization: Organization, run: Run, attempt: Attempt) -> None:
+        handler, runtime = self._handlers[run.type], self._runtime
+        payload = msgspec.convert(self._payload(organization, run), handler.payload)
+        extras = [
+            *([runtime.files] if handler.takes_files else []),
+            *([attempt.report] if handler.reports else []),
+        ]
+        context = job_context(organization, run.id, run.type, request_id=f"job-{run.id}")
+        async with (
+            asyncio.timeout(handler.timeout),
+            unit_of_work(
+                runtime.databases,
+                runtime.cache,
+                runtime.pubsub,
+                context,
+                read_only=False,
+                timeout=handler.timeout,
+                outside=runtime.outside,
+            ) as work,
+        ):
+            await handler.run(work, payload, *extras)
             # the last statement of the work: that it is done commits with what was done, or not at all
-            if not await jobs.finish(work.session, job):
+            is_mine = (
+                run.id in await job_run.finish(work.session, [run])
+                if work.session.statements
+                else await self._finisher.finish(organization, run)
+            )
+            if not is_mine:
                 raise LeaseLostError
 
-    async def _fail(self, organization: Organization, job: Job, error: Exception) -> JobOutcome:
+    def _payload(self, organization: Organization, run: Run) -> Any:
+        if run.sealed is None:
+            return run.payload
+        key = self._runtime.keyring.seal
+        return sealing.open_payload(key, run.sealed, tenant=organization.id, job=run.id)
+
+    async def _fail(self, organization: Organization, run: Run, error: Exception) -> JobOutcome:
         """Note the failure. When even that fails, the lease runs out and the job comes back by itself."""
+        is_expected = isinstance(error, (JobCancelledError, RateLimitedError))
         log.warning(
-            "job failed",
+            "job stopped" if is_expected else "job failed",
             tenant=str(organization.id),
-            job=str(job.id),
-            type=job.type,
-            attempt=job.attempts,
-            exc_info=error,
+            job=str(run.id),
+            type=run.type,
+            attempt=run.attempts,
+            exc_info=None if is_expected else error,
         )
-        delay = delay_after(job.attempts)
         session = self._session(organization)
         try:
-            state = await jobs.fail(session, job, reason(error), delay=delay)
+            if isinstance(error, RateLimitedError):
+                state = await job_run.defer(session, run, delay=error.retry_after)
+            else:
+                state = await job_run.fail(session, run, reason(error), delay=delay_after(run.attempts))
             await session.commit()
         except HarkaError as failure:
-            log.warning("failure not noted", tenant=str(organization.id), job=str(job.id), code=failure.code)
+            log.warning("failure not noted", tenant=str(organization.id), job=str(run.id), code=failure.code)
             return JobOutcome.LOST
         finally:
             await session.rollback()
-        if state == JobState.QUEUED:
-            self._wake(organization.id, delay)
-            return JobOutcome.RETRY
-        return JobOutcome.DEAD if state == JobState.DEAD else JobOutcome.LOST
+        return _OUTCOMES[None if state is None else JobState(state)]
 
     def _session(self, organization: Organization) -> ShardSession:
         return open_session(
@@ -143,3 +202,12 @@ class Execution:
             read_only=False,
             timeout=_BOOKKEEPING_TIMEOUT,
         )
+
+
+def _next(run: Run, now: datetime, organization: Organization) -> datetime | None:
+    """When a job that comes again does so next: None for one whose times are over."""
+    try:
+        return cron.next_after(cron.parse(run.cron or ""), now, ZoneInfo(organization.timezone))
+    except (ValueError, LookupError):
+        log.exception("recurring job ended", tenant=str(organization.id), type=run.type)
+        return None

@@ -18,18 +18,22 @@ from harka.worker.handlers import course, domain, path, usage
 class Handler(msgspec.Struct, frozen=True):
     """`payload`: the struct a payload must be. `run`: does the work, in the unit that also ends the job.
 
-    `takes_files`: it is called with the file store, too, at the end.
+    `takes_files`: it is called with the file store, too. `reports`: and with a `Report`, at the end.
+    `timeout`: seconds for an attempt. `at_once`: how many of a tenant's may run, over all workers.
     """
 
     payload: type[msgspec.Struct]
     run: Callable[..., Awaitable[object]]
     takes_files: bool = False
+    reports: bool = False
+    timeout: float = 60.0
+    at_once: int = 100
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     RECOUNT_COURSE: Handler(course.RecountCourse, course.recount),
     RECOUNT_PATH: Handler(path.RecountPath, path.recount),
     UNLOCK_PATHS: Handler(path.UnlockPaths, path.unlock),
-    RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck),
-    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True),
+    RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck, at_once=1),
+    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, at_once=1),
 }

@@ -1,42 +1,59 @@
-import asyncio
+"""Whose turn it is: tenants that may have work, in turns of as many jobs as their plan weighs.
+
+Deficit round-robin with jobs of equal cost. However many jobs one tenant has, another waits for one turn of
+each tenant before it, not for all. Who has nothing to do loses what is left of its turn, so no worker idles.
+"""
+
 from collections import deque
+from collections.abc import Callable
 from uuid import UUID
 
 
 class Rotation:
-    """Tenants that may have work, each once, in the order they came: whoever is served goes to the end.
-
-    However many jobs one tenant has, another waits for one job of each tenant before it, not for all.
-    """
+    """Each tenant is in it once, or is being served; then being added again waits for `settle`."""
 
     def __init__(self) -> None:
         self._waiting: deque[UUID] = deque()
         self._known: set[UUID] = set()
-        self._changed = asyncio.Event()
-        self._closed = False
+        self._serving: set[UUID] = set()
+        self._again: set[UUID] = set()
+        self._credit: dict[UUID, int] = {}
 
     def add(self, tenant: UUID) -> None:
         """Put a tenant at the end, unless it waits already."""
-        if tenant not in self._known:
+        if tenant in self._serving:
+            self._again.add(tenant)
+        elif tenant not in self._known:
             self._known.add(tenant)
             self._waiting.append(tenant)
-            self._changed.set()
 
-    async def take(self) -> UUID | None:
-        """The tenant whose turn it is, as soon as there is one; None once closed."""
-        while not self._closed:
-            if self._waiting:
-                tenant = self._waiting.popleft()
+    def take(self, ready: Callable[[UUID], bool]) -> UUID | None:
+        """The first that is `ready`, to be served until `settle`; the others keep their places."""
+        for place, tenant in enumerate(self._waiting):
+            if ready(tenant):
+                del self._waiting[place]
                 self._known.discard(tenant)
+                self._serving.add(tenant)
                 return tenant
-            self._changed.clear()
-            await self._changed.wait()
         return None
 
-    def close(self) -> None:
-        """Nobody gets another turn."""
-        self._closed = True
-        self._changed.set()
+    def credit(self, tenant: UUID, turn: int) -> int:
+        """How many jobs are left of its turn; a new turn is of `turn`."""
+        return self._credit.setdefault(tenant, turn)
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def settle(self, tenant: UUID, used: int, *, more: bool) -> None:
+        """It was given `used` jobs. `more`: it may have more; it stays first while its turn lasts."""
+        self._serving.discard(tenant)
+        left = self._credit.pop(tenant, 0) - used
+        if more and left > 0:
+            self._credit[tenant] = left
+            self._known.add(tenant)
+            self._waiting.appendleft(tenant)
+        elif more or tenant in self._again:
+            self.add(tenant)
+        self._again.discard(tenant)
+
+    @property
+    def waiting(self) -> list[UUID]:
+        """In the order of their turns."""
+        return list(self._waiting)

@@ -1,8 +1,8 @@
-"""The worker: a few jobs at a time, tenant after tenant in turns, woken by signals and by a sweep."""
+"""The worker: claims jobs for its free slots, tenant after tenant in turns, woken by signals and a sweep."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Never
 from uuid import UUID
 
 import msgspec
@@ -10,16 +10,28 @@ import msgspec
 from harka import logs
 from harka.errors import HarkaError
 from harka.pubsub import PubSub
+from harka.queue.claim import HEARTBEAT, LEASE
+from harka.queue.enqueue import signal
 from harka.queue.message import JOBS_TOPIC, PLATFORM
+from harka.repositories.job_run import Run
+from harka.repositories.organization import Organization
 from harka.runtime import Runtime
+from harka.tenancy.entitlement import limits_for
 from harka.worker import schedule
-from harka.worker.execution import Execution
+from harka.worker.alarm import Alarms
+from harka.worker.execution import Claimed, Execution
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.rotation import Rotation
 
-SLOTS: Final = 4
+SLOTS: Final = 16
 """Jobs at the same time in one process: they wait for the database more than they compute."""
+SPARE_CONNECTIONS: Final = 4
+"""Beside one for each slot: for claims, heartbeats and the schedule."""
+_TURN: Final = 4
+"""Jobs in a turn of a tenant of weight 1: few enough to be fair soon, enough to be worth a claim."""
 _UNREACHABLE_DELAY: Final = 2.0
+_CAPPED_DELAY: Final = 0.25
+"""Seconds until a tenant is looked at again whose slots were all taken, perhaps by other workers."""
 
 log = logs.logger("worker")
 
@@ -31,67 +43,168 @@ async def run(
     handlers: Mapping[str, Handler] = HANDLERS,
     period: float = schedule.PERIOD,
     slots: int = SLOTS,
+    lease: float = LEASE,
+    heartbeat: float = HEARTBEAT,
 ) -> None:
     """Work until `stop` is set, then finish what has begun, for at most `settings.shutdown_grace` seconds.
 
     A job cut off after that is undone and comes back when its lease runs out. `period`: seconds between two
-    visits of a tenant by the schedule.
+    visits of a tenant by the schedule. `lease`, `heartbeat`: as of `Execution`.
     """
-    rotation = Rotation()
-    loop = asyncio.get_running_loop()
-
-    def wake(tenant: UUID, delay: float = 0.0) -> None:
-        if delay:
-            loop.call_later(delay, rotation.add, tenant)
-        else:
-            rotation.add(tenant)
-
-    execution = Execution(runtime, wake, handlers=handlers)
+    execution = Execution(runtime, handlers=handlers, lease=lease, heartbeat=heartbeat)
+    desk = _Desk(runtime, execution, slots)
     async with asyncio.TaskGroup() as group:
-        wakers = [
-            group.create_task(_listen(runtime.pubsub, rotation), name="signals"),
-            group.create_task(schedule.run(runtime, wake, period=period), name="schedule"),
-        ]
-        workers = [
-            group.create_task(_work(runtime, rotation, execution), name=f"slot {n}") for n in range(slots)
+        beside = [
+            group.create_task(_listen(runtime.pubsub, desk), name="signals"),
+            group.create_task(schedule.run(runtime, desk.wake, period=period), name="schedule"),
+            group.create_task(execution.pulse.run(), name="pulse"),
+            group.create_task(desk.serve(), name="desk"),
         ]
         await stop.wait()
         log.info("stopping")
-        rotation.close()
-        _, late = await asyncio.wait(workers, timeout=runtime.settings.shutdown_grace)
-        if late:
-            log.warning("jobs cut off at shutdown", count=len(late))
-        for task in (*late, *wakers):
+        await desk.close(runtime.settings.shutdown_grace)
+        for task in beside:
             task.cancel()
 
 
-async def _work(runtime: Runtime, rotation: Rotation, execution: Execution) -> None:
-    while (tenant := await rotation.take()) is not None:
-        organization = runtime.directory.current.organization(tenant)
+class _Desk:
+    """Gives free slots to the jobs of whose turn it is.
+
+    One claim at a time of each database: one that does not answer holds up its own tenants, and half of the
+    slots for as long as it takes to notice.
+    """
+
+    def __init__(self, runtime: Runtime, execution: Execution, slots: int) -> None:
+        self._runtime = runtime
+        self._execution = execution
+        self._slots = self._free = slots
+        self._rotation = Rotation()
+        self._alarms = Alarms(self.wake)
+        self._claiming: set[str] = set()
+        self._resting: set[str] = set()
+        self._capped: set[UUID] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def wake(self, tenant: UUID) -> None:
+        """It may have work."""
+        self._rotation.add(tenant)
+        self._changed.set()
+
+    async def serve(self) -> Never:
+        """Until cancelled; begins nothing once closed."""
+        while True:
+            self._changed.clear()
+            while self._free and not self._closed:
+                tenant = self._rotation.take(self._is_ready)
+                if tenant is None:
+                    break
+                self._serve(tenant)
+            await self._changed.wait()
+
+    async def close(self, grace: float) -> None:
+        """Begin nothing more, and let what has begun end within `grace` seconds; cut off the rest."""
+        self._closed = True
+        self._alarms.close()
+        late = set(self._tasks)
+        if late:
+            _, late = await asyncio.wait(late, timeout=grace)
+        if late:
+            log.warning("jobs cut off at shutdown", count=len(late))
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
+        # what is left is for other workers, at once
+        for tenant in self._rotation.waiting:
+            await signal(self._runtime.pubsub, tenant)
+
+    def _is_ready(self, tenant: UUID) -> bool:
+        organization = self._runtime.directory.current.organization(tenant)
+        return organization is None or not {organization.database} & (self._claiming | self._resting)
+
+    def _serve(self, tenant: UUID) -> None:
+        organization = self._runtime.directory.current.organization(tenant)
         if organization is None or organization.status != "active":
-            continue
+            self._rotation.settle(tenant, 0, more=False)
+            return
+        turn = _TURN * limits_for(organization).jobs_weight
+        most = min(self._rotation.credit(tenant, turn), self._free, -(-self._slots // 2))
+        self._free -= most
+        self._claiming.add(organization.database)
+        self._begin(self._claim(organization, most))
+
+    async def _claim(self, organization: Organization, most: int) -> None:
+        tenant, claimed = organization.id, Claimed([], full=False)
         try:
-            await execution.turn(organization)
+            claimed = await self._execution.claim(organization, most)
         except HarkaError as error:
             log.warning("queue not read", tenant=str(tenant), code=error.code)
-            asyncio.get_running_loop().call_later(_UNREACHABLE_DELAY, rotation.add, tenant)
+            self._rest(organization.database)
+            self._alarms.set(tenant, _UNREACHABLE_DELAY)
+        finally:
+            self._claiming.discard(organization.database)
+            self._free += most - len(claimed.runs)
+            self._rotation.settle(tenant, len(claimed.runs), more=claimed.full)
+            self._changed.set()
+        for run in claimed.runs:
+            self._begin(self._run(organization, run))
+        self._look_ahead(tenant, claimed)
+
+    def _look_ahead(self, tenant: UUID, claimed: Claimed) -> None:
+        if claimed.outlook.waits:
+            self._capped.add(tenant)
+            self._alarms.set(tenant, min(_CAPPED_DELAY, claimed.outlook.seconds or _CAPPED_DELAY))
+        elif claimed.outlook.seconds is not None:
+            self._alarms.set(tenant, max(0.0, claimed.outlook.seconds))
+
+    async def _run(self, organization: Organization, run: Run) -> None:
+        try:
+            await self._execution.run(organization, run)
+        finally:
+            self._free += 1
+            if organization.id in self._capped:
+                self._capped.discard(organization.id)
+                self._rotation.add(organization.id)
+            self._changed.set()
+
+    def _rest(self, database: str) -> None:
+        """Nobody asks a database that has not answered, for a while."""
+
+        def over() -> None:
+            self._resting.discard(database)
+            self._changed.set()
+
+        self._resting.add(database)
+        asyncio.get_running_loop().call_later(_UNREACHABLE_DELAY, over)
+
+    def _begin(self, what: Any) -> None:
+        task = asyncio.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # a bug of ours: the job comes back when its lease runs out, and the worker goes on
+            log.error("worker task failed", exc_info=error)
 
 
-async def _listen(pubsub: PubSub, rotation: Rotation) -> None:
+async def _listen(pubsub: PubSub, desk: _Desk) -> None:
     async with pubsub.subscribe(PLATFORM, JOBS_TOPIC) as events:
         async for event in events:
             # signals lost before a resync are made up for by the schedule's round
             if not event.resync:
-                _hear(event.payload, rotation)
+                _hear(event.payload, desk)
 
 
-def _hear(payload: Mapping[str, Any], rotation: Rotation) -> None:
+def _hear(payload: Mapping[str, Any], desk: _Desk) -> None:
     try:
-        signal = msgspec.convert(payload, _Signal)
+        signal_ = msgspec.convert(payload, _Signal)
     except msgspec.ValidationError:
         log.warning("unreadable signal")
         return
-    rotation.add(signal.tenant)
+    desk.wake(signal_.tenant)
 
 
 class _Signal(msgspec.Struct, frozen=True):

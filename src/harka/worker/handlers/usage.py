@@ -6,9 +6,12 @@ from harka.analytics import usage
 from harka.files.store import FileStore
 from harka.learning import file, idempotency
 from harka.learning.work import UnitOfWork
+from harka.queue.message import ROUTINE
 from harka.repositories import job, rollup
 
-DONE_JOBS_KEPT: Final = 3600.0
+ENDED_JOBS_KEPT: Final = 86_400.0
+"""Seconds that a job which is done or cancelled can be looked at."""
+ROUTINE_JOBS_KEPT: Final = 3600.0
 """Seconds; measuring comes every minute, and a table of finished measurements helps nobody."""
 
 
@@ -17,7 +20,7 @@ class MeasureUsage(msgspec.Struct, frozen=True):
 
 
 async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore) -> None:
-    await job.delete_done(work.session, older_than=DONE_JOBS_KEPT)
+    await job.delete_ended(work.session, older_than=ENDED_JOBS_KEPT, sooner=ROUTINE_JOBS_KEPT, types=ROUTINE)
     await idempotency.forget_old(work)
     await file.release_abandoned(work, files)
     await rollup.fold(work.session)
