@@ -107,7 +107,7 @@ async def test_personal_data_are_sealed_at_rest(academy: Academy) -> None:
     async with academy.work() as work:
         await enqueue(work.session, "test", {"email": "ada@example.com"}, seal_key=bytes(32))
     (row,) = await academy.rows("job")
-    assert (row["payload"], "ada" in str(row)) == ({}, False)
+    assert (row["payload"], "example" in str(row)) == ({}, False)
     assert row["sealed"]
 
 
