@@ -34,6 +34,7 @@ from harka.repositories.enrollment import Enrollment
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
 from harka.repositories.user import User
+from harka.rows import Grouped
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
 from harka.tenancy.context import Actor, ActorKind, TenantContext
@@ -138,7 +139,7 @@ class Library:
         table = self.tables[struct]
         starts = itertools.cycle(range(0, len(table), min(PAGE, len(table))))
 
-        async def list_page(_work: UnitOfWork, *, first: int, **_filters: Any) -> Sequence[Any]:
+        async def list_page(_work: UnitOfWork, *_only: Any, first: int, **_filters: Any) -> Sequence[Any]:
             start = next(starts)
             return table[start : start + first]
 
@@ -162,6 +163,8 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
     library = Library(plain=executor != "compiled")
     for loader, answer in library.answers().items():
         monkeypatch.setattr(loader, "fetch", _fetch(answer))
+    lessons = library.tables[Lesson]
+    monkeypatch.setattr(LessonsByModuleLoader, "fetch_ahead", _fetch(lambda _: Grouped(lessons, "module_id")))
     monkeypatch.setattr(courses_rules, "list_page", library.page(Course))
     monkeypatch.setattr(enrollments_rules, "list_page", library.page(Enrollment))
     settings = Settings(database_url="postgresql://harka_control@localhost/harka")

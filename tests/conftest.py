@@ -24,6 +24,7 @@ from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
 from harka.executor import COMPILED
+from harka.metrics import Left
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
@@ -53,6 +54,19 @@ _MOST_WORKERS = 4
 
 MakeTenant = Callable[..., Awaitable[Organization]]
 OpenClient = Callable[..., Awaitable["Client"]]
+
+
+@pytest.fixture(autouse=True)
+def plans_do_not_fail(request: pytest.FixtureRequest) -> Iterator[None]:
+    """graphql-core answers where a plan fails, so that nobody else would notice."""
+    if "runtime" not in request.fixturenames or request.node.get_closest_marker("fails_plans"):
+        yield
+        return
+    registry = request.getfixturevalue("runtime").metrics.registry
+    labels = {"reason": Left.UNEXPECTED}
+    before = registry.get_sample_value("harka_plans_left_total", labels)
+    yield
+    assert registry.get_sample_value("harka_plans_left_total", labels) == before
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ async def test_a_client_that_leaves_takes_its_work_along(school: School) -> None
     assert await title(school) == school.courses[0].title
 
 
+@pytest.mark.fails_plans
 async def test_a_bug_is_masked_and_logged_once(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     async def bug(*_: Any, **__: Any) -> int:
         raise RuntimeError("a secret of ours")
@@ -289,6 +290,7 @@ async def test_siblings_of_a_failure_have_ended_with_the_answer(
     assert ended.is_set()
 
 
+@pytest.mark.fails_plans
 async def test_what_a_failure_leaves_behind_is_stopped_too(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +318,7 @@ async def test_what_a_failure_leaves_behind_is_stopped_too(
 
 
 @pytest.mark.compiled
+@pytest.mark.fails_plans
 @pytest.mark.parametrize(
     ("failure", "reason"),
     [(UncoveredError, "not_plain"), (UnavailableError, "failed"), (ZeroDivisionError, "unexpected")],

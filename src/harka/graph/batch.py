@@ -108,11 +108,9 @@ class _Run:
         wanted = _all_wanted(values)
         if wanted is not None:
             # rows stay rows: nobody looks at them one by one
-            waiting.several = True
             return waiting.load(wanted, [value.key for value in values])
         for place, value in enumerate(values):
             if type(value) is Wanted:
-                waiting.several = True
                 waiting.want(values, place, value)
             elif is_awaitable(value):
                 waiting.several |= step.waits > 1
@@ -157,8 +155,8 @@ class _Request:
 class _Waiting:
     """What a level waits for.
 
-    `count`: how many times it was asked to wait for something. `several`: one of these may send more than
-    one statement.
+    `count`: how many times it was asked to wait for something. `several`: a resolver among these may send
+    more than one statement.
     """
 
     __slots__ = ("_ahead", "_loads", "_places", "_wanted", "count", "several")
@@ -206,14 +204,15 @@ class _Waiting:
         """Wait for all of it together. `last`: nothing will be waited for after this."""
         places, ahead = self._places, self._ahead
         if len(self._loads) == 1 and not (places or ahead):
-            if last:
-                context.work.end_with_next_read()
             for loader, requests in self._loads.items():
+                if last and _is_one(loader, requests):
+                    context.work.end_with_next_read()
                 await _load(context.loaders.of(loader), requests)
         else:
             loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
             loads += [context.loaders.of(loader).load_ahead(keys) for loader, keys in ahead.items()]
-            ends = context.work.end_with_next_read if last and not self.several else None
+            is_one = not self.several and all(_is_one(*each) for each in self._loads.items())
+            ends = context.work.end_with_next_read if last and is_one else None
             answers = await _together([*(values[place] for values, place in places), *loads], ends)
             for (values, place), answer in zip(places, answers, strict=False):
                 values[place] = answer
@@ -254,6 +253,10 @@ async def _together(
     if failures:
         raise failures[0]
     return [future.result() for future in futures]
+
+
+def _is_one(loader: type[Loader[Any, Any]], requests: Sequence[_Request]) -> bool:
+    return loader.sends_one([key for request in requests for key in request.keys])
 
 
 async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:

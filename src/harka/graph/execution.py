@@ -214,6 +214,8 @@ class Engine:
             await _undo(context)
             raise
         await context.work.commit()
+        if context.work.session.snapshots > 1:
+            raise _TornError
         return Answer(
             body={"data": json_fragment(done.data)},
             statements=context.work.session.statements,
@@ -325,6 +327,10 @@ _UNREGISTERED: Final = _refusal(PersistedDocumentRequiredError())
 class _Planned(msgspec.Struct, frozen=True):
     plan: Plan
     variables: VariableValues
+
+
+class _TornError(Exception):
+    """The parts of an answer are of different moments: some field or loader is not declared `several`."""
 
 
 class _NothingToCommitError(Exception):

@@ -315,7 +315,8 @@ class _Planner:
             raise _UnplannedError
         related = related_of(function)
         if related is not None:
-            return Step(required=required, loader=related.loader, key=related.key, waits=1)
+            waits = 2 if related.loader.several else 1
+            return Step(required=required, loader=related.loader, key=related.key, waits=waits)
         return Step(
             required=required,
             resolver=function,

@@ -84,10 +84,10 @@ FIND_BY_IDS = CatalogStatement(
 INSERT = CatalogStatement(
     "api_key.insert",
     """INSERT INTO control.api_key
-      (id, tenant_id, prefix, hash, name, scopes, user_id, created_at, expires_at, revoked_at,
+      (tenant_id, id, prefix, hash, name, scopes, user_id, created_at, expires_at, revoked_at,
        networks, requests_per_second, created_by, updated_at, version)
-    SELECT $1, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
-    WHERE (SELECT count(*) FROM control.api_key WHERE tenant_id = $2 AND revoked_at IS NULL
+    SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+    WHERE (SELECT count(*) FROM control.api_key WHERE tenant_id = $1 AND revoked_at IS NULL
       AND (expires_at IS NULL OR expires_at > now())) < $16""",
 )
 
@@ -177,7 +177,8 @@ async def insert(catalog: CatalogAccess, key: ApiKey) -> bool:
 
     Raise `UniqueError` (api_key_prefix_key) for a prefix in use, `ForeignKeyError` without that tenant.
     """
-    return await catalog.execute(INSERT, *msgspec.structs.astuple(key), MOST_LIVE) > 0
+    id_, tenant, *others = msgspec.structs.astuple(key)
+    return await catalog.execute(INSERT, tenant, id_, *others, MOST_LIVE) > 0
 
 
 async def revoke(catalog: CatalogAccess, tenant: UUID, prefix: str) -> ApiKey | None:

@@ -85,6 +85,11 @@ class ShardSession:
         """Statements sent for repositories; those that begin and end the transaction do not count."""
         return self._transaction.statements
 
+    @property
+    def snapshots(self) -> int:
+        """How many the statements saw: one, unless they are `single`, or went on after `end_with_next`."""
+        return self._transaction.snapshots
+
     async def fetch(self, statement: Statement, *args: Any) -> list[asyncpg.Record]:
         """All rows. `args` begin at `$2`; the session binds the tenant to `$1`."""
         rows: list[asyncpg.Record] = await self._transaction.send("fetch", *self._bound(statement, args))

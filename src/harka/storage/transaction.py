@@ -44,11 +44,16 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class Transaction:
-    """Begins with its first statement, in the same round trip where that can be."""
+    """Begins with its first statement, in the same round trip where that can be.
+
+    `snapshots`: how many its statements have seen. More than one are seen by statements that are alone, and
+    by those behind the one that was to be the last.
+    """
 
     def __init__(self, database: Database, opening: Opening, *, timeout: float) -> None:
         """`timeout`: seconds from now, for everything together."""
         self.statements = 0
+        self.snapshots = 0
         self._database = database
         self._opening = opening
         # asked once: each look-up of the running loop is a system call (getpid, in Python 3.11)
@@ -101,6 +106,7 @@ class Transaction:
             # a read can be asked again; in line it may have been another's trouble
             if not isinstance(error.__cause__, asyncpg.PostgresError if in_line else _LOST_STATEMENTS):
                 raise
+        self.snapshots -= 1
         self._reopen()
         return await self._ask_first(text, args)
 
@@ -188,6 +194,7 @@ class Transaction:
 
     async def _begin(self, wire: Wire) -> None:
         """In a round trip of its own."""
+        self.snapshots += 1
         try:
             opening = f"{self._opening.text}; SET LOCAL statement_timeout = {self._milliseconds()}"
             await self._attempt(wire, wire.connection.execute(opening, timeout=self._left()))
@@ -205,6 +212,7 @@ class Transaction:
         prepared = wire.known(text) or await self._prepared(wire, text)
         timeout = self._left()
         self._begun = not opening.alone
+        self.snapshots += 1
         try:
             # from here on there is no await until asyncpg has written the statement
             wire.lead_in(self._led_in(wire))
@@ -212,6 +220,7 @@ class Transaction:
         except HarkaError as error:
             if isinstance(error.__cause__, _LOST_STATEMENTS) and opening.alone and not again:
                 # prepared anew, since a migration has changed what it answers, or here is another connection
+                self.snapshots -= 1
                 self._reopen()
                 wire = self._wire or await self._take()
                 return await self._send_led(wire, method, text, args, again=True)
@@ -229,6 +238,7 @@ class Transaction:
             raise self._lost or InternalError
         tenant, milliseconds = self._opening.tenant, self._milliseconds()
         self.statements += 1
+        self.snapshots += 1
         try:
             return await self._database.lanes.ask(
                 known,
@@ -256,6 +266,7 @@ class Transaction:
             lead = trail = b""
             if not self._begun:
                 if self._opening.tenant and wire.leads:
+                    self.snapshots += 1
                     lead = self._led_in(wire)
                 else:
                     await self._begin(wire)

@@ -12,5 +12,7 @@ class ContentItemByIdLoader(Loader[UUID, ContentItem | None]):
 
 
 class ContentItemsByLessonLoader(Loader[UUID, Sequence[ContentItem]]):
+    several = True
+
     async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[ContentItem]]:
         return (await content.by_lesson(self.work, keys)).aligned(keys)

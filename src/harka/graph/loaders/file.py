@@ -7,5 +7,7 @@ from harka.repositories.file import File
 
 
 class FileByIdLoader(Loader[UUID, File | None]):
+    several = True
+
     async def fetch(self, keys: list[UUID]) -> Sequence[File | None]:
         return (await file.find_many(self.work, keys)).aligned(keys)

@@ -13,6 +13,8 @@ class InvitationByIdLoader(Loader[UUID, Invitation | None]):
 
 
 class GroupsByInvitationLoader(Loader[UUID, Sequence[Group]]):
+    several = True
+
     async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[Group]]:
         found = await invitation.groups_by_invitation(self.work, keys)
         return [found.get(key, []) for key in keys]

@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Generator, Hashable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from harka import rows
 from harka.learning.work import UnitOfWork
@@ -19,10 +19,12 @@ class Loader(ABC, Generic[K, V]):
     Keys asked for until the event loop has run what was ready are answered by one `fetch`.
     Each key is fetched once a request, unless `clear` forgets it.
 
-    `behind`: the loader whose answers' ids are keys here, where `fetch_ahead` answers for all of them by the
-    keys of that one, and so need not wait for it.
+    `several`: a `fetch` may send more than one statement, also for keys that ask for the same. `behind`: the
+    loader whose answers' ids are keys here, where `fetch_ahead` answers for all of them by the keys of that
+    one, and so need not wait for it.
     """
 
+    several: ClassVar[bool] = False
     behind: "ClassVar[type[Loader[Any, Any]] | None]" = None
 
     def __init__(self, work: UnitOfWork) -> None:
@@ -38,6 +40,13 @@ class Loader(ABC, Generic[K, V]):
     @abstractmethod
     async def fetch(self, keys: list[K]) -> Sequence[V]:
         """One answer per key, in the order of `keys`, which are distinct."""
+
+    @classmethod
+    def sends_one(cls, keys: Sequence[K]) -> bool:
+        """Whether `fetch` sends one statement for these: ids, or pairs of a parent and what it is asked."""
+        if cls.several:
+            return False
+        return not isinstance(keys[0], tuple) or len({key[1] for key in cast("Sequence[Any]", keys)}) == 1
 
     async def fetch_ahead(self, keys: list[Any]) -> rows.Grouped[Any]:
         """The answers for whatever the loader `behind` which this one is answers for `keys`."""

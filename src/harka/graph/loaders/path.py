@@ -14,6 +14,8 @@ class LearningPathByIdLoader(Loader[UUID, LearningPath | None]):
 
 
 class CoursesByLearningPathLoader(Loader[UUID, list[Course]]):
+    several = True
+
     async def fetch(self, keys: list[UUID]) -> list[list[Course]]:
         found = await path.courses_by_path(self.work, keys)
         return [found.get(key, []) for key in keys]

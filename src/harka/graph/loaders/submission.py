@@ -19,6 +19,8 @@ class OwnSubmissionByAssignmentLoader(Loader[UUID, Submission | None]):
 
 
 class FilesBySubmissionLoader(Loader[UUID, Sequence[File]]):
+    several = True
+
     async def fetch(self, keys: list[UUID]) -> Sequence[Sequence[File]]:
         found = await submission.files_by_submission(self.work, keys)
         return [found.get(key, []) for key in keys]

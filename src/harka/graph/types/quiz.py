@@ -94,4 +94,5 @@ class QuizQuery:
         _quiz,
         "One quiz; null when there is none, or the caller may not see it.",
         requires=Permission.COURSE_READ,
+        several=True,
     )
