@@ -60,4 +60,4 @@ done
 serial=$(ask Certificates "{\"userId\": $(jq '.[1].user.id' <<< "$people")}" | jq '.user.certificates.nodes[0].serial')
 # whoever is shown one may ask this, at the organization's address, without a key
 ask Verify "{\"serial\": $serial}" |
-  jq -r ".verifyCertificate | \"certificate of \(.holderName) for '\(.courseTitle)': \(.state)\""
+  jq -r ".verifyCertificate | \"certificate of \(.holderName) for '\(.title)': \(.state)\""

@@ -81,7 +81,7 @@ async def learn(http: Any, socket: Any) -> None:
     (certificate,) = held["user"]["certificates"]["nodes"]
     # whoever is shown one may ask this, at the organization's address, without a key
     verified = (await http.execute(request("Verify", serial=certificate["serial"])))["verifyCertificate"]
-    print(f"certificate of {verified['holderName']} for {verified['courseTitle']!r}: {verified['state']}")
+    print(f"certificate of {verified['holderName']} for {verified['title']!r}: {verified['state']}")
 
 
 async def main() -> None:

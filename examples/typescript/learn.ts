@@ -114,4 +114,4 @@ const held = await ask(CertificatesDocument, { userId: present(present(other).us
 const { serial } = present(held.user?.certificates?.nodes[0]);
 // whoever is shown one may ask this, at the organization's address, without a key
 const verified = present((await ask(VerifyDocument, { serial })).verifyCertificate);
-console.log(`certificate of ${verified.holderName} for '${verified.courseTitle}': ${verified.state}`);
+console.log(`certificate of ${verified.holderName} for '${verified.title}': ${verified.state}`);

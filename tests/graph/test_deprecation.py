@@ -7,7 +7,10 @@ from graphql import build_schema
 from harka.graph import schema as graph
 from harka.graph.deprecation import deprecated, deprecations, undated
 from harka.graph.document import Documents
+from harka.graph.field import field, leaf, mutation, related, subscription
 from harka.graph.limits import Limits
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.permission import Access
 from harka.metrics import Metrics
 from harka.tenancy.permission import Permission
 from school import School, school
@@ -66,6 +69,27 @@ def test_what_an_operation_uses_is_found_wherever_it_stands(text: str, found: li
     document = Documents(SCHEMA, Limits(), introspection=False).prepare(text, hide_suggestions=False)
     name = "A" if text.startswith("query A") else None
     assert document.operation(name).deprecated == tuple(found)
+
+
+def test_whatever_is_declared_can_be_deprecated() -> None:
+    declared = (
+        related(UserByIdLoader, "id", "Who.", deprecation_reason=REASON),
+        mutation(lambda: None, "What.", requires=Access.OPEN, deprecation_reason=REASON),
+        subscription(lambda: None, "What.", requires=Access.OPEN, deprecation_reason=REASON),
+        field(lambda: None, "What.", deprecation_reason=REASON),
+        leaf("What.", deprecation_reason=REASON),
+    )
+    assert [each.deprecation_reason for each in declared] == [REASON] * len(declared)
+
+
+def test_a_deprecated_mutation_and_field_of_its_payload_are_counted() -> None:
+    schema = build_schema(f"""type Query {{ a: Int }}
+      type Mutation {{ old: Payload @deprecated(reason: "{REASON}") }}
+      type Payload {{ owner: Payload @deprecated(reason: "{REASON}") }}""")
+    document = Documents(schema, Limits(), introspection=False).prepare(
+        "mutation { old { owner { __typename } } }", hide_suggestions=False
+    )
+    assert document.operation(None).deprecated == ("Mutation.old", "Payload.owner")
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from harka.learning import progress
 from harka.repositories.user import User
 from school import School
 
-PEOPLE = {"UserConnection", "EnrollmentConnection", "CertificateConnection", "SearchHitConnection"}
+PEOPLE = {"UserConnection", "EnrollmentConnection", "CertificateConnection", "SearchHitConnection"} | {
+    "LearningPathEnrollmentConnection"
+}
 LISTS = """query ($ours: ID!, $stranger: ID!, $course: ID!, $group: ID!) {
   users(first: 50) { totalCount nodes { ...person } }
   named: users(first: 50, filter: {startsWith: "P"}, orderBy: {field: NAME}) { totalCount nodes { id } }
@@ -25,12 +27,15 @@ LISTS = """query ($ours: ID!, $stranger: ID!, $course: ID!, $group: ID!) {
   group(id: $group) { members(first: 50) { totalCount } }
   user(id: $ours) { ...person }
   stranger: user(id: $stranger) { ...person }
+  learningPathEnrollments(first: 50) { totalCount nodes { user { id } } }
+  learningPaths(first: 9) { nodes { enrollments(first: 50) { totalCount nodes { user { id } } } } }
   search(query: "person", first: 50) { totalCount nodes { user { id } } }
 }
 fragment person on User {
   id name groups(first: 9) { totalCount } managedGroups(first: 9) { totalCount }
   enrollments(first: 9) { totalCount nodes { ...enrolled } }
   certificates(first: 9) { totalCount nodes { id holderName } }
+  learningPathEnrollments(first: 9) { totalCount nodes { user { id } } }
 }
 fragment enrolled on Enrollment { id user { id } lessonProgress { id } completion { id } }"""
 # of what is a person's: what to do with it, and the permission aside, what comes of it when it does not exist

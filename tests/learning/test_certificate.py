@@ -72,7 +72,7 @@ async def test_every_way_to_complete_awards_one(academy: Academy, door: str) -> 
         (made,) = await certificate.page_of_user(work, learner.id, after=None, first=9)
         (row,) = (await enrollment.find_many(work, [enrolled.id])).values()
     assert (made.user_id, made.course_id, made.enrollment_id) == (learner.id, row.course_id, row.id)
-    assert (made.holder_name, made.course_title) == ("Ada", "A course")
+    assert (made.holder_name, made.title) == ("Ada", "A course")
     assert made.issued_at == row.completed_at
     assert made.expires_at == made.issued_at + timedelta(days=30)
     assert re.fullmatch("[0-9a-f]{32}", made.serial)

@@ -1,8 +1,10 @@
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 from academy import Academy
-from harka.learning import completion, enrollment, path, path_enrollment, path_progress, progress
+from harka.learning import certificate, completion, enrollment, path, path_enrollment, path_progress, progress
+from harka.learning.certificate_sheet import sheet
 from harka.learning.completion import CompletionEntry
 from harka.learning.path import PathChanges, PathDraft
 from harka.repositories.course import Course
@@ -126,3 +128,27 @@ async def test_another_list_of_courses_is_worked_out_again(academy: Academy) -> 
         await path.update(work, path_row.id, PathChanges(course_ids=[one.id]), version=3)
         await path_progress.recount(work, path_row.id)
     assert (await now(academy, way)).status == "completed"
+
+
+async def test_a_completed_path_awards_its_certificate_once(academy: Academy) -> None:
+    one, two = [await academy.course(weights=(1,)) for _ in range(2)]
+    person = await academy.user()
+    way, taken = await begun(academy, person, one, two, sequential=False)
+    async with academy.work() as work:
+        way = (await path.find_many(work, [way.id]))[way.id]
+        changes = PathChanges(title="A way", awards_certificate=True, certificate_days=30)
+        await path.update(work, way.id, changes, version=way.version)
+    await complete(academy, person, one)
+    assert await academy.rows("certificate") == []
+    await complete(academy, person, two)
+    async with academy.work() as work:
+        await path_progress.recount(work, way.id)
+        (made,) = await certificate.page_of_user(work, person.id, after=None, first=9)
+        known = await certificate.verify(work, made.serial)
+        printed = await sheet(work, made.id, "harka.test")
+    assert (made.path_id, made.path_enrollment_id) == (way.id, taken.id)
+    assert (made.course_id, made.enrollment_id, made.title) == (None, None, "A way")
+    assert made.expires_at == made.issued_at + timedelta(days=30)
+    assert known == made
+    assert printed.data["course"] == "A way"
+    assert len(await academy.rows("certificate")) == 1

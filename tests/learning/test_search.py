@@ -6,9 +6,10 @@ import pytest
 from academy import Academy
 from harka.errors import ValidationError
 from harka.ids import new_id
-from harka.learning import course, lesson, module, search, user
+from harka.learning import course, lesson, module, path, search, user
 from harka.learning.course import CourseChanges, CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.path import PathDraft
 from harka.learning.user import UserChanges, UserDraft
 from harka.repositories.course import Course
 from harka.repositories.search import SearchKind
@@ -158,3 +159,15 @@ async def test_a_search_is_two_statements(academy: Academy) -> None:
     await people(academy, *(f"Fern {n}" for n in range(300)))
     assert len(await found(academy, "fren fern")) == search.MOST_HITS
     assert academy.statements == 2
+
+
+async def test_paths_are_found_by_who_may_see_them(academy: Academy) -> None:
+    subject, person = await academy.course(), await academy.user()
+    async with academy.work() as work:
+        way = await path.create(work, PathDraft(title="Leadership journey", course_ids=[subject.id]))
+    assert await found(academy, "leadrship") == [way.id]
+    assert await found(academy, "journey", academy.acting(person)) == []
+    async with academy.work() as work:
+        await path.publish(work, way.id)
+    assert await found(academy, "journey", academy.acting(person)) == [way.id]
+    assert await found(academy, "journey", kinds=["course"]) == []

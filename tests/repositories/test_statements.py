@@ -144,6 +144,8 @@ PARTS = {
     "search.spelled_like": list(Asked.__struct_fields__),
     "search.find_best": list(Found.__struct_fields__),
     "path.lock_status": ["status"],
+    "path_enrollment.count_of_paths": ["parent", "enrollments"],
+    "path_enrollment.count_of_users": ["parent", "enrollments"],
     "path_enrollment.lock_of_completed": ["id"],
     "path_enrollment.lock_of_path": ["id"],
     "path_enrollment.unlocked": ["user_id", "course_id"],

@@ -429,6 +429,7 @@ _describe(
     user="People, by name and address.",
     course="Courses, by title and code.",
     lesson="Lessons, by title.",
+    learning_path="Learning paths, by title.",
 )
 
 _describe(

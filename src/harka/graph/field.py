@@ -92,6 +92,7 @@ def related(
     *,
     requires: Required = Access.OPEN,
     name: str | None = None,
+    deprecation_reason: str | None = None,
 ) -> Any:
     """What `loader` answers for the struct's attribute `key`: for many structs in one call."""
 
@@ -99,7 +100,7 @@ def related(
         return info.context.loaders.of(loader).load(getattr(root, key))
 
     _RELATED[resolver] = Related(loader, key)
-    return field(resolver, description, requires=requires, name=name)
+    return field(resolver, description, requires=requires, name=name, deprecation_reason=deprecation_reason)
 
 
 def related_of(resolver: Callable[..., Any]) -> Related | None:
@@ -112,18 +113,38 @@ def sends_several(resolver: Callable[..., Any]) -> bool:
     return resolver in _SEVERAL
 
 
-def mutation(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:
+def mutation(
+    resolver: Callable[..., Any],
+    description: str,
+    *,
+    requires: Required,
+    deprecation_reason: str | None = None,
+) -> Any:
     """What `resolver(info, input)` awaits: a payload."""
     extensions, directives = guard(requires)
     # the last extension is the outermost: the permission is checked before anything else
     return strawberry.mutation(
-        resolver=resolver, description=description, extensions=[Atomic(), *extensions], directives=directives
+        resolver=resolver,
+        description=description,
+        deprecation_reason=deprecation_reason,
+        extensions=[Atomic(), *extensions],
+        directives=directives,
     )
 
 
-def subscription(resolver: Callable[..., Any], description: str, *, requires: Required) -> Any:
+def subscription(
+    resolver: Callable[..., Any],
+    description: str,
+    *,
+    requires: Required,
+    deprecation_reason: str | None = None,
+) -> Any:
     """What `resolver(info, …)` awaits: an async iterator of structs."""
     extensions, directives = guard(requires)
     return strawberry.subscription(
-        resolver=resolver, description=description, extensions=extensions, directives=directives
+        resolver=resolver,
+        description=description,
+        deprecation_reason=deprecation_reason,
+        extensions=extensions,
+        directives=directives,
     )

@@ -92,7 +92,7 @@ async def save_draft(work: UnitOfWork, changes: BrandingChanges, *, version: int
     if version is not None and (draft is None or draft.version != version):
         raise ConflictError
     for picture in pictures:
-        await assets.insert(work.session, picture)
+        await _keep(work, picture)
     if draft is not None:
         saved = await brandings.update_draft(work.session, msgspec.structs.replace(draft, **changed))
         await assets.delete_unused(work.session)
@@ -161,6 +161,14 @@ def _accepted(changes: BrandingChanges) -> tuple[dict[str, str | None], list[Bra
         changed[f"{field}_hash"] = None if picture is None else picture.hash
         pictures += [picture] if picture else []
     return changed, pictures
+
+
+async def _keep(work: UnitOfWork, picture: BrandingAsset) -> None:
+    """The same picture takes its room once. Raise `PlanLimitError` when there is none left."""
+    if await assets.insert(work.session, picture):
+        limit = limits_of(work.context.organization.plan).storage_bytes
+        if not await files.reserve(work.session, len(picture.content), limit=limit):
+            raise PlanLimitError("The plan of this organization has no storage left for this picture.")
 
 
 async def _hold_draft(work: UnitOfWork, version: int | None) -> Branding:

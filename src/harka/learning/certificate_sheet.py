@@ -1,4 +1,4 @@
-"""What stands on a certificate that is printed, in the colours and with the logo of who issued it."""
+"""What stands on a certificate that is printed, in the language, the colours and with the logo of its issuer."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +9,7 @@ import msgspec
 
 from harka.errors import NotFoundError
 from harka.learning import branding
+from harka.learning.certificate_words import words_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
 from harka.repositories.branding_asset import BrandingAsset
@@ -36,12 +37,16 @@ async def sheet(work: UnitOfWork, id_: UUID, platform_domain: str) -> Sheet:
     certificate, organization = found[0], work.context.organization
     look = await branding.look(work)
     logo = await branding.find_asset(work, look.logo_hash) if look.logo_hash else None
+    words = words_of(organization.locale)
     data = {
-        "title": f"{certificate.holder_name}: {certificate.course_title}",
+        "title": f"{certificate.holder_name}: {certificate.title}",
         "organization": organization.name,
         "holder": certificate.holder_name,
-        "course": certificate.course_title,
-        "dates": _dates(certificate, organization),
+        "course": certificate.title,
+        "dates": _dates(certificate, organization, words.until),
+        "language": words.language,
+        "heading": words.heading,
+        "has_completed": words.has_completed,
         "proof": f"{certificate.serial} · {organization.slug}.{platform_domain}",
         "primary_color": look.primary_color or _PRIMARY,
         "secondary_color": look.secondary_color or _SECONDARY,
@@ -50,13 +55,13 @@ async def sheet(work: UnitOfWork, id_: UUID, platform_domain: str) -> Sheet:
     return Sheet(data, certificate.serial, certificate.issued_at)
 
 
-def _dates(certificate: Certificate, organization: Organization) -> str:
+def _dates(certificate: Certificate, organization: Organization, until: str) -> str:
     """Days as they are where the organization is."""
     zone = ZoneInfo(organization.timezone)
     issued = certificate.issued_at.astimezone(zone).date().isoformat()
     if certificate.expires_at is None:
         return issued
-    return f"{issued} to {certificate.expires_at.astimezone(zone).date().isoformat()}"
+    return f"{issued} {until} {certificate.expires_at.astimezone(zone).date().isoformat()}"
 
 
 def _picture(logo: BrandingAsset | None) -> str | list[int] | None:

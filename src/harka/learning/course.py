@@ -272,7 +272,7 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         seats=seat.accept_seats(draft.seats),
         completion_percent=_accept_percent(draft.completion_percent),
         awards_certificate=draft.awards_certificate,
-        certificate_days=_accept_days(draft.certificate_days),
+        certificate_days=accept_days(draft.certificate_days),
         category_id=draft.category_id,
         course_version=int(draft.published),
         created_at=now,
@@ -299,7 +299,7 @@ def _accepted(changes: CourseChanges) -> dict[str, Any]:
     if changes.awards_certificate is not UNSET:
         values["awards_certificate"] = changes.awards_certificate
     if changes.certificate_days is not UNSET:
-        values["certificate_days"] = _accept_days(changes.certificate_days)
+        values["certificate_days"] = accept_days(changes.certificate_days)
     if changes.category_id is not UNSET:
         values["category_id"] = changes.category_id
     return values
@@ -311,7 +311,8 @@ def _accept_percent(percent: int) -> int:
     return percent
 
 
-def _accept_days(days: int | None) -> int | None:
+def accept_days(days: int | None) -> int | None:
+    """How long a certificate is valid; None for ever. Raise `ValidationError`."""
     if days is not None and not 1 <= days <= LONGEST_VALIDITY:
         raise ValidationError(f"Days are between 1 and {LONGEST_VALIDITY:,}.", field="certificateDays")
     return days

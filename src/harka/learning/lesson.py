@@ -183,9 +183,10 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
         raise no_lesson()
     if held[0].version != version:
         raise ConflictError
-    left = await lessons.delete(work.session, id_, with_progress=with_progress)
+    scope = visibility.to_change(work.context)
+    left = await lessons.delete(work.session, scope, id_, with_progress=with_progress)
     if left is None:
-        raise module.progress_is_kept()
+        raise module.progress_is_kept(beyond=with_progress)
     course.require_lessons(parent, left)
     await work.enqueue(RECOUNT_COURSE, {"course_id": lesson.course_id}, dedupe_key=str(lesson.course_id))
     return touched

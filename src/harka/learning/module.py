@@ -88,8 +88,9 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
     """Take a module away with its lessons. Answers the course, which has a new version.
 
     `with_progress`: whether what learners have done in it may go too: their progress in the course is worked
-    out again, and who has completed it stays so. Raise `ConflictError` when it may not, when the module is of
-    another version, and for the last lessons of a published course.
+    out again, and who has completed it stays so. Raise `ConflictError` when it may not, and for a manager of
+    groups when somebody beyond these has worked in it; when the module is of another version, and for the
+    last lessons of a published course.
     """
     work.context.require(Permission.COURSE_WRITE)
     module = await require(work, id_)
@@ -98,9 +99,10 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
     # read again: until the course was held, somebody else may have changed it
     if (await require(work, id_)).version != version:
         raise ConflictError
-    left = await modules.delete(work.session, id_, with_progress=with_progress)
+    scope = visibility.to_change(work.context)
+    left = await modules.delete(work.session, scope, id_, with_progress=with_progress)
     if left is None:
-        raise progress_is_kept()
+        raise progress_is_kept(beyond=with_progress)
     course.require_lessons(parent, left)
     await work.enqueue(RECOUNT_COURSE, {"course_id": module.course_id}, dedupe_key=str(module.course_id))
     return parent
@@ -120,7 +122,10 @@ async def stale(work: UnitOfWork, id_: UUID) -> ConflictError:
     return ConflictError()
 
 
-def progress_is_kept() -> ConflictError:
+def progress_is_kept(*, beyond: bool) -> ConflictError:
+    """`beyond`: it might go, but some of it is of people beyond the groups of who asks."""
+    if beyond:
+        return ConflictError("Learners beyond your groups have worked in it: it stays.", field="withProgress")
     return ConflictError(
         "Learners have worked in it: say `withProgress` to take that away too.", field="withProgress"
     )

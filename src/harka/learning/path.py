@@ -33,6 +33,8 @@ class PathDraft(msgspec.Struct, frozen=True, kw_only=True):
     course_ids: Sequence[UUID] = ()
     is_sequential: bool = True
     required_count: int | None = None
+    awards_certificate: bool = False
+    certificate_days: int | None = None
 
 
 class PathChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class PathChanges(msgspec.Struct, frozen=True, kw_only=True):
     course_ids: Sequence[UUID] | UnsetType = UNSET
     is_sequential: bool | UnsetType = UNSET
     required_count: int | UnsetType | None = UNSET
+    awards_certificate: bool | UnsetType = UNSET
+    certificate_days: int | UnsetType | None = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[LearningPath]:
@@ -85,6 +89,8 @@ async def create(work: UnitOfWork, draft: PathDraft) -> LearningPath:
         status=str(PathStatus.DRAFT),
         is_sequential=draft.is_sequential,
         required_count=_accept_count(draft.required_count, len(course_ids)),
+        awards_certificate=draft.awards_certificate,
+        certificate_days=course.accept_days(draft.certificate_days),
         published_at=None,
         archived_at=None,
         created_at=now,
@@ -110,6 +116,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
         given["title"] = accept_line(given["title"], "title", longest=LONGEST_TITLE)
     if "description" in given:
         given["description"] = accept_text(given["description"], "description", longest=LONGEST_DESCRIPTION)
+    if "certificate_days" in given:
+        given["certificate_days"] = course.accept_days(given["certificate_days"])
     if "course_ids" in given:
         course_ids: Sequence[UUID] = _accept_courses(given.pop("course_ids"))
         if held.status == PathStatus.PUBLISHED and not course_ids:

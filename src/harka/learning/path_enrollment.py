@@ -1,5 +1,6 @@
 """Who is on which learning path."""
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from harka.repositories.path import PathStatus
 from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
-from harka.rows import ByKey
+from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 
@@ -92,7 +93,7 @@ async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrol
         raise ValidationError("Only a published learning path accepts enrollments.", field="learningPathId")
     row = _row(path_id, user_id)
     found = await path_enrollments.insert(work.session, row)
-    recounted = await path_enrollments.recalculate(work.session, [found.id])
+    recounted = await path_progress.recalculate(work, [found.id])
     opened = await path_progress.unlock(work, [found.id])
     return PathEnrolled(recounted[0] if recounted else found, created=found.id == row.id, opened=opened)
 
@@ -113,6 +114,59 @@ async def withdraw(work: UnitOfWork, id_: UUID) -> PathEnrollment:
     if found[0].status == EnrollmentStatus.COMPLETED:
         raise ConflictError("A completed learning path stays.")
     return found[0]
+
+
+async def pages_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, status: str | None = None
+) -> Grouped[PathEnrollment]:
+    """The first `first` of each user, oldest first; users without any to see are left out."""
+    scope = visibility.of_enrollments(work.context)
+    asked = [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
+    if not asked:
+        return Grouped([], "user_id")
+    found = await path_enrollments.first_of_users(work.session, scope, asked, first=first, status=status)
+    return Grouped(found, "user_id")
+
+
+async def pages_by_path(
+    work: UnitOfWork, path_ids: Sequence[UUID], *, first: int, status: str | None = None
+) -> Grouped[PathEnrollment]:
+    """The first `first` on each path that the reader may see, oldest first; empty ones are left out."""
+    scope = visibility.of_enrollments(work.context)
+    own = _own(scope)
+    if own is not None:
+        found = await path_enrollments.of_user_on_paths(work.session, own, path_ids, status=status)
+    else:
+        found = await path_enrollments.first_of_paths(
+            work.session, scope, path_ids, first=first, status=status
+        )
+    return Grouped(found, "path_id", first=first)
+
+
+async def count_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], *, status: str | None = None
+) -> dict[UUID, int]:
+    """Users without any to see are left out."""
+    scope = visibility.of_enrollments(work.context)
+    asked = [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
+    return await path_enrollments.count_of_users(work.session, scope, asked, status=status) if asked else {}
+
+
+async def count_by_path(
+    work: UnitOfWork, path_ids: Sequence[UUID], *, status: str | None = None
+) -> dict[UUID, int]:
+    """How many the reader may see; paths without any are left out."""
+    scope = visibility.of_enrollments(work.context)
+    own = _own(scope)
+    if own is None:
+        return await path_enrollments.count_of_paths(work.session, scope, path_ids, status=status)
+    found = await path_enrollments.of_user_on_paths(work.session, own, path_ids, status=status)
+    return dict(Counter(each.path_id for each in found))
+
+
+def _own(scope: Scope) -> UUID | None:
+    """Whose the reader sees, who sees nobody else's."""
+    return None if scope.everything or scope.manager is not None else scope.user
 
 
 def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:

@@ -8,11 +8,13 @@ from harka.learning.batch import ROWS, batches
 from harka.learning.enrollment import row_of
 from harka.learning.work import UnitOfWork
 from harka.queue.message import UNLOCK_PATHS
+from harka.repositories import certificate as certificates
 from harka.repositories import course as courses
 from harka.repositories import enrollment as enrollments
 from harka.repositories import path_enrollment as path_enrollments
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.path_enrollment import PathEnrollment
 
 
 async def advance(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> None:
@@ -23,7 +25,7 @@ async def advance(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> None:
     held = await path_enrollments.lock_of_completed(work.session, enrollment_ids)
     if not held:
         return
-    changed = await path_enrollments.recalculate(work.session, held)
+    changed = await recalculate(work, held)
     going_on = [str(each.id) for each in changed if each.status == EnrollmentStatus.ACTIVE]
     if going_on:
         await work.enqueue(UNLOCK_PATHS, {"path_enrollment_ids": going_on})
@@ -33,9 +35,18 @@ async def recount(work: UnitOfWork, path_id: UUID) -> None:
     """Work out everybody on a path again, for its courses and rules as they are now, and what they open."""
     after = UUID(int=0)
     while ids := await path_enrollments.lock_of_path(work.session, path_id, after=after, first=ROWS):
-        await path_enrollments.recalculate(work.session, ids)
+        await recalculate(work, ids)
         await unlock(work, ids)
         after = ids[-1]
+
+
+async def recalculate(work: UnitOfWork, ids: Sequence[UUID]) -> list[PathEnrollment]:
+    """Those that changed, of some that are held. Who is done gets the certificate, if the path awards one."""
+    changed = await path_enrollments.recalculate(work.session, ids)
+    completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
+    if completed:
+        await certificates.issue_of_paths(work.session, completed)
+    return changed
 
 
 async def unlock(work: UnitOfWork, ids: Sequence[UUID]) -> int:

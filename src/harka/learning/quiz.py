@@ -124,9 +124,13 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_attempts: bo
     work.context.require(Permission.COURSE_WRITE)
     before = await require(work, id_)
     touched = await content.touch(work, before.lesson_id)
-    if not await quizzes.delete(work.session, id_, version, with_attempts=with_attempts):
+    if not await quizzes.delete(
+        work.session, visibility.to_change(work.context), id_, version, with_attempts=with_attempts
+    ):
         if (await require(work, id_)).version != version:
             raise ConflictError
+        if with_attempts:
+            raise ConflictError("Learners beyond your groups have attempts at this quiz: it stays.")
         raise ConflictError("Learners have attempts at this quiz: say that they may go too.")
     return touched
 

@@ -1,4 +1,7 @@
-"""Finding people, courses and lessons by a few words: begun words and small mistakes are understood."""
+"""Finding people, courses, lessons and learning paths by a few words.
+
+Begun words and small mistakes are understood.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -75,6 +78,7 @@ def _readable(work: UnitOfWork, kinds: Iterable[str]) -> list[str]:
         SearchKind.USER: Permission.USER_READ,
         SearchKind.COURSE: Permission.COURSE_READ,
         SearchKind.LESSON: Permission.COURSE_READ,
+        SearchKind.LEARNING_PATH: Permission.COURSE_READ,
     }
     asked = frozenset(kinds)
     return [kind for kind, permission in needed.items() if kind in asked and work.context.allows(permission)]

@@ -25,12 +25,17 @@ INSERT = Statement(
     ON CONFLICT (tenant_id, hash) DO NOTHING""",
 )
 
-# Forget what no version shows: what a draft showed before it was changed.
+# Forget what no version shows, what a draft showed before it was changed, and give its room back.
 DELETE_UNUSED = Statement(
     "branding_asset.delete_unused",
-    """DELETE FROM {schema}.branding_asset AS a WHERE a.tenant_id = $1 AND NOT EXISTS (
-      SELECT FROM {schema}.branding AS b
-      WHERE b.tenant_id = $1 AND a.hash IN (b.logo_hash, b.favicon_hash))""",
+    """WITH gone AS (
+      DELETE FROM {schema}.branding_asset AS a WHERE a.tenant_id = $1 AND NOT EXISTS (
+        SELECT FROM {schema}.branding AS b
+        WHERE b.tenant_id = $1 AND a.hash IN (b.logo_hash, b.favicon_hash))
+      RETURNING octet_length(a.content) AS size
+    )
+    UPDATE {schema}.file_ledger l SET bytes = l.bytes - (SELECT sum(size) FROM gone)
+    WHERE l.tenant_id = $1 AND EXISTS (SELECT FROM gone)""",
 )
 
 
@@ -39,8 +44,9 @@ async def find(session: ShardSession, hash_: str) -> BrandingAsset | None:
     return None if row is None else BrandingAsset(*row)
 
 
-async def insert(session: ShardSession, asset: BrandingAsset) -> None:
-    await session.execute(INSERT, asset.hash, asset.media_type, asset.content)
+async def insert(session: ShardSession, asset: BrandingAsset) -> bool:
+    """Whether it is new."""
+    return bool(await session.execute(INSERT, asset.hash, asset.media_type, asset.content))
 
 
 async def delete_unused(session: ShardSession) -> None:

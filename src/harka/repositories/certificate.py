@@ -11,15 +11,20 @@ from harka.storage.statement import Statement
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """`serial`: 32 hexadecimal digits that nobody can guess. The names are those of the day it was issued."""
+    """Of an enrollment in a course, or of one on a path; `title`: of which. What is not the case is None.
+
+    `serial`: 32 hexadecimal digits that nobody can guess. The names are those of the day it was issued.
+    """
 
     id: UUID
     user_id: UUID
-    course_id: UUID
-    enrollment_id: UUID
+    course_id: UUID | None
+    enrollment_id: UUID | None
+    path_id: UUID | None
+    path_enrollment_id: UUID | None
     serial: str
     holder_name: str
-    course_title: str
+    title: str
     issued_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -32,8 +37,8 @@ class Certificate(msgspec.Struct, frozen=True):
 # Certificates by id that the reader may see.
 FIND_VISIBLE = Statement(
     "certificate.find_visible",
-    f"""SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
-      expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    f"""SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
     FROM {{schema}}.certificate
     WHERE tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR user_id = $3::uuid OR {managed("certificate.user_id", "$5")})""",  # noqa: S608 - constants
@@ -42,16 +47,16 @@ FIND_VISIBLE = Statement(
 # The certificate of a serial, for anybody.
 FIND_BY_SERIAL = Statement(
     "certificate.find_by_serial",
-    """SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
-      revoked_at, revoke_reason, created_at, updated_at, version
+    """SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
     FROM {schema}.certificate WHERE tenant_id = $1 AND serial = $2""",
 )
 
 # One page of a user's certificates, oldest first.
 PAGE_OF_USER = Statement(
     "certificate.page_of_user",
-    f"""SELECT id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
-      expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    f"""SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
     FROM {{schema}}.certificate
     WHERE tenant_id = $1 AND user_id = $2::uuid AND (created_at, id) > ($3::timestamptz, $4::uuid)
       AND {unless_beyond("certificate.user_id", "$6")}
@@ -61,8 +66,9 @@ PAGE_OF_USER = Statement(
 # The first certificates of each of many users.
 FIRST_OF_USERS = Statement(
     "certificate.first_of_users",
-    f"""SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.serial, k.holder_name, k.course_title,
-      k.issued_at, k.expires_at, k.revoked_at, k.revoke_reason, k.created_at, k.updated_at, k.version
+    f"""SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.path_id, k.path_enrollment_id, k.serial,
+      k.holder_name, k.course_title AS title, k.issued_at, k.expires_at, k.revoked_at,
+      k.revoke_reason, k.created_at, k.updated_at, k.version
     FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
       SELECT * FROM {{schema}}.certificate WHERE tenant_id = $1 AND user_id = parent.id
       ORDER BY created_at, id LIMIT $3) AS k
@@ -93,6 +99,21 @@ ISSUE_MANY = Statement(
     ON CONFLICT (tenant_id, enrollment_id) DO NOTHING""",
 )
 
+# Certificates of completed path enrollments, on paths that award one, unless there are; at most one of each.
+ISSUE_OF_PATHS = Statement(
+    "certificate.issue_of_paths",
+    """INSERT INTO {schema}.certificate
+      (tenant_id, id, user_id, path_id, path_enrollment_id, serial, holder_name, course_title, issued_at,
+       expires_at)
+    SELECT $1::uuid, uuidv7(), e.user_id, e.path_id, e.id, replace(gen_random_uuid()::text, '-', ''),
+      (SELECT u.name FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = e.user_id), p.title,
+      e.completed_at, e.completed_at + make_interval(days => p.certificate_days)
+    FROM {schema}.learning_path_enrollment e
+    JOIN {schema}.learning_path p ON p.tenant_id = $1 AND p.id = e.path_id AND p.awards_certificate
+    WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status = 'completed'
+    ON CONFLICT (tenant_id, path_enrollment_id) DO NOTHING""",
+)
+
 # Revoke a certificate that is not revoked, of somebody a manager sees; a version of NULL stands for any.
 REVOKE = Statement(
     "certificate.revoke",
@@ -100,8 +121,9 @@ REVOKE = Statement(
     SET revoked_at = now(), revoke_reason = $4::text, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND revoked_at IS NULL
       AND {unless_beyond("certificate.user_id", "$5")}
-    RETURNING id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at, expires_at,
-      revoked_at, revoke_reason, created_at, updated_at, version""",  # noqa: S608 - constants
+    RETURNING id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at,
+      version""",  # noqa: S608 - constants
 )
 
 
@@ -140,6 +162,11 @@ async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence
 async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> None:
     """For those that are completed, in courses that award one, and have none."""
     await session.execute(ISSUE_MANY, enrollment_ids)
+
+
+async def issue_of_paths(session: ShardSession, path_enrollment_ids: Sequence[UUID]) -> None:
+    """For those that are completed, on paths that award one, and have none."""
+    await session.execute(ISSUE_OF_PATHS, path_enrollment_ids)
 
 
 async def revoke(

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -231,23 +231,27 @@ MOVE = Statement(
 )
 
 # Take a lesson away, with the progress in it; those behind it move up. Where learners have worked in it, only
-# when that may go too. Answers how many lessons the course has left, if it was done.
+# when that may go too, and a manager of groups sees all of them. Answers how many lessons the course has left,
+# if it was done.
 DELETE = Statement(
     "lesson.delete",
-    """WITH gone AS (
-      DELETE FROM {schema}.lesson l
-      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean OR (
-        SELECT count(*) FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
+    f"""WITH gone AS (
+      DELETE FROM {{schema}}.lesson l
+      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR NOT EXISTS (
+        SELECT FROM {{schema}}.lesson_progress p
+        JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+        WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")})) OR (
+        SELECT count(*) FROM {{schema}}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
       ) = 0)
       RETURNING l.id, l.course_id, l.module_id, l.position
     ), moved AS (
-      UPDATE {schema}.lesson l SET position = l.position - 1, updated_at = now(), version = version + 1
+      UPDATE {{schema}}.lesson l SET position = l.position - 1, updated_at = now(), version = version + 1
       FROM gone WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.module_id = gone.module_id
         AND l.position > gone.position
     )
-    SELECT (SELECT count(*) FROM {schema}.lesson l
+    SELECT (SELECT count(*) FROM {{schema}}.lesson l
       WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.id <> gone.id) AS count
-    FROM gone""",
+    FROM gone""",  # noqa: S608 - constants
 )
 
 # New lessons, in one statement however many.
@@ -353,12 +357,12 @@ async def reorder(session: ShardSession, course_id: UUID, module_id: UUID, ids: 
     return bool(await session.fetch_value(REORDER, course_id, module_id, ids))
 
 
-async def delete(session: ShardSession, id_: UUID, *, with_progress: bool) -> int | None:
+async def delete(session: ShardSession, scope: Scope, id_: UUID, *, with_progress: bool) -> int | None:
     """How many lessons the course has left. None: nothing was done, for there is progress.
 
     The course and the lesson must be held.
     """
-    row = await session.fetch_row(DELETE, id_, with_progress)
+    row = await session.fetch_row(DELETE, id_, with_progress, scope.manager)
     return None if row is None else int(row[0])
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.scope import Scope
+from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -107,22 +107,27 @@ REORDER = Statement(
 # Counted: for the first row alone the planner might read the table from end to end.
 DELETE = Statement(
     "module.delete",
-    """WITH gone AS (
-      DELETE FROM {schema}.module m
-      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean OR (
-        SELECT coalesce(sum(worked.count), 0) FROM {schema}.lesson l CROSS JOIN LATERAL (
-          SELECT count(*) FROM {schema}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
+    f"""WITH gone AS (
+      DELETE FROM {{schema}}.module m
+      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR NOT EXISTS (
+        SELECT FROM {{schema}}.lesson t
+        JOIN {{schema}}.lesson_progress p ON p.tenant_id = $1 AND p.lesson_id = t.id
+        JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+        WHERE t.tenant_id = $1 AND t.course_id = m.course_id AND t.module_id = m.id
+          AND NOT {unless_beyond("e.user_id", "$4")})) OR (
+        SELECT coalesce(sum(worked.count), 0) FROM {{schema}}.lesson l CROSS JOIN LATERAL (
+          SELECT count(*) FROM {{schema}}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
         ) AS worked
         WHERE l.tenant_id = $1 AND l.course_id = m.course_id AND l.module_id = m.id
       ) = 0)
       RETURNING m.id, m.course_id, m.position
     ), moved AS (
-      UPDATE {schema}.module m SET position = m.position - 1, updated_at = now(), version = version + 1
+      UPDATE {{schema}}.module m SET position = m.position - 1, updated_at = now(), version = version + 1
       FROM gone WHERE m.tenant_id = $1 AND m.course_id = gone.course_id AND m.position > gone.position
     )
-    SELECT (SELECT count(*) FROM {schema}.lesson l
+    SELECT (SELECT count(*) FROM {{schema}}.lesson l
       WHERE l.tenant_id = $1 AND l.course_id = gone.course_id AND l.module_id <> gone.id) AS count
-    FROM gone""",
+    FROM gone""",  # noqa: S608 - constants
 )
 
 # New modules, in one statement however many.
@@ -183,10 +188,10 @@ async def reorder(session: ShardSession, course_id: UUID, ids: Sequence[UUID]) -
     return bool(await session.fetch_value(REORDER, course_id, ids))
 
 
-async def delete(session: ShardSession, id_: UUID, *, with_progress: bool) -> int | None:
+async def delete(session: ShardSession, scope: Scope, id_: UUID, *, with_progress: bool) -> int | None:
     """How many lessons the course has left. None: nothing was done, for there is progress.
 
     The course and the lessons of the module must be held.
     """
-    row = await session.fetch_row(DELETE, id_, with_progress)
+    row = await session.fetch_row(DELETE, id_, with_progress, scope.manager)
     return None if row is None else int(row[0])

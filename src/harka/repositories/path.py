@@ -19,7 +19,10 @@ class PathStatus(enum.StrEnum):
 
 
 class LearningPath(msgspec.Struct, frozen=True):
-    """`status`: a `PathStatus`. `required_count`: of its courses, None for all."""
+    """`status`: a `PathStatus`. `required_count`: of its courses, None for all.
+
+    `certificate_days`: how long a certificate is valid, None for ever.
+    """
 
     id: UUID
     title: str
@@ -27,6 +30,8 @@ class LearningPath(msgspec.Struct, frozen=True):
     status: str
     is_sequential: bool
     required_count: int | None
+    awards_certificate: bool
+    certificate_days: int | None
     published_at: datetime | None
     archived_at: datetime | None
     created_at: datetime
@@ -49,8 +54,8 @@ _VISIBLE: Final = """($2::boolean OR p.status = 'published' OR EXISTS (
 # Paths by id that the reader may see.
 FIND_VISIBLE = Statement(
     "path.find_visible",
-    f"""SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
-      created_at, updated_at, version
+    f"""SELECT id, title, description, status, is_sequential, required_count, awards_certificate,
+      certificate_days, published_at, archived_at, created_at, updated_at, version
     FROM {{schema}}.learning_path p
     WHERE p.tenant_id = $1 AND id = ANY($4::uuid[]) AND {_VISIBLE}""",  # noqa: S608 - constants
 )
@@ -58,8 +63,8 @@ FIND_VISIBLE = Statement(
 # One page of the paths the reader may see, oldest first.
 PAGE = Statement(
     "path.page",
-    f"""SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
-      created_at, updated_at, version
+    f"""SELECT id, title, description, status, is_sequential, required_count, awards_certificate,
+      certificate_days, published_at, archived_at, created_at, updated_at, version
     FROM {{schema}}.learning_path p
     WHERE p.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
       AND ($7::text IS NULL OR status = $7) AND {_VISIBLE}
@@ -77,17 +82,17 @@ COUNT = Statement(
 INSERT = Statement(
     "path.insert",
     """INSERT INTO {schema}.learning_path
-      (tenant_id, id, title, description, status, is_sequential, required_count, published_at, archived_at,
-       created_at, updated_at, version)
-    VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::boolean, $7::int, $8::timestamptz,
-      $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::int)""",
+      (tenant_id, id, title, description, status, is_sequential, required_count, awards_certificate,
+       certificate_days, published_at, archived_at, created_at, updated_at, version)
+    VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::boolean, $7::int, $8::boolean, $9::int,
+      $10::timestamptz, $11::timestamptz, $12::timestamptz, $13::timestamptz, $14::int)""",
 )
 
 # Hold a path against every other writer of it.
 HOLD = Statement(
     "path.hold",
-    """SELECT id, title, description, status, is_sequential, required_count, published_at, archived_at,
-      created_at, updated_at, version
+    """SELECT id, title, description, status, is_sequential, required_count, awards_certificate,
+      certificate_days, published_at, archived_at, created_at, updated_at, version
     FROM {schema}.learning_path WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
 )
 
@@ -102,11 +107,12 @@ UPDATE = Statement(
     "path.update",
     """UPDATE {schema}.learning_path
     SET title = $3::text, description = $4::text, status = $5::text, is_sequential = $6::boolean,
-      required_count = $7::int, published_at = $8::timestamptz, archived_at = $9::timestamptz,
-      updated_at = now(), version = version + 1
+      required_count = $7::int, awards_certificate = $8::boolean, certificate_days = $9::int,
+      published_at = $10::timestamptz, archived_at = $11::timestamptz, updated_at = now(),
+      version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid
-    RETURNING id, title, description, status, is_sequential, required_count, published_at, archived_at,
-      created_at, updated_at, version""",
+    RETURNING id, title, description, status, is_sequential, required_count, awards_certificate,
+      certificate_days, published_at, archived_at, created_at, updated_at, version""",
 )
 
 # The courses of many paths, in order.
@@ -168,7 +174,7 @@ async def lock_status(session: ShardSession, id_: UUID) -> str | None:
 
 async def update(session: ShardSession, path: LearningPath) -> LearningPath:
     """Write `path`, which is held; answers the next version."""
-    row = await session.fetch_row(UPDATE, *msgspec.structs.astuple(path)[:8])
+    row = await session.fetch_row(UPDATE, *msgspec.structs.astuple(path)[:10])
     assert row is not None  # noqa: S101 - it is held
     return LearningPath(*row)
 

@@ -80,7 +80,62 @@ PAGE_OF_MANAGER = Statement(
     ORDER BY created_at, id LIMIT $4""",  # noqa: S608 - constants
 )
 
-# How many of those there are.
+# The first of each of many users, oldest first.
+FIRST_OF_USERS = Statement(
+    "path_enrollment.first_of_users",
+    f"""SELECT e.id, e.path_id, e.user_id, e.status, e.progress, e.completed_at, e.withdrawn_at, e.created_at,
+      e.updated_at, e.version
+    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.learning_path_enrollment
+      WHERE tenant_id = $1 AND user_id = parent.id AND ($4::text IS NULL OR status = $4)
+      ORDER BY created_at, id LIMIT $3) AS e
+    WHERE {unless_beyond("parent.id", "$5")}
+    ORDER BY e.created_at, e.id""",  # noqa: S608 - constants
+)
+
+# The first on each of many paths, oldest first.
+FIRST_OF_PATHS = Statement(
+    "path_enrollment.first_of_paths",
+    f"""SELECT e.id, e.path_id, e.user_id, e.status, e.progress, e.completed_at, e.withdrawn_at, e.created_at,
+      e.updated_at, e.version
+    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.learning_path_enrollment p
+      WHERE p.tenant_id = $1 AND p.path_id = parent.id AND ($4::text IS NULL OR p.status = $4)
+        AND {unless_beyond("p.user_id", "$5")}
+      ORDER BY p.created_at, p.id LIMIT $3) AS e
+    ORDER BY e.created_at, e.id""",  # noqa: S608 - constants
+)
+
+# One user's on many paths, oldest first.
+OF_USER_ON_PATHS = Statement(
+    "path_enrollment.of_user_on_paths",
+    """SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
+      version
+    FROM {schema}.learning_path_enrollment
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND path_id = ANY($3::uuid[])
+      AND ($4::text IS NULL OR status = $4)
+    ORDER BY created_at, id""",
+)
+
+# How many each of many users has.
+COUNT_OF_USERS = Statement(
+    "path_enrollment.count_of_users",
+    f"""SELECT user_id AS parent, count(*) AS enrollments FROM {{schema}}.learning_path_enrollment
+    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
+      AND {unless_beyond("learning_path_enrollment.user_id", "$4")}
+    GROUP BY user_id""",  # noqa: S608 - constants
+)
+
+# How many there are on each of many paths.
+COUNT_OF_PATHS = Statement(
+    "path_enrollment.count_of_paths",
+    f"""SELECT path_id AS parent, count(*) AS enrollments FROM {{schema}}.learning_path_enrollment
+    WHERE tenant_id = $1 AND path_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
+      AND {unless_beyond("learning_path_enrollment.user_id", "$4")}
+    GROUP BY path_id""",  # noqa: S608 - constants
+)
+
+# How many of those that a manager sees there are.
 COUNT_OF_MANAGER = Statement(
     "path_enrollment.count_of_manager",
     f"""SELECT count(*) FROM {{schema}}.learning_path_enrollment
@@ -228,6 +283,43 @@ async def count(
     if scope.manager is not None:
         return int(await session.fetch_value(COUNT_OF_MANAGER, user_id, path_id, status, scope.manager))
     return int(await session.fetch_value(COUNT, user_id, path_id, status))
+
+
+async def first_of_users(
+    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, first: int, status: str | None
+) -> Sequence[PathEnrollment]:
+    """The first `first` of each user; users beyond a manager's groups are left out."""
+    return await session.fetch_rows(PathEnrollment, FIRST_OF_USERS, user_ids, first, status, scope.manager)
+
+
+async def first_of_paths(
+    session: ShardSession, scope: Scope, path_ids: Sequence[UUID], *, first: int, status: str | None
+) -> Sequence[PathEnrollment]:
+    """The first `first` on each path, without people beyond a manager's groups."""
+    return await session.fetch_rows(PathEnrollment, FIRST_OF_PATHS, path_ids, first, status, scope.manager)
+
+
+async def of_user_on_paths(
+    session: ShardSession, user_id: UUID, path_ids: Sequence[UUID], *, status: str | None
+) -> Sequence[PathEnrollment]:
+    """All of them, withdrawn ones included."""
+    return await session.fetch_rows(PathEnrollment, OF_USER_ON_PATHS, user_id, path_ids, status)
+
+
+async def count_of_users(
+    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, status: str | None
+) -> dict[UUID, int]:
+    """Users without any, or beyond a manager's groups, are left out."""
+    rows = await session.fetch(COUNT_OF_USERS, user_ids, status, scope.manager)
+    return {row["parent"]: row["enrollments"] for row in rows}
+
+
+async def count_of_paths(
+    session: ShardSession, scope: Scope, path_ids: Sequence[UUID], *, status: str | None
+) -> dict[UUID, int]:
+    """Paths without any are left out, and people beyond a manager's groups not counted."""
+    rows = await session.fetch(COUNT_OF_PATHS, path_ids, status, scope.manager)
+    return {row["parent"]: row["enrollments"] for row in rows}
 
 
 async def insert(session: ShardSession, row: PathEnrollment) -> PathEnrollment:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -108,19 +109,24 @@ TOUCH = Statement(
 # learners have begun it, only when that may go too. Answers how many quizzes are gone.
 DELETE = Statement(
     "quiz.delete",
-    """WITH gone AS (
-      DELETE FROM {schema}.quiz q
-      WHERE q.tenant_id = $1 AND q.id = $2::uuid AND q.version = $3::int AND ($4::boolean OR (
-        SELECT count(*) FROM {schema}.quiz_attempt a WHERE a.tenant_id = $1 AND a.quiz_id = q.id) = 0)
+    f"""WITH gone AS (
+      DELETE FROM {{schema}}.quiz q
+      WHERE q.tenant_id = $1 AND q.id = $2::uuid AND q.version = $3::int
+        AND ($4::boolean AND ($5::uuid IS NULL OR NOT EXISTS (
+        SELECT FROM {{schema}}.quiz_attempt t
+        JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
+        WHERE t.tenant_id = $1 AND t.quiz_id = q.id AND NOT {unless_beyond("e.user_id", "$5")})) OR (
+        SELECT count(*) FROM {{schema}}.quiz_attempt a WHERE a.tenant_id = $1 AND a.quiz_id = q.id) = 0)
       RETURNING q.id
     ), hidden AS (
-      DELETE FROM {schema}.content_item i USING gone WHERE i.tenant_id = $1 AND i.quiz_id = gone.id
+      DELETE FROM {{schema}}.content_item i USING gone WHERE i.tenant_id = $1 AND i.quiz_id = gone.id
       RETURNING i.lesson_id, i.position
     ), moved AS (
-      UPDATE {schema}.content_item i SET position = i.position - 1, updated_at = now(), version = version + 1
+      UPDATE {{schema}}.content_item i
+      SET position = i.position - 1, updated_at = now(), version = version + 1
       FROM hidden WHERE i.tenant_id = $1 AND i.lesson_id = hidden.lesson_id AND i.position > hidden.position
     )
-    SELECT count(*) FROM gone""",
+    SELECT count(*) FROM gone""",  # noqa: S608 - constants
 )
 
 
@@ -153,9 +159,11 @@ async def touch(session: ShardSession, id_: UUID, version: int | None = None) ->
     return await session.execute(TOUCH, id_, version) > 0
 
 
-async def delete(session: ShardSession, id_: UUID, version: int, *, with_attempts: bool) -> bool:
+async def delete(
+    session: ShardSession, scope: Scope, id_: UUID, version: int, *, with_attempts: bool
+) -> bool:
     """False: absent, of another version, or begun by somebody."""
-    return bool(await session.fetch_value(DELETE, id_, version, with_attempts))
+    return bool(await session.fetch_value(DELETE, id_, version, with_attempts, scope.manager))
 
 
 def _settings(quiz: Quiz) -> tuple[str, str, int | None, int | None, int, str, bool, bool]:

@@ -15,6 +15,7 @@ class SearchKind(enum.StrEnum):
     USER = "user"
     COURSE = "course"
     LESSON = "lesson"
+    LEARNING_PATH = "learning_path"
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -92,6 +93,12 @@ FIND_BEST = Statement(
       WHERE f.kind = 'lesson' AND ($2::boolean OR c.status = 'published' OR EXISTS (
         SELECT FROM {{schema}}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id AND e.status <> 'withdrawn'))
+      UNION ALL
+      SELECT f.kind, f.id, f.worth FROM found f
+      JOIN {{schema}}.learning_path p ON p.tenant_id = $1 AND p.id = f.id
+      WHERE f.kind = 'learning_path' AND ($2::boolean OR p.status = 'published' OR EXISTS (
+        SELECT FROM {{schema}}.learning_path_enrollment e
+        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.path_id = p.id AND e.status <> 'withdrawn'))
     ) AS seen
     ORDER BY worth DESC, id LIMIT $10""",  # noqa: S608 - constants
 )

@@ -6,10 +6,10 @@ from school import School
 REVOKE = """mutation ($input: RevokeCertificateInput!) { revokeCertificate(input: $input) {
   errors { code field } certificate { pdfUrl state revokedAt revokeReason version } } }"""
 OWN = """query ($id: ID!) { user(id: $id) { certificates(first: 9) { totalCount nodes {
-  id pdfUrl serial state holderName courseTitle issuedAt expiresAt
+  id pdfUrl serial state holderName title issuedAt expiresAt
   user { id } course { id } enrollment { status } } } } }"""
 VERIFY = """query ($serial: String!) { verifyCertificate(serial: $serial) {
-  state holderName courseTitle issuedAt expiresAt revokedAt } }"""
+  state holderName title issuedAt expiresAt revokedAt } }"""
 
 
 async def awarded(school: School) -> dict[str, Any]:
@@ -46,9 +46,9 @@ async def test_anybody_verifies_what_the_learner_shows(school: School) -> None:
     assert own["enrollment"] == {"status": "COMPLETED"}
     reply = await school.ask(VERIFY, {"serial": own["serial"]}, caller=None)
     assert reply.statements == 1
-    names = ("state", "holderName", "courseTitle", "issuedAt", "expiresAt")
+    names = ("state", "holderName", "title", "issuedAt", "expiresAt")
     assert reply.data["verifyCertificate"] == {name: own[name] for name in names} | {"revokedAt": None}
-    assert (own["state"], own["holderName"], own["courseTitle"]) == ("VALID", "Person 2", "Course 0")
+    assert (own["state"], own["holderName"], own["title"]) == ("VALID", "Person 2", "Course 0")
     assert own["pdfUrl"].startswith("/files/certificates/")
     for serial in ("0" * 32, "nothing"):
         reply = await school.ask(VERIFY, {"serial": serial}, caller=None)

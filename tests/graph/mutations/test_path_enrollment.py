@@ -1,5 +1,5 @@
 from harka.ids import NodeKind, new_id
-from harka.learning import path
+from harka.learning import path, path_enrollment
 from school import School
 
 ENROLL = """mutation ($path: ID!, $user: ID!) {
@@ -62,3 +62,36 @@ async def test_a_path_or_person_that_is_not_here_is_told(school: School) -> None
     ):
         reply = await school.ask(ENROLL, values)
         assert (reply.code, reply.field) == (code, field)
+
+
+NESTED = """query ($status: EnrollmentStatus, $path: ID!, $user: ID!, $after: String) {
+  learningPath(id: $path) { enrollments(first: 2, after: $after, status: $status) {
+    totalCount nodes { user { id } } pageInfo { endCursor hasNextPage } } }
+  user(id: $user) { learningPathEnrollments(first: 2, status: $status) {
+    totalCount nodes { learningPath { id } } } } }"""
+
+
+async def test_paths_have_people_and_people_have_paths(school: School) -> None:
+    assert school.path is not None
+    async with school.work() as work:
+        await path.publish(work, school.path.id)
+        for person in school.people[:3]:
+            await path_enrollment.enroll(work, user_id=person.id, path_id=school.path.id)
+    here = {
+        "path": school.id(NodeKind.LEARNING_PATH, school.path),
+        "user": school.id(NodeKind.USER, school.people[0]),
+    }
+    reply = await school.ask(NESTED, here)
+    people, paths = reply.data["learningPath"]["enrollments"], reply.data["user"]["learningPathEnrollments"]
+    assert (people["totalCount"], len(people["nodes"]), people["pageInfo"]["hasNextPage"]) == (3, 2, True)
+    assert paths == {"totalCount": 1, "nodes": [{"learningPath": {"id": here["path"]}}]}
+    rest = await school.ask(NESTED, {**here, "after": people["pageInfo"]["endCursor"]})
+    assert len(rest.data["learningPath"]["enrollments"]["nodes"]) == 1
+    none = (await school.ask(NESTED, {**here, "status": "COMPLETED"})).data
+    assert none["learningPath"]["enrollments"]["totalCount"] == 0
+    assert none["user"]["learningPathEnrollments"]["nodes"] == []
+    # a learner sees that they are on it, and nobody else
+    own = (await school.ask(NESTED, here, caller=school.learner)).data
+    mine = [] if school.learner not in school.people[:3] else [school.id(NodeKind.USER, school.learner)]
+    assert [node["user"]["id"] for node in own["learningPath"]["enrollments"]["nodes"]] == mine
+    assert own["learningPath"]["enrollments"]["totalCount"] == len(mine)

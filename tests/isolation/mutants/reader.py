@@ -111,6 +111,13 @@ MUTANTS: Final = [
         ("tests/graph/types/test_branding.py",),
     ),
     Mutant(
+        "learner-sees-who-is-on-a-path",
+        "learning/path_enrollment.py",
+        "return None if scope.everything or scope.manager is not None else scope.user",
+        "return None",
+        ("tests/graph/mutations/test_path_enrollment.py",),
+    ),
+    Mutant(
         "anybody-enrolls",
         "learning/enrollment.py",
         "    work.context.require(Permission.ENROLLMENT_WRITE)\n    wanted = {",

@@ -18,6 +18,11 @@ class OrganizationByIdLoader(Loader[UUID, Organization | None]):
 
 class ActiveUserCountByOrganizationLoader(Loader[UUID, int]):
     async def fetch(self, keys: list[UUID]) -> list[int]:
-        # the organization's own figure: whoever may read the organization may, whichever people they may see
-        active = await users.count(self.work.session, status=UserStatus.ACTIVE)
+        # the organization's own figure: whoever may read the organization may, but for who manages some
+        # groups of it, whom no answer tells how many there are beyond
+        session, manager = self.work.session, self.work.context.manager
+        if manager is None:
+            active = await users.count(session, status=UserStatus.ACTIVE)
+        else:
+            active = await users.count_of_manager(session, manager, status=UserStatus.ACTIVE)
         return [active for _ in keys]

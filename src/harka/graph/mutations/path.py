@@ -22,6 +22,9 @@ _COURSES = f"Its courses, in order: at most {MOST_COURSES}, each once."
 _SEQUENTIAL = "Whether a course opens when all before it are completed; otherwise all are open at once."
 _REQUIRED = "How many of its courses complete it: 1 to all of them; null for all."
 
+_CERTIFICATE = "Whether who completes it from now on gets a certificate."
+_DAYS = "How many days a certificate is valid, 1 to 36,500; null for ever."
+
 
 class Written(msgspec.Struct, frozen=True):
     learning_path: LearningPathRow
@@ -36,6 +39,8 @@ class CreateLearningPathInput(MutationInput):
     course_ids: list[strawberry.ID] = value(_COURSES, default_factory=list)
     is_sequential: bool = value(_SEQUENTIAL, default=True)
     required_count: int | None = value(_REQUIRED, default=None)
+    awards_certificate: bool = value(_CERTIFICATE, default=False)
+    certificate_days: int | None = value(_DAYS, default=None)
 
 
 @graph_input
@@ -49,6 +54,8 @@ class UpdateLearningPathInput(MutationInput):
     course_ids: list[strawberry.ID] | None = value(_COURSES, default=strawberry.UNSET)
     is_sequential: bool | None = value(_SEQUENTIAL, default=strawberry.UNSET)
     required_count: int | None = value(_REQUIRED, default=strawberry.UNSET)
+    awards_certificate: bool | None = value(_CERTIFICATE, default=strawberry.UNSET)
+    certificate_days: int | None = value(_DAYS, default=strawberry.UNSET)
 
 
 @graph_input
@@ -109,6 +116,8 @@ async def _create(
         course_ids=_courses(info, given.course_ids),
         is_sequential=given.is_sequential,
         required_count=given.required_count,
+        awards_certificate=given.awards_certificate,
+        certificate_days=given.certificate_days,
     )
     return Written(await path.create(info.context.work, draft))
 
@@ -127,6 +136,8 @@ async def _update(
         course_ids=UNSET if asked is UNSET else _courses(info, asked),
         is_sequential=required(given.is_sequential, "isSequential"),
         required_count=optional(given.required_count),
+        awards_certificate=required(given.awards_certificate, "awardsCertificate"),
+        certificate_days=optional(given.certificate_days),
     )
     return Written(await path.update(info.context.work, id_, changes, version=given.version))
 

@@ -1,27 +1,60 @@
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final
 
 import strawberry
 
 from harka.graph.context import Info
+from harka.graph.deprecation import deprecated
 from harka.graph.enums import CertificateState
 from harka.graph.field import field, graph_type, leaf, related
 from harka.graph.loaders.certificate import CertificateByIdLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
+from harka.graph.loaders.path import LearningPathByIdLoader, LearningPathEnrollmentByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import certificate
 from harka.repositories.certificate import Certificate as CertificateRow
+from harka.repositories.course import Course as CourseRow
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
+from harka.repositories.path import LearningPath as PathRow
+from harka.repositories.path_enrollment import PathEnrollment as PathEnrollmentRow
 
 _PDF_SECONDS: Final = 300.0
+_TITLE_INSTEAD: Final = deprecated(
+    "Use title: not every certificate is of a course.", until=date(2027, 6, 30)
+)
 
 
 def _state(root: CertificateRow) -> str:
     return certificate.state_of(root)
+
+
+def _title(root: CertificateRow) -> str:
+    return root.title
+
+
+def _course(root: CertificateRow, info: Info) -> Awaitable[CourseRow | None] | None:
+    return None if root.course_id is None else info.context.loaders.of(CourseByIdLoader).load(root.course_id)
+
+
+def _enrollment(root: CertificateRow, info: Info) -> Awaitable[EnrollmentRow | None] | None:
+    id_ = root.enrollment_id
+    return None if id_ is None else info.context.loaders.of(EnrollmentByIdLoader).load(id_)
+
+
+def _path(root: CertificateRow, info: Info) -> Awaitable[PathRow | None] | None:
+    return (
+        None if root.path_id is None else info.context.loaders.of(LearningPathByIdLoader).load(root.path_id)
+    )
+
+
+def _path_enrollment(root: CertificateRow, info: Info) -> Awaitable[PathEnrollmentRow | None] | None:
+    id_ = root.path_enrollment_id
+    return None if id_ is None else info.context.loaders.of(LearningPathEnrollmentByIdLoader).load(id_)
 
 
 def _pdf_url(root: CertificateRow, info: Info) -> str | None:
@@ -34,16 +67,24 @@ def _pdf_url(root: CertificateRow, info: Info) -> str | None:
 
 @node_type(CertificateRow, NodeKind.CERTIFICATE, CertificateByIdLoader)
 class Certificate(Node):
-    """The proof of a completion, issued once, by courses that award one."""
+    """The proof of a completion, issued once, by courses and learning paths that award one."""
 
     user: later.User | None = related(
         UserByIdLoader, "user_id", "Whose it is; null when the caller may not see them."
     )
-    course: later.Course | None = related(
-        CourseByIdLoader, "course_id", "What was completed; null when the caller may not see it."
+    course: later.Course | None = field(
+        _course,
+        "The course that was completed; null for a learning path's, and where the caller may not see it.",
     )
-    enrollment: later.Enrollment | None = related(
-        EnrollmentByIdLoader, "enrollment_id", "The completed enrollment."
+    enrollment: later.Enrollment | None = field(
+        _enrollment, "The completed enrollment; null for a learning path's."
+    )
+    learning_path: later.LearningPath | None = field(
+        _path,
+        "The learning path that was completed; null for a course's, and where the caller may not see it.",
+    )
+    learning_path_enrollment: later.LearningPathEnrollment | None = field(
+        _path_enrollment, "The completed enrollment on the path; null for a course's."
     )
     pdf_url: str | None = field(
         _pdf_url,
@@ -53,8 +94,9 @@ class Certificate(Node):
     serial: str = leaf("Whoever knows it can verify the certificate by `verifyCertificate`.")
     state: CertificateState = field(_state, "Whether it still proves anything.")
     holder_name: str = leaf("The person's name on the day it was issued.")
-    course_title: str = leaf("The course's title on the day it was issued.")
-    issued_at: datetime = leaf("When the course was completed.")
+    title: str = leaf("The title of the course or learning path on the day it was issued.")
+    course_title: str = field(_title, "Like `title`.", deprecation_reason=_TITLE_INSTEAD)
+    issued_at: datetime = leaf("When it was completed.")
     expires_at: datetime | None = leaf("When it ends; null for never.")
     revoked_at: datetime | None = leaf("When it was revoked; null unless it was.")
     revoke_reason: str | None = leaf("Why it was revoked; null unless it was.")
@@ -69,8 +111,9 @@ class VerifiedCertificate:
 
     state: CertificateState = field(_state, "Whether it still proves anything.")
     holder_name: str = leaf("The person's name on the day it was issued.")
-    course_title: str = leaf("The course's title on the day it was issued.")
-    issued_at: datetime = leaf("When the course was completed.")
+    title: str = leaf("The title of the course or learning path on the day it was issued.")
+    course_title: str = field(_title, "Like `title`.", deprecation_reason=_TITLE_INSTEAD)
+    issued_at: datetime = leaf("When it was completed.")
     expires_at: datetime | None = leaf("When it ends; null for never.")
     revoked_at: datetime | None = leaf("When it was revoked; null unless it was.")
 

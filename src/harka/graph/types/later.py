@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     File = Any
     Group = Any
     LearningPath = Any
+    LearningPathEnrollment = Any
     Lesson = Any
     LessonProgress = Any
     Module = Any
@@ -42,6 +43,7 @@ else:
     File = Annotated["File", lazy("harka.graph.types.file")]
     Group = Annotated["Group", lazy("harka.graph.types.group")]
     LearningPath = Annotated["LearningPath", lazy("harka.graph.types.path")]
+    LearningPathEnrollment = Annotated["LearningPathEnrollment", lazy("harka.graph.types.path_enrollment")]
     Lesson = Annotated["Lesson", lazy("harka.graph.types.lesson")]
     LessonProgress = Annotated["LessonProgress", lazy("harka.graph.types.progress")]
     Module = Annotated["Module", lazy("harka.graph.types.module")]

@@ -29,7 +29,11 @@ class OrganizationUsers:
     limit: int | None = field(
         _limit, "How many active people the plan allows; null for as many as they like."
     )
-    active: int = related(ActiveUserCountByOrganizationLoader, "id", "How many people may sign in.")
+    active: int = related(
+        ActiveUserCountByOrganizationLoader,
+        "id",
+        "How many people may sign in. A manager of groups is told of the people of these only.",
+    )
 
 
 @graph_type

@@ -10,7 +10,9 @@ from harka.graph.field import field, leaf, related
 from harka.graph.loaders.path import CoursesByLearningPathLoader, LearningPathByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.path_enrollment_list import people_of_path
 from harka.ids import NodeKind
 from harka.learning import path
 from harka.repositories.page import Position
@@ -31,6 +33,13 @@ class LearningPath(Node):
     required_count: int | None = leaf("How many of its courses complete it; null for all.")
     courses: list[later.Course] = related(
         CoursesByLearningPathLoader, "id", "Its courses, in order; those that the caller may see."
+    )
+    awards_certificate: bool = leaf("Whether who completes it gets a certificate.")
+    certificate_days: int | None = leaf("How many days a certificate is valid, 1 to 36,500; null for ever.")
+    enrollments: Connection[later.LearningPathEnrollment] | None = field(
+        people_of_path,
+        "Who is on the path, oldest first. Callers without `enrollment:read` see themselves only.",
+        requires=Access.SIGNED_IN,
     )
     published_at: datetime | None = leaf("When it was first published; null for a draft.")
     archived_at: datetime | None = leaf("When it was archived; null unless it is.")

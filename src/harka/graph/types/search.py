@@ -9,6 +9,7 @@ from harka.graph.enums import SearchKind
 from harka.graph.field import field, graph_type, leaf
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
+from harka.graph.loaders.path import LearningPathByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.pagination import After, Connection, First, Slice, paginate
 from harka.graph.permission import Access
@@ -18,6 +19,7 @@ from harka.learning.search import LONGEST_QUERY, MOST_HITS, MOST_WORDS, Hit
 from harka.repositories.course import Course as CourseRow
 from harka.repositories.lesson import Lesson as LessonRow
 from harka.repositories.page import Order, Position
+from harka.repositories.path import LearningPath as PathRow
 from harka.repositories.user import User as UserRow
 
 _BEST_FIRST: Final = Order("place")
@@ -35,6 +37,12 @@ def _lesson(root: Hit, info: Info) -> Awaitable[LessonRow | None] | None:
     return info.context.loaders.of(LessonByIdLoader).load(root.id) if root.kind == SearchKind.LESSON else None
 
 
+def _path(root: Hit, info: Info) -> Awaitable[PathRow | None] | None:
+    if root.kind != SearchKind.LEARNING_PATH:
+        return None
+    return info.context.loaders.of(LearningPathByIdLoader).load(root.id)
+
+
 @graph_type
 class SearchHit:
     """Something that was found; the field of its kind holds it, the others are null."""
@@ -44,6 +52,7 @@ class SearchHit:
     user: later.User | None = field(_user, "The person who was found.")
     course: later.Course | None = field(_course, "The course that was found.")
     lesson: later.Lesson | None = field(_lesson, "The lesson that was found.")
+    learning_path: later.LearningPath | None = field(_path, "The learning path that was found.")
 
 
 async def _search(
@@ -88,9 +97,9 @@ async def _search(
 class SearchQuery:
     search: Connection[SearchHit] | None = field(
         _search,
-        "People by name and address, courses by title and code, lessons by title: those that have every "
-        "word, the best first. A word may be begun only, and have a typing mistake or two. Callers find what "
-        f"their lists show them: nobody without `user:read`. No more than the {MOST_HITS} best are counted.",
+        "People by name and address, courses by title and code, lessons and learning paths by title: those "
+        "that have every word, the best first. A word may be begun only, and have a typing mistake or two. "
+        f"Callers find what their lists show them: nobody without `user:read`. No more than the {MOST_HITS} best are counted.",
         requires=Access.SIGNED_IN,
         several=True,
     )

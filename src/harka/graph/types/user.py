@@ -16,6 +16,7 @@ from harka.graph.types import later
 from harka.graph.types.enrollment_list import of_user
 from harka.graph.types.group import groups_of
 from harka.graph.types.group_manager import managed_by
+from harka.graph.types.path_enrollment_list import paths_of_user
 from harka.graph.types.role import CustomRole, role_of
 from harka.ids import NodeKind
 from harka.learning import certificate, user
@@ -62,6 +63,11 @@ class User(Node):
     enrollments: Connection[later.Enrollment] | None = field(
         of_user,
         "What they take part in. Callers without `enrollment:read` see their own enrollments only.",
+        requires=Access.SIGNED_IN,
+    )
+    learning_path_enrollments: Connection[later.LearningPathEnrollment] | None = field(
+        paths_of_user,
+        "The learning paths they are on, oldest first. Callers without `enrollment:read` see their own only.",
         requires=Access.SIGNED_IN,
     )
     groups: Connection[later.Group] | None = field(
