@@ -23,6 +23,8 @@ CALLS = {
     "group": '{ group(id: "$group") { id } }',
     "courses": "{ courses(first: 1) { totalCount } }",
     "course": '{ course(id: "$course") { id } }',
+    "files": "{ files(first: 1) { totalCount } }",
+    "file": '{ file(id: "$file") { id } }',
     "enrollments": "{ enrollments(first: 1) { totalCount } }",
     "analytics": "{ analytics { asOf } }",
     "courseAnalytics": '{ courseAnalytics(courseId: "$course") { asOf } }',

@@ -213,3 +213,9 @@ async def test_a_course_tells_a_manager_of_their_own_people_only(school: School)
             "id": branch.id(NodeKind.USER, branch.ours)
         }
         assert stream.is_silent
+
+
+async def test_how_many_people_there_are_is_told_of_their_own_only(school: School) -> None:
+    branch = await branch_of(school)
+    reply = await school.ask("{ organization { users { active } } }", caller=branch.manager)
+    assert reply.data["organization"]["users"]["active"] == 2

@@ -1,15 +1,23 @@
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import msgspec
 import pytest
 
 from academy import Academy
-from harka.errors import ConflictError, ContrastError, FeatureNotInPlanError, ForbiddenError, NotFoundError
+from harka.errors import (
+    ConflictError,
+    ContrastError,
+    FeatureNotInPlanError,
+    ForbiddenError,
+    NotFoundError,
+    PlanLimitError,
+)
 from harka.ids import new_id
 from harka.learning import branding
 from harka.learning.branding import PLAIN, BrandingChanges, Look
 from harka.repositories.branding import Branding
+from harka.repositories.organization import Granted
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 
@@ -169,13 +177,39 @@ async def test_it_takes_the_permission_and_the_plan(academy: Academy) -> None:
 
 
 async def test_each_rule_sends_a_fixed_number_of_statements(academy: Academy) -> None:
+    # each new picture: the picture, what there is of rows, its room
     await draft(academy, logo=drawing("one"), favicon=drawing("two"))
-    assert academy.statements == 4
+    assert academy.statements == 8
     await draft(academy, logo=drawing("three"), primary_color=BLUE)
-    assert academy.statements == 4
+    assert academy.statements == 6
     first = await published(academy)
     assert academy.statements == 3
     await published(academy, primary_color=GREEN)
     async with academy.work() as work:
         await branding.roll_back(work, first.id)
     assert academy.statements == 3
+
+
+async def kept(academy: Academy) -> int:
+    return sum(row["bytes"] for row in await academy.rows("file_ledger"))
+
+
+async def test_pictures_take_room_once_and_give_it_back(academy: Academy) -> None:
+    await draft(academy, logo=drawing("one"))
+    one = await kept(academy)
+    assert one == len(drawing_bytes("one"))
+    await draft(academy, favicon=drawing("one"))
+    assert await kept(academy) == one
+    await draft(academy, logo=drawing("another"), favicon=None)
+    assert await kept(academy) == len(drawing_bytes("another"))
+    full = msgspec.structs.replace(
+        academy.organization, granted=Granted(limits={"storage_bytes": 200}, shadow=False, version=1)
+    )
+    with pytest.raises(PlanLimitError):
+        async with academy.work(operator_context(full)) as work:
+            await branding.save_draft(work, BrandingChanges(logo=drawing("x" * 200)))
+    assert await kept(academy) == len(drawing_bytes("another"))
+
+
+def drawing_bytes(word: str) -> bytes:
+    return b64decode(drawing(word))

@@ -83,3 +83,11 @@ async def test_what_is_revoked_absent_or_anothers_is_not_printed(academy: Academ
         await certificate.revoke(work, id_, "Copied")
     with pytest.raises(NotFoundError):
         await printed(academy, id_)
+
+
+async def test_it_speaks_the_language_of_the_organization(academy: Academy) -> None:
+    _, id_ = await awarded(academy)
+    french = msgspec.structs.replace(academy.organization, locale="fr-CA")
+    made = await printed(academy, id_, operator_context(french))
+    assert (made.data["language"], made.data["heading"]) == ("fr", "Certificat de réussite")
+    assert " au " in made.data["dates"]

@@ -6,7 +6,15 @@ from harka.learning.certificate_words import LANGUAGES, words_of
 
 @pytest.mark.parametrize(
     ("locale", "language"),
-    [("de", "de"), ("de-AT", "de"), ("PT-br", "pt"), ("nl-BE", "nl"), ("en-GB", "en"), ("ja", "en"), ("", "en")],
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("PT-br", "pt"),
+        ("nl-BE", "nl"),
+        ("en-GB", "en"),
+        ("ja", "en"),
+        ("", "en"),
+    ],
 )
 def test_a_locale_has_the_words_of_its_language_or_english_ones(locale: str, language: str) -> None:
     assert words_of(locale).language == language

@@ -22,7 +22,8 @@ from harka.learning import content, course_clone, file
 from harka.learning.content import ContentDraft
 from harka.learning.file import LARGEST, MOST_PENDING, FileStatus, UploadDraft
 from harka.repositories import file as files
-from harka.repositories.file import File
+from harka.repositories.file import File, FileFilter
+from harka.repositories.page import Order
 from harka.storage.statement import Statement
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
@@ -311,3 +312,29 @@ async def test_an_upload_ends_an_hour_from_now(academy: Academy, store: FileStor
     assert abs(datetime.fromtimestamp(link.expires, made.expires_at.tzinfo) - made.expires_at) < timedelta(
         seconds=2
     )
+
+
+async def test_everybody_lists_their_own_and_administrators_all(academy: Academy, store: FileStore) -> None:
+    admin, one, other = [await academy.user(role) for role in ("admin", "learner", "learner")]
+    mine = await begin(academy, store, academy.acting(one), name="b.txt", size=7)
+    theirs = await begin(academy, store, academy.acting(other), name="a.pdf", media_type="application/pdf")
+    programs = await begin(academy, store)
+
+    async def listed(context: TenantContext, by: str = "created_at", **only: Any) -> list[UUID]:
+        async with academy.work(context, read_only=True) as work:
+            asked = FileFilter(**only)
+            found = await file.list_page(work, asked, after=None, first=9, order=Order(by))
+            assert await file.count(work, asked) == len(found)
+            assert len(await file.find_many(work, [each.id for each in found])) == len(found)
+            return [each.id for each in found]
+
+    everything = academy.acting(admin)
+    assert await listed(everything) == [mine.id, theirs.id, programs.id]
+    assert (await listed(everything, "name"))[1:] == [theirs.id, mine.id]
+    assert (await listed(everything, "size"))[-1] == mine.id
+    assert await listed(everything, user_id=other.id) == [theirs.id]
+    assert await listed(everything, media_type="text/") == [mine.id, programs.id]
+    assert await listed(everything, status=FileStatus.READY) == []
+    assert await listed(academy.acting(one)) == [mine.id]
+    assert await listed(academy.acting(one), user_id=other.id) == []
+    assert await listed(academy.key(Permission.COURSE_READ)) == [programs.id]

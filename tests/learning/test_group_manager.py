@@ -14,6 +14,8 @@ from harka.learning import (
     group,
     group_manager,
     group_member,
+    lesson,
+    module,
     progress,
     quiz_attempt,
     user,
@@ -283,3 +285,27 @@ async def test_owners_and_oneself_are_given_nothing(academy: Academy, rival: Aca
                 async with academy.work(context) as work:
                     await act(work, group_id, user_id)
     assert await academy.state() == state
+
+
+async def test_work_of_people_beyond_is_not_theirs_to_delete(academy: Academy) -> None:
+    """Who manages groups and writes courses deletes a lesson in which others have worked: not so."""
+    made = await ground(academy, "admin")
+    subject = made.enrollments[made.ours.id].course_id
+    async with academy.work() as work:
+        (first, second, *_) = (await lesson.by_course(work, [subject]))[subject]
+        for person, taken_ in ((made.ours, first), (made.stranger, second)):
+            await progress.record(
+                work, enrollment_id=made.enrollments[person.id].id, lesson_id=taken_.id, fraction=0.5
+            )
+    state = await academy.state()
+    for act in (
+        lambda work: lesson.delete(work, second.id, version=second.version, with_progress=True),
+        lambda work: module.delete(work, second.module_id, version=1, with_progress=True),
+    ):
+        with pytest.raises(ConflictError) as refused:
+            async with academy.work(made.context) as work:
+                await act(work)
+        assert refused.value.field == "withProgress"
+        assert await academy.state() == state
+    async with academy.work(made.context) as work:
+        await lesson.delete(work, first.id, version=first.version, with_progress=True)

@@ -206,6 +206,7 @@ STATEMENTS = (
     enrollment.UPDATE,
     enrollment.WITHDRAW_MANY,
     file.FIND_BY_IDS,
+    *statements_of(file.PAGES_OF_USER),
     file.COUNT_PENDING,
     file.LOCK,
     file.COMPLETE,
@@ -347,6 +348,7 @@ ORDERS = [
         ("user", user.User, user.PAGES),
         ("course", course.Course, course.PAGES),
         ("enrollment", enrollment.Enrollment, enrollment_list.PAGES),
+        ("file", file.File, file.PAGES),
     )
     for order in pages
     # what has no index on purpose
@@ -368,6 +370,7 @@ async def test_a_page_reads_no_more_than_it_shows_in_any_order(
         "user": "NULL, NULL, NULL, NULL, NULL",
         "course": "true, NULL, NULL, NULL, NULL, NULL",
         "enrollment": ", ".join(["NULL"] * 11),
+        "file": "NULL, NULL, NULL, false",
     }
     asked = f"'{crowd.organization.id}', {before[table]}, 20"
     fields = noun.__struct_fields__

@@ -203,3 +203,19 @@ async def test_a_body_that_stands_still_is_given_up(runtime: Runtime, make_tenan
     await app({**scope, "path": url, "raw_path": url.encode()}, receive, send)
     assert heard[0]["status"] == 504
     assert await runtime.files.find(tenant.id, "a.txt") is None
+
+
+async def test_what_was_sent_of_a_file_is_counted(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    await runtime.files.write(ours.id, "a.txt", b"0123456789")
+    http = await api(ours)
+    link = f"/files/{runtime.files.sign(ours.id, 'a.txt', lifetime=60.0)}"
+    await http.get(link)
+    await http.get(link, headers={"range": "bytes=0-3"})
+    await http.get("/files/nothing")
+    assert (await runtime.requests.this_month(ours)).downloaded == 14
+    await runtime.requests.flush()
+    assert (await runtime.requests.this_month(ours)).downloaded == 14
+    assert (await runtime.requests.this_month(theirs)).downloaded == 0

@@ -105,4 +105,11 @@ async def measure(session: ShardSession, organization: Organization, requests: R
             with_grace(included, limits.grace),
             resets_at,
         ),
+        Quota(
+            Resource.BANDWIDTH,
+            requests.downloaded,
+            limits.bandwidth_bytes,
+            with_grace(limits.bandwidth_bytes, limits.grace),
+            resets_at,
+        ),
     ]

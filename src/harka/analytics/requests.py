@@ -1,4 +1,4 @@
-"""How many requests organizations make: counted on the way in, written together, never waited for."""
+"""How many requests organizations make, and how much they download: written together, never waited for."""
 
 import asyncio
 from collections import Counter
@@ -32,10 +32,17 @@ class Requests:
         self._catalog = catalog
         self._timezone_of = timezone_of
         self._counted: Counter[UUID] = Counter()
+        self._downloaded: Counter[UUID] = Counter()
 
     def note(self, tenant: UUID) -> None:
         """Count a request that was admitted."""
         self._counted[tenant] += 1
+
+    def note_download(self, tenant: UUID, size: int) -> None:
+        """Count bytes of a file that were sent."""
+        # no request more, but the organization is one that something is written for
+        self._counted[tenant] += 0
+        self._downloaded[tenant] += size
 
     async def run(self, *, period: float = PERIOD) -> Never:
         """Write what is counted, once a `period`, until cancelled."""
@@ -48,26 +55,28 @@ class Requests:
         if not self._counted:
             return
         taken, self._counted = self._counted, Counter()
+        sent, self._downloaded = self._downloaded, Counter()
         now, written = clock.now(), False
         months = [month_of(now, self._timezone_of(tenant)) for tenant in taken]
         try:
             async with asyncio.timeout(_PATIENCE):
-                await request_usage.add(self._catalog, taken, months)
+                await request_usage.add(self._catalog, taken, months, sent)
             written = True
         except (HarkaError, TimeoutError) as error:
             log.warning("requests not written", tenants=len(taken), error=type(error).__name__)
         finally:
             if not written:
-                self._counted += taken
+                self._counted.update(taken)
+                self._downloaded.update(sent)
 
     async def this_month(self, organization: Organization) -> RequestUsage:
         """Of all processes as far as they have written, and of this one; as of the last writing."""
         now = clock.now()
         month = month_of(now, organization.timezone)
         found = await request_usage.find(self._catalog, organization.id, month)
-        waiting = self._counted[organization.id]
-        return (
-            RequestUsage(waiting, now)
-            if found is None
-            else RequestUsage(found.requests + waiting, found.as_of)
+        written = RequestUsage(0, now) if found is None else found
+        return RequestUsage(
+            written.requests + self._counted[organization.id],
+            written.as_of,
+            written.downloaded + self._downloaded[organization.id],
         )

@@ -33,6 +33,14 @@ class Storage(msgspec.Struct, frozen=True):
     as_of: datetime | None
 
 
+class Bandwidth(msgspec.Struct, frozen=True):
+    """Bytes of files downloaded in the organization's calendar month. `limit`: None for any number."""
+
+    used: int
+    limit: int | None
+    as_of: datetime
+
+
 class Metrics(msgspec.Struct, frozen=True):
     """`average_progress`: of enrollments that are not withdrawn, 0 to 1; 0 without one."""
 
@@ -42,6 +50,7 @@ class Metrics(msgspec.Struct, frozen=True):
     average_progress: float
     api_usage: ApiUsage
     storage: Storage
+    bandwidth: Bandwidth
 
 
 class TenantAnalytics(msgspec.Struct, frozen=True):
@@ -77,6 +86,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -
             average_progress=totals.progress / _MILLION / max(totals.enrollments, 1),
             api_usage=ApiUsage(requests.requests, limits.requests_per_month, requests.as_of),
             storage=Storage(rows + totals.file_bytes, limits.storage_bytes, as_of),
+            bandwidth=Bandwidth(requests.downloaded, limits.bandwidth_bytes, requests.as_of),
         ),
         health=judge(limits, totals, requests, measured, unproven=unproven),
     )

@@ -38,6 +38,7 @@ from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.enrollment_list import EnrollmentOrder
+from harka.repositories.file import FileOrder
 from harka.repositories.job import JobOrder, JobState
 from harka.repositories.page import OrderDirection
 from harka.repositories.path import PathStatus as LearningPathStatus
@@ -58,6 +59,7 @@ __all__ = [
     "DomainStatus",
     "EnrollmentOrder",
     "EnrollmentStatus",
+    "FileOrder",
     "FileStatus",
     "HealthStatus",
     "InvitationState",
@@ -157,6 +159,14 @@ _describe(
     due_at="When they are due. Those that never are come after all others.",
     completed_at="When they were completed. Those that are not come before all others.",
     progress="How much of the course is done. What changes while a client reads on moves to its new place.",
+)
+
+_describe(
+    FileOrder,
+    "What files are ordered by. Equal ones go by their id.",
+    created_at="When their upload was asked for.",
+    name="What they are called, in the collation of the database.",
+    size="How large they are.",
 )
 
 _describe(

@@ -60,6 +60,7 @@ from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.domain import DomainQuery
 from harka.graph.types.enrollment import EnrollmentQuery
+from harka.graph.types.file import FileQuery
 from harka.graph.types.group import GroupQuery
 from harka.graph.types.invitation import InvitationQuery
 from harka.graph.types.job import JobQuery
@@ -99,6 +100,7 @@ class Query(
     QuizQuery,
     ApiKeyQuery,
     DomainQuery,
+    FileQuery,
     CategoryQuery,
     TagQuery,
     LearningPathQuery,

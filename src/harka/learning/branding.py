@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from harka.errors import ConflictError, NotFoundError
+from harka.errors import ConflictError, NotFoundError, PlanLimitError
 from harka.ids import new_id
+from harka.learning import storage
 from harka.learning.contrast import GRAPHICS, TEXT, accept_color
 from harka.learning.picture import accept_picture
 from harka.learning.work import UnitOfWork
@@ -165,10 +166,8 @@ def _accepted(changes: BrandingChanges) -> tuple[dict[str, str | None], list[Bra
 
 async def _keep(work: UnitOfWork, picture: BrandingAsset) -> None:
     """The same picture takes its room once. Raise `PlanLimitError` when there is none left."""
-    if await assets.insert(work.session, picture):
-        limit = limits_of(work.context.organization.plan).storage_bytes
-        if not await files.reserve(work.session, len(picture.content), limit=limit):
-            raise PlanLimitError("The plan of this organization has no storage left for this picture.")
+    if await assets.insert(work.session, picture) and not await storage.take(work, len(picture.content)):
+        raise PlanLimitError("There is no room left for this picture.")
 
 
 async def _hold_draft(work: UnitOfWork, version: int | None) -> Branding:

@@ -1,4 +1,4 @@
-"""What stands on a certificate that is printed, in the language, the colours and with the logo of its issuer."""
+"""What stands on a certificate that is printed: in the language and the look of who issued it."""
 
 from datetime import datetime
 from typing import Any, Final

@@ -14,15 +14,14 @@ from harka.errors import ConflictError, NotFoundError, PlanLimitError, Validatio
 from harka.files import media
 from harka.files.store import FileStore
 from harka.ids import new_id
-from harka.learning import visibility
+from harka.learning import storage, visibility
 from harka.learning.reading import readable
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import file as files
-from harka.repositories import usage as usages
-from harka.repositories.file import File
+from harka.repositories.file import File, FileFilter
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
-from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
 LONGEST_NAME: Final = 200
@@ -59,12 +58,35 @@ class Upload(msgspec.Struct, frozen=True):
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[File]:
-    """By id, those that are the reader's own, or shown to the reader somewhere."""
+    """By id, those that are the reader's own, or shown to the reader somewhere; to administrators all."""
     work.context.require(Permission.COURSE_READ)
     found = await files.find_by_ids(work.session, ids)
+    if _sees_all(work):
+        return ByKey(found)
     others = [each.id for each in found if not _is_own(work, each)]
     shown = await _shown(work, others) if others else set()
     return ByKey([each for each in found if each.id in shown or each.id not in others])
+
+
+async def list_page(
+    work: UnitOfWork,
+    only: FileFilter,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Sequence[File]:
+    """The next `first` that match: of everybody's for administrators, of one's own for others."""
+    shown = _shown_of(work, only)
+    if shown is None:
+        return []
+    return await files.list_page(work.session, shown, after=after, first=first, order=order)
+
+
+async def count(work: UnitOfWork, only: FileFilter) -> int:
+    """How many match, of those that the reader lists."""
+    shown = _shown_of(work, only)
+    return 0 if shown is None else await files.count(work.session, shown)
 
 
 async def create_upload(work: UnitOfWork, store: FileStore, draft: UploadDraft) -> Upload:
@@ -77,10 +99,7 @@ async def create_upload(work: UnitOfWork, store: FileStore, draft: UploadDraft) 
     file = _accepted(draft, owner, now)
     if owner is not None and await files.count_pending(work.session, owner) >= MOST_PENDING:
         raise ValidationError("Finish the uploads that you have begun.")
-    limit = limits_for(work.context.organization).storage_bytes
-    measured = await usages.latest(work.session)
-    rows = 0 if measured is None else measured.storage_bytes
-    if not await files.reserve(work.session, file.size, limit=limit - rows):
+    if not await storage.take(work, file.size):
         raise PlanLimitError("There is no room left for this file.", field="size")
     await files.insert(work.session, file)
     url = await store.upload_url(work.context.id, _arriving(file.id), size=file.size, lifetime=UPLOAD_SECONDS)
@@ -182,6 +201,22 @@ def _no_file(field: str | None = None) -> NotFoundError:
 def _require_there(file: File, field: str) -> None:
     if file.status != FileStatus.READY:
         raise ValidationError("This file is not uploaded yet.", field=field)
+
+
+def _sees_all(work: UnitOfWork) -> bool:
+    """Who answers for what the organization keeps; a manager of groups does not."""
+    return work.context.allows(Permission.ORGANIZATION_WRITE) and work.context.manager is None
+
+
+def _shown_of(work: UnitOfWork, only: FileFilter) -> FileFilter | None:
+    """What to look for, of what was asked for; None for nothing."""
+    work.context.require(Permission.COURSE_READ)
+    if _sees_all(work):
+        return only
+    owner = _owner(work)
+    if only.user_id not in (None, owner):
+        return None
+    return msgspec.structs.replace(only, user_id=owner, of_programs=owner is None)
 
 
 def _owner(work: UnitOfWork) -> UUID | None:

@@ -1,12 +1,32 @@
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from harka.repositories.page import CREATED, OLDEST_FIRST, Key, Order, Position, pages
 from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class FileOrder(enum.StrEnum):
+    """By which attribute."""
+
+    CREATED_AT = "created_at"
+    NAME = "name"
+    SIZE = "size"
+
+
+class FileFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What is None leaves out nothing. `media_type`: what it begins with. `of_programs`: of nobody's."""
+
+    status: str | None = None
+    media_type: str | None = None
+    user_id: UUID | None = None
+    of_programs: bool = False
 
 
 class File(msgspec.Struct, frozen=True):
@@ -39,6 +59,49 @@ FIND_BY_IDS = Statement(
     "file.find_by_ids",
     """SELECT id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version
     FROM {schema}.file WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# As a CASE, see `repositories.user`.
+_MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::uuid IS NULL AND NOT $5::boolean
+        THEN true
+      ELSE ($2 IS NULL OR status = $2) AND ($3 IS NULL OR starts_with(media_type, $3))
+        AND ($4 IS NULL OR user_id = $4) AND (NOT $5 OR user_id IS NULL) END"""
+_KEYS: Final[Mapping[str, Key]] = {
+    FileOrder.CREATED_AT: CREATED,
+    FileOrder.NAME: Key("name", "text"),
+    FileOrder.SIZE: Key("size", "int"),
+}
+
+# One page of the files that match, in each order.
+PAGES = pages(
+    "file.page",
+    f"""SELECT id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version
+    FROM {{schema}}.file
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    _KEYS,
+    position=7,
+)
+
+# One page of a person's files that match, in each order: few, and sorted where there is no index of theirs.
+PAGES_OF_USER = pages(
+    "file.page_of_user",
+    f"""SELECT id, user_id, name, size, media_type, status, expires_at, created_at, updated_at, version
+    FROM {{schema}}.file
+    WHERE tenant_id = $1 AND user_id = $4::uuid AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    {
+        FileOrder.CREATED_AT: CREATED,
+        FileOrder.NAME: Key("(name || '')", "text"),
+        FileOrder.SIZE: Key("(size + 0)", "int"),
+    },
+    position=7,
+)
+
+# How many files match.
+COUNT = Statement(
+    "file.count",
+    f"SELECT count(*) FROM {{schema}}.file WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
 )
 
 # The lessons that show any of these files.
@@ -137,6 +200,23 @@ DELETE_ABANDONED = Statement(
 async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[File]:
     """Whoever may see them; in no particular order, unknown ids are left out."""
     return await session.fetch_rows(File, FIND_BY_IDS, ids)
+
+
+async def list_page(
+    session: ShardSession,
+    only: FileFilter,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Sequence[File]:
+    statement = (PAGES if only.user_id is None else PAGES_OF_USER)[order].of(after)
+    position = () if after is None else after
+    return await session.fetch_rows(File, statement, *msgspec.structs.astuple(only), first, *position)
+
+
+async def count(session: ShardSession, only: FileFilter) -> int:
+    return int(await session.fetch_value(COUNT, *msgspec.structs.astuple(only)))
 
 
 async def places(session: ShardSession, ids: Sequence[UUID]) -> Sequence[FilePlace]:

@@ -231,8 +231,8 @@ MOVE = Statement(
 )
 
 # Take a lesson away, with the progress in it; those behind it move up. Where learners have worked in it, only
-# when that may go too, and a manager of groups sees all of them. Answers how many lessons the course has left,
-# if it was done.
+# when that may go too, and a manager of groups sees all of them. Answers how many lessons the course has
+# left, if it was done.
 DELETE = Statement(
     "lesson.delete",
     f"""WITH gone AS (

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -33,6 +34,7 @@ class Files:
 
     def __init__(self, runtime: Runtime) -> None:
         self._files = runtime.files
+        self._requests = runtime.requests
         self._patience = runtime.settings.request_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,11 +61,17 @@ class Files:
         if span is not None:
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{found.size}"
         return StreamingResponse(
-            self._files.read(tenant, link.path, span),
+            self._counted(tenant, self._files.read(tenant, link.path, span)),
             status_code=200 if span is None else 206,
             headers=headers,
             media_type=_content_type(link.media_type),
         )
+
+    async def _counted(self, tenant: UUID, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """What of them is asked for, and no more, is a download of the tenant's."""
+        async for piece in pieces:
+            self._requests.note_download(tenant, len(piece))
+            yield piece
 
     async def _write(self, request: Request) -> Response:
         """Raise `BadRequestError` for fewer bytes than the link says, `PayloadTooLargeError` for more."""

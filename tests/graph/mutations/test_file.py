@@ -147,3 +147,28 @@ async def test_the_file_of_an_item_is_changed(school: School) -> None:
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", "fileId")
     reply = await school.ask(CHANGE, {"input": {**item, "fileId": two["id"]}}, caller=school.owner)
     assert reply.data["updateContentItem"]["contentItem"] == {"file": {"id": two["id"]}}
+
+
+FILES = """query ($first: Int!, $after: String, $filter: FileFilter, $by: FileOrderBy) {
+  files(first: $first, after: $after, filter: $filter, orderBy: $by) {
+    totalCount nodes { name size mediaType status user { id } } pageInfo { endCursor hasNextPage } } }"""
+UPLOAD = """mutation ($name: String!, $size: Int!) {
+  createUpload(input: {name: $name, size: $size, mediaType: "text/plain"}) { file { id } } }"""
+
+
+async def test_files_are_listed_by_size_page_by_page(school: School) -> None:
+    ids = {}
+    for name, size in (("a.txt", 3), ("b.txt", 2), ("c.txt", 1)):
+        made = await school.ask(UPLOAD, {"name": name, "size": size}, caller=school.instructor)
+        ids[name] = made.data["createUpload"]["file"]["id"]
+    asked = {"first": 2, "by": {"field": "SIZE"}, "filter": {"mediaType": "text/", "status": "PENDING"}}
+    page = (await school.ask(FILES, asked, caller=school.owner)).data["files"]
+    assert (page["totalCount"], [node["name"] for node in page["nodes"]]) == (3, ["c.txt", "b.txt"])
+    after = {"after": page["pageInfo"]["endCursor"]}
+    rest = (await school.ask(FILES, {**asked, **after}, caller=school.owner)).data["files"]
+    assert [node["name"] for node in rest["nodes"]] == ["a.txt"]
+    assert (await school.ask(FILES, {**asked, **after, "first": 1, "by": None})).code == "INVALID_CURSOR"
+    assert (await school.ask(FILES, {"first": 9}, caller=school.learner)).data["files"]["totalCount"] == 0
+    one = f'{{ file(id: "{ids["a.txt"]}") {{ size }} }}'
+    assert (await school.ask(one, caller=school.owner)).data["file"] == {"size": 3}
+    assert (await school.ask(one, caller=school.learner)).data["file"] is None

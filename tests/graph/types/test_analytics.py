@@ -6,7 +6,7 @@ from school import School
 
 TENANT = """{ analytics { tenantId asOf windowDays
   metrics { activeUsers totalUsers coursesCompleted averageProgress
-    apiUsage { requests quota asOf } storage { used limit asOf } }
+    apiUsage { requests quota asOf } storage { used limit asOf } bandwidth { used limit } }
   health { status issues { code severity message advice measured limit } } } }"""
 COURSE = """query ($id: ID!) { courseAnalytics(courseId: $id) { course { id } asOf
   funnel { enrolled started halfway completed withdrawn medianSeconds slowSeconds }
@@ -34,6 +34,7 @@ async def test_an_organizations_figures_are_two_statements(school: School) -> No
     # a quarter of one course, of eight enrollments
     assert metrics["averageProgress"] == 0.25 / 8
     assert (metrics["activeUsers"], metrics["totalUsers"], metrics["coursesCompleted"]) == (1, 4, 0)
+    assert metrics["bandwidth"] == {"used": 0.0, "limit": None}
     assert metrics["storage"] == {"used": 0.0, "limit": 2.0**40, "asOf": None}
     assert metrics["apiUsage"]["quota"] is None
     assert told["health"] == {"status": "HEALTHY", "issues": []}

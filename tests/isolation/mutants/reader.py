@@ -118,6 +118,20 @@ MUTANTS: Final = [
         ("tests/graph/mutations/test_path_enrollment.py",),
     ),
     Mutant(
+        "anybody-lists-all-files",
+        "learning/file.py",
+        "    if _sees_all(work):\n        return only\n",
+        "    return only\n",
+        ("tests/learning/test_file.py",),
+    ),
+    Mutant(
+        "manager-deletes-work-beyond",
+        "repositories/lesson.py",
+        'WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")})) OR (',
+        "WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND false)) OR (",
+        MANAGERS,
+    ),
+    Mutant(
         "anybody-enrolls",
         "learning/enrollment.py",
         "    work.context.require(Permission.ENROLLMENT_WRITE)\n    wanted = {",

@@ -42,6 +42,15 @@ class StorageUsage:
 
 
 @graph_type
+class BandwidthUsage:
+    """What was downloaded of files this calendar month, in bytes: whole numbers, perhaps beyond 32 bits."""
+
+    used: float = leaf("How much was sent; of what broke off, as much as was sent.")
+    limit: float | None = leaf("How much the plan includes; null for as much as they like.")
+    as_of: datetime = leaf("When it was counted: some ten seconds ago.")
+
+
+@graph_type
 class TenantMetrics:
     """Exact figures, true at `asOf` of the analytics unless they name a moment of their own."""
 
@@ -51,6 +60,7 @@ class TenantMetrics:
     average_progress: float = leaf("Of all enrollments that are not withdrawn: 0 to 1; 0 without one.")
     api_usage: ApiUsage = leaf("Requests of this month.")
     storage: StorageUsage = leaf("What is stored.")
+    bandwidth: BandwidthUsage = leaf("What was downloaded this month.")
 
 
 @graph_type

@@ -99,7 +99,8 @@ class SearchQuery:
         _search,
         "People by name and address, courses by title and code, lessons and learning paths by title: those "
         "that have every word, the best first. A word may be begun only, and have a typing mistake or two. "
-        f"Callers find what their lists show them: nobody without `user:read`. No more than the {MOST_HITS} best are counted.",
+        "Callers find what their lists show them: nobody without `user:read`. No more than the "
+        f"{MOST_HITS} best are counted.",
         requires=Access.SIGNED_IN,
         several=True,
     )
