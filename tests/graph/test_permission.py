@@ -237,15 +237,14 @@ CALLS = {
     ),
     "reactivateUser": 'mutation { reactivateUser(input: {id: "$user"}) { clientMutationId } }',
 }
-# absent for who has the permission and yet does not take part
-UNSEEN = {"quiz"}
 # what a call names that is somebody's
 OF_ONE = ("$user", "$enrollment", "$certificate")
 # calls that answer for each of many
 MANY = {"bulkEnroll", "bulkUsers", "recordProgressBatch"}
 # what is for those alone who see everybody
 TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMembers"}
-UNSEEN = {"quiz", "learningPath"}
+# absent for who has the permission and yet does not take part, or of what there is none
+UNSEEN = {"quiz", "learningPath", "file"}
 FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")

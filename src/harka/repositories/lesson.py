@@ -237,10 +237,11 @@ DELETE = Statement(
     "lesson.delete",
     f"""WITH gone AS (
       DELETE FROM {{schema}}.lesson l
-      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR NOT EXISTS (
-        SELECT FROM {{schema}}.lesson_progress p
+      WHERE l.tenant_id = $1 AND l.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR (
+        SELECT count(*) FROM {{schema}}.lesson_progress p
         JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
-        WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")})) OR (
+        WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")}
+      ) = 0) OR (
         SELECT count(*) FROM {{schema}}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
       ) = 0)
       RETURNING l.id, l.course_id, l.module_id, l.position

@@ -109,12 +109,14 @@ DELETE = Statement(
     "module.delete",
     f"""WITH gone AS (
       DELETE FROM {{schema}}.module m
-      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR NOT EXISTS (
-        SELECT FROM {{schema}}.lesson t
-        JOIN {{schema}}.lesson_progress p ON p.tenant_id = $1 AND p.lesson_id = t.id
-        JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+      WHERE m.tenant_id = $1 AND m.id = $2::uuid AND ($3::boolean AND ($4::uuid IS NULL OR (
+        SELECT coalesce(sum(beyond.count), 0) FROM {{schema}}.lesson t CROSS JOIN LATERAL (
+          SELECT count(*) FROM {{schema}}.lesson_progress p
+          JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
+          WHERE p.tenant_id = $1 AND p.lesson_id = t.id AND NOT {unless_beyond("e.user_id", "$4")}
+        ) AS beyond
         WHERE t.tenant_id = $1 AND t.course_id = m.course_id AND t.module_id = m.id
-          AND NOT {unless_beyond("e.user_id", "$4")})) OR (
+      ) = 0) OR (
         SELECT coalesce(sum(worked.count), 0) FROM {{schema}}.lesson l CROSS JOIN LATERAL (
           SELECT count(*) FROM {{schema}}.lesson_progress p WHERE p.tenant_id = $1 AND p.lesson_id = l.id
         ) AS worked

@@ -112,10 +112,11 @@ DELETE = Statement(
     f"""WITH gone AS (
       DELETE FROM {{schema}}.quiz q
       WHERE q.tenant_id = $1 AND q.id = $2::uuid AND q.version = $3::int
-        AND ($4::boolean AND ($5::uuid IS NULL OR NOT EXISTS (
-        SELECT FROM {{schema}}.quiz_attempt t
+        AND ($4::boolean AND ($5::uuid IS NULL OR (
+        SELECT count(*) FROM {{schema}}.quiz_attempt t
         JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
-        WHERE t.tenant_id = $1 AND t.quiz_id = q.id AND NOT {unless_beyond("e.user_id", "$5")})) OR (
+        WHERE t.tenant_id = $1 AND t.quiz_id = q.id AND NOT {unless_beyond("e.user_id", "$5")}
+      ) = 0) OR (
         SELECT count(*) FROM {{schema}}.quiz_attempt a WHERE a.tenant_id = $1 AND a.quiz_id = q.id) = 0)
       RETURNING q.id
     ), hidden AS (

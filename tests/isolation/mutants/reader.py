@@ -111,7 +111,7 @@ MUTANTS: Final = [
         ("tests/graph/types/test_branding.py",),
     ),
     Mutant(
-        "learner-sees-who-is-on-a-path",
+        "learner-sees-who-else-is-on-a-path",
         "learning/path_enrollment.py",
         "return None if scope.everything or scope.manager is not None else scope.user",
         "return None",
@@ -127,8 +127,8 @@ MUTANTS: Final = [
     Mutant(
         "manager-deletes-work-beyond",
         "repositories/lesson.py",
-        'WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")})) OR (',
-        "WHERE p.tenant_id = $1 AND p.lesson_id = l.id AND false)) OR (",
+        'p.lesson_id = l.id AND NOT {unless_beyond("e.user_id", "$4")}\n',
+        "p.lesson_id = l.id AND false\n",
         MANAGERS,
     ),
     Mutant(
