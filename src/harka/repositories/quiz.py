@@ -113,9 +113,11 @@ DELETE = Statement(
       DELETE FROM {{schema}}.quiz q
       WHERE q.tenant_id = $1 AND q.id = $2::uuid AND q.version = $3::int
         AND ($4::boolean AND ($5::uuid IS NULL OR (
-        SELECT count(*) FROM {{schema}}.quiz_attempt t
-        JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
-        WHERE t.tenant_id = $1 AND t.quiz_id = q.id AND NOT {unless_beyond("e.user_id", "$5")}
+        SELECT coalesce(sum(beyond.count), 0) FROM {{schema}}.quiz_attempt t CROSS JOIN LATERAL (
+          SELECT count(*) FROM {{schema}}.enrollment e
+          WHERE e.tenant_id = $1 AND e.id = t.enrollment_id AND NOT {unless_beyond("e.user_id", "$5")}
+        ) AS beyond
+        WHERE t.tenant_id = $1 AND t.quiz_id = q.id
       ) = 0) OR (
         SELECT count(*) FROM {{schema}}.quiz_attempt a WHERE a.tenant_id = $1 AND a.quiz_id = q.id) = 0)
       RETURNING q.id
