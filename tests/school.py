@@ -59,6 +59,7 @@ from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
+from harka.tenancy.quota import Admission
 from harka.web.listeners import Listeners
 from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestRecord
@@ -231,8 +232,14 @@ class School:
 
     def with_settings(self, **options: Any) -> "School":
         """The same, served with other settings."""
-        settings = msgspec.structs.replace(self.runtime.settings, **options)
-        runtime: Runtime = msgspec.structs.replace(self.runtime, settings=settings)
+        return self._over(settings=msgspec.structs.replace(self.runtime.settings, **options))
+
+    def with_admission(self, admission: Admission) -> "School":
+        """The same with other budgets."""
+        return self._over(admission=admission)
+
+    def _over(self, **parts: Any) -> "School":
+        runtime: Runtime = msgspec.structs.replace(self.runtime, **parts)
         return School(runtime, self.organization, self.people, self.courses, self.enrollments, self.draft)
 
     @property

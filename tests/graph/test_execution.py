@@ -84,7 +84,7 @@ async def test_an_operation_that_needs_no_sql_opens_no_transaction(
     [
         ("{ a: courses(first: 1) { totalCount } users(first: 1) { totalCount } }", 4),
         ("{ nodes(ids: [$course, $user, $enrollment]) { id } }", 3),
-        ("{ course(id: $course) { id } node(id: $user) { id } }", 2),
+        ("{ user(id: $user) { id } node(id: $enrollment) { id } }", 2),
         ("{ courses(first: 2) { nodes { modules { id } enrollments(first: 5) { nodes { id } } } } }", 3),
         ("{ enrollments(first: 2) { totalCount nodes { user { id } course { id } } } }", 4),
         ("{ courses(first: 2) { nodes { modules { lessons { id } } } } }", 3),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
+from conftest import MakeTenant, OpenClient
 from harka import logs
 from harka.codec import json_bytes
 from harka.config import Settings
@@ -20,6 +21,8 @@ from harka.graph import schema
 from harka.graph.document import Documents
 from harka.graph.limits import Limits
 from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Plan
+from harka.tenancy.quota import Admission
 from school import School
 from work_count import counted
 
@@ -208,8 +211,9 @@ SOUND = "{ viewer { kind } }"
 
 async def test_what_is_sound_is_answered_afterwards(school: School) -> None:
     """Nothing that was refused has left something behind, and what is large but sound is answered."""
+    # of a budget of its own: to read all of these costs more than there is
     for text, _, _ in DOCUMENTS.values():
-        await school.ask(text)
+        await school.with_admission(Admission()).ask(text)
     assert (await school.ask(SOUND)).data == {"viewer": {"kind": "API_KEY"}}
     assert (await school.ask(course(f'"{"x" * 99_000}"'))).data == {"course": None}
     assert (await school.ask(BY_CODE, {"value": "x" * 1_000_000})).data == {"course": None}
@@ -299,3 +303,15 @@ async def test_what_is_small_once_it_is_spread_is_answered_in_bounded_work(
     told = await ask(school, json_bytes({"query": doubled(levels, "* *")}))
     assert told.response.json() == {"data": {"viewer": {"kind": "API_KEY"}}}
     assert told.calls <= VALIDATED
+
+
+async def test_what_is_refused_is_paid_for(make_tenant: MakeTenant, api: OpenClient) -> None:
+    """Each is bounded, and there is no end of them; what is known costs nothing to read."""
+    client = await api(await make_tenant(plan=Plan.STARTER), ())
+    known = "{ viewer { kind } }"
+    assert await client.graphql(known) == {"data": {"viewer": None}}
+    answers = [await client.graphql(f"{{ viewer {{ {'kind ' * 1_990} no{n} }} }}") for n in range(8)]
+    codes = [answer["errors"][0]["extensions"]["code"] for answer in answers]
+    assert codes[0] == INVALID
+    assert codes.count("RATE_LIMITED") >= 4
+    assert "data" in await client.graphql(known)

@@ -1,7 +1,7 @@
 """From text to a document that may be executed: parsed, measured, validated; kept in a bounded cache."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from graphql import (
     ASTValidationRule,
@@ -91,11 +91,23 @@ class Documents:
 
     def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raise `RefusedError` for what is not GraphQL, asks for too much or does not fit the schema."""
-        known = self._valid.get(text)
-        if known is not None:
-            return known
+        return self.known(text) or self.read(text, hide_suggestions=hide_suggestions)
+
+    def known(self, text: str) -> Document | None:
+        """What was read before; a document that was refused is read again."""
+        return self._valid.get(text)
+
+    def read(
+        self, text: str, *, hide_suggestions: bool, charge: Callable[[int], None] | None = None
+    ) -> Document:
+        """`charge`: called with the characters of a text that is short enough, before it is looked at.
+
+        Raise `RefusedError`, and what `charge` raises.
+        """
         try:
             self._limits.check_text(text)
+            if charge is not None:
+                charge(len(text))
             tree = self._parse(text)
             sizes = self._limits.check(tree)
         except DocumentLimitError as error:

@@ -18,13 +18,14 @@ from harka.errors import (
     HarkaError,
     PersistedDocumentRequiredError,
     PersistedQueryNotFoundError,
+    RateLimitedError,
 )
 from harka.graph import batch, schema
 from harka.graph.answer import UNTOLD, Answer, Answers, failed, refused, shown
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
 from harka.graph.deadline import Deadlines
-from harka.graph.document import Documents, RefusedError
+from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
 from harka.graph.persisted import PersistedDocuments, require_hash
@@ -45,6 +46,9 @@ T = TypeVar("T")
 log = logs.logger("execution")
 
 _MAX_COERCION_ERRORS = 20
+_READING_POINTS = 2.0
+"""For each character of a document that is not known yet: to parse and to validate it takes up to 10 µs, in
+which two objects are read and written."""
 # the database's own timeout should speak first: after it the connection is whole
 _DATABASE_FIRST = 0.5
 _SERVER_ERROR = 500
@@ -96,10 +100,21 @@ class Engine:
                 return refused(_UNREGISTERED, tenant)
             if request.persisted and not request.query:
                 return refused(_UNKNOWN, tenant)
-            document = self._documents.prepare(request.query, hide_suggestions=_is_anonymous(tenant))
+            document = self._documents.known(request.query) or self._read(request.query, tenant)
             return Prepared(document, document.operation(request.operation_name), request)
         except RefusedError as error:
             return refused(error, tenant)
+        except RateLimitedError as error:
+            return failed(error, tenant.request_id)
+
+    def _read(self, text: str, tenant: TenantContext) -> Document:
+        """Paid for whether it is refused or not: there is no end of texts to refuse."""
+
+        def charge(characters: int) -> None:
+            points = characters * _READING_POINTS
+            self._runtime.admission.charge(tenant.organization, clock.monotonic(), points)
+
+        return self._documents.read(text, hide_suggestions=_is_anonymous(tenant), charge=charge)
 
     def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
         """Once for each operation. `client`: how the program calls itself; nobody's is told."""
