@@ -331,7 +331,10 @@ def _look_ahead(step: Step, shape: "executor.Shape") -> None:
     """Mark what of the answers' fields is to be loaded together with them."""
     for field in shape.steps:
         below: Step | None = field.step
-        if below is not None and below.loader is not None and below.loader.behind is step.loader:
+        if below is None or below.loader is None or below.ahead:
+            # what has something loaded with it is not given itself
+            continue
+        if below.loader.behind is step.loader:
             below.given = True
             step.ahead = (*step.ahead, below.loader)
 

@@ -6,6 +6,7 @@ from school import School
 OUTLINE = """{
   courses(first: 9) { nodes { code modules { title lessons { title } } } }
   again: courses(first: 1) { nodes { modules { lessons { title } } } }
+  enrollments(first: 50) { nodes { course { code modules { title lessons { title } } } } }
 }"""
 OTHER = """query ($course: ID!, $module: ID!) {
   course(id: $course) { modules { lessons { title } } }
@@ -44,6 +45,9 @@ async def test_lessons_read_with_their_modules_are_those_of_each(school: School)
     assert [each["lessons"] for each in reply.data["again"]["nodes"][0]["modules"]] == [
         each["lessons"] for each in expected[0]["modules"]
     ]
+    # a level later, by other courses
+    for node in reply.data["enrollments"]["nodes"]:
+        assert node["course"] in reply.data["courses"]["nodes"]
 
 
 async def test_a_module_found_otherwise_has_its_own_lessons(school: School) -> None:
