@@ -14,9 +14,12 @@ import pytest
 
 from harka import rows
 from harka.analytics.requests import Requests
+from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
+from harka.auth.session_usage import SessionUsage
+from harka.cache.throttle import Throttle
 from harka.config import Settings
 from harka.graph.execution import Engine
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
@@ -178,6 +181,9 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         key_rates=KeyRates(),
+        session_usage=SessionUsage(unused),
+        hasher=Hasher(),
+        throttle=Throttle(unused),
         requests=Requests(unused, lambda _: "UTC"),
         cache=unused,
         pubsub=unused,

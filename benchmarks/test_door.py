@@ -23,9 +23,12 @@ from uvicorn.server import ServerState
 from doors import Transport
 from harka import logs
 from harka.analytics.requests import Requests
+from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
+from harka.auth.session_usage import SessionUsage
+from harka.cache.throttle import Throttle
 from harka.config import Settings
 from harka.graph import execution
 from harka.ids import NodeIds, new_id
@@ -125,6 +128,9 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         authenticator=Authenticator(settings),
         key_usage=KeyUsage(unused),
         key_rates=KeyRates(),
+        session_usage=SessionUsage(unused),
+        hasher=Hasher(),
+        throttle=Throttle(unused),
         requests=Requests(unused, lambda _: "UTC"),
         cache=unused,
         pubsub=unused,

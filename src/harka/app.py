@@ -15,10 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import logs
 from harka.analytics.gauge import UsageGauge
 from harka.analytics.requests import Requests
+from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
+from harka.auth.session_usage import SessionUsage
 from harka.cache.tenant import TenantCache
+from harka.cache.throttle import Throttle
 from harka.config import ConfigurationError, Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import HarkaError
@@ -74,6 +77,11 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         key_usage = KeyUsage(catalog)
         stack.push_async_callback(key_usage.flush)
         await stack.enter_async_context(_background("key usage", key_usage.run))
+        session_usage = SessionUsage(databases)
+        stack.push_async_callback(session_usage.flush)
+        await stack.enter_async_context(_background("session usage", session_usage.run))
+        hasher = Hasher()
+        stack.callback(hasher.close)
         requests = Requests(catalog, directory.timezone_of)
         stack.push_async_callback(requests.flush)
         await stack.enter_async_context(_background("requests", requests.run))
@@ -88,6 +96,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             authenticator=Authenticator(settings),
             key_usage=key_usage,
             key_rates=KeyRates(),
+            session_usage=session_usage,
+            hasher=hasher,
+            throttle=Throttle(cache),
             requests=requests,
             cache=cache,
             pubsub=pubsub,

@@ -12,6 +12,8 @@ HarkaError
 │   ├── PersistedQueryNotFoundError PERSISTED_QUERY_NOT_FOUND 400
 │   └── PersistedDocumentRequiredError PERSISTED_DOCUMENT_REQUIRED 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
+│   ├── WrongPasswordError     WRONG_CREDENTIALS    401   whatever is wrong with them
+│   └── SecondFactorError      SECOND_FACTOR_REQUIRED 401 the password is right, and a code is asked for
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
 │   │   └── QueueLimitError    QUEUE_LIMIT_EXCEEDED 403   of jobs that wait
@@ -136,6 +138,18 @@ class UnauthenticatedError(HarkaError):
 
     code = "UNAUTHENTICATED"
     status = 401
+
+
+class WrongPasswordError(UnauthenticatedError):
+    """The address, the password or the code is not right."""
+
+    code = "WRONG_CREDENTIALS"
+
+
+class SecondFactorError(UnauthenticatedError):
+    """The code of your second device is needed, too."""
+
+    code = "SECOND_FACTOR_REQUIRED"
 
 
 class ForbiddenError(HarkaError):

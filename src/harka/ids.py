@@ -52,6 +52,7 @@ class NodeKind(enum.IntEnum):
     TAG = 51
     LEARNING_PATH = 52
     LEARNING_PATH_ENROLLMENT = 53
+    SESSION = 80
     API_KEY = 81
     TENANT_JOB = 70
 

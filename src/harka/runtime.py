@@ -3,15 +3,19 @@
 import msgspec
 
 from harka.analytics.requests import Requests
+from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
+from harka.auth.session_usage import SessionUsage
 from harka.cache.tenant import TenantCache
+from harka.cache.throttle import Throttle
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.files.store import FileStore
 from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
+from harka.learning.entrance import Entrance
 from harka.learning.outside import Outside
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
@@ -33,6 +37,9 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator
     key_usage: KeyUsage
     key_rates: KeyRates
+    session_usage: SessionUsage
+    hasher: Hasher
+    throttle: Throttle
     requests: Requests
     cache: TenantCache
     pubsub: PubSub
@@ -42,6 +49,18 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     typesetter: Typesetter
     admission: Admission
     metrics: Metrics
+
+    @property
+    def entrance(self) -> Entrance:
+        """For who signs in."""
+        return Entrance(
+            databases=self.databases,
+            cache=self.cache,
+            pubsub=self.pubsub,
+            keyring=self.keyring,
+            hasher=self.hasher,
+            throttle=self.throttle,
+        )
 
     @property
     def outside(self) -> Outside:

@@ -7,6 +7,7 @@ import pytest
 from harka.auth import token
 from harka.auth.permissions import permissions_of
 from harka.auth.principal import Authenticator, Credential, context_of, load_context
+from harka.auth.session_token import hashed, new_browser_token
 from harka.errors import (
     FeatureNotInPlanError,
     HarkaError,
@@ -18,6 +19,7 @@ from harka.errors import (
 from harka.ids import new_id
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
+from harka.repositories.session import Proof
 from harka.repositories.user import User
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
@@ -32,7 +34,7 @@ GLOBEX = record("globex", number=2)
 CLOSED = record("closed", number=3, status="suspended")
 EVERYONE = (ACME, GLOBEX, CLOSED)
 SEEN = snapshot(*EVERYONE)
-USER = new_id()
+USER, SESSION = new_id(), new_id()
 AUTHENTICATOR = Authenticator(SETTINGS)
 
 
@@ -158,9 +160,31 @@ async def test_a_bad_credential_says_the_same_at_every_host(bad: str, host: str 
     assert await outcome(said(host, key=bad, bearer="globex")) == expected
 
 
-async def test_a_session_cookie_names_no_session_yet() -> None:
+async def test_a_cookie_that_names_no_session_is_a_bad_credential() -> None:
     for headers in (said("acme", cookie="s"), said("acme", key="acme", cookie="s"), said(None, cookie="s")):
         assert await outcome(headers) == error(UnauthenticatedError)
+
+
+async def test_a_session_acts_as_its_user_in_its_own_organization_alone() -> None:
+    cookies = {
+        each.organization.slug: new_browser_token(KEYRING.session, each.organization.id, USER, SESSION)
+        for each in EVERYONE
+    }
+    cookie = cookies["acme"]
+    found = await entered(said("acme", cookie=cookie))
+    assert (found.actor, found.user, found.scopes) == (Actor(ActorKind.USER, USER), USER, None)
+    assert found.session == Proof(SESSION, hashed(cookie.encode()))
+    narrowed = await entered(said("acme", key="acme", cookie=cookie))
+    assert (narrowed.user, narrowed.scopes) == (USER, frozenset({Permission.COURSE_READ}))
+    assert (await entered(said("acme", bearer="acme", cookie=cookie))).session == found.session
+    mismatch = error(TenantMismatchError)
+    assert await outcome(said("globex", cookie=cookie)) == mismatch
+    assert await outcome(said("acme", key="globex", cookie=cookie)) == mismatch
+    assert await outcome(said("acme", bearer="globex", cookie=cookie)) == mismatch
+    assert await outcome(said("closed", cookie=cookies["closed"])) == error(TenantSuspendedError)
+    somebody = new_browser_token(KEYRING.session, ACME.organization.id, new_id(), SESSION)
+    # a token and a cookie of two people
+    assert await outcome(said("acme", bearer="acme", cookie=somebody)) == error(UnauthenticatedError)
 
 
 async def test_a_suspended_organization_is_told_to_its_own_only() -> None:

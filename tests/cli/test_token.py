@@ -5,6 +5,7 @@ import pytest
 from cli.test_imports import MakeTenant, harka
 from harka.auth.token import verify
 from harka.clock import now
+from harka.errors import UnauthenticatedError
 from harka.ids import new_id
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
@@ -60,3 +61,20 @@ async def test_a_lifetime_has_bounds(runtime: Runtime, make_tenant: MakeTenant, 
     ada = await person(runtime, tenant)
     create = ("token", "create", "--tenant", tenant.slug, "--user", ada.email, "--ttl", ttl)
     assert (await harka(runtime.settings, *create))[:2] == (code, "")
+
+
+async def test_a_key_is_rotated_and_the_tokens_of_the_one_before_live_on(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    tenant = await make_tenant()
+    ada = await person(runtime, tenant)
+    create = ("token", "create", "--tenant", tenant.slug, "--user", ada.email)
+    before = (await harka(runtime.settings, *create))[1].strip().encode()
+    assert (await harka(runtime.settings, "token", "rotate-key", "--tenant", tenant.slug))[0] == 0
+    await runtime.directory.refresh()
+    assert verify(runtime.directory.current.signing_keys, runtime.settings, before, now()).user == ada.id
+    rotated = await harka(runtime.settings, "token", "rotate-key", "--tenant", tenant.slug, "--leaked")
+    assert rotated[0] == 0
+    await runtime.directory.refresh()
+    with pytest.raises(UnauthenticatedError):
+        verify(runtime.directory.current.signing_keys, runtime.settings, before, now())

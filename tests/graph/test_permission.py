@@ -77,6 +77,17 @@ CALLS = {
     ),
     "rotateApiKey": 'mutation { rotateApiKey(input: {id: "$key"}) { clientMutationId } }',
     "revokeApiKey": 'mutation { revokeApiKey(input: {id: "$key"}) { clientMutationId } }',
+    "sessions": "{ sessions(first: 1) { totalCount } }",
+    "revokeSession": 'mutation { revokeSession(input: {id: "$session"}) { clientMutationId } }',
+    "changePassword": (
+        'mutation { changePassword(input: {currentPassword: "x", newPassword: "x"}) { clientMutationId } }'
+    ),
+    "createPasswordReset": (
+        'mutation { createPasswordReset(input: {userId: "$user"}) { clientMutationId } }'
+    ),
+    "setUpTotp": 'mutation { setUpTotp(input: {password: "x"}) { clientMutationId } }',
+    "confirmTotp": 'mutation { confirmTotp(input: {code: "x"}) { clientMutationId } }',
+    "removeTotp": 'mutation { removeTotp(input: {userId: "$user"}) { clientMutationId } }',
     "addDomain": 'mutation { addDomain(input: {name: "x.example"}) { clientMutationId } }',
     "verifyDomain": 'mutation { verifyDomain(input: {id: "$domain"}) { clientMutationId } }',
     "activateDomain": 'mutation { activateDomain(input: {id: "$domain"}) { clientMutationId } }',
@@ -251,7 +262,7 @@ FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name not in {"viewer", "verifyCertificate", "branding", "acceptInvitation"}
+    if name not in {"viewer", "verifyCertificate", "branding", "acceptInvitation", "resetPassword"}
 }
 
 
@@ -286,6 +297,7 @@ def call(school: School, name: str) -> str:
         "module": school.id(NodeKind.MODULE, lesson.module_id),
         "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
         "key": school.id(NodeKind.API_KEY, new_id()),
+        "session": school.id(NodeKind.SESSION, new_id()),
         "domain": school.id(NodeKind.DOMAIN, new_id()),
         "branding": school.id(NodeKind.BRANDING, new_id()),
         "quiz": school.id(NodeKind.QUIZ, school.quiz),

@@ -68,10 +68,10 @@ def test_every_root_field_says_who_may_ask() -> None:
             isinstance(each, Requires) for each in field.extensions["strawberry-definition"].extensions
         )
     ]
-    # anybody may ask who they are, how the pages look, and whether a certificate is genuine; and come in by a
-    # token that they were given
+    # anybody may ask who they are, how the pages look, and whether a certificate is genuine; and come in, or
+    # set their password, by a token that they were given
     assert sorted(unguarded) == [
-        "Mutation.acceptInvitation",
+        *("Mutation.acceptInvitation", "Mutation.resetPassword"),
         *("Query.branding", "Query.verifyCertificate", "Query.viewer"),
     ]
 

@@ -19,11 +19,20 @@ def key(world: World) -> dict[str, str]:
     return {"x-api-key": world.api_key}
 
 
+def cookie(world: World) -> dict[str, str]:
+    """As a page of the very address sends it."""
+    return {"cookie": f"harka={world.cookies['ada@example.com']}"}
+
+
 def pretended(guest: World, host: World) -> list[dict[str, str]]:
     """What a guest may show at the host's address."""
     return [
         bearer(guest),
         key(guest),
+        cookie(guest),
+        {**cookie(guest), **bearer(host)},
+        {**cookie(host), **bearer(guest)},
+        {**cookie(host), **key(guest)},
         {**bearer(guest), **key(guest)},
         {**bearer(host), **key(guest)},
         {**bearer(guest), **key(host)},
@@ -56,7 +65,8 @@ async def test_a_foreign_credential_closes_a_socket(
     guest, host = worlds[guest_name], worlds[host_name]
     # said in the handshake, in the first message, and half here and half there
     said = [(headers, {}) for headers in pretended(guest, host)]
-    said += [({}, headers) for headers in pretended(guest, host)]
+    # a cookie comes with the handshake alone
+    said += [({}, headers) for headers in pretended(guest, host) if "cookie" not in headers]
     said += [(key(guest), bearer(host)), (bearer(guest), key(host)), (key(host), bearer(guest))]
     ends = {await _end(speaker, speaker.address(host), *each) for each in said}
     ((code, reason, statements),) = ends

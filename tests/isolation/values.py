@@ -6,7 +6,7 @@ from typing import Any
 
 from operations import Choose
 from places import INSTEAD, NODE, Place, UnknownPlaceError
-from worlds import CODES, World
+from worlds import CODES, PASSWORD, World
 
 LOGO = b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"/>').decode()
 # by the type of the value; all of them must be there: a new scalar needs a line
@@ -32,6 +32,11 @@ OWN: Mapping[str, Any] = {
     "CreateApiKeyInput.scopes": ["course:read"],
     "CreateApiKeyInput.networks": ["192.0.2.0/24"],
     "CreateApiKeyInput.expiresAt": "2099-01-31T09:30:00Z",
+    "ChangePasswordInput.currentPassword": PASSWORD,
+    "SetUpTotpInput.password": PASSWORD,
+    "RemoveTotpInput.password": PASSWORD,
+    "newPassword": "brass otter quilting 9",
+    "password": "brass otter quilting 9",
     "primaryColor": "#1d4ed8",
     "secondaryColor": "#7c3aed",
     "logo": LOGO,
@@ -73,7 +78,9 @@ def own_value(world: World, at: Place | None = None) -> Choose:
         if place.coordinate in instead:
             return instead[place.coordinate]
         if place.coordinate in world.fitting:
-            return world.fitting[place.coordinate]
+            known = world.fitting[place.coordinate]
+            # what is good for a moment only is made in that moment
+            return known() if callable(known) else known
         if place.noun == NODE:
             return [*world.own.values()] if place.is_list else world.id_of((at and at.within) or NODE)
         if place.is_id:

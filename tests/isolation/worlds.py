@@ -1,20 +1,24 @@
 """Tenants that look alike and differ in one secret word: whoever sees another's word has found a leak."""
 
 import secrets
-from base64 import b64encode
+import time
+from base64 import b32decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from belongings import claim, make_key
 from jobs import employ
 from places import NODE
 
 from harka import clock
 from harka.auth import api_key, token
+from harka.auth.password import hash_password
 from harka.auth.permissions import permissions_of
-from harka.ids import NodeKind, new_id
+from harka.auth.totp import STEP_SECONDS, code_at
+from harka.ids import NodeKind
 from harka.learning import (
     assignment,
     branding,
@@ -30,6 +34,7 @@ from harka.learning import (
     group_member,
     invitation,
     lesson,
+    password,
     path,
     path_enrollment,
     progress,
@@ -37,8 +42,10 @@ from harka.learning import (
     quiz_attempt,
     quiz_question,
     role,
+    session,
     submission,
     tag,
+    totp,
     user,
 )
 from harka.learning.assignment import AssignmentDraft
@@ -54,7 +61,7 @@ from harka.learning.quiz_grading import Answer
 from harka.learning.quiz_question import QuestionDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
-from harka.repositories import domain as domains
+from harka.repositories import password as passwords
 from harka.repositories import signing_key as signing_keys
 from harka.repositories import tag as tags
 from harka.repositories.file import File
@@ -67,6 +74,8 @@ from harka.tenancy.permission import Permission
 
 PEOPLE = (("ada@example.com", "owner"), ("bob@example.com", "instructor"), ("cyd@example.com", "learner"))
 CODES = ("MATH-1", "BIO-2", "ART-3")
+PASSWORD = "vexed kiln plumage 4"
+_HASH = hash_password(PASSWORD)
 SOMETHING = "Course"  # where any type will do
 
 
@@ -82,6 +91,7 @@ class World:
     owner: str = ""
     learner: str = ""
     api_key: str = ""
+    cookies: dict[str, str] = field(default_factory=dict)  # by address
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
     own: dict[str, str] = field(default_factory=dict)  # by type
@@ -167,8 +177,9 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
         rows[NodeKind.TENANT_JOB], dead = await employ(work, world.canary, rows)
         world.raw |= {text for row in (rows[NodeKind.TENANT_JOB], dead) for text in (str(row), row.hex)}
-    rows[NodeKind.DOMAIN] = await _claim(runtime, world)
-    rows[NodeKind.API_KEY] = await _key(runtime, world)
+        rows[NodeKind.SESSION] = await _identify(runtime, work, world, people)
+    rows[NodeKind.DOMAIN] = await claim(runtime, world)
+    rows[NodeKind.API_KEY] = await make_key(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
@@ -210,6 +221,23 @@ async def _invite(work: UnitOfWork, world: World, rows: dict[NodeKind, UUID]) ->
     for made in (done, waiting):
         world.raw |= {made.token, str(made.invitation.id), made.invitation.id.hex}
     return done.invitation.id, waiting.invitation.id
+
+
+async def _identify(runtime: Runtime, work: UnitOfWork, world: World, people: list[User]) -> UUID:
+    """Everybody has a password and a session, the owner a second device to confirm. Answers a session."""
+    device = session.Device("browser", "203.0.113.7", f"Browser {world.canary}")
+    for person in people:
+        await passwords.set_hash(work.session, person.id, _HASH)
+        begun = await session.begin(work, runtime.keyring.session, person.id, device)
+        world.raw |= {begun.token, str(begun.session.id), begun.session.id.hex}
+        world.cookies[person.email] = begun.token
+    as_owner = _acting(runtime, work, world, people[0])
+    secret = b32decode((await totp.propose(as_owner, runtime.keyring)).secret)
+    world.fitting["ConfirmTotpInput.code"] = lambda: code_at(secret, int(time.time()) // STEP_SECONDS)
+    reset = await password.allow_reset(work, people[1].id)
+    world.fitting["ResetPasswordInput.token"] = reset.token
+    world.raw.add(reset.token)
+    return begun.session.id
 
 
 def type_of(kind: NodeKind) -> str:
@@ -438,32 +466,6 @@ async def _brand(work: UnitOfWork, world: World) -> UUID:
     draft = await branding.save_draft(work, BrandingChanges(primary_color="#166534"))
     world.raw |= {str(published.logo_hash), str(published.id), published.id.hex, str(draft.id), draft.id.hex}
     return published.id
-
-
-async def _claim(runtime: Runtime, world: World) -> UUID:
-    """A domain of each status that it can have; answers the one that is proven and not served."""
-    catalog, tenant = runtime.catalog, world.organization.id
-    for name in ("claimed", "proven", "served"):
-        made = await domains.insert(
-            catalog, new_id(), tenant, f"{name}.{world.canary}.example", "PENDING", most=9
-        )
-        assert made is not None
-        world.raw |= {made.token, str(made.id), made.id.hex}
-        if name != "claimed":
-            await domains.prove(catalog, tenant, made.id)
-        if name == "proven":
-            proven = made.id
-    await domains.activate(catalog, tenant, made.id, None)
-    return proven
-
-
-async def _key(runtime: Runtime, world: World) -> UUID:
-    """One that nobody uses."""
-    made = await api_key.create(
-        runtime.catalog, world.organization.id, name=f"Key {world.canary}", scopes=["course:read"]
-    )
-    world.raw |= {made.text, made.key.prefix, str(made.key.id), made.key.id.hex}
-    return made.key.id
 
 
 def _draft(code: str, canary: str, category_id: UUID | None = None, *, published: bool = True) -> CourseDraft:

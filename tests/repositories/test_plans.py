@@ -28,6 +28,7 @@ from harka.repositories import (
     job_run,
     lesson,
     module,
+    password,
     path_enrollment,
     progress,
     quiz,
@@ -35,6 +36,7 @@ from harka.repositories import (
     quiz_question,
     rollup,
     search,
+    session,
     submission,
     tag,
     unlock,
@@ -50,6 +52,7 @@ BIG = {
     *("search_word", "search_spelling", "file", "learning_path_enrollment"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
+    *("session", "password"),
 }
 CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member", "user_scope"),
@@ -57,6 +60,7 @@ CROWDED = (
     *("search_word", "search_spelling", "file"),
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
     *("quiz", "quiz_question", "quiz_attempt"),
+    *("session", "password"),
 )
 # indexes of the few rows that wait or run
 PARTIAL = {
@@ -134,6 +138,11 @@ SEED = {
     "path_enrollment": """INSERT INTO {schema}.learning_path_enrollment (tenant_id, id, path_id, user_id)
       SELECT $1::uuid, uuidv7(), p.id, u.id FROM {schema}.learning_path p, {schema}."user" u
       WHERE p.tenant_id = $1 AND u.tenant_id = $1""",
+    "session": """INSERT INTO {schema}.session (tenant_id, id, user_id, kind, expires_at, ends_at, created_at)
+      SELECT $1::uuid, uuidv7(), id, 'app', now() + interval '1 day', now() + interval '1 day', created_at
+      FROM {schema}."user", generate_series(1, 3) WHERE tenant_id = $1""",
+    "password": """INSERT INTO {schema}.password (tenant_id, user_id, hash)
+      SELECT $1::uuid, id, repeat('x', 90) FROM {schema}."user" WHERE tenant_id = $1""",
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
@@ -293,6 +302,19 @@ STATEMENTS = (
     job.DELETE_ENDED,
     job.FIND_BY_IDS,
     job.HOLD_WAITING,
+    session.FIND_BY_IDS,
+    session.PAGE,
+    session.COUNT,
+    session.HOLD,
+    session.REVOKE,
+    session.REVOKE_OTHERS,
+    session.LIVE,
+    session.TOUCH,
+    session.DELETE_OLD,
+    password.FIND_BY_EMAIL,
+    password.FIND_BY_USER,
+    password.SET,
+    password.REHASH,
     job.INSERT_UNLESS_RECENT,
     job.PLACES,
     job.RETRY,

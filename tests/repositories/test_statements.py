@@ -42,6 +42,7 @@ from harka.repositories.quiz_question import QuizQuestion
 from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
+from harka.repositories.session import Held, Session
 from harka.repositories.submission import Submission, SubmissionFile
 from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
@@ -96,6 +97,7 @@ FIELDS = [
             Quiz,
             QuizAttempt,
             QuizQuestion,
+            Session,
             Sheet,
             Submission,
             SubmissionFile,
@@ -152,6 +154,9 @@ PARTS = {
     "tag.of_courses": ["course_id", *Tag.__struct_fields__],
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
+    "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
+    "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],
+    "password.spend_reset": ["user_id"],
     "quiz.keep": ["id"],
     "quiz_attempt.count_of_enrollments": ["parent", "attempts"],
     "quiz_attempt.count_of_quizzes": ["parent", "attempts"],
@@ -160,6 +165,9 @@ PARTS = {
         *("questions", "lesson_id", "completes_lesson"),
     ],
     "quiz_question.reorder": ["exact"],
+    "session.hold": list(Held.__struct_fields__),
+    "session.live": ["id"],
+    "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"

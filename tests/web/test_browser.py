@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from browser import Browser, open_browser
+from entering import PASSWORD, give_password
 from harka.learning import progress
 from harka.tenancy.permission import Permission
 from school import School, school, until
@@ -47,6 +48,8 @@ async def key(school: School, live_server: Any) -> str:
 
 
 async def sign_in(browser: Browser, key: str) -> None:
+    # shown once nobody is found to be signed in
+    await browser.until("!document.getElementById('sign-in').hidden")
     await browser.type(key, into="#key")
     await browser.click("#sign-in button")
 
@@ -131,3 +134,51 @@ async def test_graphiql_runs_under_its_policy_and_says_what_it_needs(browser: Br
     said = await browser.console()
     assert len(said) == 4
     assert all("https://unpkg.com/" in line and "net::ERR_NAME_NOT_RESOLVED" in line for line in said), said
+
+
+# labels, a language, a title and one heading; what is typed in names itself to whoever fills it in
+ACCESSIBLE = """(() => {
+  const fields = [...document.querySelectorAll("input:not([type=hidden])")];
+  const contrast = (a, b) => { const [x, y] = [a, b].map(luminance).sort((m, n) => n - m);
+    return (x + 0.05) / (y + 0.05); };
+  const luminance = (color) => color.match(/\\d+/g).slice(0, 3).map(Number)
+    .map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const button = getComputedStyle(document.querySelector("button"));
+  return [fields.every((each) => each.labels.length === 1 && each.autocomplete),
+    document.documentElement.lang,
+    document.querySelectorAll("h1").length, document.querySelectorAll("main").length,
+    contrast(button.color, button.backgroundColor) >= 4.5];
+})()"""
+
+
+async def test_a_person_signs_in_by_the_page_and_the_dashboard_knows_them(
+    browser: Browser, school: School, address: str
+) -> None:
+    await give_password(school, school.owner)
+    await browser.go(f"{address}/auth/sign-in")
+    assert await browser.evaluate("document.title") == f"Sign in \N{EN DASH} {school.organization.name}"
+    assert await browser.evaluate(ACCESSIBLE) == [True, "en", 1, 1, True]
+    await browser.type(school.owner.email, into="#email")
+    await browser.type("wrong", into="#password")
+    await browser.click("form button")
+    await browser.until("document.querySelector('[role=alert]')")
+    assert await browser.evaluate("document.getElementById('email').value") == school.owner.email
+    await browser.type(PASSWORD, into="#password")
+    await browser.click("form button")
+    await browser.until(COURSES_SHOWN)
+    assert await browser.evaluate("location.pathname") == "/dashboard"
+    assert await browser.text("#organization") == school.organization.name
+    # no script reads the cookie
+    assert await browser.evaluate(KEPT) == [0, 0, ""]
+    asked = """fetch("/graphql", {method: "POST", headers: {"content-type": "application/json"},
+      body: '{"query": "{ viewer { kind } }"}'}).then((answer) => answer.json())
+      .then((answer) => { window.told = answer.data.viewer.kind; })"""
+    await browser.evaluate(f"void ({asked})")
+    assert await browser.until("window.told") == "USER"
+    await browser.click("#sign-out")
+    await browser.until("location.pathname === '/auth/sign-out' && document.querySelector('form button')")
+    await browser.click("form button")
+    await browser.until("location.pathname === '/auth/sign-in'")
+    await browser.go(f"{address}/dashboard")
+    await browser.until("!document.getElementById('sign-in').hidden")

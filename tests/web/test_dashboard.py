@@ -43,7 +43,7 @@ async def test_everything_the_page_names_is_there(api: OpenClient, make_tenant: 
     http = await api(await make_tenant(), scopes=())
     page = (await http.get("/dashboard")).text
     named = re.findall(r'(?:href|src)="([^"]+)"', page)
-    assert len(named) == 4
+    assert len(named) == 5
     types = [(await http.get(name)).headers["content-type"].partition(";")[0] for name in named]
     assert types == ["image/svg+xml", "text/css", "text/javascript", "image/svg+xml"]
 

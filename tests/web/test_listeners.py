@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from entering import Visitor, give_password, visiting
 from harka.auth import api_key
 from harka.codec import from_json, json_bytes
 from harka.config import Settings
@@ -65,6 +66,41 @@ async def test_whoever_shows_a_revoked_key_is_sent_away(school: School) -> None:
         await school.listeners.look()
         assert (await gone.closed())[0] == UNAUTHORIZED
         assert await is_answered(stays)
+
+
+async def test_whoever_is_signed_out_is_sent_away_and_their_other_browser_is_not(school: School) -> None:
+    await give_password(school, school.learner)
+    async with visiting(school) as here, visiting(school) as there:
+        await here.sign_in(school.learner.email)
+        await there.sign_in(school.learner.email)
+        async with opened(school, here) as gone, opened(school, there) as stays:
+            await here.post("/auth/sign-out", await here.form("/auth/sign-out"))
+            await school.listeners.look()
+            assert (await gone.closed())[0] == UNAUTHORIZED
+            assert await is_answered(stays)
+
+
+async def test_a_cookie_opens_no_socket_for_another_page(school: School) -> None:
+    await give_password(school, school.learner)
+    async with visiting(school) as browser:
+        await browser.sign_in(school.learner.email)
+        for origin in ("https://evil.example", "null", "http://sibling.harka.localhost"):
+            headers = {"cookie": f"harka={browser.cookies['harka']}", "origin": origin}
+            async with school.socket(headers=headers) as socket:
+                assert (await socket.receive())["type"] == "websocket.accept"
+                socket.say("connection_init")
+                assert (await socket.closed())[0] == 4403
+
+
+@asynccontextmanager
+async def opened(school: School, browser: Visitor) -> AsyncIterator[Socket]:
+    """A socket of a page at the school's own address."""
+    headers = {"cookie": f"harka={browser.cookies['harka']}", "origin": browser.origin}
+    async with school.socket(headers=headers) as socket:
+        assert (await socket.receive())["type"] == "websocket.accept"
+        socket.say("connection_init")
+        assert await socket.hear() == {"type": "connection_ack"}
+        yield socket
 
 
 async def test_a_stream_ends_with_the_reason(school: School) -> None:

@@ -37,12 +37,16 @@ _REMEMBERED_TOKENS = 4096
 
 
 class AccessToken(msgspec.Struct, frozen=True):
-    """What a verified token says. `user`: a user of `tenant`, not yet looked up."""
+    """What a verified token says. `user`: a user of `tenant`, not yet looked up.
+
+    `session`: in which it was issued; None for one that a command line issued.
+    """
 
     tenant: UUID
     user: UUID
     kid: str
     expires_at: datetime
+    session: UUID | None = None
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +55,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typ: Literal["at+jwt"]
 
 
-class _Claims(msgspec.Struct, frozen=True, kw_only=True):
+class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     iss: str
     aud: str | list[str]
     sub: UUID
@@ -60,6 +64,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     nbf: int
     exp: int
     jti: str
+    sid: UUID | None = None
 
 
 class _Pinned(JWSRegistry):
@@ -80,9 +85,19 @@ class _Pinned(JWSRegistry):
 
 
 def issue(
-    key: SigningKey, keyring: Keyring, settings: Settings, *, user: UUID, lifetime: timedelta, now: datetime
+    key: SigningKey,
+    keyring: Keyring,
+    settings: Settings,
+    *,
+    user: UUID,
+    lifetime: timedelta,
+    now: datetime,
+    session: UUID | None = None,
 ) -> str:
-    """Sign a token for `user` of the key's tenant. Raise `ValidationError` for a bad `lifetime`."""
+    """Sign a token for `user` of the key's tenant. Raise `ValidationError` for a bad `lifetime`.
+
+    `session`: with which the token dies.
+    """
     if not timedelta(seconds=1) <= lifetime <= MAX_LIFETIME:
         hours = int(MAX_LIFETIME / timedelta(hours=1))
         raise ValidationError(f"A token lives between one second and {hours} hours.", field="ttl")
@@ -96,6 +111,7 @@ def issue(
         nbf=issued,
         exp=issued + int(lifetime.total_seconds()),
         jti=str(new_id()),
+        sid=session,
     )
     header = {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
     private = _imported(signing_keys.private_jwk(keyring, key), key.algorithm)
@@ -113,7 +129,8 @@ def verify(keys: Mapping[str, SigningKey], settings: Settings, text: bytes, now:
         raise UnauthenticatedError from None
     if not _acceptable(claims, key, settings, now.timestamp()):
         raise UnauthenticatedError
-    return AccessToken(claims.tenant, claims.sub, key.kid, datetime.fromtimestamp(claims.exp, UTC))
+    ends = datetime.fromtimestamp(claims.exp, UTC)
+    return AccessToken(claims.tenant, claims.sub, key.kid, ends, claims.sid)
 
 
 class _Verified(msgspec.Struct, frozen=True):

@@ -254,6 +254,14 @@ class TenantCache:
         if self._writes is not None:
             await self._writes.end(tenant, scopes)
 
+    async def run_script(self, script: str, key: str, *arguments: float) -> bytes | None:
+        """What a script of ours answers about one key, or None from a Valkey that is down or not there."""
+        redis = self._redis
+        if redis is None:
+            return None
+        answer = await self._attempt(lambda: redis.eval(script, 1, key, *map(str, arguments)))
+        return answer if isinstance(answer, bytes) else None
+
     async def ping(self) -> bool:
         """Whether Valkey answers; True when none is configured."""
         return self._server is None or await self._server.ping()

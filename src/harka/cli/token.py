@@ -6,20 +6,17 @@ import typer
 
 from harka import clock
 from harka.auth import token
+from harka.auth.key_rotation import Rotation, rotate
 from harka.cli.control import DEFAULT_DATA, Data, Tenant, duration, find_user, notes, operate
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
+from harka.crypto.signing import Algorithm
 from harka.errors import NotFoundError
 from harka.repositories import signing_key as signing_keys
 from harka.storage.catalog import Catalog
 from harka.tenancy.provisioning import get_by_slug
 
 app = typer.Typer(no_args_is_help=True, help="Access tokens for the users of an organization.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `create` a subcommand although it is the only one."""
 
 
 @app.command()
@@ -46,3 +43,26 @@ def create(
     text = operate(data, action)
     notes.print(f"{tenant}: a token for {user}, good for {ttl}", markup=False)
     print(text)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    tenant: Tenant,
+    *,
+    algorithm: Annotated[Algorithm, typer.Option(help="Of the new key.")] = Algorithm.EDDSA,
+    leaked: Annotated[
+        bool, typer.Option("--leaked", help="End every token there is: the keys are known to others.")
+    ] = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Sign with a new key; tokens of the one before are accepted for as long as they live."""
+
+    async def action(catalog: Catalog, settings: Settings) -> Rotation:
+        organization = await get_by_slug(catalog, tenant)
+        keyring = Keyring(settings.secret)
+        return await rotate(catalog, keyring, organization.id, algorithm=algorithm, leaked=leaked)
+
+    done = operate(data, action)
+    notes.print(
+        f"{tenant}: signs with {done.made}; retired: {', '.join(done.retired) or 'none'}", markup=False
+    )

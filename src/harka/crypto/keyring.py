@@ -19,6 +19,7 @@ class Purpose(enum.Enum):
     CACHE = ("cache", 16)
     SEAL = ("seal", 32)
     DEMO_KEY = ("demo-key", 32)
+    SESSION = ("session", 32)
 
     def __init__(self, label: str, length: int) -> None:
         self.label = label
@@ -67,6 +68,11 @@ class Keyring:
     def demo_key(self) -> bytes:
         """32 bytes, for the API keys of `onboarding.demo_key`."""
         return self._derive(Purpose.DEMO_KEY)
+
+    @functools.cached_property
+    def session(self) -> bytes:
+        """32 bytes, for the tokens of `auth.session_token`."""
+        return self._derive(Purpose.SESSION)
 
     def _derive(self, purpose: Purpose) -> bytes:
         info = _NAMESPACE + purpose.label.encode("ascii")

@@ -44,6 +44,7 @@ from harka.repositories.page import OrderDirection
 from harka.repositories.path import PathStatus as LearningPathStatus
 from harka.repositories.quiz import Reveal
 from harka.repositories.search import SearchKind
+from harka.repositories.session import SessionKind
 from harka.repositories.user import UserOrder, UserStatus
 from harka.tenancy.plan import Plan
 from harka.tenancy.plan import Resource as QuotaResource
@@ -80,6 +81,7 @@ __all__ = [
     "Reveal",
     "Role",
     "SearchKind",
+    "SessionKind",
     "SubmissionKind",
     "UserErrorCode",
     "UserOrder",
@@ -260,6 +262,13 @@ _describe(
     live="It is.",
     expired="It has ended, or another took its place.",
     revoked="It was revoked.",
+)
+
+_describe(
+    SessionKind,
+    "What a session is used by.",
+    browser="A browser, with a cookie.",
+    app="An app, with tokens.",
 )
 
 _describe(

@@ -29,6 +29,7 @@ from harka.graph.mutations.job import JobMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
+from harka.graph.mutations.password import PasswordMutation
 from harka.graph.mutations.path import LearningPathMutation
 from harka.graph.mutations.path_enrollment import LearningPathEnrollmentMutation
 from harka.graph.mutations.progress import ProgressMutation
@@ -37,8 +38,10 @@ from harka.graph.mutations.quiz import QuizMutation
 from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
 from harka.graph.mutations.role import RoleMutation
+from harka.graph.mutations.session import SessionMutation
 from harka.graph.mutations.submission import SubmissionMutation
 from harka.graph.mutations.tag import TagMutation
+from harka.graph.mutations.totp import TotpMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
@@ -76,6 +79,7 @@ from harka.graph.types.quiz_attempt import QuizAttempt
 from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.role import RoleQuery
 from harka.graph.types.search import SearchQuery
+from harka.graph.types.session import SessionQuery
 from harka.graph.types.submission import SubmissionQuery
 from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
@@ -99,6 +103,7 @@ class Query(
     BrandingQuery,
     QuizQuery,
     ApiKeyQuery,
+    SessionQuery,
     DomainQuery,
     FileQuery,
     CategoryQuery,
@@ -117,6 +122,9 @@ class Query(
 )
 class Mutation(
     ApiKeyMutation,
+    PasswordMutation,
+    SessionMutation,
+    TotpMutation,
     AssignmentMutation,
     SubmissionMutation,
     BrandingMutation,

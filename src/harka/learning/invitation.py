@@ -21,6 +21,7 @@ from harka.learning.moment import accept_moment, has_passed
 from harka.learning.text import accept_email
 from harka.learning.work import UnitOfWork
 from harka.repositories import invitation as invitations
+from harka.repositories import password as passwords
 from harka.repositories import user as users
 from harka.repositories.group import Group
 from harka.repositories.invitation import Invitation
@@ -64,6 +65,12 @@ class Invited(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Invited({self.invitation.id})"
+
+
+def require_token(token: str) -> None:
+    """Raise `NotFoundError` for what no token looks like."""
+    if not _TOKEN.fullmatch(token):
+        raise NotFoundError("There is no such invitation here.", field="token")
 
 
 def state_of(invitation: Invitation) -> InvitationState:
@@ -126,16 +133,23 @@ async def invite(work: UnitOfWork, draft: InvitationDraft) -> Invited:
 
 
 async def accept(
-    work: UnitOfWork, token: str, *, name: str, locale: str | None = None, timezone: str | None = None
+    work: UnitOfWork,
+    token: str,
+    *,
+    name: str,
+    locale: str | None = None,
+    timezone: str | None = None,
+    password_hash: str | None = None,
 ) -> tuple[Invitation, User]:
     """For anybody, without a permission: the token is the secret, and good for one time.
 
-    Makes the user, or lets them in again; with the role and in the groups of the invitation. Raise
-    `NotFoundError` for a token of no invitation; `ConflictError` for one that is over, whose role is gone, or
-    whose address somebody has who is here; `PlanLimitError` when no seat is left; `ValidationError`.
+    Makes the user, or lets them in again; with the role, in the groups of the invitation and with the
+    password, if there is one. Raise `NotFoundError` for a token of no invitation; `ConflictError` for one
+    that is over, whose role is gone, or whose address somebody has who is here; `PlanLimitError` when no
+    seat is left; `ValidationError`.
     """
-    known = _TOKEN.fullmatch(token)
-    held = await invitations.lock_by_token(work.session, _hashed(token)) if known else None
+    require_token(token)
+    held = await invitations.lock_by_token(work.session, _hashed(token))
     if held is None:
         raise NotFoundError("There is no such invitation here.", field="token")
     state = state_of(held)
@@ -146,6 +160,8 @@ async def accept(
     given = user_row.accepted(work, {"name": name, "locale": locale, "timezone": timezone})
     await user.require_seats(work, 1)
     person = await _come_in(work, held, given)
+    if password_hash is not None:
+        await passwords.set_hash(work.session, person.id, password_hash)
     return await invitations.accept(work.session, held.id, person.id), person
 
 

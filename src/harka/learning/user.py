@@ -6,16 +6,25 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from harka.auth.permissions import Role, may_grant
-from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError
+from harka.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    PlanLimitError,
+    UnauthenticatedError,
+    ValidationError,
+)
 from harka.learning import visibility
 from harka.learning.batch import batches
 from harka.learning.user_row import accepted, allowed_to, require_grantable, row_of, taken
 from harka.learning.work import UnitOfWork
+from harka.repositories import session as sessions
 from harka.repositories import user as users
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.user import User, UserFilter, UserStatus
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
+from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
@@ -135,6 +144,8 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
         return held
     if held.role == Role.OWNER:
         await _require_other_owner(work, held)
+    # who is let in again signs in again
+    await sessions.revoke_others(work.session, id_, None)
     return await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
 
 
@@ -166,6 +177,15 @@ async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field
     if version is not None and held.version != version:
         raise ConflictError
     return held
+
+
+def myself(context: TenantContext) -> User:
+    """Raise `ValidationError` for a program, which is nobody; `UnauthenticatedError` for who is not known."""
+    if context.user is None:
+        if context.actor.kind is ActorKind.ANONYMOUS:
+            raise UnauthenticatedError
+        raise ValidationError("This is for people, not for programs.")
+    return context.user
 
 
 async def _require_other_owner(work: UnitOfWork, owner: User) -> None:

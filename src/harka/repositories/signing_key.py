@@ -28,13 +28,13 @@ LIST_LIVE = CatalogStatement(
     FROM control.signing_key WHERE tenant_id = ANY($1::uuid[]) AND retired_at IS NULL""",
 )
 
-# The key a tenant signs with: its newest.
+# The key a tenant signs with: its newest that every process has heard of by now, or else its newest.
 FIND_CURRENT = CatalogStatement(
     "signing_key.find_current",
     """SELECT kid, tenant_id, algorithm, public_jwk, sealed_private, created_at, retired_at
     FROM control.signing_key
     WHERE tenant_id = $1 AND retired_at IS NULL AND sealed_private IS NOT NULL
-    ORDER BY created_at DESC, kid DESC LIMIT 1""",
+    ORDER BY created_at < now() - interval '5 s' DESC, created_at DESC, kid DESC LIMIT 1""",
 )
 
 # A new key.

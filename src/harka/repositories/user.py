@@ -8,6 +8,7 @@ import msgspec
 
 from harka.repositories.page import CREATED, OLDEST_FIRST, Key, Order, Position, pages
 from harka.repositories.scope import Scope, managed, people_of, unless_beyond
+from harka.repositories.session import Proof
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -68,7 +69,8 @@ class Acting(msgspec.Struct, frozen=True):
     manages_groups: bool
 
 
-# One user, what their role allows, and what bounds whom they may see.
+# One user, what their role allows, and what bounds whom they may see. Who shows a session ($3; of a browser
+# its token, too, $4) has it still.
 FIND_ACTING = Statement(
     "user.find_acting",
     """SELECT u.id, u.email, u.name, u.role, u.status, u.locale, u.timezone, u.created_at, u.updated_at,
@@ -77,7 +79,10 @@ FIND_ACTING = Statement(
         AS permissions,
       EXISTS (SELECT FROM {schema}.user_scope managed
         WHERE managed.tenant_id = $1 AND managed.user_id = u.id) AS manages_groups
-    FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = $2::uuid""",
+    FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = $2::uuid
+      AND ($3::uuid IS NULL OR EXISTS (SELECT FROM {schema}.session s
+        WHERE s.tenant_id = $1 AND s.id = $3 AND s.user_id = u.id AND s.revoked_at IS NULL
+          AND s.expires_at > now() AND ($4::bytea IS NULL OR s.token_hash = $4)))""",
 )
 
 # Users by id.
@@ -248,8 +253,10 @@ COUNT_SEATS = Statement(
 )
 
 
-async def find_acting(session: ShardSession, id_: UUID) -> Acting | None:
-    row = await session.fetch_row(FIND_ACTING, id_)
+async def find_acting(session: ShardSession, id_: UUID, proof: Proof | None = None) -> Acting | None:
+    """None: absent, or not signed in any more as `proof` says."""
+    shown = (None, None) if proof is None else (proof.id, proof.token_hash)
+    row = await session.fetch_row(FIND_ACTING, id_, *shown)
     return None if row is None else Acting(User(*row[:-2]), row["permissions"], row["manages_groups"])
 
 

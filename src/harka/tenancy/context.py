@@ -36,6 +36,7 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     """`user` is the person who acts, when a person acts. `deadline`: monotonic seconds, None for no limit.
 
     `manages_groups`: the person has groups to manage, and sees nobody else than the people in these.
+    `session`: in which they are signed in, if they are.
     """
 
     organization: Organization
@@ -45,6 +46,7 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     manages_groups: bool = False
     request_id: str = ""
     deadline: float | None = None
+    session: UUID | None = None
 
     @property
     def id(self) -> UUID:

@@ -14,7 +14,9 @@ from uuid import UUID
 
 import msgspec
 
+from harka.auth.principal import Credential
 from harka.errors import HarkaError
+from harka.repositories import session as sessions
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
 from harka.repositories.scope import Scope
@@ -64,7 +66,7 @@ class Listeners:
 
     async def look(self) -> None:
         """Where a server behind us fails, nobody is sent away."""
-        people: defaultdict[UUID, list[tuple[_Listener, Organization, UUID]]] = defaultdict(list)
+        people: defaultdict[UUID, list[tuple[_Listener, Credential]]] = defaultdict(list)
         for listener in list(self._open):
             try:
                 credential = verify(self._runtime, listener.request, listener.headers)
@@ -73,18 +75,22 @@ class Listeners:
                     listener.dismiss()
                 continue
             if credential.user is not None:
-                organization = credential.organization
-                people[organization.id].append((listener, organization, credential.user))
+                people[credential.organization.id].append((listener, credential))
         for of_one in people.values():
             try:
-                statuses = await self._statuses(of_one[0][1], list({user for _, _, user in of_one}))
+                welcome = await self._welcome(of_one[0][1].organization, [shown for _, shown in of_one])
             except HarkaError:
                 continue
-            for listener, _, user in of_one:
-                if statuses.get(user) != UserStatus.ACTIVE:
+            for listener, shown in of_one:
+                if not welcome(shown):
                     listener.dismiss()
 
-    async def _statuses(self, organization: Organization, asked: list[UUID]) -> dict[UUID, str]:
+    async def _welcome(
+        self, organization: Organization, shown: list[Credential]
+    ) -> Callable[[Credential], bool]:
+        """Who is active and signed in still, by one statement for people and one for sessions."""
+        asked = [each.user for each in shown if each.user is not None]
+        signed_in = [each.session.id for each in shown if each.session is not None]
         session = open_session(
             self._runtime.databases,
             organization.location,
@@ -94,11 +100,15 @@ class Listeners:
             single=True,
         )
         try:
-            found = await users.statuses(session, Scope(everything=True), asked)
+            found = await users.statuses(session, Scope(everything=True), list(set(asked)))
+            live = await sessions.live(session, list(set(signed_in))) if signed_in else set()
             await session.commit()
         finally:
             await session.rollback()
-        return found
+        return lambda each: (
+            found.get(each.user or UUID(int=0)) == UserStatus.ACTIVE
+            and (each.session is None or each.session.id in live)
+        )
 
 
 def expire(limit: asyncio.Timeout) -> None:

@@ -7,6 +7,7 @@ from harka.errors import NotFoundError
 from harka.graph.execution import Engine
 from harka.graph.trusted import read_trusted
 from harka.runtime import Runtime
+from harka.web.auth_tokens import JsonWebKeys, Refresh, Token
 from harka.web.branding import BrandingFiles
 from harka.web.certificate import CertificateFiles
 from harka.web.dashboard import Dashboard, own_documents, welcome
@@ -23,6 +24,7 @@ from harka.web.middleware.methods import Methods
 from harka.web.middleware.request_scope import RequestScopeMiddleware
 from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
+from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -64,6 +66,7 @@ def _routes(
         Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
+        *_ways_in(runtime),
         Route("/files/certificates/{link}", certificates),
         Route("/files/branding/{hash}", branding),
         Route("/files/{link}", files),
@@ -71,6 +74,19 @@ def _routes(
         Route("/dashboard", dashboard),
         Route("/dashboard/", dashboard),
         Route("/dashboard/{name}", dashboard),
+    ]
+
+
+def _ways_in(runtime: Runtime) -> list[Route]:
+    """Each looks itself which organization is at the address: who comes is nobody yet."""
+    return [
+        Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
+        Route("/auth/token", Methods(Token(runtime), "POST")),
+        Route("/auth/refresh", Methods(Refresh(runtime), "POST")),
+        Route("/.well-known/jwks.json", Methods(JsonWebKeys(runtime), "GET", "HEAD")),
     ]
 
 

@@ -49,6 +49,27 @@ MUTANTS: Final = [
         ("tests/repositories/test_api_key.py",),
     ),
     Mutant(
+        "cookie-at-any-host",
+        "auth/principal.py",
+        "            None if browser is None else browser.tenant,\n",
+        "",
+        WHO,
+    ),
+    Mutant(
+        "cookie-of-any-making",
+        "auth/session_token.py",
+        "if not text.startswith(kind) or not hmac.compare_digest(mark, _mark(key, kind, body)):",
+        "if not text.startswith(kind):",
+        ("tests/auth/test_session_token.py",),
+    ),
+    Mutant(
+        "session-of-any-person",
+        "repositories/session.py",
+        "      AND (s.user_id = $3::uuid OR ($4::boolean AND",
+        "      AND (s.user_id IS DISTINCT FROM $3::uuid OR ($4::boolean AND",
+        ("tests/graph/mutations/test_session.py",),
+    ),
+    Mutant(
         "cursor-of-any-tenant",
         "graph/cursor.py",
         "packed((tenant.bytes, name, order.by,",
@@ -250,7 +271,7 @@ MUTANTS: Final = [
     Mutant(
         "remembered-key-at-any-host",
         "auth/principal.py",
-        "            and (signals.host is None or signals.host == caller.key.tenant_id)\n",
+        "            and (signals.host is None or signals.host == caller.tenant)\n",
         "",
         WHO,
     ),
@@ -264,15 +285,15 @@ MUTANTS: Final = [
     Mutant(
         "remembered-key-never-expires",
         "auth/principal.py",
-        "            and (caller.key.expires_at is None or now < caller.key.expires_at)\n",
-        "",
+        "is_over = key.expires_at is not None and now >= key.expires_at",
+        "is_over = False",
         WHO,
     ),
     Mutant(
         "remembered-key-hides-the-token",
         "auth/principal.py",
-        "if signals.api_key is None or signals.bearer is not None:",
-        "if signals.api_key is None:",
+        "if shown is None or signals.bearer is not None or",
+        "if shown is None or",
         WHO,
     ),
     Mutant(

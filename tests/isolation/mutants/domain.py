@@ -43,8 +43,8 @@ MUTANTS: Final = [
     Mutant(
         "listeners-without-a-user-alone",
         "web/listeners.py",
-        "                if statuses.get(user) != UserStatus.ACTIVE:",
-        "                if statuses.get(user) is None:",
+        "found.get(each.user or UUID(int=0)) == UserStatus.ACTIVE",
+        "found.get(each.user or UUID(int=0)) is not None",
         ("tests/web/test_listeners.py",),
     ),
     Mutant(

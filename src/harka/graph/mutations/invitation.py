@@ -16,7 +16,7 @@ from harka.graph.permission import Access
 from harka.graph.types.invitation import Invitation
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import invitation
+from harka.learning import invitation, password
 from harka.learning.invitation import MOST_DAYS, MOST_GROUPS, USUAL_DAYS, InvitationDraft, Invited
 from harka.repositories.invitation import Invitation as InvitationRow
 from harka.repositories.user import User as UserRow
@@ -56,6 +56,11 @@ class AcceptInvitationInput(MutationInput):
 
     token: str = value("The token of the invitation.")
     name: str = value("What they are called: 1 to 200 characters.")
+    password: str | None = value(
+        "With which they sign in: 12 to 128 characters, and not among the first that anybody would try. Omit "
+        "it where they come in another way.",
+        default=None,
+    )
     locale: str | None = value(
         "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's.", default=None
     )
@@ -117,8 +122,17 @@ async def _accept(
     info: Info,
     given: Annotated[AcceptInvitationInput, strawberry.argument(name="input", description="Who comes in.")],
 ) -> Accepted:
+    context, hashed = info.context, None
+    if given.password is not None:
+        invitation.require_token(given.token)
+        hashed = await password.hashed(context.runtime.hasher, context.tenant, given.password, given.name)
     _, person = await invitation.accept(
-        info.context.work, given.token, name=given.name, locale=given.locale, timezone=given.timezone
+        context.work,
+        given.token,
+        name=given.name,
+        locale=given.locale,
+        timezone=given.timezone,
+        password_hash=hashed,
     )
     return Accepted(person)
 

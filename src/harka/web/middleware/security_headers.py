@@ -42,10 +42,14 @@ class SecurityHeadersMiddleware:
 
 def security_headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
     """Those of an answer to this request."""
-    secure = scope["scheme"] == "https" or (
+    return _SECURE if is_secure(scope) else _DEFAULTS
+
+
+def is_secure(scope: Scope) -> bool:
+    """Whether the browser came by TLS, to us or to a proxy that we trust."""
+    return scope["scheme"] == "https" or (
         scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
     )
-    return _SECURE if secure else _DEFAULTS
 
 
 def security_lines(scope: Scope) -> bytes:

@@ -10,6 +10,7 @@ from harka.runtime import Runtime
 from harka.storage.session import open_session
 from harka.tenancy.context import TenantContext
 from harka.tenancy.resolution import Headers, signals
+from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope
 
 
@@ -50,7 +51,10 @@ async def identify(runtime: Runtime, request: RequestScope, headers: Headers) ->
 
 def _recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
     credential = verify(runtime, request, headers)
-    runtime.key_usage.note(credential.key, clock.now())
+    now = clock.now()
+    runtime.key_usage.note(credential.key, now)
+    if credential.session is not None:
+        runtime.session_usage.note(credential.organization, credential.session.id, now)
     return credential
 
 
@@ -65,6 +69,8 @@ def verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credent
     said = signals(snapshot, headers, trusted=request.trusted)
     # whoever is refused knocked at somebody's door, and those are to see it in their figures
     request.record.tenant = said.host
+    if said.session is not None:
+        require_own_page(headers, trusted=request.trusted)
     credential = runtime.authenticator.authenticate(snapshot, said, clock.now(), request.address)
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind

@@ -1,4 +1,5 @@
-// The dashboard: asks /graphql with the reader's API key; live progress comes as server-sent events.
+// The dashboard: asks /graphql with the reader's API key, or without one as whoever is signed in at this address;
+// live progress comes as server-sent events.
 const KEY = "harka-key";
 const OVERVIEW = `query Dashboard {
   organization { name plan users { active limit } }
@@ -32,11 +33,12 @@ let cursor = null;
 class Refused extends Error {}
 
 async function post(document, variables, { accept = "application/json", signal } = {}) {
+  const key = sessionStorage.getItem(KEY);
   const response = await fetch("/graphql", {
     method: "POST",
     signal,
-    credentials: "omit",
-    headers: { "content-type": "application/json", accept, "x-api-key": sessionStorage.getItem(KEY) ?? "" },
+    credentials: key ? "omit" : "same-origin",
+    headers: { "content-type": "application/json", accept, ...(key && { "x-api-key": key }) },
     body: JSON.stringify({ query: document, variables }),
   });
   if (response.status === 401 || response.status === 403) throw new Refused("This API key is not valid here.");
@@ -46,7 +48,7 @@ async function post(document, variables, { accept = "application/json", signal }
 async function ask(document, variables = {}) {
   const answer = await (await post(document, variables)).json();
   const [error] = answer.errors ?? [];
-  if (error?.extensions?.code === "UNAUTHENTICATED") throw new Refused("This API key is not valid here.");
+  if (error?.extensions?.code === "UNAUTHENTICATED") throw new Refused("Sign in, or give an API key.");
   if (error) say(`${error.message} (${error.extensions?.code ?? "error"})`);
   return answer.data ?? {};
 }
@@ -241,8 +243,16 @@ find("sign-in").addEventListener("submit", (event) => {
   button.disabled = true;
   attempt(start).finally(() => (button.disabled = false));
 });
-find("sign-out").addEventListener("click", () => { say(""); signOut(); });
+find("sign-out").addEventListener("click", () => {
+  say("");
+  if (!sessionStorage.getItem(KEY)) location.assign("/auth/sign-out");
+  else signOut();
+});
 find("more").addEventListener("click", () => attempt(showCourses));
 
 if (sessionStorage.getItem(KEY)) attempt(start);
-else find("sign-in").hidden = false;
+else start().catch((error) => {
+  // nobody is signed in, and nothing went wrong by that
+  find("sign-in").hidden = false;
+  if (!(error instanceof Refused)) say("The service does not answer. Try again in a moment.");
+});

@@ -1,0 +1,193 @@
+"""How a person comes in: by a password, and a code where they have a second factor.
+
+Nothing that a stranger can see or measure tells whether an address is anybody's: tries are counted,
+statements sent and a password hashed alike. No transaction is open while a password is hashed.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from harka import clock, logs
+from harka.auth import totp as codes
+from harka.auth.hashing import Hasher
+from harka.auth.password import is_outdated
+from harka.auth.session_token import open_refresh_token, refresh_token
+from harka.cache.tenant import TenantCache
+from harka.cache.throttle import Rate, Throttle
+from harka.crypto.keyring import Keyring
+from harka.errors import (
+    RateLimitedError,
+    SecondFactorError,
+    UnauthenticatedError,
+    ValidationError,
+    WrongPasswordError,
+)
+from harka.learning import session, totp, user
+from harka.learning.session import APP_IDLE, Begun, Device
+from harka.learning.text import LONGEST_EMAIL, stored_form
+from harka.learning.work import UnitOfWork, unit_of_work
+from harka.pubsub import PubSub
+from harka.repositories import password as passwords
+from harka.repositories import session as sessions
+from harka.repositories.password import Known
+from harka.repositories.session import Held
+from harka.repositories.user import UserStatus
+from harka.storage.databases import Databases
+from harka.tenancy.context import TenantContext
+
+OF_ACCOUNT: Final = Rate("account", most=10, seconds=60.0)
+OF_ADDRESS: Final = Rate("address", most=50, seconds=2.0)
+"""Tries that may fail: at once, and how long one takes to come back. What succeeds is given back."""
+_TIMEOUT: Final = 10.0
+_LONGEST_CODE: Final = 64
+_NO_DEVICE_ADDRESS: Final = "unknown"
+
+log = logs.logger("entrance")
+
+
+class Entrance(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to let people in; of a process."""
+
+    databases: Databases
+    cache: TenantCache
+    pubsub: PubSub
+    keyring: Keyring
+    hasher: Hasher
+    throttle: Throttle
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """`code`: of the second factor, or a recovery code; None before it was asked for."""
+
+    email: str
+    password: str
+    code: str | None = None
+
+    def __repr__(self) -> str:
+        return "Shown(…)"
+
+
+class Refreshed(msgspec.Struct, frozen=True):
+    """`token`: the next refresh token; the one that was shown is spent."""
+
+    held: Held
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Refreshed({self.held.id})"
+
+
+async def sign_in(entrance: Entrance, context: TenantContext, shown: Shown, device: Device) -> Begun:
+    """Begin a session of whoever shows a right password. `context`: of nobody, in their organization.
+
+    Raise `WrongPasswordError`, the same for an address that is nobody's; `SecondFactorError` when the
+    password is right and a code is missing; `RateLimitedError` after too many tries, for a right password
+    too.
+    """
+    email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
+    taken = ((OF_ADDRESS, device.address or _NO_DEVICE_ADDRESS), (OF_ACCOUNT, email.lower()))
+    for rate, of in taken:
+        wait = await entrance.throttle.take(context.id, rate, of)
+        if wait > 0.0:
+            raise RateLimitedError("Too many tries to sign in: wait, and try again.", retry_after=wait)
+    async with _work(entrance, context, read_only=True) as work:
+        known = await passwords.find_by_email(work.session, email)
+    matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
+    if known is None or known.hash is None or not matches or known.status != UserStatus.ACTIVE:
+        raise WrongPasswordError
+    if known.sealed_secret is not None and not shown.code:
+        await _give_back(entrance, context, taken)
+        raise SecondFactorError
+    begun = await _begin(entrance, context, known, shown, device)
+    await _give_back(entrance, context, taken)
+    return begun
+
+
+async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Refreshed:
+    """Spend an app's refresh token for the next. Raise `UnauthenticatedError` whatever is wrong with it.
+
+    Who shows a spent one has stolen it, or was stolen from: that session ends for both.
+    """
+    opened = open_refresh_token(entrance.keyring.session, token.encode("utf-8", "replace"))
+    if opened is None or opened.tenant != context.id:
+        raise UnauthenticatedError
+    async with _work(entrance, context, read_only=False) as work:
+        held = await sessions.hold(work.session, opened.session)
+        if held is not None and held.status == UserStatus.ACTIVE and opened.number == held.refreshes:
+            await sessions.refreshed(work.session, held.id, idle=APP_IDLE.total_seconds())
+            following = refresh_token(entrance.keyring.session, context.id, held.id, held.refreshes + 1)
+            return Refreshed(held, following)
+        if held is not None and opened.number < held.refreshes:
+            log.warning(
+                "refresh token used again: session ended", tenant=str(context.id), session=str(held.id)
+            )
+            await sessions.revoke(work.session, held.id, None)
+    raise UnauthenticatedError
+
+
+async def require_password(entrance: Entrance, context: TenantContext, password: str, field: str) -> None:
+    """The actor's own, before what only they may do. Raise `ValidationError` naming `field` for a wrong one.
+
+    For a program, too; `RateLimitedError` after too many tries.
+    """
+    person = user.myself(context)
+    wait = await entrance.throttle.take(context.id, OF_ACCOUNT, str(person.id))
+    if wait > 0.0:
+        raise RateLimitedError("Too many tries: wait, and try again.", retry_after=wait)
+    async with _work(entrance, context, read_only=True) as work:
+        known = await passwords.find_by_user(work.session, person.id)
+    if not await entrance.hasher.verify(context.id, None if known is None else known.hash, password):
+        raise ValidationError("This is not the password.", field=field)
+    await entrance.throttle.give_back(context.id, OF_ACCOUNT, str(person.id))
+
+
+async def sign_out(entrance: Entrance, context: TenantContext) -> None:
+    """End the session of a context, if it has one."""
+    if context.session is not None:
+        async with _work(entrance, context, read_only=False) as work:
+            await sessions.revoke(work.session, context.session, None)
+
+
+async def _begin(
+    entrance: Entrance, context: TenantContext, known: Known, shown: Shown, device: Device
+) -> Begun:
+    """The password is right. What was spent of a second factor, and the session: both or neither."""
+    fresh = None
+    if known.hash is not None and is_outdated(known.hash):
+        fresh = await entrance.hasher.hash(context.id, shown.password)
+    async with _work(entrance, context, read_only=False) as work:
+        if known.sealed_secret is not None:
+            await _require_code(work, entrance.keyring, known, (shown.code or "")[:_LONGEST_CODE])
+        if fresh is not None and known.hash is not None:
+            await passwords.rehash(work.session, known.user_id, known.hash, fresh)
+        return await session.begin(work, entrance.keyring.session, known.user_id, device)
+
+
+async def _require_code(work: UnitOfWork, keyring: Keyring, known: Known, code: str) -> None:
+    secret = totp.opened(work, keyring, known.user_id, known.sealed_secret or b"")
+    step = codes.step_of(secret, code, clock.now(), after=known.last_step or 0)
+    if step is not None and await totp.advance(work, known.user_id, step):
+        return
+    if not await totp.spend_recovery_code(work, known.user_id, code):
+        raise WrongPasswordError
+
+
+async def _give_back(entrance: Entrance, context: TenantContext, taken: tuple[tuple[Rate, str], ...]) -> None:
+    for rate, of in taken:
+        await entrance.throttle.give_back(context.id, rate, of)
+
+
+@asynccontextmanager
+async def _work(entrance: Entrance, context: TenantContext, *, read_only: bool) -> AsyncIterator[UnitOfWork]:
+    async with unit_of_work(
+        entrance.databases,
+        entrance.cache,
+        entrance.pubsub,
+        context,
+        read_only=read_only,
+        timeout=_TIMEOUT,
+    ) as work:
+        yield work

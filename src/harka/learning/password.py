@@ -1,0 +1,97 @@
+"""Passwords: set when people come in, changed by themselves, set anew by a token that an admin hands on."""
+
+import hashlib
+import os
+import re
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka import clock
+from harka.auth.hashing import Hasher
+from harka.auth.password import accept_password
+from harka.errors import NotFoundError
+from harka.learning import user
+from harka.learning.work import UnitOfWork
+from harka.repositories import password as passwords
+from harka.repositories import session as sessions
+from harka.repositories.user import User
+from harka.tenancy.context import TenantContext
+
+RESET_LIFETIME: Final = timedelta(hours=24)
+_ENTROPY_BYTES: Final = 32
+_TOKEN: Final = re.compile(r"hp_[A-Za-z0-9_-]{43}")
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """`token`: the only copy there will ever be."""
+
+    user: User
+    token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Reset({self.user.id})"
+
+
+async def hashed(
+    hasher: Hasher, context: TenantContext, password: str, *about: str, field: str = "password"
+) -> str:
+    """To be kept, once it is accepted; before a transaction is open, since it takes its time.
+
+    `about`: what anybody knows of the person. Raise `ValidationError` naming `field`, `RateLimitedError`.
+    """
+    organization = context.organization
+    accepted = accept_password(password, (organization.name, organization.slug, *about), field)
+    return await hasher.hash(context.id, accepted)
+
+
+async def change(work: UnitOfWork, new_hash: str) -> User:
+    """The actor's own, whose old one was asked for. They stay signed in here, and nowhere else."""
+    person = user.myself(work.context)
+    await passwords.set_hash(work.session, person.id, new_hash)
+    await sessions.revoke_others(work.session, person.id, work.context.session)
+    return person
+
+
+async def allow_reset(work: UnitOfWork, user_id: UUID) -> Reset:
+    """A token with which a person sets a password, once, within a day; to be handed on to them.
+
+    Raise `NotFoundError`, and `ForbiddenError` for who may do more than the actor.
+    """
+    person = await user.hold(work, user_id, field="userId")
+    token = f"hp_{urlsafe_b64encode(os.urandom(_ENTROPY_BYTES)).rstrip(b'=').decode('ascii')}"
+    expires_at = clock.now() + RESET_LIFETIME
+    await passwords.allow_reset(work.session, person.id, _digest(token), expires_at)
+    return Reset(person, token, expires_at)
+
+
+async def reset(work: UnitOfWork, token: str, new_hash: str) -> None:
+    """For anybody, without a permission: the token is the secret. Signs its person out everywhere.
+
+    Raise `NotFoundError` for a token that is nobody's, or not any more.
+    """
+    require_token(token)
+    person = await passwords.spend_reset(work.session, _digest(token))
+    if person is None:
+        raise no_token()
+    await passwords.set_hash(work.session, person, new_hash)
+    await sessions.revoke_others(work.session, person, None)
+
+
+def require_token(token: str) -> None:
+    """Raise `NotFoundError` for what no token looks like: nothing is hashed for it."""
+    if not _TOKEN.fullmatch(token):
+        raise no_token()
+
+
+def no_token() -> NotFoundError:
+    return NotFoundError("This link is good for nothing any more: ask for another.", field="token")
+
+
+def _digest(token: str) -> bytes:
+    """Fast is right here: the token is 256 random bits, there is nothing to guess."""
+    return hashlib.sha256(token.encode("ascii")).digest()

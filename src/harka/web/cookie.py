@@ -1,0 +1,51 @@
+"""Cookies: of a session, and of a form. Each is of one address alone, and no script reads it."""
+
+from datetime import timedelta
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.types import Scope
+
+from harka.fastpath import PLAIN_SESSION_COOKIE, SESSION_COOKIE
+from harka.web.middleware.security_headers import is_secure
+
+Header = tuple[bytes, bytes]
+_FORM: Final = "-form"
+
+
+def session_cookie(scope: Scope, token: str, lifetime: timedelta) -> Header:
+    """What signs a browser in; a lifetime of zero signs it out."""
+    return _cookie(_session_name(scope), token, int(lifetime.total_seconds()), secure=is_secure(scope))
+
+
+def form_cookie(scope: Scope, value: str) -> Header:
+    """What a form of ours is compared with, until the browser is closed."""
+    return _cookie(_session_name(scope) + _FORM, value, None, secure=is_secure(scope))
+
+
+def form_value(scope: Scope) -> str:
+    """Empty without such a cookie."""
+    name = _session_name(scope) + _FORM
+    for header, value in scope["headers"]:
+        if header == b"cookie":
+            try:
+                found = SimpleCookie(value.decode("latin-1")).get(name)
+            except CookieError:
+                continue
+            if found is not None:
+                return str(found.value)
+    return ""
+
+
+def _session_name(scope: Scope) -> str:
+    """Over plain http a browser refuses `__Host-`; the door reads the plain name in development alone."""
+    return SESSION_COOKIE if is_secure(scope) else PLAIN_SESSION_COOKIE
+
+
+def _cookie(name: str, value: str, seconds: int | None, *, secure: bool) -> Header:
+    parts = [f"{name}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if seconds is not None:
+        parts.append(f"Max-Age={seconds}")
+    if secure:
+        parts.append("Secure")
+    return b"set-cookie", "; ".join(parts).encode("ascii")

@@ -1,0 +1,158 @@
+"""`/auth/sign-in`, `/auth/sign-out`, `/auth/reset`: pages for people, without a script."""
+
+from datetime import timedelta
+from importlib import resources
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from harka import clock
+from harka.errors import BadRequestError, HarkaError, NotFoundError
+from harka.learning import entrance, password
+from harka.learning.entrance import Shown
+from harka.learning.work import unit_of_work
+from harka.repositories.session import SessionKind
+from harka.runtime import Runtime
+from harka.tenancy.context import TenantContext
+from harka.web.auth_page import page, read_form
+from harka.web.cookie import session_cookie
+from harka.web.visitor import device_of, known, visit
+
+_SIGN_IN: Final = "/auth/sign-in"
+_HOME: Final = "/dashboard"
+_PLACES: Final = frozenset({_HOME, "/graphql", "/auth/sign-out"})
+_SEE_OTHER: Final = 303
+_SERVER_ERROR: Final = 500
+
+
+class SignIn:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tenant = visit(self._runtime, scope["harka"], scope["headers"])
+        if scope["method"] == "POST":
+            response = await self._enter(tenant, scope, receive)
+        else:
+            response = await self._show(tenant, scope, Request(scope).query_params.get("next", ""))
+        await response(scope, receive, send)
+
+    async def _enter(self, tenant: TenantContext, scope: Scope, receive: Receive) -> Response:
+        runtime = self._runtime
+        fields = await read_form(runtime, tenant, scope, receive)
+        shown = Shown(fields.get("email", ""), fields.get("password", ""), fields.get("code") or None)
+        device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"])
+        try:
+            begun = await entrance.sign_in(runtime.entrance, tenant, shown, device)
+        except HarkaError as error:
+            if error.status >= _SERVER_ERROR:
+                raise
+            scope["harka"].record.code = error.code
+            return await self._show(tenant, scope, fields.get("next", ""), shown.email, error)
+        response = RedirectResponse(_place(fields.get("next", "")), _SEE_OTHER)
+        lifetime = begun.session.ends_at - clock.now()
+        response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
+        return response
+
+    async def _show(
+        self,
+        tenant: TenantContext,
+        scope: Scope,
+        next_: str,
+        email: str = "",
+        error: HarkaError | None = None,
+    ) -> Response:
+        return await page(
+            self._runtime,
+            tenant,
+            scope,
+            "sign_in",
+            title="Sign in",
+            error=error,
+            email=email,
+            next=_place(next_),
+        )
+
+
+class SignOut:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime, request = self._runtime, scope["harka"]
+        tenant = visit(runtime, request, scope["headers"])
+        person = await known(runtime, request, scope["headers"])
+        if scope["method"] == "POST":
+            await read_form(runtime, tenant, scope, receive)
+            if person is not None:
+                await entrance.sign_out(runtime.entrance, person)
+            response: Response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
+            response.raw_headers.append(session_cookie(scope, "", timedelta(0)))
+        elif person is None or person.user is None:
+            response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
+        else:
+            response = await page(
+                runtime, tenant, scope, "sign_out", title="Sign out", email=person.user.email
+            )
+        await response(scope, receive, send)
+
+
+class ResetPassword:
+    """With the token that an admin handed on, as `/auth/reset?token=…`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tenant = visit(self._runtime, scope["harka"], scope["headers"])
+        if scope["method"] == "POST":
+            response = await self._set(tenant, scope, receive)
+        else:
+            response = await self._show(tenant, scope, Request(scope).query_params.get("token", ""))
+        await response(scope, receive, send)
+
+    async def _set(self, tenant: TenantContext, scope: Scope, receive: Receive) -> Response:
+        runtime = self._runtime
+        fields = await read_form(runtime, tenant, scope, receive)
+        token = fields.get("token", "")
+        try:
+            password.require_token(token)
+            fresh = await password.hashed(runtime.hasher, tenant, fields.get("password", ""))
+            async with unit_of_work(
+                runtime.databases,
+                runtime.cache,
+                runtime.pubsub,
+                tenant,
+                read_only=False,
+                timeout=runtime.settings.request_timeout,
+            ) as work:
+                await password.reset(work, token, fresh)
+        except (BadRequestError, NotFoundError) as error:
+            scope["harka"].record.code = error.code
+            return await self._show(tenant, scope, token, error)
+        return RedirectResponse(_SIGN_IN, _SEE_OTHER)
+
+    async def _show(
+        self, tenant: TenantContext, scope: Scope, token: str, error: HarkaError | None = None
+    ) -> Response:
+        return await page(
+            self._runtime, tenant, scope, "reset", title="Set a password", error=error, token=token
+        )
+
+
+class Styles:
+    """`/auth/pages.css`, read once."""
+
+    def __init__(self) -> None:
+        self._content = (resources.files("harka.web") / "pages" / "pages.css").read_bytes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Cache-Control": "no-cache"}
+        await Response(self._content, headers=headers, media_type="text/css")(scope, receive, send)
+
+
+def _place(asked: str) -> str:
+    """Where to go afterwards: somewhere of ours, whatever the address said."""
+    return asked if asked in _PLACES else _HOME

@@ -1,0 +1,108 @@
+from typing import Any
+
+import pytest
+
+from branches import branch_of
+from entering import PASSWORD, give_password, visiting
+from harka.ids import NodeKind, new_id
+from harka.learning import user
+from harka.learning.user import UserDraft
+from school import School
+
+NEW = "brass otter quilting 9"
+CHANGE = """mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
+  errors { code field } user { id } } }"""
+ALLOW = """mutation ($input: CreatePasswordResetInput!) { createPasswordReset(input: $input) {
+  errors { code field } token expiresAt user { id } } }"""
+RESET = (
+    """mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) { errors { code field } } }"""
+)
+INVITE = 'mutation { inviteUser(input: {email: "%s"}) { token } }'
+ACCEPT = """mutation ($input: AcceptInvitationInput!) { acceptInvitation(input: $input) {
+  errors { code field } user { id } } }"""
+
+
+async def test_a_changed_password_signs_out_everywhere_else(school: School) -> None:
+    await give_password(school, school.learner)
+    async with visiting(school) as here, visiting(school) as there:
+        for browser in (here, there):
+            await browser.sign_in(school.learner.email)
+        body = {
+            "query": CHANGE,
+            "variables": {"input": {"currentPassword": PASSWORD, "newPassword": NEW}},
+        }
+        assert (await here.ask(body)).json()["data"]["changePassword"]["errors"] == []
+        assert [(await each.ask()).status_code for each in (here, there)] == [200, 401]
+        assert (await there.sign_in(school.learner.email)).status_code == 401
+        assert (await there.sign_in(school.learner.email, NEW)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"currentPassword": "wrong", "newPassword": NEW}, "currentPassword"),
+        ({"currentPassword": "\0", "newPassword": NEW}, "currentPassword"),
+        ({"currentPassword": PASSWORD, "newPassword": "short"}, "newPassword"),
+        ({"currentPassword": PASSWORD, "newPassword": "Password-2026"}, "newPassword"),
+        ({"currentPassword": PASSWORD, "newPassword": "x\0" * 10}, "newPassword"),
+    ],
+)
+async def test_what_is_wrong_changes_nothing(school: School, given: dict[str, Any], field: str) -> None:
+    await give_password(school, school.learner)
+    reply = await school.ask(CHANGE, {"input": given}, caller=school.learner)
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", field)
+    async with visiting(school) as browser:
+        assert (await browser.sign_in(school.learner.email)).status_code == 303
+
+
+async def test_a_program_has_no_password_and_who_has_none_does_not_change_it(school: School) -> None:
+    given = {"input": {"currentPassword": "", "newPassword": NEW}}
+    assert (await school.ask(CHANGE, given)).code == "VALIDATION_FAILED"
+    reply = await school.ask(CHANGE, given, caller=school.other)
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "currentPassword")
+
+
+async def test_an_admin_hands_a_token_on(school: School) -> None:
+    async with school.work() as work:
+        admin = await user.create(work, UserDraft(email="reset@admin.example", name="X", role="admin"))
+    asked = {"input": {"userId": school.id(NodeKind.USER, school.learner)}}
+    old = (await school.ask(ALLOW, asked, caller=admin)).data["createPasswordReset"]["token"]
+    made = (await school.ask(ALLOW, asked, caller=admin)).data["createPasswordReset"]
+    assert made["user"] == {"id": asked["input"]["userId"]}
+    # the earlier one is good for nothing any more
+    assert (
+        await school.ask(RESET, {"input": {"token": old, "password": NEW}}, caller=None)
+    ).code == "NOT_FOUND"
+    weak = {"input": {"token": made["token"], "password": "short"}}
+    assert (await school.ask(RESET, weak, caller=None)).code == "VALIDATION_FAILED"
+    good = {"input": {"token": made["token"], "password": NEW}}
+    assert (await school.ask(RESET, good, caller=None)).data["resetPassword"]["errors"] == []
+    assert (await school.ask(RESET, good, caller=None)).code == "NOT_FOUND"
+    async with visiting(school) as browser:
+        assert (await browser.sign_in(school.learner.email, NEW)).status_code == 303
+
+
+async def test_nobody_resets_who_may_do_more_or_is_beyond_or_absent(school: School) -> None:
+    branch = await branch_of(school, role="admin")
+    for person, code in (
+        (school.owner, "NOT_FOUND"),
+        (branch.stranger, "NOT_FOUND"),
+        (new_id(), "NOT_FOUND"),
+    ):
+        asked = {"input": {"userId": school.id(NodeKind.USER, person)}}
+        assert (await school.ask(ALLOW, asked, caller=branch.manager)).code == code
+    async with school.work() as work:
+        admin = await user.create(work, UserDraft(email="more@admin.example", name="X", role="admin"))
+    owned = {"input": {"userId": school.id(NodeKind.USER, school.owner)}}
+    assert (await school.ask(ALLOW, owned, caller=admin)).code == "FORBIDDEN"
+
+
+async def test_whoever_is_invited_brings_a_password(school: School) -> None:
+    token = (await school.ask(INVITE % "comes@example.com")).data["inviteUser"]["token"]
+    weak = {"input": {"token": token, "name": "Grace", "password": "password1234"}}
+    reply = await school.ask(ACCEPT, weak, caller=None)
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "password")
+    good = {"input": {"token": token, "name": "Grace", "password": NEW}}
+    assert (await school.ask(ACCEPT, good, caller=None)).data["acceptInvitation"]["errors"] == []
+    async with visiting(school) as browser:
+        assert (await browser.sign_in("comes@example.com", NEW)).status_code == 303

@@ -1,0 +1,126 @@
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from academy import Academy
+from harka.auth.hashing import Hasher
+from harka.auth.password import hash_password, is_outdated
+from harka.cache.throttle import Throttle
+from harka.crypto.keyring import Keyring
+from harka.errors import RateLimitedError, UnauthenticatedError, WrongPasswordError
+from harka.learning import entrance, session
+from harka.learning.entrance import OF_ADDRESS, Entrance, Shown
+from harka.learning.session import Device
+from harka.repositories import password as passwords
+from harka.repositories import session as sessions
+from harka.repositories.user import User
+
+PASSWORD = "vexed kiln plumage 4"
+BROWSER = Device("browser", "203.0.113.7", "Firefox")
+APP = Device("app", "203.0.113.7")
+_HASH = hash_password(PASSWORD)
+
+
+@pytest.fixture
+async def door(academy: Academy) -> AsyncIterator[Entrance]:
+    parts, hasher = academy.parts, Hasher(workers=1)
+    yield Entrance(
+        databases=parts.databases,
+        cache=parts.cache,
+        pubsub=parts.pubsub,
+        keyring=Keyring(secrets.token_hex(32)),
+        hasher=hasher,
+        throttle=Throttle(parts.cache),
+    )
+    hasher.close()
+
+
+async def person_of(academy: Academy, hashed: str = _HASH) -> User:
+    person = await academy.user()
+    async with academy.work() as work:
+        await passwords.set_hash(work.session, person.id, hashed)
+    return person
+
+
+async def hash_of(academy: Academy, person: User) -> str:
+    async with academy.work(read_only=True) as work:
+        known = await passwords.find_by_user(work.session, person.id)
+    assert known is not None
+    assert known.hash is not None
+    return known.hash
+
+
+async def test_a_hash_of_earlier_parameters_is_made_anew_at_the_next_sign_in(
+    academy: Academy, door: Entrance
+) -> None:
+    old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    person = await person_of(academy, old)
+    with pytest.raises(WrongPasswordError):
+        await entrance.sign_in(door, academy.anonymous(), Shown(person.email, "wrong"), BROWSER)
+    assert await hash_of(academy, person) == old
+    await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+    fresh = await hash_of(academy, person)
+    assert fresh != old
+    assert not is_outdated(fresh)
+    await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+    assert await hash_of(academy, person) == fresh
+
+
+async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, door: Entrance) -> None:
+    for _ in range(OF_ADDRESS.most):
+        assert await door.throttle.take(academy.organization.id, OF_ADDRESS, BROWSER.address) == 0.0
+    person = await person_of(academy)
+    with pytest.raises(RateLimitedError):
+        await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+    elsewhere = Device("browser", "198.51.100.1")
+    await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), elsewhere)
+
+
+async def test_right_passwords_use_up_nothing(academy: Academy, door: Entrance) -> None:
+    person = await person_of(academy)
+    for _ in range(12):
+        await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+
+
+async def test_a_refresh_token_is_spent_once_however_many_show_it_at_once(
+    academy: Academy, door: Entrance
+) -> None:
+    person = await person_of(academy)
+    begun = await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), APP)
+    answers = await asyncio.gather(
+        *(entrance.refresh(door, academy.anonymous(), begun.token) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(each, entrance.Refreshed) for each in answers) == 1
+    assert all(isinstance(each, entrance.Refreshed | UnauthenticatedError) for each in answers)
+    async with academy.work(read_only=True) as work:
+        assert await sessions.live(work.session, [begun.session.id]) == set()
+
+
+async def test_a_refresh_token_is_of_its_organization(
+    academy: Academy, rival: Academy, door: Entrance
+) -> None:
+    person = await person_of(academy)
+    begun = await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), APP)
+    with pytest.raises(UnauthenticatedError):
+        await entrance.refresh(door, rival.anonymous(), begun.token)
+    assert (await entrance.refresh(door, academy.anonymous(), begun.token)).held.id == begun.session.id
+
+
+async def test_nothing_secret_is_in_what_a_log_would_show(academy: Academy, door: Entrance) -> None:
+    person = await person_of(academy)
+    begun = await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), APP)
+    assert begun.token not in repr(begun)
+    assert PASSWORD not in repr(Shown(person.email, PASSWORD))
+    assert begun.token not in repr(await entrance.refresh(door, academy.anonymous(), begun.token))
+
+
+async def test_sessions_that_are_long_over_are_forgotten(academy: Academy, door: Entrance) -> None:
+    person = await person_of(academy)
+    begun = await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), APP)
+    async with academy.work() as work:
+        assert await session.forget_old(work) == 0
+        assert await sessions.delete_old(work.session, older_than=-40 * 86_400.0) == 1
+        assert await sessions.live(work.session, [begun.session.id]) == set()
