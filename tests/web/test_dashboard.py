@@ -45,7 +45,7 @@ async def test_everything_the_page_names_is_there(api: OpenClient, make_tenant: 
     named = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert len(named) == 5
     types = [(await http.get(name)).headers["content-type"].partition(";")[0] for name in named]
-    assert types == ["image/svg+xml", "text/css", "text/javascript", "image/svg+xml"]
+    assert types == ["image/svg+xml", "text/css", "text/javascript", "image/svg+xml", "text/html"]
 
 
 async def test_the_page_has_nothing_inline_and_asks_nobody_else(

@@ -256,10 +256,12 @@ class TenantCache:
 
     async def run_script(self, script: str, key: str, *arguments: float) -> bytes | None:
         """What a script of ours answers about one key, or None from a Valkey that is down or not there."""
-        redis = self._redis
-        if redis is None:
+        server = self._server
+        if server is None:
             return None
-        answer = await self._attempt(lambda: redis.eval(script, 1, key, *map(str, arguments)))
+        # it is no cached value that could be fetched elsewhere: worth waiting for while there is hope
+        ask = server.attempt if server.is_lost else server.insist
+        answer = await ask(lambda: server.client.eval(script, 1, key, *map(str, arguments)))
         return answer if isinstance(answer, bytes) else None
 
     async def ping(self) -> bool:
