@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from attack import accepted
-from speaker import QUERIES, LogLines, Overheard, Speaker, unhurried
+from speaker import QUERIES, LogLines, Speaker, overheard
 from state import States
 from worlds import World, populate
 
@@ -19,8 +19,6 @@ from harka.runtime import Runtime
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
-from harka.web.middleware.draining import Draining
-from harka.web.routes import build
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +50,7 @@ async def speaker(runtime: Runtime, worlds: dict[str, World]) -> AsyncIterator[S
     """Also lets every world learn its own ids and cursors, by asking everything as its owner."""
     log = LogLines()
     with logs.writing(runtime.settings, log):
-        app = Overheard(build(unhurried(runtime), Draining()))
+        app = overheard(runtime)
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
             made = Speaker(http, app, log, runtime.settings.platform_domain)

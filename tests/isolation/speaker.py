@@ -11,15 +11,19 @@ from typing import Any
 
 import httpx2
 import msgspec
+import pytest
 from operations import RootField, load_schema, root_fields
 from starlette.types import ASGIApp, Receive, Scope, Send
 from worlds import World
 
 from harka.codec import json_bytes
+from harka.graph import document
 from harka.runtime import Runtime
 from harka.tenancy.plan import PlanLimits, limits_of
 from harka.tenancy.quota import Admission
+from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestScope
+from harka.web.routes import build
 from school import Socket, Stream, Wire, graphql_scope
 
 FIELDS = list(root_fields(load_schema()))
@@ -28,6 +32,7 @@ QUERIES, MUTATIONS, SUBSCRIPTIONS = (
 )
 _OF_THE_MOMENT = re.compile(r'"\w*(?:asOf|requests|downloadUrl|pdfUrl)":[^,}]*')
 _MANY = 1e9
+_KEPT_BYTES = 2**31
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
 
 
@@ -109,6 +114,13 @@ def _endless(plan: str) -> PlanLimits:
         points_per_second=_MANY,
         points=int(_MANY),
     )
+
+
+def overheard(runtime: Runtime) -> "Overheard":
+    """The application without a budget, which keeps all of these documents: to read one takes the longest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "CACHED_BYTES", _KEPT_BYTES)
+        return Overheard(build(unhurried(runtime), Draining()))
 
 
 class Overheard:

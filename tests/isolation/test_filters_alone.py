@@ -7,14 +7,12 @@ import httpx2
 import msgspec
 import pytest
 from attack import leaked, rightful
-from speaker import QUERIES, Overheard, Speaker, unhurried
+from speaker import QUERIES, Speaker, overheard
 from worlds import World
 
 from harka.app import open_runtime
 from harka.config import Settings
 from harka.storage.location import app_url, with_credentials
-from harka.web.middleware.draining import Draining
-from harka.web.routes import build
 
 
 @pytest.fixture
@@ -22,7 +20,7 @@ async def unguarded(settings: Settings, servers: Any, speaker: Speaker) -> Async
     """The application as a superuser, whom row-level security does not bind."""
     as_superuser = with_credentials(app_url(settings, "app"), servers.admin_url)
     async with open_runtime(msgspec.structs.replace(settings, app_database_url=as_superuser)) as runtime:
-        app = Overheard(build(unhurried(runtime), Draining()))
+        app = overheard(runtime)
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://harka.localhost") as http:
             # one log for both: a process has only one
