@@ -2,9 +2,13 @@ import json
 from pathlib import Path
 
 from cli.test_imports import MakeTenant, harka, teach
+from harka.learning import course
+from harka.learning.work import unit_of_work
+from harka.onboarding.export import PARTS
 from harka.runtime import Runtime
+from harka.tenancy.context import operator_context
 
-FILES = ["courses.jsonl", "users.jsonl", "enrollments.jsonl", "lesson_progress.jsonl", "completions.jsonl"]
+FILES = [*PARTS]
 
 
 async def test_a_tenant_is_written_to_a_directory(
@@ -15,8 +19,8 @@ async def test_a_tenant_is_written_to_a_directory(
     code, out, _ = await harka(runtime.settings, "export", tenant.slug, "--out", str(tmp_path / "out"))
     assert (code, out.split()) == (0, [str(tmp_path / "out" / name) for name in FILES])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
-    course = json.loads((tmp_path / "out" / "courses.jsonl").read_text())
-    assert (course["code"], course["modules"][0]["lessons"][0]["title"]) == ("MATH-1", "One")
+    row = json.loads((tmp_path / "out" / "courses.jsonl").read_text())
+    assert (row["code"], row["modules"][0]["lessons"][0]["title"]) == ("MATH-1", "One")
     assert (tmp_path / "out" / "users.jsonl").read_bytes() == b""
 
 
@@ -35,3 +39,22 @@ async def test_by_default_it_goes_to_the_tenants_own_files(runtime: Runtime, mak
 async def test_an_unknown_organization_is_one_line(runtime: Runtime) -> None:
     code, out, notes = await harka(runtime.settings, "export", "nowhere")
     assert (code, out, notes) == (1, "", "error: There is no such organization.\n")
+
+
+async def test_an_export_is_imported_by_another_tenant(
+    runtime: Runtime, make_tenant: MakeTenant, tmp_path: Path
+) -> None:
+    ours, theirs = await make_tenant(), await make_tenant()
+    await teach(runtime, ours)
+    out = str(tmp_path / "out")
+    await harka(runtime.settings, "export", ours.slug, "--out", out)
+    asked = ("import", "archive", "--tenant", theirs.slug, out)
+    for more, kept in ((("--dry-run",), 0), ((), 1)):
+        code, _, notes = await harka(runtime.settings, *asked, *more)
+        assert (code, "1 courses" in notes) == (0, True)
+        async with unit_of_work(
+            *(runtime.databases, runtime.cache, runtime.pubsub, operator_context(theirs)),
+            read_only=True,
+            timeout=20.0,
+        ) as work:
+            assert await course.count(work) == kept

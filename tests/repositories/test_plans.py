@@ -223,6 +223,7 @@ STATEMENTS = (
     file.DELETE_ABANDONED,
     file.HANDED_IN,
     submission.FIND_VISIBLE,
+    submission.FIND_BY_ENROLLMENTS,
     submission.OF_USER,
     submission.PAGE,
     group.FIND_BY_IDS,

@@ -30,7 +30,7 @@ def export(
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Write courses, users, enrollments, progress and completions as JSON Lines, all from one moment."""
+    """Write people, courses and what people did in them as JSON Lines, all from one moment."""
 
     async def action(catalog: Catalog, settings: Settings) -> list[str]:
         from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server

@@ -1,5 +1,6 @@
 """`harka import …`: the demo tenants; a tenant's users and enrollments from CSV files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, TextIO
 
@@ -14,6 +15,7 @@ from harka.learning.work import unit_of_work
 from harka.onboarding import demo
 from harka.onboarding.demo import DemoSummary, Loaded
 from harka.onboarding.figures import Figures
+from harka.onboarding.restore import Restored, restore
 from harka.onboarding.roster import Imported, import_enrollments, import_users
 from harka.storage.catalog import Catalog
 from harka.tenancy.context import operator_context
@@ -82,6 +84,53 @@ def csv_(
     if failed:
         notes.print("nothing was kept", style="red")
         raise typer.Exit(1)
+
+
+@app.command()
+def archive(
+    tenant: Tenant,
+    directory: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Where `harka export --out` wrote to.")
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything, keep nothing.")] = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Add what another organization's export holds: all of it, or nothing. Files stay behind."""
+
+    async def action(catalog: Catalog, settings: Settings) -> Restored:
+        return await _restore(catalog, settings, tenant, directory, keep=not dry_run)
+
+    done = operate(data, action)
+    verb = "would be restored" if dry_run else "restored"
+    told = [f"{number:,} {noun}" for noun, number in done.came.items()]
+    notes.print(f"{', '.join(told)} {verb}", markup=False)
+    for noun, number in done.left.items():
+        notes.print(f"{number:,} {noun} stayed behind, with their files", markup=False)
+
+
+async def _restore(
+    catalog: Catalog, settings: Settings, tenant: str, directory: Path, *, keep: bool
+) -> Restored:
+    from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+
+    def lines(name: str) -> Iterator[bytes]:
+        path = directory / name
+        if path.exists():
+            with path.open("rb") as opened:
+                yield from opened
+
+    context = operator_context(await get_by_slug(catalog, tenant), "import")
+    async with (
+        open_runtime(settings) as runtime,
+        unit_of_work(
+            runtime.databases, runtime.cache, runtime.pubsub, context, read_only=False, timeout=_TIMEOUT
+        ) as work,
+    ):
+        done = await restore(work, lines)
+        if not keep:
+            await work.rollback()
+    return done
 
 
 async def _import(

@@ -1,16 +1,20 @@
 """What learners hand in, and the grades they get for it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from harka import clock
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
 from harka.learning import assignment, file, progress, unlock, visibility
 from harka.learning.assignment import SubmissionKind
-from harka.learning.moment import has_passed
+from harka.learning.batch import batches
+from harka.learning.moment import accept_past, has_passed
 from harka.learning.progress import ProgressEntry
 from harka.learning.text import LONGEST_DESCRIPTION, accept_text
 from harka.learning.work import UnitOfWork
@@ -21,12 +25,25 @@ from harka.repositories.assignment import Assignment
 from harka.repositories.file import File
 from harka.repositories.page import Position
 from harka.repositories.submission import Submission
-from harka.rows import ByKey
+from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 MOST_FILES: Final = 10
 LONGEST_TEXT: Final = 50_000
 _NOWHERE: Final = UUID(int=0)
+
+
+class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """As it was elsewhere. `score`, `graded_at`: both None for what was not graded."""
+
+    enrollment_id: UUID
+    assignment_id: UUID
+    text: str
+    submitted_at: datetime
+    is_late: bool
+    score: float | None = None
+    feedback: str = ""
+    graded_at: datetime | None = None
 
 
 def graded_topic(enrollment_id: UUID) -> str:
@@ -50,6 +67,13 @@ async def page(
 async def count(work: UnitOfWork, assignment_id: UUID, *, graded: bool | None) -> int:
     scope = visibility.of_enrollments(work.context)
     return await submissions.count(work.session, scope, assignment_id, graded=graded)
+
+
+async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> Grouped[Submission]:
+    """Those the reader may see, oldest first; enrollments without any are left out."""
+    scope = visibility.of_enrollments(work.context)
+    found = await submissions.find_by_enrollments(work.session, scope, enrollment_ids)
+    return Grouped(found, "enrollment_id")
 
 
 async def own_by_assignment(work: UnitOfWork, assignment_ids: Sequence[UUID]) -> dict[UUID, Submission]:
@@ -112,6 +136,21 @@ async def submit(
     return made
 
 
+async def record_many(work: UnitOfWork, entries: Sequence[SubmissionEntry]) -> None:
+    """What was handed in and graded elsewhere, as in an import; what is here already stays.
+
+    Of assignments of the enrollments' courses, as the caller knows. Raise `ValidationError`; `NotFoundError`
+    for an unknown assignment. Two statements, and one more for each batch.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    work.context.require(Permission.SUBMISSION_GRADE)
+    work.context.require_everybody()
+    ids = list({entry.assignment_id for entry in entries})
+    asked = ByKey(await assignments.find_by_ids(work.session, ids))
+    for batch in batches([_row(entry, asked) for entry in entries]):
+        await submissions.insert_many(work.session, batch)
+
+
 async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Submission:
     """Give a grade, or another one; who listens to the enrollment hears of it.
 
@@ -124,14 +163,44 @@ async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = ""
     if found is None:
         raise NotFoundError("There is no such submission here.")
     asked = await assignment.require(work, found.assignment_id)
-    if not math.isfinite(score) or not 0 <= score <= asked.points:
-        raise ValidationError(f"A score is between 0 and {asked.points}.", field="score")
+    _require_score(score, asked)
     by = None if work.context.user is None else work.context.user.id
     graded = await submissions.grade(work.session, id_, version, score=score, feedback=told, by=by)
     if graded is None:
         raise ConflictError
     work.publish(graded_topic(graded.enrollment_id), {"submissionId": str(id_)})
     return graded
+
+
+def _require_score(score: float, asked: Assignment) -> None:
+    if not math.isfinite(score) or not 0 <= score <= asked.points:
+        raise ValidationError(f"A score is between 0 and {asked.points}.", field="score")
+
+
+def _row(entry: SubmissionEntry, known: Mapping[UUID, Assignment]) -> Submission:
+    """Raise `ValidationError`, `NotFoundError`."""
+    if entry.assignment_id not in known:
+        raise assignment.no_assignment("assignmentId")
+    if (entry.score is None) != (entry.graded_at is None):
+        raise ValidationError("A score has its time, and a time its score.", field="gradedAt")
+    if entry.score is not None:
+        _require_score(entry.score, known[entry.assignment_id])
+    now = clock.now()
+    return Submission(
+        id=new_id(),
+        assignment_id=entry.assignment_id,
+        enrollment_id=entry.enrollment_id,
+        text=accept_text(entry.text, "text", longest=LONGEST_TEXT),
+        submitted_at=accept_past(entry.submitted_at, "submittedAt"),
+        is_late=entry.is_late,
+        score=entry.score,
+        feedback=accept_text(entry.feedback, "feedback", longest=LONGEST_DESCRIPTION),
+        graded_at=None if entry.graded_at is None else accept_past(entry.graded_at, "gradedAt"),
+        graded_by=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
 
 
 async def _held(work: UnitOfWork, enrollment_id: UUID, assignment_id: UUID) -> Assignment:

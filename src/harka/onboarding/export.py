@@ -6,38 +6,152 @@ and its files agree with each other. Ids are the database's own, times RFC 3339.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from msgspec.structs import asdict
 
 from harka.codec import json_bytes
-from harka.learning import completion, course, enrollment, lesson, module, progress, user
+from harka.learning import (
+    assignment,
+    category,
+    completion,
+    content,
+    course,
+    enrollment,
+    file,
+    group,
+    group_member,
+    lesson,
+    module,
+    path,
+    path_enrollment,
+    progress,
+    quiz,
+    quiz_question,
+    role,
+    submission,
+    tag,
+    user,
+)
 from harka.learning.work import UnitOfWork
+from harka.repositories.category import Category
 from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.file import File, FileFilter
+from harka.repositories.group import Group
 from harka.repositories.page import Position
+from harka.repositories.path import LearningPath
+from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.role import CustomRole
+from harka.repositories.tag import Tag
 from harka.repositories.user import User
 
 PAGE: Final = 500
 
-Row = TypeVar("Row", Course, User, Enrollment)
+Row = TypeVar("Row", Course, User, Enrollment, CustomRole, Group, LearningPath, PathEnrollment, File)
+Named = TypeVar("Named", Category, Tag)
 
 
 async def courses(work: UnitOfWork) -> AsyncIterator[bytes]:
-    """Yield courses, each with its modules and their lessons."""
+    """Yield courses, each with its tags and modules, these with their lessons, and what is in them."""
     async for page in _pages(lambda after: course.list_page(work, after=after, first=PAGE)):
         ids = [each.id for each in page]
         modules = await module.by_course(work, ids)
         lessons = await lesson.by_module(work, [each.id for found in modules.values() for each in found])
+        tags_of = await tag.by_course(work, ids)
+        inside = await _inside(work, [each.id for found in lessons.values() for each in found])
         yield _lines(
             {
                 **asdict(each),
+                "tag_ids": [found.id for found in tags_of.get(each.id, ())],
                 "modules": [
-                    {**asdict(part), "lessons": [asdict(row) for row in lessons.get(part.id, ())]}
+                    {
+                        **asdict(part),
+                        "lessons": [{**asdict(row), **inside(row.id)} for row in lessons.get(part.id, ())],
+                    }
                     for part in modules.get(each.id, ())
                 ],
             }
             for each in page
         )
+
+
+async def _inside(work: UnitOfWork, lesson_ids: Sequence[UUID]) -> Callable[[UUID], dict[str, Any]]:
+    """What each lesson holds: items, quizzes with their questions, assignments."""
+    items = await content.by_lesson(work, lesson_ids)
+    quizzes = await quiz.by_lesson(work, lesson_ids)
+    questions = await quiz_question.by_quiz(work, [each.id for found in quizzes.values() for each in found])
+    assignments = await assignment.by_lesson(work, lesson_ids)
+
+    def of(id_: UUID) -> dict[str, Any]:
+        return {
+            "content": [asdict(each) for each in items.get(id_, ())],
+            "quizzes": [
+                {**asdict(each), "questions": [asdict(asked) for asked in questions.get(each.id, ())]}
+                for each in quizzes.get(id_, ())
+            ],
+            "assignments": [asdict(each) for each in assignments.get(id_, ())],
+        }
+
+    return of
+
+
+async def categories(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield categories of courses, by name."""
+    async for page in _named_pages(lambda after: category.list_page(work, after=after, first=PAGE)):
+        yield _lines(map(asdict, page))
+
+
+async def tags(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield tags of courses, by name."""
+    async for page in _named_pages(lambda after: tag.list_page(work, after=after, first=PAGE)):
+        yield _lines(map(asdict, page))
+
+
+async def roles(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield the organization's own roles."""
+    async for page in _pages(lambda after: role.list_page(work, after=after, first=PAGE)):
+        yield _lines(map(asdict, page))
+
+
+async def groups(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield groups, each with the ids of the people in it."""
+    async for page in _pages(lambda after: group.list_page(work, after=after, first=PAGE)):
+        members = await _members(work, [each.id for each in page])
+        yield _lines({**asdict(each), "user_ids": members.get(each.id, [])} for each in page)
+
+
+async def _members(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The people of each group, in the order of their ids: first of all groups, then on of the large ones."""
+    found = await group_member.users_by_group(work, group_ids, first=PAGE)
+    members = {group_id: [each.id for each in people] for group_id, people in found.items()}
+    for group_id, people in members.items():
+        more = len(people)
+        while more == PAGE:
+            page = await group_member.users_by_group(work, [group_id], first=PAGE, after=people[-1])
+            more = len(page.get(group_id, ()))
+            people += [each.id for each in page.get(group_id, ())]
+    return members
+
+
+async def learning_paths(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield learning paths, each with the ids of its courses."""
+    async for page in _pages(lambda after: path.list_page(work, after=after, first=PAGE)):
+        found = await path.courses_by_path(work, [each.id for each in page])
+        yield _lines(
+            {**asdict(each), "course_ids": [of.id for of in found.get(each.id, ())]} for each in page
+        )
+
+
+async def learning_path_enrollments(work: UnitOfWork) -> AsyncIterator[bytes]:
+    async for page in _pages(lambda after: path_enrollment.list_page(work, after=after, first=PAGE)):
+        yield _lines(map(asdict, page))
+
+
+async def files(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield what is known of files; not what is in them."""
+    async for page in _pages(lambda after: file.list_page(work, FileFilter(), after=after, first=PAGE)):
+        yield _lines(map(asdict, page))
 
 
 async def users(work: UnitOfWork) -> AsyncIterator[bytes]:
@@ -64,18 +178,46 @@ async def completions(work: UnitOfWork) -> AsyncIterator[bytes]:
         yield _lines(asdict(found[each.id]) for each in page if each.id in found)
 
 
+async def submissions(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield what was handed in, in the order of enrollments, with the ids of its files."""
+    async for page in _enrollment_pages(work):
+        found = await submission.by_enrollment(work, [each.id for each in page])
+        rows = [row for each in page for row in found.get(each.id, ())]
+        with_files = await submission.files_by_submission(work, [row.id for row in rows])
+        yield _lines(
+            {**asdict(row), "file_ids": [each.id for each in with_files.get(row.id, ())]} for row in rows
+        )
+
+
 PARTS: Final[Mapping[str, Callable[[UnitOfWork], AsyncIterator[bytes]]]] = {
     "courses.jsonl": courses,
     "users.jsonl": users,
     "enrollments.jsonl": enrollments,
     "lesson_progress.jsonl": lesson_progress,
     "completions.jsonl": completions,
+    "categories.jsonl": categories,
+    "tags.jsonl": tags,
+    "roles.jsonl": roles,
+    "groups.jsonl": groups,
+    "learning_paths.jsonl": learning_paths,
+    "learning_path_enrollments.jsonl": learning_path_enrollments,
+    "submissions.jsonl": submissions,
+    "files.jsonl": files,
 }
 """By file name: what yields its content in pieces. Call each within one read-only unit of work."""
 
 
 def _enrollment_pages(work: UnitOfWork) -> AsyncIterator[Sequence[Enrollment]]:
     return _pages(lambda after: enrollment.list_page(work, after=after, first=PAGE))
+
+
+async def _named_pages(
+    read: Callable[[Position | None], Awaitable[Sequence[Named]]],
+) -> AsyncIterator[Sequence[Named]]:
+    after: Position | None = None
+    while page := await read(after):
+        yield page
+        after = page[-1].name, page[-1].id
 
 
 async def _pages(

@@ -70,6 +70,30 @@ COUNT = Statement(
       AND ($6::boolean IS NULL OR (s.graded_at IS NOT NULL) = $6)""",  # noqa: S608 - constants
 )
 
+# Submissions of enrollments the reader may see, oldest first.
+FIND_BY_ENROLLMENTS = Statement(
+    "submission.find_by_enrollments",
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
+      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    FROM unnest($4::uuid[]) AS asked (id)
+    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = asked.id
+      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+    JOIN {{schema}}.submission s ON s.tenant_id = $1 AND s.enrollment_id = e.id
+    ORDER BY s.created_at, s.id""",  # noqa: S608 - constants
+)
+
+# Submissions as they were elsewhere; what there is already stays.
+INSERT_MANY = Statement(
+    "submission.insert_many",
+    """INSERT INTO {schema}.submission
+      (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
+       graded_by, created_at, updated_at, version)
+    SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
+      $7::boolean[], $8::float8[], $9::text[], $10::timestamptz[], $11::uuid[], $12::timestamptz[],
+      $13::timestamptz[], $14::int[])
+    ON CONFLICT (tenant_id, enrollment_id, assignment_id) DO NOTHING""",
+)
+
 # What a person handed in for assignments, of several enrollments in a course for the latest.
 OF_USER = Statement(
     "submission.of_user",
@@ -127,6 +151,21 @@ GRADE = Statement(
     RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
       graded_by, created_at, updated_at, version""",
 )
+
+
+async def find_by_enrollments(
+    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
+) -> Sequence[Submission]:
+    return await session.fetch_rows(
+        Submission, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
+    )
+
+
+async def insert_many(session: ShardSession, rows: Sequence[Submission]) -> None:
+    """Raise `ForeignKeyError` for an absent enrollment or assignment."""
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, rows), strict=True)]
+    if columns:
+        await session.execute(INSERT_MANY, *columns)
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Submission]:

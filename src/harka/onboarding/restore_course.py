@@ -1,0 +1,81 @@
+"""The courses of an export, with what is in their lessons."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from harka.learning import assignment, content, course, lesson, quiz, quiz_question, tag
+from harka.learning.assignment import AssignmentDraft
+from harka.learning.content import ContentDraft, ContentKind
+from harka.learning.course import CourseDraft
+from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.quiz import QuizDraft
+from harka.learning.quiz_question import QuestionDraft
+from harka.learning.work import UnitOfWork
+from harka.repositories.course import CourseStatus
+
+Row = dict[str, Any]
+Ids = dict[UUID, UUID]
+"""Of what was, what it is here."""
+
+
+async def restore_courses(work: UnitOfWork, courses: Sequence[Row], ids: Ids, left: Counter[str]) -> None:
+    """Published where they once were, archived ones too, for who is enrolled next; then `archive_courses`."""
+    for each in courses:
+        made = await course.create(work, _draft(each, ids))
+        ids[UUID(each["id"])] = made.id
+        lessons = [row for part in each["modules"] for row in part["lessons"]]
+        found = (await lesson.by_course(work, [made.id])).get(made.id, ())
+        for row, new in zip(lessons, found, strict=True):
+            ids[UUID(row["id"])] = new.id
+            await _fill(work, row, new.id, ids, left)
+        if each["tag_ids"]:
+            wanted = [ids[UUID(id_)] for id_ in each["tag_ids"]]
+            version = (await course.find_many(work, [made.id]))[made.id].version
+            await tag.set_of_course(work, made.id, wanted, version=version)
+        if each["published_at"] is not None:
+            await course.publish(work, made.id)
+
+
+async def archive_courses(work: UnitOfWork, courses: Sequence[Row], ids: Ids) -> None:
+    for each in courses:
+        if each["status"] == CourseStatus.ARCHIVED:
+            await course.archive(work, ids[UUID(each["id"])])
+
+
+def _draft(each: Row, ids: Ids) -> CourseDraft:
+    sorted_by = each["category_id"]
+    kept = {name: each[name] for name in CourseDraft.__struct_fields__ if name in each}
+    outline = tuple(
+        ModuleOutline(part["title"], tuple(msgspec.convert(row, LessonOutline) for row in part["lessons"]))
+        for part in each["modules"]
+    )
+    return CourseDraft(
+        **{
+            **kept,
+            "modules": outline,
+            "category_id": None if sorted_by is None else ids[UUID(sorted_by)],
+        }
+    )
+
+
+async def _fill(work: UnitOfWork, row: Row, lesson_id: UUID, ids: Ids, left: Counter[str]) -> None:
+    """Quizzes before the items that show them."""
+    for each in row["quizzes"]:
+        made = await quiz.create(work, lesson_id, msgspec.convert(each, QuizDraft))
+        ids[UUID(each["id"])] = made.id
+        for asked in each["questions"]:
+            await quiz_question.create(work, made.id, msgspec.convert(asked, QuestionDraft))
+    for each in row["content"]:
+        if each["kind"] == ContentKind.FILE:
+            left["content"] += 1
+            continue
+        shown = None if each["quiz_id"] is None else ids[UUID(each["quiz_id"])]
+        draft = msgspec.convert({**each, "quiz_id": None}, ContentDraft)
+        await content.create(work, lesson_id, msgspec.structs.replace(draft, quiz_id=shown))
+    for each in row["assignments"]:
+        handed = await assignment.create(work, lesson_id, msgspec.convert(each, AssignmentDraft))
+        ids[UUID(each["id"])] = handed.id
