@@ -8,6 +8,7 @@ from graphql import ExecutionResult
 
 from harka.codec import json_bytes
 from harka.errors import HarkaError
+from harka.graph.caching import Policy
 from harka.graph.context import RequestContext
 from harka.graph.cost import objects_in
 from harka.graph.document import RefusedError
@@ -22,7 +23,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     `body`: what goes to the client. `failure`: why nothing was executed, or nothing kept; None otherwise.
     `outage`: what failed every field of it, when that was a server behind us or the time. `statements`:
     repository statements sent. `replayed`: it was given before, and nothing was done this time.
-    `objects`: how many there are in the data.
+    `objects`: how many there are in the data. `policy`: for how long it may be kept, None for not at all;
+    `age`: seconds since it was executed.
     """
 
     body: dict[str, Any]
@@ -31,6 +33,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     statements: int = 0
     replayed: bool = False
     objects: int = 0
+    policy: Policy | None = None
+    age: int = 0
 
     @property
     def code(self) -> str:

@@ -22,6 +22,7 @@ from harka.errors import (
 )
 from harka.graph import batch, schema
 from harka.graph.answer import UNTOLD, Answer, Answers, failed, refused, shown
+from harka.graph.answer_cache import AnswerCache
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
 from harka.graph.deadline import Deadlines
@@ -70,6 +71,7 @@ class Engine:
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
         self._persisted = PersistedDocuments(runtime.cache)
+        self._answers = AnswerCache(runtime.cache)
         self._trusted = trusted or TrustedDocuments()
 
     async def named(self, request: Request, tenant: TenantContext) -> Request:
@@ -130,7 +132,7 @@ class Engine:
         except HarkaError as error:
             return failed(error, tenant.request_id)
         try:
-            answer = await self._within(tenant, self._execute(prepared, tenant))
+            answer = await self._within(tenant, self._answer(prepared, tenant))
         except RefusedError as error:
             answer = refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
@@ -177,6 +179,12 @@ class Engine:
             # opened for good: from here on the answers close it
             stack.pop_all()
         return Answers(notices, lambda notice: self._tell(prepared, tenant, notice, identify))
+
+    def _answer(self, prepared: Prepared, tenant: TenantContext) -> Coroutine[Any, Any, Answer]:
+        policy = prepared.operation.policy
+        if policy is None:
+            return self._execute(prepared, tenant)
+        return self._answers.answer(prepared, tenant, policy, lambda: self._execute(prepared, tenant))
 
     async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """By the operation's plan. Where it has none, or its answer is not plain, graphql-core executes."""

@@ -13,6 +13,7 @@ import msgspec
 import strawberry
 
 from harka.graph.atomic import Atomic
+from harka.graph.caching import CacheControlDirective
 from harka.graph.loaders.loader import Loader
 from harka.graph.permission import Access, Required, guard
 
@@ -38,9 +39,20 @@ def graph_input(cls: type[T]) -> type[T]:
     return strawberry.input(cls, description=described(cls))
 
 
-def leaf(description: str, *, name: str | None = None, deprecation_reason: str | None = None) -> Any:
+def leaf(
+    description: str,
+    *,
+    name: str | None = None,
+    deprecation_reason: str | None = None,
+    cached: CacheControlDirective | None = None,
+) -> Any:
     """The struct's attribute of the same name. `deprecation_reason`: by `deprecation.deprecated`."""
-    return strawberry.field(description=description, name=name, deprecation_reason=deprecation_reason)
+    return strawberry.field(
+        description=description,
+        name=name,
+        deprecation_reason=deprecation_reason,
+        directives=[] if cached is None else [cached],
+    )
 
 
 def value(description: str, **default: Any) -> Any:
@@ -56,10 +68,12 @@ def field(
     name: str | None = None,
     several: bool = False,
     deprecation_reason: str | None = None,
+    cached: CacheControlDirective | None = None,
 ) -> Any:
     """What `resolver(root, info, …)` answers or awaits: a struct, a list of structs, or a value.
 
-    `several`: it may send more than one statement, which are to see one snapshot.
+    `several`: it may send more than one statement, which are to see one snapshot. `cached`: for how long its
+    answer may be kept, where the type it answers does not say so.
     """
     if several:
         _SEVERAL.add(resolver)
@@ -70,7 +84,7 @@ def field(
         name=name,
         deprecation_reason=deprecation_reason,
         extensions=extensions,
-        directives=directives,
+        directives=directives if cached is None else [*directives, cached],
     )
 
 

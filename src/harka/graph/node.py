@@ -9,6 +9,7 @@ import msgspec
 import strawberry
 
 from harka.errors import ForbiddenError, ValidationError
+from harka.graph.caching import CacheControlDirective
 from harka.graph.context import Info, RequestContext
 from harka.graph.field import described, field
 from harka.graph.loaders.loader import Loader
@@ -50,13 +51,24 @@ class Node:
         return _BY_STRUCT[type(value)].type_name
 
 
-def node_type(struct: type, kind: NodeKind, loader: type[Loader[UUID, Any]]) -> Callable[[type[T]], type[T]]:
-    """Declare the class as the GraphQL type of `struct`, found by `loader`."""
+def node_type(
+    struct: type,
+    kind: NodeKind,
+    loader: type[Loader[UUID, Any]],
+    *,
+    cached: CacheControlDirective | None = None,
+) -> Callable[[type[T]], type[T]]:
+    """Declare the class as the GraphQL type of `struct`, found by `loader`.
+
+    `cached`: for how long an answer with it may be kept. Whatever changes its objects must then tell the
+    cache (`UnitOfWork.invalidate`).
+    """
 
     def declare(cls: type[T]) -> type[T]:
         # the structs are not instances of the class, so the class says which are its own
         cls.is_type_of = staticmethod(lambda value, _info: type(value) is struct)  # type: ignore[attr-defined]  # for strawberry.type
-        declared = strawberry.type(cls, description=described(cls))
+        directives = [] if cached is None else [cached]
+        declared = strawberry.type(cls, description=described(cls), directives=directives)
         known = _Kind(struct, kind, cls.__name__, loader)
         _BY_STRUCT[struct] = _BY_KIND[kind] = _BY_NAME[known.type_name] = known
         return declared

@@ -14,6 +14,7 @@ import msgspec
 import strawberry
 
 from harka.errors import ValidationError
+from harka.graph.caching import INHERITED
 from harka.graph.context import RequestContext
 from harka.graph.cursor import Filter, Listing
 from harka.graph.field import field, graph_type, leaf
@@ -130,7 +131,7 @@ def _edge_cursor(root: _Edge) -> str:
 
 @strawberry.type(description="One row of a connection, with its cursor.")
 class Edge(Generic[T]):
-    node: T = leaf("The row itself.")
+    node: T = leaf("The row itself.", cached=INHERITED)
     cursor: str = field(_edge_cursor, "The position of the row in this list; pass it as `after`.")
 
 
@@ -152,7 +153,7 @@ def _total_count(root: Slice) -> Awaitable[int]:
 
 @strawberry.type(description="One page of a list, oldest first unless it was asked for in another order.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = field(_edges, "The rows of the page, each with its cursor.")
-    nodes: list[T] = field(_rows, "The rows of the page.")
-    page_info: PageInfo = field(_page_info, "Where the page lies in the list.")
+    edges: list[Edge[T]] = field(_edges, "The rows of the page, each with its cursor.", cached=INHERITED)
+    nodes: list[T] = field(_rows, "The rows of the page.", cached=INHERITED)
+    page_info: PageInfo = field(_page_info, "Where the page lies in the list.", cached=INHERITED)
     total_count: int = field(_total_count, "How many rows the whole list has. Counted only when asked for.")

@@ -37,6 +37,7 @@ from strawberry.types.field import StrawberryField
 from harka import executor
 from harka.codec import json_bytes
 from harka.graph.arguments import Arguments, Variables, arguments_of
+from harka.graph.caching import policy_of
 from harka.graph.cost import Cost
 from harka.graph.deprecation import uses
 from harka.graph.field import related_of, sends_several
@@ -86,7 +87,8 @@ class _UnplannedError(Exception):
 class Operation:
     """One operation and its plans: one for each outcome of its conditions.
 
-    `deprecated`: what of the schema it uses that will be taken out.
+    `deprecated`: what of the schema it uses that will be taken out. `policy`: for how long its answers may be
+    kept; None for not at all.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Operation:
         self.name = _name_of(operation)
         self.deprecated = uses(schema, self._fragments, operation) if has_old_parts else ()
         self.cost = Cost(schema, self._fragments, operation)
+        self.policy = policy_of(schema, self._fragments, operation)
         self.is_covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives
 
     def plan(self, variables: Mapping[str, Any]) -> Plan | None:

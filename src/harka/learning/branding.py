@@ -113,6 +113,7 @@ async def publish(work: UnitOfWork, *, version: int | None = None) -> Branding:
     """
     _require_feature(work.context)
     draft = await _hold_draft(work, version)
+    work.invalidate("branding")
     return await brandings.publish(work.session, draft.id)
 
 
@@ -142,6 +143,7 @@ async def roll_back(work: UnitOfWork, id_: UUID, *, version: int | None = None) 
         raise ConflictError("This is a draft: it has not been published yet.", field="id")
     if target.status == BrandingStatus.PUBLISHED:
         return target
+    work.invalidate("branding")
     return await brandings.publish(work.session, id_)
 
 

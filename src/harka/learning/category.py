@@ -44,6 +44,7 @@ async def create(work: UnitOfWork, name: str) -> Category:
         await categories.insert(work.session, made)
     except UniqueError as error:
         raise _taken() from error
+    work.invalidate("category")
     return made
 
 
@@ -57,6 +58,7 @@ async def rename(work: UnitOfWork, id_: UUID, name: str, *, version: int) -> Cat
         raise _taken() from error
     if renamed is None:
         raise await _stale(work, id_)
+    work.invalidate("category")
     return renamed
 
 

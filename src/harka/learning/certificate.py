@@ -82,6 +82,7 @@ async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | Non
     scope = visibility.to_change(work.context)
     revoked = await certificates.revoke(work.session, scope, id_, version, accepted)
     if revoked is not None:
+        work.invalidate("certificate")
         return revoked
     found = await certificates.find_visible(work.session, scope, [id_])
     if not found:

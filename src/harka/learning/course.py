@@ -212,6 +212,7 @@ async def hold(work: UnitOfWork, id_: UUID) -> Course:
     Raise `NotFoundError`, and `ConflictError` for an archived one.
     """
     found = await courses.hold(work.session, id_)
+    _forget(work, id_)
     if found is None:
         raise _no_course()
     if found.status == CourseStatus.ARCHIVED:

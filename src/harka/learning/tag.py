@@ -47,6 +47,7 @@ async def create(work: UnitOfWork, name: str) -> Tag:
         await tags.insert(work.session, made)
     except UniqueError as error:
         raise _taken() from error
+    work.invalidate("tag")
     return made
 
 
@@ -60,6 +61,7 @@ async def rename(work: UnitOfWork, id_: UUID, name: str, *, version: int) -> Tag
         raise _taken() from error
     if renamed is None:
         raise await _stale(work, id_)
+    work.invalidate("tag")
     return renamed
 
 
@@ -68,6 +70,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     work.context.require(Permission.COURSE_WRITE)
     if not await tags.delete(work.session, id_, version):
         raise await _stale(work, id_)
+    work.invalidate("tag")
 
 
 async def by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, list[Tag]]:

@@ -16,6 +16,11 @@ def of_courses(context: TenantContext) -> Scope:
     return Scope(everything=context.allows(Permission.COURSE_WRITE), user=_user(context))
 
 
+def sees_by_permissions(context: TenantContext) -> bool:
+    """Whether what the reader sees of courses follows from permissions alone, not from what they take."""
+    return context.user is None or context.allows(Permission.COURSE_WRITE)
+
+
 def of_enrollments(context: TenantContext) -> Scope:
     """Without `enrollment:read`, a person sees their own enrollments, progress and completions.
 

@@ -24,6 +24,7 @@ from harka.graph.execution import Engine
 from harka.graph.request import Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
+from harka.web.client_cache import kept
 from harka.web.connection import while_connected
 from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
@@ -65,6 +66,8 @@ class GraphQLEndpoint:
                 prepared if isinstance(prepared, Answer) else await self._execute(scope, receive, prepared)
             )
             response = _response(answer, media)
+            if scope["method"] == "GET":
+                response = kept(response, answer, header(scope, b"if-none-match"))
         except HarkaError as error:
             request.record.code = error.code
             response = error_response(error, request.id)

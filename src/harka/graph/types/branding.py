@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.enums import BrandingStatus
 from harka.graph.field import field, graph_type, leaf
@@ -124,4 +125,5 @@ class BrandingQuery:
         _branding,
         "How the pages at this address look, for anybody, without signing in. It is asked at that address "
         "itself; for any other the answer is null, whether somebody's pages are there or not.",
+        cached=kept(60, public=True),
     )

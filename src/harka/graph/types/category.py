@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.field import field, leaf
 from harka.graph.loaders.category import CategoryByIdLoader
@@ -17,7 +18,7 @@ from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
 
-@node_type(CategoryRow, NodeKind.CATEGORY, CategoryByIdLoader)
+@node_type(CategoryRow, NodeKind.CATEGORY, CategoryByIdLoader, cached=kept(60))
 class Category(Node):
     """What courses are sorted by. Its courses are those of `courses(filter: {categoryId:})`."""
 
@@ -57,7 +58,10 @@ def _category(
 @strawberry.type
 class CategoryQuery:
     categories: Connection[Category] | None = field(
-        _categories, "What courses are sorted by, in the order of names.", requires=Permission.COURSE_READ
+        _categories,
+        "What courses are sorted by, in the order of names.",
+        requires=Permission.COURSE_READ,
+        cached=kept(60),
     )
     category: Category | None = field(
         _category, "One category; null when there is none.", requires=Permission.COURSE_READ

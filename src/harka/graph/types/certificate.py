@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import strawberry
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.deprecation import deprecated
 from harka.graph.enums import CertificateState
@@ -131,4 +132,5 @@ class CertificateQuery:
         _verify,
         "Whether a certificate of this organization is genuine, for anybody, without signing in; null for a "
         "serial that it never issued.",
+        cached=kept(60, public=True),
     )

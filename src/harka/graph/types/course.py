@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from harka.errors import ValidationError
+from harka.graph.caching import kept
 from harka.graph.context import Info, RequestContext
 from harka.graph.enums import CourseOrder, CourseStatus, OrderDirection
 from harka.graph.field import field, graph_input, leaf, related, value
@@ -58,7 +59,7 @@ def _category(root: CourseRow, info: Info) -> Awaitable[CategoryRow | None] | No
     return info.context.loaders.of(CategoryByIdLoader).load(root.category_id)
 
 
-@node_type(CourseRow, NodeKind.COURSE, CourseByIdLoader)
+@node_type(CourseRow, NodeKind.COURSE, CourseByIdLoader, cached=kept(60))
 class Course(Node):
     """A course: modules, which hold lessons, which learners work through."""
 
@@ -161,6 +162,7 @@ class CourseQuery:
         _courses,
         "The courses that the caller may see: authors see all, others the published ones and their own.",
         requires=Permission.COURSE_READ,
+        cached=kept(60),
     )
     course: Course | None = field(
         _course,

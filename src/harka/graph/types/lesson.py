@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import field, leaf, related
@@ -20,7 +21,7 @@ async def _is_locked(root: LessonRow, info: Info) -> bool:
     return await info.context.loaders.of(LockByModuleLoader).load(root.module_id) is not None
 
 
-@node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader)
+@node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader, cached=kept(60))
 class Lesson(Node):
     """One thing to work through in a module."""
 
@@ -37,7 +38,9 @@ class Lesson(Node):
     weight: float = leaf("Its share of the course's progress, relative to the other lessons; 0 is optional.")
     required: bool = leaf("Whether nobody completes the course without it.")
     is_locked: bool = field(
-        _is_locked, "Whether its module is closed for the caller: then it can neither be read nor worked in."
+        _is_locked,
+        "Whether its module is closed for the caller: then it can neither be read nor worked in.",
+        cached=kept(0),
     )
     lock: later.ModuleLock | None = related(
         LockByModuleLoader, "module_id", "Why its module is closed for the caller; null when it is open."

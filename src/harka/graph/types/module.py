@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.field import field, leaf, related
 from harka.graph.loaders.course import CourseByIdLoader
@@ -16,7 +17,7 @@ async def _is_locked(root: ModuleRow, info: Info) -> bool:
     return await info.context.loaders.of(LockByModuleLoader).load(root.id) is not None
 
 
-@node_type(ModuleRow, NodeKind.MODULE, ModuleByIdLoader)
+@node_type(ModuleRow, NodeKind.MODULE, ModuleByIdLoader, cached=kept(60))
 class Module(Node):
     """A part of a course."""
 
@@ -30,6 +31,7 @@ class Module(Node):
         _is_locked,
         "Whether it is closed for the caller, by its rules and their own enrollment: then its lessons are in "
         "the outline, but can neither be read nor worked in. False for who may write courses.",
+        cached=kept(0),
     )
     lock: later.ModuleLock | None = related(
         LockByModuleLoader, "id", "Why it is closed for the caller; null when it is open."

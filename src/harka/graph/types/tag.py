@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from harka.graph.caching import kept
 from harka.graph.context import Info
 from harka.graph.field import field, leaf
 from harka.graph.loaders.tag import TagByIdLoader
@@ -17,7 +18,7 @@ from harka.repositories.tag import Tag as TagRow
 from harka.tenancy.permission import Permission
 
 
-@node_type(TagRow, NodeKind.TAG, TagByIdLoader)
+@node_type(TagRow, NodeKind.TAG, TagByIdLoader, cached=kept(60))
 class Tag(Node):
     """What courses are about. Its courses are those of `courses(filter: {tagId:})`."""
 
@@ -57,6 +58,9 @@ def _tag(
 @strawberry.type
 class TagQuery:
     tags: Connection[Tag] | None = field(
-        _tags, "What courses are about, in the order of names.", requires=Permission.COURSE_READ
+        _tags,
+        "What courses are about, in the order of names.",
+        requires=Permission.COURSE_READ,
+        cached=kept(60),
     )
     tag: Tag | None = field(_tag, "One tag; null when there is none.", requires=Permission.COURSE_READ)
