@@ -34,7 +34,11 @@ QUESTIONS = {
 
 @asynccontextmanager
 async def served(ground: Ground, way: str) -> AsyncIterator[ASGIApp]:
-    async with open_runtime(msgspec.structs.replace(ground.settings, executor=way)) as runtime:
+    kept = way == "kept"
+    settings = msgspec.structs.replace(
+        ground.settings, executor="compiled" if kept else way, cache_answers=kept
+    )
+    async with open_runtime(settings) as runtime:
         yield routes.build(runtime, Draining())
 
 
@@ -74,7 +78,7 @@ def asking(app: ASGIApp, ground: Ground, text: str) -> Callable[[], Awaitable[by
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-@pytest.mark.parametrize("way", ["compiled", "graphql-core"])
+@pytest.mark.parametrize("way", ["compiled", "graphql-core", "kept"])
 def test_request(
     benchmark: BenchmarkFixture,
     loop: asyncio.AbstractEventLoop,
@@ -82,7 +86,7 @@ def test_request(
     name: str,
     way: str,
 ) -> None:
-    if way == "compiled" and not executor.COMPILED:
+    if way != "graphql-core" and not executor.COMPILED:
         pytest.skip("the extension was not built here")
     benchmark.group = f"request: {name}"
     with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device

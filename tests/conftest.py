@@ -100,7 +100,10 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 async def settings(servers: Servers) -> Settings:
     """A catalog and a shard database of the session, migrated and empty."""
-    settings = msgspec.structs.replace(servers.embedded.settings, metrics_port=0, port=0, graphiql=False)
+    # more time for Valkey than in earnest: a busy machine must not look like a slow one
+    settings = msgspec.structs.replace(
+        servers.embedded.settings, metrics_port=0, port=0, graphiql=False, cache_timeout=1.0
+    )
     await prepare(settings, servers.admin_url)
     return settings
 

@@ -55,7 +55,11 @@ def harka(
     stage: Stage, place: Place, bodies: Bodies, opening: Opening, *, workers: int = 1
 ) -> Iterator[Peer]:
     port = free_port()
-    with stage.serving(port, workers=workers) as server:
+    # like its peers it makes each answer anew
+    fresh = msgspec.structs.replace(
+        stage, settings=msgspec.structs.replace(stage.settings, cache_answers=False)
+    )
+    with fresh.serving(port, workers=workers) as server:
         header = "X-API-Key", place.key
         yield Peer("harka", _url(port), header, server.process.pid, bodies, opening)
 

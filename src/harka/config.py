@@ -63,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ge=0,
         ),
     ] = 67_108_864
+    cache_answers: Annotated[
+        bool,
+        Meta(description="Whether whole answers are kept, where the schema says so (`@cacheControl`)."),
+    ] = True
     cache_timeout: Annotated[
         float,
         Meta(

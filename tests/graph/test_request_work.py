@@ -62,6 +62,7 @@ async def asking(school: School, name: str) -> Ask:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_the_statements_of_an_operation(school: School, name: str) -> None:
+    school = school.with_settings(cache_answers=False)
     ask = await asking(school, name)
     await ask()
     assert school.app.record.statements == OPERATIONS[name][1]
@@ -71,7 +72,7 @@ async def test_the_statements_of_an_operation(school: School, name: str) -> None
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_the_round_trips_of_an_operation(school: School, name: str) -> None:
     """Of statements that need not wait for each other, and of the end, which goes along with the last."""
-    ask = await asking(school.with_settings(executor="compiled"), name)
+    ask = await asking(school.with_settings(executor="compiled", cache_answers=False), name)
     pool = school.runtime.databases.pool(school.organization.database)
     seen = [Writes.of(wire) for wire in pool._idle]
     await ask()
@@ -85,7 +86,7 @@ async def test_the_round_trips_of_an_operation(school: School, name: str) -> Non
 @pytest.mark.compiled
 @pytest.mark.parametrize("budget", read_calls(), ids=lambda budget: budget.operation)
 async def test_a_request_calls_no_more_functions_than_accepted(school: School, budget: Calls) -> None:
-    ask = await asking(school.with_settings(executor="compiled"), budget.operation)
+    ask = await asking(school.with_settings(executor="compiled", cache_answers=False), budget.operation)
     calls = []
     for _ in range(WARM):
         with counted() as made:
@@ -96,7 +97,7 @@ async def test_a_request_calls_no_more_functions_than_accepted(school: School, b
 
 
 async def test_requests_leave_nothing_behind(school: School) -> None:
-    ask = await asking(school, "one course")
+    ask = await asking(school.with_settings(cache_answers=False), "one course")
     left = []
     for _ in range(3):
         gc.collect()

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from attack import PAIRS
 from redis.asyncio import Redis
+from speaker import Speaker
 from worlds import World
 
 from harka.cache.tenant import Namespace, TenantCache
@@ -53,6 +54,21 @@ async def test_a_value_moved_to_another_tenants_key_is_refused(
             found = (await reader.get_many(other, NOTES, ["moved"])).found
             assert found == {}
         await reader.close()
+
+
+@pytest.mark.parametrize("list_", ["courses", "tags", "categories"])
+async def test_a_whole_answer_that_was_kept_is_not_given_to_another_tenant(
+    speaker: Speaker, worlds: dict[str, World], list_: str
+) -> None:
+    text = f"{{ {list_}(first: 50) {{ nodes {{ id }} }} }}"
+    answers = {name: await speaker.ask(world, text) for name, world in worlds.items()}
+    again = {name: await speaker.ask(world, text) for name, world in worlds.items()}
+    assert {name: answer.text for name, answer in again.items()} == {
+        name: answer.text for name, answer in answers.items()
+    }
+    # who asks is looked up; nothing else
+    assert max(answer.statements for answer in again.values()) <= 1
+    assert len({answer.text for answer in again.values()}) == len(worlds)
 
 
 async def _names(valkey: Redis, tenant: str) -> list[Any]:

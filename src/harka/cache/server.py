@@ -17,7 +17,7 @@ log = logs.logger("cache")
 
 PATIENCE: Final = 0.02
 """Seconds; whoever waits longer would be better off without a cache."""
-_CONNECTIONS: Final = 32
+_CONNECTIONS: Final = 8
 _PING_PATIENCE: Final = 0.5
 
 

@@ -28,17 +28,17 @@ _DEFINITION: Final = "strawberry-definition"
 
 @strawberry.enum(description="Whose an answer is.")
 class CacheControlScope(enum.Enum):
-    PUBLIC = strawberry.enum_value("PUBLIC", description="The same for everybody in the organization.")
-    PRIVATE = strawberry.enum_value("PRIVATE", description="The caller's own: by who asks, and may do what.")
+    PUBLIC = strawberry.enum_value("PUBLIC", description="The same for everybody in an organization.")
+    PRIVATE = strawberry.enum_value("PRIVATE", description="The caller's, by who they are and may do.")
 
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION, Location.OBJECT],
     name="cacheControl",
     description=(
-        "An answer may be kept for `maxAge` seconds when everything selected in it says so: the least of them "
-        "counts, and what says nothing says 0; fields without fields of their own are as their object. On GET "
-        "it is told in `Cache-Control`, with an `ETag`. `scope` is PRIVATE unless all of it is PUBLIC. With "
+        "An answer may be kept for `maxAge` seconds when everything selected in it says so: the least of it "
+        "counts, and what says nothing says 0; fields without fields of their own are as their object. GET "
+        "tells it in `Cache-Control`, with an `ETag`. `scope` is PRIVATE unless all of it is PUBLIC. With "
         "`inheritMaxAge` a field is as the object it is asked of."
     ),
 )

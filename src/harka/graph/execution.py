@@ -71,7 +71,7 @@ class Engine:
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
         self._persisted = PersistedDocuments(runtime.cache)
-        self._answers = AnswerCache(runtime.cache)
+        self._answers = AnswerCache(runtime.cache) if runtime.settings.cache_answers else None
         self._trusted = trusted or TrustedDocuments()
 
     async def named(self, request: Request, tenant: TenantContext) -> Request:
@@ -182,7 +182,7 @@ class Engine:
 
     def _answer(self, prepared: Prepared, tenant: TenantContext) -> Coroutine[Any, Any, Answer]:
         policy = prepared.operation.policy
-        if policy is None:
+        if policy is None or self._answers is None:
             return self._execute(prepared, tenant)
         return self._answers.answer(prepared, tenant, policy, lambda: self._execute(prepared, tenant))
 

@@ -34,6 +34,20 @@ MUTANTS: Final = [
         CACHE,
     ),
     Mutant(
+        "answer-kept-for-any-caller",
+        "graph/answer_cache.py",
+        '    whose = b"" if policy.is_public else _fingerprint(tenant)\n',
+        '    whose = b""\n',
+        ("tests/graph/test_answer_cache.py",),
+    ),
+    Mutant(
+        "answer-of-who-takes-it-kept",
+        "graph/answer_cache.py",
+        "        if not policy.is_public and not sees_by_permissions(tenant):\n",
+        "        if False:\n",
+        ("tests/graph/test_answer_cache.py",),
+    ),
+    Mutant(
         "writer-waits-for-nobody-to-hear",
         "cache/writes.py",
         "        await self._news.heard(told)\n",

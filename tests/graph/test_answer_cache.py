@@ -1,0 +1,155 @@
+"""Whole answers that are kept: never older than a change, never anybody else's, and charged for."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from branches import branch_of
+from harka.auth.permissions import Role
+from harka.cache.tenant import TenantCache
+from harka.ids import NodeKind
+from harka.learning import certificate, role, user
+from harka.repositories.user import User
+from harka.tenancy.permission import Permission
+from school import Reply, School, school
+
+__all__ = ["school"]
+
+EVERYTHING = tuple(Permission)
+COURSES = "{ courses(first: 50) { totalCount nodes { id title version } } }"
+ALL = (
+    "{ courses(first: 50) { totalCount nodes { id title version status category { name } tags { name } "
+    "modules { title version lessons { title position version } } } } }"
+)
+LISTS = "{ categories(first: 50) { nodes { name version } } tags(first: 50) { nodes { name version } } }"
+
+
+def uncached(school: School) -> School:
+    runtime = msgspec.structs.replace(school.runtime, cache=TenantCache(None, bytes(16)))
+    return School(runtime, school.organization, keys=school.keys, tokens=school.tokens)
+
+
+async def test_the_second_answer_asks_the_database_nothing(school: School) -> None:
+    first = await school.ask(ALL)
+    second = await school.ask(ALL)
+    assert first.statements > 0
+    assert second.statements == 0
+    assert second.data == first.data
+
+
+async def test_another_question_is_another_answer(school: School) -> None:
+    text = "query Of($n: Int!) { courses(first: $n) { nodes { id } } }"
+    for number in (1, 2):
+        assert len((await school.ask(text, {"n": number})).data["courses"]["nodes"]) == number
+
+
+async def test_it_is_the_same_as_without_a_cache_after_whatever_is_changed(school: School) -> None:
+    plain, changed = uncached(school), set()
+    ids = {
+        "$course": school.id(NodeKind.COURSE, school.courses[0]),
+        "$other": school.id(NodeKind.COURSE, school.courses[1]),
+    }
+    found = await school.ask(f'{{ course(id: "{ids["$course"]}") {{ modules {{ id lessons {{ id }} }} }} }}')
+    module = found.data["course"]["modules"][0]
+    ids |= {"$module": module["id"], "$lesson": module["lessons"][0]["id"]}
+    ids["$category"] = school.id(NodeKind.CATEGORY, school.category)
+    ids["$tag"] = school.id(NodeKind.TAG, school.tag)
+    for name, given in CHANGES:
+        for before, after in ids.items():
+            given = given.replace(before, after)  # noqa: PLW2901 - the same with its ids
+        kept = [(await school.ask(text)).data for text in (ALL, LISTS)]
+        done = await school.ask(f"mutation {{ {name}(input: {{{given}}}) {{ errors {{ code message }} }} }}")
+        assert done.data[name]["errors"] == [], (name, done.body)
+        now = [(await school.ask(text)).data for text in (ALL, LISTS)]
+        assert now == [(await plain.ask(text)).data for text in (ALL, LISTS)], name
+        if now != kept:
+            changed.add(name)
+    assert changed == {name for name, _ in CHANGES}
+
+
+CHANGES = [
+    ("createCategory", 'name: "New"'),
+    ("updateCategory", 'id: "$category", version: 1, name: "Renamed"'),
+    ("createTag", 'name: "New"'),
+    ("updateTag", 'id: "$tag", version: 1, name: "Renamed"'),
+    ("createModule", 'courseId: "$course", title: "New"'),
+    ("updateModule", 'id: "$module", version: 1, title: "Renamed"'),
+    ("createLesson", 'moduleId: "$module", title: "New"'),
+    ("updateLesson", 'id: "$lesson", version: 1, title: "Renamed"'),
+    ("createCourse", 'title: "New", code: "NEW"'),
+    ("cloneCourse", 'courseId: "$course", code: "CLONE"'),
+    ("archiveCourse", 'id: "$other"'),
+    ("deleteTag", 'tagId: "$tag"'),
+    ("deleteCategory", 'categoryId: "$category"'),
+]
+
+
+async def test_a_person_gets_nothing_that_was_kept_for_another(school: School) -> None:
+    callers: list[User | tuple[Permission, ...] | None] = [EVERYTHING, school.owner, *school.people[1:3]]
+    callers += [(Permission.COURSE_READ,), None]
+    plain = uncached(school)
+    for caller in callers + callers:
+        kept, afresh = [await each.ask(COURSES, caller=caller) for each in (school, plain)]
+        assert kept.body.get("data") == afresh.body.get("data")
+        assert kept.codes == afresh.codes
+
+
+async def test_what_depends_on_what_a_person_takes_is_not_kept(school: School) -> None:
+    for _ in range(2):
+        assert (await school.ask(COURSES, caller=school.learner)).statements > 0
+
+
+async def test_a_role_that_was_taken_away_is_gone_with_the_next_request(school: School) -> None:
+    async with school.work() as work:
+        made = await role.create(work, name="Author", permissions=["course:read", "course:write"])
+        changes = user.UserChanges(role_id=made.id)
+        author = await user.update(work, school.other.id, changes, version=school.other.version)
+    drafts = "{ courses(first: 50, filter: {status: DRAFT}) { totalCount } }"
+    for _ in range(2):
+        assert (await school.ask(drafts, caller=author)).data["courses"]["totalCount"] > 0
+    async with school.work() as work:
+        await user.update(work, author.id, user.UserChanges(role=Role.LEARNER), version=author.version)
+    assert (await school.ask(drafts, caller=author)).data["courses"]["totalCount"] == 0
+
+
+async def test_a_revoked_certificate_is_not_told_to_be_valid(school: School) -> None:
+    verify = '{ verifyCertificate(serial: "%s") { state } }'
+    branch = await branch_of(school)
+    serial = next(iter(branch.certificates.values())).serial
+    for _ in range(2):
+        reply = await school.ask(verify % serial, caller=None)
+        assert reply.data["verifyCertificate"] == {"state": "VALID"}
+    assert reply.statements == 0
+    async with school.work() as work:
+        await certificate.revoke(work, next(iter(branch.certificates.values())).id, "a mistake")
+    reply = await school.ask(verify % serial, caller=None)
+    assert reply.data["verifyCertificate"] == {"state": "REVOKED"}
+
+
+async def test_failures_are_not_kept(school: School) -> None:
+    for _ in range(2):
+        reply = await school.ask(COURSES.replace("50", "500"))
+        assert len(reply.codes) == 1
+        assert reply.body["data"] == {"courses": None}
+
+
+async def test_those_who_ask_the_same_at_once_are_answered_by_one(school: School) -> None:
+    await school.headers(EVERYTHING)
+    replies = await asyncio.gather(*(_asked(school) for _ in range(20)))
+    assert len({str(body) for body, _ in replies}) == 1
+    assert sum(statements > 0 for _, statements in replies) == 1
+
+
+async def test_what_is_kept_costs_the_same(school: School) -> None:
+    costs = []
+    for _ in range(2):
+        headers = {**await school.headers(EVERYTHING), "graphql-cost": "1"}
+        costs.append((await school.send(json={"query": COURSES}, headers=headers)).json()["extensions"])
+    assert costs[0]["cost"]["actual"] == costs[1]["cost"]["actual"] > 1
+
+
+async def _asked(school: School) -> tuple[Any, int]:
+    one = School(school.runtime, school.organization, keys=school.keys)
+    reply: Reply = await one.ask(COURSES)
+    return reply.body, reply.statements
