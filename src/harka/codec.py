@@ -10,6 +10,7 @@ import orjson
 T = TypeVar("T")
 
 JsonDecodeError = orjson.JSONDecodeError
+JsonEncodeError = orjson.JSONEncodeError
 
 _LINES: Final = msgspec.json.Encoder(enc_hook=str)
 

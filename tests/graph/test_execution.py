@@ -99,7 +99,7 @@ async def test_all_fields_of_a_query_share_one_snapshot(
         ("enrollment", school.enrollments[0]),
     ):
         document = document.replace(f"${kind}", f'"{school.id(NodeKind[kind.upper()], row)}"')
-    school = school.with_settings(executor=executor)
+    school = school.with_settings(executor=executor, cache_answers=False)
     await school.ask(document)
     begun = []
     led_in = Wire.led_in

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from harka.graph import node, schema
-from harka.graph.permission import Requires
+from harka.graph.permission import Requires, RequiresDirective
 from harka.tenancy.permission import Permission
 
 FILE = Path(__file__).resolve().parents[2] / "schema.graphql"
@@ -81,7 +81,8 @@ def test_what_is_enforced_is_what_is_printed() -> None:
         definition = getattr(field, "extensions", {}).get("strawberry-definition")
         guards = [each for each in getattr(definition, "extensions", ()) if isinstance(each, Requires)]
         wanted = [each.required.value if isinstance(each.required, Permission) else None for each in guards]
-        printed = [each.permission for each in getattr(definition, "directives", ())] if guards else []
+        directives = getattr(definition, "directives", ())
+        printed = [each.permission for each in directives if isinstance(each, RequiresDirective)]
         assert printed == wanted, place
 
 

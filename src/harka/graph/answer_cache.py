@@ -14,7 +14,7 @@ import msgspec
 from harka import clock
 from harka.cache.generation import ANY
 from harka.cache.tenant import Namespace, TenantCache
-from harka.codec import json_bytes, json_fragment, packed
+from harka.codec import JsonEncodeError, json_bytes, json_fragment, packed
 from harka.graph.answer import Answer
 from harka.graph.caching import Policy
 from harka.graph.request import Prepared
@@ -49,7 +49,12 @@ class AnswerCache:
         """What was kept, or else what `execute` answers, which is executed once for all who ask the same."""
         if not policy.is_public and not sees_by_permissions(tenant):
             return await execute()
-        cache, namespace, key = self._cache, _namespace(policy.max_age), _key(prepared, tenant, policy)
+        try:
+            key = _key(prepared, tenant, policy)
+        except JsonEncodeError:
+            # variables nested beyond what is ever accepted
+            return await execute()
+        cache, namespace = self._cache, _namespace(policy.max_age)
         kept = cache.find(tenant.id, namespace, key)
         if kept is not None:
             return _shown(kept, policy)
