@@ -47,12 +47,8 @@ class AnswerCache:
         self, prepared: Prepared, tenant: TenantContext, policy: Policy, execute: Execute
     ) -> Answer:
         """What was kept, or else what `execute` answers, which is executed once for all who ask the same."""
-        if not policy.is_public and not sees_by_permissions(tenant):
-            return await execute()
-        try:
-            key = _key(prepared, tenant, policy)
-        except JsonEncodeError:
-            # variables nested beyond what is ever accepted
+        key = _key(prepared, tenant, policy)
+        if key is None:
             return await execute()
         cache, namespace = self._cache, _namespace(policy.max_age)
         kept = cache.find(tenant.id, namespace, key)
@@ -83,13 +79,22 @@ def _namespace(seconds: int) -> Namespace[_Kept]:
     return Namespace("answer", _Kept, ttl=seconds, scope=ANY, lease=_LEASE)
 
 
-def _key(prepared: Prepared, tenant: TenantContext, policy: Policy) -> bytes:
-    """Others for another operation, other variables, another caller, and another plan of the organization."""
+def _key(prepared: Prepared, tenant: TenantContext, policy: Policy) -> bytes | None:
+    """Another for another operation, other variables, another caller, and another plan of the organization.
+
+    None where nothing is kept: for whom it depends on what they take, and for variables beyond any measure.
+    """
+    if not policy.is_public and not sees_by_permissions(tenant):
+        return None
+    try:
+        asked = prepared.fingerprint
+    except JsonEncodeError:
+        return None
     organization = tenant.organization
     granted = 0 if organization.granted is None else organization.granted.version
     numbers = b"%d %d %d " % (policy.max_age, organization.version, granted)
     whose = b"" if policy.is_public else _fingerprint(tenant)
-    return hashlib.blake2b(prepared.fingerprint + numbers + whose, digest_size=32).digest()
+    return hashlib.blake2b(asked + numbers + whose, digest_size=32).digest()
 
 
 def _fingerprint(tenant: TenantContext) -> bytes:

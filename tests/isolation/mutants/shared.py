@@ -43,8 +43,8 @@ MUTANTS: Final = [
     Mutant(
         "answer-of-who-takes-it-kept",
         "graph/answer_cache.py",
-        "        if not policy.is_public and not sees_by_permissions(tenant):\n",
-        "        if False:\n",
+        "    if not policy.is_public and not sees_by_permissions(tenant):\n",
+        "    if False:\n",
         ("tests/graph/test_answer_cache.py",),
     ),
     Mutant(
