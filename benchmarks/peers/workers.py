@@ -41,6 +41,8 @@ _COUNTS: Final = (1, 2)
 _CONNECTIONS: Final = 32
 _WARM_UP: Final = 2.0
 _NO_DATA: Final = "no data"
+_SCHEMA: Final = "the schema"
+"""Work of the process alone: neither the database nor `wrk` has much to do for it."""
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
@@ -73,7 +75,8 @@ def _measured(options: argparse.Namespace, staged: Stage) -> Mapping[tuple[str, 
     bodies = sealed_bodies(lambda user: laid.node_ids.seal(laid.tenant, NodeKind.USER, user))
     opening = opened(laid.node_ids, laid.tenant)
     questions = {each.name: bodies(each.name, asked) for each in QUESTIONS}
-    questions = {_NO_DATA: [json.dumps({"query": "{ __typename }"})], **questions}
+    ours = {_NO_DATA: "{ __typename }", _SCHEMA: "{ __schema { types { name } } }"}
+    questions = {**{name: [json.dumps({"query": text})] for name, text in ours.items()}, **questions}
     cells: dict[tuple[str, int], list[Cell]] = defaultdict(list)
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as directory:
         running = {
