@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,8 @@ from harka.storage.databases import Databases
 
 EXAMPLES: dict[str, list[Any]] = {
     "boolean": [True, None],
+    "bytea": [b"\0", None],
+    "date": [date(2026, 1, 1), None],
     "float8": [0.5, None],
     "int8": [2**40, None],
     "int": [7, None],

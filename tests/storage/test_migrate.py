@@ -180,7 +180,7 @@ async def test_every_shipped_file_can_be_taken_back_and_applied_again(
         before = await shape(owner, schema)
         await migrate_schema(owner, stream, schema, migrations=known[: number + 1])
         after = await shape(owner, schema)
-        assert after > before
+        assert after != before
         await revert(owner, schema, newest)
         assert await shape(owner, schema) == before
         await migrate_schema(owner, stream, schema, migrations=known[: number + 1])

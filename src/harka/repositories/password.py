@@ -70,7 +70,7 @@ SPEND_RESET = Statement(
     "password.spend_reset",
     """DELETE FROM {schema}.password_reset r USING {schema}."user" u
     WHERE r.tenant_id = $1 AND r.token_hash = $2::bytea AND r.expires_at > now()
-      AND u.tenant_id = r.tenant_id AND u.id = r.user_id AND u.status = 'active'
+      AND u.tenant_id = $1 AND u.id = r.user_id AND u.status = 'active'
     RETURNING r.user_id""",
 )
 

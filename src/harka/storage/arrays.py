@@ -39,6 +39,7 @@ _ARRAYS: Final = (
     _array(1009, "text", 25),
     _array(1016, "int8", 20),
     _array(1022, "float8", 701),
+    _array(1182, "date", 1082),
     _array(1185, "timestamptz", 1184),
     _array(2951, "uuid", 2950),
 )
