@@ -19,6 +19,7 @@ WELL = Totals(
     progress=0,
     active_users=2,
     dead_jobs=0,
+    expiring_certificates=0,
     file_bytes=0,
     as_of=NOW,
 )
@@ -86,3 +87,14 @@ def test_a_domain_that_somebody_else_may_have_is_critical() -> None:
     found = judge(STARTER, WELL, FEW, SMALL, unproven=2)
     assert found.status == HealthStatus.CRITICAL
     assert [(each.code, each.measured) for each in found.issues] == [(IssueCode.DOMAIN_PROOF_MISSING, 2)]
+
+
+def test_certificates_that_end_and_downloads_are_told() -> None:
+    assert STARTER.bandwidth_bytes is not None
+    much = RequestUsage(10, NOW, int(STARTER.bandwidth_bytes * 0.95))
+    found = judge(STARTER, with_(expiring_certificates=4), much, SMALL)
+    told = [(issue.code, issue.severity, issue.measured) for issue in found.issues]
+    assert told == [
+        (IssueCode.BANDWIDTH_NEAR_LIMIT, HealthStatus.WARNING, much.downloaded),
+        (IssueCode.CERTIFICATES_EXPIRING, HealthStatus.WARNING, 4),
+    ]

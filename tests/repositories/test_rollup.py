@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from academy import Academy
 from harka import clock
-from harka.learning import completion, enrollment, progress, user
+from harka.learning import certificate, completion, enrollment, progress, user
 from harka.learning.completion import CompletionEntry
 from harka.learning.enrollment import WithdrawalEntry
 from harka.learning.progress import ProgressEntry
@@ -144,3 +144,15 @@ async def test_a_reading_says_when(academy: Academy) -> None:
     before = clock.now()
     found = await read(academy)
     assert before - timedelta(seconds=5) < found.as_of < clock.now() + timedelta(seconds=5)
+
+
+async def test_certificates_that_end_soon_are_counted_until_they_are_revoked(academy: Academy) -> None:
+    person, subject = await academy.user(), await academy.course(weights=(1,), certifies=True)
+    taken = await academy.enrollment(person, subject)
+    async with academy.work() as work:
+        await completion.complete_many(work, [CompletionEntry(enrollment_id=taken.id)])
+    assert (await read(academy)).expiring_certificates == 1
+    async with academy.work() as work:
+        (made,) = await certificate.page_of_user(work, person.id, after=None, first=2)
+        await certificate.revoke(work, made.id, "X")
+    assert (await read(academy)).expiring_certificates == 0

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from harka.analytics.usage import ACTIVE_DAYS
 from harka.repositories.request_usage import RequestUsage
 from harka.repositories.rollup import Totals
 from harka.repositories.usage import Usage
@@ -29,6 +30,8 @@ class IssueCode(enum.StrEnum):
     REQUESTS_NEAR_LIMIT = "requests_near_limit"
     STORAGE_NEAR_LIMIT = "storage_near_limit"
     JOBS_FAILED = "jobs_failed"
+    BANDWIDTH_NEAR_LIMIT = "bandwidth_near_limit"
+    CERTIFICATES_EXPIRING = "certificates_expiring"
     FIGURES_STALE = "figures_stale"
     DOMAIN_PROOF_MISSING = "domain_proof_missing"
 
@@ -63,6 +66,12 @@ def judge(
             IssueCode.REQUESTS_NEAR_LIMIT, "requests this month", requests.requests, limits.requests_per_month
         ),
         *_near(IssueCode.STORAGE_NEAR_LIMIT, "bytes stored", stored, limits.storage_bytes),
+        *_near(
+            IssueCode.BANDWIDTH_NEAR_LIMIT,
+            "bytes downloaded this month",
+            requests.downloaded,
+            limits.bandwidth_bytes,
+        ),
     ]
     if usage is not None:
         late = totals.as_of - usage.as_of
@@ -85,6 +94,16 @@ def judge(
                 f"The proof of {unproven:,} domains is gone: somebody else may have them.",
                 "Put back the record `domains` tells, or remove the domain. In 72 hours it is not served.",
                 unproven,
+            )
+        )
+    if totals.expiring_certificates:
+        found.append(
+            Issue(
+                IssueCode.CERTIFICATES_EXPIRING,
+                HealthStatus.WARNING,
+                f"{totals.expiring_certificates:,} certificates end within {ACTIVE_DAYS} days.",
+                "Look at `User.certificates`, and enroll who needs one in the course or learning path again.",
+                totals.expiring_certificates,
             )
         )
     if totals.dead_jobs:

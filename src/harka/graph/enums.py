@@ -380,6 +380,8 @@ _describe(
     requests_near_limit="Nearly as many requests were made this month as the plan includes, or more.",
     storage_near_limit="Nearly as many bytes are stored as the plan includes, or more.",
     jobs_failed="Work in the background was given up within the window.",
+    bandwidth_near_limit="Nearly as much is downloaded this month as the plan includes, or more.",
+    certificates_expiring="Certificates end soon.",
     figures_stale="What is stored was not measured for ten minutes or more.",
     domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
 )

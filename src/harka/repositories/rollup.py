@@ -11,7 +11,8 @@ class Totals(msgspec.Struct, frozen=True):
 
     `enrollments`: not withdrawn; `completed`: of those. `progress`: the sum of theirs, in millionths.
     `active_users`: who got further within the window. `dead_jobs`: given up within it. `file_bytes`: of
-    files, and reserved for those that are being uploaded.
+    files, and reserved for those that are being uploaded. `expiring_certificates`: ending within it from now
+    on.
     """
 
     users: int
@@ -21,6 +22,7 @@ class Totals(msgspec.Struct, frozen=True):
     progress: int
     active_users: int
     dead_jobs: int
+    expiring_certificates: int
     file_bytes: int
     as_of: datetime
 
@@ -39,6 +41,9 @@ READ = Statement(
       (SELECT count(*) FROM {schema}.job
        WHERE tenant_id = $1 AND state = 'dead'
          AND finished_at > now() - make_interval(days => $2::int)) AS dead_jobs,
+      (SELECT count(*) FROM {schema}.certificate
+       WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > now()
+         AND expires_at <= now() + make_interval(days => $2::int)) AS expiring_certificates,
       coalesce((SELECT bytes FROM {schema}.file_ledger WHERE tenant_id = $1), 0) AS file_bytes,
       now() AS as_of
     FROM (
