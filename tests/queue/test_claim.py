@@ -133,6 +133,17 @@ async def test_a_job_that_loses_every_worker_is_buried(academy: Academy) -> None
     assert (dead["type"], dead["attempts"], dead["error"]) == ("fatal", 3, "its worker was lost")
 
 
+async def test_what_lost_its_worker_is_given_out_alone(academy: Academy) -> None:
+    """One of them may be what the worker died of: together, all would be dead in the end."""
+    await put(academy, *(["test"] * 4))
+    await take(academy, 3, lease=-1.0)
+
+    assert [run.was_lost for run in await take(academy, 4)] == [True, False]
+    async with academy.work() as work:
+        assert await claim(work.session, LIMITS, most=4, lost=0) == []
+    assert [run.was_lost for run in await take(academy, 4)] == [True]
+
+
 async def test_a_heartbeat_keeps_the_lease_and_hears_of_a_cancellation(academy: Academy) -> None:
     await put(academy, "test", "test")
     first, second = await take(academy, 2, lease=-1.0)

@@ -59,6 +59,20 @@ def test_who_has_nothing_to_do_loses_the_rest_of_its_turn() -> None:
     assert rotation.waiting == [busy, idle]
 
 
+def test_a_turn_that_was_interrupted_goes_on() -> None:
+    rotation, (capped, other) = Rotation(), (new_id(), new_id())
+    rotation.add(capped)
+    rotation.add(other)
+    assert rotation.take(anybody) == capped
+    assert rotation.credit(capped, 8) == 8
+    rotation.settle(capped, 3, more=False, capped=True)
+    assert rotation.waiting == [other], "until a slot of its own is free"
+    rotation.add(capped)
+    assert rotation.waiting == [capped, other]
+    assert rotation.take(anybody) == capped
+    assert rotation.credit(capped, 8) == 5
+
+
 def test_who_is_not_ready_keeps_its_place() -> None:
     rotation, (down, up) = Rotation(), (new_id(), new_id())
     rotation.add(down)

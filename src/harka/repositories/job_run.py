@@ -14,7 +14,8 @@ class Run(msgspec.Struct, frozen=True):
     """A job as a worker gets it.
 
     `state`: running, or how it ended instead: dead or cancelled. `fence`: grows with every claim. `sealed`:
-    the payload, where it holds personal data; then `payload` is empty.
+    the payload, where it holds personal data; then `payload` is empty. `was_lost`: it may be what its last
+    worker died of.
     """
 
     id: UUID
@@ -28,6 +29,7 @@ class Run(msgspec.Struct, frozen=True):
     priority: int
     cron: str | None
     dedupe_key: str | None
+    was_lost: bool
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +88,7 @@ CLAIM = Statement(
     ), lost AS MATERIALIZED (
       SELECT id FROM {schema}.job
       WHERE tenant_id = $1 AND state = 'running' AND leased_until < now() AND type = ANY($5::text[])
-      ORDER BY leased_until LIMIT (SELECT jobs FROM room) FOR UPDATE SKIP LOCKED
+      ORDER BY leased_until LIMIT least($9::int, (SELECT jobs FROM room)) FOR UPDATE SKIP LOCKED
     ), due AS MATERIALIZED (
       SELECT first.id, first.priority, first.run_at, handler.free,
         row_number() OVER (PARTITION BY handler.type ORDER BY first.priority, first.run_at, first.id)
@@ -112,7 +114,8 @@ CLAIM = Statement(
         attempts = CASE WHEN cancelling THEN attempts ELSE least(attempts + 1, max_attempts) END,
         fence = fence + 1, leased_until = now() + make_interval(secs => $2::float8),
         error = CASE WHEN cancelling OR attempts < max_attempts THEN error ELSE 'its worker was lost' END,
-        started_at = CASE WHEN cancelling OR attempts >= max_attempts THEN started_at ELSE now() END,
+        started_at = CASE WHEN cancelling OR attempts >= max_attempts THEN started_at
+          ELSE clock_timestamp() END,
         finished_at = CASE WHEN cancelling OR attempts >= max_attempts THEN now() END,
         done = NULL, total = NULL, message = NULL, updated_at = now(), version = version + 1
       WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM lost UNION ALL SELECT id FROM waiting))
@@ -124,7 +127,8 @@ CLAIM = Statement(
       WHERE EXISTS (SELECT FROM taken)
       ON CONFLICT (tenant_id) DO UPDATE SET ready_at = excluded.ready_at
     )
-    SELECT id, type, payload, sealed, state, attempts, max_attempts, fence, priority, cron, dedupe_key
+    SELECT id, type, payload, sealed, state, attempts, max_attempts, fence, priority, cron, dedupe_key,
+      id = ANY(ARRAY(SELECT id FROM lost)) AS was_lost
     FROM taken ORDER BY priority, run_at, id""",
 )
 
@@ -172,7 +176,7 @@ FINISH = Statement(
     "job_run.finish",
     """UPDATE {schema}.job j
     SET state = 'done', leased_until = NULL, error = NULL, cancelling = false, updated_at = now(),
-      finished_at = now(), version = version + 1
+      finished_at = clock_timestamp(), version = version + 1
     FROM unnest($2::uuid[], $3::int8[]) AS ended (id, fence)
     WHERE j.tenant_id = $1 AND j.id = ended.id AND j.fence = ended.fence
       AND state = 'running'
@@ -203,10 +207,11 @@ DEFER = Statement(
 )
 
 
-async def claim(session: ShardSession, limits: Limits, *, most: int, lease: float) -> list[Run]:
+async def claim(session: ShardSession, limits: Limits, *, most: int, lost: int, lease: float) -> list[Run]:
     """The most urgent, then the oldest, `most` at the most; some may come dead or cancelled.
 
-    `lease`: seconds until another may take them. Two statements, in a transaction that is committed at once.
+    `lost`: how many of them may be such as lost their worker, who come first. `lease`: seconds until
+    another may take them. Two statements, in a transaction that is committed at once.
     """
     await session.execute(LOCK_CLAIMS)
     rows = await session.fetch(
@@ -218,6 +223,7 @@ async def claim(session: ShardSession, limits: Limits, *, most: int, lease: floa
         list(limits.types.values()),
         limits.per_second,
         limits.burst,
+        lost,
     )
     return [msgspec.structs.replace(Run(*row), payload=from_json(row["payload"])) for row in rows]
 

@@ -72,12 +72,15 @@ class Execution:
         self.pulse = Pulse(runtime.databases, runtime.pubsub, lease=lease, period=heartbeat)
         self._metrics.expect_jobs(handlers)
 
-    async def claim(self, organization: Organization, most: int) -> Claimed:
-        """Take up to `most` of the tenant's jobs. Raise `HarkaError` when the queue cannot be read."""
+    async def claim(self, organization: Organization, most: int, *, lost: int = 1) -> Claimed:
+        """Take up to `most` of the tenant's jobs, of which `lost` may have lost their worker.
+
+        Raise `HarkaError` when the queue cannot be read.
+        """
         limits = allowance(organization, self._types)
         session = self._session(organization)
         try:
-            found = await claim(session, limits, most=most, lease=self._lease)
+            found = await claim(session, limits, most=most, lost=lost, lease=self._lease)
             for run in found:
                 if run.cron is not None and run.attempts == 1:
                     await self._put_in_next(session, organization, run)

@@ -20,12 +20,15 @@ class Rotation:
         self._credit: dict[UUID, int] = {}
 
     def add(self, tenant: UUID) -> None:
-        """Put a tenant at the end, unless it waits already."""
+        """Put a tenant at the end, or first when its turn was interrupted; unless it waits already."""
         if tenant in self._serving:
             self._again.add(tenant)
         elif tenant not in self._known:
             self._known.add(tenant)
-            self._waiting.append(tenant)
+            if tenant in self._credit:
+                self._waiting.appendleft(tenant)
+            else:
+                self._waiting.append(tenant)
 
     def take(self, ready: Callable[[UUID], bool]) -> UUID | None:
         """The first that is `ready`, to be served until `settle`; the others keep their places."""
@@ -41,17 +44,18 @@ class Rotation:
         """How many jobs are left of its turn; a new turn is of `turn`."""
         return self._credit.setdefault(tenant, turn)
 
-    def settle(self, tenant: UUID, used: int, *, more: bool) -> None:
-        """It was given `used` jobs. `more`: it may have more; it stays first while its turn lasts."""
+    def settle(self, tenant: UUID, used: int, *, more: bool, capped: bool = False) -> None:
+        """It was given `used` jobs. `more`: it may have more; it stays first while its turn lasts.
+
+        `capped`: it has more that may not run now; what is left of its turn waits for it to be added.
+        """
         self._serving.discard(tenant)
         left = self._credit.pop(tenant, 0) - used
-        if more and left > 0:
+        if (more or capped) and left > 0:
             self._credit[tenant] = left
-            self._known.add(tenant)
-            self._waiting.appendleft(tenant)
-        elif more or tenant in self._again:
+        if more or tenant in self._again:
+            self._again.discard(tenant)
             self.add(tenant)
-        self._again.discard(tenant)
 
     @property
     def waiting(self) -> list[UUID]:

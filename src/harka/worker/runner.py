@@ -30,8 +30,8 @@ SPARE_CONNECTIONS: Final = 4
 _TURN: Final = 4
 """Jobs in a turn of a tenant of weight 1: few enough to be fair soon, enough to be worth a claim."""
 _UNREACHABLE_DELAY: Final = 2.0
-_CAPPED_DELAY: Final = 0.25
-"""Seconds until a tenant is looked at again whose slots were all taken, perhaps by other workers."""
+_CAPPED_DELAYS: Final = (0.05, 1.0)
+"""Seconds until a tenant is looked at again whose slots were all taken, perhaps by other workers: doubled."""
 
 log = logs.logger("worker")
 
@@ -82,7 +82,8 @@ class _Desk:
         self._alarms = Alarms(self.wake)
         self._claiming: set[str] = set()
         self._resting: set[str] = set()
-        self._capped: set[UUID] = set()
+        self._capped: dict[UUID, float] = {}
+        self._suspects: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._closed = False
@@ -137,7 +138,8 @@ class _Desk:
     async def _claim(self, organization: Organization, most: int) -> None:
         tenant, claimed = organization.id, Claimed([], full=False)
         try:
-            claimed = await self._execution.claim(organization, most)
+            # one at a time: what a worker died of should take no others with it
+            claimed = await self._execution.claim(organization, most, lost=0 if self._suspects else 1)
         except HarkaError as error:
             log.warning("queue not read", tenant=str(tenant), code=error.code)
             self._rest(organization.database)
@@ -145,17 +147,23 @@ class _Desk:
         finally:
             self._claiming.discard(organization.database)
             self._free += most - len(claimed.runs)
-            self._rotation.settle(tenant, len(claimed.runs), more=claimed.full)
+            self._rotation.settle(tenant, len(claimed.runs), more=claimed.full, capped=claimed.outlook.waits)
             self._changed.set()
         for run in claimed.runs:
+            if run.was_lost:
+                self._suspects.add(run.id)
             self._begin(self._run(organization, run))
         self._look_ahead(tenant, claimed)
 
     def _look_ahead(self, tenant: UUID, claimed: Claimed) -> None:
         if claimed.outlook.waits:
-            self._capped.add(tenant)
-            self._alarms.set(tenant, min(_CAPPED_DELAY, claimed.outlook.seconds or _CAPPED_DELAY))
-        elif claimed.outlook.seconds is not None:
+            shortest, longest = _CAPPED_DELAYS
+            before = 0.0 if claimed.runs else self._capped.get(tenant, 0.0)
+            self._capped[tenant] = delay = min(longest, max(shortest, 2 * before))
+            self._alarms.set(tenant, min(delay, claimed.outlook.seconds or delay))
+            return
+        self._capped.pop(tenant, None)
+        if claimed.outlook.seconds is not None:
             self._alarms.set(tenant, max(0.0, claimed.outlook.seconds))
 
     async def _run(self, organization: Organization, run: Run) -> None:
@@ -163,8 +171,8 @@ class _Desk:
             await self._execution.run(organization, run)
         finally:
             self._free += 1
-            if organization.id in self._capped:
-                self._capped.discard(organization.id)
+            self._suspects.discard(run.id)
+            if run.was_lost or organization.id in self._capped:
                 self._rotation.add(organization.id)
             self._changed.set()
 

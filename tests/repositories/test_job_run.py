@@ -1,0 +1,61 @@
+"""A claim costs the same however many jobs wait, and however many of them may not run now."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from academy import SCHEMA, Academy, Parts, founded
+from harka.config import Settings
+from harka.repositories import job_run
+from harka.storage.location import admin_url
+from harka.storage.migrate import connected
+from harka.storage.statement import Statement
+from repositories.test_plans import prepared, rows_read
+
+# most urgent is a type of which no more may run, then what is for later, then what is due
+FILL = Statement(
+    "test.fill",
+    """INSERT INTO {schema}.job (tenant_id, id, type, priority, run_at)
+    SELECT $1::uuid, uuidv7(), kind, priority, now() + delay * interval '1 s' + n * interval '1 ms'
+    FROM generate_series(1, $2::int) AS n,
+      (VALUES ('held', -1, -86400), ('free', 0, 86400), ('free', 0, -86400), ('free', 1, -86400))
+        AS lane (kind, priority, delay)""",
+)
+HOLD = Statement(
+    "test.hold",
+    """INSERT INTO {schema}.job (tenant_id, id, type, state, leased_until)
+    SELECT $1::uuid, uuidv7(), 'held', 'running', now() + interval '1 h'""",
+)
+CLEAR = Statement("test.clear", "DELETE FROM {schema}.job WHERE tenant_id = $1")
+
+
+@pytest.fixture
+async def queue(parts: Parts) -> AsyncIterator[Academy]:
+    academy = founded(parts)
+    async with academy.work() as work:
+        await work.session.execute(HOLD)
+    yield academy
+    async with academy.work() as work:
+        await work.session.execute(CLEAR)
+
+
+async def jobs_read(academy: Academy, settings: Settings) -> int:
+    """By a claim of eight."""
+    async with connected(admin_url(settings)) as connection:
+        await connection.execute(f"VACUUM ANALYZE {SCHEMA}.job")
+    claim = f"'{academy.organization.id}', 20, 8, 100, '{{held,free}}', '{{1,100}}', 1000, 1, 1"
+    async with prepared(settings, academy, job_run.CLAIM) as connection:
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({claim})")
+    return rows_read(plan)["job"]
+
+
+async def test_a_claim_reads_as_many_jobs_of_many_as_of_few(
+    queue: Academy, academy_settings: Settings
+) -> None:
+    read = []
+    for more in (250, 9_750):
+        async with queue.work() as work:
+            await work.session.execute(FILL, more)
+        read.append(await jobs_read(queue, academy_settings))
+
+    assert max(read) < 40, "of a thousand, and of forty thousand"
