@@ -2,7 +2,7 @@
 RUN := ./harka run
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lint types imports schema fix bench bench-peers loadtest mutants
+.PHONY: help up test check format lint types imports schema fix bench bench-peers loadtest queueload chaos mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ bench-peers:  ## HARKA beside Strawberry, Mercurius, PostGraphile and the raw fl
 
 loadtest:  ## people at work in organizations of every size, through Locust
 	$(RUN) python loadtests/run.py
+
+queueload:  ## what the queue can do, and whether it is fair
+	$(RUN) python loadtests/queue_load.py
+
+chaos:  ## kill workers, API, PostgreSQL and Valkey a hundred times under load
+	$(RUN) python loadtests/chaos.py --rounds 100
 
 mutants:  ## plant isolation faults and see the tests notice
 	$(RUN) python tests/isolation/run_mutants.py

@@ -224,10 +224,10 @@ async def main(stage_: Stage, seconds: float) -> None:
     try:
         async with open_runtime(stage_.settings) as runtime:
             await measure_enqueue(runtime)
-            await measure_claim(runtime, connection, (1_000, 1_000_000))
             await measure_nothing(stage_, runtime, ledger)
             await measure_fairness(stage_, runtime, ledger)
             await measure_shares(stage_, runtime, ledger, seconds)
+            await measure_claim(runtime, connection, (1_000, 1_000_000))
     finally:
         await connection.close()
 

@@ -64,7 +64,7 @@ CROWDED = (
 )
 # indexes of the few rows that wait or run
 PARTIAL = {
-    "job_queued",
+    "job_line",
     "job_running",
     "job_dead",
     "job_lane",

@@ -1,11 +1,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from academy import Academy
+from harka import clock
 from harka.ids import new_id
 from harka.learning import course, enrollment
 from harka.learning import progress as progresses
@@ -13,8 +16,11 @@ from harka.learning.work import UnitOfWork
 from harka.queue.enqueue import enqueue
 from harka.queue.message import JOBS_TOPIC, PLATFORM
 from harka.runtime import Runtime
+from harka.storage.location import app_url, database_name
+from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 from harka.tenancy.placement import Mode
+from harka.tenancy.plan import Plan, limits_of
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.runner import run
 
@@ -108,6 +114,60 @@ async def test_a_busy_tenant_does_not_hold_up_another(found: Found, working: Wor
         order = [(await desk.done.get())[0] for _ in range(21)]
 
     assert order.index(calm.organization.slug) <= 5, "after the turn that had begun, not after all"
+
+
+async def test_a_shard_that_is_away_stops_its_own_tenants_alone_and_comes_back(
+    found: Found, working: Working, runtime: Runtime, servers: Any
+) -> None:
+    away, calm = await found(mode=Mode.DEDICATED), await found()
+    await put(away, 0)
+    desk = Desk(away, calm)
+    database = database_name(app_url(runtime.settings, away.organization.database))
+    async with connected(servers.admin_url) as connection:
+        await connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database
+        )
+        async with working(desk.handlers, period=3600.0, slots=2):
+            await put(calm, *range(1, 9))
+            assert {await desk.done.get() for _ in range(8)} == {
+                (calm.organization.slug, n) for n in range(1, 9)
+            }
+            await connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+            assert await desk.done.get() == (away.organization.slug, 0)
+
+
+async def test_a_delayed_job_is_begun_when_it_is_due(academy: Academy, working: Working) -> None:
+    desk = Desk(academy)
+    async with working(desk.handlers, period=3600.0):
+        async with academy.work() as work:
+            await work.enqueue("test", {"n": 1}, run_at=clock.now() + timedelta(seconds=0.3))
+        assert await desk.done.get() == (academy.organization.slug, 1)
+        (job,) = [row for row in await academy.rows("job") if row["type"] == "test"]
+    assert job["started_at"] >= job["run_at"]
+
+
+async def test_no_more_run_at_once_than_the_plan_allows_over_all_workers(
+    found: Found, working: Working
+) -> None:
+    academy = await found(plan=Plan.STARTER)
+    running: list[int] = [0]
+    most: list[int] = []
+    desk = Desk(academy)
+
+    async def crowd(work: UnitOfWork, payload: Payload) -> None:
+        running[0] += 1
+        most.append(running[0])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running[0] -= 1
+        await desk.run(work, payload)
+
+    handlers = {**HANDLERS, "test": Handler(Payload, crowd)}
+    async with working(handlers, period=3600.0), working(handlers, period=3600.0):
+        await put(academy, *range(24))
+        assert len({(await desk.done.get())[1] for _ in range(24)}) == 24
+    assert max(most) <= limits_of(Plan.STARTER).running_jobs
 
 
 async def test_a_job_without_a_signal_is_found_by_the_round(academy: Academy, working: Working) -> None:

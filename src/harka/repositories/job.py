@@ -172,14 +172,15 @@ COUNT = Statement(
     f"SELECT count(*) FROM {{schema}}.job WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
 )
 
-# Where jobs stand in the line of those that are due, and what the last jobs took.
+# Where jobs stand in the line of those that are due, and what the last jobs took. The line has an index of
+# its own, by `priority + 0`, so that claims keep to their lanes.
 PLACES = Statement(
     "job.places",
     """WITH line AS (
-      SELECT id, row_number() OVER (ORDER BY priority, run_at, id)::int AS position FROM
+      SELECT id, row_number() OVER (ORDER BY priority + 0, run_at, id)::int AS position FROM
         (SELECT id, priority, run_at FROM {schema}.job
          WHERE tenant_id = $1 AND state = 'queued' AND run_at <= now()
-         ORDER BY priority, run_at, id LIMIT $3::int) AS first
+         ORDER BY priority + 0, run_at, id LIMIT $3::int) AS first
     ), lately AS (
       SELECT avg(extract(epoch FROM finished_at - started_at))::float8 AS seconds FROM
         (SELECT started_at, finished_at FROM {schema}.job

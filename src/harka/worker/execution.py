@@ -19,7 +19,7 @@ from harka.queue.message import JOB_CHANGES_TOPIC
 from harka.queue.retry import delay_after, reason
 from harka.repositories import job_run
 from harka.repositories.job import JobState
-from harka.repositories.job_run import Outlook, Run
+from harka.repositories.job_run import Limits, Outlook, Run
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import ShardSession, open_session
@@ -84,11 +84,11 @@ class Execution:
             for run in found:
                 if run.cron is not None and run.attempts == 1:
                     await self._put_in_next(session, organization, run)
-            is_full = len(found) == most
-            outlook = _NOTHING if is_full else await job_run.outlook(session, limits)
             await session.commit()
         finally:
             await session.rollback()
+        is_full = len(found) == most
+        outlook = _NOTHING if is_full else await self._outlook(organization, limits)
         if found:
             self._runtime.pubsub.publish_soon(organization.id, JOB_CHANGES_TOPIC)
         for run in found:
@@ -96,6 +96,17 @@ class Execution:
                 log.error("job buried", tenant=str(organization.id), job=str(run.id), type=run.type)
                 self._metrics.observe_job(run.type, _OUTCOMES[JobState(run.state)], seconds=None)
         return Claimed([run for run in found if run.state == JobState.RUNNING], is_full, outlook)
+
+    async def _outlook(self, organization: Organization, limits: Limits) -> Outlook:
+        """After the claim, which others wait for. Without an answer the schedule looks again, soon enough."""
+        session = self._session(organization, read_only=True)
+        try:
+            return await job_run.outlook(session, limits)
+        except HarkaError as error:
+            log.warning("queue not looked at", tenant=str(organization.id), code=error.code)
+            return _NOTHING
+        finally:
+            await session.rollback()
 
     async def run(self, organization: Organization, run: Run) -> None:
         """Do a claimed job; how it ended stands in the queue."""
@@ -197,12 +208,13 @@ class Execution:
             await session.rollback()
         return _OUTCOMES[None if state is None else JobState(state)]
 
-    def _session(self, organization: Organization) -> ShardSession:
+    def _session(self, organization: Organization, *, read_only: bool = False) -> ShardSession:
         return open_session(
             self._runtime.databases,
             organization.location,
             organization.id,
-            read_only=False,
+            read_only=read_only,
+            single=read_only,
             timeout=_BOOKKEEPING_TIMEOUT,
         )
 

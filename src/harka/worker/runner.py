@@ -156,15 +156,18 @@ class _Desk:
         self._look_ahead(tenant, claimed)
 
     def _look_ahead(self, tenant: UUID, claimed: Claimed) -> None:
-        if claimed.outlook.waits:
+        """When to claim again what cannot be claimed now, unless something happens before."""
+        seconds = claimed.outlook.seconds
+        # a lease that has ended, too: of a job that is not given out beside another like it
+        if claimed.outlook.waits or (seconds is not None and seconds <= 0):
             shortest, longest = _CAPPED_DELAYS
             before = 0.0 if claimed.runs else self._capped.get(tenant, 0.0)
             self._capped[tenant] = delay = min(longest, max(shortest, 2 * before))
-            self._alarms.set(tenant, min(delay, claimed.outlook.seconds or delay))
+            self._alarms.set(tenant, delay if seconds is None or seconds <= 0 else min(delay, seconds))
             return
         self._capped.pop(tenant, None)
-        if claimed.outlook.seconds is not None:
-            self._alarms.set(tenant, max(0.0, claimed.outlook.seconds))
+        if seconds is not None:
+            self._alarms.set(tenant, seconds)
 
     async def _run(self, organization: Organization, run: Run) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mutants import answer, caller, database, domain, reader, session, shared
+from mutants import answer, caller, database, domain, jobs, reader, session, shared
 from mutants.mutant import Mutant, StaleError
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -15,4 +15,5 @@ MUTANTS: Final = [
     *shared.MUTANTS,
     *reader.MUTANTS,
     *domain.MUTANTS,
+    *jobs.MUTANTS,
 ]
