@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
-from academy import SCHEMA, Academy, Parts, founded
+from academy import Academy, Parts, founded
 from harka.config import Settings
 from harka.repositories import job_run
-from harka.storage.location import admin_url
+from harka.storage.location import Location, admin_url
 from harka.storage.migrate import connected
+from harka.storage.provision import create_home
 from harka.storage.statement import Statement
 from repositories.test_plans import prepared, rows_read
 
@@ -26,30 +28,34 @@ HOLD = Statement(
     """INSERT INTO {schema}.job (tenant_id, id, type, state, leased_until)
     SELECT $1::uuid, uuidv7(), 'held', 'running', now() + interval '1 h'""",
 )
-CLEAR = Statement("test.clear", "DELETE FROM {schema}.job WHERE tenant_id = $1")
+HOME = "shard_small_8"
 
 
 @pytest.fixture
-async def queue(parts: Parts) -> AsyncIterator[Academy]:
+async def queue(parts: Parts, academy_settings: Settings) -> AsyncIterator[Academy]:
+    """In tables of its own: how large others' are is what planners go by."""
     academy = founded(parts)
+    academy.organization = msgspec.structs.replace(academy.organization, schema=HOME, shard=HOME)
+    await create_home(academy_settings, Location("app", HOME))
     async with academy.work() as work:
         await work.session.execute(HOLD)
     yield academy
-    async with academy.work() as work:
-        await work.session.execute(CLEAR)
+    async with connected(admin_url(academy_settings)) as connection:
+        await connection.execute(f"DROP SCHEMA {HOME} CASCADE")
 
 
 async def jobs_read(academy: Academy, settings: Settings) -> int:
     """By a claim of eight, and by a look at what is left."""
-    async with connected(admin_url(settings)) as connection:
-        await connection.execute(f"VACUUM ANALYZE {SCHEMA}.job")
     tenant, types = f"'{academy.organization.id}'", "'{held,free,none,of,these}'"
     claim = f"{tenant}, 20, 8, 100, {types}, '{{1,100,9,9,9}}', 1000, 1, 1"
-    async with prepared(settings, academy, job_run.CLAIM) as connection:
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({claim})")
-    async with prepared(settings, academy, job_run.OUTLOOK) as connection:
-        seen = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({tenant}, {types}, 1)")
-    return rows_read(plan)["job"] + rows_read(seen)["job"]
+    async with connected(admin_url(settings)) as connection:
+        await connection.execute(f"VACUUM ANALYZE {HOME}.job")
+    read = 0
+    for statement, asked in ((job_run.CLAIM, claim), (job_run.OUTLOOK, f"{tenant}, {types}, 1")):
+        async with prepared(settings, academy, statement) as connection:
+            plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({asked})")
+        read += rows_read(plan)["job"]
+    return read
 
 
 @pytest.mark.parametrize("urgent", ["held", "free"])

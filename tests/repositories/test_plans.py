@@ -474,7 +474,7 @@ async def prepared(
     async with connected(url) as connection, connection.transaction():
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"SET LOCAL app.current_tenant = '{academy.organization.id}'")
-        await connection.execute(f"PREPARE it AS {statement.in_schema(SCHEMA)}")
+        await connection.execute(f"PREPARE it AS {statement.in_schema(academy.organization.schema)}")
         yield connection
 
 

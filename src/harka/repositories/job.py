@@ -128,12 +128,14 @@ HOLD_WAITING = Statement(
 
 # Put in a job without payload, unless one of its type waits or was put in after an id was made.
 # Ids begin with the moment they were made, so the recent ones are a range of the primary key.
-# By the newest, not by NOT EXISTS: a plan for any moment expects a match soon, and reads the whole table.
+# By the first and the newest, not by NOT EXISTS: a plan for any type and moment expects a match soon, and
+# reads the whole table.
 INSERT_UNLESS_RECENT = Statement(
     "job.insert_unless_recent",
     """INSERT INTO {schema}.job (tenant_id, id, type, max_attempts, dedupe_key)
     SELECT $1::uuid, $2::uuid, $3::text, $4::int, 'recurring'
-    WHERE NOT EXISTS (SELECT FROM {schema}.job WHERE tenant_id = $1 AND type = $3 AND state = 'queued')
+    WHERE (SELECT id FROM {schema}.job WHERE tenant_id = $1 AND type = $3 AND state = 'queued'
+        ORDER BY priority, run_at, id LIMIT 1) IS NULL
       AND (SELECT id FROM {schema}.job
         WHERE tenant_id = $1 AND type = $3 AND id > $5::uuid ORDER BY id DESC LIMIT 1) IS NULL
     ON CONFLICT (tenant_id, type, dedupe_key)
