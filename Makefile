@@ -2,7 +2,7 @@
 RUN := ./harka run
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lint types imports schema fix bench bench-peers loadtest queueload chaos mutants
+.PHONY: help up test check format lint types imports schema fix bench bench-peers loadtest overload queueload chaos mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-peers:  ## HARKA beside Strawberry, Mercurius, PostGraphile and the raw fl
 
 loadtest:  ## people at work in organizations of every size, through Locust
 	$(RUN) python loadtests/run.py
+
+overload:  ## more than the server can do: a noisy neighbour, a mass of clients
+	$(RUN) python loadtests/overload.py
 
 queueload:  ## what the queue can do, and whether it is fair
 	$(RUN) python loadtests/queue_load.py

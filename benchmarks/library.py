@@ -41,6 +41,7 @@ from harka.rows import Grouped
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
 from harka.tenancy.context import Actor, ActorKind, TenantContext
+from harka.tenancy.gate import Gate
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
 from records import oids, sent, uuid
@@ -192,6 +193,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         files=unused,
         typesetter=unused,
         admission=Admission(),
+        gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
         metrics=Metrics(tenants=100),
     )
     return Engine(runtime)

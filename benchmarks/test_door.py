@@ -35,6 +35,7 @@ from harka.ids import NodeIds, new_id
 from harka.metrics import Metrics
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
+from harka.tenancy.gate import Gate
 from harka.tenancy.quota import Admission
 from harka.web import routes
 from harka.web.middleware.draining import Draining
@@ -138,6 +139,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         node_ids=NodeIds(KEYRING.node_id),
         files=unused,
         admission=Admission(),
+        gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
         dns=unused,
         typesetter=unused,
         metrics=Metrics(tenants=100),

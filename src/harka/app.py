@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,11 +35,13 @@ from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
 from harka.tenancy.dns import Dns
+from harka.tenancy.gate import Gate
 from harka.tenancy.quota import Admission
 from harka.web.listeners import Listeners
 from harka.web.metrics import serve_metrics, watch
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
+from harka.web.refusals import REFUSALS, Refusals
 from harka.web.routes import build
 
 log = logs.logger("app")
@@ -107,6 +109,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             files=FileStore(settings.files_url, keyring.seal),
             typesetter=typesetter,
             admission=Admission(),
+            gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )
 
@@ -159,7 +162,7 @@ class Application:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
-            return self._live(receive, send)
+            return self._live(scope.get("state", {}), receive, send)
         assert self._handle is not None  # noqa: S101 - a server sends lifespan before requests
         return self._handle(scope, receive, send)
 
@@ -169,11 +172,11 @@ class Application:
         if self._runtime is not None:
             self._runtime.pubsub.end_subscriptions()
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _live(self, state: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()
         async with AsyncExitStack() as stack:
             try:
-                await self._open(stack)
+                runtime = await self._open(stack)
             except ConfigurationError as error:
                 log.critical("not started", reason=error.message)
                 await send({"type": "lifespan.startup.failed", "message": error.message})
@@ -182,12 +185,13 @@ class Application:
                 log.critical("not started", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                 return
+            state[REFUSALS] = Refusals(runtime)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             self.drain()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _open(self, stack: AsyncExitStack) -> None:
+    async def _open(self, stack: AsyncExitStack) -> Runtime:
         runtime = await stack.enter_async_context(open_monitored(self._settings))
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
@@ -195,6 +199,7 @@ class Application:
         listeners = Listeners(runtime)
         await stack.enter_async_context(_background("listeners", listeners.run))
         self._handle = build(runtime, self.draining, listeners)
+        return runtime
 
 
 def create_app(settings: Settings) -> Application:

@@ -121,7 +121,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_tenants: Annotated[
         int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)
     ] = 100
-    request_timeout: Annotated[float, Meta(description="Seconds a request may take.", gt=0, le=_DAY)] = 10.0
+    request_timeout: Annotated[
+        float,
+        Meta(
+            description="Seconds a request may take; `X-Request-Deadline` can only say less.", gt=0, le=_DAY
+        ),
+    ] = 10.0
+    max_concurrency: Annotated[
+        int,
+        Meta(
+            description="Most requests that one process works on at once; how many really are is found by measuring.",
+            ge=1,
+        ),
+    ] = 256
+    queue_patience: Annotated[
+        float,
+        Meta(
+            description="Seconds a request may be expected to wait for others before it is refused with `OVERLOADED`.",
+            gt=0,
+            le=60,
+        ),
+    ] = 0.1
     keep_alive: Annotated[
         int,
         Meta(

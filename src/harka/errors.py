@@ -40,6 +40,7 @@ HarkaError
 ├── InternalError              INTERNAL             500   the mask over everything else
 │   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
 ├── UnavailableError           UNAVAILABLE          503
+│   └── OverloadedError        OVERLOADED           503   refused unread; nothing was done
 └── DeadlineExceededError      DEADLINE_EXCEEDED    504
 
 The first line of a class's docstring is its default message; `code` is stable, clients may branch on it. Any
@@ -380,6 +381,12 @@ class UnavailableError(HarkaError):
 
     code = "UNAVAILABLE"
     status = 503
+
+
+class OverloadedError(UnavailableError):
+    """More is asked at the moment than can be answered; try again soon."""
+
+    code = "OVERLOADED"
 
 
 class DeadlineExceededError(HarkaError):

@@ -23,6 +23,7 @@ from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
 from harka.tenancy.dns import Dns
+from harka.tenancy.gate import Gate
 from harka.tenancy.quota import Admission
 
 
@@ -48,6 +49,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     files: FileStore
     typesetter: Typesetter
     admission: Admission
+    gate: Gate
     metrics: Metrics
 
     @property

@@ -140,6 +140,43 @@ async def test_a_connection_that_was_lost_is_not_lent(make_pool: MakePool) -> No
     assert pool.get_size() == 1
 
 
+async def test_one_holder_leaves_some_to_others(make_pool: MakePool) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    held = [await pool.acquire(soon(), b"a") for _ in range(3)]
+    fourth = asyncio.create_task(pool.acquire(soon(), b"a"))
+    while not pool._waiters:  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0)
+    other = await pool.acquire(soon(), b"b")
+    pool.release(other)
+    assert not fourth.done(), "there is one, but not for them"
+    pool.release(held[0])
+    assert await fourth is held[0]
+
+
+async def test_who_holds_the_fewest_is_served_first(make_pool: MakePool) -> None:
+    pool = make_pool(3)
+    held = [await pool.acquire(soon(), b"a") for _ in range(3)]
+    tasks = [asyncio.create_task(pool.acquire(soon(), holder)) for holder in (b"a", b"b", b"a", b"b")]
+    while len(pool._waiters) < 4:  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0)
+    order = []
+    for wire in held:
+        pool.release(wire)
+        order += [
+            number for number, task in enumerate(tasks) if await _soon_done(task) and number not in order
+        ]
+    assert order == [1, 0, 2], "then both hold as many, and who came first is first"
+    for number in order:
+        pool.release(await tasks[number])
+    pool.release(await tasks[3])
+
+
+async def _soon_done(task: asyncio.Task[Wire]) -> bool:
+    await asyncio.sleep(0)
+    return task.done()
+
+
 async def test_what_keeps_a_connection_from_opening_is_told_to_everybody_who_tries() -> None:
     tries = 0
 
@@ -280,8 +317,8 @@ class Link:
 class Play:
     """Whoever holds a connection, or waits for one."""
 
-    def __init__(self, size: int) -> None:
-        self.pool = Pool(self._connect, size=size)
+    def __init__(self, size: int, share: int) -> None:
+        self.pool = Pool(self._connect, size=size, share=share)
         self.tasks: list[asyncio.Task[Wire]] = []
 
     async def _connect(self) -> Any:
@@ -291,8 +328,10 @@ class Play:
     def lent(self) -> list[Wire]:
         return [task.result() for task in self.tasks if task.done() and not task.cancelled()]
 
-    def acquire(self, _: int) -> None:
-        self.tasks.append(asyncio.create_task(self.pool.acquire(soon())))
+    def acquire(self, which: int) -> None:
+        """By nobody in particular, or by one of two."""
+        holder = (b"", b"a", b"b")[which % 3]
+        self.tasks.append(asyncio.create_task(self.pool.acquire(soon(), holder)))
 
     def cancel(self, which: int) -> None:
         for task in self.tasks[which : which + 1]:
@@ -330,10 +369,16 @@ EVENTS = ["acquire", "acquire", "acquire", "release", "release", "discard", "can
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 4)), max_size=60))
-def test_no_room_is_lost_whatever_happens_in_whatever_order(size: int, events: list[tuple[str, int]]) -> None:
+@given(
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 4)), max_size=60),
+)
+def test_no_room_is_lost_whatever_happens_in_whatever_order(
+    size: int, share: int, events: list[tuple[str, int]]
+) -> None:
     async def all_() -> None:
-        play = Play(size)
+        play = Play(size, share)
         for event, which in events:
             if event == "wait":
                 await asyncio.sleep(0)
@@ -342,8 +387,10 @@ def test_no_room_is_lost_whatever_happens_in_whatever_order(size: int, events: l
             lent = play.lent()
             assert len(set(lent)) == len(lent) <= size
             assert play.pool.get_size() + play.pool._opening <= size
+            assert all(held <= share for held in play.pool._held.values())
         await play.end()
         assert not play.pool.used
+        assert not play.pool._held
         everything = [await play.pool.acquire(soon()) for _ in range(size)]
         assert play.pool.used == set(everything)
         await play.pool.close(0.0)

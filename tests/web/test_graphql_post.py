@@ -13,6 +13,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from doors import Lines, Transport, logged
+from full_gate import full, gated
 from harka.errors import InternalError, UnavailableError
 from harka.graph.answer import Answer
 from harka.graph.execution import Engine
@@ -59,6 +60,8 @@ HEADERS: dict[str, list[Header]] = {
     "a bad token": [JSON, ("authorization", "Bearer nonsense")],
     "a cookie": [JSON, ("cookie", "harka=x")],
     "nobody's address": [JSON, ("host", "nobody-here.harka.localhost")],
+    "a deadline": [JSON, ("x-request-deadline", "3.5")],
+    "a deadline that is none": [JSON, ("x-request-deadline", "soon")],
     "no address": [JSON, ("host", "a b")],
     "the platform's address": [JSON, ("host", "harka.localhost")],
 }
@@ -215,6 +218,53 @@ async def test_a_body_that_does_not_come_meets_the_deadline(school: School) -> N
     for way in (app, app._layers):  # type: ignore[attr-defined] - the long way
         sent, record = await asked(way, school, [JSON], [])
         assert (sent[0]["status"], record.code) == (504, "DEADLINE_EXCEEDED")
+
+
+async def test_without_room_both_ways_refuse_alike(school: School) -> None:
+    own = gated(school)
+    headers = [JSON, *(await own.headers(tuple(Permission))).items()]
+    app = build(own.runtime, Draining())
+    async with full(own):
+        short, long = [
+            await outcome(way, own, headers, [], "203.0.113.9")
+            for way in (app, app._layers)  # type: ignore[attr-defined] - the long way
+        ]
+    assert short == long
+    assert short[0][0] == 503
+
+
+async def test_who_leaves_while_waiting_is_gone_from_the_line(school: School) -> None:
+    own = gated(school)
+    headers = [JSON, *(await own.headers(tuple(Permission))).items()]
+    async with full(own, line=False):
+        sent, record = await asked(build(own.runtime, Draining()), own, headers, [VIEWER], leaves=True)
+        assert (sent, record.code, own.runtime.gate.waiting) == ([], "CLIENT_GONE", 0)
+
+
+async def test_who_waits_past_their_deadline_is_never_executed(school: School) -> None:
+    own = gated(school)
+    headers = [JSON, ("x-request-deadline", "0.02"), *(await own.headers(tuple(Permission))).items()]
+    app = build(own.runtime, Draining())
+    async with full(own, line=False):
+        sent, record = await asked(app, own, headers, [])
+        assert (sent[0]["status"], record.code, record.statements) == (504, "DEADLINE_EXCEEDED", 0)
+        sent, record = await asked(app._layers, own, headers, [VIEWER])  # type: ignore[attr-defined]
+        assert (sent[0]["status"], record.code, record.statements) == (504, "DEADLINE_EXCEEDED", 0)
+    assert own.runtime.gate.under_way == 0
+
+
+async def test_a_place_is_given_back_whatever_becomes_of_the_request(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.web.routes.Engine", Faulty)
+    own = gated(school)
+    app = build(own.runtime, Draining())
+    key = [*(await own.headers(tuple(Permission))).items()]
+    for headers in ([JSON], [], [JSON, ("accept", "image/png")]):
+        for body in (VIEWER, BUG, DOWN, b"{"):
+            await asked(app, own, [*headers, *key], [body])
+            await asked(app._layers, own, [*headers, *key], [body])  # type: ignore[attr-defined]
+    assert (own.runtime.gate.under_way, own.runtime.gate.waiting) == (0, 0)
 
 
 async def test_a_client_that_leaves_is_logged_alike(

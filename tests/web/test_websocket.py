@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 from typing import Any
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 import websockets
 
+from full_gate import full, gated
 from harka import clock, logs
 from harka.errors import RateLimitedError
 from harka.ids import NodeKind
@@ -391,3 +393,23 @@ async def test_a_cookie_counts_only_from_a_page_of_ours(
 async def test_a_page_of_another_site_may_use_a_credential_of_its_own(school: School) -> None:
     async with school.socket(headers={"origin": "https://partner.example"}) as socket:
         await init(socket, await school.headers(school.learner))
+
+
+async def test_an_operation_waits_for_a_place_and_a_subscription_holds_none(school: School) -> None:
+    own = gated(school)
+    gate = own.runtime.gate
+    async with own.socket() as socket:
+        await init(socket, await own.headers(tuple(Permission)))
+        async with full(own):
+            socket.say("subscribe", id="refused", payload={"query": "{ viewer { kind } }"})
+            refused = await socket.hear()
+        assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+        async with full(own, line=False):
+            socket.say("subscribe", id="waits", payload={"query": "{ viewer { kind } }"})
+            while not gate.waiting:  # noqa: ASYNC110 - the gate tells nobody
+                await asyncio.sleep(0)
+        assert (await socket.hear())["type"] == "next"
+        assert (await socket.hear())["type"] == "complete"
+        socket.say("subscribe", id="listens", payload=listen(own))
+        await is_listened_to(own)
+        assert (gate.under_way, gate.waiting) == (0, 0)

@@ -15,7 +15,7 @@ from harka.errors import UnavailableError
 from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
 from harka.storage.lane import Lanes, give_up
-from harka.storage.location import app_url
+from harka.storage.location import app_url, is_dedicated
 from harka.storage.pool import Pool
 from harka.storage.transport import HoldingLoop
 from harka.storage.watch import Watch
@@ -45,7 +45,8 @@ class Databases:
         known = self._by_name.get(name)
         if known is None:
             url = app_url(self._settings, name)
-            known = self._by_url.setdefault(url, Database(url, self._settings))
+            share = None if is_dedicated(name) else _share(self._settings.pool_size)
+            known = self._by_url.setdefault(url, Database(url, self._settings, share=share))
             self._by_name[name] = known
         return known
 
@@ -65,10 +66,11 @@ class Databases:
 class Database:
     """One physical database and the connections this process keeps to it."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: Settings, *, share: int | None = None) -> None:
+        """`share`: connections that one tenant may hold, None for all."""
         self._url = url
         self._settings = settings
-        self._pool = Pool(self._connect, size=settings.pool_size)
+        self._pool = Pool(self._connect, size=settings.pool_size, share=share)
         self._refuse_until = 0.0
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
@@ -78,12 +80,15 @@ class Database:
     def pool(self) -> Pool:
         return self._pool
 
-    async def acquire(self, deadline: float) -> Wire:
-        """An idle connection. Raise `UnavailableError` when none is to be had by `deadline` (loop time)."""
+    async def acquire(self, deadline: float, tenant: bytes = b"") -> Wire:
+        """An idle connection. Raise `UnavailableError` when none is to be had by `deadline` (loop time).
+
+        `tenant`: who holds it; empty for what serves all.
+        """
         if self._watch.hangs:
             raise UnavailableError
         try:
-            wire = await self._pool.acquire(deadline)
+            wire = await self._pool.acquire(deadline, tenant)
         except TimeoutError as error:
             raise UnavailableError from error
         except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
@@ -198,3 +203,8 @@ class Database:
             return True
         connection.terminate()
         return True
+
+
+def _share(size: int) -> int:
+    """Of a pool's connections, those that one tenant may hold: whatever it waits for, others find one."""
+    return max(size * 3 // 4, 1)

@@ -5,7 +5,6 @@ usual loan is a pop from a list.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -18,16 +17,31 @@ _IDLE_SECONDS: Final = 300.0
 _SWEEP_SECONDS: Final = 60.0
 
 
-class Pool:
-    """At most `size` connections, the one used last lent first. Who waits for one is served in order."""
+class Waiting(asyncio.Future[Wire | None]):
+    """One who waits for a connection; a result of None: there is room for another."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Wire]], *, size: int) -> None:
+    holder: bytes = b""
+
+
+class Pool:
+    """At most `size` connections, the one used last lent first, and at most `share` of them to one holder.
+
+    Of those who wait for one, who holds the fewest is served first, and among equals who came first.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Wire]], *, size: int, share: int | None = None
+    ) -> None:
+        """`share`: None for all of them."""
         self._connect = connect
         self._size = size
+        self._share = size if share is None else share
         self._idle: list[Wire] = []
-        self._used: set[Wire] = set()
+        # with whom it is lent to
+        self._used: dict[Wire, bytes] = {}
+        self._held: dict[bytes, int] = {}
         self._opening = 0
-        self._waiters: deque[asyncio.Future[Wire | None]] = deque()
+        self._waiters: list[Waiting] = []
         self._closing = False
         self._emptied = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
@@ -49,34 +63,42 @@ class Pool:
     def used(self) -> frozenset[Wire]:
         return frozenset(self._used)
 
-    async def acquire(self, deadline: float) -> Wire:
-        """Raise `TimeoutError` when none is to be had by `deadline` (loop time); or why there is none."""
+    async def acquire(self, deadline: float, holder: bytes = b"") -> Wire:
+        """Raise `TimeoutError` when none is to be had by `deadline` (loop time); or why there is none.
+
+        `holder`: whose share it counts towards; empty for what belongs to nobody.
+        """
         while True:
-            while self._idle:
-                wire = self._idle.pop()
-                if not wire.connection.is_closed():
-                    self._used.add(wire)
-                    return wire
             if self._closing:
                 raise asyncpg.InterfaceError("the pool is closing")
-            if self.get_size() + self._opening < self._size:
-                return await self._open(deadline)
-            handed = await self._wait(deadline)
+            if self._may_hold(holder):
+                while self._idle:
+                    wire = self._idle.pop()
+                    if not wire.connection.is_closed():
+                        self._lend(wire, holder)
+                        return wire
+                if self.get_size() + self._opening < self._size:
+                    return await self._open(deadline, holder)
+            handed = await self._wait(deadline, holder)
             if handed is not None:
                 if not handed.connection.is_closed():
                     return handed
                 self.discard(handed)
+            elif not self._may_hold(holder):
+                # the share was used up meanwhile, and the room is another's
+                self._wake()
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""
         if self._closing or wire.connection.is_closed():
             self.discard(wire)
             return
+        self._take_back(wire)
         waiter = self._next_waiter()
         if waiter is not None:
+            self._lend(wire, waiter.holder)
             waiter.set_result(wire)
             return
-        self._used.discard(wire)
         loop = asyncio.get_running_loop()
         wire.idle_since = loop.time()
         self._idle.append(wire)
@@ -88,7 +110,7 @@ class Pool:
         # InterfaceError: it was lost, and has ended by itself
         with suppress(asyncpg.InterfaceError):
             wire.connection.terminate()
-        self._used.discard(wire)
+        self._take_back(wire)
         self._wake()
 
     def terminate(self) -> None:
@@ -104,8 +126,10 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         # nothing is handed over any more
-        while (waiter := self._next_waiter()) is not None:
-            waiter.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
         while self._idle:
             await _end(self._idle.pop())
         if self._used or self._opening:
@@ -117,14 +141,37 @@ class Pool:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    async def _open(self, deadline: float) -> Wire:
+    def _may_hold(self, holder: bytes) -> bool:
+        return not holder or self._held.get(holder, 0) < self._share
+
+    def _lend(self, wire: Wire, holder: bytes) -> None:
+        self._used[wire] = holder
+        self._count(holder, 1)
+
+    def _take_back(self, wire: Wire) -> None:
+        holder = self._used.pop(wire, None)
+        if holder:
+            self._count(holder, -1)
+
+    def _count(self, holder: bytes, change: int) -> None:
+        if holder:
+            held = self._held.get(holder, 0) + change
+            if held:
+                self._held[holder] = held
+            else:
+                del self._held[holder]
+
+    async def _open(self, deadline: float, holder: bytes) -> Wire:
         """A new connection. Who is cancelled meanwhile leaves it to the pool, lest half of it be lost."""
         self._opening += 1
+        # it counts from now on: others may open theirs meanwhile
+        self._count(holder, 1)
         opening = asyncio.ensure_future(self._connect())
         try:
             async with asyncio.timeout_at(deadline):
                 await asyncio.shield(opening)
         except BaseException:
+            self._count(holder, -1)
             if opening.done():
                 self._adopt(opening)
             else:
@@ -132,7 +179,7 @@ class Pool:
             raise
         self._opening -= 1
         wire = opening.result()
-        self._used.add(wire)
+        self._used[wire] = holder
         return wire
 
     def _adopt(self, opening: asyncio.Future[Wire]) -> None:
@@ -140,13 +187,14 @@ class Pool:
         if opening.cancelled() or opening.exception() is not None:
             self._wake()
             return
-        self._used.add(opening.result())
+        self._lend(opening.result(), b"")
         self.release(opening.result())
 
-    async def _wait(self, deadline: float) -> Wire | None:
+    async def _wait(self, deadline: float, holder: bytes) -> Wire | None:
         """A connection handed over, or None: there is room for another."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Wire | None] = loop.create_future()
+        waiter = Waiting(loop=loop)
+        waiter.holder = holder
         self._waiters.append(waiter)
         timer = loop.call_at(deadline, _give_up, waiter)
         try:
@@ -171,12 +219,17 @@ class Pool:
         if self._closing and not self._used and not self._opening:
             self._emptied.set()
 
-    def _next_waiter(self) -> asyncio.Future[Wire | None] | None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                return waiter
-        return None
+    def _next_waiter(self) -> Waiting | None:
+        """Take out who is to be served now; None when nobody waits who may hold one more."""
+        if not self._waiters:
+            return None
+        self._waiters = [waiter for waiter in self._waiters if not waiter.done()]
+        able = [waiter for waiter in self._waiters if self._may_hold(waiter.holder)]
+        if not able:
+            return None
+        chosen = min(able, key=lambda waiter: self._held.get(waiter.holder, 0))
+        self._waiters.remove(chosen)
+        return chosen
 
     def _close_idle(self) -> None:
         """Close what nobody has used for long; the longest unused is first in the list."""
@@ -188,7 +241,7 @@ class Pool:
         self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle) if self._idle else None
 
 
-def _give_up(waiter: asyncio.Future[Wire | None]) -> None:
+def _give_up(waiter: Waiting) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())
 

@@ -189,7 +189,7 @@ class Transaction:
         if self._closed:
             raise self._lost or InternalError
         self._left()
-        self._wire = await self._database.acquire(self._deadline)
+        self._wire = await self._database.acquire(self._deadline, self._opening.tenant)
         return self._wire
 
     async def _begin(self, wire: Wire) -> None:

@@ -31,7 +31,7 @@ from harka.web.graphiql import graphiql
 from harka.web.graphql_request import CLIENT_NAME, REPLAYED, MediaType, header, negotiate, read_request
 from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import identify
+from harka.web.middleware.tenant_door import identify, in_turn
 from harka.web.sse import finish, once, send_events, tell
 from harka.web.websocket import GraphQLSocket
 
@@ -93,7 +93,9 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, receive: Receive, prepared: Prepared) -> Answer:
         work = self._engine.execute(prepared, _tenant(scope["harka"]))
-        return await while_connected(scope, receive, work)
+        return await while_connected(
+            scope, receive, in_turn(self._runtime, _tenant(scope["harka"]), scope["headers"], work)
+        )
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
         request: RequestScope = scope["harka"]

@@ -18,6 +18,7 @@ from harka.graph.answer import Answer
 from harka.graph.execution import Engine
 from harka.graph.request import Request
 from harka.runtime import Runtime
+from harka.tenancy.context import TenantContext
 from harka.web.connection import ANSWER, ARRIVED, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
@@ -34,9 +35,9 @@ from harka.web.graphql_request import (
 from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.body_limit import Body, require_length
 from harka.web.middleware.failures import GONE, recorded
-from harka.web.middleware.request_scope import RequestScope, RequestScopes, id_header
+from harka.web.middleware.request_scope import DEADLINE, RequestScope, RequestScopes, hurried, id_header
 from harka.web.middleware.security_headers import security_headers, security_lines
-from harka.web.middleware.tenant_door import admit
+from harka.web.middleware.tenant_door import context_for, count, rank_of, recognized, require_room
 
 PATH: Final = "/graphql"
 
@@ -97,9 +98,33 @@ class GraphQLPost:
             )
 
     async def _reply(self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None) -> _Reply:
-        request: RequestScope = scope["harka"]
+        if DEADLINE in fields:
+            scope["harka"] = hurried(scope["harka"], fields[DEADLINE])
         require_length(fields.get(b"content-length"), self._limit)
-        tenant = await admit(self._runtime, request, scope["headers"])
+        runtime, request, gate = self._runtime, scope["harka"], self._runtime.gate
+        credential = recognized(runtime, request, scope["headers"])
+        require_room(runtime, credential, scope["headers"])
+        count(runtime, credential)
+        flow = gate.flow(credential.organization)
+        if not gate.enter(flow):
+            rank = rank_of(credential.actor, scope["headers"])
+            await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
+        began = clock.monotonic()
+        try:
+            tenant = await context_for(runtime, request, credential)
+            return await self._answered(scope, receive, fields, media, tenant)
+        finally:
+            gate.leave(flow, clock.monotonic() - began)
+
+    async def _answered(
+        self,
+        scope: Scope,
+        receive: Receive,
+        fields: Fields,
+        media: MediaType | None,
+        tenant: TenantContext,
+    ) -> _Reply:
+        request: RequestScope = scope["harka"]
         if media is None:
             raise NotAcceptableError
         try:

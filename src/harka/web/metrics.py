@@ -24,6 +24,9 @@ def watch(runtime: Runtime) -> None:
     """Gauges of what the process holds, read at each scrape."""
     metrics = runtime.metrics
     metrics.watch_gauge("database_connections", "Open connections.", "state", runtime.databases.connections)
+    metrics.watch_gauge(
+        "gate", "Requests at the door, and the limit on those under way.", "state", runtime.gate.state
+    )
     metrics.watch_counter("cache_lookups", "What became of lookups.", "outcome", lambda: runtime.cache.counts)
 
 

@@ -15,13 +15,14 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from harka import logs
 from harka.codec import json_bytes
-from harka.errors import BadRequestError
+from harka.errors import BadRequestError, OverloadedError
 from harka.fastpath import split_request
-from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection, lines_of
+from harka.web.refusals import REFUSALS, Refusals
 from harka.web.whole_request import WholeRequest, answer
 
 log = logs.logger("web")
@@ -58,6 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._connection = ClientConnection()
         self._between = True  # the parser has read whole messages only
+        self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -76,7 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._between and (cycle is None or cycle.response_complete):
             asked = split_request(_PLAIN_POST, data)
             if asked is not None:
-                self._take(*asked)
+                self._begin(*asked)
                 return
         self._handed_over = self._before_head = 0
         super().data_received(data)
@@ -90,6 +92,30 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._held_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._too_large = True
             self.send_400_response(_TOO_LARGE_TEXT)
+
+    def _begin(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer a request that is all here, or refuse it by its headers alone."""
+        refusals = self._refusals
+        tenant = None if refusals is None else refusals.refused(headers, self.client)
+        if refusals is None or tenant is None or self.flow.write_paused:
+            self._take(headers, body)
+            return
+        self._end_head()
+        self._rest_until = 0.0
+        if refusals.may_go_on():
+            lines = refusals.answer(tenant, headers, self.scheme, self.client)
+            own = lines_of(self.server_state.default_headers)
+            self.transport.write(b"".join((STATUS_LINE[OverloadedError.status], own, lines)))
+            self.on_response_complete()
+        else:
+            # nothing comes in between
+            self.flow.pause_reading()
+            refusals.later(partial(self._begin_again, headers, body))
+
+    def _begin_again(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._begin(headers, body)
 
     def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """A request that is all here; the parser hears nothing of it."""

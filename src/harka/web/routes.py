@@ -18,6 +18,7 @@ from harka.web.health import Health
 from harka.web.listeners import Listeners
 from harka.web.middleware.access_log import AccessLogMiddleware
 from harka.web.middleware.body_limit import BodyLimitMiddleware
+from harka.web.middleware.deadline import DeadlineMiddleware
 from harka.web.middleware.draining import Draining, DrainingMiddleware
 from harka.web.middleware.failures import FailuresMiddleware
 from harka.web.middleware.methods import Methods
@@ -41,6 +42,7 @@ def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = No
         default=HostDoor(_nothing, runtime),
     )
     app = BodyLimitMiddleware(app, limit=settings.max_body_bytes, exempt=is_upload)
+    app = DeadlineMiddleware(app)
     app = FailuresMiddleware(app)
     app = SecurityHeadersMiddleware(app)
     app = DrainingMiddleware(app, draining)

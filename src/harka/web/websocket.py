@@ -28,7 +28,7 @@ from harka.tenancy.resolution import Headers, signals
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import RequestRecord, RequestScope
-from harka.web.middleware.tenant_door import admit, identify
+from harka.web.middleware.tenant_door import admit, identify, in_turn
 
 log = logs.logger("socket")
 
@@ -272,10 +272,17 @@ class _Operation:
                 prepared, tenant, fields_of(self._headers).get(CLIENT_NAME, b"").decode("latin-1")
             )
         if not prepared.is_subscription:
-            yield self._noted(await self._engine.execute(prepared, tenant))
+            yield self._noted(await self._execute(prepared, tenant))
             return
         async for answer in self._subscription(prepared, tenant):
             yield answer
+
+    async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
+        work = self._engine.execute(prepared, tenant)
+        try:
+            return await in_turn(self._runtime, tenant, self._headers, work)
+        except HarkaError as error:
+            return failed(error, self._request.id)
 
     async def _subscription(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[Answer]:
         found = await self._engine.subscribe(prepared, tenant, self._listener)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mutants import answer, caller, database, domain, jobs, reader, session, shared
+from mutants import answer, caller, database, domain, jobs, neighbour, reader, session, shared
 from mutants.mutant import Mutant, StaleError
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -16,4 +16,5 @@ MUTANTS: Final = [
     *reader.MUTANTS,
     *domain.MUTANTS,
     *jobs.MUTANTS,
+    *neighbour.MUTANTS,
 ]

@@ -7,14 +7,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from doors import Echo, MakeTenant, client, scoped
 from harka import clock
 from harka.auth import api_key
+from harka.ids import new_id
 from harka.repositories.api_key import list_by_tenant
 from harka.runtime import Runtime
-from harka.tenancy.context import ActorKind
+from harka.tenancy.context import ANONYMOUS, Actor, ActorKind
+from harka.tenancy.line import Rank
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan, limits_of
 from harka.web.middleware.failures import FailuresMiddleware
 from harka.web.middleware.request_scope import RequestRecord
-from harka.web.middleware.tenant_door import HostDoor, TenantDoor
+from harka.web.middleware.tenant_door import HostDoor, TenantDoor, rank_of
 
 GATE = "http://gate.harka.localhost"
 
@@ -177,3 +179,29 @@ async def test_the_platforms_own_address_needs_a_key_but_shows_pages(runtime: Ru
         assert code(await http.get("/")) == "UNKNOWN_TENANT"
     async with client(behind(HostDoor(Echo(), runtime)), base_url="http://harka.localhost") as http:
         assert (await http.get("/")).status_code == 200
+
+
+USER = Actor(ActorKind.USER, new_id())
+PROGRAM = Actor(ActorKind.API_KEY, new_id(), "sync")
+
+
+@pytest.mark.parametrize(
+    ("actor", "priority", "rank"),
+    [
+        (USER, None, Rank.INTERACTIVE),
+        (PROGRAM, None, Rank.PARTNER),
+        (ANONYMOUS, None, Rank.PARTNER),
+        (USER, b"u=7", Rank.BULK),
+        (PROGRAM, b"i, u=7", Rank.BULK),
+        (PROGRAM, b"u=7;x=1, i", Rank.BULK),
+        # nobody can ask to be before others
+        (PROGRAM, b"u=0", Rank.PARTNER),
+        (USER, b"u=77", Rank.INTERACTIVE),
+        (USER, b"xu=7", Rank.INTERACTIVE),
+    ],
+)
+def test_people_come_before_programs_and_those_before_the_background(
+    actor: Actor, priority: bytes | None, rank: Rank
+) -> None:
+    headers = [(b"host", b"a")] + ([] if priority is None else [(b"priority", priority)])
+    assert rank_of(actor, headers) is rank

@@ -12,10 +12,14 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harka import clock
+from harka.errors import BadRequestError
 from harka.tenancy.context import TenantContext
+
+DEADLINE: Final = b"x-request-deadline"
 
 _PEERS: Final = 4096
 _NO_PEER: Final = ("",)
+_SECONDS: Final = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 # what proxies send in practice (UUIDs, ULIDs, W3C trace ids), and nothing that could forge a log line
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -62,22 +66,31 @@ class RequestScopes:
         self._may_trust = bool(networks)
         self._timeout = timeout
 
+    def trusts(self, client: tuple[str, int] | None) -> bool:
+        """Whether this peer is a configured proxy."""
+        # the port, another for each connection, says nothing
+        return self._may_trust and self._is_trusted((client or _NO_PEER)[:1])
+
     def open(self, scope: Scope) -> RequestScope:
         """The scope of a request that has just come, put into its `scope["harka"]`."""
-        # the port, another for each connection, says nothing
-        peer = (scope.get("client") or _NO_PEER)[:1]
-        trusted = self._may_trust and self._is_trusted(peer)
-        request_id = _request_id(scope["headers"]) if trusted else None
+        client, headers = scope.get("client"), scope["headers"]
+        trusted = self.trusts(client)
         request = RequestScope(
-            # unique, not secret: the system's generator would cost a system call a request
-            id=request_id or "%032x" % random.getrandbits(128),  # noqa: UP031 - half the time of an f-string
+            id=id_of(headers, trusted=trusted),
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
-            address=self._behind(scope["headers"], peer[0]) if trusted else peer[0],
+            address=self.address_of(headers, client, trusted=trusted),
         )
         scope["harka"] = request
         return request
+
+    def address_of(
+        self, headers: Sequence[tuple[bytes, bytes]], client: tuple[str, int] | None, *, trusted: bool
+    ) -> str:
+        """The client's, as far as it is known. `client`: the peer, who is `trusted` or not."""
+        peer = (client or _NO_PEER)[0]
+        return self._behind(headers, peer) if trusted else peer
 
     def _behind(self, headers: Sequence[tuple[bytes, bytes]], proxy: str) -> str:
         """The last address that is none of our proxies: whatever stands before it may be invented."""
@@ -86,6 +99,18 @@ class RequestScopes:
             if not self._is_trusted((address,)):
                 return address
         return proxy
+
+
+def hurried(request: RequestScope, header: bytes) -> RequestScope:
+    """The request with the deadline that its client names, where that is sooner.
+
+    `header`: of `X-Request-Deadline`, seconds from now. Raise `BadRequestError` when it is none.
+    """
+    seconds = float(header) if _SECONDS.fullmatch(header) else 0.0
+    if not seconds:
+        raise BadRequestError("X-Request-Deadline must be seconds, more than 0.")
+    deadline = clock.monotonic() + seconds
+    return msgspec.structs.replace(request, deadline=deadline) if deadline < request.deadline else request
 
 
 class RequestScopeMiddleware:
@@ -130,8 +155,10 @@ def is_trusted(client: tuple[str, int] | tuple[str] | None, networks: Networks) 
     return any(address in network for network in networks)
 
 
-def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    given = [value for name, value in headers if name == b"x-request-id"]
+def id_of(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str:
+    """The name of a request: a proxy's, where that is believed and sane, or a new one."""
+    given = [value for name, value in headers if name == b"x-request-id"] if trusted else []
     if len(given) == 1 and _SANE_REQUEST_ID.fullmatch(given[0]):
         return given[0].decode("ascii")
-    return None
+    # unique, not secret: the system's generator would cost a system call a request
+    return "%032x" % random.getrandbits(128)  # noqa: UP031 - half the time of an f-string

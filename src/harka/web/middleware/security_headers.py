@@ -1,5 +1,6 @@
 """Headers every answer carries unless the page says otherwise. CORS is off: no header, no exception."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,11 +48,18 @@ def security_headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
 
 def is_secure(scope: Scope) -> bool:
     """Whether the browser came by TLS, to us or to a proxy that we trust."""
-    return scope["scheme"] == "https" or (
-        scope["harka"].trusted and (b"x-forwarded-proto", b"https") in scope["headers"]
-    )
+    return _is_secure(scope["scheme"], scope["headers"], trusted=scope["harka"].trusted)
 
 
 def security_lines(scope: Scope) -> bytes:
     """The same as they go over the wire."""
     return _LINES[security_headers(scope)]
+
+
+def lines_for(scheme: str | None, headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> bytes:
+    """The same of a request that has no scope. `trusted`: its peer is a configured proxy."""
+    return _LINES[_SECURE if _is_secure(scheme, headers, trusted=trusted) else _DEFAULTS]
+
+
+def _is_secure(scheme: str | None, headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> bool:
+    return scheme == "https" or (trusted and (b"x-forwarded-proto", b"https") in headers)

@@ -1,17 +1,27 @@
 """The door to everything a tenant owns: resolution, credential, agreement, admission, in this order."""
 
+import math
+import re
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
 from harka.auth.principal import Credential, context_of, load_context
-from harka.errors import UnavailableError
+from harka.errors import OverloadedError, UnavailableError
 from harka.runtime import Runtime
 from harka.storage.session import open_session
-from harka.tenancy.context import TenantContext
+from harka.tenancy.context import Actor, ActorKind, TenantContext
+from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
 from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope
+
+T = TypeVar("T")
+
+_BACKGROUND: Final = re.compile(rb"(^|,) *u=7 *($|[,;])")
 
 
 class TenantDoor:
@@ -32,24 +42,69 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
 
     Raise `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`,
-    `RateLimitedError`; `UnavailableError` when the catalog was never read or the user cannot be looked up.
+    `RateLimitedError`, `OverloadedError`; `UnavailableError` when the catalog was never read or the user
+    cannot be looked up.
     """
-    credential = _recognized(runtime, request, headers)
+    credential = recognized(runtime, request, headers)
+    require_room(runtime, credential, headers)
+    count(runtime, credential)
+    return await context_for(runtime, request, credential)
+
+
+def require_room(runtime: Runtime, credential: Credential, headers: Headers) -> None:
+    """Raise `OverloadedError` when too many of this organization wait: before anything is counted or read."""
+    gate = runtime.gate
+    if gate.waiting and not gate.has_room(
+        gate.flow(credential.organization), rank_of(credential.actor, headers)
+    ):
+        raise OverloadedError
+
+
+def count(runtime: Runtime, credential: Credential) -> None:
+    """Take a request of what the API key and the plan allow. Raise `RateLimitedError`."""
     if credential.key is not None and credential.rate is not None:
         runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
     runtime.admission.admit(credential.organization, clock.monotonic())
     runtime.requests.note(credential.organization.id)
+
+
+def rank_of(actor: Actor, headers: Headers) -> Rank:
+    """People come before programs, and those before what its client calls a task of the background.
+
+    That is the urgency 7 of the header `Priority` (RFC 9218).
+    """
+    for name, value in headers:
+        if name == b"priority" and _BACKGROUND.search(value):
+            return Rank.BULK
+    return Rank.INTERACTIVE if actor.kind == ActorKind.USER else Rank.PARTNER
+
+
+async def context_for(runtime: Runtime, request: RequestScope, credential: Credential) -> TenantContext:
+    """Raise `UnauthenticatedError`, and `UnavailableError` when the user cannot be looked up."""
     if credential.user is None:
         return context_of(credential, None, request_id=request.id, deadline=request.deadline)
     return await _context(runtime, request, credential)
 
 
+async def in_turn(
+    runtime: Runtime, tenant: TenantContext, headers: Headers, work: Coroutine[Any, Any, T]
+) -> T:
+    """What `work` answers, once it has a place. Raise like `Gate.wait`."""
+    deadline = math.inf if tenant.deadline is None else tenant.deadline
+    try:
+        async with runtime.gate.passing(tenant.organization, rank_of(tenant.actor, headers), deadline):
+            return await work
+    finally:
+        work.close()
+
+
 async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """Like `admit`, for whoever was admitted before and still listens: it costs no request."""
-    return await _context(runtime, request, _recognized(runtime, request, headers))
+    return await _context(runtime, request, recognized(runtime, request, headers))
 
 
-def _recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+def recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+    """Like `verify`; an API key is noted as used."""
     credential = verify(runtime, request, headers)
     now = clock.now()
     runtime.key_usage.note(credential.key, now)

@@ -1,0 +1,87 @@
+"""`open_loop.py` in processes of its own: several streams that begin at one moment, and what came of them."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from open_loop import Phase, Plan, Result
+
+_PROGRAM: Final = Path(__file__).with_name("open_loop.py")
+_HEAD_START: Final = 1.5
+"""Seconds for the processes to start."""
+_MARGIN: Final = 60.0
+IN_TIME: Final = 1.0
+"""Seconds: an answer that comes later helps nobody."""
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """`requests`: as bytes go over the wire. A phase with a rate of 0 asks as fast as answers come."""
+
+    requests: list[bytes]
+    phases: list[Phase]
+    connections: int = 400
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a stream: for each request when it was due, how long it took, and the status."""
+
+    rows: list[tuple[float, float, int]]
+    late: float
+
+    def between(self, start: float, end: float) -> "Outcome":
+        """Of what was due in these seconds."""
+        return Outcome([row for row in self.rows if start <= row[0] < end], self.late)
+
+    @property
+    def served(self) -> list[float]:
+        """How long each answer took, in seconds."""
+        return [took for _, took, status in self.rows if status == HTTPStatus.OK]
+
+    @property
+    def refused(self) -> list[float]:
+        return [took for _, took, status in self.rows if status == HTTPStatus.SERVICE_UNAVAILABLE]
+
+    @property
+    def failed(self) -> int:
+        """Requests that were neither served nor refused."""
+        return len(self.rows) - len(self.served) - len(self.refused)
+
+    @property
+    def in_time(self) -> int:
+        return sum(took <= IN_TIME for took in self.served)
+
+    @property
+    def share_in_time(self) -> float:
+        return self.in_time / max(len(self.rows), 1)
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """In seconds; 0.0 of nothing."""
+    ordered = sorted(times)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+def run(directory: Path, port: int, streams: Sequence[Stream]) -> list[Outcome]:
+    """All at once, one process each. Raise `CalledProcessError` or `TimeoutExpired` when one goes wrong."""
+    start = time.time() + _HEAD_START
+    started = []
+    for number, stream in enumerate(streams):
+        plan, result = directory / f"plan-{number}.json", directory / f"result-{number}.json"
+        texts = [request.decode("latin-1") for request in stream.requests]
+        plan.write_bytes(msgspec.json.encode(Plan(port, texts, stream.phases, stream.connections, start)))
+        command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
+        started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments
+    return [_finish(process, result, stream) for process, result, stream in started]
+
+
+def _finish(process: "subprocess.Popen[bytes]", result: Path, stream: Stream) -> Outcome:
+    code = process.wait(sum(phase.seconds for phase in stream.phases) + _MARGIN)
+    if code:
+        raise subprocess.CalledProcessError(code, process.args)
+    read = msgspec.json.decode(result.read_bytes(), type=Result)
+    return Outcome(list(zip(read.due, read.took, read.status, strict=True)), read.late)

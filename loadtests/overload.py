@@ -1,0 +1,208 @@
+"""What is asked for beyond capacity: a noisy neighbour, and a mass of clients. Open loop, figures as ratios.
+
+`python loadtests/overload.py`: servers of the run's own, one `harka serve`. The capacity is measured first,
+by as many callers as keep the server busy; every rate below is a multiple of it. On a machine whose
+processors the generators share with the server the figures are worse than they would be.
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from browse import LIST
+from generator import IN_TIME, Outcome, Stream, percentile, run
+from open_loop import Phase
+from population import Population, fill, found, make_key, settle
+from rich.console import Console
+from rich.table import Table
+from stage import LOOPBACK, Stage, free_port, stage
+
+from harka.app import open_runtime
+from harka.cli.signals import interrupt_on_stop
+from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Plan
+
+_SIZE: Final = Population(users=50, courses=60, enrollments=100)
+_QUIET_SHARE: Final = 0.05
+_SETTLED: Final = 2.0
+"""How much longer than before a flood answers may take and count as normal again."""
+_WINDOW: Final = 0.25
+_UNDER_WAY: Final = re.compile(rb'gate\{state="(under_way|waiting)"\} (\S+)')
+_LEAK_SECONDS: Final = 15.0
+out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """`requests`: of each tenant one, as it goes over the wire."""
+
+    directory: Path
+    port: int
+    metrics_port: int
+    requests: dict[str, bytes]
+
+
+def main() -> int:
+    options = _options()
+    interrupt_on_stop()
+    with stage() as staged:
+        metrics_port = free_port()
+        settings = msgspec.structs.replace(staged.settings, metrics_port=metrics_port)
+        requests = asyncio.run(_tenants(staged))
+        port = free_port()
+        with Stage(settings, staged.admin_url, staged.directory).serving(port):
+            ground = Ground(staged.directory, port, metrics_port, requests)
+            return _measure(ground, options.seconds, options.times)
+
+
+def _measure(ground: Ground, seconds: float, times: list[float]) -> int:
+    quiet, noisy = ground.requests["quiet"], ground.requests["noisy"]
+    run(ground.directory, ground.port, [Stream([quiet, noisy], [Phase(seconds / 2, 0.0)], 16)])
+    peak = _peak(ground, seconds)
+    out.print(f"capacity: {peak:,.0f} requests/s of 20 courses each\n")
+    failed = _neighbours(ground, seconds, peak, times) + _masses(ground, seconds, peak, times)
+    leaked = _held(ground)
+    if failed or leaked:
+        out.print(f"{failed} requests failed; {leaked} places or waiting requests leaked", style="red")
+    return 1 if failed or leaked else 0
+
+
+def _peak(ground: Ground, seconds: float) -> float:
+    """Answers a second to as many callers as get the most."""
+    requests = list(ground.requests.values())
+    rates = []
+    for callers in (8, 16, 32):
+        (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, 0.0)], callers)])
+        rates.append(len(outcome.served) / seconds)
+    return max(rates)
+
+
+def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float]) -> int:
+    """One organization asks for a twentieth of the capacity, another for far too much."""
+    table = _table("noisy neighbour", "served in time", "p50 ms", "p99 ms", "beside alone ms", "neighbour/s")
+    quiet = Stream([ground.requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
+    (alone,) = run(ground.directory, ground.port, [quiet])
+    failed = alone.failed
+    table.add_row("alone", *_shown(alone), "", "")
+    for factor in times:
+        flood = Stream([ground.requests["noisy"]], [Phase(seconds, factor * peak)])
+        beside, noisy = run(ground.directory, ground.port, [quiet, flood])
+        more = percentile(beside.served, 0.99) - percentile(alone.served, 0.99)
+        served = len(noisy.served) / seconds
+        table.add_row(f"beside {factor:g}x", *_shown(beside), f"{1000 * more:+,.0f}", f"{served:,.0f}")
+        failed += beside.failed + noisy.failed
+    out.print(table)
+    return failed
+
+
+def _masses(ground: Ground, seconds: float, peak: float, times: list[float]) -> int:
+    """Half the capacity, then far too much of everybody, then half again."""
+    table = _table(
+        *("overload", "goodput to peak", "served p99 ms", "refused", "refused p99 ms", "normal after s"),
+        "generator late ms",
+    )
+    failed = 0
+    calm, flooded = max(seconds / 2, 1.0), seconds
+    for factor in times:
+        phases = [Phase(calm, peak / 2), Phase(flooded, factor * peak), Phase(2 * calm, peak / 2)]
+        (outcome,) = run(ground.directory, ground.port, [Stream(list(ground.requests.values()), phases)])
+        flood = outcome.between(calm, calm + flooded)
+        table.add_row(
+            f"{factor:g}x",
+            f"{flood.in_time / flooded / peak:.0%}",
+            f"{1000 * percentile(flood.served, 0.99):,.0f}",
+            f"{len(flood.refused) / max(len(flood.rows), 1):.0%}",
+            f"{1000 * percentile(flood.refused, 0.99):,.0f}",
+            _recovery(outcome, calm, calm + flooded, 3 * calm + flooded),
+            f"{1000 * outcome.late:,.0f}",
+        )
+        failed += outcome.failed
+    out.print(table)
+    return failed
+
+
+def _recovery(outcome: Outcome, calm: float, ended: float, until: float) -> str:
+    """Seconds from the end of the flood to the first of all windows whose median is that of before, about."""
+    normal = _SETTLED * percentile(outcome.between(0.0, calm).served, 0.5)
+    at = ended
+    last = ended
+    while at < until:
+        window = outcome.between(at, at + _WINDOW)
+        at += _WINDOW
+        if percentile(window.served, 0.5) > normal or window.refused:
+            last = at
+    return f"{last - ended:.2f}" if last < until else "never"
+
+
+def _held(ground: Ground) -> int:
+    """Places and waiting requests when nobody asks any more."""
+    until = time.monotonic() + _LEAK_SECONDS
+    while True:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{ground.metrics_port}/metrics", timeout=5.0) as page:
+            found = _UNDER_WAY.findall(page.read())
+        assert len(found) == 2
+        held = sum(int(float(number)) for _, number in found)
+        if not held or time.monotonic() > until:
+            return held
+        time.sleep(0.1)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None)
+    table.add_column(columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _shown(outcome: Outcome) -> list[str]:
+    times = (f"{1000 * percentile(outcome.served, share):,.1f}" for share in (0.5, 0.99))
+    return [f"{outcome.share_in_time:.2%}", *times]
+
+
+async def _tenants(staged: Stage) -> dict[str, bytes]:
+    requests = {}
+    async with open_runtime(staged.settings) as runtime:
+        for slug in ("quiet", "noisy", "third"):
+            made = await found(runtime, slug, plan=Plan.GROWTH, users=_SIZE.users, mode=None)
+            await fill(runtime, made, _SIZE)
+            key = await make_key(runtime, made, (Permission.COURSE_READ,))
+            host = f"{slug}.{staged.settings.platform_domain}"
+            requests[slug] = _request(host, key)
+    await settle(staged.admin_url)
+    return requests
+
+
+def _request(host: str, key: str) -> bytes:
+    body = msgspec.json.encode({"query": LIST})
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nAccept: application/json\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each flood")
+    parser.add_argument(
+        "--times",
+        type=lambda text: [float(each) for each in text.split(",")],
+        default=[2.0, 10.0],
+        help="the capacity: how much is asked for",
+    )
+    parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
+    options = parser.parse_args()
+    if options.short:
+        options.seconds, options.times = 1.0, [2.0]
+    out.print(f"in time: within {IN_TIME:g} s")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

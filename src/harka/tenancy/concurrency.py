@@ -1,0 +1,94 @@
+"""How many requests may be under way at once: found by measuring, not by guessing.
+
+The gradient controller of Envoy's adaptive concurrency filter (envoyproxy.io, "Adaptive Concurrency"), which
+is Netflix's Gradient limit with an ideal time that is measured anew: the time a request takes while few are
+under way is compared with what it takes now. While both are alike the limit grows by the square root of
+itself, which is the queue that keeps a server busy; as requests take longer it shrinks in proportion.
+"""
+
+import math
+from collections.abc import Callable
+from random import uniform
+from typing import Final
+
+LEAST: Final = 8
+"""Also how many are under way when the ideal time is measured."""
+INITIAL: Final = 32
+WINDOW: Final = 32
+"""Requests that are looked at together; their median is what counts."""
+_TOLERANCE: Final = 2.0
+"""How much longer than ideal is no sign of a queue."""
+_STEEPEST, _WIDEST = 0.5, 2.0
+_SHORTEST: Final = 1e-6
+_PROBE_SECONDS: Final = 10.0
+"""Between two measurements of the ideal time while the limit is under pressure, give or take a tenth."""
+
+
+class Concurrency:
+    """`limit`: requests; `steady`: what it is again when the ideal time has been measured.
+
+    `rate`: how many end in a second when there are enough of them; 0.0 until known.
+    """
+
+    def __init__(self, most: int, changed: Callable[[], None] = lambda: None) -> None:
+        """`most`: requests, whatever is measured. `changed`: called when there is something new."""
+        self._most = most
+        self._least = min(LEAST, most)
+        self._changed = changed
+        self.limit = self.steady = min(INITIAL, most)
+        self.rate = 0.0
+        self._ideal = 0.0
+        self._times: list[float] = []
+        self._busiest = 0
+        self._pressed = self._probing = False
+        self._since = self._probe_at = -math.inf
+
+    def press(self) -> None:
+        """Somebody has to wait: more would be taken than the limit lets in."""
+        self._pressed = True
+
+    def record(self, seconds: float, under_way: int, now: float) -> None:
+        """One has ended that took `seconds`, while `under_way` were, itself among them."""
+        self._times.append(seconds)
+        if under_way > self._busiest:  # noqa: PLR1730 - a call costs more
+            self._busiest = under_way
+        if len(self._times) >= WINDOW:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        times, busiest, pressed, elapsed = self._times, self._busiest, self._pressed, now - self._since
+        self._times, self._busiest, self._pressed, self._since = [], 0, False, now
+        # what nobody has to wait for is no limit, and says nothing
+        if not pressed and not self._probing:
+            return
+        times.sort()
+        median = max(times[len(times) // 2], _SHORTEST)
+        if busiest <= self._least:
+            self._ideal = median
+        if self._probing:
+            self._end_probe(now, is_ideal=busiest <= self._least)
+            return
+        rate = len(times) / max(elapsed, _SHORTEST)
+        self.rate = rate if not self.rate else (self.rate + rate) / 2
+        if now >= self._probe_at and busiest > self._least:
+            self._probing = True
+            self._set(self._least)
+        else:
+            self.steady = self._next(median)
+            self._set(self.steady)
+
+    def _next(self, median: float) -> int:
+        gradient = min(max(self._ideal * _TOLERANCE / median, _STEEPEST), _WIDEST)
+        limit = int(self.limit * gradient + math.sqrt(self.limit))
+        return min(max(limit, self._least), self._most)
+
+    def _end_probe(self, now: float, *, is_ideal: bool) -> None:
+        # those that were let in before have to end first
+        if is_ideal:
+            self._probing = False
+            self._probe_at = now + _PROBE_SECONDS * uniform(0.9, 1.1)  # noqa: S311 - so that processes take turns
+            self._set(self.steady)
+
+    def _set(self, limit: int) -> None:
+        self.limit = limit
+        self._changed()

@@ -1,0 +1,197 @@
+"""How many requests are under way at once in this process, and who waits for a place.
+
+While there is room, a request takes a place and gives it back: a few comparisons. When there is none it
+waits in its organization's line, which is short, or is refused at once: what would wait for longer than
+people do had better not be begun. Requests on other processes are not known here; each has its own share of
+the load.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from harka import clock
+from harka.errors import DeadlineExceededError, OverloadedError
+from harka.repositories.organization import Organization
+from harka.tenancy.concurrency import Concurrency
+from harka.tenancy.line import Bay, Flow, Line, Rank, Waiting
+
+_SHARE: Final = 7 / 8
+"""Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
+_LONGEST: Final = 10
+"""Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
+_FLOWS: Final = 4096
+
+
+class Gate:
+    def __init__(self, *, most: int, patience: float) -> None:
+        """`most`: requests under way, whatever is measured. `patience`: seconds one may expect to wait."""
+        self._patience = patience
+        self._concurrency = Concurrency(most, self._changed)
+        self._flows: dict[UUID, Flow] = {}
+        self._bays: dict[str, Bay] = {}
+        self._line = Line()
+        self._sweep_at = _FLOWS
+        self.under_way = 0
+        self.waiting = 0
+        self._changed()
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    def state(self) -> Mapping[str, float]:
+        """For a gauge."""
+        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting}
+
+    def flow(self, organization: Organization) -> Flow:
+        """What is known of an organization's requests here."""
+        flow = self._flows.get(organization.id)
+        if flow is None or flow.organization is not organization:
+            return self._renewed(flow, organization)
+        return flow
+
+    def enter(self, flow: Flow) -> bool:
+        """Take a place, which is to be given back with `leave`, if there is one and nobody waits for it."""
+        bay = flow.bay
+        if (
+            self.under_way >= self._limit
+            or flow.held >= self._most_of_one
+            or bay.held >= self._most_of_bay
+            or flow.waiting
+        ):
+            return False
+        self.under_way += 1
+        flow.held += 1
+        bay.held += 1
+        return True
+
+    def leave(self, flow: Flow, seconds: float) -> None:
+        """Give a place back that was held for so long."""
+        under_way = self.under_way
+        self._give_back(flow)
+        if flow.is_in_line:
+            flow.debt += seconds - flow.cost
+        flow.took(seconds)
+        self._concurrency.record(seconds, under_way, clock.monotonic())
+        if self.waiting:
+            self._admit()
+
+    def has_room(self, flow: Flow, rank: Rank) -> bool:
+        """Whether the line of this organization, and of all together, is short enough for one more."""
+        return not self.waiting or (
+            self.waiting < 2 * self._room and (flow.waiting < self._longest(flow) or flow.has_below(rank))
+        )
+
+    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
+        """Take a place when it is one's turn, for whom `enter` had none.
+
+        `deadline`: monotonic seconds. Raise `OverloadedError` when the line is too long, or somebody of a
+        higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
+        """
+        one = self._line_up(flow, rank)
+        loop, now = asyncio.get_running_loop(), clock.monotonic()
+        longest = _LONGEST * self._patience
+        late = DeadlineExceededError if deadline - now <= longest else OverloadedError
+        timer = loop.call_later(max(min(deadline - now, longest), 0.0), _give_up, one, late)
+        try:
+            await one
+        except BaseException:
+            if one.done() and not one.cancelled() and one.exception() is None:
+                # let in at the very moment of giving up
+                self._give_back(flow)
+                self._admit()
+            else:
+                self._forget(flow, one, rank)
+            raise
+        finally:
+            timer.cancel()
+
+    @asynccontextmanager
+    async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
+        """A place while the block runs; raise like `wait`."""
+        flow = self.flow(organization)
+        if not self.enter(flow):
+            await self.wait(flow, rank, deadline)
+        began = clock.monotonic()
+        try:
+            yield
+        finally:
+            self.leave(flow, clock.monotonic() - began)
+
+    def _line_up(self, flow: Flow, rank: Rank) -> Waiting:
+        if not self.has_room(flow, rank):
+            raise OverloadedError
+        self._concurrency.press()
+        if flow.waiting >= self._longest(flow):
+            self.waiting -= 1
+            _give_up(flow.last_below(rank), OverloadedError)
+        one: Waiting = asyncio.get_running_loop().create_future()
+        flow.join(one, rank)
+        self._line.enter(flow)
+        self.waiting += 1
+        return one
+
+    def _longest(self, flow: Flow) -> int:
+        """How many of this organization may wait: what its share of the rate comes to in the time."""
+        others = self._line.weight - flow.weight if flow.is_in_line else self._line.weight
+        return max(int(self._room * flow.weight / (others + flow.weight)), 1)
+
+    def _admit(self) -> None:
+        while self.under_way < self._limit:
+            found = self._line.next(self._most_of_one, self._most_of_bay)
+            if found is None:
+                return
+            flow, one = found
+            self.waiting -= 1
+            if not one.done():
+                self.under_way += 1
+                flow.held += 1
+                flow.bay.held += 1
+                one.set_result(None)
+
+    def _give_back(self, flow: Flow) -> None:
+        self.under_way -= 1
+        flow.held -= 1
+        flow.bay.held -= 1
+
+    def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
+        """One waits no longer."""
+        before = flow.waiting
+        flow.leave(one, rank)
+        self.waiting -= before - flow.waiting
+
+    def _changed(self) -> None:
+        """There is a new limit."""
+        self._limit = self._concurrency.limit
+        self._room = max(int(self._concurrency.rate * self._patience), self._concurrency.steady)
+        self._most_of_one = max(int(self._limit * _SHARE), 1)
+        self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
+
+    def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
+        """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
+        if flow is not None and (flow.held or flow.is_in_line):
+            if not flow.is_in_line and flow.organization.database == organization.database:
+                flow.update(organization)
+            return flow
+        if len(self._flows) >= self._sweep_at:
+            self._forget_idle()
+        bay = self._bays.get(organization.database)
+        if bay is None:
+            bay = self._bays[organization.database] = Bay()
+            self._changed()
+        made = self._flows[organization.id] = Flow(organization, bay)
+        if flow is not None:
+            made.clock, made.cost = flow.clock, flow.cost
+        return made
+
+    def _forget_idle(self) -> None:
+        self._flows = {key: flow for key, flow in self._flows.items() if flow.held or flow.is_in_line}
+        self._sweep_at = max(_FLOWS, 2 * len(self._flows))
+
+
+def _give_up(one: Waiting, error: type[DeadlineExceededError | OverloadedError]) -> None:
+    if not one.done():
+        one.set_exception(error())

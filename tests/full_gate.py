@@ -1,0 +1,51 @@
+"""A school whose gate is its own, and full for as long as a test likes."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from harka.repositories.organization import Organization
+from harka.runtime import Runtime
+from harka.tenancy.gate import Gate
+from harka.tenancy.line import Rank
+from school import School
+
+
+def gated(school: School, *, most: int = 2, patience: float = 1.0) -> School:
+    gate = Gate(most=most, patience=patience)
+    runtime: Runtime = msgspec.structs.replace(school.runtime, gate=gate)
+    return School(
+        runtime, school.organization, school.people, school.courses, school.enrollments, school.draft
+    )
+
+
+def organization_of(school: School) -> Organization:
+    """As the directory knows it."""
+    found = school.runtime.directory.current.organization(school.organization.id)
+    assert found is not None
+    return found
+
+
+@asynccontextmanager
+async def full(school: School, *, line: bool = True) -> AsyncIterator[None]:
+    """While the block runs every place is held, and with `line` nobody else may wait."""
+    gate = school.runtime.gate
+    flow = gate.flow(organization_of(school))
+    held = 0
+    while gate.enter(flow):
+        held += 1
+    waiting: list[asyncio.Task[None]] = []
+    while line and gate.has_room(flow, Rank.INTERACTIVE):
+        waiting.append(asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf)))
+        await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for _ in range(held):
+            gate.leave(flow, 0.001)

@@ -1,0 +1,83 @@
+"""The limit by what was measured; a server is a formula here, and the clock a number."""
+
+from harka.tenancy.concurrency import INITIAL, LEAST, WINDOW, Concurrency
+
+
+class Server:
+    """Works on `cores` at once, `seconds` each; who is beyond that waits behind them."""
+
+    def __init__(self, *, cores: int, seconds: float, most: int = 256) -> None:
+        self.cores, self.seconds = cores, seconds
+        self.concurrency = Concurrency(most)
+        self.now = 0.0
+        self.limits: list[int] = []
+
+    def window(self, *, demand: int) -> int:
+        """The limit after as many requests as are looked at together, of `demand` that want to be let in."""
+        for _ in range(WINDOW):
+            under_way = min(demand, self.concurrency.limit)
+            if demand > self.concurrency.limit:
+                self.concurrency.press()
+            took = self.seconds * max(under_way / self.cores, 1.0)
+            self.now += took / under_way
+            self.concurrency.record(took, under_way, self.now)
+        self.limits.append(self.concurrency.limit)
+        return self.concurrency.limit
+
+    def settle(self, *, demand: int = 1000, windows: int = 40) -> int:
+        for _ in range(windows):
+            self.window(demand=demand)
+        return self.concurrency.steady
+
+
+def test_the_limit_stays_near_what_keeps_the_server_busy() -> None:
+    for cores in (8, 16, 32, 64):
+        server = Server(cores=cores, seconds=0.01)
+        assert cores <= server.settle() <= 5 * cores, cores
+
+
+def test_a_server_that_gets_slower_is_asked_for_less_and_then_for_more_again() -> None:
+    server = Server(cores=64, seconds=0.01)
+    before = server.settle()
+    server.cores = 8
+    slower = server.settle()
+    server.cores = 64
+    assert before > 1.5 * slower
+    assert server.settle(windows=200) > 1.5 * slower
+
+
+def test_without_pressure_nothing_changes_however_long_requests_take() -> None:
+    server = Server(cores=1, seconds=5.0)
+    for _ in range(20):
+        assert server.window(demand=INITIAL) == INITIAL
+
+
+def test_the_ideal_time_is_measured_while_few_are_under_way() -> None:
+    server = Server(cores=16, seconds=0.01)
+    assert server.window(demand=1000) == LEAST
+    assert server.window(demand=1000) == INITIAL == server.concurrency.steady
+    assert server.concurrency._ideal == 0.01
+
+
+def test_heavier_requests_are_not_taken_for_a_queue_for_long() -> None:
+    server = Server(cores=32, seconds=0.002)
+    server.settle()
+    server.seconds = 0.2
+    assert server.settle() >= 32
+
+
+def test_the_limit_is_never_beyond_its_bounds() -> None:
+    server = Server(cores=10_000, seconds=0.01, most=50)
+    server.settle()
+    server.cores = 1
+    server.settle()
+    assert max(server.limits) == 50
+    assert min(server.limits) == LEAST
+    assert Concurrency(3).limit == 3
+
+
+def test_the_rate_is_what_ends_in_a_second_under_pressure() -> None:
+    server = Server(cores=16, seconds=0.01)
+    assert server.concurrency.rate == 0.0
+    server.settle()
+    assert 1500 < server.concurrency.rate < 1601

@@ -1,0 +1,176 @@
+"""Requests for which there is no room, over real connections: refused by their heads, in turns, counted."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from doors import logged
+from full_gate import full, gated
+from harka.tenancy.permission import Permission
+from harka.web.protocol import BoundedProtocol
+from harka.web.refusals import REFUSALS, Refusals
+from school import School, school
+from waiting import until
+
+__all__ = ["school"]
+
+BODY = b'{"query": "{ viewer { kind } }"}'
+
+
+@dataclass
+class Server:
+    school: School
+    port: int
+    protocols: list[BoundedProtocol] = field(default_factory=list)
+
+    async def request(self, *more: str) -> bytes:
+        key = await self.school.headers(tuple(Permission))
+        head = [f"host: {self.school.host}", f"content-length: {len(BODY)}", "content-type: application/json"]
+        lines = ["POST /graphql HTTP/1.1", *head, *(f"{name}: {value}" for name, value in key.items()), *more]
+        return "\r\n".join((*lines, "", "")).encode() + BODY
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def send(self, request: bytes) -> None:
+        self._writer.write(request)
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        async with asyncio.timeout(10):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+            status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+            headers = dict(line.split(": ", 1) for line in lines)
+            body = await self._reader.readexactly(int(headers["content-length"]))
+        assert len(headers) == len(lines)
+        return int(status.split(" ")[1]), headers, body
+
+    async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
+        self.send(request)
+        return await self.answer()
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[Connection]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    yield Connection(reader, writer)
+    writer.close()
+
+
+@pytest.fixture
+async def server(school: School) -> AsyncIterator[Server]:
+    own = gated(school)
+    config = Config(own.app, lifespan="off", log_config=None)
+    state = {REFUSALS: Refusals(own.runtime)}
+    served = Server(own, 0)
+
+    def protocol() -> BoundedProtocol:
+        served.protocols.append(BoundedProtocol(config, ServerState(), state))
+        return served.protocols[-1]
+
+    listening = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    served.port = listening.sockets[0].getsockname()[1]
+    yield served
+    listening.close()
+    await listening.wait_closed()
+
+
+async def test_a_refusal_is_an_answer_like_any_other_and_the_connection_goes_on(server: Server) -> None:
+    async with connected(server) as connection:
+        request = await server.request("accept: application/graphql-response+json")
+        status, served, _ = await connection.ask(request)
+        assert status == 200
+        async with full(server.school):
+            before = server.protocols[0].cycle
+            status, refused, body = await connection.ask(request)
+            assert server.protocols[0].cycle is before, "nothing was made for it"
+        (error,) = json.loads(body)["errors"]
+        assert status == 503
+        assert error["extensions"] == {"code": "OVERLOADED", "requestId": refused["x-request-id"]}
+        assert refused["retry-after"] == "1"
+        varying = {"content-length", "x-request-id"}
+        assert {name: value for name, value in refused.items() if name not in varying | {"retry-after"}} == {
+            name: value for name, value in served.items() if name not in varying
+        }
+        assert (await connection.ask(request))[0] == 200
+
+
+async def test_whose_credentials_are_bad_hears_of_that(server: Server) -> None:
+    async with connected(server) as connection:
+        request = (await server.request()).replace(b"x-api-key: ", b"x-api-key: x")
+        async with full(server.school):
+            assert (await connection.ask(request))[0] == 401
+
+
+async def test_for_whom_there_is_room_in_line_waits(server: Server) -> None:
+    gate = server.school.runtime.gate
+
+    async def waits() -> bool:
+        return gate.waiting == 1
+
+    async with connected(server) as connection:
+        request = await server.request()
+        async with full(server.school, line=False):
+            connection.send(request)
+            await until(waits)
+        assert (await connection.answer())[0] == 200
+    assert (gate.under_way, gate.waiting) == (0, 0)
+
+
+async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.web.refusals._IN_A_TURN", 2)
+    request = await server.request()
+    reader_writers = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(10)]
+    connections = [Connection(*pair) for pair in reader_writers]
+    await connections[0].ask(request)
+    async with full(server.school):
+        for connection in connections:
+            connection.send(request)
+        connections.pop()
+        reader_writers[-1][1].transport.abort()
+        answers = [await connection.answer() for connection in connections]
+    assert [status for status, _, _ in answers] == [503] * 9
+    refusals: Refusals = server.protocols[0].app_state[REFUSALS]
+    assert not refusals._later
+    for connection in connections:
+        assert (await connection.ask(request))[0] == 200
+    for _, writer in reader_writers:
+        writer.close()
+
+
+async def test_refusals_are_counted_at_once_and_told_of_together(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.web.refusals._EVERY", 0.05)
+    tenant = str(server.school.organization.id)
+    before = _count(server)
+    with logged() as lines:
+        async with connected(server) as connection:
+            request = await server.request()
+            async with full(server.school):
+                for _ in range(3):
+                    await connection.ask(request)
+
+        async def told() -> bool:
+            return bool(lines.of("web"))
+
+        await until(told)
+    assert _count(server) == before + 3
+    (line,) = lines.of("web")
+    assert (line["event"], line["refused"], line["most"]) == ("overloaded", 3, {tenant: 3})
+    assert not lines.of("access")
+
+
+def _count(server: Server) -> float:
+    page = server.school.runtime.metrics.exposition().decode().splitlines()
+    found = [line for line in page if line.startswith("tenant_api_requests_total") and 'status="503"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in found)
