@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final
 
 from harka.repositories.organization import Organization
-from harka.tenancy.plan import limits_of
+from harka.tenancy.entitlement import limits_for
 
 _PARTNER_TURN: Final = 4
 _BULK_TURN: Final = 16
@@ -74,7 +74,7 @@ class Flow:
     def update(self, organization: Organization) -> None:
         """By what the catalog says now. It is not in line."""
         self.organization = organization
-        self.weight = weight_of(organization.plan)
+        self.weight = weight_of(organization)
 
     def join(self, one: Waiting, rank: Rank) -> None:
         self._lines[rank].append(one)
@@ -170,6 +170,6 @@ class Line:
         self.weight -= flow.weight
 
 
-def weight_of(plan: str) -> float:
-    """The processor time that the plan buys is what places are shared out by."""
-    return float(limits_of(plan).cpu_millicores)
+def weight_of(organization: Organization) -> float:
+    """The processor time that it bought is what places are shared out by."""
+    return float(limits_for(organization).cpu_millicores)
