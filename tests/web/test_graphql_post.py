@@ -248,7 +248,7 @@ async def test_who_waits_past_their_deadline_is_never_executed(school: School) -
     async with full(own, line=False):
         sent, record = await asked(app, own, headers, [])
         assert (sent[0]["status"], record.code, record.statements) == (504, "DEADLINE_EXCEEDED", 0)
-        sent, record = await asked(app._layers, own, headers, [VIEWER])  # type: ignore[attr-defined]
+        sent, record = await asked(app._layers, own, headers, [VIEWER])  # type: ignore[attr-defined] - the long way
         assert (sent[0]["status"], record.code, record.statements) == (504, "DEADLINE_EXCEEDED", 0)
     assert own.runtime.gate.under_way == 0
 
@@ -263,7 +263,7 @@ async def test_a_place_is_given_back_whatever_becomes_of_the_request(
     for headers in ([JSON], [], [JSON, ("accept", "image/png")]):
         for body in (VIEWER, BUG, DOWN, b"{"):
             await asked(app, own, [*headers, *key], [body])
-            await asked(app._layers, own, [*headers, *key], [body])  # type: ignore[attr-defined]
+            await asked(app._layers, own, [*headers, *key], [body])  # type: ignore[attr-defined] - the long way
     assert (own.runtime.gate.under_way, own.runtime.gate.waiting) == (0, 0)
 
 

@@ -20,9 +20,10 @@ from harka.runtime import Runtime
 from harka.tenancy.resolution import Headers, signals
 from harka.web.connection import lines_of
 from harka.web.graphql_request import MediaType, fields_of, preferred
+from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScopes, id_of
 from harka.web.middleware.security_headers import lines_for
-from harka.web.middleware.tenant_door import rank_of, require_own_page
+from harka.web.middleware.tenant_door import rank_of
 
 log = logs.logger("web")
 
