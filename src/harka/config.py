@@ -54,7 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     redis_url: Annotated[
         str | None,
-        Meta(description="Valkey or Redis (`redis://`, `rediss://`, `unix://`). Unset: the embedded Valkey."),
+        Meta(
+            description="Valkey or Redis (`redis://`, `rediss://`, `unix://`; `redis+cluster://` and `rediss+cluster://` of any node of a cluster). Unset: the embedded Valkey."
+        ),
     ] = None
     cache_bytes: Annotated[
         int,
@@ -290,7 +292,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "app_database_url": _DATABASE,
     "admin_database_url": _DATABASE,
     "listen_database_url": _DATABASE,
-    "redis_url": _require_scheme("redis://", "rediss://", "unix://"),
+    "redis_url": _require_scheme("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://"),
     "secret": _require_secret,
     "platform_domain": _require_host_name,
     "trusted_proxies": _require_networks,

@@ -14,20 +14,19 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from harka import clock, logs
 from harka.codec import packed, unpacked
 from harka.errors import TenantRequiredError
+from harka.valkey import Client, command, make_connection, open_client
 
 log = logs.logger("pubsub")
 
 _QUEUED_EVENTS: Final = 256
 _TOPIC_CHARACTERS: Final = 200
+_ANY_CHANNEL: Final = "harka:event"
 _PUBLISHERS: Final = 32
 _PUBLISH_TIMEOUT: Final = 0.5
 # after a failure nobody else waits for a Valkey that is down
@@ -96,7 +95,9 @@ class PubSub:
 
     def __init__(self, url: str | None, *, queue_size: int = _QUEUED_EVENTS) -> None:
         """`url` None: events stay in this process. `queue_size`: events, for each subscriber."""
-        self._redis = _client(url) if url else None
+        self._redis: Client | None = None
+        if url:
+            self._redis = open_client(url, connections=_PUBLISHERS, connect_timeout=_PUBLISH_TIMEOUT)
         self._queue_size = queue_size
         self._channels: dict[str, _Channel] = {}
         self._line = _Line(self._redis, self._channels) if self._redis else None
@@ -116,7 +117,7 @@ class PubSub:
             return False
         try:
             async with asyncio.timeout(_PUBLISH_TIMEOUT), self._slots:
-                await self._redis.publish(name, message)
+                await command(self._redis, "PUBLISH", name, message)
         except (RedisError, OSError, TimeoutError) as error:
             self._refuse_until = clock.monotonic() + _REFUSAL_PERIOD
             log.warning("event not published", tenant=tenant, error=type(error).__name__)
@@ -190,7 +191,7 @@ class _Channel:
 class _Line:
     """The subscriber connection: kept while the process runs, made anew when it breaks."""
 
-    def __init__(self, redis: Redis, channels: dict[str, _Channel]) -> None:
+    def __init__(self, redis: Client, channels: dict[str, _Channel]) -> None:
         self._redis = redis
         self._channels = channels
         self._connection: AbstractConnection | None = None
@@ -234,8 +235,8 @@ class _Line:
 
     async def _serve(self) -> None:
         """Serve one connection until it breaks."""
-        # the pool only supplies the settings: a connection that listens never goes back into it
-        connection: AbstractConnection = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+        # what is published anywhere in a cluster is heard at each of its nodes
+        connection = await make_connection(self._redis, _ANY_CHANNEL)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
             self._number += 1
@@ -309,16 +310,3 @@ def _channel_name(tenant: UUID, topic: str) -> str:
     if not topic or len(topic) > _TOPIC_CHARACTERS:
         raise ValueError("a topic has 1 to 200 characters")
     return f"harka:event:{tenant.hex}:{topic}"
-
-
-def _client(url: str) -> Redis:
-    return Redis.from_url(
-        url,
-        protocol=2,
-        max_connections=_PUBLISHERS,
-        # asyncio.timeout around each call instead: redis-py uses wait_for, which before Python 3.12
-        # may swallow a cancellation
-        socket_timeout=None,
-        socket_connect_timeout=_PUBLISH_TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
-Client = Redis
+Client = Redis | RedisCluster
 
+_CLUSTER: Final = "+cluster://"
 _TURNS: Final = 4
 
 
@@ -34,7 +35,7 @@ class Script:
 
 async def command(client: Client, *words: str | bytes | int) -> Any:
     """What Valkey answers; raises what redis-py raises."""
-    return await client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    return await client.execute_command(*words)
 
 
 class Patience:
@@ -75,9 +76,21 @@ class Patience:
 def open_client(url: str, *, connections: int, connect_timeout: float) -> Client:
     """It fails fast and never retries by itself: whoever calls decides when to try again.
 
+    `url`: of one server, or `redis+cluster://host:port` of any node of a cluster; `connections`: to each.
     Nobody waits longer than `Patience`: redis-py's own timeouts go through `wait_for`, which before
     Python 3.12 may swallow a cancellation.
     """
+    if _CLUSTER in url:
+        opened: RedisCluster = RedisCluster.from_url(
+            url.replace(_CLUSTER, "://"),
+            protocol=2,
+            max_connections=connections,
+            socket_timeout=None,
+            socket_connect_timeout=connect_timeout,
+            # one: a key that has moved is asked for where it is
+            retry=Retry(NoBackoff(), 1),
+        )
+        return opened
     return Redis.from_url(
         url,
         protocol=2,
@@ -88,7 +101,12 @@ def open_client(url: str, *, connections: int, connect_timeout: float) -> Client
     )
 
 
-def make_connection(client: Client) -> AbstractConnection:
-    """A connection of one's own, to listen on; it never goes back into the pool."""
+async def make_connection(client: Client, channel: str) -> AbstractConnection:
+    """A connection of one's own, to listen on where `channel` is published; it never goes into the pool."""
+    if isinstance(client, RedisCluster):
+        await client.initialize()
+        node = client.get_node_from_key(channel)
+        assert node is not None  # noqa: S101 - it raises for a slot that nobody has
+        return node.connection_class(**node.connection_kwargs)
     connection: AbstractConnection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
     return connection

@@ -170,7 +170,7 @@ class News:
 
     async def _listen(self) -> None:
         """Serve one connection until it breaks; what is kept is forgotten before and after."""
-        connection = make_connection(self._client)
+        connection = await make_connection(self._client, _CHANNEL)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
             for channel in (_CHANNEL, _answers_to(self._id)):

@@ -1,0 +1,72 @@
+"""The cache and the events over a real cluster of three nodes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from harka.cache.tenant import Namespace, TenantCache
+from harka.pubsub import PubSub
+from own_cluster import OwnCluster
+from waiting import until
+
+KEY = bytes(range(16))
+NAMES = Namespace("name", str, scope="course", lease=0.2)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[OwnCluster]:
+    started = OwnCluster()
+    started.start()
+    yield started
+    started.remove()
+
+
+@pytest.fixture
+async def caches(cluster: OwnCluster) -> AsyncIterator[list[TenantCache]]:
+    opened = [TenantCache(cluster.url, KEY, patience=1.0) for _ in range(2)]
+    yield opened
+    for cache in opened:
+        await cache.close()
+
+
+async def store(cache: TenantCache, tenant: UUID, **values: str) -> None:
+    lookup = await cache.get_many(tenant, NAMES, list(values))
+    await cache.set_many(tenant, NAMES, lookup, values, budget=2**20)
+
+
+async def test_tenants_of_all_nodes_are_found_by_every_process(caches: list[TenantCache]) -> None:
+    tenants = [uuid4() for _ in range(12)]
+    for tenant in tenants:
+        await store(caches[0], tenant, a=str(tenant), b="b")
+    for tenant in tenants:
+        assert (await caches[1].get_many(tenant, NAMES, ["a", "b"])).found == {"a": str(tenant), "b": "b"}
+    assert caches[0].counts["failed"] == caches[1].counts["failed"] == 0
+
+
+async def test_a_change_is_known_to_every_process_when_the_writer_goes_on(caches: list[TenantCache]) -> None:
+    writer, reader = caches
+    for tenant in [uuid4() for _ in range(6)]:
+
+        async def is_kept(tenant: UUID = tenant) -> bool:
+            await store(writer, tenant, a="old", b="b")
+            await reader.get_many(tenant, NAMES, ["a", "b"])
+            return reader.find(tenant, NAMES, "a") == "old"
+
+        await until(is_kept)
+        await writer.begin_write(tenant, ["course:a"])
+        await writer.invalidate(tenant, ["course:a"])
+        assert reader.find(tenant, NAMES, "a") is None
+        assert (await reader.get_many(tenant, NAMES, ["a", "b"])).found == {"b": "b"}
+
+
+async def test_events_are_heard_whichever_node_they_are_told_to(cluster: OwnCluster) -> None:
+    speaker, listener = PubSub(cluster.url), PubSub(cluster.url)
+    for tenant in [uuid4() for _ in range(6)]:
+        async with listener.subscribe(tenant, "news") as events:
+            assert await speaker.publish(tenant, "news", {"said": str(tenant)})
+            async with asyncio.timeout(5.0):
+                assert (await anext(events)).payload == {"said": str(tenant)}
+    await speaker.close()
+    await listener.close()
