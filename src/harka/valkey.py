@@ -104,7 +104,7 @@ def open_client(url: str, *, connections: int, connect_timeout: float) -> Client
 async def make_connection(client: Client, channel: str) -> AbstractConnection:
     """A connection of one's own, to listen on where `channel` is published; it never goes into the pool."""
     if isinstance(client, RedisCluster):
-        await client.initialize()
+        _ = await client.initialize()
         node = client.get_node_from_key(channel)
         assert node is not None  # noqa: S101 - it raises for a slot that nobody has
         return node.connection_class(**node.connection_kwargs)
