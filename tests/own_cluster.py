@@ -1,5 +1,6 @@
 """A Valkey cluster of a test's own: three nodes on loopback, each with a third of the slots."""
 
+import contextlib
 import shutil
 import socket
 import tempfile
@@ -22,27 +23,29 @@ class OwnCluster:
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="hc-", dir="/tmp"))
         self._children: list[Child] = []
-        self.ports = _free_ports()
+        # of the node, and of its bus
+        ports = _free_ports(2 * _NODES)
+        self.ports = list(zip(ports[:_NODES], ports[_NODES:], strict=True))
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://127.0.0.1:{self.ports[0]}"
+        return f"redis+cluster://127.0.0.1:{self.ports[0][0]}"
 
     def start(self) -> None:
         """Return when each node knows where every slot is."""
         program = valkey.find_program(Settings())
-        for port in self.ports:
+        for port, bus in self.ports:
             data = self._directory / str(port)
             data.mkdir()
-            self._children.append(process.start(_node(program, port, data)))
-        nodes = [Redis(port=port) for port in self.ports]
+            self._children.append(process.start(_node(program, port, bus, data)))
+        nodes = [Redis(port=port) for port, _ in self.ports]
         for child, node in zip(self._children, nodes, strict=True):
             process.wait_until(child, lambda node=node: _answers(node), _TIMEOUT)
         for number, node in enumerate(nodes):
             first, end = (_SLOTS * each // _NODES for each in (number, number + 1))
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
             node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            node.execute_command("CLUSTER", "MEET", "127.0.0.1", self.ports[0])
+            node.execute_command("CLUSTER", "MEET", "127.0.0.1", *self.ports[0])
         until = time.monotonic() + _TIMEOUT
         while not all(_is_whole(node) for node in nodes):
             assert time.monotonic() < until
@@ -55,10 +58,17 @@ class OwnCluster:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _node(program: Path, port: int, data: Path) -> Program:
+def _node(program: Path, port: int, bus: int, data: Path) -> Program:
     single = valkey.serve(program, data, data, durable=False)
-    given = ("--bind", "127.0.0.1", "--port", str(port), "--cluster-enabled", "yes")
-    names = ("--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000")
+    given = ("--bind", "127.0.0.1", "--port", str(port), "--cluster-port", str(bus))
+    names = (
+        "--cluster-enabled",
+        "yes",
+        "--cluster-config-file",
+        "nodes.conf",
+        "--cluster-node-timeout",
+        "2000",
+    )
     arguments = tuple(each for each in single.arguments if each not in {"--port", "0"})
     return Program(
         name=f"valkey {port}",
@@ -68,20 +78,12 @@ def _node(program: Path, port: int, data: Path) -> Program:
     )
 
 
-def _free_ports() -> list[int]:
-    """Below 55,536: a node's bus listens 10,000 higher."""
-    found: list[int] = []
-    for port in range(21_000, 50_000, 7):
-        with socket.socket() as probe, socket.socket() as bus:
-            try:
-                probe.bind(("127.0.0.1", port))
-                bus.bind(("127.0.0.1", port + 10_000))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == _NODES:
-            return found
-    raise OSError("no free ports")
+def _free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def _answers(node: Redis) -> bool:
