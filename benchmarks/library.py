@@ -171,7 +171,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
     monkeypatch.setattr(LessonsByModuleLoader, "fetch_ahead", _fetch(lambda _: Grouped(lessons, "module_id")))
     monkeypatch.setattr(courses_rules, "list_page", library.page(Course))
     monkeypatch.setattr(enrollments_rules, "list_page", library.page(Enrollment))
-    settings = Settings(database_url="postgresql://harka_control@localhost/harka")
+    settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
     unused: Any = None
     runtime = Runtime(
         settings=msgspec.structs.replace(settings, executor=executor),

@@ -119,7 +119,7 @@ async def floor(_scope: Scope, receive: Receive, send: Send) -> None:
 def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
     for module in ("graphql", "routes"):
         _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
-    settings = Settings(database_url="postgresql://harka_control@localhost/harka")
+    settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
     unused: Any = None
     runtime = Runtime(
         settings=settings,
