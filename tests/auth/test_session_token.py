@@ -29,7 +29,7 @@ def test_a_token_says_whose_it_is() -> None:
     assert new_browser_token(KEY, TENANT, USER, SESSION) != BROWSER
 
 
-@pytest.mark.parametrize("text", [BROWSER, REFRESH])
+@pytest.mark.parametrize("text", [BROWSER, REFRESH], ids=["browser", "refresh"])
 def test_of_another_key_another_kind_or_another_spelling_it_says_nothing(text: str) -> None:
     for opened in (open_browser_token, open_refresh_token):
         assert opened(OTHER_KEY, text.encode()) is None
