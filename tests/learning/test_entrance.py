@@ -10,7 +10,7 @@ from harka.auth.hashing import Hasher
 from harka.auth.password import hash_password, is_outdated
 from harka.cache.throttle import Throttle
 from harka.crypto.keyring import Keyring
-from harka.errors import RateLimitedError, UnauthenticatedError, WrongPasswordError
+from harka.errors import RateLimitedError, TenantMismatchError, UnauthenticatedError, WrongPasswordError
 from harka.learning import entrance, session
 from harka.learning.entrance import OF_ADDRESS, Entrance, Shown
 from harka.learning.session import Device
@@ -104,7 +104,7 @@ async def test_a_refresh_token_is_of_its_organization(
 ) -> None:
     person = await person_of(academy)
     begun = await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), APP)
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(TenantMismatchError):
         await entrance.refresh(door, rival.anonymous(), begun.token)
     assert (await entrance.refresh(door, academy.anonymous(), begun.token)).held.id == begun.session.id
 

@@ -1,6 +1,7 @@
 """The pages as a person has them: in a real browser, from a real server."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,6 +11,7 @@ from browser import Browser, open_browser
 from entering import PASSWORD, give_password
 from harka.learning import progress
 from harka.tenancy.permission import Permission
+from node import install
 from school import School, school, until
 
 __all__ = ["school"]
@@ -182,3 +184,27 @@ async def test_a_person_signs_in_by_the_page_and_the_dashboard_knows_them(
     await browser.until("location.pathname === '/auth/sign-in'")
     await browser.go(f"{address}/dashboard")
     await browser.until("!document.getElementById('sign-in').hidden")
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    folder = install(Path(__file__).parent / "axe", tmp_path_factory.mktemp("axe"))
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+async def test_the_pages_break_no_rule_of_accessibility(
+    browser: Browser, school: School, address: str, axe: str
+) -> None:
+    for path in ("/auth/sign-in", "/auth/reset?token=x", "/auth/sign-in#refused"):
+        await browser.go(f"{address}{path}")
+        if path.endswith("#refused"):
+            await browser.type("nobody@example.com", into="#email")
+            await browser.type("wrong", into="#password")
+            await browser.click("form button")
+            await browser.until("document.querySelector('[role=alert]')")
+        run = (
+            "axe.run().then((found) => { window.broken = {rules: found.violations.map((each) => each.id)}; })"
+        )
+        await browser.evaluate(f"void (() => {{ {axe}; {run} }})()")
+        assert await browser.until("window.broken") == {"rules": []}, path

@@ -21,6 +21,7 @@ from harka.crypto.keyring import Keyring
 from harka.errors import (
     RateLimitedError,
     SecondFactorError,
+    TenantMismatchError,
     UnauthenticatedError,
     ValidationError,
     WrongPasswordError,
@@ -109,11 +110,14 @@ async def sign_in(entrance: Entrance, context: TenantContext, shown: Shown, devi
 async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Refreshed:
     """Spend an app's refresh token for the next. Raise `UnauthenticatedError` whatever is wrong with it.
 
+    `TenantMismatchError` for a genuine one of another organization.
     Who shows a spent one has stolen it, or was stolen from: that session ends for both.
     """
     opened = open_refresh_token(entrance.keyring.session, token.encode("utf-8", "replace"))
-    if opened is None or opened.tenant != context.id:
+    if opened is None:
         raise UnauthenticatedError
+    if opened.tenant != context.id:
+        raise TenantMismatchError
     async with _work(entrance, context, read_only=False) as work:
         held = await sessions.hold(work.session, opened.session)
         if held is not None and held.status == UserStatus.ACTIVE and opened.number == held.refreshes:
