@@ -75,6 +75,18 @@ async def test_who_is_too_many_is_refused_and_others_are_not(hasher: Hasher, hel
     assert quiet[0].result() == "hash of q"
 
 
+async def test_no_organization_has_all_the_threads(held: Held) -> None:
+    wide = Hasher(workers=3, share=9)
+    flood = await begin(wide, FLOODED, *"abcde")
+    quiet = await begin(wide, QUIET, "q")
+    # at once, beside two of the five
+    await soon(lambda: len(held.begun) == 3)
+    assert sorted(held.begun) == ["a", "b", "q"]
+    held.gate.release(6)
+    await asyncio.gather(*flood, *quiet)
+    wide.close()
+
+
 async def test_who_leaves_makes_room_when_the_thread_ends_and_no_earlier(hasher: Hasher, held: Held) -> None:
     first, second, third = await begin(hasher, FLOODED, *"abc")
     await soon(lambda: held.begun == ["a"])

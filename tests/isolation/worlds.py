@@ -91,6 +91,7 @@ class World:
     owner: str = ""
     learner: str = ""
     api_key: str = ""
+    refresh_token: str = ""
     cookies: dict[str, str] = field(default_factory=dict)  # by address
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
     enrollment: UUID = field(default_factory=lambda: UUID(int=0))
@@ -231,6 +232,9 @@ async def _identify(runtime: Runtime, work: UnitOfWork, world: World, people: li
         begun = await session.begin(work, runtime.keyring.session, person.id, device)
         world.raw |= {begun.token, str(begun.session.id), begun.session.id.hex}
         world.cookies[person.email] = begun.token
+    app = await session.begin(work, runtime.keyring.session, people[0].id, session.Device("app"))
+    world.refresh_token = app.token
+    world.raw |= {app.token, str(app.session.id), app.session.id.hex}
     as_owner = _acting(runtime, work, world, people[0])
     secret = b32decode((await totp.propose(as_owner, runtime.keyring)).secret)
     world.fitting["ConfirmTotpInput.code"] = lambda: code_at(secret, int(time.time()) // STEP_SECONDS)

@@ -11,7 +11,7 @@ from harka.storage.databases import Databases
 
 EXAMPLES: dict[str, list[Any]] = {
     "boolean": [True, None],
-    "bytea": [b"\0", None],
+    "bytea": [b"\0{,}", None],
     "date": [date(2026, 1, 1), None],
     "float8": [0.5, None],
     "int8": [2**40, None],

@@ -6,8 +6,10 @@ begun, no more.
 """
 
 import asyncio
+import contextlib
 import os
-from collections import OrderedDict, deque
+import threading
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -23,21 +25,26 @@ SHARE: Final = 16
 """Hashes of one organization that may wait in a process."""
 _MOST_WAITING: Final = 512
 _RETRY: Final = 1.0
+_NICE: Final = 3
+_LEAST_WORKERS: Final = 2
 
 
 def usual_workers() -> int:
     """Half of the processors: the others answer requests."""
-    return max(1, (os.cpu_count() or 1) // 2)
+    return max(_LEAST_WORKERS, (os.cpu_count() or 1) // 2)
 
 
 class Hasher:
-    """Turns between organizations; `close` when the process ends."""
+    """Turns between organizations, of which none has all the threads; `close` when the process ends."""
 
     def __init__(self, *, workers: int | None = None, share: int = SHARE) -> None:
         self._workers = workers or usual_workers()
+        self._most = max(1, self._workers - 1)
         self._share = share
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="hash")
-        self._running = 0
+        self._pool = ThreadPoolExecutor(
+            self._workers, thread_name_prefix="hash", initializer=_give_way, initargs=(_NICE,)
+        )
+        self._running: Counter[UUID] = Counter()
         # whose turn it is comes first
         self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
 
@@ -58,16 +65,16 @@ class Hasher:
         try:
             begun: Future[T] = self._pool.submit(call)
         except BaseException:
-            self._ended()
+            self._ended(tenant)
             raise
         # of the thread, not of who waits for it: one who leaves does not make room
-        begun.add_done_callback(lambda _: _soon(loop, self._ended))
+        begun.add_done_callback(lambda _: _soon(loop, partial(self._ended, tenant)))
         return await asyncio.wrap_future(begun)
 
     async def _turn(self, tenant: UUID) -> None:
         """Return when there is room, which is taken then."""
-        if self._running < self._workers and not self._waiting:
-            self._running += 1
+        if tenant not in self._waiting and self._has_room(tenant):
+            self._running[tenant] += 1
             return
         queue = self._waiting.setdefault(tenant, deque())
         if len(queue) >= self._share or sum(map(len, self._waiting.values())) >= _MOST_WAITING:
@@ -80,19 +87,30 @@ class Hasher:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._ended()
+                self._ended(tenant)
             raise
 
-    def _ended(self) -> None:
-        self._running -= 1
-        while self._waiting and self._running < self._workers:
-            tenant, queue = self._waiting.popitem(last=False)
+    def _has_room(self, tenant: UUID) -> bool:
+        return self._running.total() < self._workers and self._running[tenant] < self._most
+
+    def _ended(self, tenant: UUID) -> None:
+        self._running[tenant] -= 1
+        if not self._running[tenant]:
+            del self._running[tenant]
+        while following := next(filter(self._has_room, self._waiting), None):
+            queue = self._waiting.pop(following)
             turn = queue.popleft()
             if queue:
-                self._waiting[tenant] = queue
+                self._waiting[following] = queue
             if not turn.done():
-                self._running += 1
+                self._running[following] += 1
                 turn.set_result(None)
+
+
+def _give_way(nice: int) -> None:
+    """To the thread that answers requests, where threads have a priority of their own."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
