@@ -79,6 +79,26 @@ async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, d
     await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), elsewhere)
 
 
+async def test_an_account_is_one_however_its_address_is_spelt(academy: Academy, door: Entrance) -> None:
+    person = await person_of(academy)
+    spelt = [person.email, person.email.upper(), person.email.replace("c", "C"), person.email.title()] * 3
+    for email in spelt[:10]:
+        with pytest.raises(WrongPasswordError):
+            await entrance.sign_in(door, academy.anonymous(), Shown(email, "wrong"), BROWSER)
+    with pytest.raises(RateLimitedError):
+        await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+
+
+async def test_a_household_is_one_address(academy: Academy, door: Entrance) -> None:
+    for _ in range(OF_ADDRESS.most):
+        assert await door.throttle.take(academy.organization.id, OF_ADDRESS, "2001:db8:0:7::/64") == 0.0
+    person = await person_of(academy)
+    shown = Shown(person.email, PASSWORD)
+    with pytest.raises(RateLimitedError):
+        await entrance.sign_in(door, academy.anonymous(), shown, Device("browser", "2001:db8:0:7::1234"))
+    await entrance.sign_in(door, academy.anonymous(), shown, Device("browser", "2001:db8:0:8::1234"))
+
+
 async def test_right_passwords_use_up_nothing(academy: Academy, door: Entrance) -> None:
     person = await person_of(academy)
     for _ in range(12):

@@ -27,6 +27,9 @@ async def test_a_person_signs_in_asks_and_signs_out(school: School) -> None:
         assert (await browser.ask()).json()["data"]["viewer"] is None
         browser.cookies = stolen
         assert (await browser.ask()).status_code == 401
+        # the page takes a dead cookie away, which its pictures would be refused for
+        await browser.get("/auth/sign-in")
+        assert "harka" not in browser.cookies
 
 
 async def test_over_tls_the_cookie_is_of_the_host_alone(school: School) -> None:

@@ -4,6 +4,7 @@ Nothing that a stranger can see or measure tells whether an address is anybody's
 statements sent and a password hashed alike. No transaction is open while a password is hashed.
 """
 
+import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -44,7 +45,8 @@ OF_ADDRESS: Final = Rate("address", most=50, seconds=2.0)
 """Tries that may fail: at once, and how long one takes to come back. What succeeds is given back."""
 _TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
-_NO_DEVICE_ADDRESS: Final = "unknown"
+_NOWHERE: Final = "unknown"
+_OF_A_HOUSEHOLD: Final = 64
 
 log = logs.logger("entrance")
 
@@ -89,13 +91,14 @@ async def sign_in(entrance: Entrance, context: TenantContext, shown: Shown, devi
     too.
     """
     email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
-    taken = ((OF_ADDRESS, device.address or _NO_DEVICE_ADDRESS), (OF_ACCOUNT, email.lower()))
-    for rate, of in taken:
-        wait = await entrance.throttle.take(context.id, rate, of)
-        if wait > 0.0:
-            raise RateLimitedError("Too many tries to sign in: wait, and try again.", retry_after=wait)
+    place = _network_of(device.address)
+    await _take(entrance, context, OF_ADDRESS, place)
     async with _work(entrance, context, read_only=True) as work:
         known = await passwords.find_by_email(work.session, email)
+    # of somebody by who they are: an address is spelt in more ways than we would think of
+    account = email.lower() if known is None else str(known.user_id)
+    await _take(entrance, context, OF_ACCOUNT, account)
+    taken = ((OF_ADDRESS, place), (OF_ACCOUNT, account))
     matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
     if known is None or known.hash is None or not matches or known.status != UserStatus.ACTIVE:
         raise WrongPasswordError
@@ -138,9 +141,7 @@ async def require_password(entrance: Entrance, context: TenantContext, password:
     For a program, too; `RateLimitedError` after too many tries.
     """
     person = user.myself(context)
-    wait = await entrance.throttle.take(context.id, OF_ACCOUNT, str(person.id))
-    if wait > 0.0:
-        raise RateLimitedError("Too many tries: wait, and try again.", retry_after=wait)
+    await _take(entrance, context, OF_ACCOUNT, str(person.id))
     async with _work(entrance, context, read_only=True) as work:
         known = await passwords.find_by_user(work.session, person.id)
     if not await entrance.hasher.verify(context.id, None if known is None else known.hash, password):
@@ -177,6 +178,23 @@ async def _require_code(work: UnitOfWork, keyring: Keyring, known: Known, code: 
         return
     if not await totp.spend_recovery_code(work, known.user_id, code):
         raise WrongPasswordError
+
+
+async def _take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) -> None:
+    wait = await entrance.throttle.take(context.id, rate, of)
+    if wait > 0.0:
+        raise RateLimitedError("Too many tries: wait, and try again.", retry_after=wait)
+
+
+def _network_of(address: str) -> str:
+    """Of IPv6 the network that a household has: it has as many addresses as it likes."""
+    try:
+        client = ipaddress.ip_address(address)
+    except ValueError:
+        return _NOWHERE
+    if client.version == 4:  # noqa: PLR2004 - the name of the protocol
+        return address
+    return str(ipaddress.ip_network((client, _OF_A_HOUSEHOLD), strict=False))
 
 
 async def _give_back(entrance: Entrance, context: TenantContext, taken: tuple[tuple[Rate, str], ...]) -> None:

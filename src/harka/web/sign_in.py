@@ -18,7 +18,7 @@ from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
 from harka.web.cookie import session_cookie
-from harka.web.visitor import device_of, known, visit
+from harka.web.visitor import device_of, is_signed_out, known, visit
 
 _SIGN_IN: Final = "/auth/sign-in"
 _HOME: Final = "/dashboard"
@@ -37,6 +37,9 @@ class SignIn:
             response = await self._enter(tenant, scope, receive)
         else:
             response = await self._show(tenant, scope, Request(scope).query_params.get("next", ""))
+            if await is_signed_out(self._runtime, scope["harka"], scope["headers"]):
+                # the page's own pictures would be refused along with it
+                response.raw_headers.append(session_cookie(scope, "", timedelta(0)))
         await response(scope, receive, send)
 
     async def _enter(self, tenant: TenantContext, scope: Scope, receive: Receive) -> Response:

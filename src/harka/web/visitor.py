@@ -39,6 +39,12 @@ async def known(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     return None if context.user is None else context
 
 
+async def is_signed_out(runtime: Runtime, request: RequestScope, headers: Headers) -> bool:
+    """Whether a browser still shows a session that is over."""
+    said = signals(runtime.directory.current, headers, trusted=request.trusted)
+    return said.session is not None and await known(runtime, request, headers) is None
+
+
 def device_of(kind: str, request: RequestScope, headers: Headers) -> Device:
     agent = next((value for name, value in headers if name == b"user-agent"), b"")
     return Device(kind, request.address, agent.decode("utf-8", "replace"))
