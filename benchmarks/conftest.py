@@ -36,6 +36,10 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
         burst=10**9,
         points_per_second=1e9,
         points=10**9,
+        requests_per_month=None,
+        concurrent_requests=10**9,
+        cpu_millicores=10**9,
+        memory_bytes=2**53,
     )
     monkeypatch.setattr(plan, "LIMITS", dict.fromkeys(plan.LIMITS, limits))
 

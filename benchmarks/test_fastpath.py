@@ -127,3 +127,18 @@ def test_take(benchmark: BenchmarkFixture, fast: Any, burst: int, wait: float) -
             take(1.0)
 
     benchmark(run)
+
+
+@pytest.mark.benchmark(group="quota check: at the door")
+def test_enter(benchmark: BenchmarkFixture, fast: Any) -> None:
+    """Requests a second and a month, operations under way, processor time."""
+    enter, door = fast.enter, tuple(fast.Lease(1.0) for _ in range(4))
+    for lease in door:
+        lease.grant(1e15, 2.0, 0.0)
+    assert enter(door, 1.0) == -1
+
+    def run() -> None:
+        for _ in repeat(None, CALLS):
+            enter(door, 1.0)
+
+    benchmark(run)

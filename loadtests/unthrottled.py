@@ -19,6 +19,11 @@ plan.LIMITS = {
         burst=int(_ENDLESS),
         points_per_second=_ENDLESS,
         points=int(_ENDLESS),
+        requests_per_month=None,
+        concurrent_requests=int(_ENDLESS),
+        sockets=int(_ENDLESS),
+        cpu_millicores=int(_ENDLESS),
+        memory_bytes=2**53,
     )
     for name, limits in plan.LIMITS.items()
 }

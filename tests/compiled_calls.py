@@ -53,6 +53,15 @@ def take() -> Call:
     return lambda: bucket.take(1.0)
 
 
+def enter() -> Call:
+    from harka import _fastpath
+
+    door = tuple(_fastpath.Lease(1.0) for _ in range(4))
+    for lease in door:
+        lease.grant(1e15, 2.0, 0.0)
+    return lambda: _fastpath.enter(door, 1.0)
+
+
 def unpack() -> Call:
     from asyncpg.pgproto.pgproto import UUID
 
@@ -116,6 +125,7 @@ CALLS: Final[dict[str, tuple[Callable[[], Call], int]]] = {
     "cache_key": (cache_key, 1_000),
     "select_shard": (select_shard, 1_000),
     "take": (take, 1_000),
+    "enter": (enter, 1_000),
     "unpack": (unpack, 20),
     "aligned": (aligned, 20),
     "write": (write, 20),

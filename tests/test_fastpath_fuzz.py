@@ -316,6 +316,32 @@ def test_buckets_are_alike(rate: Any, burst: Any, taken: list[tuple[Any, Any, An
         assert outcome(fast.settle, now, cost) == outcome(slow.settle, now, cost)
 
 
+moves = st.one_of(
+    st.tuples(st.just("take"), step, st.one_of(numbers, anything)),
+    st.tuples(st.sampled_from(["put", "drain"]), st.one_of(numbers, anything)),
+    st.tuples(st.just("grant"), numbers, st.one_of(st.floats(0, 100), anything), numbers),
+    st.tuples(st.just("demand")),
+)
+
+
+@few
+@given(
+    st.lists(st.one_of(st.floats(0, 3), numbers), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), moves, step), max_size=12),
+)
+def test_leases_are_alike(tolls: list[Any], moved: list[tuple[int, tuple[Any, ...], Any]]) -> None:
+    assume(all(made(compiled.Lease, toll)[0] == "answer" for toll in tolls))
+    fast = tuple(compiled.Lease(toll) for toll in tolls)
+    slow = tuple(twin.Lease(toll) for toll in tolls)
+    for place, (name, *arguments), now in moved:
+        one, other = fast[place % len(fast)], slow[place % len(slow)]
+        assert outcome(getattr(one, name), *arguments) == outcome(getattr(other, name), *arguments)
+        assert outcome(compiled.enter, fast, now) == outcome(twin.enter, slow, now)
+        assert [repr(each.tokens) for each in fast] == [repr(each.tokens) for each in slow]
+    for bad in (moved, None):
+        assert outcome(compiled.enter, bad, 0.0) == outcome(twin.enter, bad, 0.0)
+
+
 @few
 @given(st.floats(0.1, 1000), st.integers(1, 50), st.lists(st.floats(0, 2), min_size=1), st.floats(-1e6, 1e6))
 def test_bucket_keeps_its_promise(rate: float, burst: int, gaps: list[float], start: float) -> None:

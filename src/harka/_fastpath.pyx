@@ -61,6 +61,8 @@ from harka._fastpath_rules import (
     headers_error,
     host_index,
     key_index,
+    lease_amount,
+    lease_toll,
     number,
     require_bytes16,
     session_cookies,
@@ -86,7 +88,9 @@ __all__ = [
     "UNKNOWN",
     "Bucket",
     "HostTable",
+    "Lease",
     "cache_key",
+    "enter",
     "open_id",
     "select_shard",
     "siphash64",
@@ -784,3 +788,98 @@ Token bucket of one tenant in this process (GCRA); documented at the twin."""
     def reconfigure(self, rate, burst):
         """Change the limits; tokens already taken stay taken."""
         self._rate, self._burst = bucket_limits(rate, burst)
+
+
+cdef double _amount(object value) except? -1.0:
+    cdef double amount
+    if PyFloat_CheckExact(value):
+        amount = PyFloat_AS_DOUBLE(value)
+        if isfinite(amount):
+            return amount
+    return lease_amount(value)
+
+
+@cython.final
+cdef class Lease:
+    """Lease(toll)
+--
+
+Tokens of a pool that this process may give out until a moment; documented at the twin."""
+
+    cdef double _toll
+    cdef double _tokens
+    cdef double _taken
+    cdef double _low
+    cdef double _until
+
+    def __cinit__(self, toll):
+        self._toll = lease_toll(toll)
+        self._until = -INFINITY
+
+    @property
+    def tokens(self):
+        return self._tokens
+
+    @property
+    def until(self):
+        return self._until
+
+    def take(self, now, amount):
+        """Take, or take nothing; documented at the twin."""
+        cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
+        cdef double wanted = PyFloat_AS_DOUBLE(amount) if PyFloat_CheckExact(amount) else _number("amount", amount)
+        if not (at < self._until and 0.0 <= wanted <= self._tokens + _SLACK):
+            return False
+        self._tokens -= wanted
+        self._taken += wanted
+        return True
+
+    def put(self, amount):
+        """Give back, or spend; documented at the twin."""
+        cdef double given = _amount(amount)
+        self._tokens += given
+        if given < 0.0:
+            self._taken -= given
+
+    def grant(self, amount, until, low):
+        """There are more; documented at the twin."""
+        self._tokens += _amount(amount)
+        self._until = number("until", until)
+        self._low = number("low", low)
+
+    def drain(self, keep):
+        """Take out what is beyond `keep`; documented at the twin."""
+        cdef double surplus = self._tokens - _amount(keep)
+        if not surplus > 0.0:
+            surplus = 0.0
+        self._tokens -= surplus
+        return surplus
+
+    def demand(self):
+        """How many were taken since this was last asked; documented at the twin."""
+        cdef double taken = self._taken
+        self._taken = 0.0
+        return taken
+
+
+def enter(leases, now):
+    """Take the toll of each, or nothing; documented at the twin."""
+    cdef double at = PyFloat_AS_DOUBLE(now) if PyFloat_CheckExact(now) else number("now", now)
+    cdef Py_ssize_t place
+    cdef Py_ssize_t size
+    cdef Lease lease
+    cdef int answer = -1
+    if not PyTuple_CheckExact(leases):
+        raise type_error("leases", "tuple", leases)
+    size = PyTuple_GET_SIZE(leases)
+    for place in range(size):
+        lease = <Lease?><object>PyTuple_GET_ITEM(leases, place)
+        if not (at < lease._until and lease._toll <= lease._tokens + _SLACK):
+            return place
+    for place in range(size):
+        lease = <Lease><object>PyTuple_GET_ITEM(leases, place)
+        lease._tokens -= lease._toll
+        lease._taken += lease._toll
+        if lease._tokens < lease._low:
+            answer = -2
+    return answer

@@ -117,6 +117,20 @@ def bucket_limits(rate: float, burst: int) -> tuple[float, float]:
     return rate, float(burst)
 
 
+def lease_toll(toll: float) -> float:
+    toll = number("toll", toll)
+    if not 0.0 <= toll < math.inf:
+        raise ValueError("toll must be finite and not negative")
+    return toll
+
+
+def lease_amount(amount: float) -> float:
+    amount = number("amount", amount)
+    if not math.isfinite(amount):
+        raise ValueError("amount must be finite")
+    return amount
+
+
 def big_integer(value: int) -> bytes:
     """Two's complement, little-endian, with room for the sign."""
     return int(value).to_bytes(value.bit_length() // 8 + 1, "little", signed=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +21,7 @@ from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
 from harka.auth.session_usage import SessionUsage
+from harka.cache.pool_ledger import SharedLedger
 from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Throttle
 from harka.config import ConfigurationError, Settings
@@ -30,12 +32,14 @@ from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
+from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.tenancy.directory import Directory
 from harka.tenancy.dns import Dns
 from harka.tenancy.gate import Gate
+from harka.tenancy.plan import Resource
 from harka.tenancy.quota import Admission
 from harka.web.listeners import Listeners
 from harka.web.metrics import serve_metrics, watch
@@ -87,6 +91,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         requests = Requests(catalog, directory.timezone_of)
         stack.push_async_callback(requests.flush)
         await stack.enter_async_context(_background("requests", requests.run))
+        ledger = None
+        if settings.redis_url:
+            ledger = SharedLedger(settings.redis_url, uuid4().hex, processes=settings.quota_processes)
+            stack.push_async_callback(ledger.close)
+
+        async def seed(organization: Organization, resource: Resource) -> float:
+            used = await requests.this_month(organization)
+            return used.downloaded if resource == Resource.BANDWIDTH else used.requests
+
         typesetter = Typesetter(settings.fonts)
         stack.callback(typesetter.close)
         yield Runtime(
@@ -108,8 +121,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             node_ids=NodeIds(keyring.node_id),
             files=FileStore(settings.files_url, keyring.seal),
             typesetter=typesetter,
-            admission=Admission(),
             gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
+            admission=Admission(ledger, seed),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )
 
@@ -195,6 +208,7 @@ class Application:
         runtime = await stack.enter_async_context(open_monitored(self._settings))
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
+        await stack.enter_async_context(_background("quota", runtime.admission.run))
         self._runtime = runtime
         listeners = Listeners(runtime)
         await stack.enter_async_context(_background("listeners", listeners.run))

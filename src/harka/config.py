@@ -77,6 +77,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=1,
         ),
     ] = 0.02
+    quota_processes: Annotated[
+        int,
+        Meta(
+            description="How many processes share the organizations' limits, until Valkey tells: each grants its part "
+            "of them by itself while Valkey is away.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 4
     pg_bin: Annotated[
         str | None, Meta(description="Directory of PostgreSQL programs to embed instead of the wheel's.")
     ] = None

@@ -41,7 +41,9 @@ __all__ = [
     "UNKNOWN",
     "Bucket",
     "HostTable",
+    "Lease",
     "cache_key",
+    "enter",
     "open_id",
     "select_shard",
     "siphash64",
@@ -53,7 +55,9 @@ COMPILED: Final = _compiled
 
 Bucket = _chosen.Bucket
 HostTable = _chosen.HostTable
+Lease = _chosen.Lease
 cache_key = _chosen.cache_key
+enter = _chosen.enter
 open_id = _chosen.open_id
 select_shard = _chosen.select_shard
 siphash64 = _chosen.siphash64

@@ -140,7 +140,8 @@ async def test_a_mutation_tells_its_cost_too(school: School) -> None:
 async def test_beyond_the_budget_nothing_is_executed(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it may cost is asked for, what it did not cost is given back: so four of these pass, not one."""
     price = requested(QUESTION, n=20)
-    give(monkeypatch, school, points=price + 3 * 29)
+    # to read the question, too, is paid for: once
+    give(monkeypatch, school, points=price + 3 * 29 + 2 * len(QUESTION))
     for _ in range(4):
         assert (await school.ask(QUESTION, {"n": 20})).status == 200
     refused = await school.ask(QUESTION, {"n": 20})
@@ -154,10 +155,10 @@ async def test_beyond_the_budget_nothing_is_executed(school: School, monkeypatch
 async def test_what_costs_more_than_there_will_ever_be_is_refused_for_good(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    give(monkeypatch, school, points=100)
+    give(monkeypatch, school, points=1000)
     refused = await school.ask(QUESTION, {"n": 20})
     assert (refused.code, refused.statements) == ("GRAPHQL_LIMIT_EXCEEDED", 0)
-    assert "2,221 points; the plan's budget is 100" in refused.body["errors"][0]["message"]
+    assert "2,221 points; the plan's budget is 1,000" in refused.body["errors"][0]["message"]
 
 
 def give(monkeypatch: pytest.MonkeyPatch, school: School, *, points: int) -> None:

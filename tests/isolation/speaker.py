@@ -18,8 +18,10 @@ from worlds import World
 
 from harka.codec import json_bytes
 from harka.graph import document
+from harka.repositories.organization import Organization
 from harka.runtime import Runtime
-from harka.tenancy.plan import PlanLimits, limits_of
+from harka.tenancy.entitlement import limits_for
+from harka.tenancy.plan import PlanLimits
 from harka.tenancy.quota import Admission
 from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestScope
@@ -103,16 +105,20 @@ class Answer:
 
 def unhurried(runtime: Runtime) -> Runtime:
     """The same without a budget: none is meant for documents with all there is in them, by the thousand."""
-    return msgspec.structs.replace(runtime, admission=Admission(_endless))
+    return msgspec.structs.replace(runtime, admission=Admission(limits=_endless))
 
 
-def _endless(plan: str) -> PlanLimits:
+def _endless(organization: Organization) -> PlanLimits:
     return msgspec.structs.replace(
-        limits_of(plan),
+        limits_for(organization),
+        requests_per_month=None,
         requests_per_second=_MANY,
         burst=int(_MANY),
         points_per_second=_MANY,
         points=int(_MANY),
+        concurrent_requests=int(_MANY),
+        cpu_millicores=int(_MANY),
+        memory_bytes=2**53,
     )
 
 

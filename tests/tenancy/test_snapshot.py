@@ -1,13 +1,20 @@
 import time
+import tracemalloc
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harka.codec import from_json, json_bytes
+from harka.crypto.signing import Algorithm
 from harka.fastpath import NEUTRAL, UNKNOWN
+from harka.ids import new_id
+from harka.repositories.organization import _organization
+from harka.tenancy import signing_key
 from harka.tenancy.snapshot import Snapshot, TenantRecord
-from tenancy.samples import NOW, PLATFORM, api_key, key_text, organization, record, snapshot
+from tenancy.samples import KEYRING, NOW, PLATFORM, api_key, key_text, organization, record, snapshot
 
 
 def host(seen: Snapshot, name: str) -> int:
@@ -161,3 +168,37 @@ def _seconds(seen: Snapshot, new: TenantRecord) -> float:
     began = time.perf_counter()
     change(seen, new)
     return time.perf_counter() - began
+
+
+def test_an_idle_tenant_takes_two_kilobytes_at_the_most() -> None:
+    """All that a process keeps of an organization nobody asks for: as it is read from the catalog."""
+    count, made = 500, signing_key.make(KEYRING, new_id(), Algorithm.EDDSA)
+    columns = msgspec.structs.asdict(organization())
+    del columns["granted"]
+    texts = [name for name, value in columns.items() if isinstance(value, str)]
+
+    def read(number: int) -> TenantRecord:
+        # as a driver hands them over: each value an object of its own
+        row = columns | {name: f" {columns[name]}"[1:] for name in texts}
+        row |= {"id": new_id(), "name": f"Tenant {number}", "slug": f"tenant-{number}"}
+        row |= {"settings": "{}", "features": "{}"}
+        row |= {name: NOW + timedelta(seconds=number) for name in ("created_at", "updated_at")}
+        found = _organization((*row.values(), None, None, None))  # type: ignore[arg-type]  # as a record reads
+        key = msgspec.structs.replace(
+            made,
+            kid=f"kid-{number}",
+            tenant_id=found.id,
+            public_jwk=from_json(json_bytes(made.public_jwk)),
+            sealed_private=b"",
+        )
+        return TenantRecord(organization=found, signing_keys=(key,))
+
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept = Snapshot.of(PLATFORM, map(read, range(count)))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(kept.organizations) == count
+    assert (after - before) / count <= 2048

@@ -9,6 +9,7 @@ import pytest
 
 from doors import MakeTenant, OpenClient
 from harka.runtime import Runtime
+from harka.tenancy.entitling import Wanted, change
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
 from school import graphql_scope, until
@@ -219,3 +220,20 @@ async def test_what_was_sent_of_a_file_is_counted(
     await runtime.requests.flush()
     assert (await runtime.requests.this_month(ours)).downloaded == 14
     assert (await runtime.requests.this_month(theirs)).downloaded == 0
+
+
+async def test_beyond_the_months_bandwidth_nothing_is_sent(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    tenant = await make_tenant()
+    await change(runtime.catalog, tenant, Wanted(limits={"bandwidth_bytes": 25, "grace": 0.0}), actor="test")
+    http = await api(tenant)
+    await runtime.files.write(tenant.id, "a.txt", b"0123456789")
+    link = f"/files/{runtime.files.sign(tenant.id, 'a.txt', lifetime=60.0)}"
+    assert [(await http.get(link)).status_code for _ in range(2)] == [200, 200]
+    assert (await http.head(link)).status_code == 200
+    refused = await http.get(link)
+    told = refused.json()["errors"][0]["extensions"]
+    assert (refused.status_code, told["code"], told["resource"]) == (429, "QUOTA_EXCEEDED", "BANDWIDTH")
+    assert int(refused.headers["retry-after"]) > 0
+    assert (await http.get(link, headers={"range": "bytes=0-4"})).status_code == 206, "so much is left"

@@ -14,7 +14,9 @@ from harka.errors import RateLimitedError
 from harka.ids import NodeKind
 from harka.learning import progress
 from harka.metrics import Metrics
+from harka.repositories.organization import Organization
 from harka.storage.statement import Statement
+from harka.tenancy.allowance import Allowance
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
 from harka.web import websocket
@@ -357,10 +359,11 @@ async def test_each_operation_is_a_request_to_the_rate_limit(school: School) -> 
     class Spent(Admission):
         asked = 0
 
-        def admit(self, organization: Any, now: float, *, cost: float = 1.0) -> None:
+        def enter(self, organization: Organization) -> Allowance | None:
             self.asked += 1
             if self.asked > 2:
                 raise RateLimitedError(retry_after=1.0)
+            return super().enter(organization)
 
     limited = School(
         msgspec.structs.replace(school.runtime, admission=Spent()), school.organization, school.people

@@ -5,8 +5,8 @@ times a second, ends those that are late.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 from harka.errors import DeadlineExceededError
 
@@ -23,7 +23,7 @@ class Deadlines:
         self._running: set[_Running] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
         """What `work` answers. Raise `DeadlineExceededError`, once it has ended, when it takes longer."""
         running = _Running(seconds)
         self._running.add(running)

@@ -29,6 +29,7 @@ from harka.graph.deadline import Deadlines
 from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
+from harka.graph.meter import Meter
 from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Plan
 from harka.graph.request import Prepared, Request
@@ -40,7 +41,6 @@ from harka.metrics import Left
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.entitlement import limits_for
-from harka.tenancy.plan import limits_of
 
 T = TypeVar("T")
 
@@ -113,8 +113,7 @@ class Engine:
         """Paid for whether it is refused or not: there is no end of texts to refuse."""
 
         def charge(characters: int) -> None:
-            points = characters * _READING_POINTS
-            self._runtime.admission.charge(tenant.organization, clock.monotonic(), points)
+            self._runtime.admission.pay(tenant.organization, characters * _READING_POINTS)
 
         return self._documents.read(text, hide_suggestions=_is_anonymous(tenant), charge=charge)
 
@@ -125,35 +124,40 @@ class Engine:
 
     async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
         """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled."""
-        cost, admission, organization = prepared.operation.cost, self._runtime.admission, tenant.organization
+        cost, admission = prepared.operation.cost, self._runtime.admission
         requested = cost.requested(prepared.request.variables)
         try:
-            admission.charge(organization, clock.monotonic(), requested)
+            allowance = await admission.charge(tenant.organization, requested)
         except HarkaError as error:
             return failed(error, tenant.request_id)
+        work, actual = Meter(self._answer(prepared, tenant)), requested
         try:
-            answer = await self._within(tenant, self._answer(prepared, tenant))
-        except RefusedError as error:
-            answer = refused(error, tenant)
-        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            answer = failed(error, tenant.request_id)
-        # who brings us down, or takes all the time there is, gets nothing back
-        is_lost = answer.failure is not None and answer.failure.status >= _SERVER_ERROR
-        actual = requested if is_lost else cost.actual(answer.objects)
-        if actual == requested and not prepared.request.tells_cost:
-            return answer
-        available = admission.settle(organization, clock.monotonic(), actual - requested)
+            answer = await self._answered(work, tenant)
+            # who brings us down, leaves, or takes all the time there is, gets nothing back
+            if answer.failure is None or answer.failure.status < _SERVER_ERROR:
+                actual = cost.actual(answer.objects)
+        finally:
+            admission.settle(allowance, requested, actual, work.seconds)
         if prepared.request.tells_cost:
-            limits = limits_of(organization.plan)
             answer.body["extensions"] = {
                 "cost": {
                     "requested": requested,
                     "actual": actual,
-                    "available": max(int(available), 0),
-                    "restoreRate": int(limits.points_per_second),
+                    "available": max(int(admission.points(allowance)), 0),
+                    "restoreRate": int(allowance.limits.points_per_second),
+                    "cpuMilliseconds": round(work.seconds * 1000.0, 3),
                 }
             }
         return answer
+
+    async def _answered(self, work: Meter[Answer], tenant: TenantContext) -> Answer:
+        """Failures are answers, too."""
+        try:
+            return await self._within(tenant, work)
+        except RefusedError as error:
+            return refused(error, tenant)
+        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+            return failed(error, tenant.request_id)
 
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify
@@ -330,7 +334,7 @@ class Engine:
             savepoints=prepared.operation.has_several_fields,
         )
 
-    def _within(self, tenant: TenantContext, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    def _within(self, tenant: TenantContext, work: Awaitable[T]) -> Awaitable[T]:
         return self._deadlines.within(self._seconds_left(tenant) + _DATABASE_FIRST, work)
 
     def _seconds_left(self, tenant: TenantContext) -> float:

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from harka.storage.location import Location
 from harka.storage.statement import CatalogStatement
 
 _FIRST_ID = UUID(int=0)
+_REPEATED = ("plan", "status", "locale", "timezone", "shard", "mode", "database", "schema")
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -165,6 +167,9 @@ def _organization(row: Record) -> Organization:
     values = dict(zip(Organization.__struct_fields__, own, strict=False))
     if limits is not None:
         values["granted"] = Granted(from_json(limits), shadow, version)
+    for name in _REPEATED:
+        # one text for all organizations: 10,000 of them are kept by every process
+        values[name] = sys.intern(values[name])
     for name in ("settings", "features"):
         values[name] = from_json(values[name])
     return Organization(**values)

@@ -1,109 +1,290 @@
-"""How fast one organization may ask, and how much: two token buckets (GCRA) each, in this process, by plan.
+"""May it come in, may it cost that much? Answered from leases of the organization's pools, without waiting.
 
-Several processes each grant the full rate; the ledger over all of them is the business of a later floor.
+Decision 0029. All processes together grant a limit once: each draws a few tokens from the ledger at a time,
+before it runs out of them. Who finds none waits for one round trip; once it is told that there are none,
+others are refused at once.
 """
 
+import asyncio
 import itertools
-import math
-from collections.abc import Callable
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Never
 from uuid import UUID
 
-from harka.errors import DocumentLimitError, RateLimitedError
-from harka.fastpath import Bucket
-from harka.repositories.organization import Organization
-from harka.tenancy.plan import PlanLimits, limits_of
+import msgspec
 
+from harka import clock
+from harka.cache.pool_ledger import Ledger
+from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedError
+from harka.fastpath import enter
+from harka.repositories.organization import Organization
+from harka.tenancy.allowance import IDLE, Allowance, Limits, Seed
+from harka.tenancy.entitlement import limits_for
+from harka.tenancy.plan import Resource
+from harka.tenancy.pools import BANDWIDTH, CPU, MEMORY, ONE, POINTS, SOCKETS, TOLLS
+
+PERIOD: Final = 0.25
+"""Seconds between two looks at who has to renew, or to give back."""
 _SWEEP_EVERY: Final = 64
+_ROUNDS: Final = 4
+"""Drawings that somebody waits for; others may be faster each time."""
+_BEAT: Final = 2.0
+_MESSAGES: Final = {
+    Resource.REQUESTS_PER_SECOND: "Too many requests.",
+    Resource.REQUESTS_PER_MONTH: "This month's requests are used up.",
+    Resource.CONCURRENT_REQUESTS: "Too many operations at once.",
+    Resource.CPU: "Too much processor time.",
+    Resource.MEMORY: "The operations under way may come to too much.",
+    Resource.BANDWIDTH: "This month's downloads are used up.",
+    Resource.SOCKETS: "Too many sockets are open.",
+}
+_OBJECT_BYTES: Final = 1024
+"""What an object of an answer is taken to weigh while it is made."""
+
+
+class Level(msgspec.Struct, frozen=True):
+    """Of what is limited as it happens: how much of `limit` is taken."""
+
+    resource: Resource
+    used: float
+    limit: float
+
+
+async def _nothing_known(_organization: Organization, _resource: Resource) -> float:
+    return 0.0
 
 
 class Admission:
-    """Buckets of the organizations that asked lately.
+    """`refused`: how often which resource was lacking; True where it was let pass (shadow mode)."""
 
-    A bucket idle for as long as it takes to fill is full again and equals a new one, so it is dropped: memory
-    follows the active organizations, and nobody gains a fresh budget by being forgotten.
-    """
-
-    def __init__(self, limits: Callable[[str], PlanLimits] = limits_of) -> None:
-        """`limits`: of a plan."""
+    def __init__(
+        self, ledger: Ledger | None = None, seed: Seed = _nothing_known, limits: Limits = limits_for
+    ) -> None:
+        """`ledger`: None where this process is the only one. `limits`: of an organization."""
         self._limits = limits
+        self.refused: Counter[tuple[Resource, bool]] = Counter()
+        self._ledger = ledger
+        self._seed = seed
         # the one looked at the longest ago comes first
-        self._entries: dict[UUID, _Entry] = {}
+        self._allowances: dict[UUID, Allowance] = {}
+        self._drawn: set[Allowance] = set()
         self._until_sweep = _SWEEP_EVERY
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._allowances)
 
-    def admit(self, organization: Organization, now: float, *, cost: float = 1.0) -> None:
-        """Take `cost` requests at monotonic second `now`, or raise `RateLimitedError` and take nothing."""
-        wait = self._entry(organization, now).requests.take(now, cost)
-        if wait > 0.0:
-            raise RateLimitedError(retry_after=wait)
+    def enter(self, organization: Organization) -> Allowance | None:
+        """Take the toll of a request; None where it has to `wait_in`. It gives `ONE` back to `running`."""
+        now = clock.monotonic()
+        allowance = self._of(organization, now)
+        lacking = enter(allowance.door, now)
+        if lacking >= 0:
+            return None
+        if lacking != -1:
+            self._renew(allowance)
+        return allowance
 
-    def charge(self, organization: Organization, now: float, points: float) -> None:
-        """Take what an operation may cost at the most, or take nothing and raise.
+    async def wait_in(self, organization: Organization) -> Allowance:
+        """Take the toll of a request once the ledger was asked.
 
-        `RateLimitedError`: there are not so many points now; `DocumentLimitError`: there never will be.
+        Raise `RateLimitedError`, `QuotaExceededError`, and take nothing.
         """
-        entry = self._entry(organization, now)
-        wait = entry.points.take(now, points)
-        if wait == math.inf:
-            most = self._limits(organization.plan).points
+        allowance = self._of(organization, clock.monotonic())
+        await self._wait_in(allowance)
+        return allowance
+
+    async def charge(self, organization: Organization, points: float) -> Allowance:
+        """Take what an operation may cost at the most, and the room for what it may come to, or take nothing.
+
+        Raise `RateLimitedError`: there are not so many points now; `DocumentLimitError`: there never will be.
+        """
+        now = clock.monotonic()
+        allowance = self._of(organization, now)
+        most = min(allowance.limits.points, allowance.limits.memory_bytes // _OBJECT_BYTES)
+        if points > most and not allowance.shadow:
             raise DocumentLimitError(
                 f"The operation may cost {points:,.0f} points; the plan's budget is {most:,}."
             )
-        if wait > 0.0:
-            available = max(entry.points.settle(now, 0.0), 0.0)
-            raise RateLimitedError(
-                f"The operation may cost {points:,.0f} points, of which {available:,.0f} are available.",
-                retry_after=wait,
-            )
+        budget, room = allowance.leases[POINTS], allowance.leases[MEMORY]
+        if not budget.take(now, points):
+            await self._take(allowance, POINTS, points)
+        elif budget.tokens < points:
+            self._renew(allowance)
+        if not room.take(now, points * _OBJECT_BYTES):
+            try:
+                await self._take(allowance, MEMORY, points * _OBJECT_BYTES)
+            except BaseException:
+                budget.put(points)
+                raise
+        return allowance
 
-    def settle(self, organization: Organization, now: float, change: float) -> float:
-        """Take what it cost beyond what was charged, or give back (negative); how many points there are."""
-        return self._entry(organization, now).points.settle(now, change)
+    def pay(self, organization: Organization, points: float) -> None:
+        """Take points without waiting: what is not here is owed, and drawn at once.
 
-    def _entry(self, organization: Organization, now: float) -> "_Entry":
-        entry = self._entries.get(organization.id)
-        if entry is None:
-            entry = self._entries[organization.id] = _Entry(
-                organization.plan, self._limits(organization.plan)
-            )
-        elif entry.plan != organization.plan:
-            entry.change(organization.plan, self._limits(organization.plan))
-        entry.last_use = now
+        Raise `RateLimitedError` where there are not so many, as far as this process knows.
+        """
+        now = clock.monotonic()
+        allowance = self._of(organization, now)
+        budget = allowance.leases[POINTS]
+        if budget.take(now, points):
+            return
+        if points > allowance.available(POINTS, now):
+            self._refuse(allowance, POINTS, points)
+        budget.put(-points)
+        self._renew(allowance)
+
+    def settle(self, allowance: Allowance, charged: float, actual: float, seconds: float) -> None:
+        """What was charged came to `actual` points and held the processor for so many seconds."""
+        if actual != charged:
+            allowance.leases[POINTS].put(charged - actual)
+        allowance.leases[MEMORY].put(charged * _OBJECT_BYTES)
+        allowance.leases[CPU].put(TOLLS[CPU] - seconds * 1000.0)
+
+    def points(self, allowance: Allowance) -> float:
+        """How many there are, about."""
+        return allowance.available(POINTS, clock.monotonic())
+
+    async def begin_download(self, organization: Organization, size: int) -> Allowance:
+        """Take the bytes of a month's that are to be sent; `end_download` gives back what was not.
+
+        Raise `QuotaExceededError` where the month has not so many left.
+        """
+        allowance = self._of(organization, clock.monotonic())
+        if allowance.pools[BANDWIDTH] is not None:
+            await self._take(allowance, BANDWIDTH, float(size))
+        return allowance
+
+    def end_download(self, allowance: Allowance, left: int) -> None:
+        """So many of them were not sent."""
+        if allowance.pools[BANDWIDTH] is not None:
+            allowance.leases[BANDWIDTH].put(float(left))
+
+    async def open_socket(self, organization: Organization) -> Allowance:
+        """Raise `RateLimitedError` when too many are open. To be closed by `close_socket`."""
+        allowance = self._of(organization, clock.monotonic())
+        await self._take(allowance, SOCKETS, ONE)
+        return allowance
+
+    def close_socket(self, allowance: Allowance) -> None:
+        allowance.leases[SOCKETS].put(ONE)
+
+    def levels(self, organization: Organization) -> Sequence[Level]:
+        """Of what is limited as it happens, as this process knows it."""
+        now = clock.monotonic()
+        allowance = self._allowances.get(organization.id) or Allowance(organization, self._limits)
+        return [
+            Level(pool.resource, pool.capacity - allowance.available(place, now), pool.capacity)
+            for place, pool in enumerate(allowance.pools)
+            if pool is not None and not pool.monthly
+        ]
+
+    async def run(self) -> Never:
+        """Renew what runs out with time, and give back what is not used, until cancelled."""
+        beat_at = 0.0
+        while True:
+            if self._ledger is not None and clock.monotonic() >= beat_at:
+                await self._ledger.beat()
+                beat_at = clock.monotonic() + _BEAT
+            self.look()
+            await asyncio.sleep(PERIOD)
+
+    def look(self) -> None:
+        """One look at all who have drawn something."""
+        now = clock.monotonic()
+        for allowance in list(self._drawn):
+            if allowance.is_idle and now - allowance.last_use > IDLE:
+                self._drawn.discard(allowance)
+            elif allowance.wants_renewal(now):
+                allowance.renew(self._ledger, self._seed)
+
+    async def _take(self, allowance: Allowance, place: int, amount: float) -> None:
+        """Raise `RateLimitedError`."""
+        lease = allowance.leases[place]
+        for _ in range(_ROUNDS):
+            now = clock.monotonic()
+            if lease.take(now, amount):
+                return
+            if allowance.shut(place, now):
+                break
+            self._drawn.add(allowance)
+            await allowance.draw(place, amount, self._ledger, self._seed)
+        else:
+            if lease.take(clock.monotonic(), amount):
+                return
+        self._refuse(allowance, place, amount)
+        self._let_pass(allowance, place, amount)
+
+    async def _wait_in(self, allowance: Allowance) -> None:
+        for _ in range(_ROUNDS):
+            now = clock.monotonic()
+            lacking = enter(allowance.door, now)
+            if lacking < 0:
+                return
+            if allowance.shut(allowance.door_places[lacking], now):
+                break
+            self._drawn.add(allowance)
+            await allowance.draw_tolls(self._ledger, self._seed)
+        else:
+            lacking = enter(allowance.door, clock.monotonic())
+            if lacking < 0:
+                return
+        place = allowance.door_places[lacking]
+        self._refuse(allowance, place, TOLLS[place])
+        for each in allowance.door_places:
+            self._let_pass(allowance, each, TOLLS[each])
+
+    def _let_pass(self, allowance: Allowance, place: int, amount: float) -> None:
+        """In shadow mode: what is only held is given back in the end, so it is taken."""
+        pool = allowance.pools[place]
+        if pool is not None and pool.is_held:
+            allowance.leases[place].put(-amount)
+
+    def _refuse(self, allowance: Allowance, place: int, amount: float) -> None:
+        """Count it, and raise unless it is only to be counted."""
+        pool = allowance.pools[place]
+        assert pool is not None  # noqa: S101 - nothing is lacking without a limit
+        self.refused[pool.resource, allowance.shadow] += 1
+        if allowance.shadow:
+            return
+        now = clock.monotonic()
+        message = _MESSAGES.get(pool.resource)
+        if place == POINTS:
+            available = max(allowance.available(place, now), 0.0)
+            message = f"The operation may cost {amount:,.0f} points, of which {available:,.0f} are available."
+        raise (QuotaExceededError if pool.monthly else RateLimitedError)(
+            message,
+            retry_after=allowance.wait_for(place, amount, now),
+            resource=pool.resource,
+            limit=pool.capacity,
+            resets_at=allowance.resets_at(place, now),
+        )
+
+    def _renew(self, allowance: Allowance) -> None:
+        self._drawn.add(allowance)
+        allowance.renew(self._ledger, self._seed)
+
+    def _of(self, organization: Organization, now: float) -> Allowance:
+        allowance = self._allowances.get(organization.id)
+        if allowance is None:
+            allowance = self._allowances[organization.id] = Allowance(organization, self._limits)
+        elif allowance.organization is not organization:
+            allowance.change(organization)
+        allowance.last_use = now
         self._until_sweep -= 1
         if not self._until_sweep:
             self._forget_idle(now)
-        return entry
+        return allowance
 
     def _forget_idle(self, now: float) -> None:
         """Look at the next few; twice as many as can have been added, so that the backlog shrinks."""
         self._until_sweep = _SWEEP_EVERY
-        for tenant, entry in list(itertools.islice(self._entries.items(), 2 * _SWEEP_EVERY)):
-            del self._entries[tenant]
-            if now - entry.last_use <= entry.refill:
-                self._entries[tenant] = entry
+        for tenant, allowance in list(itertools.islice(self._allowances.items(), 2 * _SWEEP_EVERY)):
+            del self._allowances[tenant]
+            if allowance in self._drawn or now - allowance.last_use <= _refill(allowance):
+                self._allowances[tenant] = allowance
 
 
-class _Entry:
-    """`refill`: seconds from empty to full."""
-
-    __slots__ = ("last_use", "plan", "points", "refill", "requests")
-
-    def __init__(self, plan: str, limits: PlanLimits) -> None:
-        self.requests = Bucket(limits.requests_per_second, limits.burst)
-        self.points = Bucket(limits.points_per_second, limits.points)
-        self.plan = plan
-        self.refill = _refill(limits)
-        self.last_use = 0.0
-
-    def change(self, plan: str, limits: PlanLimits) -> None:
-        self.requests.reconfigure(limits.requests_per_second, limits.burst)
-        self.points.reconfigure(limits.points_per_second, limits.points)
-        self.plan = plan
-        self.refill = _refill(limits)
-
-
-def _refill(limits: PlanLimits) -> float:
-    return max(limits.burst / limits.requests_per_second, limits.points / limits.points_per_second)
+def _refill(allowance: Allowance) -> float:
+    """Seconds from empty to full: who was idle for so long equals a new one."""
+    return max(pool.capacity / pool.rate for pool in allowance.pools if pool is not None and pool.rate)

@@ -43,7 +43,7 @@ class Token:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime, request = self._runtime, scope["harka"]
-        tenant = visit(runtime, request, scope["headers"])
+        tenant = await visit(runtime, request, scope["headers"])
         given = await _read(scope, receive, _Credentials)
         device = device_of(SessionKind.APP, request, scope["headers"])
         begun = await entrance.sign_in(
@@ -62,7 +62,7 @@ class Refresh:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self._runtime
-        tenant = visit(runtime, scope["harka"], scope["headers"])
+        tenant = await visit(runtime, scope["harka"], scope["headers"])
         given = await _read(scope, receive, _Spent)
         done = await entrance.refresh(runtime.entrance, tenant, given.refresh_token)
         await _answer(runtime, tenant, done.held.user_id, done.held.id, done.token, scope, receive, send)
@@ -75,7 +75,7 @@ class JsonWebKeys:
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tenant = visit(self._runtime, scope["harka"], scope["headers"])
+        tenant = await visit(self._runtime, scope["harka"], scope["headers"])
         record = self._runtime.directory.current.records.get(tenant.id)
         keys = () if record is None else record.signing_keys
         body = json_bytes(

@@ -19,7 +19,9 @@ from harka.files import media
 from harka.files.link import Link
 from harka.files.store import ADDRESS
 from harka.runtime import Runtime
+from harka.tenancy.allowance import Allowance
 from harka.web.byte_range import span_of
+from harka.web.middleware.request_scope import leave
 
 _PLAIN: Final = "application/octet-stream"
 
@@ -35,15 +37,19 @@ class Files:
     def __init__(self, runtime: Runtime) -> None:
         self._files = runtime.files
         self._requests = runtime.requests
+        self._admission = runtime.admission
         self._patience = runtime.settings.request_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # bytes flow for as long as the client likes: they are no operation
+        leave(scope["harka"])
         request = Request(scope, receive)
         answer = self._write if request.method == "PUT" else self._read
         await (await answer(request))(scope, receive, send)
 
     async def _read(self, request: Request) -> Response:
-        tenant = request.scope["harka"].tenant.id
+        organization = request.scope["harka"].tenant.organization
+        tenant = organization.id
         link = self._files.open_link(tenant, request.path_params["link"])
         found = await self._files.find(tenant, link.path)
         if found is None:
@@ -60,18 +66,27 @@ class Files:
         }
         if span is not None:
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{found.size}"
+        # of a HEAD nothing is sent
+        asked = 0 if request.method == "HEAD" else end - begin
+        allowance = await self._admission.begin_download(organization, asked)
         return StreamingResponse(
-            self._counted(tenant, self._files.read(tenant, link.path, span)),
+            self._counted(organization.id, self._files.read(tenant, link.path, span), allowance, asked),
             status_code=200 if span is None else 206,
             headers=headers,
             media_type=_content_type(link.media_type),
         )
 
-    async def _counted(self, tenant: UUID, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """What of them is asked for, and no more, is a download of the tenant's."""
-        async for piece in pieces:
-            self._requests.note_download(tenant, len(piece))
-            yield piece
+    async def _counted(
+        self, tenant: UUID, pieces: AsyncIterator[bytes], allowance: Allowance, left: int
+    ) -> AsyncIterator[bytes]:
+        """What of them is asked for, and no more, is a download of the tenant's. `left`: bytes to be sent."""
+        try:
+            async for piece in pieces:
+                self._requests.note_download(tenant, len(piece))
+                left -= len(piece)
+                yield piece
+        finally:
+            self._admission.end_download(allowance, max(left, 0))
 
     async def _write(self, request: Request) -> Response:
         """Raise `BadRequestError` for fewer bytes than the link says, `PayloadTooLargeError` for more."""

@@ -30,7 +30,7 @@ from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
 from harka.web.graphql_request import CLIENT_NAME, REPLAYED, MediaType, header, negotiate, read_request
 from harka.web.listeners import Listeners, expire
-from harka.web.middleware.request_scope import RequestScope
+from harka.web.middleware.request_scope import RequestScope, leave
 from harka.web.middleware.tenant_door import identify, in_turn
 from harka.web.sse import finish, once, send_events, tell
 from harka.web.websocket import GraphQLSocket
@@ -100,6 +100,7 @@ class GraphQLEndpoint:
     async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
         request: RequestScope = scope["harka"]
         answers = await self._answers(scope, receive, prepared)
+        leave(request)
         limit, ended = asyncio.timeout(None), True
         try:
             async with contextlib.aclosing(answers), limit:

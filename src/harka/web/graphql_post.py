@@ -35,7 +35,14 @@ from harka.web.graphql_request import (
 from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.body_limit import Body, require_length
 from harka.web.middleware.failures import GONE, recorded
-from harka.web.middleware.request_scope import DEADLINE, RequestScope, RequestScopes, hurried, id_header
+from harka.web.middleware.request_scope import (
+    DEADLINE,
+    RequestScope,
+    RequestScopes,
+    hurried,
+    id_header,
+    leave,
+)
 from harka.web.middleware.security_headers import security_headers, security_lines
 from harka.web.middleware.tenant_door import context_for, count, rank_of, recognized, require_room
 
@@ -92,6 +99,7 @@ class GraphQLPost:
                 reply = _refusal(shown, request, _PLAIN_JSON)
                 await _send(scope, send, request, reply)
         finally:
+            leave(request)
             seconds = clock.monotonic() - began
             tell(
                 self._runtime.metrics, request, method="POST", route="graphql", status=status, seconds=seconds
@@ -104,7 +112,7 @@ class GraphQLPost:
         runtime, request, gate = self._runtime, scope["harka"], self._runtime.gate
         credential = recognized(runtime, request, scope["headers"])
         require_room(runtime, credential, scope["headers"])
-        count(runtime, credential)
+        await count(runtime, request, credential)
         flow = gate.flow(credential.organization)
         if not gate.enter(flow):
             rank = rank_of(credential.actor, scope["headers"])

@@ -27,7 +27,20 @@ def watch(runtime: Runtime) -> None:
     metrics.watch_gauge(
         "gate", "Requests at the door, and the limit on those under way.", "state", runtime.gate.state
     )
+    metrics.watch_counter(
+        "quota_refused",
+        "What was beyond a limit.",
+        "resource",
+        lambda: _refused(runtime),
+    )
     metrics.watch_counter("cache_lookups", "What became of lookups.", "outcome", lambda: runtime.cache.counts)
+
+
+def _refused(runtime: Runtime) -> dict[str, int]:
+    return {
+        f"{resource}{'_shadow' if passed else ''}": count
+        for (resource, passed), count in runtime.admission.refused.items()
+    }
 
 
 class MetricsPage:

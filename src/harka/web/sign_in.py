@@ -32,7 +32,7 @@ class SignIn:
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tenant = visit(self._runtime, scope["harka"], scope["headers"])
+        tenant = await visit(self._runtime, scope["harka"], scope["headers"])
         if scope["method"] == "POST":
             response = await self._enter(tenant, scope, receive)
         else:
@@ -85,7 +85,7 @@ class SignOut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime, request = self._runtime, scope["harka"]
-        tenant = visit(runtime, request, scope["headers"])
+        tenant = await visit(runtime, request, scope["headers"])
         person = await known(runtime, request, scope["headers"])
         if scope["method"] == "POST":
             await read_form(runtime, tenant, scope, receive)
@@ -109,7 +109,7 @@ class ResetPassword:
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tenant = visit(self._runtime, scope["harka"], scope["headers"])
+        tenant = await visit(self._runtime, scope["harka"], scope["headers"])
         if scope["method"] == "POST":
             response = await self._set(tenant, scope, receive)
         else:

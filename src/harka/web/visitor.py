@@ -1,16 +1,15 @@
 """Who comes to sign in: nobody yet, at an organization's own address."""
 
-from harka import clock
 from harka.errors import UnauthenticatedError, UnavailableError
 from harka.learning.session import Device
 from harka.runtime import Runtime
 from harka.tenancy.context import ANONYMOUS, TenantContext
 from harka.tenancy.resolution import Headers, agree, signals
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import admit
+from harka.web.middleware.tenant_door import admit, let_in
 
 
-def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
+async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """The context of a stranger, whatever credentials they hold: a bad one must not keep them from a better.
 
     Raise `UnknownTenantError` at an address that is no organization's, `TenantSuspendedError`,
@@ -22,7 +21,7 @@ def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantCo
     host = signals(snapshot, headers, trusted=request.trusted).host
     request.record.tenant = host
     organization = agree(snapshot, host)
-    runtime.admission.admit(organization, clock.monotonic())
+    await let_in(runtime, request, organization)
     runtime.requests.note(organization.id)
     request.record.actor = ANONYMOUS.kind
     return TenantContext(

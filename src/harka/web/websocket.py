@@ -27,7 +27,7 @@ from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.listeners import Listeners, expire
-from harka.web.middleware.request_scope import RequestRecord, RequestScope
+from harka.web.middleware.request_scope import RequestRecord, RequestScope, leave
 from harka.web.middleware.tenant_door import admit, identify, in_turn
 
 log = logs.logger("socket")
@@ -150,10 +150,16 @@ class GraphQLSocket:
         headers = [*self._scope["headers"], *_headers(payload or {})]
         try:
             self._require_same_origin(headers)
-            await admit(self._runtime, self._request, headers)
+            tenant = await admit(self._runtime, self._request, headers)
+            self._admission.callback(
+                self._runtime.admission.close_socket,
+                await self._runtime.admission.open_socket(tenant.organization),
+            )
         except HarkaError as error:
             self._request.record.code = error.code
             raise _CloseError(_STATUS_BASE + error.status, error.message) from None
+        finally:
+            leave(self._request)
         self._headers = headers
         self._limit.reschedule(None)
         self._admission.enter_context(
@@ -274,6 +280,7 @@ class _Operation:
         if not prepared.is_subscription:
             yield self._noted(await self._execute(prepared, tenant))
             return
+        leave(self._request)
         async for answer in self._subscription(prepared, tenant):
             yield answer
 
@@ -310,6 +317,7 @@ class _Operation:
 
     def tell(self) -> None:
         """Count it, and write its line."""
+        leave(self._request)
         record, seconds = self._request.record, clock.monotonic() - self._start
         known = record.actor not in {"", ActorKind.ANONYMOUS}
         self._runtime.metrics.observe_request(

@@ -334,8 +334,15 @@ MUTANTS: Final = [
     Mutant(
         "budget-of-all-tenants",
         "tenancy/quota.py",
-        "entry = self._entries.get(organization.id)",
-        "entry = next(iter(self._entries.values()), None)",
+        "allowance = self._allowances.get(organization.id)\n        if",
+        "allowance = next(iter(self._allowances.values()), None)\n        if",
         ("tests/tenancy/test_quota.py",),
+    ),
+    Mutant(
+        "ledger-of-all-tenants",
+        "cache/pool_ledger.py",
+        'f"harka:quota:{{{tenant.hex}}}"',
+        '"harka:quota:{all}"',
+        ("tests/cache/test_pool_ledger.py",),
     ),
 ]

@@ -99,8 +99,8 @@ MUTANTS: Final = [
     Mutant(
         "anybody-brands",
         "learning/branding.py",
-        "    context.require(Permission.ORGANIZATION_WRITE)\n    if not",
-        "    if not",
+        "    context.require(Permission.ORGANIZATION_WRITE)\n    require_feature",
+        "    require_feature",
         ("tests/learning/test_branding.py",),
     ),
     Mutant(

@@ -5,15 +5,20 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doors import Echo, MakeTenant, client, scoped
-from harka import clock
 from harka.auth import api_key
 from harka.ids import new_id
 from harka.repositories.api_key import list_by_tenant
 from harka.runtime import Runtime
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind
 from harka.tenancy.line import Rank
+from harka.errors import NotFoundError
+from harka.repositories.api_key import list_by_tenant
+from harka.runtime import Runtime
+from harka.tenancy.context import ActorKind
+from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import Plan, limits_of
+from harka.tenancy.plan import Plan
+from harka.tenancy.pools import RUNNING
 from harka.web.middleware.failures import FailuresMiddleware
 from harka.web.middleware.request_scope import RequestRecord
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor, rank_of
@@ -156,20 +161,23 @@ async def test_the_use_of_a_key_is_noted_unless_it_was_refused(
 
 
 async def test_beyond_its_plan_a_tenant_waits_and_others_do_not(
-    runtime: Runtime, make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, make_tenant: MakeTenant
 ) -> None:
     busy, calm = await make_tenant(plan=Plan.STARTER), await make_tenant(plan=Plan.STARTER)
-    app = behind(TenantDoor(Echo(), runtime))
-    burst = limits_of(busy.plan).burst
-    # on a slow machine time would give back as much as is taken
-    now = clock.monotonic()
-    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    app, burst = behind(TenantDoor(Echo(), runtime)), 50
+    # hardly any comes back while the test runs
+    wanted = Wanted(limits={"burst": burst, "requests_per_second": 0.001, "concurrent_requests": 1000})
+    await change(runtime.catalog, busy, wanted, actor="test")
+    await runtime.directory.refresh()
     async with client(app, base_url=f"http://{busy.slug}.harka.localhost") as http:
         answers = await asyncio.gather(*(http.get("/") for _ in range(2 * burst)))
         refused = [answer for answer in answers if answer.status_code == 429]
         other = await http.get("/", headers={"host": f"{calm.slug}.harka.localhost"})
     assert len(refused) == burst
     assert {code(answer) for answer in refused} == {"RATE_LIMITED"}
+    told = refused[0].json()["errors"][0]["extensions"]
+    assert (told["resource"], told["limit"]) == ("REQUESTS_PER_SECOND", burst)
+    assert told["resetsAt"]
     assert int(refused[0].headers["retry-after"]) >= 1
     assert other.status_code == 200
 
@@ -205,3 +213,28 @@ def test_people_come_before_programs_and_those_before_the_background(
 ) -> None:
     headers = [(b"host", b"a")] + ([] if priority is None else [(b"priority", priority)])
     assert rank_of(actor, headers) is rank
+async def test_what_is_over_is_no_longer_under_way(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    """However it ends: answered, refused further in, or cancelled."""
+    tenant = await make_tenant()
+    address = f"http://{tenant.slug}.harka.localhost"
+    inside = asyncio.Event()
+
+    async def fails(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise NotFoundError
+
+    async def stays(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        inside.set()
+        await asyncio.Event().wait()
+
+    for app in (Echo(), fails):
+        async with client(behind(TenantDoor(app, runtime)), base_url=address) as http:
+            await http.get("/")
+    async with client(behind(TenantDoor(stays, runtime)), base_url=address) as http:
+        task = asyncio.create_task(http.get("/"))
+        await inside.wait()
+        allowance = runtime.admission._allowances[tenant.id]
+        assert allowance.in_use(RUNNING) == 1.0
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert allowance.in_use(RUNNING) == 0.0

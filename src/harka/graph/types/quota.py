@@ -4,7 +4,7 @@ from typing import Annotated
 import strawberry
 
 from harka.analytics import quota
-from harka.analytics.quota import Quotas
+from harka.analytics.quota import Quota, Quotas
 from harka.graph.context import Info
 from harka.graph.enums import Plan, QuotaResource, QuotaState
 from harka.graph.field import field, graph_type, leaf
@@ -68,4 +68,8 @@ async def quota_of(info: Info) -> Quotas:
     """Of the caller's organization; there is no other."""
     context = info.context
     requests = await context.runtime.requests.this_month(context.tenant.organization)
-    return await quota.read(context.work, requests)
+    live = [
+        Quota(each.resource, max(each.used, 0.0), each.limit, each.limit)
+        for each in context.runtime.admission.levels(context.tenant.organization)
+    ]
+    return await quota.read(context.work, requests, live)

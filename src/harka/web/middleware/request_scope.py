@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harka import clock
 from harka.errors import BadRequestError
+from harka.fastpath import Lease
 from harka.tenancy.context import TenantContext
+from harka.tenancy.pools import ONE
 
 DEADLINE: Final = b"x-request-deadline"
 
@@ -29,7 +31,7 @@ class RequestRecord(msgspec.Struct):
 
     `actor`: an `ActorKind`. `operation`: the GraphQL operation's name. `statements`: repository statements
     sent. `code`: of the error answered with. `outage`: the status that an answer without any data deserves,
-    whatever its media type lets it say; 0 for all others.
+    whatever its media type lets it say; 0 for all others. `running`: where it counts as under way.
     """
 
     tenant: UUID | None = None
@@ -38,6 +40,7 @@ class RequestRecord(msgspec.Struct):
     statements: int = 0
     code: str = ""
     outage: int = 0
+    running: Lease | None = None
 
 
 class RequestScope(msgspec.Struct, frozen=True):
@@ -122,14 +125,25 @@ class RequestScopeMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        header = id_header(self._scopes.open(scope))
+        request = self._scopes.open(scope)
+        header = id_header(request)
 
         async def send_named(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept"}:
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
-        await self._app(scope, receive, send_named)
+        try:
+            await self._app(scope, receive, send_named)
+        finally:
+            leave(request)
+
+
+def leave(request: RequestScope) -> None:
+    """What was admitted is no longer under way: it is answered, or only listens from now on."""
+    running, request.record.running = request.record.running, None
+    if running is not None:
+        running.put(ONE)
 
 
 def id_header(request: RequestScope) -> tuple[bytes, bytes]:

@@ -11,13 +11,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import clock
 from harka.auth.principal import Credential, context_of, load_context
 from harka.errors import OverloadedError, UnavailableError
+from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import open_session
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
 from harka.web.middleware.own_page import require_own_page
-from harka.web.middleware.request_scope import RequestScope
+from harka.web.middleware.request_scope import RequestScope, leave
 
 T = TypeVar("T")
 
@@ -41,13 +42,13 @@ class TenantDoor:
 async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
 
-    Raise `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`,
-    `RateLimitedError`, `OverloadedError`; `UnavailableError` when the catalog was never read or the user
-    cannot be looked up.
+    It counts as under way until it `leave`s, whatever comes of it. Raise `BadRequestError`,
+    `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`, `RateLimitedError`, `OverloadedError`;
+    `UnavailableError` when the catalog was never read or the user cannot be looked up.
     """
     credential = recognized(runtime, request, headers)
     require_room(runtime, credential, headers)
-    count(runtime, credential)
+    await count(runtime, request, credential)
     return await context_for(runtime, request, credential)
 
 
@@ -60,11 +61,11 @@ def require_room(runtime: Runtime, credential: Credential, headers: Headers) -> 
         raise OverloadedError
 
 
-def count(runtime: Runtime, credential: Credential) -> None:
+async def count(runtime: Runtime, request: RequestScope, credential: Credential) -> None:
     """Take a request of what the API key and the plan allow. Raise `RateLimitedError`."""
     if credential.key is not None and credential.rate is not None:
         runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
-    runtime.admission.admit(credential.organization, clock.monotonic())
+    await let_in(runtime, request, credential.organization)
     runtime.requests.note(credential.organization.id)
 
 
@@ -96,6 +97,13 @@ async def in_turn(
             return await work
     finally:
         work.close()
+
+
+async def let_in(runtime: Runtime, request: RequestScope, organization: Organization) -> None:
+    """Count it as under way, in the place of what it was before. Raise `RateLimitedError`."""
+    leave(request)
+    allowance = runtime.admission.enter(organization) or await runtime.admission.wait_in(organization)
+    request.record.running = allowance.running
 
 
 async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:

@@ -1,0 +1,202 @@
+"""One ledger of what organizations take, over all processes: pools in Valkey, one Lua function.
+
+A pool is a level, the amount taken of a capacity. It falls by a rate (requests a second), or begins again
+with a window (requests a month), or is what is held, no more (operations under way). A process draws some,
+gives it out by itself, and gives back what it does not need. What it holds is written down with a date: of a
+process that is gone it goes back. Each organization is one key, so that all of it is one slot of a cluster.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Final, Protocol
+from uuid import UUID
+
+import msgspec
+from redis.exceptions import RedisError
+
+from harka import clock, logs
+from harka.cache.breaker import Breaker
+from harka.errors import UnavailableError
+from harka.valkey import Patience, Script, open_client
+
+LEASE: Final = 5.0
+"""Seconds that what a process holds is its own."""
+TIMEOUT: Final = 0.1
+_LATEST: Final = TIMEOUT / 2.0
+"""Seconds until a drawing must have begun: time enough for its answer to come before nobody waits for it."""
+_SECONDS_KEPT: Final = 3600
+_PROCESSES: Final = "harka:quota:processes"
+_PRESENCE: Final = 10.0
+_CONNECTIONS: Final = 32
+
+log = logs.logger("ledger")
+
+
+class Ask(msgspec.Struct, frozen=True, array_like=True):
+    """Of one pool. `rate`: what the level falls by in a second; `window`: its name, empty without one.
+
+    `held`: what this process keeps of what it drew, of which `idle` is not in use; `back`: what it returns;
+    `debt`: what it spent without having drawn it. `need`: for whoever waits; `want`: to have some for the
+    next, as long as no more than `most` is idle anywhere. `seed`: of a window nobody knows yet, or -1.
+    """
+
+    pool: str
+    rate: float
+    capacity: float
+    window: str
+    held: float
+    idle: float
+    back: float
+    debt: float
+    need: float
+    want: float
+    most: float
+    seed: float
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """`granted`: to be added to what is held. `free`: left in the pool. `unknown`: ask again with a seed."""
+
+    granted: float
+    free: float
+    unknown: bool
+
+
+class Ledger(Protocol):
+    """`lease`: seconds that what was drawn is this process's own."""
+
+    lease: float
+
+    @property
+    def share(self) -> float:
+        """Which part of every limit this process may grant by itself while the ledger is away."""
+
+    async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> Sequence[Told]:
+        """In the order of `asks`. Raise `UnavailableError`.
+
+        Of what is not asked for nothing is held, unless this is but `more` of the drawing before.
+        """
+
+    async def beat(self) -> None:
+        """Be counted among the processes, and learn how many there are."""
+
+
+_DRAW: Final = Script("""
+local ask = cmsgpack.unpack(ARGV[1])
+local me, lease = ask[1], ask[2]
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+-- nobody waits for it any more: what it drew would be lost
+if now > ask[5] then return cmsgpack.pack({now, {}}) end
+local stored = redis.call('GET', KEYS[1])
+local state = stored and cmsgpack.unpack(stored) or {pools = {}, held = {}}
+local mine = state.held[me]
+local is_known = mine ~= nil and mine.till > now
+for process, theirs in pairs(state.held) do
+  if theirs.till <= now then
+    for name, amounts in pairs(theirs.pools) do
+      local pool = state.pools[name]
+      -- what was in use of a pool that forgets is spent; what was idle was drawn for nothing
+      if pool then pool.level = math.max(0, pool.level - amounts[2]) end
+    end
+    state.held[process] = nil
+  end
+end
+mine = is_known and ask[6] and mine or {pools = {}}
+local told = {}
+for place, one in ipairs(ask[3]) do
+  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed = unpack(one)
+  local pool = state.pools[name]
+  if pool == nil or pool.window ~= window then
+    pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), at = now, window = window} or nil
+  end
+  if pool == nil then
+    told[place] = {0, 0, true}
+  else
+    local others_held, others_idle = 0, 0
+    for process, theirs in pairs(state.held) do
+      local amounts = theirs.pools[name]
+      if process ~= me and amounts then
+        others_held, others_idle = others_held + amounts[1], others_idle + amounts[2]
+      end
+    end
+    if rate == 0 and window == '' then
+      pool.level = others_held + held
+    else
+      if rate > 0 then pool.level = math.max(0, pool.level - (now - pool.at) * rate) end
+      -- what an unknown process held went back already
+      pool.level = math.max(0, math.min(capacity, pool.level - (is_known and back or 0) + debt))
+    end
+    pool.at = now
+    local spare = math.max(0, math.min(want, most - others_idle - idle))
+    local granted = math.max(0, math.min(need + spare, math.floor(capacity - pool.level + 0.000001)))
+    pool.level = pool.level + granted
+    mine.pools[name] = (held + granted > 0) and {held + granted, idle + math.max(0, granted - need)} or nil
+    state.pools[name] = pool
+    told[place] = {granted, capacity - pool.level, false}
+  end
+end
+mine.till = now + lease
+state.held[me] = next(mine.pools) and mine or nil
+redis.call('SET', KEYS[1], cmsgpack.pack(state), 'EX', ask[4])
+return cmsgpack.pack({now, told})
+""")
+
+_ASKS: Final = msgspec.msgpack.Encoder()
+_TOLD: Final = msgspec.msgpack.Decoder(tuple[float, list[Told]])
+
+
+class SharedLedger:
+    """In Valkey. `process`: a name that no other process has."""
+
+    def __init__(self, url: str, process: str, *, processes: int, lease: float = LEASE) -> None:
+        """`processes`: how many there are taken to be, until Valkey says so."""
+        self.lease = lease
+        self._client = open_client(url, connections=2 * _CONNECTIONS, connect_timeout=TIMEOUT)
+        self._process = process
+        self._processes = processes
+        self._breaker = Breaker()
+        # by how many seconds Valkey's clock is ahead of this process's; until that is known, any will do
+        self._ahead = math.inf
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+
+    @property
+    def share(self) -> float:
+        return 1.0 / max(self._processes, 1)
+
+    async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> Sequence[Told]:
+        if not self._breaker.allows():
+            raise UnavailableError
+        sent = clock.monotonic()
+        not_after = sent + _LATEST + self._ahead
+        packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more))
+        try:
+            # redis-py refuses a caller beyond the last connection instead of letting it wait
+            async with Patience(TIMEOUT), self._slots:
+                answer = await _DRAW.run(self._client, [f"harka:quota:{{{tenant.hex}}}"], [packed])
+        except (RedisError, OSError, TimeoutError) as error:
+            self._breaker.failed()
+            raise UnavailableError from error
+        self._breaker.succeeded()
+        now, told = _TOLD.decode(answer)
+        self._ahead = now - sent
+        if len(told) < len(asks):
+            raise UnavailableError
+        return told
+
+    async def beat(self) -> None:
+        """Be counted; where Valkey is away, they are as many as before."""
+        now = clock.now().timestamp()
+        pipeline = self._client.pipeline(transaction=False)
+        _ = pipeline.zadd(_PROCESSES, {self._process: now + _PRESENCE})
+        _ = pipeline.zremrangebyscore(_PROCESSES, "-inf", now)
+        _ = pipeline.zcard(_PROCESSES)
+        try:
+            async with Patience(TIMEOUT):
+                self._processes = (await pipeline.execute())[2]
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("ledger not reached", error=type(error).__name__)
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,330 @@
+"""What one organization may still take in this process: leases of its pools, renewed before they run out."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from harka import clock
+from harka.cache.pool_ledger import Ask, Ledger, Told
+from harka.errors import UnavailableError
+from harka.fastpath import Lease
+from harka.repositories.organization import Organization
+from harka.tenancy.entitlement import is_shadow, limits_for
+from harka.tenancy.local_pools import LocalPools
+from harka.tenancy.month import month_of, next_month
+from harka.tenancy.plan import PlanLimits, Resource
+from harka.tenancy.pools import RUNNING, TOLLS, Pool, pools_of
+
+Limits = Callable[[Organization], PlanLimits]
+Seed = Callable[[Organization, Resource], Awaitable[float]]
+"""How much of a month's was used, as far as is written down."""
+
+IDLE: Final = 3.0
+"""Seconds without a request until what is left goes back."""
+_USABLE: Final = 0.8
+"""Of a lease, before it is renewed for certain."""
+_OUTAGE: Final = 0.5
+"""Seconds that a process grants itself at a time while the ledger is away."""
+_LOCAL: Final = 3600.0
+_HELD_AGAIN: Final = 0.01
+"""Seconds until it is asked again whether somebody gave something back."""
+_MONTH_AGAIN: Final = 1.0
+_AHEAD: Final = 0.2
+"""Seconds for which there is to be enough, at the pace of the last drawing."""
+_SHORTEST: Final = 0.001
+_SLACK: Final = 1e-6
+
+
+class Allowance:
+    """`running`: the operations under way; each gives back `pools.ONE`. `last_use`: monotonic seconds.
+
+    `free`: what was left of each pool when it was last drawn from.
+    """
+
+    __slots__ = (
+        "_drawn_at",
+        "_held",
+        "_limits_of",
+        "_local",
+        "_needs",
+        "_peaks",
+        "_round",
+        "_shut",
+        "_task",
+        "door",
+        "door_places",
+        "free",
+        "last_use",
+        "leases",
+        "limits",
+        "organization",
+        "pools",
+        "renew_at",
+        "running",
+        "shadow",
+    )
+
+    def __init__(self, organization: Organization, limits: Limits = limits_for) -> None:
+        self.pools: tuple[Pool | None, ...] = pools_of(limits(organization))
+        count = len(self.pools)
+        self._limits_of = limits
+        self.leases = tuple(Lease(TOLLS.get(place, 0.0)) for place in range(count))
+        self.free = [0.0 if pool is None else pool.capacity for pool in self.pools]
+        self.running = self.leases[RUNNING]
+        self.last_use = self.renew_at = 0.0
+        self._drawn_at = 0.0
+        self._needs = [0.0] * count
+        self._shut = [0.0] * count
+        self._peaks = [0.0] * count
+        # of what is only held: how much was drawn, in use or not
+        self._held = [0.0] * count
+        self._local: LocalPools | None = None
+        self._round: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.change(organization)
+
+    def change(self, organization: Organization) -> None:
+        """What holds from now on; what was taken stays taken."""
+        before = self.pools
+        self.organization = organization
+        self.limits = self._limits_of(organization)
+        self.shadow = is_shadow(organization)
+        self.pools = pools_of(self.limits)
+        self.door_places = tuple(place for place in TOLLS if self.pools[place] is not None)
+        self.door = tuple(self.leases[place] for place in self.door_places)
+        if self.pools != before:
+            self._shut = [0.0] * len(self.pools)
+            # what was drawn under other limits is not given out any more
+            for lease in self.leases:
+                lease.grant(0.0, -math.inf, 0.0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is drawn that the ledger would have to be told of."""
+        return self._task is None and not any(self._held) and not any(each.tokens for each in self.leases)
+
+    @property
+    def is_renewing(self) -> bool:
+        return self._task is not None
+
+    def in_use(self, place: int) -> float:
+        """Of what is only held, by this process."""
+        return self._held[place] - self.leases[place].tokens
+
+    def shut(self, place: int, now: float) -> bool:
+        """There was nothing left just now, so that nobody need ask."""
+        return now < self._shut[place]
+
+    def available(self, place: int, now: float) -> float:
+        """About how much there is, in the ledger as far as is known and in this process."""
+        pool = self.pools[place]
+        if pool is None:
+            return 0.0
+        return min(
+            self.free[place] + (now - self._drawn_at) * pool.rate + self.leases[place].tokens,
+            pool.capacity,
+        )
+
+    def wants_renewal(self, now: float) -> bool:
+        """It is time, or far more was given back than is needed."""
+        if now >= self.renew_at or now - self.last_use > IDLE:
+            return True
+        return any(
+            pool is not None and not pool.is_held and lease.tokens > 2.0 * pool.most
+            for pool, lease in zip(self.pools, self.leases, strict=True)
+        )
+
+    def resets_at(self, place: int, now: float) -> datetime | None:
+        """When all of a pool is there again, if nobody takes any more."""
+        pool = self.pools[place]
+        if pool is None or pool.is_held:
+            return None
+        if pool.monthly:
+            return next_month(clock.now(), self.organization.timezone)
+        missing = pool.capacity - self.available(place, now)
+        return clock.now() + timedelta(seconds=max(missing, 0.0) / pool.rate)
+
+    def wait_for(self, place: int, amount: float, now: float) -> float:
+        """Seconds until so much may be there."""
+        pool = self.pools[place]
+        if pool is None:
+            return 0.0
+        if pool.monthly:
+            return (next_month(clock.now(), self.organization.timezone) - clock.now()).total_seconds()
+        if pool.is_held:
+            return 1.0
+        return max(amount - self.available(place, now), _SLACK) / pool.rate
+
+    async def draw(self, place: int, amount: float, ledger: Ledger | None, seed: Seed) -> None:
+        """Wait for the next drawing, in which `amount` is asked for."""
+        self._needs[place] += amount
+        await self._next(ledger, seed)
+
+    async def draw_tolls(self, ledger: Ledger | None, seed: Seed) -> None:
+        """Wait for the next drawing, in which the toll of a request is asked for."""
+        for place in self.door_places:
+            self._needs[place] += TOLLS[place]
+        await self._next(ledger, seed)
+
+    def renew(self, ledger: Ledger | None, seed: Seed) -> None:
+        """Draw and give back, in the background."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._renew(ledger, seed))
+
+    async def _next(self, ledger: Ledger | None, seed: Seed) -> None:
+        if self._round is None:
+            self._round = asyncio.get_running_loop().create_future()
+        waiting = self._round
+        self.renew(ledger, seed)
+        # shared: who leaves early must not take the others along
+        await asyncio.shield(waiting)
+
+    async def _renew(self, ledger: Ledger | None, seed: Seed) -> None:
+        try:
+            while True:
+                waiting, self._round = self._round, None
+                try:
+                    await self._draw(ledger, seed)
+                finally:
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(None)
+                if self._round is None:
+                    return
+        finally:
+            self._task = None
+
+    async def _draw(self, ledger: Ledger | None, seed: Seed) -> None:
+        now, month = clock.monotonic(), ""
+        asks: dict[int, Ask] = {}
+        for place, pool in enumerate(self.pools):
+            if pool is None:
+                continue
+            if pool.monthly and not month:
+                month = month_of(clock.now(), self.organization.timezone).isoformat()
+            ask = self._ask(place, pool, now, month if pool.monthly else "")
+            if ask is not None:
+                asks[place] = ask
+        if asks:
+            await self._settle(asks, ledger, seed, now)
+
+    async def _settle(self, asks: dict[int, Ask], ledger: Ledger | None, seed: Seed, now: float) -> None:
+        """Ask, and once more for the months that nobody knew yet."""
+        more = False
+        while asks:
+            told, until = await self._told(list(asks.values()), ledger, now, more=more)
+            more = True
+            self._drawn_at, self.renew_at = now, now + _USABLE / 2.0 * (until - now)
+            unknown: dict[int, Ask] = {}
+            for (place, ask), each in zip(asks.items(), told, strict=True):
+                if each.unknown:
+                    used = await seed(self.organization, Resource(ask.pool))
+                    unknown[place] = _seeded(ask, used)
+                else:
+                    self._grant(place, ask, each, now, until)
+            asks = unknown
+
+    async def _told(
+        self, asks: Sequence[Ask], ledger: Ledger | None, now: float, *, more: bool
+    ) -> tuple[Sequence[Told], float]:
+        """What the ledger says, or what this process says in its place, and until when that holds."""
+        if ledger is None:
+            self._local = self._local or LocalPools({}, now)
+            return self._local.draw(asks, now, 1.0), now + _LOCAL
+        try:
+            told = await ledger.draw(self.organization.id, [self._with_debt(ask) for ask in asks], more=more)
+        except UnavailableError:
+            if self._local is None:
+                self._local = LocalPools(self._levels(ledger.share), self._drawn_at)
+            return self._local.draw(asks, now, ledger.share), now + _OUTAGE
+        if self._local is not None:
+            for ask in asks:
+                self._local.spent.pop(ask.pool, None)
+            self._local = self._local if self._local.spent else None
+        return told, now + _USABLE * ledger.lease
+
+    def _ask(self, place: int, pool: Pool, now: float, window: str) -> Ask | None:
+        """None where there is nothing to say."""
+        lease, need = self.leases[place], self._needs[place]
+        self._needs[place] = 0.0
+        demand, stock, held = lease.demand(), lease.tokens, self._held[place]
+        wanted = max(demand, held - stock) if pool.is_held else (demand + need) * self._ahead(now)
+        target = min(self._remembered(place, wanted, now), pool.most)
+        # what was not renewed in time has gone back by itself, or does so now
+        is_lost = now >= lease.until and not pool.is_held
+        back = lease.drain(0.0 if is_lost else max(need + target, 0.0))
+        if pool.is_held:
+            held = self._held[place] = held - back
+        left = max(lease.tokens, 0.0)
+        short = max(need - lease.tokens, 0.0)
+        want = max(target - max(lease.tokens - need, 0.0), 0.0)
+        if not (short or back or held or left or want or self._owes(pool)):
+            return None
+        return Ask(
+            pool=pool.resource,
+            rate=pool.rate,
+            capacity=pool.capacity,
+            window=window,
+            held=held if pool.is_held else left,
+            idle=left,
+            back=back,
+            debt=0.0,
+            need=short,
+            want=want,
+            most=pool.most,
+            seed=-1.0 if window else 0.0,
+        )
+
+    def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:
+        pool = self.pools[place]
+        self.free[place] = told.free
+        if pool is None:
+            return
+        if pool.is_held:
+            self._held[place] += told.granted
+        lease = self.leases[place]
+        low = 0.0 if pool.is_held else max(lease.tokens + told.granted - ask.need, 0.0) / 2.0
+        lease.grant(told.granted, until, low)
+        if told.granted < ask.need - _SLACK:
+            pause = _MONTH_AGAIN if pool.monthly else _HELD_AGAIN
+            if pool.rate:
+                pause = min(max(1.0 - told.free, _SLACK) / pool.rate, pause)
+            self._shut[place] = now + pause
+
+    def _remembered(self, place: int, wanted: float, now: float) -> float:
+        """What is wanted, or was a moment ago: half of it counts a second later, nothing of who is idle."""
+        if now - self.last_use > IDLE:
+            self._peaks[place] = 0.0
+        else:
+            faded = self._peaks[place] * 0.5 ** (now - self._drawn_at)
+            self._peaks[place] = max(wanted, faded)
+        return self._peaks[place]
+
+    def _ahead(self, now: float) -> float:
+        """For how many times what was taken since the last drawing there is to be enough."""
+        return max(_AHEAD / max(now - self._drawn_at, _SHORTEST), 2.0)
+
+    def _owes(self, pool: Pool) -> bool:
+        return self._local is not None and pool.resource in self._local.spent
+
+    def _with_debt(self, ask: Ask) -> Ask:
+        debt = 0.0 if self._local is None else self._local.spent.get(ask.pool, 0.0)
+        if not debt:
+            return ask
+        return Ask(**{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"debt": debt})
+
+    def _levels(self, share: float) -> dict[str, float]:
+        """What was taken of this process's share of each pool, as far as is known."""
+        return {
+            pool.resource: (pool.capacity - free) * share
+            for pool, free in zip(self.pools, self.free, strict=True)
+            if pool is not None and not pool.is_held and self._drawn_at
+        }
+
+
+def _seeded(ask: Ask, used: float) -> Ask:
+    """`back` was said already."""
+    return Ask(
+        **{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"seed": max(used, 0.0), "back": 0.0}
+    )

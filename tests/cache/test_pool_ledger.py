@@ -1,0 +1,145 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from harka.cache.pool_ledger import Ask, SharedLedger, Told
+from harka.errors import UnavailableError
+from harka.ids import new_id
+from own_valkey import OwnValkey
+from waiting import until
+
+Open = Callable[..., SharedLedger]
+
+
+@pytest.fixture
+async def opened(shared_valkey: OwnValkey) -> AsyncIterator[Open]:
+    """Call it for a ledger as another process has it."""
+    async with AsyncExitStack() as stack:
+
+        def make(url: str = shared_valkey.url, **options: Any) -> SharedLedger:
+            ledger = SharedLedger(url, uuid4().hex, processes=4, **options)
+            stack.push_async_callback(ledger.close)
+            return ledger
+
+        yield make
+
+
+def ask(pool: str = "flows", **changes: Any) -> Ask:
+    whole: dict[str, Any] = {
+        "rate": 1e-6,
+        "capacity": 100.0,
+        "window": "",
+        "held": 0.0,
+        "idle": 0.0,
+        "back": 0.0,
+        "debt": 0.0,
+        "need": 0.0,
+        "want": 0.0,
+        "most": 1.0,
+        "seed": 0.0,
+    }
+    return Ask(pool=pool, **(whole | changes))
+
+
+def held(**changes: Any) -> Ask:
+    return ask("held", rate=0.0, **changes)
+
+
+async def test_all_processes_together_draw_what_there_is(opened: Open) -> None:
+    tenant, other = new_id(), new_id()
+    ledgers = [opened() for _ in range(4)]
+    told = await asyncio.gather(*(each.draw(tenant, [ask(need=30.0)]) for each in ledgers))
+    assert sorted(each.granted for (each,) in told) == [10.0, 30.0, 30.0, 30.0]
+    (elsewhere,) = await ledgers[0].draw(other, [ask(need=30.0)])
+    assert (elsewhere.granted, round(elsewhere.free)) == (30.0, 70)
+
+
+async def test_what_goes_back_is_there_for_others_and_debts_are_not(opened: Open) -> None:
+    tenant, one, another = new_id(), opened(), opened()
+    await one.draw(tenant, [ask(need=100.0), held(need=100.0)])
+    await one.draw(tenant, [ask(back=60.0), held(held=40.0)])
+    told = await another.draw(tenant, [ask(need=100.0, debt=20.0), held(need=100.0)])
+    assert [each.granted for each in told] == [40.0, 60.0]
+
+
+async def test_what_a_process_holds_goes_back_when_it_is_gone(opened: Open) -> None:
+    """What was idle of what flows; all of what is only held."""
+    tenant, gone, there = new_id(), opened(lease=0.05), opened()
+    await gone.draw(tenant, [ask(need=50.0, want=40.0, most=40.0), held(need=100.0)])
+
+    async def is_back() -> bool:
+        (told,) = await there.draw(tenant, [held(need=1.0)])
+        return told.granted == 1.0
+
+    await until(is_back)
+    told = await there.draw(tenant, [ask(need=100.0), held(held=1.0, need=99.0)])
+    assert [each.granted for each in told] == [50.0, 99.0]
+    (late,) = await gone.draw(tenant, [ask(back=40.0, need=1.0)])
+    assert late.granted == 0.0, "it went back already"
+
+
+async def test_no_more_than_the_most_is_idle_anywhere(opened: Open) -> None:
+    tenant = new_id()
+    told = [(await opened().draw(tenant, [ask(want=7.0, most=10.0)]))[0].granted for _ in range(3)]
+    assert told == [7.0, 3.0, 0.0]
+    (needed,) = await opened().draw(tenant, [ask(need=5.0, want=5.0, most=10.0)])
+    assert needed.granted == 5.0, "who waits is served"
+
+
+async def test_a_month_nobody_knows_is_asked_for_and_another_begins_anew(opened: Open) -> None:
+    tenant, one, another = new_id(), opened(), opened()
+    may = {"rate": 0.0, "window": "2026-05-01"}
+    assert await one.draw(tenant, [ask(**may, need=5.0, seed=-1.0)]) == [Told(0.0, 0.0, unknown=True)]
+    (told,) = await one.draw(tenant, [ask(**may, need=5.0, seed=90.0)])
+    assert (told.granted, told.free) == (5.0, 5.0)
+    (told,) = await another.draw(tenant, [ask(**may, need=50.0, seed=0.0)])
+    assert (told.granted, told.free) == (5.0, 0.0), "who seeds it later changes nothing"
+    (told,) = await another.draw(tenant, [ask(rate=0.0, window="2026-06-01", need=50.0, seed=-1.0)])
+    assert told.unknown
+
+
+async def test_what_flows_comes_back_with_time(opened: Open) -> None:
+    tenant, ledger = new_id(), opened()
+    await ledger.draw(tenant, [ask(need=100.0, rate=1000.0)])
+
+    async def is_back() -> bool:
+        (told,) = await ledger.draw(tenant, [ask(need=100.0, rate=1000.0)])
+        return told.granted > 0.0
+
+    await until(is_back)
+
+
+async def test_a_ledger_that_is_away_says_so_at_once_and_is_found_again(
+    own_valkey: OwnValkey, opened: Open
+) -> None:
+    ledger, tenant = opened(own_valkey.url), new_id()
+    await ledger.beat()
+    assert ledger.share == 1.0
+    own_valkey.freeze()
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await ledger.draw(tenant, [ask(need=1.0)])
+    await ledger.beat()
+    assert ledger.share == 1.0, "as far as is known"
+    own_valkey.thaw()
+
+    async def answers() -> bool:
+        try:
+            await ledger.draw(tenant, [ask(need=1.0)])
+        except UnavailableError:
+            return False
+        return True
+
+    await until(answers)
+
+
+async def test_processes_are_counted(own_valkey: OwnValkey, opened: Open) -> None:
+    ledgers = [opened(own_valkey.url) for _ in range(3)]
+    assert ledgers[0].share == 1 / 4, "until Valkey says so"
+    for each in [*ledgers, *ledgers]:
+        await each.beat()
+    assert [each.share for each in ledgers] == [1 / 3] * 3

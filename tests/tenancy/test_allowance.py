@@ -1,0 +1,99 @@
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from harka import clock
+from harka.cache.pool_ledger import Ask, Told
+from harka.repositories.organization import Organization
+from harka.tenancy.allowance import Allowance
+from harka.tenancy.plan import LIMITS, Plan, Resource
+from harka.tenancy.pools import MONTH, POINTS, REQUESTS, RUNNING, SOCKETS
+from tenancy.samples import organization
+
+
+class Granting:
+    """A ledger that grants what is asked for, and keeps what was asked."""
+
+    lease, share = 5.0, 1.0
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Ask]] = []
+
+    async def draw(self, _tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> list[Told]:
+        self.asked.append({ask.pool: ask for ask in asks})
+        return [Told(ask.need + ask.want, 50.0, unknown=False) for ask in asks]
+
+    async def beat(self) -> None:
+        """It is always there."""
+
+
+async def nothing(_organization: Organization, _resource: Resource) -> float:
+    return 0.0
+
+
+async def test_whoever_waits_at_once_is_one_drawing() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    await asyncio.gather(*(allowance.draw(POINTS, 10.0, ledger, nothing) for _ in range(20)))
+    assert len(ledger.asked) == 1
+    assert ledger.asked[0][Resource.POINTS_PER_SECOND].need == 200.0
+
+
+async def test_who_leaves_while_waiting_takes_nobody_along() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    tasks = [asyncio.create_task(allowance.draw(POINTS, 1.0, ledger, nothing)) for _ in range(2)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await tasks[1]
+    assert tasks[0].cancelled()
+    assert len(ledger.asked) == 1
+
+
+async def test_what_is_not_needed_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    await allowance.draw(POINTS, 400.0, ledger, nothing)
+    allowance.leases[POINTS].put(5000.0)
+    assert allowance.wants_renewal(clock.monotonic()), "far more was given back than is needed"
+    later = clock.monotonic() + 4.5
+    monkeypatch.setattr(clock, "monotonic", lambda: later)
+    await allowance.draw(SOCKETS, 1.0, ledger, nothing)
+    assert ledger.asked[-1][Resource.POINTS_PER_SECOND].back == pytest.approx(5400.0, abs=1000.0)
+    assert allowance.leases[POINTS].tokens == 0.0
+
+
+async def test_what_is_held_is_told_whole() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    await allowance.draw_tolls(ledger, nothing)
+    assert allowance.running.take(clock.monotonic(), 1.0)
+    assert allowance.in_use(RUNNING) == 1.0
+    await allowance.draw_tolls(ledger, nothing)
+    told = ledger.asked[-1][Resource.CONCURRENT_REQUESTS]
+    assert told.held - told.idle == 1.0
+    assert not allowance.is_idle
+
+
+async def test_another_plan_keeps_what_was_taken() -> None:
+    ledger, acme = Granting(), organization()
+    allowance = Allowance(acme)
+    await allowance.draw_tolls(ledger, nothing)
+    tokens = allowance.leases[REQUESTS].tokens
+    allowance.change(organization(id=acme.id, plan="ENTERPRISE"))
+    assert allowance.limits is LIMITS[Plan.ENTERPRISE]
+    assert (MONTH in allowance.door_places, allowance.leases[REQUESTS].tokens) == (False, tokens)
+
+
+async def test_it_says_when_there_is_more() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    await allowance.draw(POINTS, 1.0, ledger, nothing)
+    now = clock.monotonic()
+    assert allowance.wait_for(SOCKETS, 1.0, now) == 1.0
+    rate = LIMITS[Plan.STARTER].points_per_second
+    expected: Any = pytest.approx((40_000 - allowance.available(POINTS, now)) / rate)
+    assert allowance.wait_for(POINTS, 40_000.0, now) == expected
+    month, points = allowance.resets_at(MONTH, now), allowance.resets_at(POINTS, now)
+    assert month is not None
+    assert points is not None
+    assert clock.now() < points < month
+    assert allowance.resets_at(SOCKETS, now) is None
