@@ -6,16 +6,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doors import Echo, MakeTenant, client, scoped
 from harka.auth import api_key
+from harka.errors import NotFoundError
 from harka.ids import new_id
 from harka.repositories.api_key import list_by_tenant
 from harka.runtime import Runtime
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind
-from harka.tenancy.line import Rank
-from harka.errors import NotFoundError
-from harka.repositories.api_key import list_by_tenant
-from harka.runtime import Runtime
-from harka.tenancy.context import ActorKind
 from harka.tenancy.entitling import Wanted, change
+from harka.tenancy.line import Rank
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan
 from harka.tenancy.pools import RUNNING
@@ -213,6 +210,8 @@ def test_people_come_before_programs_and_those_before_the_background(
 ) -> None:
     headers = [(b"host", b"a")] + ([] if priority is None else [(b"priority", priority)])
     assert rank_of(actor, headers) is rank
+
+
 async def test_what_is_over_is_no_longer_under_way(runtime: Runtime, make_tenant: MakeTenant) -> None:
     """However it ends: answered, refused further in, or cancelled."""
     tenant = await make_tenant()
