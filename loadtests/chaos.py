@@ -36,6 +36,7 @@ from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
 from harka.errors import HarkaError
+from harka.learning import job as jobs
 from harka.learning.work import unit_of_work
 from harka.queue.enqueue import signal as wake
 from harka.repositories.organization import Organization
@@ -188,6 +189,27 @@ async def drained(
     return None
 
 
+async def try_again(connection: asyncpg.Connection, runtime: Runtime, tenant: Organization) -> None:
+    """What lost its worker at all three attempts is a dead letter: nothing of it was done, nor is it lost."""
+    dead = await connection.fetch(
+        f"""SELECT id, attempts, error FROM {tenant.location.schema}.job
+        WHERE tenant_id = $1 AND type = $2 AND state = 'dead'""",  # noqa: S608 - a name out of the catalog
+        tenant.id,
+        EFFECT,
+    )
+    for id_, attempts, error in dead:
+        out.print(f"dead after {attempts} attempts ({error}), tried again")
+        async with unit_of_work(
+            runtime.databases,
+            runtime.cache,
+            runtime.pubsub,
+            operator_context(tenant),
+            read_only=False,
+            timeout=5,
+        ) as work:
+            await jobs.retry(work, id_)
+
+
 async def judge(connection: asyncpg.Connection, tenant: Organization, told: Told) -> list[str]:
     """What is wrong."""
     schema = tenant.location.schema
@@ -245,6 +267,8 @@ async def run(embedded: Embedded, directory: Path, rounds: int) -> Sequence[str]
             if seconds is None:
                 return [f"something is stuck: {await states(connection, tenant)}"]
             out.print(f"nothing left after {seconds:.1f} s, with leases of {LEASE:g} s")
+            await try_again(connection, runtime, tenant)
+            await drained(connection, runtime, tenant, programs)
             wrong = await judge(connection, tenant, told)
             await connection.close()
         finally:
