@@ -59,8 +59,21 @@ def judge(
     limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None, *, unproven: int = 0
 ) -> Health:
     """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains."""
-    stored = totals.file_bytes + (0 if usage is None else usage.storage_bytes)
     found = [
+        *_near_limits(limits, totals, requests, usage),
+        *_stale(totals, usage),
+        *_unproven(unproven),
+        *_ended(totals),
+    ]
+    found.sort(key=lambda issue: (-_ORDER.index(issue.severity), issue.code))
+    return Health(found[0].severity if found else HealthStatus.HEALTHY, found)
+
+
+def _near_limits(
+    limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None
+) -> list[Issue]:
+    stored = totals.file_bytes + (0 if usage is None else usage.storage_bytes)
+    return [
         *_near(IssueCode.USERS_NEAR_LIMIT, "active people", totals.users_active, limits.users),
         *_near(
             IssueCode.REQUESTS_NEAR_LIMIT, "requests this month", requests.requests, limits.requests_per_month
@@ -73,51 +86,38 @@ def judge(
             limits.bandwidth_bytes,
         ),
     ]
-    if usage is not None:
-        late = totals.as_of - usage.as_of
-        if late > _STALE:
-            found.append(
-                Issue(
-                    IssueCode.FIGURES_STALE,
-                    HealthStatus.WARNING,
-                    "Storage was not measured for a while.",
-                    "Ask the operator whether workers run.",
-                    late.total_seconds(),
-                    _STALE.total_seconds(),
-                )
-            )
-    if unproven:
-        found.append(
-            Issue(
-                IssueCode.DOMAIN_PROOF_MISSING,
-                HealthStatus.CRITICAL,
-                f"The proof of {unproven:,} domains is gone: somebody else may have them.",
-                "Put back the record `domains` tells, or remove the domain. In 72 hours it is not served.",
-                unproven,
-            )
-        )
-    if totals.expiring_certificates:
-        found.append(
-            Issue(
-                IssueCode.CERTIFICATES_EXPIRING,
-                HealthStatus.WARNING,
-                f"{totals.expiring_certificates:,} certificates end within {ACTIVE_DAYS} days.",
-                "Look at `User.certificates`, and enroll who needs one in the course or learning path again.",
-                totals.expiring_certificates,
-            )
-        )
-    if totals.dead_jobs:
-        found.append(
-            Issue(
-                IssueCode.JOBS_FAILED,
-                HealthStatus.WARNING,
-                f"{totals.dead_jobs:,} jobs were given up.",
-                "Look at their errors, mend what they name, and have them tried again.",
-                totals.dead_jobs,
-            )
-        )
-    found.sort(key=lambda issue: (-_ORDER.index(issue.severity), issue.code))
-    return Health(found[0].severity if found else HealthStatus.HEALTHY, found)
+
+
+def _stale(totals: Totals, usage: Usage | None) -> list[Issue]:
+    late = timedelta() if usage is None else totals.as_of - usage.as_of
+    if late <= _STALE:
+        return []
+    message, advice = "Storage was not measured for a while.", "Ask the operator whether workers run."
+    seconds, limit = late.total_seconds(), _STALE.total_seconds()
+    return [Issue(IssueCode.FIGURES_STALE, HealthStatus.WARNING, message, advice, seconds, limit)]
+
+
+def _unproven(domains: int) -> list[Issue]:
+    if not domains:
+        return []
+    message = f"The proof of {domains:,} domains is gone: somebody else may have them."
+    advice = "Put back the record `domains` tells, or remove the domain. In 72 hours it is not served."
+    return [Issue(IssueCode.DOMAIN_PROOF_MISSING, HealthStatus.CRITICAL, message, advice, domains)]
+
+
+def _ended(totals: Totals) -> list[Issue]:
+    """What ends, or has ended badly."""
+    expiring, dead = totals.expiring_certificates, totals.dead_jobs
+    found = []
+    if expiring:
+        message = f"{expiring:,} certificates end within {ACTIVE_DAYS} days."
+        advice = "Look at `User.certificates`, and enroll who needs one in the course or learning path again."
+        found.append(Issue(IssueCode.CERTIFICATES_EXPIRING, HealthStatus.WARNING, message, advice, expiring))
+    if dead:
+        advice = "Look at their errors, mend what they name, and have them tried again."
+        message = f"{dead:,} jobs were given up."
+        found.append(Issue(IssueCode.JOBS_FAILED, HealthStatus.WARNING, message, advice, dead))
+    return found
 
 
 def _near(code: IssueCode, what: str, measured: int, limit: int | None) -> list[Issue]:

@@ -39,8 +39,8 @@ MUTANTS: Final = [
     Mutant(
         "answers-outlive-a-mutation",
         "graph/loaders/loader.py",
-        "        self._unread.clear()\n        self._read.clear()\n\n",
-        "\n",
+        "        self._unread.clear()\n        self._read.clear()\n        self._ahead.clear()\n",
+        "",
         LOADER,
     ),
     # plans are kept with their document, and serve every tenant
@@ -103,8 +103,8 @@ MUTANTS: Final = [
     Mutant(
         "asked-for-again-by-the-next",
         "graph/batch.py",
-        "    def __init__(self) -> None:\n        self.count = 0\n        self._places: list[tuple[list[Any], int]] = []\n        self._loads: dict[type[Loader[Any, Any]], list[_Request]] = {}",
-        "    def __init__(self, loads: dict[Any, Any] = {}) -> None:\n        self.count = 0\n        self._places: list[tuple[list[Any], int]] = []\n        self._loads = loads",
+        "    def __init__(self) -> None:\n        self.count = 0\n        self.several = False\n        self._ahead: dict[type[Loader[Any, Any]], list[Any]] = {}\n        self._places: list[tuple[list[Any], int]] = []\n        self._loads: dict[type[Loader[Any, Any]], list[_Request]] = {}\n",
+        "    def __init__(self, loads: dict[Any, Any] = {}) -> None:\n        self.count = 0\n        self.several = False\n        self._ahead: dict[type[Loader[Any, Any]], list[Any]] = {}\n        self._places: list[tuple[list[Any], int]] = []\n        self._loads = loads\n",
         PLAN,
     ),
     Mutant(
