@@ -64,8 +64,11 @@ from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import password as passwords
 from harka.repositories import signing_key as signing_keys
 from harka.repositories import tag as tags
+from harka.repositories.course import Course
 from harka.repositories.file import File
 from harka.repositories.organization import Organization
+from harka.repositories.path import LearningPath
+from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
@@ -248,6 +251,24 @@ def type_of(kind: NodeKind) -> str:
     return kind.name.title().replace("_", "")
 
 
+async def _ways(
+    work: UnitOfWork, world: World, courses: list[Course], people: list[User]
+) -> tuple[LearningPath, list[PathEnrollment]]:
+    """A path that everybody is on, and who is; the first of them is on another, too."""
+    way = await path.create(
+        work,
+        PathDraft(
+            title=f"Way {world.canary}", description=world.canary, course_ids=[each.id for each in courses]
+        ),
+    )
+    other = await path.create(work, PathDraft(title=world.canary, course_ids=[courses[0].id]))
+    for each in (way, other):
+        await path.publish(work, each.id)
+    put = [await path_enrollment.enroll(work, path_id=way.id, user_id=person.id) for person in people]
+    await path_enrollment.enroll(work, path_id=other.id, user_id=people[0].id)
+    return way, [each.enrollment for each in put]
+
+
 async def _study(
     runtime: Runtime, work: UnitOfWork, world: World, people: list[User]
 ) -> dict[NodeKind, UUID]:
@@ -274,15 +295,7 @@ async def _study(
         work, [enrollment.EnrollmentEntry(user_id=person.id, course_id=closed.id) for person in people]
     )
     await course.archive(work, closed.id)
-    way = await path.create(
-        work,
-        PathDraft(
-            title=f"Way {world.canary}", description=world.canary, course_ids=[each.id for each in courses]
-        ),
-    )
-    await path.publish(work, way.id)
-    put = [await path_enrollment.enroll(work, path_id=way.id, user_id=person.id) for person in people]
-    on_way = [each.enrollment for each in put]
+    way, on_way = await _ways(work, world, courses, people)
     completed = await completion.by_enrollment(work, [each.id for each in enrolled])
     # the last enrollment that is begun and not completed, and what belongs to it
     begun = enrolled[-2]
