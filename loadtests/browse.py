@@ -5,7 +5,7 @@ from typing import Any, Final
 from caller import Caller, pick
 from locust import task
 
-LIST: Final = """query CourseList($after: String) {
+_LIST: Final = """query CourseList($after: String) {
   courses(first: 20, after: $after, filter: { status: PUBLISHED }) {
     totalCount pageInfo { hasNextPage endCursor } nodes { id code title status } } }"""
 _DETAIL: Final = """query CourseDetail($id: ID!) { course(id: $id) { id code title description status
@@ -22,7 +22,7 @@ class Browse(Caller):
     @task(5)
     def look_at_the_next_page(self) -> None:
         name = "Browse: next page" if self._after else "Browse: first page"
-        data = self.ask(name, LIST, {"after": self._after}, self.as_person)
+        data = self.ask(name, _LIST, {"after": self._after}, self.as_person)
         if data is not None:
             page: dict[str, Any] = data["courses"]
             self._after = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None

@@ -140,7 +140,7 @@ async def test_a_crowd_of_organizations_has_a_bound_together() -> None:
     crowd = Crowd(most=4, patience=0.001)
     for number in range(20):
         await crowd.come(organization(f"t{number}"))
-    assert (crowd.gate.under_way, crowd.gate.waiting, crowd.refused()) == (4, 8, 8)
+    assert (crowd.gate.under_way, crowd.gate.waiting, crowd.refused()) == (4, 12, 4)
     await crowd.end_all()
 
 

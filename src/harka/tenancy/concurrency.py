@@ -19,6 +19,7 @@ WINDOW: Final = 32
 _TOLERANCE: Final = 2.0
 """How much longer than ideal is no sign of a queue."""
 _STEEPEST, _WIDEST = 0.5, 2.0
+_NEWEST: Final = 0.25
 _SHORTEST: Final = 1e-6
 _PROBE_SECONDS: Final = 10.0
 """Between two measurements of the ideal time while the limit is under pressure, give or take a tenth."""
@@ -69,7 +70,7 @@ class Concurrency:
             self._end_probe(now, is_ideal=busiest <= self._least)
             return
         rate = len(times) / max(elapsed, _SHORTEST)
-        self.rate = rate if not self.rate else (self.rate + rate) / 2
+        self.rate = rate if not self.rate else self.rate + _NEWEST * (rate - self.rate)
         if now >= self._probe_at and busiest > self._least:
             self._probing = True
             self._set(self._least)

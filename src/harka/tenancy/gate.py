@@ -15,13 +15,15 @@ from uuid import UUID
 from harka import clock
 from harka.errors import DeadlineExceededError, OverloadedError
 from harka.repositories.organization import Organization
-from harka.tenancy.concurrency import Concurrency
+from harka.tenancy.concurrency import LEAST, Concurrency
 from harka.tenancy.line import Bay, Flow, Line, Rank, Waiting
 
 _SHARE: Final = 7 / 8
 """Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
+_CROWD: Final = 3
+"""Times the room in the lines, when many organizations of which each may wait for one place come at once."""
 _FLOWS: Final = 4096
 
 
@@ -82,7 +84,8 @@ class Gate:
     def has_room(self, flow: Flow, rank: Rank) -> bool:
         """Whether the line of this organization, and of all together, is short enough for one more."""
         return not self.waiting or (
-            self.waiting < 2 * self._room and (flow.waiting < self._longest(flow) or flow.has_below(rank))
+            self.waiting < _CROWD * self._room
+            and (flow.waiting < self._longest(flow) or flow.has_below(rank))
         )
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
@@ -166,7 +169,8 @@ class Gate:
     def _changed(self) -> None:
         """There is a new limit."""
         self._limit = self._concurrency.limit
-        self._room = max(int(self._concurrency.rate * self._patience), self._concurrency.steady)
+        rate = self._concurrency.rate
+        self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
         self._most_of_one = max(int(self._limit * _SHARE), 1)
         self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
 
