@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from harka import clock
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.gate import Gate
@@ -48,4 +49,4 @@ async def full(school: School, *, line: bool = True) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         for _ in range(held):
-            gate.leave(flow, 0.001)
+            gate.leave(flow, clock.monotonic())

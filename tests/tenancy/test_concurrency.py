@@ -17,10 +17,11 @@ class Server:
         for _ in range(WINDOW):
             under_way = min(demand, self.concurrency.limit)
             if demand > self.concurrency.limit:
-                self.concurrency.press()
+                self.concurrency.press(self.now)
             took = self.seconds * max(under_way / self.cores, 1.0)
             self.now += took / under_way
-            self.concurrency.record(took, under_way, self.now)
+            if self.concurrency.watches:
+                self.concurrency.record(took, under_way, self.now)
         self.limits.append(self.concurrency.limit)
         return self.concurrency.limit
 
@@ -50,6 +51,7 @@ def test_without_pressure_nothing_changes_however_long_requests_take() -> None:
     server = Server(cores=1, seconds=5.0)
     for _ in range(20):
         assert server.window(demand=INITIAL) == INITIAL
+        assert not server.concurrency.watches
 
 
 def test_the_ideal_time_is_measured_while_few_are_under_way() -> None:

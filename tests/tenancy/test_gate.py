@@ -214,7 +214,7 @@ async def test_a_change_of_plan_and_of_place_is_noticed() -> None:
     assert gate.enter(gate.flow(upgraded))
     moved = organization(plan="GROWTH", id=before.id, database="other")
     assert gate.flow(moved).bay is gate.flow(upgraded).bay, "while it has requests there"
-    gate.leave(gate.flow(moved), 0.01)
+    gate.leave(gate.flow(moved), clock.monotonic())
     assert gate.flow(moved).bay is not gate.flow(before).bay
 
 

@@ -28,6 +28,7 @@ _PROBE_SECONDS: Final = 10.0
 class Concurrency:
     """`limit`: requests; `steady`: what it is again when the ideal time has been measured.
 
+    `watches`: whether it wants to know of requests that end; it does while somebody has to wait.
     `rate`: how many end in a second when there are enough of them; 0.0 until known.
     """
 
@@ -41,15 +42,16 @@ class Concurrency:
         self._ideal = 0.0
         self._times: list[float] = []
         self._busiest = 0
-        self._pressed = self._probing = False
-        self._since = self._probe_at = -math.inf
+        self.watches = self._probing = False
+        self._since, self._probe_at = 0.0, -math.inf
 
-    def press(self) -> None:
+    def press(self, now: float) -> None:
         """Somebody has to wait: more would be taken than the limit lets in."""
-        self._pressed = True
+        if not self.watches:
+            self.watches, self._since = True, now
 
     def record(self, seconds: float, under_way: int, now: float) -> None:
-        """One has ended that took `seconds`, while `under_way` were, itself among them."""
+        """One has ended that took `seconds`, while `under_way` were, itself among them; if it `watches`."""
         self._times.append(seconds)
         if under_way > self._busiest:  # noqa: PLR1730 - a call costs more
             self._busiest = under_way
@@ -57,11 +59,10 @@ class Concurrency:
             self._look(now)
 
     def _look(self, now: float) -> None:
-        times, busiest, pressed, elapsed = self._times, self._busiest, self._pressed, now - self._since
-        self._times, self._busiest, self._pressed, self._since = [], 0, False, now
-        # what nobody has to wait for is no limit, and says nothing
-        if not pressed and not self._probing:
-            return
+        times, busiest, elapsed = self._times, self._busiest, now - self._since
+        self._times, self._busiest, self._since = [], 0, now
+        # until somebody has to wait again: what nobody waits for is no limit, and says nothing
+        self.watches = self._probing
         times.sort()
         median = max(times[len(times) // 2], _SHORTEST)
         if busiest <= self._least:
@@ -72,7 +73,7 @@ class Concurrency:
         rate = len(times) / max(elapsed, _SHORTEST)
         self.rate = rate if not self.rate else self.rate + _NEWEST * (rate - self.rate)
         if now >= self._probe_at and busiest > self._least:
-            self._probing = True
+            self._probing = self.watches = True
             self._set(self._least)
         else:
             self.steady = self._next(median)
@@ -86,7 +87,7 @@ class Concurrency:
     def _end_probe(self, now: float, *, is_ideal: bool) -> None:
         # those that were let in before have to end first
         if is_ideal:
-            self._probing = False
+            self._probing = self.watches = False
             self._probe_at = now + _PROBE_SECONDS * uniform(0.9, 1.1)  # noqa: S311 - so that processes take turns
             self._set(self.steady)
 

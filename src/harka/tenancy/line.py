@@ -17,7 +17,6 @@ from harka.tenancy.entitlement import limits_for
 
 _PARTNER_TURN: Final = 4
 _BULK_TURN: Final = 16
-_NEWEST: Final = 0.125
 _BRIEFEST: Final = 1e-6
 """Seconds: nobody is let in for nothing."""
 
@@ -105,10 +104,6 @@ class Flow:
         if partner and not self._turn % _PARTNER_TURN:
             return partner.popleft()
         return (interactive or partner or bulk).popleft()
-
-    def took(self, seconds: float) -> None:
-        """A request has ended."""
-        self.cost = seconds if not self.cost else self.cost + _NEWEST * (seconds - self.cost)
 
 
 class Line:

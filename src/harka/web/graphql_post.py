@@ -122,7 +122,7 @@ class GraphQLPost:
             tenant = await context_for(runtime, request, credential)
             return await self._answered(scope, receive, fields, media, tenant)
         finally:
-            gate.leave(flow, clock.monotonic() - began)
+            gate.leave(flow, began)
 
     async def _answered(
         self,
