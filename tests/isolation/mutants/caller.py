@@ -58,8 +58,8 @@ MUTANTS: Final = [
     Mutant(
         "cookie-of-any-making",
         "auth/session_token.py",
-        "if not text.startswith(kind) or not hmac.compare_digest(mark, _mark(key, kind, body)):",
-        "if not text.startswith(kind):",
+        "return body if hmac.compare_digest(text, _text(key, kind, body).encode()) else None",
+        "return body if len(body) == length else None",
         ("tests/auth/test_session_token.py",),
     ),
     Mutant(
