@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
 import uvicorn
@@ -80,26 +80,11 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         directory = Directory(catalog, settings)
         await _read_once(directory)
         await stack.enter_async_context(_background("directory", directory.run))
-        key_usage = KeyUsage(catalog)
-        stack.push_async_callback(key_usage.flush)
-        await stack.enter_async_context(_background("key usage", key_usage.run))
-        session_usage = SessionUsage(databases)
-        stack.push_async_callback(session_usage.flush)
-        await stack.enter_async_context(_background("session usage", session_usage.run))
+        key_usage = await _written_at_times(stack, "key usage", KeyUsage(catalog))
+        session_usage = await _written_at_times(stack, "session usage", SessionUsage(databases))
+        requests = await _written_at_times(stack, "requests", Requests(catalog, directory.timezone_of))
         hasher = Hasher()
         stack.callback(hasher.close)
-        requests = Requests(catalog, directory.timezone_of)
-        stack.push_async_callback(requests.flush)
-        await stack.enter_async_context(_background("requests", requests.run))
-        ledger = None
-        if settings.redis_url:
-            ledger = SharedLedger(settings.redis_url, uuid4().hex, processes=settings.quota_processes)
-            stack.push_async_callback(ledger.close)
-
-        async def seed(organization: Organization, resource: Resource) -> float:
-            used = await requests.this_month(organization)
-            return used.downloaded if resource == Resource.BANDWIDTH else used.requests
-
         typesetter = Typesetter(settings.fonts)
         stack.callback(typesetter.close)
         yield Runtime(
@@ -122,7 +107,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             files=FileStore(settings.files_url, keyring.seal),
             typesetter=typesetter,
             gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
-            admission=Admission(ledger, seed),
+            admission=_admission(settings, requests, stack),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )
 
@@ -134,6 +119,34 @@ async def open_monitored(settings: Settings) -> AsyncIterator[Runtime]:
         watch(runtime)
         async with serve_metrics(runtime.metrics, host=settings.metrics_host, port=settings.metrics_port):
             yield runtime
+
+
+class _Counts(Protocol):
+    async def run(self) -> None: ...
+    async def flush(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Counts)
+
+
+async def _written_at_times(stack: AsyncExitStack, name: str, counts: C) -> C:
+    """Written down every while, and at the end."""
+    stack.push_async_callback(counts.flush)
+    await stack.enter_async_context(_background(name, counts.run))
+    return counts
+
+
+def _admission(settings: Settings, requests: Requests, stack: AsyncExitStack) -> Admission:
+    ledger = None
+    if settings.redis_url:
+        ledger = SharedLedger(settings.redis_url, uuid4().hex, processes=settings.quota_processes)
+        stack.push_async_callback(ledger.close)
+
+    async def seed(organization: Organization, resource: Resource) -> float:
+        used = await requests.this_month(organization)
+        return used.downloaded if resource == Resource.BANDWIDTH else used.requests
+
+    return Admission(ledger, seed)
 
 
 async def _read_once(directory: Directory) -> None:
