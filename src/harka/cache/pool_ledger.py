@@ -24,6 +24,8 @@ LEASE: Final = 5.0
 """Seconds that what a process holds is its own."""
 TIMEOUT: Final = 0.1
 _LATEST: Final = TIMEOUT / 2.0
+_NEWS: Final = 2
+"""Beats missed in a row. The first may have had to wait for a process that is only just starting."""
 """Seconds until a drawing must have begun: time enough for its answer to come before nobody waits for it."""
 _SECONDS_KEPT: Final = 3600
 _PROCESSES: Final = "harka:quota:processes"
@@ -153,6 +155,7 @@ class SharedLedger:
     def __init__(self, url: str, process: str, *, processes: int, lease: float = LEASE) -> None:
         """`processes`: how many there are taken to be, until Valkey says so."""
         self.lease = lease
+        self._missed = 0
         self._client = open_client(url, connections=2 * _CONNECTIONS, connect_timeout=TIMEOUT)
         self._process = process
         self._processes = processes
@@ -186,7 +189,7 @@ class SharedLedger:
         return told
 
     async def beat(self) -> None:
-        """Be counted; where Valkey is away, they are as many as before."""
+        """Be counted; where Valkey is away, they are as many as before. To miss one is no news."""
         now = clock.now().timestamp()
         pipeline = self._client.pipeline(transaction=False)
         _ = pipeline.zadd(_PROCESSES, {self._process: now + _PRESENCE})
@@ -195,8 +198,11 @@ class SharedLedger:
         try:
             async with Patience(TIMEOUT):
                 self._processes = (await pipeline.execute())[2]
+                self._missed = 0
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("ledger not reached", error=type(error).__name__)
+            self._missed += 1
+            if self._missed == _NEWS:
+                log.warning("ledger not reached", error=type(error).__name__)
 
     async def close(self) -> None:
         await self._client.aclose()
