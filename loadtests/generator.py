@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +16,7 @@ _PROGRAM: Final = Path(__file__).with_name("open_loop.py")
 _HEAD_START: Final = 1.5
 """Seconds for the processes to start."""
 _MARGIN: Final = 60.0
+_EXPECTED: Final = (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE)
 IN_TIME: Final = 1.0
 """Seconds: an answer that comes later helps nobody."""
 
@@ -47,9 +49,9 @@ class Outcome(msgspec.Struct, frozen=True):
         return [took for _, took, status in self.rows if status == HTTPStatus.SERVICE_UNAVAILABLE]
 
     @property
-    def failed(self) -> int:
-        """Requests that were neither served nor refused."""
-        return len(self.rows) - len(self.served) - len(self.refused)
+    def failed(self) -> Counter[int]:
+        """Requests that were neither served nor refused, by status; 0 for those that were never answered."""
+        return Counter(status for _, _, status in self.rows if status not in _EXPECTED)
 
     @property
     def in_time(self) -> int:

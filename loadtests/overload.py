@@ -11,6 +11,7 @@ import re
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +71,7 @@ def _measure(ground: Ground, seconds: float, times: list[float]) -> int:
     failed = _neighbours(ground, seconds, peak, times) + _masses(ground, seconds, peak, times)
     leaked = _held(ground)
     if failed or leaked:
-        out.print(f"{failed} requests failed; {leaked} places or waiting requests leaked", style="red")
+        out.print(f"failed, by status: {dict(failed)}; {leaked} places not given back", style="red")
     return 1 if failed or leaked else 0
 
 
@@ -84,7 +85,7 @@ def _peak(ground: Ground, seconds: float) -> float:
     return max(rates)
 
 
-def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float]) -> int:
+def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float]) -> Counter[int]:
     """One organization asks for a twentieth of the capacity, another for far too much."""
     table = _table("noisy neighbour", "served in time", "p50 ms", "p99 ms", "beside alone ms", "neighbour/s")
     quiet = Stream([ground.requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
@@ -102,13 +103,13 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
     return failed
 
 
-def _masses(ground: Ground, seconds: float, peak: float, times: list[float]) -> int:
+def _masses(ground: Ground, seconds: float, peak: float, times: list[float]) -> Counter[int]:
     """Half the capacity, then far too much of everybody, then half again."""
     table = _table(
         *("overload", "goodput to peak", "served p99 ms", "refused", "refused p99 ms", "normal after s"),
         "generator late ms",
     )
-    failed = 0
+    failed: Counter[int] = Counter()
     calm, flooded = max(seconds / 2, 1.0), seconds
     for factor in times:
         phases = [Phase(calm, peak / 2), Phase(flooded, factor * peak), Phase(2 * calm, peak / 2)]

@@ -25,7 +25,7 @@ _LONGEST: Final = 10
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
-"""Times the room in the lines, when many organizations of which each may wait for one place come at once."""
+"""Times the room in all lines: how many organizations, each of which may wait for one place, may do so."""
 _FLOWS: Final = 4096
 
 
@@ -89,11 +89,12 @@ class Gate:
             self._admit()
 
     def has_room(self, flow: Flow, rank: Rank) -> bool:
-        """Whether the line of this organization, and of all together, is short enough for one more."""
-        return not self.waiting or (
-            self.waiting < _CROWD * self._room
-            and (flow.waiting < self._longest(flow) or flow.has_below(rank))
-        )
+        """Whether the line of this organization is short enough for one more, or lines are few enough."""
+        if not self.waiting:
+            return True
+        if not flow.waiting:
+            return len(self._line) < _CROWD * self._room
+        return flow.waiting < self._longest(flow) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.

@@ -115,6 +115,10 @@ class Line:
         self._clock = 0.0
         self.weight = 0.0
 
+    def __len__(self) -> int:
+        """Organizations."""
+        return len(self._heap)
+
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
         if not flow.is_in_line:
