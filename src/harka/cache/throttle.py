@@ -1,4 +1,6 @@
-"""How often something may be tried in all processes together: GCRA in Valkey; while it is down, in this one.
+"""How often something may be tried in all processes together: GCRA in Valkey, and in this one as well.
+
+So while Valkey is down or slow each process goes on from what it has itself granted.
 
 The clock is Valkey's, so that processes agree. A rate's memory is one number, which expires when it is full
 again.
@@ -61,8 +63,14 @@ class Throttle:
             raise TenantRequiredError
         # hashed: what people type is of any length, and nobody's to read there
         name = f"harka:try:{tenant.hex}:{rate.name}:{hashlib.sha256(of.encode()).hexdigest()}"
+        wait = self._here(rate, name, taken)
+        if wait:
+            return wait
         answer = await self._cache.run_script(_SCRIPT, name, rate.seconds, rate.most, taken)
-        return self._here(rate, name, taken) if answer is None else float(answer)
+        wait = 0.0 if answer is None else float(answer)
+        if wait:
+            self._here(rate, name, -taken)
+        return wait
 
     def _here(self, rate: Rate, name: str, taken: int) -> float:
         bucket = self._local.get(name)
