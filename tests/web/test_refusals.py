@@ -147,6 +147,21 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
         writer.close()
 
 
+async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:
+    runtime = server.school.runtime
+    refusals, headers = Refusals(runtime), []
+    for line in (await server.request()).partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        name, _, value = line.partition(b": ")
+        headers.append((name, value))
+    async with full(server.school):
+        # one more may wait
+        runtime.gate._room += 1
+        found = [refusals.refused(headers, None) for _ in range(3)]
+        assert found == [None, server.school.organization.id, server.school.organization.id]
+        await asyncio.sleep(0)
+        assert refusals.refused(headers, None) is None, "nobody came after all"
+
+
 async def test_refusals_are_counted_at_once_and_told_of_together(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,13 +88,17 @@ class Gate:
         if self.waiting:
             self._admit()
 
-    def has_room(self, flow: Flow, rank: Rank) -> bool:
-        """Whether the line of this organization is short enough for one more, or lines are few enough."""
+    def has_room(self, flow: Flow, rank: Rank, coming: int = 0) -> bool:
+        """Whether the line of this organization is short enough for one more, or lines are few enough.
+
+        `coming`: others of it that are about to wait.
+        """
         if not self.waiting:
             return True
-        if not flow.waiting:
+        waiting = flow.waiting + coming
+        if not waiting:
             return len(self._line) < _CROWD * self._room
-        return flow.waiting < self._longest(flow) or flow.has_below(rank)
+        return waiting < self._longest(flow) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.

@@ -17,6 +17,7 @@ from harka import clock, logs
 from harka.codec import json_bytes
 from harka.errors import HarkaError, OverloadedError
 from harka.runtime import Runtime
+from harka.tenancy.line import Flow
 from harka.tenancy.resolution import Headers, signals
 from harka.web.connection import lines_of
 from harka.web.graphql_request import MediaType, fields_of, preferred
@@ -45,6 +46,8 @@ class Refusals:
         self._untold: Counter[UUID] = Counter()
         self._left = _IN_A_TURN
         self._later: deque[Callable[[], None]] = deque()
+        # let through in this turn, and not yet at the gate: a task begins in the next one
+        self._coming: dict[Flow, int] = {}
         self._next_turn: asyncio.Handle | None = None
 
     def refused(self, headers: Headers, client: tuple[str, int] | None) -> UUID | None:
@@ -65,9 +68,13 @@ class Refusals:
             credential = self._runtime.authenticator.authenticate(snapshot, said, clock.now(), address)
         except HarkaError:
             return None
-        organization = credential.organization
-        room = gate.has_room(gate.flow(organization), rank_of(credential.actor, headers))
-        return None if room else organization.id
+        flow = gate.flow(credential.organization)
+        coming = self._coming.get(flow, 0)
+        if not gate.has_room(flow, rank_of(credential.actor, headers), coming):
+            return credential.organization.id
+        self._coming[flow] = coming + 1
+        self._await_turn()
+        return None
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand it to `later`."""
@@ -98,6 +105,7 @@ class Refusals:
 
     def _turn(self) -> None:
         self._left, self._next_turn = _IN_A_TURN, None
+        self._coming.clear()
         for _ in range(min(len(self._later), _IN_A_TURN)):
             self._later.popleft()()
         if self._later:
