@@ -11,6 +11,9 @@ from harka.files.typeset import Typesetter, UnprintableError
 MOMENT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9L0 9"/></svg>'
 DATA: dict[str, Any] = {
+    "language": "en",
+    "heading": "Certificate",
+    "has_completed": "has completed",
     "title": "Ada: Sums",
     "organization": "Łódź Academy",
     "holder": "Ada",

@@ -36,7 +36,8 @@ async def test_storm_of_tenants_aborts_and_deadlines_never_mixes(
                 _client(number, apps, settings, worlds, dice.randrange(2**32)) for number in range(CLIENTS)
             ]
             served = sum(await asyncio.gather(*storm))
-    assert served >= CLIENTS * ROUNDS // 4
+    # half of it the gate does not let in, and as many again are cut off
+    assert served >= CLIENTS * ROUNDS // 16
 
 
 async def _client(

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from base64 import b32decode, b64encode
+from base64 import b32decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from belongings import claim, make_key
+from furnishing import brand, plant_tree, populate_files
 from jobs import employ
 from places import NODE
 
@@ -21,17 +22,12 @@ from harka.auth.totp import STEP_SECONDS, code_at
 from harka.ids import NodeKind
 from harka.learning import (
     assignment,
-    branding,
     category,
     certificate,
     completion,
     content,
     course,
     enrollment,
-    file,
-    group,
-    group_manager,
-    group_member,
     invitation,
     lesson,
     password,
@@ -49,10 +45,8 @@ from harka.learning import (
     user,
 )
 from harka.learning.assignment import AssignmentDraft
-from harka.learning.branding import BrandingChanges
 from harka.learning.content import ContentDraft
 from harka.learning.course import CourseDraft
-from harka.learning.file import UploadDraft
 from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.path import PathDraft
@@ -65,7 +59,6 @@ from harka.repositories import password as passwords
 from harka.repositories import signing_key as signing_keys
 from harka.repositories import tag as tags
 from harka.repositories.course import Course
-from harka.repositories.file import File
 from harka.repositories.organization import Organization
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
@@ -174,8 +167,8 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
             [UserDraft(email=email, name=f"{role} {world.canary}", role=role) for email, role in PEOPLE],
         )
         rows = await _study(runtime, work, world, people)
-        branch, rows[NodeKind.GROUP], team = await _tree(work, world, people)
-        rows[NodeKind.BRANDING] = await _brand(work, world)
+        branch, rows[NodeKind.GROUP], team = await plant_tree(work, world, people)
+        rows[NodeKind.BRANDING] = await brand(work, world)
         made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
         rows[NodeKind.CUSTOM_ROLE] = made.id
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
@@ -314,7 +307,7 @@ async def _study(
     beside_it = [each.id for each in lessons[begun.course_id] if each.id != taught.id]
     quizzes, spare, items = await _quizzes(work, world, [taught.id, *beside_it], [each.id for each in takers])
     as_owner = _acting(runtime, work, world, people[0])
-    filed, loose = await _files(runtime, as_owner, world)
+    filed, loose = await populate_files(runtime, as_owner, world)
     shown = await content.create(
         as_owner, taught.id, ContentDraft(kind="file", title=f"Paper {world.canary}", file_id=filed.id)
     )
@@ -342,7 +335,7 @@ async def _study(
         )
         for _ in range(2)
     ]
-    essay, _ = await _files(runtime, as_learner, world)
+    essay, _ = await populate_files(runtime, as_learner, world)
     handed_in = await submission.submit(
         as_learner,
         enrollment_id=begun.id,
@@ -444,45 +437,6 @@ def _acting(runtime: Runtime, work: UnitOfWork, world: World, person: User) -> U
         permissions=permissions_of(person.role),
     )
     return UnitOfWork(context, work.session, runtime.cache, runtime.pubsub)
-
-
-async def _files(runtime: Runtime, as_owner: UnitOfWork, world: World) -> tuple[File, File]:
-    """The owner's: one that is ready, and one that is still to come."""
-    text = world.canary.encode()
-    draft = UploadDraft(name=f"{world.canary}.txt", size=len(text), media_type="text/plain")
-    ready, loose = [(await file.create_upload(as_owner, runtime.files, draft)).file for _ in range(2)]
-    await runtime.files.write(world.organization.id, file.path_of(ready.id), text)
-    world.raw |= {text for row in (ready, loose) for text in (str(row.id), row.id.hex)}
-    return await file.complete_upload(as_owner, runtime.files, ready.id), loose
-
-
-async def _tree(work: UnitOfWork, world: World, people: list[User]) -> tuple[UUID, UUID, UUID]:
-    """Two branches of three levels, everybody in all; the learner manages the other's middle.
-
-    Answers the one's top, the other's middle and end.
-    """
-    ways: list[list[UUID]] = [[], []]
-    for _ in range(3):
-        for way in ways:
-            above = way[-1] if way else None
-            made = await group.create(work, name=f"Team {world.canary}", parent_id=above)
-            await group_member.add(work, made.id, [person.id for person in people])
-            world.raw |= {str(made.id), made.id.hex}
-            way.append(made.id)
-    for way, person in zip(ways, people[1:], strict=True):
-        await group_manager.assign(work, way[1], person.id)
-    return ways[0][0], ways[1][1], ways[1][2]
-
-
-async def _brand(work: UnitOfWork, world: World) -> UUID:
-    """A published look with a logo of its own, and a draft of the next. Answers what is published."""
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg"><title>{world.canary}</title></svg>'
-    look = BrandingChanges(logo=b64encode(drawing.encode()).decode(), primary_color="#1d4ed8")
-    await branding.save_draft(work, look)
-    published = await branding.publish(work)
-    draft = await branding.save_draft(work, BrandingChanges(primary_color="#166534"))
-    world.raw |= {str(published.logo_hash), str(published.id), published.id.hex, str(draft.id), draft.id.hex}
-    return published.id
 
 
 def _draft(code: str, canary: str, category_id: UUID | None = None, *, published: bool = True) -> CourseDraft:

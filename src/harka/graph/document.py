@@ -100,13 +100,14 @@ class Documents:
     def read(
         self, text: str, *, hide_suggestions: bool, charge: Callable[[int], None] | None = None
     ) -> Document:
-        """`charge`: called with the characters of a text that is short enough, before it is looked at.
+        """`charge`: called with the characters of a text that is short enough, before it is read.
 
         Raise `RefusedError`, and what `charge` raises.
         """
         try:
             self._limits.check_text(text)
-            if charge is not None:
+            # what is longer is refused unread
+            if charge is not None and len(text) <= self._limits.characters:
                 charge(len(text))
             tree = self._parse(text)
             sizes = self._limits.check(tree)

@@ -68,9 +68,10 @@ ALLOW_RESET = Statement(
 # Spend a token. Two who spend it at once wait for each other, and one of them finds it.
 SPEND_RESET = Statement(
     "password.spend_reset",
-    """DELETE FROM {schema}.password_reset r USING {schema}."user" u
+    """DELETE FROM {schema}.password_reset r
     WHERE r.tenant_id = $1 AND r.token_hash = $2::bytea AND r.expires_at > now()
-      AND u.tenant_id = $1 AND u.id = r.user_id AND u.status = 'active'
+      AND EXISTS (SELECT FROM {schema}."user" u
+        WHERE u.tenant_id = $1 AND u.id = r.user_id AND u.status = 'active')
     RETURNING r.user_id""",
 )
 

@@ -131,4 +131,5 @@ class FileQuery:
         _file,
         "One file; null when there is none, or none that the caller may see.",
         requires=Permission.COURSE_READ,
+        several=True,
     )
