@@ -97,13 +97,26 @@ async def test_an_expired_enrollment_takes_no_progress_until_it_is_extended(acad
     assert [each.progress for each in batch.enrollments] == [0.25]
 
 
-async def test_enrolling_again_does_not_extend(academy: Academy) -> None:
+async def test_enrolling_again_extends_access_that_has_ended_and_no_other(academy: Academy) -> None:
     learner, course = await academy.user(), await academy.course()
-    row = await academy.enrollment(learner, course)
-    expired = await change(academy, row, EnrollmentChanges(expires_at=clock.now()))
-    async with academy.work() as work:
-        again = await enrollment.enroll(work, user_id=learner.id, course_id=course.id, expires_at=END)
-    assert (again.created, again.enrollment) == (False, expired)
+    running = await academy.enrollment(learner, course)
+
+    async def again(expires_at: datetime | None) -> Enrollment:
+        async with academy.work() as work:
+            done = await enrollment.enroll(
+                work, user_id=learner.id, course_id=course.id, due_at=DUE, expires_at=expires_at
+            )
+        assert not done.created
+        return done.enrollment
+
+    assert await again(END) == running
+    ended = await change(academy, running, EnrollmentChanges(expires_at=clock.now()))
+    assert await again(clock.now() - timedelta(days=1)) == ended
+    extended = await again(END)
+    assert (extended.id, extended.due_at, extended.expires_at) == (running.id, DUE, END)
+    assert extended.version == ended.version + 1
+    await change(academy, running, EnrollmentChanges(expires_at=clock.now()))
+    assert (await again(None)).expires_at is None
 
 
 async def test_who_may_not_enroll_changes_nothing(academy: Academy) -> None:

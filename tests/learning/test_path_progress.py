@@ -3,7 +3,16 @@ from datetime import timedelta
 from uuid import UUID
 
 from academy import Academy
-from harka.learning import certificate, completion, enrollment, path, path_enrollment, path_progress, progress
+from harka.learning import (
+    certificate,
+    completion,
+    enrollment,
+    path,
+    path_enrollment,
+    path_progress,
+    progress,
+    user,
+)
 from harka.learning.certificate_sheet import sheet
 from harka.learning.completion import CompletionEntry
 from harka.learning.path import PathChanges, PathDraft
@@ -72,6 +81,20 @@ async def test_a_sequential_path_opens_course_after_course(academy: Academy) -> 
     assert done.completed_at is not None
     # the last completion opens nothing
     assert len([job for job in await academy.rows("job") if job["type"] == "path.unlock"]) == 2
+
+
+async def test_nobody_is_enrolled_who_may_not_sign_in(academy: Academy) -> None:
+    one, two = [await academy.course(weights=(1,)) for _ in range(2)]
+    gone, here = await academy.user(), await academy.user()
+    way, _ = await begun(academy, gone, one)
+    async with academy.work() as work:
+        await path_enrollment.enroll(work, path_id=way.id, user_id=here.id)
+        await user.deactivate(work, gone.id)
+        changes = PathChanges(course_ids=[one.id, two.id], is_sequential=False)
+        await path.update(work, way.id, changes, version=way.version)
+        await path_progress.recount(work, way.id)
+    assert await enrolled(academy, here, two) is not None
+    assert await enrolled(academy, gone, two) is None
 
 
 async def test_enough_courses_complete_a_free_path(academy: Academy) -> None:

@@ -15,6 +15,7 @@ from harka.errors import (
 )
 from harka.ids import new_id
 from harka.learning import completion, enrollment, progress
+from harka.learning.enrollment import EnrollmentEntry
 from harka.learning.progress import ProgressEntry, Recorded
 from harka.learning.work import UnitOfWork
 from harka.repositories import lesson as lesson_rows
@@ -140,6 +141,29 @@ async def test_three_hundred_thirds_make_exactly_one(academy: Academy) -> None:
         )
 
     assert [(each.progress, each.status) for each in changed] == [(1.0, "completed")]
+
+
+async def test_a_clock_that_is_before_the_enrollment_is_not_believed(academy: Academy) -> None:
+    study = await begin(academy)
+    before = clock.now()
+    for lesson in range(2):
+        done = await study.record(lesson, 1, at=datetime(1950, 1, 1, tzinfo=UTC))
+    assert done.completed
+    assert done.enrollment.completed_at == done.progress.occurred_at
+    assert before <= done.progress.occurred_at <= clock.now()
+
+
+async def test_what_is_imported_happened_within_its_enrollment(academy: Academy) -> None:
+    learner, course = await academy.user(), await academy.course(weights=(1,))
+    (lesson,), began = await academy.lessons(course), datetime(2024, 1, 1, tzinfo=UTC)
+    async with academy.work() as work:
+        entry = EnrollmentEntry(user_id=learner.id, course_id=course.id, enrolled_at=began)
+        (taken,) = await enrollment.enroll_many(work, [entry])
+        told = ProgressEntry(
+            enrollment_id=taken.id, lesson_id=lesson.id, fraction=1, occurred_at=began - timedelta(days=1)
+        )
+        (done,) = await progress.record_many(work, [told])
+    assert done.completed_at == began
 
 
 async def test_almost_everything_is_not_complete(academy: Academy) -> None:

@@ -47,6 +47,16 @@ async def kept(academy: Academy) -> dict[UUID, tuple[float, float | None]]:
     return {UUID(row["lesson_id"]): (row["fraction"], row["score"]) for row in rows}
 
 
+async def test_a_clock_that_is_before_the_enrollment_is_not_believed(
+    academy: Academy, ground: Ground
+) -> None:
+    early = ground.taken.enrolled_at - timedelta(days=20_000)
+    batch = await recorded(academy, *(ground.entry(n, occurred_at=early) for n in range(4)), by=ground.user)
+    (done,) = batch.enrollments
+    assert done.completed_at is not None
+    assert done.completed_at >= ground.taken.enrolled_at
+
+
 def codes(batch: Batch) -> list[str | None]:
     return [None if fate.refused is None else fate.refused.code for fate in batch.fates]
 

@@ -6,11 +6,12 @@ from collections import Counter
 import pytest
 
 from academy import Academy
+from harka import clock
 from harka.errors import CourseFullError, HarkaError, ValidationError
 from harka.learning import bulk_enrollment, course, enrollment, seat
 from harka.learning.bulk_enrollment import OnError, Outcome
 from harka.learning.course import CourseChanges
-from harka.learning.enrollment import EnrollmentEntry
+from harka.learning.enrollment import EnrollmentChanges, EnrollmentEntry
 from harka.repositories.course import Course
 from harka.repositories.user import User
 
@@ -84,6 +85,16 @@ async def test_who_has_a_seat_keeps_it_and_who_leaves_frees_it(academy: Academy)
     assert await academy.state() == state
     async with academy.work() as work:
         await enrollment.unenroll(work, made.id)
+    await academy.enrollment(second, subject)
+    with pytest.raises(CourseFullError):
+        await academy.enrollment(first, subject)
+
+
+async def test_who_has_no_access_any_more_frees_the_seat(academy: Academy) -> None:
+    subject, (first, second) = await academy.course(seats=1), await people(academy, 2)
+    made = await academy.enrollment(first, subject)
+    async with academy.work() as work:
+        await enrollment.update(work, made.id, EnrollmentChanges(expires_at=clock.now()))
     await academy.enrollment(second, subject)
     with pytest.raises(CourseFullError):
         await academy.enrollment(first, subject)

@@ -149,8 +149,9 @@ async def enroll(
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> Enrolled:
-    """Enroll a user, or find that they are, expired or not. Who withdrew starts anew.
+    """Enroll a user, or find that they are. Who withdrew starts anew.
 
+    Where their access has ended it goes on, until the moments given now, like a new enrollment's.
     Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published
     or a user who is not active, `CourseFullError`.
     """

@@ -81,6 +81,7 @@ async def record(
     )
     row = row_of(entry)
     before = await _lock_one(work, row)
+    row = at_possible_moment(row, before)
     advanced = await progresses.advance(work.session, [row])
     return await recorded(work, row, advanced[0] if advanced else None, before)
 
@@ -88,7 +89,8 @@ async def record(
 async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> list[Enrollment]:
     """Like `record`, in as many statements as for one, and silently: subscribers hear nothing.
 
-    For what has happened elsewhere, as in an import: it does not matter which modules are open.
+    For what has happened elsewhere, as in an import: it does not matter which modules are open, and what
+    is older than its enrollment happened when that began.
     Answers the enrollments whose progress or status changed.
     """
     work.context.require(Permission.PROGRESS_WRITE)
@@ -96,8 +98,12 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
     changed: dict[UUID, Enrollment] = {}
     # sorted by enrollment, so that locks are taken in one order everywhere, across batches too
     for batch in batches(sorted(rows, key=lambda row: (row.enrollment_id, row.lesson_id))):
-        await _lock_many(work, batch)
-        advanced = await progresses.advance(work.session, batch)
+        enrolled_at = await _lock_many(work, batch)
+        possible = [
+            msgspec.structs.replace(row, occurred_at=max(row.occurred_at, enrolled_at[row.enrollment_id]))
+            for row in batch
+        ]
+        advanced = await progresses.advance(work.session, possible)
         touched = sorted({row.enrollment_id for row in advanced})
         if touched:
             recounted = await progresses.recalculate(work.session, touched)
@@ -154,8 +160,8 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
     return enrollment
 
 
-async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
-    """Like `_lock_one`, for all of them."""
+async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> dict[UUID, datetime]:
+    """Like `_lock_one`, for all of them. Answers when each enrollment began."""
     scope = visibility.to_change(work.context)
     held = await enrollments.lock(work.session, scope, list({row.enrollment_id for row in rows}))
     course_of = {each.id: each.course_id for each in held}
@@ -169,6 +175,15 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> None:
         for row in rows
     ):
         raise no_lesson()
+    return {each.id: each.enrolled_at for each in held}
+
+
+def at_possible_moment(row: LessonProgress, enrollment: Enrollment | Held) -> LessonProgress:
+    """Nobody gets further before they are enrolled: a clock that says so is wrong, and ours takes its place."""
+    if row.occurred_at >= enrollment.enrolled_at:
+        return row
+    told: LessonProgress = msgspec.structs.replace(row, occurred_at=max(clock.now(), enrollment.enrolled_at))
+    return told
 
 
 def require_open(work: UnitOfWork, enrollment: Enrollment | Held) -> None:

@@ -16,6 +16,7 @@ from harka.errors import (
 from harka.learning import finish, unlock, visibility
 from harka.learning.progress import (
     ProgressEntry,
+    at_possible_moment,
     merged,
     no_enrollment,
     no_lesson,
@@ -124,7 +125,8 @@ async def _written(work: UnitOfWork, rows: Sequence[LessonProgress], held: Mappi
     if not rows:
         return _Written()
     # in one order everywhere, so that two writers cannot deadlock
-    batch = sorted(merged(rows), key=lambda row: (row.enrollment_id, row.lesson_id))
+    possible = (at_possible_moment(row, held[row.enrollment_id]) for row in rows)
+    batch = sorted(merged(possible), key=lambda row: (row.enrollment_id, row.lesson_id))
     advanced = await progresses.advance(work.session, batch)
     if not advanced:
         return _Written()

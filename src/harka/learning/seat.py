@@ -1,4 +1,7 @@
-"""How many people a course takes. Everybody who is enrolled and has not withdrawn has a seat."""
+"""How many people a course takes. Who is enrolled and has access has a seat.
+
+Who withdrew, or whose access has ended, has none.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

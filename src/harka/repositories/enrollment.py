@@ -43,6 +43,7 @@ class Held(msgspec.Struct, frozen=True):
     course_id: UUID
     status: str
     expires_at: datetime | None
+    enrolled_at: datetime
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -62,7 +63,8 @@ FIND_VISIBLE = Statement(
       AND ($2::boolean OR user_id = $3::uuid OR {managed("enrollment.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
-# New enrollments; where a current one exists already, that one is the answer.
+# New enrollments; where a current one exists already, that one is the answer: until when it goes is what is
+# given now if it had ended.
 INSERT_MANY = Statement(
     "enrollment.insert_many",
     """INSERT INTO {schema}.enrollment AS e
@@ -71,7 +73,13 @@ INSERT_MANY = Statement(
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::float8[],
       $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
       $12::timestamptz[], $13::timestamptz[], $14::int[])
-    ON CONFLICT (tenant_id, user_id, course_id) WHERE status <> 'withdrawn' DO UPDATE SET version = e.version
+    ON CONFLICT (tenant_id, user_id, course_id) WHERE status <> 'withdrawn' DO UPDATE
+    SET (due_at, expires_at, updated_at, version) = (
+      SELECT CASE WHEN ended THEN excluded.due_at ELSE e.due_at END,
+        CASE WHEN ended THEN excluded.expires_at ELSE e.expires_at END,
+        CASE WHEN ended THEN now() ELSE e.updated_at END, e.version + ended::int
+      FROM (SELECT coalesce(e.expires_at <= now(), false)
+        AND (excluded.expires_at IS NULL OR excluded.expires_at > now()) AS ended) AS found)
     RETURNING id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
       expires_at, created_at, updated_at, version""",
 )
@@ -80,7 +88,7 @@ INSERT_MANY = Statement(
 # writers cannot deadlock.
 LOCK = Statement(
     "enrollment.lock",
-    f"""SELECT id, user_id, course_id, status, expires_at FROM {{schema}}.enrollment
+    f"""SELECT id, user_id, course_id, status, expires_at, enrolled_at FROM {{schema}}.enrollment
     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {unless_beyond("enrollment.user_id", "$3")}
     ORDER BY id FOR UPDATE""",  # noqa: S608 - constants
 )
@@ -92,13 +100,14 @@ LOCK_SEATS = Statement(
     FROM unnest($2::uuid[]) AS course (id)""",
 )
 
-# How many have a seat in each of many courses, and who of some users.
+# How many have a seat in each of many courses, and who of some users. Who has no access any more has none.
 SEATS_TAKEN = Statement(
     "enrollment.seats_taken",
     """SELECT course_id, count(*) AS seats,
       array_agg(user_id) FILTER (WHERE user_id = ANY($3::uuid[])) AS seated
     FROM {schema}.enrollment
     WHERE tenant_id = $1 AND course_id = ANY($2::uuid[]) AND status <> 'withdrawn'
+      AND (expires_at IS NULL OR expires_at > now())
     GROUP BY course_id""",
 )
 
@@ -146,6 +155,7 @@ async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID])
 async def insert_many(session: ShardSession, enrollments: Sequence[Enrollment]) -> list[Enrollment]:
     """The current enrollment of each (user, course), which is the given one unless there was one before.
 
+    One whose access had ended takes over until when the given one goes.
     The pairs must differ. In no particular order. Raise `ForeignKeyError` for an absent user or course.
     """
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, enrollments), strict=True)]

@@ -68,13 +68,14 @@ COURSES_OF = Statement(
     WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",
 )
 
-# Those of some lessons that a user is enrolled for, and which of their modules have rules when to open.
+# Those of some lessons that a user is enrolled for, with access that has not ended, and which of their
+# modules have rules when to open.
 TAKEN_BY = Statement(
     "lesson.taken_by",
     """SELECT l.id, l.course_id, u.module_id AS guarded
     FROM {schema}.lesson l
     JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.user_id = $2::uuid AND e.course_id = l.course_id
-      AND e.status <> 'withdrawn'
+      AND e.status <> 'withdrawn' AND (e.expires_at IS NULL OR e.expires_at > now())
     LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
     WHERE l.tenant_id = $1 AND l.id = ANY($3::uuid[])""",
 )
@@ -302,7 +303,7 @@ async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, T
 
 
 async def taken_by(session: ShardSession, user_id: UUID, ids: Sequence[UUID]) -> list[Taught]:
-    """Those that the user is enrolled for."""
+    """Those that the user is enrolled for, and has access to."""
     return [Taught(*row) for row in await session.fetch(TAKEN_BY, user_id, ids)]
 
 

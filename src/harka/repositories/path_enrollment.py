@@ -222,14 +222,16 @@ RECALCULATE = Statement(
       p.updated_at, p.version""",
 )
 
-# Whom to enroll in which courses: published ones that are open to them and that they have not taken since
-# they are on the path. On a sequential path a course is open when all before it are completed.
+# Whom of the active people to enroll in which courses: published ones that are open to them and that they
+# have not taken since they are on the path. On a sequential path a course is open when all
+# before it are completed.
 UNLOCKED = Statement(
     "path_enrollment.unlocked",
     """SELECT DISTINCT p.user_id, k.course_id FROM {schema}.learning_path_enrollment p
     JOIN {schema}.learning_path w ON w.tenant_id = $1 AND w.id = p.path_id AND w.status = 'published'
     JOIN {schema}.learning_path_course k ON k.tenant_id = $1 AND k.path_id = p.path_id
     JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = k.course_id AND c.status = 'published'
+    JOIN {schema}."user" u ON u.tenant_id = $1 AND u.id = p.user_id AND u.status = 'active'
     WHERE p.tenant_id = $1 AND p.id = ANY($2::uuid[]) AND p.status = 'active'
       AND NOT EXISTS (SELECT FROM {schema}.enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = p.user_id AND e.course_id = k.course_id

@@ -164,7 +164,8 @@ RECALCULATE = Statement(
       UPDATE {schema}.enrollment e
       SET progress = m.progress,
         status = CASE WHEN m.done THEN 'completed' ELSE e.status END,
-        completed_at = CASE WHEN m.done THEN coalesce(e.completed_at, m.last_at) ELSE e.completed_at END,
+        completed_at = CASE WHEN m.done THEN coalesce(e.completed_at, greatest(e.enrolled_at, m.last_at))
+          ELSE e.completed_at END,
         updated_at = now(), version = e.version + 1
       FROM measured m
       WHERE e.tenant_id = $1 AND e.id = m.id

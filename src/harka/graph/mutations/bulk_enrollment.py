@@ -122,6 +122,6 @@ class BulkEnrollmentMutation:
     bulk_enroll: BulkEnrollPayload | None = mutation(
         _enroll,
         "Enroll many people in a course, in one transaction. Who is enrolled already stays so; who withdrew "
-        "starts anew.",
+        "starts anew; where access has ended it goes on, with the `dueAt` and `expiresAt` given now.",
         requires=Permission.ENROLLMENT_WRITE,
     )

@@ -47,7 +47,8 @@ class UpdateEnrollmentInput(MutationInput):
         "When they should be done; null for no such date.", default=strawberry.UNSET
     )
     expires_at: datetime | None = value(
-        "When their access ends; null for never. A later moment gives expired access back.",
+        "When their access ends; null for never. A later moment gives expired access back, "
+        "even where no seat is free.",
         default=strawberry.UNSET,
     )
 
@@ -117,7 +118,8 @@ async def _unenroll(
 class EnrollmentMutation:
     enroll: EnrollPayload | None = mutation(
         _enroll,
-        "Enroll a user in a course. Who is enrolled already stays so; who withdrew starts anew.",
+        "Enroll a user in a course. Who is enrolled already stays so; who withdrew starts anew. Where "
+        "access has ended it goes on, with the `dueAt` and `expiresAt` given now, if a seat is free.",
         requires=Permission.ENROLLMENT_WRITE,
     )
     update_enrollment: UpdateEnrollmentPayload | None = mutation(

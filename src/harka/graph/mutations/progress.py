@@ -31,7 +31,9 @@ class RecordProgressInput(MutationInput):
     lesson_id: strawberry.ID = value("The lesson. It must be one of the course.")
     fraction: float = value("How much of the lesson is done: 0 to 1.")
     score: float | None = value("The mark, 0 to 100; omit it when nothing was marked.", default=None)
-    occurred_at: datetime | None = value("When it happened; omit it for now.", default=None)
+    occurred_at: datetime | None = value(
+        "When it happened; omit it for now. What is older than the enrollment is taken for now.", default=None
+    )
 
 
 @graph_type

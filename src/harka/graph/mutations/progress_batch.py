@@ -37,7 +37,10 @@ class ProgressEntryInput:
     lesson_id: strawberry.ID = value("The lesson. It must be one of the course.")
     fraction: float = value("How much of the lesson is done: 0 to 1.")
     score: float | None = value("The mark, 0 to 100; omit it when nothing was marked.", default=None)
-    occurred_at: datetime | None = value("When it happened, by the client's clock.", default=None)
+    occurred_at: datetime | None = value(
+        "When it happened, by the client's clock. What is older than the enrollment is taken for now.",
+        default=None,
+    )
     client_id: str | None = value("Any text; the entry's result repeats it.", default=None)
 
 

@@ -70,7 +70,10 @@ class Course(Node):
     status: CourseStatus = leaf("Where the course is in its life.")
     published_at: datetime | None = leaf("When it was first published; null for a draft.")
     archived_at: datetime | None = leaf("When it was archived; null unless it is.")
-    seats: int | None = leaf("How many people may take part, who withdrew not counted; null for any number.")
+    seats: int | None = leaf(
+        "How many people may take part, null for any number. Who withdrew, or "
+        "whose access has ended, is not counted."
+    )
     completion_percent: int = leaf(
         "How much of the lessons, by weight, completes the course, beside all required ones: 0 to 100. With "
         "0 the required ones alone do."

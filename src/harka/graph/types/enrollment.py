@@ -43,7 +43,9 @@ class Enrollment(Node):
     due_at: datetime | None = leaf("When they should be done; null when there is no such date.")
     expires_at: datetime | None = leaf("When their access ends; null when it does not.")
     is_expired: bool = field(
-        _is_expired, "Whether access has ended: no progress is taken, until `updateEnrollment` extends it."
+        _is_expired,
+        "Whether access has ended: the learner reads no content and progress is refused, until `enroll` or "
+        "`updateEnrollment` extends it.",
     )
     lesson_progress: list[later.LessonProgress] = related(
         LessonProgressByEnrollmentLoader,
