@@ -1,6 +1,7 @@
 """Many people enrolled at once: each has their own fate, and a policy says what it means to the others."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from academy import Academy
 from harka.errors import ForbiddenError, HarkaError, InvalidIdError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import bulk_enrollment
+from harka.learning import bulk_enrollment, group, group_manager, group_member, role, user
 from harka.learning.bulk_enrollment import MOST, OnError, Outcome
+from harka.learning.user import UserChanges
 from harka.repositories.course import Course
 from harka.tenancy.permission import Permission
 
@@ -129,15 +131,39 @@ async def test_people_of_a_role(academy: Academy, monkeypatch: pytest.MonkeyPatc
     await academy.user(status="inactive")
     instructor = await academy.user("instructor")
     async with academy.work(read_only=True) as work:
-        assert await bulk_enrollment.people_of_role(work, "learner") == [each.id for each in learners]
-        assert len(await bulk_enrollment.people_of_role(work, None)) == 4
+        assert await bulk_enrollment.people_matching(work, role="learner") == [each.id for each in learners]
+        assert len(await bulk_enrollment.people_matching(work)) == 4
         monkeypatch.setattr(bulk_enrollment, "MOST", 3)
-        assert len(await bulk_enrollment.people_of_role(work, "learner")) == 3
+        assert len(await bulk_enrollment.people_matching(work, role="learner")) == 3
         with pytest.raises(ValidationError):
-            await bulk_enrollment.people_of_role(work, None)
+            await bulk_enrollment.people_matching(work)
     async with academy.work(academy.acting(instructor)) as work:
         with pytest.raises(ForbiddenError):
-            await bulk_enrollment.people_of_role(work, None)
+            await bulk_enrollment.people_matching(work)
+
+
+async def test_people_of_a_group_are_those_of_the_groups_below_it_too(academy: Academy) -> None:
+    inside, below, outside = [await academy.user() for _ in range(3)]
+    gone, boss = await academy.user(status="inactive"), await academy.user("manager")
+    async with academy.work() as work:
+        top = await group.create(work, name="Top")
+        under = await group.create(work, name="Under", parent_id=top.id)
+        await group_member.add(work, top.id, [inside.id, gone.id])
+        await group_member.add(work, under.id, [below.id])
+        await group_manager.assign(work, under.id, boss.id)
+        own = await role.create(work, name="Own", permissions=["course:read"])
+        await user.update(work, outside.id, UserChanges(role_id=own.id), version=outside.version)
+        assert await bulk_enrollment.people_matching(work, group_id=top.id) == [inside.id, below.id]
+        assert await bulk_enrollment.people_matching(work, group_id=under.id) == [below.id]
+        assert await bulk_enrollment.people_matching(work, group_id=new_id()) == []
+        assert await bulk_enrollment.people_matching(work, role_id=own.id) == [outside.id]
+        assert await bulk_enrollment.people_matching(work, role_id=own.id, group_id=top.id) == []
+        late = inside.created_at + timedelta(microseconds=1)
+        assert inside.id not in await bulk_enrollment.people_matching(work, created_from=late)
+        assert await user.count(work, group_id=top.id) == 3
+    async with academy.work(academy.managing(boss)) as work:
+        assert await bulk_enrollment.people_matching(work, group_id=top.id) == [below.id]
+        assert await user.count(work, group_id=top.id) == 1
 
 
 async def test_who_may_not_enroll_enrolls_nobody(academy: Academy) -> None:

@@ -185,6 +185,8 @@ STATEMENTS = (
     user.UPDATE_MANY,
     user.COUNT_OF_MANAGER,
     *statements_of(user.PAGES_OF_MANAGER),
+    user.COUNT_OF_GROUP,
+    *statements_of(user.PAGES_OF_GROUP),
     course.FIND_VISIBLE,
     tag.OF_COURSES,
     course.FIND_VISIBLE_BY_CODES,
@@ -390,7 +392,7 @@ async def test_a_page_reads_no_more_than_it_shows_in_any_order(
 ) -> None:
     # of courses: everything is visible, to nobody in particular
     before = {
-        "user": "NULL, NULL, NULL, NULL, NULL",
+        "user": ", ".join(["NULL"] * 6),
         "course": "true, NULL, NULL, NULL, NULL, NULL",
         "enrollment": ", ".join(["NULL"] * 11),
         "file": "NULL, NULL, NULL, false",
@@ -441,9 +443,9 @@ async def test_what_a_manager_of_groups_sees_is_read_from_their_people_on(
     for statement, asked in (
         (
             user.PAGES_OF_MANAGER[OLDEST_FIRST].first,
-            f"{tenant}, NULL, NULL, NULL, NULL, NULL, 20, '{manager}'",
+            f"{tenant}, {', '.join(['NULL'] * 6)}, 20, '{manager}'",
         ),
-        (user.COUNT_OF_MANAGER, f"{tenant}, NULL, NULL, NULL, NULL, NULL, '{manager}'"),
+        (user.COUNT_OF_MANAGER, f"{tenant}, {', '.join(['NULL'] * 6)}, '{manager}'"),
         (
             enrollment_list.PAGES_OF_MANAGER[OLDEST_FIRST].first,
             f"{tenant}, {', '.join(['NULL'] * 11)}, 20, '{manager}'",

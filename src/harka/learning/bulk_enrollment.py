@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, Unpack
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import user as users
 from harka.repositories.enrollment import Enrollment
-from harka.repositories.user import UserStatus
+from harka.repositories.user import UserFilter, UserStatus
 from harka.tenancy.permission import Permission
 
 MOST: Final = 1_000
@@ -52,13 +52,17 @@ class _UndoneError(Exception):
     """A dry run: nothing of it stays."""
 
 
-async def people_of_role(work: UnitOfWork, role: str | None) -> list[UUID]:
-    """The active people, of one role or of any. Raise `ValidationError` when they are more than `MOST`."""
+async def people_matching(work: UnitOfWork, **only: Unpack[UserFilter]) -> list[UUID]:
+    """The active people that match. Raise `ValidationError` when they are more than `MOST`."""
     work.context.require(Permission.ENROLLMENT_WRITE)
     work.context.require(Permission.USER_READ)
-    found = await user.list_page(work, after=None, first=MOST + 1, role=role, status=UserStatus.ACTIVE)
+    active: UserFilter = {**only, "status": UserStatus.ACTIVE}
+    found = await user.list_page(work, after=None, first=MOST + 1, **active)
     if len(found) > MOST:
-        raise ValidationError(f"These are more than {MOST} people: enroll them in parts.", field="filter")
+        raise ValidationError(
+            f"These are more than {MOST:,} people: enroll them in parts, by group, role or when they came.",
+            field="filter",
+        )
     return [each.id for each in found]
 
 

@@ -179,7 +179,7 @@ async def _lock_many(work: UnitOfWork, rows: Sequence[LessonProgress]) -> dict[U
 
 
 def at_possible_moment(row: LessonProgress, enrollment: Enrollment | Held) -> LessonProgress:
-    """Nobody gets further before they are enrolled: a clock that says so is wrong, and ours takes its place."""
+    """Nobody gets further before they are enrolled: where a clock says so, ours takes its place."""
     if row.occurred_at >= enrollment.enrolled_at:
         return row
     told: LessonProgress = msgspec.structs.replace(row, occurred_at=max(clock.now(), enrollment.enrolled_at))

@@ -25,6 +25,11 @@ _MANAGED = """SELECT member.user_id FROM {{schema}}.user_scope managed
       ON member.tenant_id = $1 AND member.group_id = path.descendant_id
     WHERE managed.tenant_id = $1 AND managed.user_id = {manager}::uuid"""
 
+_IN_GROUP = """SELECT member.user_id FROM {{schema}}.user_group_path path
+    JOIN {{schema}}.user_group_member member
+      ON member.tenant_id = $1 AND member.group_id = path.descendant_id
+    WHERE path.tenant_id = $1 AND path.ancestor_id = {group}::uuid"""
+
 
 def managed(person: str, manager: str) -> str:
     """The condition that `person` is in a group that `manager` manages, or in one below it.
@@ -45,3 +50,8 @@ def people_of(manager: str, only: str = "NULL") -> str:
     found = _MANAGED.format(manager=manager)
     return f"""ARRAY({found} AND ({only}::uuid IS NULL OR member.user_id = {only}::uuid)
     UNION SELECT {manager}::uuid WHERE {only}::uuid IS NULL OR {only}::uuid = {manager}::uuid)"""
+
+
+def people_in(group: str) -> str:
+    """An array of all who are in a group, or below it, to begin a search with. `group`: a parameter."""
+    return f"ARRAY({_IN_GROUP.format(group=group)})"

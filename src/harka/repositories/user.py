@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.page import CREATED, OLDEST_FIRST, Key, Order, Position, pages
-from harka.repositories.scope import Scope, managed, people_of, unless_beyond
+from harka.repositories.scope import Scope, managed, people_in, people_of, unless_beyond
 from harka.repositories.session import Proof
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -29,7 +29,7 @@ class UserOrder(enum.StrEnum):
 class UserFilter(TypedDict, total=False):
     """What is absent or None leaves out nobody. `starts_with`: of the name or the address, in any case.
 
-    `created_before` is the first moment that does not match.
+    `created_before` is the first moment that does not match. `group_id`: in this group, or in one below it.
     """
 
     role: str | None
@@ -37,6 +37,8 @@ class UserFilter(TypedDict, total=False):
     starts_with: str | None
     created_from: datetime | None
     created_before: datetime | None
+    role_id: UUID | None
+    group_id: UUID | None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -122,10 +124,11 @@ FIND_BY_EMAILS = Statement(
 # As a CASE: the planner takes half of the rows to match, whatever is asked. Taking the conditions one by one
 # it expects hardly any, and then reads and sorts all users instead of walking along the order's index.
 _MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL
-        AND $5::timestamptz IS NULL AND $6::timestamptz IS NULL THEN true
+        AND $5::timestamptz IS NULL AND $6::timestamptz IS NULL AND $7::uuid IS NULL THEN true
       ELSE ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)
         AND ($4 IS NULL OR starts_with(lower(name), lower($4)) OR starts_with(email_key, lower($4)))
-        AND ($5 IS NULL OR created_at >= $5) AND ($6 IS NULL OR created_at < $6) END"""
+        AND ($5 IS NULL OR created_at >= $5) AND ($6 IS NULL OR created_at < $6)
+        AND ($7 IS NULL OR role_id = $7) END"""
 
 _KEYS: Final[Mapping[str, Key]] = {
     UserOrder.CREATED_AT: CREATED,
@@ -140,9 +143,9 @@ PAGES = pages(
       role_id
     FROM {{schema}}."user"
     WHERE tenant_id = $1 AND {_MATCHES} {{after}}
-    ORDER BY {{order}} LIMIT $7""",  # noqa: S608 - constants
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
     _KEYS,
-    position=8,
+    position=9,
 )
 
 # One page of the users a manager of groups sees, in each order.
@@ -151,18 +154,32 @@ PAGES_OF_MANAGER = pages(
     f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
       role_id
     FROM {{schema}}."user"
-    WHERE tenant_id = $1 AND id = ANY({people_of("$8")}) AND {_MATCHES} {{after}}
-    ORDER BY {{order}} LIMIT $7""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND id = ANY({people_of("$9")}) AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
     _KEYS,
-    position=9,
+    position=10,
 )
 
-# One user, if they match.
+# One page of the people of a group, those whom a manager of groups sees, in each order.
+PAGES_OF_GROUP = pages(
+    "user.page_of_group",
+    f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
+      role_id
+    FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY({people_in("$9")}) AND {unless_beyond('"user".id', "$10")}
+      AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
+    _KEYS,
+    position=11,
+)
+
+# One user, if they match; who is in no group that was asked for does not.
 FIND_MATCHING = Statement(
     "user.find_matching",
     f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
       role_id
-    FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES} AND id = $7::uuid""",  # noqa: S608 - constants
+    FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES} AND id = $8::uuid
+      AND ($9::uuid IS NULL OR id = ANY({people_in("$9")}))""",  # noqa: S608 - constants
 )
 
 # How many users there are.
@@ -178,7 +195,15 @@ COUNT_OF_SOME = Statement(
 COUNT_OF_MANAGER = Statement(
     "user.count_of_manager",
     f"""SELECT count(*) FROM {{schema}}."user"
-    WHERE tenant_id = $1 AND id = ANY({people_of("$7")}) AND {_MATCHES}""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND id = ANY({people_of("$8")}) AND {_MATCHES}""",  # noqa: S608 - constants
+)
+
+# How many people of a group match, of those whom a manager of groups sees.
+COUNT_OF_GROUP = Statement(
+    "user.count_of_group",
+    f"""SELECT count(*) FROM {{schema}}."user"
+    WHERE tenant_id = $1 AND id = ANY({people_in("$8")}) AND {unless_beyond('"user".id', "$9")}
+      AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # Hold a user, whom a manager sees, against every other writer.
@@ -288,9 +313,11 @@ async def list_page(
     order: Order = OLDEST_FIRST,
     **only: Unpack[UserFilter],
 ) -> Sequence[User]:
-    return await session.fetch_rows(
-        User, PAGES[order].of(after), *_matches(only), first, *(() if after is None else after)
-    )
+    position = () if after is None else after
+    if (group := only.get("group_id")) is not None:
+        statement = PAGES_OF_GROUP[order].of(after)
+        return await session.fetch_rows(User, statement, *_matches(only), first, group, None, *position)
+    return await session.fetch_rows(User, PAGES[order].of(after), *_matches(only), first, *position)
 
 
 async def page_of_manager(
@@ -304,17 +331,22 @@ async def page_of_manager(
 ) -> Sequence[User]:
     """Like `list_page`, of whom a manager of groups sees."""
     position = () if after is None else after
+    if (group := only.get("group_id")) is not None:
+        statement = PAGES_OF_GROUP[order].of(after)
+        return await session.fetch_rows(User, statement, *_matches(only), first, group, manager, *position)
     statement = PAGES_OF_MANAGER[order].of(after)
     return await session.fetch_rows(User, statement, *_matches(only), first, manager, *position)
 
 
 async def find_matching(session: ShardSession, id_: UUID, **only: Unpack[UserFilter]) -> Sequence[User]:
     """One or none."""
-    return await session.fetch_rows(User, FIND_MATCHING, *_matches(only), id_)
+    return await session.fetch_rows(User, FIND_MATCHING, *_matches(only), id_, only.get("group_id"))
 
 
 async def count(session: ShardSession, **only: Unpack[UserFilter]) -> int:
     matches = _matches(only)
+    if (group := only.get("group_id")) is not None:
+        return int(await session.fetch_value(COUNT_OF_GROUP, *matches, group, None))
     if any(value is not None for value in matches):
         return int(await session.fetch_value(COUNT_OF_SOME, *matches))
     return int(await session.fetch_value(COUNT))
@@ -322,6 +354,8 @@ async def count(session: ShardSession, **only: Unpack[UserFilter]) -> int:
 
 async def count_of_manager(session: ShardSession, manager: UUID, **only: Unpack[UserFilter]) -> int:
     """Like `count`, of whom a manager of groups sees."""
+    if (group := only.get("group_id")) is not None:
+        return int(await session.fetch_value(COUNT_OF_GROUP, *_matches(only), group, manager))
     return int(await session.fetch_value(COUNT_OF_MANAGER, *_matches(only), manager))
 
 
@@ -377,7 +411,7 @@ async def count_seats_locked(session: ShardSession) -> int:
     return int(await session.fetch_value(COUNT_SEATS))
 
 
-def _matches(only: UserFilter) -> tuple[str | datetime | None, ...]:
+def _matches(only: UserFilter) -> tuple[str | datetime | UUID | None, ...]:
     """The parameters of `_MATCHES`."""
     return (
         only.get("role"),
@@ -385,4 +419,5 @@ def _matches(only: UserFilter) -> tuple[str | datetime | None, ...]:
         only.get("starts_with"),
         only.get("created_from"),
         only.get("created_before"),
+        only.get("role_id"),
     )

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from harka.ids import NodeKind, new_id
+from harka.learning import group, group_member
 from school import School
 
 ENROLL = """mutation ($input: BulkEnrollInput!) { bulkEnroll(input: $input) {
@@ -49,9 +50,24 @@ async def test_a_filter_finds_the_people(school: School) -> None:
     assert (await bulk(school, filter={}))["existing"] == 2
 
 
+async def test_a_filter_names_a_part_of_the_people(school: School) -> None:
+    async with school.work() as work:
+        branch = await group.create(work, name="Branch")
+        await group_member.add(work, branch.id, [school.learner.id])
+    named = {"groupId": school.id(NodeKind.GROUP, branch), "createdFrom": "2020-01-01T00:00:00Z"}
+    assert (await bulk(school, filter=named))["created"] == 1
+    shown = await school.ask(
+        "query ($f: UserFilter) { users(first: 9, filter: $f) { totalCount nodes { name } } }", {"f": named}
+    )
+    assert shown.data["users"] == {"totalCount": 1, "nodes": [{"name": school.learner.name}]}
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
+        ({"filter": {"groupId": "x"}}, "filter.groupId"),
+        ({"filter": {"roleId": "x"}}, "filter.roleId"),
+        ({"filter": {"createdBefore": "0001-01-01T00:00:00Z"}}, "filter.createdBefore"),
         ({}, "userIds"),
         ({"userIds": [], "filter": {}}, "userIds"),
         ({"userIds": ["x"] * 1001}, "userIds"),

@@ -12,7 +12,7 @@ from harka.graph.field import field, graph_input, graph_type, leaf, mutation, va
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.payload import MutationInput, Payload, UserError
 from harka.graph.types.enrollment import Enrollment
-from harka.graph.types.user import User
+from harka.graph.types.user import User, narrowed
 from harka.ids import NodeKind
 from harka.learning import bulk_enrollment
 from harka.learning.bulk_enrollment import MOST, Fate
@@ -28,9 +28,13 @@ class Enrolled(msgspec.Struct, frozen=True):
 
 @graph_input
 class PeopleFilter:
-    """Who of the active people."""
+    """Who of the active people; what is omitted leaves out nobody. All of it must hold."""
 
     role: Role | None = value("Only people of this role; omit it for all.", default=None)
+    role_id: strawberry.ID | None = value("Only people of this role of the organization's own.", default=None)
+    group_id: strawberry.ID | None = value("Only people in this group, or in one below it.", default=None)
+    created_from: datetime | None = value("Only who was created then or later.", default=None)
+    created_before: datetime | None = value("Only who was created before then.", default=None)
 
 
 @graph_input
@@ -106,7 +110,10 @@ async def _people(context: RequestContext, given: BulkEnrollInput) -> list[Any]:
         raise ValidationError("Give exactly one of userIds and filter.", field="userIds")
     if given.user_ids is None:
         assert given.filter is not None  # noqa: S101 - as was looked
-        return list(await bulk_enrollment.people_of_role(context.work, given.filter.role))
+        found = given.filter
+        only = narrowed(context, found.role_id, found.group_id, found.created_from, found.created_before)
+        only["role"] = found.role
+        return list(await bulk_enrollment.people_matching(context.work, **only))
     return [_opened(context, id_) for id_ in given.user_ids]
 
 

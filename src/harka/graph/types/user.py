@@ -1,10 +1,11 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
-from harka.graph.context import Info
+from harka.graph.context import Info, RequestContext
 from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
@@ -20,6 +21,7 @@ from harka.graph.types.path_enrollment_list import paths_of_user
 from harka.graph.types.role import CustomRole, role_of
 from harka.ids import NodeKind
 from harka.learning import certificate, user
+from harka.learning.moment import accept_moment
 from harka.learning.text import LONGEST_EMAIL, accept_part
 from harka.repositories.certificate import Certificate as CertificateRow
 from harka.repositories.page import Position
@@ -102,6 +104,8 @@ class UserFilter:
     )
     created_from: datetime | None = value("Only who was created then or later.", default=None)
     created_before: datetime | None = value("Only who was created before then.", default=None)
+    role_id: strawberry.ID | None = value("Only people of this role of the organization's own.", default=None)
+    group_id: strawberry.ID | None = value("Only people in this group, or in one below it.", default=None)
 
 
 @graph_input
@@ -122,7 +126,7 @@ async def _users(
     info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
 ) -> Slice:
     context = info.context
-    only, order = _accepted(matching), ordered(order_by)
+    only, order = _accepted(context, matching), ordered(order_by)
 
     async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
         rows = await user.list_page(context.work, after=position, first=limit, order=order, **only)
@@ -138,6 +142,8 @@ async def _users(
             only.get("starts_with"),
             only.get("created_from"),
             only.get("created_before"),
+            _bytes(only.get("role_id")),
+            _bytes(only.get("group_id")),
         ),
         order=order,
         first=first,
@@ -147,16 +153,41 @@ async def _users(
     )
 
 
-def _accepted(matching: UserFilter | None) -> Only:
+def _accepted(context: RequestContext, matching: UserFilter | None) -> Only:
     if matching is None:
         return {}
     return {
         "role": matching.role,
         "status": matching.status,
         "starts_with": accept_part(matching.starts_with, "startsWith", longest=LONGEST_EMAIL),
-        "created_from": matching.created_from,
-        "created_before": matching.created_before,
+        **narrowed(
+            context, matching.role_id, matching.group_id, matching.created_from, matching.created_before
+        ),
     }
+
+
+def narrowed(
+    context: RequestContext,
+    role_id: str | None,
+    group_id: str | None,
+    created_from: datetime | None,
+    created_before: datetime | None,
+) -> Only:
+    """What filters of people have in common. Raise `InvalidIdError` and `ValidationError` by their field."""
+    return {
+        "role_id": None
+        if role_id is None
+        else context.open_id(NodeKind.CUSTOM_ROLE, role_id, "filter.roleId"),
+        "group_id": None if group_id is None else context.open_id(NodeKind.GROUP, group_id, "filter.groupId"),
+        "created_from": None if created_from is None else accept_moment(created_from, "filter.createdFrom"),
+        "created_before": None
+        if created_before is None
+        else accept_moment(created_before, "filter.createdBefore"),
+    }
+
+
+def _bytes(id_: UUID | None) -> bytes | None:
+    return None if id_ is None else id_.bytes
 
 
 def _user(
