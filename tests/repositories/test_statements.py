@@ -113,7 +113,7 @@ PARTS = {
     "enrollment.seats_taken": ["course_id", "seats", "seated"],
     "user.find_acting": [*User.__struct_fields__, "permissions", "manages_groups"],
     "user.statuses": ["id", "status"],
-    "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at"],
+    "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at", "enrolled_at"],
     "enrollment.lock_of_course": ["id"],
     "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
