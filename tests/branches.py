@@ -62,6 +62,7 @@ async def branch_of(school: School, *, role: str = "manager") -> Branch:
                 modules=(ModuleOutline("Only", (LessonOutline("Only"),)),),
                 published=True,
                 awards_certificate=True,
+                certificate_days=30,
             ),
         )
         ((only,),) = (await lesson.by_course(work, [certified.id])).values()

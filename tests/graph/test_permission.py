@@ -110,6 +110,7 @@ CALLS = {
     "revokeCertificate": (
         'mutation { revokeCertificate(input: {id: "$certificate", reason: "X"}) { clientMutationId } }'
     ),
+    "renewCertificate": 'mutation { renewCertificate(input: {id: "$certificate"}) { clientMutationId } }',
     "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
     "recordProgress": (
         'mutation { recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 1}) '

@@ -45,6 +45,7 @@ CHANGES = {
     "unenroll": 'unenroll(input: {id: "$enrollment"})',
     "waiveLesson": 'waiveLesson(input: {enrollmentId: "$enrollment", lessonId: "$lesson", reason: "X"})',
     "revokeCertificate": 'revokeCertificate(input: {id: "$certificate", reason: "X"})',
+    "renewCertificate": 'renewCertificate(input: {id: "$certificate"})',
     "recordProgress": (
         'recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 0.5})'
     ),

@@ -450,6 +450,7 @@ def _draft(code: str, canary: str, category_id: UUID | None = None, *, published
         ),
         published=True,
         awards_certificate=True,
+        certificate_days=30,
         category_id=category_id,
     )
 

@@ -131,6 +131,47 @@ async def test_a_certificate_ends(academy: Academy) -> None:
     assert certificate.state_of(made) == CertificateState.EXPIRED
 
 
+async def test_one_that_has_ended_goes_on_under_its_serial(academy: Academy) -> None:
+    learner, enrolled = await begin(academy)
+    past = enrolled.enrolled_at - timedelta(days=31)
+    async with academy.work() as work:
+        await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id, completed_at=past)])
+        await user.update(work, learner.id, UserChanges(name="Grace"), version=1)
+        (ended,) = await certificate.page_of_user(work, learner.id, after=None, first=1)
+        renewed = await certificate.renew(work, ended.id, version=ended.version)
+        assert await certificate.verify(work, ended.serial) == renewed
+    assert (renewed.id, renewed.holder_name, renewed.version) == (ended.id, "Grace", 2)
+    assert certificate.state_of(renewed) == CertificateState.VALID
+    assert renewed.expires_at == renewed.issued_at + timedelta(days=30)
+
+
+async def test_what_cannot_be_renewed_stays(academy: Academy, rival: Academy) -> None:
+    (_, soon), (_, long), (_, gone) = [await certified(academy) for _ in range(3)]
+    (_, revoked), (_, foreign) = await certified(academy), await certified(rival)
+    async with academy.work() as work:
+        await certificate.revoke(work, revoked.id, "X")
+        await course.update(work, long.course_id, CourseChanges(certificate_days=40), version=1)
+        await certificate.renew(work, long.id)
+        await course.update(work, gone.course_id, CourseChanges(awards_certificate=False), version=1)
+    state, theirs = await academy.state(), await rival.state()
+    for id_, version, error, told in (
+        (soon.id, 9, ConflictError, None),
+        (long.id, None, ConflictError, "within 30 days"),
+        (revoked.id, None, ConflictError, "revoked"),
+        (gone.id, None, ConflictError, "any more"),
+        (foreign.id, None, NotFoundError, None),
+        (new_id(), None, NotFoundError, None),
+    ):
+        with pytest.raises(error, match=told):
+            async with academy.work() as work:
+                await certificate.renew(work, id_, version=version)
+    others = academy.key(*(set(Permission) - {Permission.ENROLLMENT_WRITE}))
+    with pytest.raises(ForbiddenError):
+        async with academy.work(others) as work:
+            await certificate.renew(work, soon.id)
+    assert (await academy.state(), await rival.state()) == (state, theirs)
+
+
 async def test_what_cannot_be_revoked_stays(academy: Academy, rival: Academy) -> None:
     (_, made), (_, foreign) = await certified(academy), await certified(rival)
     state, theirs = await academy.state(), await rival.state()

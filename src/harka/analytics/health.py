@@ -111,7 +111,7 @@ def _ended(totals: Totals) -> list[Issue]:
     found = []
     if expiring:
         message = f"{expiring:,} certificates end within {ACTIVE_DAYS} days."
-        advice = "Look at `User.certificates`, and enroll who needs one in the course or learning path again."
+        advice = "Look at `User.certificates`, and renew those that are still needed by `renewCertificate`."
         found.append(Issue(IssueCode.CERTIFICATES_EXPIRING, HealthStatus.WARNING, message, advice, expiring))
     if dead:
         advice = "Look at their errors, mend what they name, and have them tried again."

@@ -3,6 +3,7 @@
 import enum
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 LONGEST_REASON: Final = 500
+RENEWED_WITHIN: Final = 30
+"""Days before its end from which on a certificate can be renewed."""
 _SERIAL: Final = re.compile("[0-9a-f]{32}")
 
 
@@ -90,6 +93,31 @@ async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | Non
     if version is not None and found[0].version != version:
         raise ConflictError
     return found[0]
+
+
+async def renew(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Certificate:
+    """It goes on from now for as long as its course or path says today, under the same serial.
+
+    Raise `NotFoundError`, and `ConflictError` for another version, for one that is revoked or does not end
+    within `RENEWED_WITHIN` days, and where certificates are not awarded any more.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    scope = visibility.to_change(work.context)
+    renewed = await certificates.renew(work.session, scope, id_, version, within_days=RENEWED_WITHIN)
+    if renewed is not None:
+        work.invalidate("certificate")
+        return renewed
+    found = await certificates.find_visible(work.session, scope, [id_])
+    if not found:
+        raise NotFoundError("There is no such certificate here.")
+    if version is not None and found[0].version != version:
+        raise ConflictError
+    if found[0].revoked_at is not None:
+        raise ConflictError("A revoked certificate stays revoked.")
+    ends = found[0].expires_at
+    if ends is None or not has_passed(ends - timedelta(days=RENEWED_WITHIN)):
+        raise ConflictError(f"This certificate does not end within {RENEWED_WITHIN} days.")
+    raise ConflictError("What was completed awards no certificate any more.")
 
 
 def _asked(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:

@@ -13,7 +13,8 @@ from harka.storage.statement import Statement
 class Certificate(msgspec.Struct, frozen=True):
     """Of an enrollment in a course, or of one on a path; `title`: of which. What is not the case is None.
 
-    `serial`: 32 hexadecimal digits that nobody can guess. The names are those of the day it was issued.
+    `serial`: 32 hexadecimal digits that nobody can guess. The names are those of the day it was issued,
+    or last renewed.
     """
 
     id: UUID
@@ -126,6 +127,32 @@ REVOKE = Statement(
       version""",  # noqa: S608 - constants
 )
 
+# Let a certificate, of somebody a manager sees, go on from now for as long as the course or path says today,
+# under the names of today. It ends within $5 days, or has ended; it is not revoked; what it is of still
+# awards one. A version of NULL stands for any.
+RENEW = Statement(
+    "certificate.renew",
+    f"""WITH award AS (
+      SELECT k.id, u.name, coalesce(c.title, p.title) AS title,
+        coalesce(c.certificate_days, p.certificate_days) AS days
+      FROM {{schema}}.certificate k
+      JOIN {{schema}}."user" u ON u.tenant_id = $1 AND u.id = k.user_id
+      LEFT JOIN {{schema}}.course c ON c.tenant_id = $1 AND c.id = k.course_id AND c.awards_certificate
+      LEFT JOIN {{schema}}.learning_path p ON p.tenant_id = $1 AND p.id = k.path_id AND p.awards_certificate
+      WHERE k.tenant_id = $1 AND k.id = $2::uuid AND (c.id IS NOT NULL OR p.id IS NOT NULL)
+    )
+    UPDATE {{schema}}.certificate k
+    SET issued_at = now(), expires_at = now() + make_interval(days => award.days), holder_name = award.name,
+      course_title = award.title, updated_at = now(), version = k.version + 1
+    FROM award
+    WHERE k.tenant_id = $1 AND k.id = award.id AND ($3::int IS NULL OR k.version = $3)
+      AND k.revoked_at IS NULL AND k.expires_at <= now() + make_interval(days => $5::int)
+      AND {unless_beyond("k.user_id", "$4")}
+    RETURNING k.id, k.user_id, k.course_id, k.enrollment_id, k.path_id, k.path_enrollment_id, k.serial,
+      k.holder_name, k.course_title AS title, k.issued_at, k.expires_at, k.revoked_at, k.revoke_reason,
+      k.created_at, k.updated_at, k.version""",  # noqa: S608 - constants
+)
+
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Certificate]:
     return await session.fetch_rows(
@@ -174,4 +201,12 @@ async def revoke(
 ) -> Certificate | None:
     """None: absent, beyond a manager's groups, revoked already, or of another version."""
     row = await session.fetch_row(REVOKE, id_, version, reason, scope.manager)
+    return None if row is None else Certificate(*row)
+
+
+async def renew(
+    session: ShardSession, scope: Scope, id_: UUID, version: int | None, *, within_days: int
+) -> Certificate | None:
+    """None: absent, beyond a manager's groups, revoked, of another version, not ending soon, not awarded."""
+    row = await session.fetch_row(RENEW, id_, version, scope.manager, within_days)
     return None if row is None else Certificate(*row)

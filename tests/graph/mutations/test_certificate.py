@@ -1,6 +1,7 @@
 from typing import Any
 
 from harka.ids import NodeKind, new_id
+from harka.storage.statement import Statement
 from school import School
 
 REVOKE = """mutation ($input: RevokeCertificateInput!) { revokeCertificate(input: $input) {
@@ -10,6 +11,8 @@ OWN = """query ($id: ID!) { user(id: $id) { certificates(first: 9) { totalCount 
   user { id } course { id } enrollment { status } } } } }"""
 VERIFY = """query ($serial: String!) { verifyCertificate(serial: $serial) {
   state holderName title issuedAt expiresAt revokedAt } }"""
+
+AGE = Statement("test.age", "UPDATE {schema}.certificate SET expires_at = now() WHERE tenant_id = $1")
 
 
 async def awarded(school: School) -> dict[str, Any]:
@@ -65,6 +68,19 @@ async def test_a_revoked_certificate_says_so_to_anybody(school: School) -> None:
     reply = await school.ask(VERIFY, {"serial": own["serial"]}, caller=None)
     assert reply.data["verifyCertificate"]["state"] == "REVOKED"
     assert reply.data["verifyCertificate"]["revokedAt"] == revoked["revokedAt"]
+
+
+async def test_what_the_health_advises_renews_it(school: School) -> None:
+    own = await awarded(school)
+    renew = """mutation ($input: RenewCertificateInput!) { renewCertificate(input: $input) {
+      errors { code field } certificate { serial state issuedAt version } } }"""
+    assert (await school.ask(renew, {"input": {"id": own["id"]}})).code == "CONFLICT"
+    async with school.work() as work:
+        await work.session.execute(AGE)
+    renewed = (await school.ask(renew, {"input": {"id": own["id"]}})).data["renewCertificate"]["certificate"]
+    assert (renewed["serial"], renewed["state"], renewed["version"]) == (own["serial"], "VALID", 2)
+    assert renewed["issuedAt"] > own["issuedAt"]
+    assert (await school.ask(renew, {"input": {"id": "x"}})).code == "INVALID_ID"
 
 
 async def test_bad_input(school: School) -> None:

@@ -9,11 +9,12 @@ from harka.graph.payload import MutationInput, Payload
 from harka.graph.types.certificate import Certificate
 from harka.ids import NodeKind
 from harka.learning import certificate
+from harka.learning.certificate import RENEWED_WITHIN
 from harka.repositories.certificate import Certificate as CertificateRow
 from harka.tenancy.permission import Permission
 
 
-class Revoked(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True):
     certificate: CertificateRow
 
 
@@ -28,6 +29,23 @@ class RevokeCertificateInput(MutationInput):
     )
 
 
+@graph_input
+class RenewCertificateInput(MutationInput):
+    """Which certificate shall go on."""
+
+    id: strawberry.ID = value(f"The certificate. It has ended, or ends within {RENEWED_WITHIN} days.")
+    version: int | None = value(
+        "The version that was read; omit it to renew whatever there is.", default=None
+    )
+
+
+@graph_type
+class RenewCertificatePayload(Payload):
+    """The certificate that was renewed."""
+
+    certificate: Certificate | None = leaf("The certificate as it is now.")
+
+
 @graph_type
 class RevokeCertificatePayload(Payload):
     """The certificate that was revoked."""
@@ -38,13 +56,27 @@ class RevokeCertificatePayload(Payload):
 async def _revoke(
     info: Info,
     given: Annotated[RevokeCertificateInput, strawberry.argument(name="input", description="Which and why.")],
-) -> Revoked:
+) -> Written:
     id_ = info.context.open_id(NodeKind.CERTIFICATE, given.id, "id")
-    return Revoked(await certificate.revoke(info.context.work, id_, given.reason, version=given.version))
+    return Written(await certificate.revoke(info.context.work, id_, given.reason, version=given.version))
+
+
+async def _renew(
+    info: Info,
+    given: Annotated[RenewCertificateInput, strawberry.argument(name="input", description="Which.")],
+) -> Written:
+    id_ = info.context.open_id(NodeKind.CERTIFICATE, given.id, "id")
+    return Written(await certificate.renew(info.context.work, id_, version=given.version))
 
 
 @strawberry.type
 class CertificateMutation:
+    renew_certificate: RenewCertificatePayload | None = mutation(
+        _renew,
+        "Let a certificate go on from now, for as long as its course or learning path says today and under "
+        "the names of today. Its serial stays. CONFLICT when it is revoked, lasts longer or none is awarded.",
+        requires=Permission.ENROLLMENT_WRITE,
+    )
     revoke_certificate: RevokeCertificatePayload | None = mutation(
         _revoke,
         "Revoke a certificate for good. Doing it twice changes nothing.",

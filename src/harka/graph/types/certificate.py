@@ -94,10 +94,10 @@ class Certificate(Node):
     )
     serial: str = leaf("Whoever knows it can verify the certificate by `verifyCertificate`.")
     state: CertificateState = field(_state, "Whether it still proves anything.")
-    holder_name: str = leaf("The person's name on the day it was issued.")
-    title: str = leaf("The title of the course or learning path on the day it was issued.")
+    holder_name: str = leaf("The person's name on the day it was issued, or last renewed.")
+    title: str = leaf("The title of the course or learning path on the day it was issued, or last renewed.")
     course_title: str = field(_title, "Like `title`.", deprecation_reason=_TITLE_INSTEAD)
-    issued_at: datetime = leaf("When it was completed.")
+    issued_at: datetime = leaf("When it was completed, or the certificate last renewed.")
     expires_at: datetime | None = leaf("When it ends; null for never.")
     revoked_at: datetime | None = leaf("When it was revoked; null unless it was.")
     revoke_reason: str | None = leaf("Why it was revoked; null unless it was.")
@@ -111,10 +111,10 @@ class VerifiedCertificate:
     """What anybody who knows a serial may know."""
 
     state: CertificateState = field(_state, "Whether it still proves anything.")
-    holder_name: str = leaf("The person's name on the day it was issued.")
-    title: str = leaf("The title of the course or learning path on the day it was issued.")
+    holder_name: str = leaf("The person's name on the day it was issued, or last renewed.")
+    title: str = leaf("The title of the course or learning path on the day it was issued, or last renewed.")
     course_title: str = field(_title, "Like `title`.", deprecation_reason=_TITLE_INSTEAD)
-    issued_at: datetime = leaf("When it was completed.")
+    issued_at: datetime = leaf("When it was completed, or the certificate last renewed.")
     expires_at: datetime | None = leaf("When it ends; null for never.")
     revoked_at: datetime | None = leaf("When it was revoked; null unless it was.")
 
