@@ -20,6 +20,20 @@ MUTANTS: Final = [
         ("tests/learning/test_content.py",),
     ),
     Mutant(
+        "content-once-access-has-ended",
+        "repositories/lesson.py",
+        "AND e.status <> 'withdrawn' AND (e.expires_at IS NULL OR e.expires_at > now())",
+        "AND e.status <> 'withdrawn'",
+        ("tests/learning/test_reading.py",),
+    ),
+    Mutant(
+        "people-of-a-group-beyond-the-manager",
+        "repositories/user.py",
+        """= ANY({people_in("$8")}) AND {unless_beyond('"user".id', "$9")}""",
+        """= ANY({people_in("$8")}) AND ($9::uuid IS NULL OR true)""",
+        ("tests/learning/test_bulk_enrollment.py",),
+    ),
+    Mutant(
         "content-of-locked-modules",
         "learning/reading.py",
         "    return [each.id for each in taken if each.guarded not in closed]",
