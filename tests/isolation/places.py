@@ -41,6 +41,8 @@ NOUNS: Mapping[str, str] = {
     "BulkUserInput.roleId": "CustomRole",
     "CreateUserInput.roleId": "CustomRole",
     "UpdateUserInput.roleId": "CustomRole",
+    "UserFilter.roleId": "CustomRole",
+    "PeopleFilter.roleId": "CustomRole",
 }
 
 
