@@ -41,7 +41,6 @@ NOUNS: Mapping[str, str] = {
     "BulkUserInput.roleId": "CustomRole",
     "CreateUserInput.roleId": "CustomRole",
     "UpdateUserInput.roleId": "CustomRole",
-    "UserFilter.roleId": "CustomRole",
     "PeopleFilter.roleId": "CustomRole",
 }
 
@@ -70,6 +69,8 @@ NEEDED: Final = frozenset(
 
 INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
     "CreateContentItemInput.quizId": {"CreateContentItemInput.kind": "QUIZ"},
+    "PeopleFilter.groupId": {},
+    "PeopleFilter.roleId": {},
     "EnqueueJobInput.courseId": {"EnqueueJobInput.kind": "RECOUNT_COURSE"},
     "EnqueueJobInput.learningPathId": {"EnqueueJobInput.kind": "RECOUNT_PATH"},
 }

@@ -104,7 +104,6 @@ class UserFilter:
     )
     created_from: datetime | None = value("Only who was created then or later.", default=None)
     created_before: datetime | None = value("Only who was created before then.", default=None)
-    role_id: strawberry.ID | None = value("Only people of this role of the organization's own.", default=None)
     group_id: strawberry.ID | None = value("Only people in this group, or in one below it.", default=None)
 
 
@@ -142,7 +141,6 @@ async def _users(
             only.get("starts_with"),
             only.get("created_from"),
             only.get("created_before"),
-            _bytes(only.get("role_id")),
             _bytes(only.get("group_id")),
         ),
         order=order,
@@ -160,9 +158,7 @@ def _accepted(context: RequestContext, matching: UserFilter | None) -> Only:
         "role": matching.role,
         "status": matching.status,
         "starts_with": accept_part(matching.starts_with, "startsWith", longest=LONGEST_EMAIL),
-        **narrowed(
-            context, matching.role_id, matching.group_id, matching.created_from, matching.created_before
-        ),
+        **narrowed(context, None, matching.group_id, matching.created_from, matching.created_before),
     }
 
 
