@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 import signal
 import socket
 import sys
@@ -86,11 +85,6 @@ def stopped(servers: OwnServers, name: str) -> Iterator[Callable[[], None]]:
         servers.revive()
 
 
-def unheard() -> str:
-    """What no answer is kept to."""
-    return f"{COURSES} # {secrets.token_hex(4)}"
-
-
 async def ask(http: httpx2.AsyncClient, document: str = COURSES, **variables: Any) -> httpx2.Response:
     return await http.post("/graphql", json={"query": document, "variables": variables})
 
@@ -119,8 +113,11 @@ async def test_without_the_database_requests_fail_fast_and_recover(
     assert await answered(http)
     with stopped(world.servers, "postgres") as revive, logged() as lines:
         started = time.perf_counter()
-        for accept, status, data in 5 * ((JSON, 200, {"courses": None}), (GRAPHQL, 503, None)):
-            answer = await http.post("/graphql", json={"query": unheard()}, headers={"accept": accept})
+        both = (JSON, 200, {"courses": None}), (GRAPHQL, 503, None)
+        for number, (accept, status, data) in enumerate(5 * both):
+            # no answer is kept to this
+            asked = {"query": f"{COURSES} # {number}"}
+            answer = await http.post("/graphql", json=asked, headers={"accept": accept})
             (error,) = answer.json()["errors"]
             assert error["extensions"]["code"] == "UNAVAILABLE"
             assert (answer.status_code, answer.json()["data"]) == (status, data)
