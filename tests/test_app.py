@@ -31,6 +31,7 @@ from waiting import PATIENCE, until
 HOST = "own.harka.localhost"
 COURSES = "query Courses { courses(first: 5) { totalCount } }"
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
+BOTH = (JSON, 200, {"courses": None}), (GRAPHQL, 503, None)
 CREATE = (
     'mutation Create($code: String!) { createCourse(input: {title: "T", code: $code}) { course { id } } }'
 )
@@ -113,11 +114,9 @@ async def test_without_the_database_requests_fail_fast_and_recover(
     assert await answered(http)
     with stopped(world.servers, "postgres") as revive, logged() as lines:
         started = time.perf_counter()
-        both = (JSON, 200, {"courses": None}), (GRAPHQL, 503, None)
-        for number, (accept, status, data) in enumerate(5 * both):
-            # no answer is kept to this
-            asked = {"query": f"{COURSES} # {number}"}
-            answer = await http.post("/graphql", json=asked, headers={"accept": accept})
+        for number, (accept, status, data) in enumerate(5 * BOTH):
+            text = f"{COURSES} # {number}"  # no answer is kept to this
+            answer = await http.post("/graphql", json={"query": text}, headers={"accept": accept})
             (error,) = answer.json()["errors"]
             assert error["extensions"]["code"] == "UNAVAILABLE"
             assert (answer.status_code, answer.json()["data"]) == (status, data)
