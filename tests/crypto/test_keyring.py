@@ -8,8 +8,8 @@ SECRET = "00112233445566778899aabbccddeeff" * 2
 
 def test_each_purpose_has_its_own_key() -> None:
     ring = Keyring(SECRET)
-    keys = [ring.node_id, ring.cursor, ring.seal, ring.cache]
-    assert [len(key) for key in keys] == [32, 32, 32, 16]
+    keys = [ring.node_id, ring.cursor, ring.seal, ring.idempotency, ring.cache]
+    assert [len(key) for key in keys] == [32, 32, 32, 32, 16]
     assert len({key[:16] for key in keys}) == len(keys)
 
 

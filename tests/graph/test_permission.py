@@ -255,6 +255,19 @@ OF_ONE = ("$user", "$enrollment", "$certificate")
 MANY = {"bulkEnroll", "bulkUsers", "recordProgressBatch"}
 # what is for those alone who see everybody
 TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMembers"}
+# what a manager of some groups does for the people of these, or with what is their own
+FOR_SOME = {
+    *("bulkEnroll", "enroll", "enrollInLearningPath", "unenroll", "updateEnrollment"),
+    *("renewCertificate", "revokeCertificate"),
+    *("waiveLesson", "withdrawFromLearningPath", "recordProgress", "recordProgressBatch", "gradeSubmission"),
+    *("bulkUsers", "createPasswordReset", "deactivateUser", "inviteUser", "reactivateUser", "updateUser"),
+    *("revokeInvitation", "revokeSession", "removeTotp"),
+    # their own
+    *("changePassword", "confirmTotp", "setUpTotp", "completeUpload", "createUpload", "deleteFile"),
+    *("startQuizAttempt", "submitAssignment", "submitQuizAttempt"),
+}
+# whose group it is they are told once it is looked up
+OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}
 # what a school has none of; that it is seen where there is one is shown elsewhere
 ABSENT = {"file"}
 # absent for who has the permission and yet does not take part
@@ -373,6 +386,18 @@ async def test_a_manager_of_another_group_does_not_find_whose_it_is(
     else:
         assert reply.codes in ([], ["FORBIDDEN"])
         assert not reply.codes or required(name) not in PERMISSIONS[role] or name in TO_ALL
+
+
+@pytest.mark.parametrize("name", sorted(name for name, text in CALLS.items() if text.startswith("mutation")))
+async def test_a_manager_of_some_groups_changes_nothing_of_everybodys(school: School, name: str) -> None:
+    """It is refused before a statement is sent, unless it is for their own people, or of their own."""
+    branch = await branch_of(school, role="admin")
+    reply = await school.ask(call(school, name), caller=branch.manager)
+    if name in FOR_SOME:
+        assert reply.codes == []
+    else:
+        assert (reply.code, reply.body["data"]) == ("FORBIDDEN", {name: None})
+        assert reply.statements == 0 or name in OF_A_GROUP
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))

@@ -32,6 +32,7 @@ from harka.repositories.group import Group
 from harka.repositories.page import BEGINNING
 from harka.repositories.user import User
 from harka.tenancy.context import TenantContext
+from harka.tenancy.permission import EVERY_PERMISSION
 from quizzes import taken
 
 Act = Callable[[UnitOfWork], Awaitable[Any]]
@@ -88,6 +89,42 @@ async def test_groups_are_given_and_taken_again(academy: Academy) -> None:
             assert (await group_manager.unassign(work, id_, made.manager.id))[2]
             assert not (await group_manager.unassign(work, id_, made.manager.id))[2]
     assert await academy.rows("user_scope") == []
+
+
+async def test_somebody_new_is_bound_from_the_first_moment(academy: Academy) -> None:
+    made = await ground(academy)
+    draft = UserDraft(email="new@example.com", name="New", role="manager")
+    async with academy.work() as work:
+        person = await group_manager.create(work, draft, [made.team.id, made.top.id, made.team.id])
+    # a seat, the person, the groups
+    assert academy.statements <= 4
+    async with academy.work(await academy.entering(person), read_only=True) as work:
+        assert await user.count(work) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "groups", "error"),
+    [
+        ("owner", None, ValidationError),
+        ("manager", [new_id()], NotFoundError),
+        ("manager", [new_id() for _ in range(21)], ValidationError),
+    ],
+)
+async def test_who_cannot_be_bound_is_not_made(academy: Academy, role: str, groups: Any, error: Any) -> None:
+    made = await ground(academy)
+    state = await academy.state()
+    draft = UserDraft(email="new@example.com", name="New", role=role)
+    with pytest.raises(error) as caught:
+        async with academy.work() as work:
+            await group_manager.create(work, draft, groups or [made.top.id])
+    assert (caught.value.field, await academy.state()) == ("managedGroupIds", state)
+
+
+async def test_who_never_managed_a_group_is_not_bound_by_taking_one(academy: Academy) -> None:
+    made, instructor = await ground(academy), await academy.user("instructor")
+    async with academy.work() as work:
+        assert not (await group_manager.unassign(work, made.top.id, instructor.id))[2]
+    assert not (await academy.entering(instructor)).manages_groups
 
 
 async def test_a_group_that_somebody_manages_stays(academy: Academy) -> None:
@@ -288,8 +325,9 @@ async def test_owners_and_oneself_are_given_nothing(academy: Academy, rival: Aca
 
 
 async def test_work_of_people_beyond_is_not_theirs_to_delete(academy: Academy) -> None:
-    """Who manages groups and writes courses deletes a lesson in which others have worked: not so."""
+    """Who would manage groups and write courses deletes a lesson in which others have worked: not so."""
     made = await ground(academy, "admin")
+    writing = msgspec.structs.replace(made.context, permissions=EVERY_PERMISSION)
     subject = made.enrollments[made.ours.id].course_id
     async with academy.work() as work:
         (first, second, *_) = (await lesson.by_course(work, [subject]))[subject]
@@ -303,9 +341,9 @@ async def test_work_of_people_beyond_is_not_theirs_to_delete(academy: Academy) -
         lambda work: module.delete(work, second.module_id, version=1, with_progress=True),
     ):
         with pytest.raises(ConflictError) as refused:
-            async with academy.work(made.context) as work:
+            async with academy.work(writing) as work:
                 await act(work)
         assert refused.value.field == "withProgress"
         assert await academy.state() == state
-    async with academy.work(made.context) as work:
+    async with academy.work(writing) as work:
         await lesson.delete(work, first.id, version=first.version, with_progress=True)

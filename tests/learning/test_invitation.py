@@ -242,6 +242,42 @@ async def test_a_manager_of_groups_invites_into_these_and_sees_their_own(academy
         assert list(await user.find_many(work, [person.id])) == [person.id]
 
 
+async def test_who_is_invited_to_manage_is_bound_from_the_first_moment(academy: Academy) -> None:
+    async with academy.work() as work:
+        kept, gone = [await group.create(work, name=name) for name in ("Kept", "Gone")]
+    managed = [kept.id, gone.id, kept.id]
+    made = await invite(academy, role="manager", managed_group_ids=managed)
+    other = await invite(academy, role="manager", managed_group_ids=[gone.id], email="other@example.com")
+    async with academy.work() as work:
+        await group.delete(work, gone.id)
+    for token, left in ((made.token, {kept.id}), (other.token, set())):
+        person = await accept(academy, token)
+        context = await academy.entering(person)
+        assert context.manages_groups
+        async with academy.work(context, read_only=True) as work:
+            assert await user.count(work) == 1
+        async with academy.work(read_only=True) as work:
+            listed = await group_manager.groups_by_user(work, [person.id], first=9)
+        assert {each.id for each in listed.get(person.id, [])} == left
+
+
+async def test_what_nobody_is_invited_to_manage(academy: Academy, rival: Academy) -> None:
+    async with rival.work() as work:
+        foreign = await group.create(work, name="Foreign")
+    async with academy.work() as work:
+        own = await group.create(work, name="Own")
+    state = await academy.state()
+    for role_, ids, error in (
+        ("manager", [foreign.id], NotFoundError),
+        ("owner", [own.id], ValidationError),
+        ("manager", [new_id() for _ in range(21)], ValidationError),
+    ):
+        with pytest.raises(error) as caught:
+            await invite(academy, role=role_, managed_group_ids=ids)
+        assert caught.value.field == "managedGroupIds"
+    assert await academy.state() == state
+
+
 async def test_what_is_accepted_or_has_changed_is_not_revoked(academy: Academy) -> None:
     made, other = await invite(academy), await invite(academy, email="other@example.com")
     await accept(academy, made.token)

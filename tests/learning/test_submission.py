@@ -87,6 +87,22 @@ async def test_work_is_handed_in_anew_until_it_is_graded(academy: Academy) -> No
     assert (await grade(academy, graded, score=8)).score == 8
 
 
+async def test_nobody_grades_their_own_work(academy: Academy) -> None:
+    asked, _, learning = await ask(academy)
+    for role in ("instructor", "owner"):
+        grader = await academy.user(role)
+        async with academy.work() as work:
+            enrolled = (
+                await enrollment.enroll(work, user_id=grader.id, course_id=learning.course_id)
+            ).enrollment
+        made = await hand_in(academy, asked, grader, enrolled)
+        state = await academy.state()
+        with pytest.raises(ConflictError) as caught:
+            await grade(academy, made, academy.acting(grader))
+        assert (caught.value.field, await academy.state()) == ("submissionId", state)
+    assert (await grade(academy, made, academy.acting(await academy.user("instructor")))).score == 7
+
+
 async def test_a_grade_is_told_to_who_listens(academy: Academy) -> None:
     asked, learner, enrolled = await ask(academy)
     made = await hand_in(academy, asked, learner, enrolled)

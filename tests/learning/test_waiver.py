@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from academy import Academy
@@ -140,6 +141,24 @@ async def test_what_cannot_be_waived_changes_nothing(
     with pytest.raises(ConflictError):
         await ground.waive()
     assert await academy.rows("lesson_progress") == []
+
+
+async def test_who_is_no_administrator_of_everybody_does_not_waive_their_own(
+    academy: Academy, ground: Ground
+) -> None:
+    (course_id,) = {UUID(row["course_id"]) for row in await academy.rows("enrollment")}
+    for role, bound, may in (("manager", False, False), ("admin", True, False), ("admin", False, True)):
+        person = await academy.user(role)
+        async with academy.work() as work:
+            own = (await enrollment.enroll(work, user_id=person.id, course_id=course_id)).enrollment
+        acting = msgspec.structs.replace(academy.acting(person), manages_groups=bound)
+        if may:
+            assert (await ground.waive(enrolled=own.id, by=acting)).changed
+            continue
+        with pytest.raises(ConflictError) as caught:
+            await ground.waive(enrolled=own.id, by=acting)
+        assert caught.value.field == "enrollmentId"
+        assert await academy.rows("lesson_progress") == []
 
 
 async def test_any_script_is_a_reason(academy: Academy, ground: Ground) -> None:

@@ -49,18 +49,13 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
 }
 """What the built-in roles allow."""
 
-# what reaches other people
-_OF_OTHERS = frozenset(
+# what touches nobody else: all that may be given by who manages some groups only
+_OF_ONESELF = frozenset(
     {
-        Permission.USER_READ,
-        Permission.USER_WRITE,
-        Permission.ENROLLMENT_READ,
-        Permission.ENROLLMENT_WRITE,
-        Permission.SUBMISSION_GRADE,
-        Permission.ANALYTICS_READ,
-        Permission.JOB_READ,
-        Permission.JOB_WRITE,
-        Permission.ORGANIZATION_OWN,
+        Permission.ORGANIZATION_READ,
+        Permission.COURSE_READ,
+        Permission.PROGRESS_WRITE,
+        Permission.FILE_WRITE,
     }
 )
 _REMEMBERED = 1024
@@ -84,6 +79,8 @@ def _named(names: tuple[str, ...]) -> frozenset[Permission]:
 def may_grant(context: TenantContext, permissions: frozenset[Permission]) -> bool:
     """Whether the actor may do all of this, wherever whoever gets it could.
 
-    A manager of groups may not what reaches other people: whoever has no groups to manage reaches everybody.
+    A manager of groups gives only what touches nobody else: whoever has no groups to manage reaches
+    everybody, with a permission of a later version too.
     """
-    return permissions <= context.permissions and not (context.manages_groups and permissions & _OF_OTHERS)
+    most = context.permissions & _OF_ONESELF if context.manages_groups else context.permissions
+    return permissions <= most

@@ -27,8 +27,15 @@ from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import Signals, agree
 
 _REMEMBERED_CALLERS: Final = 4096
-# what tells of everybody at once, which nobody may see who may not see everybody
-_OF_EVERYBODY: Final = frozenset({Permission.ANALYTICS_READ})
+# what tells of everybody at once, or changes what is everybody's: nobody may who may not see everybody
+_OF_EVERYBODY: Final = frozenset(
+    {
+        Permission.ANALYTICS_READ,
+        Permission.COURSE_WRITE,
+        Permission.JOB_WRITE,
+        Permission.ORGANIZATION_WRITE,
+    }
+)
 _NOTHING: Final[frozenset[Permission]] = frozenset()
 
 

@@ -20,6 +20,7 @@ class Purpose(enum.Enum):
     SEAL = ("seal", 32)
     DEMO_KEY = ("demo-key", 32)
     SESSION = ("session", 32)
+    IDEMPOTENCY = ("idempotency", 32)
 
     def __init__(self, label: str, length: int) -> None:
         self.label = label
@@ -73,6 +74,11 @@ class Keyring:
     def session(self) -> bytes:
         """32 bytes, for the tokens of `auth.session_token`."""
         return self._derive(Purpose.SESSION)
+
+    @functools.cached_property
+    def idempotency(self) -> bytes:
+        """32 bytes, for what `learning.idempotency` keeps."""
+        return self._derive(Purpose.IDEMPOTENCY)
 
     def _derive(self, purpose: Purpose) -> bytes:
         info = _NAMESPACE + purpose.label.encode("ascii")

@@ -32,6 +32,7 @@ from harka.graph.loaders.loader import Loaders
 from harka.graph.meter import Meter
 from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Plan
+from harka.graph.replay import replayed
 from harka.graph.request import Prepared, Request
 from harka.graph.subscriptions.event import Notice
 from harka.graph.trusted import TrustedDocuments
@@ -220,15 +221,15 @@ class Engine:
 
     async def _once(self, prepared: Prepared, context: RequestContext) -> Answer:
         """What it comes to; of a mutation with a key that was used before, what it came to then."""
-        key, work = prepared.idempotency_key, context.work
+        key, work, secret = prepared.idempotency_key, context.work, self._runtime.keyring.idempotency
         if key is None:
             return shown(await _run(self._executor(prepared, context)), context)
-        given = await idempotency.take(work, key, prepared.fingerprint)
+        given = await idempotency.take(work, key, prepared.fingerprint, secret=secret)
         if given is not None:
-            return Answer(body=from_json(given), statements=work.session.statements, replayed=True)
+            return replayed(from_json(given), prepared, context)
         answer = shown(await _run(self._executor(prepared, context)), context)
         if context.outcome.done:
-            await idempotency.keep(work, key, answer.json())
+            await idempotency.keep(work, key, answer.json(), secret=secret)
         return answer
 
     async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:

@@ -16,7 +16,7 @@ from harka import clock
 from harka.auth.permissions import Role, may_grant
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import group, user, user_row
+from harka.learning import group, group_manager, user, user_row
 from harka.learning.moment import accept_moment, has_passed
 from harka.learning.text import accept_email
 from harka.learning.work import UnitOfWork
@@ -54,6 +54,7 @@ class InvitationDraft(msgspec.Struct, frozen=True, kw_only=True):
     role: str = Role.LEARNER
     role_id: UUID | None = None
     group_ids: Sequence[UUID] = ()
+    managed_group_ids: Sequence[UUID] = ()
     expires_at: datetime | None = None
 
 
@@ -119,6 +120,9 @@ async def invite(work: UnitOfWork, draft: InvitationDraft) -> Invited:
     role, role_id = await user_row.grantable_role(work, draft.role, draft.role_id)
     expires_at = _accept_end(draft.expires_at)
     group_ids = await _accept_groups(work, draft.group_ids)
+    managed = group_manager.accept_managed(work, role, draft.managed_group_ids)
+    if managed and await invitations.count_groups(work.session, managed) < len(managed):
+        raise group_manager.no_managed_group()
     await _require_absent(work, email)
     now, actor = clock.now(), work.context.user
     by = None if actor is None else actor.id
@@ -126,7 +130,7 @@ async def invite(work: UnitOfWork, draft: InvitationDraft) -> Invited:
     token = f"hi_{urlsafe_b64encode(os.urandom(_ENTROPY_BYTES)).rstrip(b'=').decode('ascii')}"
     await invitations.replace(work.session, email, inviter=inviter)
     try:
-        await invitations.insert(work.session, made, _hashed(token), group_ids)
+        await invitations.insert(work.session, made, _hashed(token), group_ids, managed)
     except UniqueError as error:
         raise ConflictError("Somebody else has invited this address.", field="email") from error
     return Invited(made, token)
@@ -144,9 +148,10 @@ async def accept(
     """For anybody, without a permission: the token is the secret, and good for one time.
 
     Makes the user, or lets them in again; with the role, in the groups of the invitation and with the
-    password, if there is one. Raise `NotFoundError` for a token of no invitation; `ConflictError` for one
-    that is over, whose role is gone, or whose address somebody has who is here; `PlanLimitError` when no
-    seat is left; `ValidationError`.
+    password, if there is one. Who shall manage groups is bound to what is left of these, if that is nothing,
+    too. Raise `NotFoundError` for a token of no invitation; `ConflictError` for one that is over, whose role
+    is gone, or whose address somebody has who is here; `PlanLimitError` when no seat is left;
+    `ValidationError`.
     """
     require_token(token)
     held = await invitations.lock_by_token(work.session, _hashed(token))

@@ -19,11 +19,13 @@ from harka.learning.progress import ProgressEntry
 from harka.learning.text import LONGEST_DESCRIPTION, accept_text
 from harka.learning.work import UnitOfWork
 from harka.repositories import assignment as assignments
+from harka.repositories import enrollment as enrollments
 from harka.repositories import progress as progresses
 from harka.repositories import submission as submissions
 from harka.repositories.assignment import Assignment
 from harka.repositories.file import File
 from harka.repositories.page import Position
+from harka.repositories.scope import Scope
 from harka.repositories.submission import Submission
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -154,17 +156,21 @@ async def record_many(work: UnitOfWork, entries: Sequence[SubmissionEntry]) -> N
 async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Submission:
     """Give a grade, or another one; who listens to the enrollment hears of it.
 
-    Raise `ValidationError`; `NotFoundError` for what the grader may not see; `ConflictError` when it was
-    handed in anew, or graded, since `version`.
+    Raise `ValidationError`; `NotFoundError` for what the grader may not see; `ConflictError` for what is the
+    grader's own, and when it was handed in anew, or graded, since `version`.
     """
     work.context.require(Permission.SUBMISSION_GRADE)
     told = accept_text(feedback, "feedback", longest=LONGEST_DESCRIPTION)
     found = (await find_many(work, [id_])).get(id_)
     if found is None:
         raise NotFoundError("There is no such submission here.")
+    by = None if work.context.user is None else work.context.user.id
+    if by is not None:
+        own = Scope(everything=False, user=by)
+        if await enrollments.find_visible(work.session, own, [found.enrollment_id]):
+            raise ConflictError("Nobody grades what they handed in themselves.", field="submissionId")
     asked = await assignment.require(work, found.assignment_id)
     _require_score(score, asked)
-    by = None if work.context.user is None else work.context.user.id
     graded = await submissions.grade(work.session, id_, version, score=score, feedback=told, by=by)
     if graded is None:
         raise ConflictError

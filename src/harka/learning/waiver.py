@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from harka import clock
+from harka.auth.permissions import Role
 from harka.errors import ConflictError
 from harka.ids import new_id
 from harka.learning import visibility
@@ -13,6 +14,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import progress as progresses
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.progress import LessonProgress
+from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 
 LONGEST_REASON: Final = 500
@@ -22,7 +24,7 @@ async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reaso
     """Like the learner's doing the lesson now, whether their access has ended or not.
 
     Nothing changes when it is done or waived already. Raise `ValidationError`, `NotFoundError`, and
-    `ConflictError` for a withdrawn enrollment.
+    `ConflictError` for a withdrawn enrollment, and for one's own: an administrator of everybody may.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     user, now = work.context.user, clock.now()
@@ -44,8 +46,14 @@ async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reaso
     if target is None:
         raise no_enrollment()
     enrollment = target.enrollment
+    if user is not None and enrollment.user_id == user.id and not _is_administrator(work, user):
+        raise ConflictError("Nobody waives their own lessons.", field="enrollmentId")
     if enrollment.status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("Of a withdrawn enrollment nothing is waived.")
     if not target.has_lesson:
         raise no_lesson()
     return await recorded(work, row, await progresses.waive(work.session, row), enrollment)
+
+
+def _is_administrator(work: UnitOfWork, user: User) -> bool:
+    return user.role in {Role.ADMIN, Role.OWNER} and not work.context.manages_groups

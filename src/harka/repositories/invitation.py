@@ -89,9 +89,9 @@ INSERT = Statement(
     "invitation.insert",
     """INSERT INTO {schema}.invitation
       (tenant_id, id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id,
-       created_at, updated_at, version, token_hash)
+       created_at, updated_at, version, token_hash, managed_group_ids)
     VALUES ($1, $2::uuid, $3::text, $4::text, $5::uuid, $6::timestamptz, $7::timestamptz, $8::timestamptz,
-      $9::uuid, $10::uuid, $11::timestamptz, $12::timestamptz, $13::int, $14::bytea)""",
+      $9::uuid, $10::uuid, $11::timestamptz, $12::timestamptz, $13::int, $14::bytea, $15::uuid[])""",
 )
 
 # The groups of a new invitation.
@@ -109,10 +109,22 @@ LOCK_BY_TOKEN = Statement(
     FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea FOR UPDATE""",
 )
 
-# An invitation that is held was accepted.
+# An invitation that is held was accepted; who shall manage groups is bound, to those that are still there.
 ACCEPT = Statement(
     "invitation.accept",
-    """UPDATE {schema}.invitation
+    """WITH managed AS (
+      SELECT unnest(managed_group_ids) AS group_id FROM {schema}.invitation
+      WHERE tenant_id = $1 AND id = $2::uuid
+    ), bound AS (
+      UPDATE {schema}."user" SET is_bound = true
+      WHERE tenant_id = $1 AND id = $3::uuid AND EXISTS (SELECT FROM managed)
+    ), given AS (
+      INSERT INTO {schema}.user_scope (tenant_id, user_id, group_id)
+      SELECT $1::uuid, $3::uuid, g.id FROM {schema}.user_group g JOIN managed ON managed.group_id = g.id
+      WHERE g.tenant_id = $1
+      ON CONFLICT (tenant_id, user_id, group_id) DO NOTHING
+    )
+    UPDATE {schema}.invitation
     SET accepted_at = now(), user_id = $3::uuid, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid
     RETURNING id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
@@ -171,10 +183,17 @@ async def replace(session: ShardSession, email: str, *, inviter: UUID | None) ->
 
 
 async def insert(
-    session: ShardSession, invitation: Invitation, token_hash: bytes, group_ids: Sequence[UUID]
+    session: ShardSession,
+    invitation: Invitation,
+    token_hash: bytes,
+    group_ids: Sequence[UUID],
+    managed: Sequence[UUID] = (),
 ) -> None:
-    """Raise `UniqueError` (invitation_open) when the address has an open one."""
-    await session.execute(INSERT, *msgspec.structs.astuple(invitation), token_hash)
+    """`managed`: groups that who accepts will manage.
+
+    Raise `UniqueError` (invitation_open) when the address has an open one.
+    """
+    await session.execute(INSERT, *msgspec.structs.astuple(invitation), token_hash, managed)
     if group_ids:
         await session.execute(INSERT_GROUPS, invitation.id, group_ids)
 

@@ -61,7 +61,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Acting(msgspec.Struct, frozen=True):
-    """Who acts. `manages_groups`: they see nobody else than the people in these.
+    """Who acts. `manages_groups`: they see nobody else than the people in these, if they have any left.
 
     `permissions`: of the organization's own role, None for a built-in one.
     """
@@ -79,7 +79,7 @@ FIND_ACTING = Statement(
       u.version, u.role_id,
       (SELECT r.permissions FROM {schema}.custom_role r WHERE r.tenant_id = $1 AND r.id = u.role_id)
         AS permissions,
-      EXISTS (SELECT FROM {schema}.user_scope managed
+      u.is_bound OR EXISTS (SELECT FROM {schema}.user_scope managed
         WHERE managed.tenant_id = $1 AND managed.user_id = u.id) AS manages_groups
     FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = $2::uuid
       AND ($3::uuid IS NULL OR EXISTS (SELECT FROM {schema}.session s

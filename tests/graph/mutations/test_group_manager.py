@@ -24,7 +24,7 @@ async def test_who_is_given_a_group_sees_it_at_the_next_request(school: School) 
     assert answers[0]["user"]["managedGroups"] == {"totalCount": 1, "nodes": [{"id": given["groupId"]}]}
 
 
-async def test_a_manager_sees_everybody_again_after_the_last_group(school: School) -> None:
+async def test_a_manager_sees_nobody_after_the_last_group_unless_that_is_said(school: School) -> None:
     branch = await branch_of(school)
     asked = "{ users(first: 1) { totalCount } }"
     assert (await school.ask(asked, caller=branch.manager)).data["users"]["totalCount"] == 2
@@ -32,8 +32,10 @@ async def test_a_manager_sees_everybody_again_after_the_last_group(school: Schoo
         "groupId": school.id(NodeKind.GROUP, branch.top),
         "userId": school.id(NodeKind.USER, branch.manager),
     }
-    assert (await school.ask(UNASSIGN, {"input": given})).data["change"]["changed"]
-    assert (await school.ask(asked, caller=branch.manager)).data["users"]["totalCount"] == 5
+    for frees, changed, seen in ((False, True, 1), (False, False, 1), (True, False, 5), (False, False, 5)):
+        reply = await school.ask(UNASSIGN, {"input": {**given, "seesEverybody": frees}})
+        assert reply.data["change"]["changed"] is changed
+        assert (await school.ask(asked, caller=branch.manager)).data["users"]["totalCount"] == seen
 
 
 @pytest.mark.parametrize("document", [ASSIGN, UNASSIGN])

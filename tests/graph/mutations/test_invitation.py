@@ -57,6 +57,8 @@ async def test_what_cannot_be_is_told_by_field(school: School) -> None:
         (INVITE, {"email": "x@y.example", "groupIds": [absent]}, "NOT_FOUND", "groupIds"),
         (INVITE, {"email": "x@y.example", "groupIds": [person]}, "INVALID_ID", "groupIds"),
         (INVITE, {"email": "x@y.example", "groupIds": ["x"] * 21}, "VALIDATION_FAILED", "groupIds"),
+        (INVITE, {"email": "x@y.example", "managedGroupIds": [absent]}, "NOT_FOUND", "managedGroupIds"),
+        (INVITE, {"email": "x@y.example", "managedGroupIds": [person]}, "INVALID_ID", "managedGroupIds"),
         (INVITE, {"email": "x@y.example", "role": "ADMIN", "roleId": role}, "VALIDATION_FAILED", "role"),
         (REVOKE, {"id": person}, "INVALID_ID", "id"),
         (ACCEPT, {"token": "garbage", "name": "Ada"}, "NOT_FOUND", "token"),

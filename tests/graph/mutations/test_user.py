@@ -36,6 +36,17 @@ async def test_a_person_is_made_changed_sent_away_and_taken_back(school: School)
     assert back["reactivateUser"]["user"] == {**changed, "version": 4}
 
 
+async def test_a_new_manager_sees_their_groups_alone(school: School) -> None:
+    fields = FIELDS.replace("version", "version managedGroups(first: 9) { nodes { id } }")
+    text = CREATE.replace(FIELDS, fields)
+    group = school.id(NodeKind.GROUP, school.group)
+    given = {**ADA, "role": "MANAGER", "managedGroupIds": [group]}
+    made = (await school.ask(text, {"input": given}, caller=school.owner)).data["createUser"]
+    assert made["user"]["managedGroups"]["nodes"] == [{"id": group}]
+    wrong = (await school.ask(text, {"input": {**given, "managedGroupIds": ["x"] * 21}})).data["createUser"]
+    assert wrong["errors"] == [{"code": "VALIDATION_FAILED", "field": "managedGroupIds"}]
+
+
 async def test_who_is_sent_away_is_nobody_at_once(school: School) -> None:
     own = "{ viewer { user { id } } }"
     assert (await school.ask(own, caller=school.learner)).data["viewer"]["user"] is not None

@@ -1,4 +1,5 @@
-from harka.learning import enrollment, user
+from branches import branch_of
+from harka.learning import enrollment, group_manager, user
 from harka.learning.user import UserChanges, UserDraft
 from harka.pubsub import RESYNC
 from harka.queue.message import FIGURES_TOPIC
@@ -66,6 +67,29 @@ async def test_who_may_not_listen_is_told_why_at_once(school: School) -> None:
         name, answer = await stream.event()
         assert name == "next"
         assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_who_manages_some_groups_is_refused_before_anything_changes(school: School) -> None:
+    branch = await branch_of(school)
+    # not even that there is something to tell
+    asked = "subscription { tenantAnalyticsChanged { resync } }"
+    async with school.stream(asked, caller=branch.manager) as stream:
+        await listening(stream)
+        name, answer = await stream.event()
+        assert (name, answer["errors"][0]["extensions"]["code"]) == ("next", "FORBIDDEN")
+        assert await stream.event() == ("complete", None)
+
+
+async def test_who_is_bound_meanwhile_hears_nothing_more(school: School) -> None:
+    branch = await branch_of(school)
+    async with school.work() as work:
+        boss = await user.create(work, UserDraft(email="boss@example.com", name="Boss", role="manager"))
+    async with school.stream("subscription { tenantAnalyticsChanged { resync } }", caller=boss) as stream:
+        await listening(stream)
+        async with school.work() as work:
+            await group_manager.assign(work, branch.top.id, boss.id)
+        name, answer = await stream.event()
+        assert (name, answer["errors"][0]["extensions"]["code"]) == ("next", "FORBIDDEN")
 
 
 async def test_who_is_demoted_hears_nothing_more(school: School) -> None:

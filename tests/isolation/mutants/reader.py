@@ -50,9 +50,23 @@ MUTANTS: Final = [
     Mutant(
         "manager-makes-who-sees-everybody",
         "auth/permissions.py",
-        "not (context.manages_groups and permissions & _OF_OTHERS)",
-        "True",
+        "context.permissions & _OF_ONESELF if context.manages_groups else context.permissions",
+        "context.permissions",
         MANAGERS,
+    ),
+    Mutant(
+        "manager-without-groups-sees-everybody",
+        "repositories/user.py",
+        "u.is_bound OR EXISTS (SELECT FROM {schema}.user_scope managed",
+        "EXISTS (SELECT FROM {schema}.user_scope managed",
+        ("tests/graph/mutations/test_group_manager.py", "tests/learning/test_invitation.py"),
+    ),
+    Mutant(
+        "manager-changes-courses-of-everybody",
+        "auth/principal.py",
+        "        Permission.COURSE_WRITE,\n",
+        "",
+        ("tests/graph/test_permission.py",),
     ),
     Mutant(
         "learner-sees-drafts",
@@ -319,6 +333,20 @@ MUTANTS: Final = [
         'return f"{actor.kind}:{actor.id}"',
         'return "anybody"',
         ("tests/web/test_idempotency.py",),
+    ),
+    Mutant(
+        "first-answers-to-who-may-not-ask-any-more",
+        "graph/replay.py",
+        "    if denied:\n",
+        "    if False:\n",
+        ("tests/graph/test_replay.py",),
+    ),
+    Mutant(
+        "who-hands-in-grades",
+        "learning/submission.py",
+        "    if by is not None:\n        own = ",
+        "    if False:\n        own = ",
+        ("tests/learning/test_submission.py",),
     ),
     Mutant(
         "anybody-completes-uploads",

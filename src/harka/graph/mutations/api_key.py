@@ -17,7 +17,7 @@ from harka.tenancy.permission import Permission
 
 _TEXT = (
     "The key itself, to be sent as `X-API-Key`. It is shown this once: only its hash is kept, and with an "
-    "`Idempotency-Key` this answer, for a day."
+    "`Idempotency-Key` this answer, sealed, for a day."
 )
 
 

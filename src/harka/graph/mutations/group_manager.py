@@ -36,6 +36,11 @@ class UnassignManagerInput(MutationInput):
 
     group_id: strawberry.ID = value("The group.")
     user_id: strawberry.ID = value("The person: not an owner, nor oneself.")
+    sees_everybody: bool = value(
+        "Whether they see everybody whom their role lets them see, once they manage no group. Unless it is "
+        "true they see nobody but themselves then.",
+        default=False,
+    )
 
 
 @graph_type
@@ -67,7 +72,9 @@ async def _unassign(
     info: Info,
     given: Annotated[UnassignManagerInput, strawberry.argument(name="input", description="Who, and what.")],
 ) -> Assigned:
-    return Assigned(*await group_manager.unassign(info.context.work, *_opened(info, given)))
+    return Assigned(
+        *await group_manager.unassign(info.context.work, *_opened(info, given), frees=given.sees_everybody)
+    )
 
 
 def _opened(info: Info, given: AssignManagerInput | UnassignManagerInput) -> tuple[UUID, UUID]:
@@ -82,13 +89,16 @@ class GroupManagerMutation:
     assign_manager: AssignManagerPayload | None = mutation(
         _assign,
         "Let a person manage a group. From then on they see and change, as far as their role allows, only "
-        "the people of the groups they manage and of those below them; what concerns everybody is refused to "
-        "them. Doing it twice changes nothing. Not for callers who manage some groups only.",
+        "the people of the groups they manage and of those below them. To change what is everybody's is "
+        "refused to them (courses, learning paths, categories, tags, roles, groups, domains, brandings, jobs "
+        "and the organization), and so are the organization's figures. Doing it twice changes nothing. Not "
+        "for callers who manage some groups only.",
         requires=Permission.USER_WRITE,
     )
     unassign_manager: UnassignManagerPayload | None = mutation(
         _unassign,
-        "Take a group from its manager. After the last one they see everybody whom their role lets them see. "
-        "Doing it twice changes nothing. Not for callers who manage some groups only.",
+        "Take a group from its manager. After the last one they see nobody but themselves, unless "
+        "`seesEverybody` says otherwise. Doing it twice changes nothing. Not for callers who manage some "
+        "groups only.",
         requires=Permission.USER_WRITE,
     )

@@ -10,7 +10,7 @@ from harka.errors import ValidationError
 from harka.graph.context import Info
 from harka.graph.enums import Role
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.mutations.user import ROLE_ID, role_id_of
+from harka.graph.mutations.user import MANAGED, ROLE_ID, managed_ids_of, role_id_of
 from harka.graph.payload import MutationInput, Payload
 from harka.graph.permission import Access
 from harka.graph.types.invitation import Invitation
@@ -45,6 +45,7 @@ class InviteUserInput(MutationInput):
         f"The groups they will be in, at most {MOST_GROUPS}. Who manages some groups only names one of them.",
         default=None,
     )
+    managed_group_ids: list[strawberry.ID] | None = value(MANAGED, default=None)
     expires_at: datetime | None = value(
         f"When it ends: within {MOST_DAYS} days; omit it for {USUAL_DAYS} days.", default=None
     )
@@ -86,7 +87,7 @@ class InviteUserPayload(Payload):
     invitation: Invitation | None = leaf("The new invitation.")
     token: str | None = leaf(
         "To be given to the invited person, for `acceptInvitation`. It is shown this once: only its hash is "
-        "kept, and with an `Idempotency-Key` this answer, for a day."
+        "kept, and with an `Idempotency-Key` this answer, sealed, for a day."
     )
 
 
@@ -113,6 +114,7 @@ async def _invite(
         role=given.role or Role.LEARNER,
         role_id=role_id_of(info, given.role, given.role_id),
         group_ids=_opened(info, given.group_ids or []),
+        managed_group_ids=managed_ids_of(info, given.managed_group_ids),
         expires_at=given.expires_at,
     )
     return await invitation.invite(info.context.work, draft)

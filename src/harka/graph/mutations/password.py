@@ -62,7 +62,8 @@ class CreatePasswordResetPayload(Payload):
     user: User | None = leaf("The person.")
     token: str | None = leaf(
         "To be handed on to the person, as `/auth/reset?token=…` or for `resetPassword`. It is good once, "
-        "and shown this once: only its hash is kept, and with an `Idempotency-Key` this answer, for a day."
+        "and shown this once: only its hash is kept, and with an `Idempotency-Key` this answer, sealed, for "
+        "a day."
     )
     expires_at: datetime | None = leaf("When the token ends.")
 

@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import strawberry
@@ -10,7 +12,8 @@ from harka.graph.field import graph_input, graph_type, leaf, mutation, value
 from harka.graph.payload import MutationInput, Payload, optional, required
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import user
+from harka.learning import group_manager, user
+from harka.learning.group_manager import MOST_MANAGED
 from harka.learning.user import UserChanges, UserDraft
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
@@ -20,6 +23,10 @@ NAME = "What they are called: 1 to 200 characters."
 ROLE_ID = "A role of the organization's own, in place of `role`: not both."
 LOCALE = "Their language, as a BCP 47 tag such as `pt-BR`; null for the organization's."
 TIMEZONE = "Their time zone, as an IANA name such as `Europe/Berlin`; null for the organization's."
+MANAGED = (
+    f"The groups that they manage from the first moment, at most {MOST_MANAGED}: see `assignManager`. Not "
+    "for callers who manage some groups only."
+)
 _VERSION = "The version that was read; omit it to change whatever there is."
 
 
@@ -40,6 +47,7 @@ class CreateUserInput(MutationInput):
     role_id: strawberry.ID | None = value(ROLE_ID, default=None)
     locale: str | None = value(LOCALE, default=None)
     timezone: str | None = value(TIMEZONE, default=None)
+    managed_group_ids: list[strawberry.ID] | None = value(MANAGED, default=None)
 
 
 @graph_input
@@ -112,7 +120,8 @@ async def _create(
         timezone=given.timezone,
         role_id=role_id_of(info, given.role, given.role_id),
     )
-    return Written(await user.create(info.context.work, draft))
+    managed = managed_ids_of(info, given.managed_group_ids)
+    return Written(await group_manager.create(info.context.work, draft, managed))
 
 
 async def _update(
@@ -138,6 +147,13 @@ def role_id_of(info: Info, role: Role | None, role_id: strawberry.ID | None) -> 
     if role:
         raise ValidationError("Give one of role and roleId.", field="role")
     return info.context.open_id(NodeKind.CUSTOM_ROLE, role_id, "roleId")
+
+
+def managed_ids_of(info: Info, ids: Sequence[strawberry.ID] | None) -> list[UUID]:
+    given = ids or ()
+    if len(given) > MOST_MANAGED:
+        raise ValidationError(f"At most {MOST_MANAGED} groups.", field="managedGroupIds")
+    return [info.context.open_id(NodeKind.GROUP, id_, "managedGroupIds") for id_ in given]
 
 
 async def _deactivate(

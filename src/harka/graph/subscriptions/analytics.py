@@ -19,6 +19,7 @@ class Figures(Notice, frozen=True):
 
     async def is_visible(self, context: RequestContext) -> bool:
         context.require(Permission.ANALYTICS_READ)
+        context.tenant.require_everybody()
         return True
 
 
@@ -35,6 +36,8 @@ class TenantAnalyticsChange:
 
 
 async def _tenant_analytics_changed(info: Info) -> AsyncIterator[Notice]:
+    # the figures would be refused at the first event only
+    info.context.tenant.require_everybody()
     return await Notices.of_topic(info.context, FIGURES_TOPIC, _read)
 
 
@@ -46,6 +49,7 @@ def _read(event: Event) -> Figures:
 class AnalyticsSubscription:
     tenant_analytics_changed: TenantAnalyticsChange = subscription(
         _tenant_analytics_changed,
-        "The organization's figures, within a second of a change; changes at one time are told once.",
+        "The organization's figures, within a second of a change; changes at one time are told once. Not for "
+        "callers who manage some groups only.",
         requires=Permission.ANALYTICS_READ,
     )
