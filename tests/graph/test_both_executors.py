@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from speaker import unhurried
 
 from documents import Asked, Writer
 from harka.codec import from_json, json_bytes
@@ -123,7 +124,8 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 async def test_every_query_is_answered_alike_by_both_executors(school: School, plans: list[bool]) -> None:
-    compiled, plain = (school.with_settings(executor=name) for name in ("compiled", "graphql-core"))
+    unhurried_school = school.with_admission(unhurried(school.runtime).admission)
+    compiled, plain = (unhurried_school.with_settings(executor=name) for name in ("compiled", "graphql-core"))
     cursors: list[str] = []
     full, assignments = 0, await handed_in(school)
     for number in range(DOCUMENTS):

@@ -280,7 +280,6 @@ STATEMENTS = (
     certificate.FIRST_OF_USERS,
     quiz.FIND_BY_IDS,
     quiz.FIND_BY_LESSONS,
-    quiz.DELETE,
     quiz_question.FIND_BY_QUIZZES,
     quiz_attempt.FIND_VISIBLE,
     quiz_attempt.PAGE_OF_ENROLLMENT,

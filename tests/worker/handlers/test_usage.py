@@ -32,7 +32,7 @@ async def test_measuring_forgets_old_answers_on_the_way(
     academy: Academy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with academy.work() as work:
-        await idempotency.take(work, "key", bytes(32))
+        await idempotency.take(work, "key", bytes(32), secret=bytes(32))
     monkeypatch.setattr(idempotency, "KEPT", -1.0)
     async with academy.work() as work:
         await measure(work, MeasureUsage(), NO_FILES)
