@@ -174,7 +174,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
     settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
     unused: Any = None
     runtime = Runtime(
-        settings=msgspec.structs.replace(settings, executor=executor),
+        settings=msgspec.structs.replace(settings, executor=executor, cache_answers=False),
         databases=Databases(settings),
         catalog=unused,
         dns=unused,

@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harka import executor
 from harka.graph.answer import Answer
-from harka.graph.request import Request
+from harka.graph.request import Prepared, Request
 
 ONE = '{ course(code: "C-0007") { id code title status createdAt } }'
 EDGES = f"""{{ enrollments(first: {ENROLLMENTS}) {{ nodes {{ id status progress enrolledAt
@@ -47,7 +47,11 @@ def test_execute(
     benchmark.group = f"execute: {name}"
     text = OPERATIONS[name]
     made, asking = engine(monkeypatch, way), tenant()
-    prepared = made.prepare(Request(query=text), asking)
+
+    async def prepare() -> Prepared | Answer:
+        return made.prepare(Request(query=text), asking)
+
+    prepared = loop.run_until_complete(prepare())
 
     async def answer() -> Answer:
         found = await made.execute(prepared, asking)  # type: ignore[arg-type]  # the operation is valid
