@@ -3,8 +3,10 @@
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
+from harka.cache.tenant import TenantCache
 from harka.learning import course
 from harka.learning.course import CourseChanges
 from harka.tenancy.permission import Permission
@@ -39,6 +41,13 @@ async def test_who_has_it_is_told_so_and_sent_nothing(school: School) -> None:
         assert again.headers["cache-control"] == "private, max-age=60"
     other = await get(school, COURSES, **{"if-none-match": '"other"'})
     assert (other.status_code, other.json()) == (200, first.json())
+
+
+async def test_it_may_be_kept_by_the_client_when_nothing_can_be_kept_here(school: School) -> None:
+    cacheless = msgspec.structs.replace(school.runtime, cache=TenantCache(None, bytes(16)))
+    answer = await get(School(cacheless, school.organization, keys=school.keys), COURSES)
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert answer.headers["etag"] == (await get(school, COURSES)).headers["etag"]
 
 
 async def test_after_a_change_the_tag_is_another(school: School) -> None:

@@ -58,7 +58,8 @@ class AnswerCache:
         if lookup.found:
             return _shown(lookup.found[key], policy)
         if lookup.missing is None:
-            return await execute()
+            # nothing can be kept here just now; a client can all the same
+            return _allowed(await execute(), policy)
         own: list[Answer] = []
 
         async def fetch(_: Sequence[bytes]) -> Mapping[bytes, _Kept]:
@@ -68,10 +69,10 @@ class AnswerCache:
 
         budget = limits_for(tenant.organization).cache_bytes
         found = await cache.fetch(tenant.id, namespace, lookup, fetch, budget=budget)
-        if key in found:
+        if own:
             # what was executed here tells of its statements, too
-            return msgspec.structs.replace(own[0], policy=policy) if own else _shown(found[key], policy)
-        return own[0] if own else await execute()
+            return _allowed(own[0], policy)
+        return _shown(found[key], policy) if key in found else _allowed(await execute(), policy)
 
 
 @functools.lru_cache(64)
@@ -105,6 +106,11 @@ def _fingerprint(tenant: TenantContext) -> bytes:
 @functools.lru_cache(1024)
 def _permitted(permissions: frozenset[Permission]) -> bytes:
     return packed(sorted(permissions))
+
+
+def _allowed(answer: Answer, policy: Policy) -> Answer:
+    """With the policy, unless it is nothing to keep."""
+    return answer if _is_lacking(answer) else msgspec.structs.replace(answer, policy=policy)
 
 
 def _is_lacking(answer: Answer) -> bool:
