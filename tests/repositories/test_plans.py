@@ -426,6 +426,19 @@ async def test_progress_is_worked_out_from_the_rows_of_its_enrollment(
     assert rows_read(plan) - Counter(course=100) == {"enrollment": 2, "lesson": 100, "lesson_progress": 2}
 
 
+@pytest.mark.parametrize(
+    "statement", [module.FIND_BY_COURSES, lesson.FIND_IN_MODULES_OF], ids=["modules", "lessons"]
+)
+async def test_an_outline_is_not_joined_to_its_courses(
+    crowd: Academy, academy_settings: Settings, statement: Statement
+) -> None:
+    """Of small tenants among many each course would be looked up for each of its lessons."""
+    async with prepared(academy_settings, crowd, statement) as connection:
+        plan = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE it (NULL, NULL, NULL, NULL)")
+
+    assert not {"Nested Loop", "Hash Join", "Merge Join"} & {node["Node Type"] for node in nodes(plan)}, plan
+
+
 SOME_MANAGER = Statement(
     "test.some_manager",
     "SELECT user_id FROM {schema}.user_scope WHERE tenant_id = $1 ORDER BY user_id LIMIT 1",

@@ -132,19 +132,20 @@ FIND_ALL_BY_MODULES = Statement(
     ORDER BY l.module_id, l.position, l.id""",
 )
 
-# The lessons of all modules of courses the reader may see, in order in each: as the index has them.
+# The lessons of all modules of courses the reader may see, in order in each: as the index has them. The
+# courses are looked up once, not joined to each lesson.
 FIND_IN_MODULES_OF = Statement(
     "lesson.find_in_modules_of",
-    """SELECT l.id, l.course_id, l.module_id, l.position, l.title, l.kind, l.duration_minutes, l.weight,
-      l.required, l.created_at, l.updated_at, l.version
-    FROM {schema}.lesson l
-    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = l.course_id
-    WHERE l.tenant_id = $1 AND l.course_id = ANY($4::uuid[])
-      AND ($2::boolean OR c.status = 'published' OR EXISTS (
-        SELECT FROM {schema}.enrollment e
-        WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
-          AND e.status <> 'withdrawn'))
-    ORDER BY l.course_id, l.module_id, l.position, l.id""",
+    """SELECT id, course_id, module_id, position, title, kind, duration_minutes, weight,
+      required, created_at, updated_at, version
+    FROM {schema}.lesson WHERE tenant_id = $1 AND course_id = ANY(ARRAY(
+      SELECT c.id FROM {schema}.course c
+      WHERE c.tenant_id = $1 AND c.id = ANY($4::uuid[])
+        AND ($2::boolean OR c.status = 'published' OR EXISTS (
+          SELECT FROM {schema}.enrollment e
+          WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.course_id = c.id
+            AND e.status <> 'withdrawn'))))
+    ORDER BY course_id, module_id, position, id""",
 )
 
 # The same for who sees everything.
