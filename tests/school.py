@@ -65,7 +65,7 @@ from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestRecord
 from harka.web.routes import build
 
-__all__ = ["School", "school"]
+__all__ = ["OpenSchool", "School", "lasting_school", "open_school", "school"]
 
 PATIENCE = 10.0  # seconds for what should happen at once
 ROLES = ("owner", "instructor", "learner", "learner")
@@ -429,6 +429,25 @@ def _draft(number: int, *, published: bool = True) -> CourseDraft:
     )
 
 
+OpenSchool = Callable[[], Awaitable[School]]
+
+
+@pytest.fixture(scope="session")
+def open_school(runtime: Runtime, make_tenant: Callable[..., Awaitable[Organization]]) -> OpenSchool:
+    """Call it: another one, see `_open`."""
+
+    async def opened() -> School:
+        return await _open(runtime, await make_tenant())
+
+    return opened
+
+
 @pytest.fixture
-async def school(runtime: Runtime, make_tenant: Callable[..., Awaitable[Organization]]) -> School:
-    return await _open(runtime, await make_tenant())
+async def school(open_school: OpenSchool) -> School:
+    return await open_school()
+
+
+@pytest.fixture(scope="module")
+async def lasting_school(open_school: OpenSchool) -> School:
+    """One for all tests of a file: for what only looks, and for what is refused."""
+    return await open_school()

@@ -30,7 +30,6 @@ class Calls:
 def counted() -> Iterator[Calls]:
     """What this thread calls until the block ends; the collector, whose turns nobody knows, is off."""
     calls = Calls()
-    gc.collect()
     gc.disable()
     sys.setprofile(calls.note)
     try:

@@ -4,7 +4,7 @@ A root field becomes one document that selects whatever there is below it. Each 
 root field and of those inside, is a variable: its leaves are the places where values of others are tried.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,19 @@ class RootField:
             for argument in self.arguments
             if wanted((argument.variable,), argument.spec)
         }
+
+    @property
+    def brief(self) -> str:
+        """Of a mutation: a document with as little of an answer as tells whether it was done."""
+        own = [argument for argument in self.arguments if argument.distance == 1]
+        declared = ", ".join(argument.declaration for argument in own)
+        passed = ", ".join(f"{argument.variable}: ${argument.variable}" for argument in own)
+        return f"mutation({declared}) {{ {self.name}({passed}) {{ errors {{ __typename code }} }} }}"
+
+    def own(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Of these variables those of the root field itself, which `brief` declares."""
+        names = {argument.variable for argument in self.arguments if argument.distance == 1}
+        return {name: value for name, value in values.items() if name in names}
 
     def towards(self, place: Place) -> "RootField":
         """The same, with nothing in its document but what leads to the place, and what is there."""

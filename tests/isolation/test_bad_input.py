@@ -4,7 +4,7 @@ Like the matrix it is made from `schema.graphql`. Whatever comes in: an answer t
 a code that clients know, and nothing half-written; or, where nothing is wrong after all, a mutation done.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -71,7 +71,7 @@ async def test_bad_input_is_told_and_nothing_is_half_written(
     for place in own_places(mutation):
         for value in bad_values(place, own_value(world)(place)):
             answer = await speaker.ask(
-                world, document(mutation), variables(mutation, filled(mutation, world, place, value))
+                world, mutation.brief, mutation.own(filled(mutation, world, place, value))
             )
             cases += 1
             where = f"{place.coordinate} {str(value)[:60]!r}: {answer.text[:500]}"
@@ -85,16 +85,3 @@ async def test_bad_input_is_told_and_nothing_is_half_written(
 
 def own_places(mutation: RootField) -> list[Place]:
     return [place for place in mutation.places if not place.is_nested]
-
-
-def document(mutation: RootField) -> str:
-    """With as little of an answer as tells whether it was done."""
-    own = [argument for argument in mutation.arguments if argument.distance == 1]
-    declared = ", ".join(argument.declaration for argument in own)
-    passed = ", ".join(f"{argument.variable}: ${argument.variable}" for argument in own)
-    return f"mutation({declared}) {{ {mutation.name}({passed}) {{ errors {{ __typename code }} }} }}"
-
-
-def variables(mutation: RootField, filled: Mapping[str, Any]) -> dict[str, Any]:
-    own = {argument.variable for argument in mutation.arguments if argument.distance == 1}
-    return {name: value for name, value in filled.items() if name in own}
