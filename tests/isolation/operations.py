@@ -6,6 +6,7 @@ root field and of those inside, is a variable: its leaves are the places where v
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
             yield _root_field(schema, operation.value, (name,))
 
 
+@cache
 def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -> RootField:
+    """Remembered: every pair of worlds asks for the same ones."""
     root = schema.get_root_type(OperationType(operation))
     assert root is not None
     for less in range(SHALLOWER + 1):

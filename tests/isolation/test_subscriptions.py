@@ -127,7 +127,7 @@ def _ways_to_listen(
 
 
 async def _do_everything(speaker: Speaker, states: States, world: World) -> None:
-    """Each mutation once with values of the world's own, from the same beginning; little of it is looked at."""
+    """Each mutation once with values of the world's own, from the same beginning."""
     state = await states.of(world.organization)
     before = await state.rows()
     for field in MUTATIONS:
