@@ -46,11 +46,11 @@ async def test_a_listener_hears_what_is_done_in_its_own_tenant_only(
     """It listens to all that is its own, by every subscription, also with foreign values in places inside."""
     # one in each mode on either side; what one side does is the other's test of silence
     first, second = ([worlds[name] for name in NAMES if name[-1] == side] for side in "ab")
-    # what was done before is told a moment later
-    await asyncio.gather(*states.runtime.pubsub._soon.values())
     async with AsyncExitStack() as stack:
+        await _all_is_told(states)
         heard = [await _listening(stack, speaker, world, second) for world in first]
         await _nobody_hears(heard, speaker, states, second)
+        await _all_is_told(states)
         heard_later = [await _listening(stack, speaker, world, first) for world in second]
         await _nobody_hears(heard_later, speaker, states, first)
         for listening in heard:
@@ -68,6 +68,11 @@ class _Listening:
     world: World
     others: Sequence[World]
     streams: Sequence[tuple[Stream, str, Place | None]]
+
+
+async def _all_is_told(states: States) -> None:
+    """Of what was done some is told a moment later, and is not for who begins to listen now."""
+    await asyncio.gather(*states.runtime.pubsub._soon.values())
 
 
 async def _listening(
