@@ -46,9 +46,10 @@ class Model:
         self.progress, self.completed, self.waived = 0.0, False, set[int]()
 
     def enroll(self) -> None:
+        """Whoever is, though their access has ended, may go on; where nothing else is said, without an end."""
         if not self.enrolled:
-            self.enrolled, self.expired = True, False
             self.begin()
+        self.enrolled, self.expired = True, False
 
     def withdraw(self) -> bool:
         """Whether it is done: who completed stays."""
