@@ -443,8 +443,8 @@ def open_school(runtime: Runtime, make_tenant: Callable[..., Awaitable[Organizat
 
 
 @pytest.fixture
-async def school(open_school: OpenSchool) -> School:
-    return await open_school()
+async def school(runtime: Runtime, make_tenant: Callable[..., Awaitable[Organization]]) -> School:
+    return await _open(runtime, await make_tenant())
 
 
 @pytest.fixture(scope="module")

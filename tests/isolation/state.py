@@ -4,12 +4,13 @@ The tables are those the database's own catalogue names, in the tenant's home an
 platform, so one added later counts too. They are read as superuser: row-level security hides nothing here.
 """
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
@@ -27,6 +28,7 @@ TABLES = """SELECT format('%I.%I', nspname, relname) AS name, bool_or(attname = 
 # nothing fires, nothing cascades, nothing is checked: the rows are those that were there
 UNWATCHED = "SET LOCAL session_replication_role = replica"
 
+_UNSEEN = ("", "")
 Rows = Mapping[str, str]
 """By table, as JSON."""
 
@@ -43,6 +45,16 @@ class Table:
         return f"""SELECT '{self.name}', coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text
           FROM {self.name} t WHERE {self.condition}"""  # noqa: S608 - a name out of the database's catalogue
 
+    @property
+    def marking(self) -> str:
+        """The versions of rows that there are, summed up: whatever changes a row makes another version of it.
+
+        Cheap beside `reading`, and asked thousands of times, mostly where nothing has changed.
+        """
+        return f"""SELECT '{self.name}', count(*) || ' ' ||
+            coalesce(sum(hashtextextended(concat(tableoid, ctid, xmin), 0)), 0)
+          FROM {self.name} WHERE {self.condition}"""  # noqa: S608 - see above
+
     async def put_back(self, rows: str) -> None:
         async with self.connection.transaction():
             await self.connection.execute(
@@ -56,17 +68,42 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Base:
+    """The tables of one database. `seen`: by table, its mark and its rows when they were last read."""
+
+    connection: asyncpg.Connection
+    tables: Sequence[Table]
+    marks: PreparedStatement
+    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    async def rows(self) -> Rows:
+        # marks first: what is changed after them is read again the next time
+        marks = dict(await self.marks.fetch())
+        others = [
+            table for table in self.tables if self.seen.get(table.name, _UNSEEN)[0] != marks[table.name]
+        ]
+        if others:
+            found = await self.connection.fetch(" UNION ALL ".join(table.reading for table in others))
+            self.seen.update({name: (marks[name], rows) for name, rows in found})
+        return {table.name: self.seen[table.name][1] for table in self.tables}
+
+
+@dataclass(frozen=True)
 class TenantState:
     runtime: Runtime
     organization: Organization
-    tables: Sequence[Table]
+    bases: Sequence[Base]
+
+    @property
+    def tables(self) -> Iterator[Table]:
+        return (table for base in self.bases for table in base.tables)
 
     async def rows(self) -> Rows:
         # when keys were last used is written once a minute: now, lest it be in the middle of a test
         await self.runtime.key_usage.flush()
         found: dict[str, str] = {}
-        for connection, tables in itertools.groupby(self.tables, key=lambda table: table.connection):
-            found.update(await connection.fetch(" UNION ALL ".join(table.reading for table in tables)))
+        for base in self.bases:
+            found |= await base.rows()
         return found
 
     async def changed(self, since: Rows) -> set[str]:
@@ -100,23 +137,28 @@ class States:
         self._superuser = superuser
         self._stack = stack
         self._connections: dict[str, asyncpg.Connection] = {}
+        self._known: dict[UUID, TenantState] = {}
 
     async def of(self, organization: Organization) -> TenantState:
-        home, settings = organization.location, self.runtime.settings
-        tables = [
-            *await self._tables(app_url(settings, home.database), home.schema, organization),
-            *await self._tables(catalog_url(settings), CONTROL_SCHEMA, organization),
-        ]
-        return TenantState(self.runtime, organization, tables)
+        if organization.id not in self._known:
+            home, settings = organization.location, self.runtime.settings
+            bases = [
+                await self._base(app_url(settings, home.database), home.schema, organization),
+                await self._base(catalog_url(settings), CONTROL_SCHEMA, organization),
+            ]
+            self._known[organization.id] = TenantState(self.runtime, organization, bases)
+        return self._known[organization.id]
 
-    async def _tables(self, url: str, schema: str, organization: Organization) -> list[Table]:
+    async def _base(self, url: str, schema: str, organization: Organization) -> Base:
         name = database_name(url)
         if name not in self._connections:
             opened = connected(with_database(self._superuser, name))
             self._connections[name] = await self._stack.enter_async_context(opened)
         connection = self._connections[name]
         owned = f"tenant_id = '{organization.id}'"
-        return [
+        tables = [
             Table(connection, row["name"], row["columns"], owned if row["is_owned"] else "true")
             for row in await connection.fetch(TABLES, schema)
         ]
+        marks = await connection.prepare(" UNION ALL ".join(table.marking for table in tables))
+        return Base(connection, tables, marks)
