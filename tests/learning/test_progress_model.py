@@ -46,7 +46,7 @@ class Model:
         self.progress, self.completed, self.waived = 0.0, False, set[int]()
 
     def enroll(self) -> None:
-        """Whoever is, though their access has ended, may go on; where nothing else is said, without an end."""
+        """Whoever is, though their access has ended, may go on; unless said otherwise, without an end."""
         if not self.enrolled:
             self.begin()
         self.enrolled, self.expired = True, False
