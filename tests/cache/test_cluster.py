@@ -37,12 +37,18 @@ async def store(cache: TenantCache, tenant: UUID, **values: str) -> None:
 
 
 async def test_tenants_of_all_nodes_are_found_by_every_process(caches: list[TenantCache]) -> None:
-    tenants = [uuid4() for _ in range(12)]
-    for tenant in tenants:
-        await store(caches[0], tenant, a=str(tenant), b="b")
-    for tenant in tenants:
-        assert (await caches[1].get_many(tenant, NAMES, ["a", "b"])).found == {"a": str(tenant), "b": "b"}
-    assert caches[0].counts["failed"] == caches[1].counts["failed"] == 0
+    writer, reader = caches
+    for tenant in [uuid4() for _ in range(12)]:
+
+        async def is_found(tenant: UUID = tenant) -> bool:
+            """A process that was busy for a moment keeps and finds nothing for a while."""
+            await store(writer, tenant, a=str(tenant), b="b")
+            found = (await reader.get_many(tenant, NAMES, ["a", "b"])).found
+            assert found in ({}, {"a": str(tenant), "b": "b"})
+            return bool(found)
+
+        await until(is_found)
+    assert writer.counts["failed"] == reader.counts["failed"] == 0
 
 
 async def test_a_change_is_known_to_every_process_when_the_writer_goes_on(caches: list[TenantCache]) -> None:
@@ -61,12 +67,28 @@ async def test_a_change_is_known_to_every_process_when_the_writer_goes_on(caches
         assert (await reader.get_many(tenant, NAMES, ["a", "b"])).found == {"b": "b"}
 
 
-async def test_events_are_heard_whichever_node_they_are_told_to(cluster: OwnCluster) -> None:
-    speaker, listener = PubSub(cluster.url), PubSub(cluster.url)
+@pytest.fixture
+async def speaker(cluster: OwnCluster) -> AsyncIterator[PubSub]:
+    opened = PubSub(cluster.url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def listener(cluster: OwnCluster) -> AsyncIterator[PubSub]:
+    opened = PubSub(cluster.url)
+    yield opened
+    await opened.close()
+
+
+async def test_events_are_heard_whichever_node_they_are_told_to(speaker: PubSub, listener: PubSub) -> None:
     for tenant in [uuid4() for _ in range(6)]:
+
+        async def is_told(tenant: UUID = tenant) -> bool:
+            """A busy machine may look like a server that is away: then it is not tried for a while."""
+            return await speaker.publish(tenant, "news", {"said": str(tenant)})
+
         async with listener.subscribe(tenant, "news") as events:
-            assert await speaker.publish(tenant, "news", {"said": str(tenant)})
+            await until(is_told)
             async with asyncio.timeout(5.0):
                 assert (await anext(events)).payload == {"said": str(tenant)}
-    await speaker.close()
-    await listener.close()
