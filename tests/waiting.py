@@ -1,7 +1,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from harka.cache.tenant import Namespace, TenantCache
 
 PATIENCE = 10.0
+ANYTHING = Namespace("anything", str, ttl=60)
 
 
 async def until(holds: Callable[[], Awaitable[object]]) -> None:
@@ -9,3 +13,12 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not await holds():  # noqa: ASYNC110 - there is no event to wait for in another process
             await asyncio.sleep(0.005)
+
+
+async def until_trusted(cache: TenantCache) -> None:
+    """A process that was too busy to hear of changes, as between two tests, keeps nothing for a second."""
+
+    async def looks() -> bool:
+        return (await cache.get_many(uuid4(), ANYTHING, ["key"])).missing is not None
+
+    await until(looks)

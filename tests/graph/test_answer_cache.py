@@ -2,21 +2,20 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import pytest
 
 from branches import branch_of
 from harka.auth.permissions import Role
-from harka.cache.tenant import Namespace, TenantCache
+from harka.cache.tenant import TenantCache
 from harka.ids import NodeKind
 from harka.learning import certificate, role, user
 from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
 from school import Reply, School, school
-from waiting import until
+from waiting import until_trusted
 
 __all__ = ["school"]
 
@@ -29,17 +28,9 @@ ALL = (
 LISTS = "{ categories(first: 50) { nodes { name version } } tags(first: 50) { nodes { name version } } }"
 
 
-ANYTHING = Namespace("anything", str, ttl=60)
-
-
 @pytest.fixture(autouse=True)
 async def the_cache_is_trusted(runtime: Runtime) -> None:
-    """A process that was too busy to hear of changes, as between two tests, keeps nothing for a second."""
-
-    async def looks() -> bool:
-        return (await runtime.cache.get_many(uuid4(), ANYTHING, ["key"])).missing is not None
-
-    await until(looks)
+    await until_trusted(runtime.cache)
 
 
 def uncached(school: School) -> School:

@@ -13,7 +13,7 @@ from worlds import World
 from harka.cache.tenant import Namespace, TenantCache
 from harka.errors import TenantRequiredError
 from harka.runtime import Runtime
-from waiting import until
+from waiting import until, until_trusted
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -21,6 +21,12 @@ class Note(msgspec.Struct, frozen=True):
 
 
 NOTES = Namespace("isolation-note", Note)
+
+
+@pytest.fixture(autouse=True)
+async def the_cache_is_trusted(runtime: Runtime) -> None:
+    """Where nothing is kept, nothing is refused."""
+    await until_trusted(runtime.cache)
 
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)

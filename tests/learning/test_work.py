@@ -17,8 +17,14 @@ from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.work import UnitOfWork
 from harka.pubsub import PubSub
 from harka.queue.message import JOBS_TOPIC, PLATFORM
+from waiting import until_trusted
 
 NAMES = Namespace("names", str, scope=ANY)
+
+
+@pytest.fixture(autouse=True)
+async def the_cache_is_trusted(academy: Academy) -> None:
+    await until_trusted(academy.parts.cache)
 
 
 def draft(code: str) -> CourseDraft:
