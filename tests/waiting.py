@@ -16,7 +16,10 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
 
 
 async def until_trusted(cache: TenantCache) -> None:
-    """A process that was too busy to hear of changes, as between two tests, keeps nothing for a second."""
+    """Return when it keeps what it is given.
+
+    In a process that was too busy to hear of changes, as between two tests, it does not for a second.
+    """
 
     async def looks() -> bool:
         return (await cache.get_many(uuid4(), ANYTHING, ["key"])).missing is not None
