@@ -5,6 +5,7 @@ from harka.learning import course as courses
 from harka.learning.course import CourseChanges
 from harka.repositories.course import Course
 from harka.tenancy.context import TenantContext
+from waiting import until_trusted
 
 
 async def title(academy: Academy, course: Course, context: TenantContext | None = None) -> str | None:
@@ -19,6 +20,7 @@ async def rename(academy: Academy, course: Course, name: str) -> None:
 
 
 async def test_the_second_reader_asks_the_database_nothing(academy: Academy) -> None:
+    await until_trusted(academy.parts.cache)
     course = await academy.course()
     assert await title(academy, course) == "A course"
     assert academy.statements == 1
