@@ -69,6 +69,7 @@ TABLES = (
     "quiz_attempt",
     "job",
     "job_pace",
+    "event",
     "usage",
     "idempotency",
     "user_group",

@@ -18,7 +18,7 @@ CROWDED = (
     *("search_word", "search_spelling", "file"),
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
     *("quiz", "quiz_question", "quiz_attempt"),
-    *("session", "password"),
+    *("session", "password", "event"),
 )
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -92,6 +92,9 @@ SEED = {
     "job": """INSERT INTO {schema}.job (tenant_id, id, type, state)
       SELECT $1::uuid, uuidv7(), 't', CASE WHEN n % 100 = 0 THEN 'queued' ELSE 'done' END
       FROM generate_series(1, 5000) AS n""",
+    "event": """INSERT INTO {schema}.event (tenant_id, id, type, subject_id, actor_kind)
+      SELECT $1::uuid, uuidv7(), 'user.created', id, 'user' FROM {schema}."user", generate_series(1, 3)
+      WHERE tenant_id = $1""",
 }
 
 
@@ -113,7 +116,7 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
     for academy in academies:
         async with academy.work() as work:
             for table in (
-                *("file", "user_scope", "user_group", "job", "lesson_progress"),
+                *("file", "user_scope", "user_group", "job", "lesson_progress", "event"),
                 *("learning_path_enrollment", "learning_path", "enrollment", "course", '"user"'),
             ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant

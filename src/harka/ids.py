@@ -54,6 +54,7 @@ class NodeKind(enum.IntEnum):
     LEARNING_PATH_ENROLLMENT = 53
     SESSION = 80
     API_KEY = 81
+    EVENT = 82
     TENANT_JOB = 70
 
 

@@ -132,16 +132,23 @@ async def test_when_all_are_refused_nothing_is_kept(school: School) -> None:
 
 
 async def test_a_commit_that_fails_is_the_answer(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute = asyncpg.Connection.execute
+    """It goes behind the last statement, in the same round trip."""
+    lead_out, send, ending = Wire.lead_out, Wire.send_prepared, []
 
-    async def break_commit(connection: Any, query: str, *args: Any, **options: Any) -> str:
-        if query == "COMMIT":
+    def note_commit(wire: Wire) -> None:
+        ending.append(wire)
+        lead_out(wire)
+
+    async def break_commit(wire: Wire, *args: Any, **options: Any) -> Any:
+        if wire in ending:
             raise asyncpg.ConnectionDoesNotExistError("gone")
-        return str(await execute(connection, query, *args, **options))
+        return await send(wire, *args, **options)
 
-    monkeypatch.setattr(asyncpg.Connection, "execute", break_commit)
+    monkeypatch.setattr(Wire, "lead_out", note_commit)
+    monkeypatch.setattr(Wire, "send_prepared", break_commit)
     reply = await school.ask(UPDATE, update(school))
     monkeypatch.undo()
+    assert ending
     assert (reply.status, reply.code) == (503, "UNAVAILABLE")
     assert "data" not in reply.body
     assert await title(school) == school.courses[0].title

@@ -220,6 +220,8 @@ CALLS = {
     "invitation": '{ invitation(id: "$invitation") { id } }',
     "inviteUser": 'mutation { inviteUser(input: {email: "x@y.example"}) { clientMutationId } }',
     "revokeInvitation": 'mutation { revokeInvitation(input: {id: "$invitation"}) { clientMutationId } }',
+    "events": "{ events(first: 1) { totalCount } }",
+    "event": '{ event(id: "$event") { id } }',
     "jobs": "{ jobs(first: 1) { totalCount } }",
     "job": '{ job(id: "$job") { id } }',
     "enqueueJob": "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { clientMutationId } }",
@@ -270,7 +272,7 @@ FOR_SOME = {
 # whose group it is they are told once it is looked up
 OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}
 # what a school has none of; that it is seen where there is one is shown elsewhere
-ABSENT = {"file"}
+ABSENT = {"event", "file"}
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz", "learningPath"} | ABSENT
 FIELDS: dict[str, Any] = {
@@ -319,6 +321,7 @@ def call(school: School, name: str) -> str:
         "question": school.id(NodeKind.QUIZ_QUESTION, new_id()),
         "attempt": school.id(NodeKind.QUIZ_ATTEMPT, new_id()),
         "invitation": school.id(NodeKind.INVITATION, school.invitation),
+        "event": school.id(NodeKind.EVENT, new_id()),
         "job": school.id(NodeKind.TENANT_JOB, school.job),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }

@@ -14,6 +14,8 @@ from starlette.types import Message
 
 from doors import logged
 from harka.codec import from_json, json_bytes
+from harka.ids import NodeKind
+from harka.learning.work import UnitOfWork
 from harka.tenancy.permission import Permission
 from school import School
 from storage.writes import Writes
@@ -30,6 +32,8 @@ OPERATIONS = {
         4,
     ),
 }
+RENAME = """mutation ($id: ID!, $version: Int!) {
+  updateUser(input: {id: $id, version: $version, name: "Ada"}) { errors { code } } }"""
 TRIPS = {"one course": 1, "courses, modules, lessons": 2, "enrollments, user, course": 2}
 WARM = 20
 MANY = 1_000
@@ -81,6 +85,28 @@ async def test_the_round_trips_of_an_operation(school: School, name: str) -> Non
     # what looks on would look on for ever
     pool.terminate()
     assert trips == TRIPS[name]
+
+
+async def test_what_has_happened_is_written_in_the_round_trip_of_the_commit(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = school.runtime.databases.pool(school.organization.database)
+    learner = school.id(NodeKind.USER, school.learner)
+
+    async def trips(versions: range) -> int:
+        for version in versions:
+            seen = [Writes.of(wire) for wire in pool._idle]
+            reply = await school.ask(RENAME, {"id": learner, "version": version})
+            assert reply.data["updateUser"]["errors"] == []
+        assert not pool.used
+        # the last: by then everything is prepared
+        return sum(len(each.found) for each in seen)
+
+    telling = await trips(range(1, 4))
+    monkeypatch.setattr(UnitOfWork, "record", lambda *_, **__: None)
+    assert await trips(range(4, 7)) == telling > 0
+    # what looks on would look on for ever
+    pool.terminate()
 
 
 @pytest.mark.compiled

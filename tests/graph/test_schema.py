@@ -127,9 +127,9 @@ def test_a_node_tells_its_age_and_what_may_change_its_version(struct: type, kind
     fields = CORE.type_map[kind.type_name].fields
     assert {"id", "createdAt"} <= fields.keys()
     # what is never changed by a client has no version to pass back
-    versioned = kind.type_name not in {"Completion", "LessonProgress"}
+    versioned = kind.type_name not in {"Completion", "Event", "LessonProgress"}
     assert ("version" in fields) == versioned
-    assert ("updatedAt" in fields) == (kind.type_name != "Completion")
+    assert ("updatedAt" in fields) == (kind.type_name not in {"Completion", "Event"})
 
 
 def test_every_node_type_has_a_kind_of_id() -> None:

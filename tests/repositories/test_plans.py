@@ -19,6 +19,7 @@ from harka.repositories import (
     course_analytics,
     enrollment,
     enrollment_list,
+    event,
     file,
     group,
     group_manager,
@@ -51,7 +52,7 @@ BIG = {
     *("search_word", "search_spelling", "file", "learning_path_enrollment"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
-    *("session", "password"),
+    *("session", "password", "event"),
 }
 # indexes of the few rows that wait or run
 PARTIAL = {
@@ -208,6 +209,9 @@ STATEMENTS = (
     password.FIND_BY_USER,
     password.SET,
     password.REHASH,
+    event.FIND_BY_IDS,
+    *statements_of(event.STATEMENTS),
+    event.DELETE_OLD,
     job.INSERT_UNLESS_RECENT,
     job.PLACES,
     job.RETRY,

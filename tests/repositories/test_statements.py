@@ -15,12 +15,13 @@ from harka.repositories.assignment import Assignment
 from harka.repositories.branding import Branding
 from harka.repositories.branding_asset import BrandingAsset
 from harka.repositories.category import Category
-from harka.repositories.certificate import Certificate
+from harka.repositories.certificate import Certificate, Issued
 from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.event import Event
 from harka.repositories.file import File, FilePlace
 from harka.repositories.group import Group, Place
 from harka.repositories.group_manager import GroupManager
@@ -76,6 +77,7 @@ FIELDS = [
             Course,
             CustomRole,
             Enrollment,
+            Event,
             File,
             FilePlace,
             Funnel,
@@ -84,6 +86,7 @@ FIELDS = [
             GroupMember,
             Invitation,
             InvitedTo,
+            Issued,
             Guard,
             Job,
             JobPlace,
@@ -153,6 +156,7 @@ PARTS = {
     "path_enrollment.unlocked": ["user_id", "course_id"],
     "tag.of_courses": ["course_id", *Tag.__struct_fields__],
     "user.lock_seats": ["pg_advisory_xact_lock"],
+    "progress.recalculate": [*Enrollment.__struct_fields__, "is_news"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
     "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],

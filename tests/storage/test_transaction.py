@@ -4,10 +4,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from harka.config import Settings
 from harka.errors import DeadlineExceededError, InternalError, UnavailableError, ValidationError
 from harka.storage import wire as wires
 from harka.storage.databases import Databases
+from harka.storage.failure import UniqueError
 from harka.storage.lane import Answer
+from harka.storage.location import APP_ROLE, Location, admin_url
+from harka.storage.migrate import connected
 from harka.storage.transaction import Opening, Transaction, rows_affected
 from records import oids, sent
 from storage.asking import later, quiet
@@ -35,6 +39,37 @@ async def test_commit_that_the_server_turned_into_a_rollback_is_an_error(databas
         await transaction.send("fetch", "SELECT no_such_function()", ())
     with pytest.raises(InternalError, match="failed transaction"):
         await transaction.commit()
+
+
+async def test_last_statement_takes_commit_along(databases: Databases, seen: Writes) -> None:
+    transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=5)
+    # by now it is prepared
+    await transaction.send("fetchval", NOW, ())
+    before = len(seen.found)
+    await transaction.send_last(NOW, ())
+    await transaction.commit()
+    assert len(seen.found) == before + 1
+
+
+async def test_commit_that_fails_behind_the_last_statement_is_an_error(
+    storage_settings: Settings, home: Location, databases: Databases
+) -> None:
+    """A deferred constraint is looked at by COMMIT, whose answer nobody asked for."""
+    table = f"{home.schema}.once_{uuid4().hex}"
+    async with connected(admin_url(storage_settings)) as owner:
+        await owner.execute(
+            f"""CREATE TABLE {table} (n int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+            GRANT SELECT, INSERT ON {table} TO {APP_ROLE}"""
+        )
+        transaction = Transaction(databases.database("app"), Opening("BEGIN"), timeout=5)
+        await transaction.send("execute", "SELECT 1", ())
+        try:
+            with pytest.raises(UniqueError):
+                await transaction.send_last(f"INSERT INTO {table} VALUES (1), (1)", ())  # noqa: S608 - made above
+        finally:
+            await transaction.rollback()
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - made above
+        await owner.execute(f"DROP TABLE {table}")
 
 
 async def test_transaction_past_its_deadline_takes_no_connection(databases: Databases) -> None:

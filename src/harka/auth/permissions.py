@@ -38,6 +38,7 @@ _ADMIN = _MANAGER | {
     Permission.ORGANIZATION_WRITE,
     Permission.JOB_READ,
     Permission.JOB_WRITE,
+    Permission.EVENT_READ,
 }
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {

@@ -32,6 +32,7 @@ _OF_EVERYBODY: Final = frozenset(
     {
         Permission.ANALYTICS_READ,
         Permission.COURSE_WRITE,
+        Permission.EVENT_READ,
         Permission.JOB_WRITE,
         Permission.ORGANIZATION_WRITE,
     }

@@ -63,6 +63,7 @@ from harka.graph.types.content import ContentItem
 from harka.graph.types.course import CourseQuery
 from harka.graph.types.domain import DomainQuery
 from harka.graph.types.enrollment import EnrollmentQuery
+from harka.graph.types.event import EventQuery
 from harka.graph.types.file import FileQuery
 from harka.graph.types.group import GroupQuery
 from harka.graph.types.invitation import InvitationQuery
@@ -111,6 +112,7 @@ class Query(
     LearningPathQuery,
     LearningPathEnrollmentQuery,
     JobQuery,
+    EventQuery,
     NodeQuery,
 ):
     pass

@@ -11,9 +11,8 @@ import msgspec
 
 from harka.errors import CourseFullError, HarkaError, NotFoundError, ValidationError
 from harka.learning import seat, user, visibility
-from harka.learning.enrollment import require_published, row_of
+from harka.learning.enrollment import insert_many, require_published, row_of
 from harka.learning.work import UnitOfWork
-from harka.repositories import enrollment as enrollments
 from harka.repositories import user as users
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.user import UserFilter, UserStatus
@@ -134,7 +133,7 @@ async def _done(
         async with work.savepoint():
             # in one order everywhere, so that two writers cannot deadlock
             in_order = sorted(rows, key=lambda row: row.user_id)
-            for found in await enrollments.insert_many(work.session, in_order):
+            for found in await insert_many(work, in_order):
                 done[found.user_id] = found, found.id in made
             _undo_if(dry_run=dry_run)
     return done

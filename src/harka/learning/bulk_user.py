@@ -189,6 +189,9 @@ async def _written(work: UnitOfWork, plans: Sequence[_Plan], *, dry_run: bool) -
         async with work.savepoint():
             await user.insert_many(work, made)
             written |= {each.id: each for each in await user.write_many(work, changed)}
+            for plan in plans:
+                if plan.before is not None and plan.before != plan.after:
+                    user.record_changes(work, plan.before, plan.after)
             if dry_run:
                 raise _UndoneError
     return {} if dry_run else written

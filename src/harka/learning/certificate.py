@@ -14,6 +14,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
 from harka.repositories.certificate import Certificate
+from harka.repositories.event import EventType
 from harka.repositories.page import Position
 from harka.repositories.scope import Scope
 from harka.rows import ByKey, Grouped
@@ -86,6 +87,7 @@ async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | Non
     revoked = await certificates.revoke(work.session, scope, id_, version, accepted)
     if revoked is not None:
         work.invalidate("certificate")
+        _record(work, EventType.CERTIFICATE_REVOKED, revoked)
         return revoked
     found = await certificates.find_visible(work.session, scope, [id_])
     if not found:
@@ -106,6 +108,7 @@ async def renew(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> C
     renewed = await certificates.renew(work.session, scope, id_, version, within_days=RENEWED_WITHIN)
     if renewed is not None:
         work.invalidate("certificate")
+        _record(work, EventType.CERTIFICATE_RENEWED, renewed)
         return renewed
     found = await certificates.find_visible(work.session, scope, [id_])
     if not found:
@@ -124,3 +127,7 @@ def _asked(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:
     """Whose to look for: of a manager's groups, only the statement knows the people."""
     anybody = scope.everything or scope.manager is not None
     return [id_ for id_ in user_ids if anybody or id_ == scope.user]
+
+
+def _record(work: UnitOfWork, type_: EventType, of: Certificate) -> None:
+    work.record(type_, of.id, user_id=of.user_id, course_id=of.course_id)

@@ -50,6 +50,8 @@ async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) ->
     for batch in batches(sorted(rows)):
         held = await enrollments.lock(work.session, scope, batch)
         awarded = await completions.award_many(work.session, [rows[each.id] for each in held])
+        done_now = {each.enrollment_id for each in awarded}
+        finish.record(work, [each for each in held if each.id in done_now])
         await finish.follow_ids(work, [each.enrollment_id for each in awarded])
         done += len(awarded)
     return done

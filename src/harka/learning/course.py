@@ -28,6 +28,7 @@ from harka.repositories import course as courses
 from harka.repositories import lesson as lessons
 from harka.repositories import module as modules
 from harka.repositories.course import Course, CourseFilter, CourseStatus
+from harka.repositories.event import EventType
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
 from harka.repositories.page import OLDEST_FIRST, Order, Position
@@ -146,6 +147,7 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
         await lessons.insert_many(work.session, lesson_batch)
     for course, _, _ in made:
         _forget(work, course.id)
+        work.record(EventType.COURSE_CREATED, course.id)
     return [course for course, _, _ in made]
 
 
@@ -171,6 +173,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
     if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
         await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
+    work.record(EventType.COURSE_UPDATED, id_, fields=values)
     return changed
 
 
@@ -190,6 +193,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
+    work.record(EventType.COURSE_PUBLISHED, id_)
     return published
 
 
@@ -203,6 +207,7 @@ async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     if archived is None:
         return await _require_version(work, id_, version)
     _forget(work, id_)
+    work.record(EventType.COURSE_ARCHIVED, id_)
     return archived
 
 

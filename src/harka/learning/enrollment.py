@@ -19,6 +19,7 @@ from harka.repositories import user as users
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.enrollment_list import ALL, EnrollmentFilter
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
@@ -183,6 +184,9 @@ async def update(
         expires_at=_accept(changes.expires_at, "expiresAt"),
     )
     if changed is not None:
+        given = msgspec.structs.asdict(changes)
+        fields = [name for name, value in given.items() if value is not UNSET]
+        _record(work, EventType.ENROLLMENT_UPDATED, [changed], fields=fields)
         return changed
     found = await _require(work, id_)
     if found.status == EnrollmentStatus.WITHDRAWN:
@@ -199,6 +203,7 @@ async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
     scope = visibility.to_change(work.context)
     withdrawn = await enrollments.withdraw_many(work.session, scope, {id_: clock.now()})
     if withdrawn:
+        _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
         return withdrawn[0]
     found = await _require(work, id_)
     if found.status == EnrollmentStatus.COMPLETED:
@@ -214,7 +219,9 @@ async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) ->
     for batch in batches(sorted(moments)):
         await enrollments.lock(work.session, scope, batch)
         at = {id_: moments[id_] for id_ in batch}
-        done += len(await enrollments.withdraw_many(work.session, scope, at))
+        withdrawn = await enrollments.withdraw_many(work.session, scope, at)
+        _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
+        done += len(withdrawn)
     return done
 
 
@@ -243,9 +250,24 @@ async def _enroll(
         ]
         await _require_active(work, {row.user_id for row in rows})
         made = {row.id for row in rows}
-        for found in await enrollments.insert_many(work.session, rows):
+        for found in await insert_many(work, rows):
             done[found.user_id, found.course_id] = found, found.id in made
     return done
+
+
+async def insert_many(work: UnitOfWork, rows: Sequence[Enrollment]) -> list[Enrollment]:
+    """Of people who may take part: the current ones, others than `rows` for who is enrolled already."""
+    found = await enrollments.insert_many(work.session, rows)
+    made = {row.id for row in rows}
+    _record(work, EventType.ENROLLMENT_CREATED, [each for each in found if each.id in made])
+    return found
+
+
+def _record(
+    work: UnitOfWork, type_: EventType, changed: Sequence[Enrollment], *, fields: Sequence[str] = ()
+) -> None:
+    for each in changed:
+        work.record(type_, each.id, user_id=each.user_id, course_id=each.course_id, fields=fields)
 
 
 async def _require_active(work: UnitOfWork, user_ids: Collection[UUID]) -> None:

@@ -1,24 +1,34 @@
 """What follows when somebody completes a course, in the transaction that notices it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from harka.learning import path_progress
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
-from harka.repositories.enrollment import Enrollment, EnrollmentStatus
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus, Held
+from harka.repositories.event import EventType
+from harka.repositories.progress import Recalculated
 
 
-async def follow(work: UnitOfWork, changed: Iterable[Enrollment]) -> None:
-    """For those of `changed` that are completed; once for each, however often it is said."""
-    await follow_ids(work, [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED])
+async def follow(work: UnitOfWork, found: Recalculated) -> None:
+    """For those that are completed; once for each, however often it is said."""
+    record(work, found.completed)
+    done = [each.id for each in found.changed if each.status == EnrollmentStatus.COMPLETED]
+    await follow_ids(work, done)
 
 
 async def follow_ids(work: UnitOfWork, completed: Sequence[UUID]) -> None:
     """Certificates where the course awards them, and progress on learning paths."""
     if completed:
-        await certificates.issue_many(work.session, completed)
+        path_progress.record_issued(work, await certificates.issue_many(work.session, completed))
         await path_progress.advance(work, completed)
+
+
+def record(work: UnitOfWork, completed: Sequence[Enrollment | Held]) -> None:
+    """The events of those that were completed now."""
+    for each in completed:
+        work.record(EventType.ENROLLMENT_COMPLETED, each.id, user_id=each.user_id, course_id=each.course_id)
 
 
 def tell(work: UnitOfWork, enrollment: Enrollment) -> None:

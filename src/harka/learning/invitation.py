@@ -23,6 +23,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import invitation as invitations
 from harka.repositories import password as passwords
 from harka.repositories import user as users
+from harka.repositories.event import EventType
 from harka.repositories.group import Group
 from harka.repositories.invitation import Invitation
 from harka.repositories.page import Position
@@ -228,6 +229,7 @@ async def _come_in(work: UnitOfWork, invitation: Invitation, given: dict[str, An
     if held.status == UserStatus.ACTIVE:
         raise ConflictError("Somebody who has this address is here already.", field="token")
     back = msgspec.structs.replace(held, status=str(UserStatus.ACTIVE), **promised, **given)
+    work.record(EventType.USER_REACTIVATED, back.id)
     return await user.write(work, back)
 
 

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from harka.learning import seat
 from harka.learning.batch import ROWS, batches
-from harka.learning.enrollment import row_of
+from harka.learning.enrollment import insert_many, row_of
 from harka.learning.work import UnitOfWork
 from harka.queue.message import UNLOCK_PATHS
 from harka.repositories import certificate as certificates
 from harka.repositories import course as courses
-from harka.repositories import enrollment as enrollments
 from harka.repositories import path_enrollment as path_enrollments
+from harka.repositories.certificate import Issued
 from harka.repositories.course import CourseStatus
 from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.event import EventType
 from harka.repositories.path_enrollment import PathEnrollment
 
 
@@ -45,8 +46,13 @@ async def recalculate(work: UnitOfWork, ids: Sequence[UUID]) -> list[PathEnrollm
     changed = await path_enrollments.recalculate(work.session, ids)
     completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
     if completed:
-        await certificates.issue_of_paths(work.session, completed)
+        record_issued(work, await certificates.issue_of_paths(work.session, completed))
     return changed
+
+
+def record_issued(work: UnitOfWork, issued: Sequence[Issued]) -> None:
+    for each in issued:
+        work.record(EventType.CERTIFICATE_ISSUED, each.id, user_id=each.user_id, course_id=each.course_id)
 
 
 async def unlock(work: UnitOfWork, ids: Sequence[UUID]) -> int:
@@ -63,5 +69,5 @@ async def unlock(work: UnitOfWork, ids: Sequence[UUID]) -> int:
     full = await seat.without_seat(work, seats, wanted)
     rows = [row_of(*pair) for pair in wanted if pair not in full]
     for batch in batches(rows):
-        await enrollments.insert_many(work.session, batch)
+        await insert_many(work, batch)
     return len(rows)

@@ -108,7 +108,7 @@ async def record_many(work: UnitOfWork, entries: Sequence[ProgressEntry]) -> lis
         if touched:
             recounted = await progresses.recalculate(work.session, touched)
             await finish.follow(work, recounted)
-            changed.update((enrollment.id, enrollment) for enrollment in recounted)
+            changed.update((enrollment.id, enrollment) for enrollment in recounted.changed)
     return list(changed.values())
 
 
@@ -119,7 +119,7 @@ async def recount(work: UnitOfWork, course_id: UUID) -> int:
     while ids := await enrollments.lock_of_course(work.session, course_id, after=after, first=ROWS):
         recounted = await progresses.recalculate(work.session, ids)
         await finish.follow(work, recounted)
-        changed += len(recounted)
+        changed += len(recounted.changed)
         if len(ids) < ROWS:
             break
         after = ids[-1]
@@ -134,7 +134,7 @@ async def recorded(
         known = await progresses.find_one(work.session, row.enrollment_id, row.lesson_id)
         return Recorded(known or row, before, changed=False, completed=False)
     recounted = await progresses.recalculate(work.session, [row.enrollment_id])
-    after = recounted[0] if recounted else before
+    after = recounted.changed[0] if recounted.changed else before
     completed = after.status == EnrollmentStatus.COMPLETED and before.status != EnrollmentStatus.COMPLETED
     await finish.follow(work, recounted)
     if completed:

@@ -133,7 +133,7 @@ async def _written(work: UnitOfWork, rows: Sequence[LessonProgress], held: Mappi
     latest = {row.enrollment_id: row for row in advanced}
     recounted = await progresses.recalculate(work.session, sorted(latest))
     await finish.follow(work, recounted)
-    after = {each.id: each for each in recounted}
+    after = {each.id: each for each in recounted.changed}
     for id_, row in latest.items():
         enrollment = after.get(id_)
         if enrollment is None:
@@ -142,4 +142,4 @@ async def _written(work: UnitOfWork, rows: Sequence[LessonProgress], held: Mappi
             if enrollment.status == EnrollmentStatus.COMPLETED != held[id_].status:
                 finish.tell(work, enrollment)
             tell(work, row, enrollment, progress=enrollment.progress)
-    return _Written(advanced, recounted)
+    return _Written(advanced, recounted.changed)

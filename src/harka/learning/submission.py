@@ -23,6 +23,7 @@ from harka.repositories import enrollment as enrollments
 from harka.repositories import progress as progresses
 from harka.repositories import submission as submissions
 from harka.repositories.assignment import Assignment
+from harka.repositories.event import EventType
 from harka.repositories.file import File
 from harka.repositories.page import Position
 from harka.repositories.scope import Scope
@@ -135,6 +136,8 @@ async def submit(
     # the lesson is begun
     entry = ProgressEntry(enrollment_id=enrollment_id, lesson_id=asked.lesson_id, fraction=0)
     await progresses.advance(work.session, [progress.row_of(entry)])
+    submitter = work.context.user
+    work.record(EventType.SUBMISSION_SUBMITTED, made.id, user_id=None if submitter is None else submitter.id)
     return made
 
 
@@ -175,6 +178,7 @@ async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = ""
     if graded is None:
         raise ConflictError
     work.publish(graded_topic(graded.enrollment_id), {"submissionId": str(id_)})
+    work.record(EventType.SUBMISSION_GRADED, id_)
     return graded
 
 

@@ -20,6 +20,7 @@ from harka.learning.user_row import accepted, allowed_to, require_grantable, row
 from harka.learning.work import UnitOfWork
 from harka.repositories import session as sessions
 from harka.repositories import user as users
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.user import User, UserFilter, UserStatus
 from harka.rows import ByKey
@@ -128,6 +129,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: 
         await require_grantable(work, [changed])
     if changed.role != held.role and held.role == Role.OWNER:
         await _require_other_owner(work, held)
+    record_changes(work, held, changed)
     return await write(work, changed)
 
 
@@ -146,6 +148,7 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
         await _require_other_owner(work, held)
     # who is let in again signs in again
     await sessions.revoke_others(work.session, id_, None)
+    work.record(EventType.USER_DEACTIVATED, id_)
     return await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
 
 
@@ -159,6 +162,7 @@ async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     if held.status == UserStatus.ACTIVE:
         return held
     await require_seats(work, 1)
+    work.record(EventType.USER_REACTIVATED, id_)
     return await write(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
 
 
@@ -203,6 +207,14 @@ async def insert_many(work: UnitOfWork, made: Sequence[User]) -> None:
     except UniqueError as error:
         raise taken() from error
     _forget(work, made)
+    for each in made:
+        work.record(EventType.USER_CREATED, each.id)
+
+
+def record_changes(work: UnitOfWork, before: User, after: User) -> None:
+    """The event of what is different now, beside whether they may sign in."""
+    told, now = msgspec.structs.asdict(before), msgspec.structs.asdict(after)
+    work.record(EventType.USER_UPDATED, after.id, fields=[name for name in told if told[name] != now[name]])
 
 
 async def write_many(work: UnitOfWork, people: Sequence[User]) -> list[User]:

@@ -11,14 +11,19 @@ from functools import partial
 from typing import Any, Final, TypeVar, Unpack
 from uuid import UUID
 
+import msgspec
+
 from harka import logs
 from harka.cache.tenant import Namespace, TenantCache
 from harka.errors import InternalError
+from harka.ids import new_id
 from harka.learning.outside import Outside
 from harka.pubsub import PubSub
 from harka.queue import enqueue as queue
 from harka.queue.enqueue import How
 from harka.queue.message import FIGURES_TOPIC, JOB_CHANGES_TOPIC, PLATFORM
+from harka.repositories import event as events
+from harka.repositories.event import EventType, NewEvent
 from harka.storage.databases import Databases
 from harka.storage.session import ShardSession, open_session
 from harka.tenancy.context import TenantContext
@@ -55,6 +60,7 @@ class UnitOfWork:
         self._actions: list[Action] = []
         self._forgets: set[str] | None = None
         self._signals = False
+        self._events: list[NewEvent] = []
 
     @property
     def outside(self) -> Outside:
@@ -79,6 +85,30 @@ class UnitOfWork:
     def announce(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Tell every process of the platform, after the commit; `payload` names the tenant."""
         self.after_commit(partial(self._pubsub.publish, PLATFORM, topic, payload))
+
+    def record(
+        self,
+        type_: EventType,
+        subject_id: UUID,
+        *,
+        user_id: UUID | None = None,
+        course_id: UUID | None = None,
+        fields: Iterable[str] = (),
+    ) -> None:
+        """What has happened, for the tenant's stream of events: written with the commit, by one statement.
+
+        `subject_id`: of what the type's first word names. `user_id`, `course_id`: whom and what it concerns
+        beside that. `fields`: what was changed, in the schema's words.
+        """
+        event = NewEvent(
+            id=new_id(),
+            type=str(type_),
+            subject_id=subject_id,
+            user_id=user_id,
+            course_id=course_id,
+            fields=",".join(fields),
+        )
+        self._events.append(event)
 
     @property
     def reads_cache(self) -> bool:
@@ -138,13 +168,14 @@ class UnitOfWork:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """An error inside undoes what was done inside, what it would have told the world included."""
-        kept, signals = len(self._actions), self._signals
+        kept, signals, recorded = len(self._actions), self._signals, len(self._events)
         try:
             async with self.session.savepoint():
                 yield
         except BaseException:
             del self._actions[kept:]
             self._signals = signals
+            del self._events[recorded:]
             raise
 
     async def commit(self) -> None:
@@ -152,6 +183,8 @@ class UnitOfWork:
         try:
             if self._forgets is not None:
                 await self._cache.begin_write(self.context.id, sorted(self._forgets))
+            if self._events:
+                await self._write_events()
             await self.session.commit()
         except BaseException:
             # an interrupted commit may have happened: forgetting too much is harmless, too little is not
@@ -168,8 +201,17 @@ class UnitOfWork:
     async def rollback(self) -> None:
         """Undo everything; the world hears nothing."""
         self._actions.clear()
+        self._events.clear()
         self._forgets, self._signals = None, False
         await self.session.rollback()
+
+    async def _write_events(self) -> None:
+        # within a transaction ids are in the order in which it happened
+        ids = sorted(each.id for each in self._events)
+        new = [msgspec.structs.replace(each, id=id_) for each, id_ in zip(self._events, ids, strict=True)]
+        self._events.clear()
+        actor = self.context.actor
+        await events.insert_last(self.session, new, actor_kind=str(actor.kind), actor_id=actor.id)
 
     def _finish(self) -> asyncio.Task[None] | None:
         actions, self._actions = self._actions, []

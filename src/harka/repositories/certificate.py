@@ -35,6 +35,14 @@ class Certificate(msgspec.Struct, frozen=True):
     version: int
 
 
+class Issued(msgspec.Struct, frozen=True):
+    """What was issued now. `course_id`: None of a path."""
+
+    id: UUID
+    user_id: UUID
+    course_id: UUID | None
+
+
 # Certificates by id that the reader may see.
 FIND_VISIBLE = Statement(
     "certificate.find_visible",
@@ -97,7 +105,8 @@ ISSUE_MANY = Statement(
     FROM {schema}.enrollment e
     JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = e.course_id AND c.awards_certificate
     WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status = 'completed'
-    ON CONFLICT (tenant_id, enrollment_id) DO NOTHING""",
+    ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
+    RETURNING id, user_id, course_id""",
 )
 
 # Certificates of completed path enrollments, on paths that award one, unless there are; at most one of each.
@@ -112,7 +121,8 @@ ISSUE_OF_PATHS = Statement(
     FROM {schema}.learning_path_enrollment e
     JOIN {schema}.learning_path p ON p.tenant_id = $1 AND p.id = e.path_id AND p.awards_certificate
     WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[]) AND e.status = 'completed'
-    ON CONFLICT (tenant_id, path_enrollment_id) DO NOTHING""",
+    ON CONFLICT (tenant_id, path_enrollment_id) DO NOTHING
+    RETURNING id, user_id, course_id""",
 )
 
 # Revoke a certificate that is not revoked, of somebody a manager sees; a version of NULL stands for any.
@@ -186,14 +196,14 @@ async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence
     return {row["parent"]: row["certificates"] for row in rows}
 
 
-async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> None:
-    """For those that are completed, in courses that award one, and have none."""
-    await session.execute(ISSUE_MANY, enrollment_ids)
+async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> Sequence[Issued]:
+    """For those that are completed, in courses that award one, and have none; those that there are now."""
+    return await session.fetch_rows(Issued, ISSUE_MANY, enrollment_ids)
 
 
-async def issue_of_paths(session: ShardSession, path_enrollment_ids: Sequence[UUID]) -> None:
-    """For those that are completed, on paths that award one, and have none."""
-    await session.execute(ISSUE_OF_PATHS, path_enrollment_ids)
+async def issue_of_paths(session: ShardSession, path_enrollment_ids: Sequence[UUID]) -> Sequence[Issued]:
+    """For those that are completed, on paths that award one, and have none; those that there are now."""
+    return await session.fetch_rows(Issued, ISSUE_OF_PATHS, path_enrollment_ids)
 
 
 async def revoke(

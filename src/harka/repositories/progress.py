@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,13 @@ class Target(msgspec.Struct, frozen=True):
     has_lesson: bool
     guarded: UUID | None
     needs_quiz: bool
+
+
+class Recalculated(msgspec.Struct, frozen=True):
+    """`changed`: the enrollments whose progress or status is another. `completed`: those of them, now."""
+
+    changed: list[Enrollment]
+    completed: list[Enrollment]
 
 
 class LessonProgress(msgspec.Struct, frozen=True):
@@ -175,11 +183,15 @@ RECALCULATE = Statement(
       INSERT INTO {schema}.completion (tenant_id, id, enrollment_id, completed_at, score)
       SELECT $1::uuid, uuidv7(), id, completed_at, least(score, 100) FROM changed WHERE status = 'completed'
       ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
+      RETURNING enrollment_id
     )
     SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
-      expires_at, created_at, updated_at, version
+      expires_at, created_at, updated_at, version, id IN (SELECT enrollment_id FROM awarded) AS is_news
     FROM changed ORDER BY id""",
 )
+
+
+_ENROLLMENT: Final = len(Enrollment.__struct_fields__)
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> list[LessonProgress]:
@@ -234,10 +246,13 @@ async def waive(session: ShardSession, entry: LessonProgress) -> LessonProgress 
     return None if row is None else LessonProgress(*row)
 
 
-async def recalculate(session: ShardSession, enrollment_ids: Sequence[UUID]) -> list[Enrollment]:
-    """The enrollments that changed.
+async def recalculate(session: ShardSession, enrollment_ids: Sequence[UUID]) -> Recalculated:
+    """What came of it.
 
     They must be locked, by an earlier statement: a statement sees what was committed before it began, and one
     that waits for a lock would calculate from what it saw before the wait.
     """
-    return [Enrollment(*row) for row in await session.fetch(RECALCULATE, enrollment_ids)]
+    found = await session.fetch(RECALCULATE, enrollment_ids)
+    changed = [Enrollment(*row[:_ENROLLMENT]) for row in found]
+    completed = [each for each, row in zip(changed, found, strict=True) if row[_ENROLLMENT]]
+    return Recalculated(changed, completed)

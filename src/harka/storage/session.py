@@ -117,6 +117,13 @@ class ShardSession:
         """Rows affected."""
         return rows_affected(await self._transaction.send("execute", *self._bound(statement, args)))
 
+    async def execute_last(self, statement: Statement, *args: Any) -> None:
+        """A write that the transaction is committed with, in one round trip where that can be.
+
+        `commit` then finds nothing left to do, or does it.
+        """
+        await self._transaction.send_last(*self._bound(statement, args))
+
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """An error inside undoes what was done inside, and the transaction stays usable.
 

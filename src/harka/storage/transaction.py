@@ -116,6 +116,12 @@ class Transaction:
             await self._all_answered()
             return await self._send(self._wire or await self._take(), method, text, args, ends=ends)
 
+    async def send_last(self, text: str, args: tuple[Any, ...]) -> None:
+        """A statement whose answer does not matter, and COMMIT behind it where the connection can."""
+        async with self._lock:
+            await self._all_answered()
+            await self._send(self._wire or await self._take(), "execute", text, args, ends=True)
+
     def _take_ends(self) -> bool:
         """Whether this is the statement to end with: others may have waited for a connection meanwhile."""
         if not self._ends or (task := asyncio.current_task()) not in self._ends:

@@ -21,6 +21,8 @@ class Permission(enum.StrEnum):
     JOB_READ = "job:read"
     JOB_WRITE = "job:write"
     """To put in jobs, to cancel them and to have them tried again."""
+    EVENT_READ = "event:read"
+    """To read what has happened, to everybody."""
     FILE_WRITE = "file:write"
     """To upload files of one's own, and to delete them."""
 

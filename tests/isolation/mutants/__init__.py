@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mutants import answer, caller, database, domain, jobs, neighbour, reader, session, shared
+from mutants import answer, caller, database, domain, events, jobs, neighbour, reader, session, shared
 from mutants.mutant import Mutant, StaleError
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -17,4 +17,5 @@ MUTANTS: Final = [
     *domain.MUTANTS,
     *jobs.MUTANTS,
     *neighbour.MUTANTS,
+    *events.MUTANTS,
 ]

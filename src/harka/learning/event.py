@@ -1,0 +1,61 @@
+"""The stream of what has happened, for who may see everybody: programs read on from where they were."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from harka import clock
+from harka.ids import NodeKind, earliest_id
+from harka.learning.work import UnitOfWork
+from harka.repositories import event as events
+from harka.repositories.event import Event
+from harka.repositories.page import Position
+from harka.rows import ByKey
+from harka.tenancy.permission import Permission
+
+DAYS_KEPT: Final = 30
+_FORGOTTEN_AT_ONCE: Final = 10_000
+
+SUBJECTS: Final[dict[str, NodeKind]] = {
+    "user": NodeKind.USER,
+    "course": NodeKind.COURSE,
+    "enrollment": NodeKind.ENROLLMENT,
+    "certificate": NodeKind.CERTIFICATE,
+    "submission": NodeKind.SUBMISSION,
+}
+"""What the first word of an event's type names."""
+
+
+def subject_kind(event: Event) -> NodeKind:
+    return SUBJECTS[event.type.partition(".")[0]]
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Event]:
+    require_reader(work)
+    return ByKey(await events.find_by_ids(work.session, ids))
+
+
+async def list_page(
+    work: UnitOfWork, *, after: Position | None, first: int, types: Sequence[str] | None = None
+) -> Sequence[Event]:
+    """The next `first` of these types, in the order in which they can be relied on. `types`: None for all."""
+    require_reader(work)
+    return await events.list_page(work.session, after=after, first=first, types=types)
+
+
+async def count(work: UnitOfWork, *, types: Sequence[str] | None = None) -> int:
+    require_reader(work)
+    return await events.count(work.session, types=types)
+
+
+async def forget_old(work: UnitOfWork) -> int:
+    """Those older than `DAYS_KEPT`, so many at a time; how many."""
+    before = earliest_id(clock.now() - timedelta(days=DAYS_KEPT))
+    return await events.delete_old(work.session, before, most=_FORGOTTEN_AT_ONCE)
+
+
+def require_reader(work: UnitOfWork) -> None:
+    """Raise for who may not read events, or does not see everybody."""
+    work.context.require(Permission.EVENT_READ)
+    work.context.require_everybody()

@@ -1,0 +1,147 @@
+"""What has happened in a tenant: written with the change, never changed, read in an order to rely on.
+
+A reader goes on after (transaction, id). It is shown the events of those transactions alone that are older
+than every transaction still under way: later nothing can come in between, whoever commits last.
+"""
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import Order, Pages, Position
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+IN_LINE: Final = Order("xid")
+
+
+class EventType(enum.StrEnum):
+    """What can happen. The values are stored, and told to receivers: never rename one."""
+
+    USER_CREATED = "user.created"
+    USER_UPDATED = "user.updated"
+    USER_DEACTIVATED = "user.deactivated"
+    USER_REACTIVATED = "user.reactivated"
+    COURSE_CREATED = "course.created"
+    COURSE_UPDATED = "course.updated"
+    COURSE_PUBLISHED = "course.published"
+    COURSE_ARCHIVED = "course.archived"
+    ENROLLMENT_CREATED = "enrollment.created"
+    ENROLLMENT_UPDATED = "enrollment.updated"
+    ENROLLMENT_WITHDRAWN = "enrollment.withdrawn"
+    ENROLLMENT_COMPLETED = "enrollment.completed"
+    CERTIFICATE_ISSUED = "certificate.issued"
+    CERTIFICATE_REVOKED = "certificate.revoked"
+    CERTIFICATE_RENEWED = "certificate.renewed"
+    SUBMISSION_SUBMITTED = "submission.submitted"
+    SUBMISSION_GRADED = "submission.graded"
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """As of `Event`. `fields`: what of the object was changed, in the schema's words, with commas between."""
+
+    id: UUID
+    type: str
+    subject_id: UUID
+    user_id: UUID | None = None
+    course_id: UUID | None = None
+    fields: str = ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """`type`: an `EventType`. `subject_id`: of the object that its first word names.
+
+    `actor_kind`, `actor_id`: as of a `tenancy.context.Actor`. `user_id`, `course_id`: whom and what it
+    concerns, where that is not the object itself.
+    """
+
+    id: UUID
+    xid: int
+    type: str
+    subject_id: UUID
+    actor_kind: str
+    actor_id: UUID | None
+    user_id: UUID | None
+    course_id: UUID | None
+    fields: list[str]
+    created_at: datetime
+
+
+_COLUMNS: Final = "id, xid, type, subject_id, actor_kind, actor_id, user_id, course_id, fields, created_at"
+_SETTLED: Final = "xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+# What a transaction has done, in one statement however much: the last before its commit.
+INSERT = Statement(
+    "event.insert",
+    """INSERT INTO {schema}.event
+      (tenant_id, id, type, subject_id, user_id, course_id, fields, actor_kind, actor_id)
+    SELECT $1::uuid, entry.id, entry.type, entry.subject_id, entry.user_id, entry.course_id,
+      string_to_array(entry.fields, ','), $8::text, $9::uuid
+    FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[])
+      AS entry (id, type, subject_id, user_id, course_id, fields)""",
+)
+
+# Events by id, those that are in the line.
+FIND_BY_IDS = Statement(
+    "event.find_by_ids",
+    f"SELECT {_COLUMNS} FROM {{schema}}.event WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {_SETTLED}",  # noqa: S608 - constants
+)
+
+_PAGE: Final = f"""SELECT {_COLUMNS} FROM {{schema}}.event
+    WHERE tenant_id = $1 AND {_SETTLED} AND ($3::text[] IS NULL OR type = ANY($3))"""  # noqa: S608 - constants
+
+# One page of events, of some types or of all, in the order of the line.
+PAGE = Pages(
+    first=Statement("event.page.first", f"{_PAGE} ORDER BY xid, id LIMIT $2"),
+    after=Statement(
+        "event.page.after", f"{_PAGE} AND (xid, id) > ($4::bigint, $5::uuid) ORDER BY xid, id LIMIT $2"
+    ),
+)
+STATEMENTS = {IN_LINE: PAGE}
+
+# How many there are.
+COUNT = Statement(
+    "event.count",
+    f"""SELECT count(*) FROM {{schema}}.event
+    WHERE tenant_id = $1 AND {_SETTLED} AND ($2::text[] IS NULL OR type = ANY($2))""",  # noqa: S608 - constants
+)
+
+# Forget those made before an id, so many at a time: ids begin with the moment they were made.
+DELETE_OLD = Statement(
+    "event.delete_old",
+    """DELETE FROM {schema}.event WHERE tenant_id = $1 AND id = ANY(ARRAY(
+      SELECT id FROM {schema}.event WHERE tenant_id = $1 AND id < $2::uuid ORDER BY id LIMIT $3::int))""",
+)
+
+
+async def insert_last(
+    session: ShardSession, new: Sequence[NewEvent], *, actor_kind: str, actor_id: UUID | None
+) -> None:
+    """What this transaction did, as its last statement: the commit goes with it."""
+    columns = [[getattr(each, name) for each in new] for name in NewEvent.__struct_fields__]
+    await session.execute_last(INSERT, *columns, actor_kind, actor_id)
+
+
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Event]:
+    """In no particular order."""
+    return await session.fetch_rows(Event, FIND_BY_IDS, ids)
+
+
+async def list_page(
+    session: ShardSession, *, after: Position | None, first: int, types: Sequence[str] | None
+) -> Sequence[Event]:
+    """`types`: None for all, here and below."""
+    return await session.fetch_rows(Event, PAGE.of(after), first, types, *(after or ()))
+
+
+async def count(session: ShardSession, *, types: Sequence[str] | None) -> int:
+    return int(await session.fetch_value(COUNT, types))
+
+
+async def delete_old(session: ShardSession, before: UUID, *, most: int) -> int:
+    """How many were made before the id `before` and are gone now, `most` at the most."""
+    return await session.execute(DELETE_OLD, before, most)
