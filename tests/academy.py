@@ -70,6 +70,8 @@ TABLES = (
     "job",
     "job_pace",
     "event",
+    "webhook_endpoint",
+    "webhook_delivery",
     "usage",
     "idempotency",
     "user_group",

@@ -109,7 +109,13 @@ async def settings(servers: Servers) -> Settings:
     """A catalog and a shard database of the session, migrated and empty."""
     # more time for Valkey than in earnest: a busy machine must not look like a slow one
     settings = msgspec.structs.replace(
-        servers.embedded.settings, metrics_port=0, port=0, graphiql=False, cache_timeout=1.0
+        servers.embedded.settings,
+        metrics_port=0,
+        port=0,
+        graphiql=False,
+        cache_timeout=1.0,
+        # providers of the tests answer on loopback
+        outbound_private=True,
     )
     await prepare(settings, servers.admin_url)
     return settings

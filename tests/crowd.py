@@ -18,7 +18,7 @@ CROWDED = (
     *("search_word", "search_spelling", "file"),
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
     *("quiz", "quiz_question", "quiz_attempt"),
-    *("session", "password", "event"),
+    *("session", "password", "event", "webhook_endpoint", "webhook_delivery"),
 )
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -95,6 +95,17 @@ SEED = {
     "event": """INSERT INTO {schema}.event (tenant_id, id, type, subject_id, actor_kind)
       SELECT $1::uuid, uuidv7(), 'user.created', id, 'user' FROM {schema}."user", generate_series(1, 3)
       WHERE tenant_id = $1""",
+    "webhook_endpoint": """INSERT INTO {schema}.webhook_endpoint
+        (tenant_id, id, url, description, types, document, actor_kind, actor_name, scopes, secret,
+         cursor_xid, cursor_id)
+      SELECT $1::uuid, uuidv7(), 'https://example.com', '', '{}', '{ x }', 'operator', '', '{event:read}',
+        '', 0, uuidv7() FROM generate_series(1, 20)""",
+    "webhook_delivery": """INSERT INTO {schema}.webhook_delivery
+        (tenant_id, id, endpoint_id, event_type, happened_at, state, give_up_at, finished_at, created_at)
+      SELECT $1::uuid, uuidv7(), id, 'webhook.test', now(),
+        CASE WHEN n % 50 = 0 THEN 'pending' ELSE 'delivered' END, now(),
+        now() - n * interval '1 hour', now() - n * interval '1 hour'
+      FROM {schema}.webhook_endpoint, generate_series(1, 250) AS n WHERE tenant_id = $1""",
 }
 
 
@@ -116,7 +127,7 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
     for academy in academies:
         async with academy.work() as work:
             for table in (
-                *("file", "user_scope", "user_group", "job", "lesson_progress", "event"),
+                *("webhook_endpoint", "file", "user_scope", "user_group", "job", "lesson_progress", "event"),
                 *("learning_path_enrollment", "learning_path", "enrollment", "course", '"user"'),
             ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant

@@ -132,6 +132,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_tenants: Annotated[
         int, Meta(description="Tenants with a metric label of their own; the rest share `other`.", ge=1)
     ] = 100
+    outbound_private: Annotated[
+        bool,
+        Meta(
+            description="Whether addresses that tenants name may be plain http and of private networks: for development."
+        ),
+    ] = False
+    webhook_timeout: Annotated[
+        float,
+        Meta(description="Seconds that the receiver of a webhook may take to answer.", gt=0, le=30),
+    ] = 10.0
     request_timeout: Annotated[
         float,
         Meta(

@@ -55,6 +55,8 @@ class NodeKind(enum.IntEnum):
     SESSION = 80
     API_KEY = 81
     EVENT = 82
+    WEBHOOK_ENDPOINT = 83
+    WEBHOOK_DELIVERY = 84
     TENANT_JOB = 70
 
 

@@ -67,4 +67,4 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def outside(self) -> Outside:
         """For units of work."""
-        return Outside(self.catalog, self.dns, self.settings.platform_domain)
+        return Outside(self.catalog, self.dns, self.settings.platform_domain, self.settings.outbound_private)

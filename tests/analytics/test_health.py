@@ -19,6 +19,7 @@ WELL = Totals(
     progress=0,
     active_users=2,
     dead_jobs=0,
+    paused_webhooks=0,
     expiring_certificates=0,
     file_bytes=0,
     as_of=NOW,
@@ -98,3 +99,12 @@ def test_certificates_that_end_and_downloads_are_told() -> None:
         (IssueCode.BANDWIDTH_NEAR_LIMIT, HealthStatus.WARNING, much.downloaded),
         (IssueCode.CERTIFICATES_EXPIRING, HealthStatus.WARNING, 4),
     ]
+
+
+def test_webhooks_that_were_paused_are_critical() -> None:
+    (issue,) = judge(STARTER, with_(paused_webhooks=2), FEW, SMALL).issues
+    assert (issue.code, issue.severity, issue.measured) == (
+        IssueCode.WEBHOOKS_PAUSED,
+        HealthStatus.CRITICAL,
+        2,
+    )

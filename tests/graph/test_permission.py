@@ -222,6 +222,28 @@ CALLS = {
     "revokeInvitation": 'mutation { revokeInvitation(input: {id: "$invitation"}) { clientMutationId } }',
     "events": "{ events(first: 1) { totalCount } }",
     "event": '{ event(id: "$event") { id } }',
+    "webhookEndpoints": "{ webhookEndpoints(first: 1) { totalCount } }",
+    "webhookEndpoint": '{ webhookEndpoint(id: "$endpoint") { id } }',
+    "webhookDeliveries": ('{ webhookDeliveries(webhookEndpointId: "$endpoint", first: 1) { totalCount } }'),
+    "webhookDelivery": '{ webhookDelivery(id: "$delivery") { id } }',
+    "createWebhookEndpoint": (
+        'mutation { createWebhookEndpoint(input: {url: "https://example.com", scopes: ["event:read"]}) '
+        "{ clientMutationId } }"
+    ),
+    "updateWebhookEndpoint": (
+        'mutation { updateWebhookEndpoint(input: {id: "$endpoint", version: 1}) { clientMutationId } }'
+    ),
+    "deleteWebhookEndpoint": (
+        'mutation { deleteWebhookEndpoint(input: {webhookEndpointId: "$endpoint"}) { clientMutationId } }'
+    ),
+    "rotateWebhookSecret": 'mutation { rotateWebhookSecret(input: {id: "$endpoint"}) { clientMutationId } }',
+    "replayWebhook": 'mutation { replayWebhook(input: {id: "$endpoint"}) { clientMutationId } }',
+    "testWebhookEndpoint": (
+        'mutation { testWebhookEndpoint(input: {webhookEndpointId: "$endpoint"}) { clientMutationId } }'
+    ),
+    "retryWebhookDelivery": (
+        'mutation { retryWebhookDelivery(input: {id: "$delivery"}) { clientMutationId } }'
+    ),
     "jobs": "{ jobs(first: 1) { totalCount } }",
     "job": '{ job(id: "$job") { id } }',
     "enqueueJob": "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { clientMutationId } }",
@@ -272,7 +294,7 @@ FOR_SOME = {
 # whose group it is they are told once it is looked up
 OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}
 # what a school has none of; that it is seen where there is one is shown elsewhere
-ABSENT = {"event", "file"}
+ABSENT = {"event", "file", "webhookDelivery", "webhookEndpoint"}
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz", "learningPath"} | ABSENT
 FIELDS: dict[str, Any] = {
@@ -323,6 +345,8 @@ def call(school: School, name: str) -> str:
         "invitation": school.id(NodeKind.INVITATION, school.invitation),
         "event": school.id(NodeKind.EVENT, new_id()),
         "job": school.id(NodeKind.TENANT_JOB, school.job),
+        "endpoint": school.id(NodeKind.WEBHOOK_ENDPOINT, new_id()),
+        "delivery": school.id(NodeKind.WEBHOOK_DELIVERY, new_id()),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
     text = CALLS[name]

@@ -13,7 +13,7 @@ from belongings import claim, make_key
 from furnishing import brand, plant_tree, populate_files
 from jobs import employ
 from places import NODE
-from telling import told
+from telling import hook, told
 
 from harka import clock
 from harka.auth import api_key, token
@@ -178,6 +178,8 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.SESSION] = await _identify(runtime, work, world, people)
     rows[NodeKind.EVENT], events = await told(runtime, organization)
     world.raw |= {text for row in events for text in (str(row), row.hex)}
+    hooked = await hook(runtime, organization, world)
+    rows[NodeKind.WEBHOOK_ENDPOINT], rows[NodeKind.WEBHOOK_DELIVERY] = hooked
     rows[NodeKind.DOMAIN] = await claim(runtime, world)
     rows[NodeKind.API_KEY] = await make_key(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():

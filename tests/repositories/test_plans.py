@@ -42,6 +42,8 @@ from harka.repositories import (
     tag,
     unlock,
     user,
+    webhook_delivery,
+    webhook_endpoint,
 )
 from harka.repositories.page import OLDEST_FIRST, Order, Pages, position_of, statements_of
 from harka.repositories.scope import Scope
@@ -52,7 +54,7 @@ BIG = {
     *("search_word", "search_spelling", "file", "learning_path_enrollment"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
-    *("session", "password", "event"),
+    *("session", "password", "event", "webhook_delivery"),
 }
 # indexes of the few rows that wait or run
 PARTIAL = {
@@ -64,6 +66,7 @@ PARTIAL = {
     "job_finished",
     "file_pending",
     "file_overdue",
+    "webhook_delivery_leased",
 }
 
 STATEMENTS = (
@@ -192,6 +195,20 @@ STATEMENTS = (
     invitation.LOCK_BY_TOKEN,
     invitation.JOIN_GROUPS,
     invitation.REVOKE,
+    webhook_endpoint.FIND_BY_IDS,
+    webhook_endpoint.LOCK,
+    webhook_endpoint.ROTATE,
+    webhook_endpoint.NOTE,
+    webhook_delivery.FIND_BY_IDS,
+    webhook_delivery.PAGE,
+    webhook_delivery.COUNT,
+    webhook_delivery.COUNT_LEASED,
+    webhook_delivery.DISPATCH,
+    webhook_delivery.TAKE,
+    webhook_delivery.NOTE,
+    webhook_delivery.RETRY,
+    webhook_delivery.RENEW,
+    webhook_delivery.DELETE_OLD,
     job.CANCEL,
     job.DELETE_ENDED,
     job.FIND_BY_IDS,

@@ -49,6 +49,10 @@ from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
 from harka.repositories.usage import Usage
 from harka.repositories.user import User
+from harka.repositories.webhook_delivery import Dispatched, WebhookDelivery
+from harka.repositories.webhook_delivery import Due as WebhookDue
+from harka.repositories.webhook_endpoint import Secrets as WebhookSecrets
+from harka.repositories.webhook_endpoint import WebhookEndpoint
 from harka.storage.location import app_url
 from harka.storage.statement import Statement
 
@@ -107,6 +111,7 @@ FIELDS = [
             Unlock,
         ),
         *(PathCourse, PathEnrollment, Tag, Totals, Usage, User),
+        *(WebhookDelivery, WebhookDue, WebhookEndpoint, WebhookSecrets),
     )
 ]
 # columns that are no row of a struct
@@ -173,6 +178,8 @@ PARTS = {
     "session.live": ["id"],
     "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),
+    "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),
+    "webhook_endpoint.lock_count": ["pg_advisory_xact_lock"],
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"
 READ = re.compile(rf'(?:FROM|JOIN|UPDATE)\s+\{{schema\}}\.("user"|\w+)(?:\s+(?:AS\s+)?{NO_ALIAS}(\w+))?')

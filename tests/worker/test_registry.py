@@ -8,6 +8,7 @@ from harka.worker.registry import HANDLERS
 
 def test_every_kind_of_job_has_its_handler() -> None:
     types = {
+        message.DELIVER_WEBHOOKS,
         message.MEASURE_USAGE,
         message.RECHECK_DOMAINS,
         message.RECOUNT_COURSE,

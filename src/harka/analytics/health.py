@@ -34,6 +34,7 @@ class IssueCode(enum.StrEnum):
     CERTIFICATES_EXPIRING = "certificates_expiring"
     FIGURES_STALE = "figures_stale"
     DOMAIN_PROOF_MISSING = "domain_proof_missing"
+    WEBHOOKS_PAUSED = "webhooks_paused"
 
 
 class Issue(msgspec.Struct, frozen=True):
@@ -117,6 +118,11 @@ def _ended(totals: Totals) -> list[Issue]:
         advice = "Look at their errors, mend what they name, and have them tried again."
         message = f"{dead:,} jobs were given up."
         found.append(Issue(IssueCode.JOBS_FAILED, HealthStatus.WARNING, message, advice, dead))
+    if totals.paused_webhooks:
+        message = f"{totals.paused_webhooks:,} webhook endpoints were paused: they are told nothing."
+        advice = "Look at `WebhookEndpoint.pauseReason`, mend it, and send again by `updateWebhookEndpoint`."
+        paused = totals.paused_webhooks
+        found.append(Issue(IssueCode.WEBHOOKS_PAUSED, HealthStatus.CRITICAL, message, advice, paused))
     return found
 
 

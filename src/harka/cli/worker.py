@@ -10,6 +10,7 @@ from harka.app import open_monitored
 from harka.cli.serving import require_servers
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
+from harka.graph.asking import asker
 from harka.worker.runner import SLOTS, SPARE_CONNECTIONS, run
 
 log = logs.logger("worker")
@@ -30,5 +31,5 @@ async def _work(settings: Settings) -> None:
     with on_stop(stop.set):
         async with open_monitored(settings) as runtime:
             log.info("working")
-            await run(runtime, stop=stop)
+            await run(runtime, stop=stop, ask=asker(runtime))
     log.info("stopped")

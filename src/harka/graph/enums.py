@@ -387,6 +387,7 @@ _describe(
     bandwidth_near_limit="Nearly as much is downloaded this month as the plan includes, or more.",
     certificates_expiring="Certificates end soon.",
     figures_stale="What is stored was not measured for ten minutes or more.",
+    webhooks_paused="Webhook endpoints were paused because of what became of them: they are told nothing.",
     domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
 )
 

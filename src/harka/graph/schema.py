@@ -45,6 +45,8 @@ from harka.graph.mutations.totp import TotpMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
 from harka.graph.mutations.waiver import WaiverMutation
+from harka.graph.mutations.webhook_delivery import WebhookDeliveryMutation
+from harka.graph.mutations.webhook_endpoint import WebhookEndpointMutation
 from harka.graph.scalars import DATE_TIME
 from harka.graph.subscriptions.analytics import AnalyticsSubscription
 from harka.graph.subscriptions.completion import CompletionSubscription
@@ -85,6 +87,8 @@ from harka.graph.types.submission import SubmissionQuery
 from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
 from harka.graph.types.viewer import ViewerQuery
+from harka.graph.types.webhook_delivery import WebhookDeliveryQuery
+from harka.graph.types.webhook_endpoint import WebhookEndpointQuery
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -113,6 +117,8 @@ class Query(
     LearningPathEnrollmentQuery,
     JobQuery,
     EventQuery,
+    WebhookEndpointQuery,
+    WebhookDeliveryQuery,
     NodeQuery,
 ):
     pass
@@ -160,6 +166,8 @@ class Mutation(
     UnlockMutation,
     UserMutation,
     WaiverMutation,
+    WebhookDeliveryMutation,
+    WebhookEndpointMutation,
 ):
     pass
 

@@ -7,7 +7,9 @@ from harka.tenancy.dns import Dns
 
 
 class Outside(msgspec.Struct, frozen=True):
-    """`catalog`: what the platform knows of its tenants. `dns`: what the world says of a domain.
+    """`private_addresses`: whether tenants may name addresses that are not of the public internet.
+
+    `catalog`: what the platform knows of its tenants. `dns`: what the world says of a domain.
 
     The catalog may be another database than the tenant's home, so what is written there is not in the unit's
     transaction: each statement stands by itself. A rule sends one, as its last act, that may be repeated.
@@ -16,3 +18,4 @@ class Outside(msgspec.Struct, frozen=True):
     catalog: Catalog
     dns: Dns
     platform_domain: str
+    private_addresses: bool = False

@@ -11,6 +11,9 @@ JOBS_TOPIC: Final = "jobs"
 USAGE_TOPIC: Final = "usage"
 """Platform topic: a tenant was measured. Payload {tenant, activeUsers, totalUsers, storageBytes}."""
 
+WEBHOOKS_TOPIC: Final = "webhooks"
+"""Platform topic: of a tenant's webhooks something is to be looked at. Payload {tenant}."""
+
 FIGURES_TOPIC: Final = "figures"
 """Topic of a tenant: what its analytics tell has changed. No payload."""
 JOB_CHANGES_TOPIC: Final = "job-changes"
@@ -24,8 +27,10 @@ UNLOCK_PATHS: Final = "path.unlock"
 """Job: enroll people in what is open to them on their paths. Payload {path_enrollment_ids}."""
 RECHECK_DOMAINS: Final = "domain.recheck"
 """Job: look again for the proofs of the tenant's domains. No payload."""
+DELIVER_WEBHOOKS: Final = "webhook.deliver"
+"""Job: send an endpoint what is due. Payload {endpoint_id}."""
 MEASURE_USAGE: Final = "usage.measure"
 """Job: measure what the tenant uses. No payload."""
 
-ROUTINE: Final = (MEASURE_USAGE, RECHECK_DOMAINS)
-"""What the schedule puts in all the time: their ends are soon forgotten."""
+ROUTINE: Final = (MEASURE_USAGE, RECHECK_DOMAINS, DELIVER_WEBHOOKS)
+"""What is put in all the time: their ends are soon forgotten."""

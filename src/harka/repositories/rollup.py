@@ -23,6 +23,7 @@ class Totals(msgspec.Struct, frozen=True):
     active_users: int
     dead_jobs: int
     expiring_certificates: int
+    paused_webhooks: int
     file_bytes: int
     as_of: datetime
 
@@ -44,6 +45,8 @@ READ = Statement(
       (SELECT count(*) FROM {schema}.certificate
        WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > now()
          AND expires_at <= now() + make_interval(days => $2::int)) AS expiring_certificates,
+      (SELECT count(*) FROM {schema}.webhook_endpoint
+       WHERE tenant_id = $1 AND pause_reason <> 'asked') AS paused_webhooks,
       coalesce((SELECT bytes FROM {schema}.file_ledger WHERE tenant_id = $1), 0) AS file_bytes,
       now() AS as_of
     FROM (

@@ -10,6 +10,7 @@ import msgspec
 
 from harka import clock, logs
 from harka.errors import HarkaError, RateLimitedError
+from harka.learning.asking import Ask
 from harka.learning.work import unit_of_work
 from harka.metrics import JobOutcome
 from harka.queue import cron, sealing
@@ -28,6 +29,7 @@ from harka.worker.allowance import allowance
 from harka.worker.finishing import Finisher
 from harka.worker.pulse import Attempt, JobCancelledError, LeaseLostError, Pulse
 from harka.worker.registry import HANDLERS, Handler
+from harka.worker.units import Units
 
 _BOOKKEEPING_TIMEOUT: Final = 5.0
 _NOTHING: Final = Outlook(waits=False, seconds=None)
@@ -53,7 +55,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Execution:
-    """`lease`, `heartbeat`: seconds that a claim lasts, and between two renewals."""
+    """`lease`, `heartbeat`: seconds that a claim lasts, and between renewals. `ask`: of stored queries."""
 
     def __init__(
         self,
@@ -62,8 +64,10 @@ class Execution:
         handlers: Mapping[str, Handler] = HANDLERS,
         lease: float = LEASE,
         heartbeat: float = HEARTBEAT,
+        ask: Ask | None = None,
     ) -> None:
         self._runtime = runtime
+        self._ask = ask
         self._metrics = runtime.metrics
         self._handlers = handlers
         self._types = {type_: handler.at_once for type_, handler in handlers.items()}
@@ -152,6 +156,7 @@ class Execution:
         payload = msgspec.convert(self._payload(organization, run), handler.payload)
         extras = [
             *([runtime.files] if handler.takes_files else []),
+            *([Units(runtime, organization, f"job-{run.id}", self._ask)] if handler.takes_units else []),
             *([attempt.report] if handler.reports else []),
         ]
         context = job_context(organization, run.id, run.type, request_id=f"job-{run.id}")

@@ -9,16 +9,18 @@ import msgspec
 
 from harka import logs
 from harka.errors import HarkaError
+from harka.learning.asking import Ask
 from harka.pubsub import PubSub
 from harka.queue.claim import HEARTBEAT, LEASE
 from harka.queue.enqueue import signal
-from harka.queue.message import JOBS_TOPIC, PLATFORM
+from harka.queue.message import DELIVER_WEBHOOKS, JOBS_TOPIC, PLATFORM
 from harka.repositories.job_run import Run
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.entitlement import limits_for
 from harka.worker import schedule
 from harka.worker.alarm import Alarms
+from harka.worker.dispatcher import Dispatcher
 from harka.worker.execution import Claimed, Execution
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.rotation import Rotation
@@ -45,20 +47,30 @@ async def run(
     slots: int = SLOTS,
     lease: float = LEASE,
     heartbeat: float = HEARTBEAT,
+    ask: Ask | None = None,
 ) -> None:
     """Work until `stop` is set, then finish what has begun, for at most `settings.shutdown_grace` seconds.
 
     A job cut off after that is undone and comes back when its lease runs out. `period`: seconds between two
-    visits of a tenant by the schedule. `lease`, `heartbeat`: as of `Execution`.
+    visits of a tenant by the schedule. `lease`, `heartbeat`, `ask`: as of `Execution`.
     """
-    execution = Execution(runtime, handlers=handlers, lease=lease, heartbeat=heartbeat)
+    execution = Execution(runtime, handlers=handlers, lease=lease, heartbeat=heartbeat, ask=ask)
     desk = _Desk(runtime, execution, slots)
+    # what this worker cannot send it does not put in either
+    dispatcher = Dispatcher(runtime) if DELIVER_WEBHOOKS in handlers else None
+
+    def wake(tenant: UUID) -> None:
+        desk.wake(tenant)
+        if dispatcher is not None:
+            dispatcher.wake(tenant)
+
     async with asyncio.TaskGroup() as group:
         beside = [
             group.create_task(_listen(runtime.pubsub, desk), name="signals"),
-            group.create_task(schedule.run(runtime, desk.wake, period=period), name="schedule"),
+            group.create_task(schedule.run(runtime, wake, period=period), name="schedule"),
             group.create_task(execution.pulse.run(), name="pulse"),
             group.create_task(desk.serve(), name="desk"),
+            *([group.create_task(dispatcher.run(), name="dispatcher")] if dispatcher is not None else []),
         ]
         await stop.wait()
         log.info("stopping")

@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from mutants import answer, caller, database, domain, events, jobs, neighbour, reader, session, shared
+from mutants import (
+    answer,
+    caller,
+    database,
+    domain,
+    events,
+    jobs,
+    neighbour,
+    reader,
+    session,
+    shared,
+    webhooks,
+)
 from mutants.mutant import Mutant, StaleError
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -18,4 +30,5 @@ MUTANTS: Final = [
     *jobs.MUTANTS,
     *neighbour.MUTANTS,
     *events.MUTANTS,
+    *webhooks.MUTANTS,
 ]

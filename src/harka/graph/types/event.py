@@ -1,13 +1,14 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from harka.errors import ValidationError
-from harka.graph.context import Info
+from harka.graph.context import Info, RequestContext
+from harka.graph.cursor import Listing
 from harka.graph.enums import ActorKind, EventType
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateByIdLoader
@@ -27,6 +28,7 @@ from harka.repositories.event import Event as EventRow
 from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
+_STREAM: Final = "events"
 _ACTORS = {
     ActorKind.USER: NodeKind.USER,
     ActorKind.API_KEY: NodeKind.API_KEY,
@@ -138,7 +140,7 @@ async def _events(info: Info, first: First, after: After = None, matching: Match
 
     return await paginate(
         context,
-        "events",
+        _STREAM,
         filters=tuple(types or ()),
         order=IN_LINE,
         first=first,
@@ -146,6 +148,14 @@ async def _events(info: Info, first: First, after: After = None, matching: Match
         fetch=fetch,
         count=lambda: event.count(context.work, types=types),
     )
+
+
+def open_cursor(context: RequestContext, text: str) -> tuple[int, UUID]:
+    """The place that a cursor of `events` without a filter names. Raise `InvalidCursorError`."""
+    listing = Listing(context.runtime.keyring.cursor, context.tenant.id, _STREAM, order=IN_LINE)
+    xid, id_ = listing.open(text)
+    assert isinstance(xid, int)  # noqa: S101 - what this list is ordered by
+    return xid, id_
 
 
 def _event(

@@ -4,7 +4,7 @@ import msgspec
 
 from harka.analytics import usage
 from harka.files.store import FileStore
-from harka.learning import event, file, idempotency, session
+from harka.learning import event, file, idempotency, session, webhook_delivery
 from harka.learning.work import UnitOfWork
 from harka.queue.message import ROUTINE
 from harka.repositories import job, rollup
@@ -24,6 +24,7 @@ async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore) ->
     await idempotency.forget_old(work)
     await session.forget_old(work)
     await event.forget_old(work)
+    await webhook_delivery.forget_old(work)
     await file.release_abandoned(work, files)
     await rollup.fold(work.session)
     await usage.measure(work)

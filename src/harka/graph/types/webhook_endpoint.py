@@ -1,0 +1,102 @@
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from harka import clock
+from harka.graph.context import Info
+from harka.graph.enums import EventType
+from harka.graph.field import field, leaf
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.loaders.webhook_endpoint import WebhookEndpointByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.types import later
+from harka.graph.webhook_enums import WebhookPauseReason
+from harka.ids import NodeKind
+from harka.learning import webhook_endpoint
+from harka.repositories.page import Position
+from harka.repositories.user import User as UserRow
+from harka.repositories.webhook_endpoint import WebhookEndpoint as EndpointRow
+from harka.tenancy.permission import Permission
+
+
+async def _user(root: EndpointRow, info: Info) -> UserRow | None:
+    if root.user_id is None:
+        return None
+    return await info.context.loaders.of(UserByIdLoader).load(root.user_id)
+
+
+def _rotating_until(root: EndpointRow) -> datetime | None:
+    until = root.old_secret_until
+    return until if until is not None and until > clock.now() else None
+
+
+@node_type(EndpointRow, NodeKind.WEBHOOK_ENDPOINT, WebhookEndpointByIdLoader)
+class WebhookEndpoint(Node):
+    """Where events are told, by HTTP requests that are signed as Standard Webhooks says.
+
+    Each is sent at least once, in no particular order, and tried again for three days.
+    """
+
+    url: str = leaf("Where they are sent, by POST.")
+    description: str = leaf("What it is for; may be empty.")
+    types: list[EventType] = leaf("Of which types alone it is told events; none for all.")
+    document: str = leaf("What is asked of each event: the query whose answer is sent.")
+    scopes: list[str] = leaf("What the query may do at the most: permissions by name.")
+    user: later.User | None = field(
+        _user,
+        "As whom the query is executed, who never lets it do more than they may; null for a program, and "
+        "where the caller may not see them.",
+    )
+    rotating_until: datetime | None = field(
+        _rotating_until, "Until when the secret before signs, too; null when there is one secret only."
+    )
+    paused_at: datetime | None = leaf("Since when nothing is sent; null when it is.")
+    pause_reason: WebhookPauseReason | None = leaf("Why nothing is sent; null when it is.")
+    failures: int = leaf("How often in a row nothing was taken; 0 when it answers well.")
+    failing_since: datetime | None = leaf("Since when; null when it answers well.")
+    last_delivered_at: datetime | None = leaf("When it last took something; null when it never did.")
+    last_failed_at: datetime | None = leaf("When it last did not; null when it always did.")
+    created_at: datetime = leaf("When it was made.")
+    updated_at: datetime = leaf("When it last changed, being sent to included.")
+    version: int = leaf("Grows with every change, not with what is sent.")
+
+
+async def _endpoints(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[EndpointRow]:
+        rows = await webhook_endpoint.list_page(context.work, after=position, first=limit)
+        context.loaders.of(WebhookEndpointByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context,
+        "webhookEndpoints",
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: webhook_endpoint.count(context.work),
+    )
+
+
+def _endpoint(
+    info: Info,
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the endpoint.")],
+) -> Awaitable[EndpointRow | None]:
+    context = info.context
+    return context.loaders.of(WebhookEndpointByIdLoader).want(context.open_id(NodeKind.WEBHOOK_ENDPOINT, id_))
+
+
+@strawberry.type
+class WebhookEndpointQuery:
+    webhook_endpoints: Connection[WebhookEndpoint] | None = field(
+        _endpoints,
+        "Where the organization's events are told. Not for who manages some groups only.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    webhook_endpoint: WebhookEndpoint | None = field(
+        _endpoint, "One endpoint; null when there is none.", requires=Permission.ORGANIZATION_WRITE
+    )

@@ -1,0 +1,151 @@
+from typing import Any
+
+import pytest
+
+from harka.ids import NodeKind, new_id
+from harka.learning import webhook_endpoint
+from harka.tenancy.permission import Permission
+from school import OpenSchool, School
+
+FIELDS = "id url description types document scopes user { id } rotatingUntil pausedAt pauseReason version"
+CREATE = f"""mutation ($input: CreateWebhookEndpointInput!) {{ createWebhookEndpoint(input: $input) {{
+  errors {{ code field }} secret webhookEndpoint {{ {FIELDS} }} }} }}"""
+UPDATE = f"""mutation ($input: UpdateWebhookEndpointInput!) {{ updateWebhookEndpoint(input: $input) {{
+  errors {{ code field }} webhookEndpoint {{ {FIELDS} }} }} }}"""
+ROTATE = f"""mutation ($input: RotateWebhookSecretInput!) {{ rotateWebhookSecret(input: $input) {{
+  errors {{ code field }} secret webhookEndpoint {{ {FIELDS} }} }} }}"""
+DELETE = """mutation ($input: DeleteWebhookEndpointInput!) { deleteWebhookEndpoint(input: $input) {
+  errors { code field } deletedWebhookEndpointId } }"""
+REPLAY = """mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) {
+  errors { code field } webhookEndpoint { id version } } }"""
+LISTED = "{ webhookEndpoints(first: 9) { totalCount nodes { id } } }"
+GIVEN = {"url": "https://example.com/hook", "scopes": ["event:read", "user:read"]}
+
+
+async def make(school: School, caller: Any = None, **given: Any) -> dict[str, Any]:
+    reply = await school.ask(CREATE, {"input": {**GIVEN, **given}}, caller=caller or school.owner)
+    made: dict[str, Any] = reply.data["createWebhookEndpoint"]
+    assert made["errors"] == []
+    return made
+
+
+async def test_an_endpoint_is_made_changed_rotated_paused_and_deleted(school: School) -> None:
+    made = await make(school, types=["USER_CREATED"], description="Ours")
+    endpoint = made["webhookEndpoint"]
+    assert made["secret"].startswith("whsec_")
+    assert endpoint["user"] == {"id": school.id(NodeKind.USER, school.owner)}
+    assert (endpoint["types"], endpoint["scopes"]) == (["USER_CREATED"], ["event:read", "user:read"])
+    assert "event(id: $event)" in endpoint["document"]
+
+    change = {"id": endpoint["id"], "version": 1, "paused": True, "description": "Theirs"}
+    paused = (await school.ask(UPDATE, {"input": change}, caller=school.owner)).data["updateWebhookEndpoint"]
+    assert paused["webhookEndpoint"]["pauseReason"] == "ASKED"
+    assert paused["webhookEndpoint"]["description"] == "Theirs"
+    assert paused["webhookEndpoint"]["url"] == endpoint["url"]
+    assert (await school.ask(UPDATE, {"input": change}, caller=school.owner)).code == "CONFLICT"
+    change = {"id": endpoint["id"], "version": 2, "paused": False, "types": []}
+    resumed = (await school.ask(UPDATE, {"input": change}, caller=school.owner)).data["updateWebhookEndpoint"]
+    assert (resumed["webhookEndpoint"]["pausedAt"], resumed["webhookEndpoint"]["types"]) == (None, [])
+
+    given = {"id": endpoint["id"], "version": 3, "overlapSeconds": 60}
+    rotated = (await school.ask(ROTATE, {"input": given}, caller=school.owner)).data["rotateWebhookSecret"]
+    assert rotated["secret"] not in {None, made["secret"]}
+    assert rotated["webhookEndpoint"]["rotatingUntil"] is not None
+    assert (await school.ask(ROTATE, {"input": given}, caller=school.owner)).code == "CONFLICT"
+
+    replayed = await school.ask(REPLAY, {"input": {"id": endpoint["id"]}}, caller=school.owner)
+    assert replayed.data["replayWebhook"]["webhookEndpoint"] == {"id": endpoint["id"], "version": 5}
+    gone = {"webhookEndpointId": endpoint["id"]}
+    deleted = await school.ask(DELETE, {"input": gone}, caller=school.owner)
+    assert deleted.data["deleteWebhookEndpoint"]["deletedWebhookEndpointId"] == endpoint["id"]
+    assert (await school.ask(DELETE, {"input": gone}, caller=school.owner)).code == "NOT_FOUND"
+    assert (await school.ask(LISTED)).data["webhookEndpoints"] == {"totalCount": 0, "nodes": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"url": "ftp://example.com"}, "url"),
+        ({"url": "https://user@example.com"}, "url"),
+        ({"url": "https://example.com/" + "x" * 2000}, "url"),
+        ({"url": "https://\0"}, "url"),
+        ({"url": "https://😀.example"}, "url"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["user:read"]}, "scopes"),
+        ({"scopes": ["event:read", "everything"]}, "scopes"),
+        ({"description": "x" * 201}, "description"),
+        ({"description": "\0"}, "description"),
+        ({"document": ""}, "document"),
+        ({"document": "{ x"}, "document"),
+        ({"document": "{ nothing }"}, "document"),
+        ({"document": "mutation { discardBranding(input: {}) { clientMutationId } }"}, "document"),
+        ({"document": "query ($other: ID!) { event(id: $other) { id } }"}, "document"),
+        ({"document": "query ($event: ID) { viewer { kind } }"}, "document"),
+        (
+            {"document": "{ users(first: 100) { nodes { enrollments(first: 100) { nodes { id } } } } }"},
+            "document",
+        ),
+        ({"document": "{ viewer { kind } } #" + "x" * 10_000}, "document"),
+        ({"document": "{ __schema { queryType { name } } }"}, "document"),
+    ],
+    ids=[
+        *("not https", "a name before the host", "long address", "nul in the address", "emoji"),
+        *("no scope", "no events", "no such scope", "long description", "nul", "no document", "no syntax"),
+        *("no such field", "mutation", "other variable", "other type", "dear", "long document", "schema"),
+    ],
+)
+async def test_what_cannot_be_used_is_refused_by_field(
+    lasting_school: School, given: dict[str, Any], field: str
+) -> None:
+    school = lasting_school
+    reply = await school.ask(CREATE, {"input": {**GIVEN, **given}}, caller=school.owner)
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", field)
+    assert (await school.ask(LISTED)).data["webhookEndpoints"]["totalCount"] == 0
+
+
+async def test_nobody_lends_what_they_do_not_have(school: School) -> None:
+    caller = [Permission.ORGANIZATION_WRITE, Permission.EVENT_READ]
+    assert (await school.ask(CREATE, {"input": GIVEN}, caller=caller)).code == "FORBIDDEN"
+    made = await make(school)
+    change = {"id": made["webhookEndpoint"]["id"], "version": 1, "url": "https://example.org"}
+    # whoever says where it goes lends it everything anew
+    assert (await school.ask(UPDATE, {"input": change}, caller=caller)).code == "FORBIDDEN"
+    smaller = {**change, "scopes": ["event:read"]}
+    changed = (await school.ask(UPDATE, {"input": smaller}, caller=caller)).data["updateWebhookEndpoint"]
+    assert changed["webhookEndpoint"]["user"] is None
+    nothing = {"id": change["id"], "version": 2, "url": None}
+    reply = await school.ask(UPDATE, {"input": nothing}, caller=school.owner)
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "url")
+
+
+async def test_a_place_in_the_stream_is_of_the_stream_and_of_the_organization(
+    school: School, open_school: OpenSchool
+) -> None:
+    id_ = (await make(school))["webhookEndpoint"]["id"]
+    text = "{ events(first: 1) { pageInfo { endCursor } } users(first: 1) { pageInfo { endCursor } } }"
+    while not (own := (await school.ask(text)).data)["events"]["pageInfo"]["endCursor"]:
+        pass
+    reply = await school.ask(
+        REPLAY, {"input": {"id": id_, "fromCursor": own["events"]["pageInfo"]["endCursor"]}}
+    )
+    assert reply.data["replayWebhook"]["errors"] == []
+    other = await open_school()
+    while not (theirs := (await other.ask(text)).data)["events"]["pageInfo"]["endCursor"]:
+        pass
+    for cursor in (
+        own["users"]["pageInfo"]["endCursor"],
+        theirs["events"]["pageInfo"]["endCursor"],
+        "",
+        "\0",
+        "x" * 5000,
+    ):
+        reply = await school.ask(REPLAY, {"input": {"id": id_, "fromCursor": cursor}})
+        assert (reply.code, reply.field) == ("VALIDATION_FAILED", "fromCursor")
+    absent = await school.ask(REPLAY, {"input": {"id": school.id(NodeKind.WEBHOOK_ENDPOINT, new_id())}})
+    assert absent.code == "NOT_FOUND"
+
+
+async def test_there_is_an_end_to_endpoints(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_endpoint, "MOST", 1)
+    await make(school)
+    assert (await school.ask(CREATE, {"input": GIVEN}, caller=school.owner)).code == "PLAN_LIMIT_REACHED"
