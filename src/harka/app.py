@@ -114,10 +114,16 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
 @asynccontextmanager
 async def open_monitored(settings: Settings) -> AsyncIterator[Runtime]:
-    """`open_runtime` for a process that stays: what it does is told at `/metrics`, on a port of its own."""
+    """`open_runtime` for a process that stays: what it does is told at `/metrics`, on a port of its own.
+
+    Operations are executed in it, a worker's for webhooks, too: it keeps its part of organizations' limits.
+    """
     async with open_runtime(settings) as runtime:
         watch(runtime)
-        async with serve_metrics(runtime.metrics, host=settings.metrics_host, port=settings.metrics_port):
+        async with (
+            serve_metrics(runtime.metrics, host=settings.metrics_host, port=settings.metrics_port),
+            _background("quota", runtime.admission.run),
+        ):
             yield runtime
 
 
@@ -221,7 +227,6 @@ class Application:
         runtime = await stack.enter_async_context(open_monitored(self._settings))
         gauge = UsageGauge(runtime.metrics, runtime.directory)
         await stack.enter_async_context(_background("usage", partial(gauge.run, runtime.pubsub)))
-        await stack.enter_async_context(_background("quota", runtime.admission.run))
         self._runtime = runtime
         listeners = Listeners(runtime)
         await stack.enter_async_context(_background("listeners", listeners.run))

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import msgspec
 
+from academy import Academy, Parts
 from cli.running import harka, running
 from cli.waiting import text, until, wait_until
 from doors import MakeTenant
 from harka.codec import from_json
 from harka.config import Settings
+from harka.learning import webhook_endpoint
+from harka.learning.webhook_endpoint import EndpointDraft
 from harka.queue.message import MEASURE_USAGE, RECOUNT_COURSE
+from harka.repositories.event import EventType
+from harka.runtime import Runtime
+from harka.worker.units import Units
+from receiver import receiving
 
 
 def metrics_port(log: Path) -> int | None:
@@ -56,6 +63,23 @@ async def test_what_it_does_is_told_at_metrics(
         assert f'harka_job_seconds_count{{type="{MEASURE_USAGE}"}}' in told
         assert jobs(told, RECOUNT_COURSE, "dead") == 0
         assert 'database_connections{state="idle"}' in told
+
+
+async def test_it_tells_receivers_what_happens(
+    runtime: Runtime, settings: Settings, make_tenant: MakeTenant, tmp_path: Path
+) -> None:
+    """As a process of its own, which executes the endpoint's document."""
+    academy = Academy(Parts(runtime.databases, runtime.cache, runtime.pubsub), await make_tenant())
+    person, units = await academy.user(), Units(runtime, academy.organization, "test")
+    document = "query ($event: ID!) { event(id: $event) { type actorKind } }"
+    async with receiving() as receiver:
+        draft = EndpointDraft(url=receiver.url(), document=document, scopes=["event:read"])
+        async with units.begin(academy.operator, timeout=10) as work:
+            await webhook_endpoint.create(work, draft, seal_key=runtime.keyring.seal)
+            work.record(EventType.USER_CREATED, person.id)
+        with running(settings, tmp_path / "log", "worker"):
+            (message,) = await receiver.until(1)
+    assert message.json["data"] == {"event": {"type": "USER_CREATED", "actorKind": "OPERATOR"}}
 
 
 def test_a_taken_metrics_port_does_not_keep_it_from_working(settings: Settings, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from academy import Academy
 from harka.graph.asking import asker
+from harka.ids import NodeKind
 from harka.learning import user, webhook_delivery, webhook_endpoint, webhook_sending
 from harka.learning.user import UserDraft
 from harka.learning.webhook_endpoint import EndpointDraft, Made
+from harka.repositories import rollup
 from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
@@ -37,6 +39,9 @@ AGE = Statement(
       WHERE tenant_id = $1)
     UPDATE {schema}.webhook_delivery SET give_up_at = give_up_at - interval '72 hours'
     WHERE tenant_id = $1""",
+)
+UNFIT = Statement(
+    "test.unfit", "UPDATE {schema}.webhook_endpoint SET document = '{ x }' WHERE tenant_id = $1"
 )
 DOCUMENT = "query ($event: ID!) { event(id: $event) { id type fields user { name email } } }"
 SCOPES = ["event:read", "user:read"]
@@ -239,6 +244,41 @@ async def test_who_says_gone_is_told_nothing_more(post: Post, receiver: Receiver
     await post.people("ada")
     await post.work_off()
     assert (await post.row(made.endpoint.id))["pause_reason"] == "gone"
+    async with post.academy.work(read_only=True) as work:
+        assert (await rollup.read(work.session, window_days=30)).paused_webhooks == 1
+
+
+async def test_a_document_that_does_not_fit_any_more_pauses(post: Post, receiver: Receiver) -> None:
+    made = await post.endpoint(receiver.url())
+    await post.people("ada")
+    await post.pass_over(UNFIT)
+    await post.work_off()
+    assert receiver.messages == []
+    assert (await post.row(made.endpoint.id))["pause_reason"] == "document_invalid"
+
+
+async def test_inner_networks_are_not_sent_to(post: Post, receiver: Receiver) -> None:
+    made = await post.endpoint(f"https://localhost:{receiver.port}/take")
+    await post.people("ada")
+    settings = msgspec.structs.replace(post.runtime.settings, outbound_private=False)
+    runtime = msgspec.structs.replace(post.runtime, settings=settings)
+    post.execution = Execution(runtime, ask=asker(runtime))
+    await post.work_off()
+    assert "public internet" in (await post.delivery(made.endpoint.id))["error"]
+    assert receiver.messages == []
+
+
+async def test_a_test_is_a_message_without_data(post: Post, receiver: Receiver) -> None:
+    made = await post.endpoint(receiver.url(), types=["course.archived"])
+    async with post.academy.work(post.academy.acting(post.boss)) as work:
+        sent = await webhook_delivery.send_test(work, made.endpoint.id)
+    await post.work_off()
+    (message,) = await receiver.until(1)
+    assert (message.json["type"], message.json["data"]) == ("webhook.test", None)
+    seal = post.runtime.node_ids.seal
+    id_ = seal(post.academy.organization.id, NodeKind.WEBHOOK_DELIVERY, sent.id)
+    assert message.headers["webhook-id"] == id_
+    assert verified(message, made.secret)
 
 
 async def test_an_endpoint_of_somebody_who_may_not_any_more_sends_nothing(
