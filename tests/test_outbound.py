@@ -1,8 +1,16 @@
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from harka import clock, outbound
 from harka.errors import UnavailableError, ValidationError
 from harka.outbound import MOST_BYTES, accept_url, fetch, is_public
 
@@ -71,3 +79,48 @@ async def test_too_much_too_late_and_elsewhere(port: int) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         await fetch(f"http://127.0.0.1:{port}/silent", private=True, patience=0.1)
     assert (await fetch(f"http://127.0.0.1:{port}/away", private=True)).status == 302
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, str]:
+    """For `name`, by itself: a file with the key, and what to trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), clock.now()
+    made = (
+        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    form = serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    file = directory / f"{name}.pem"
+    file.write_bytes(secret + pem)
+    return file, pem.decode()
+
+
+async def test_the_certificate_is_of_the_name_although_the_address_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, trusted = certificate(tmp_path, "localhost")
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(file)
+    asked = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).lower())
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=shown) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(UnavailableError, match="ConnectError"):
+            await fetch(f"https://localhost:{port}/", private=True)
+        monkeypatch.setattr(outbound, "_trust", lambda: ssl.create_default_context(cadata=trusted))
+        answered = await fetch(f"https://localhost:{port}/", private=True, content=b"{}")
+        with pytest.raises(UnavailableError, match="ConnectError"):
+            await fetch(f"https://127.0.0.1:{port}/", private=True)
+    assert (answered.status, answered.body, len(asked)) == (200, b"ok", 1)
+    assert f"host: localhost:{port}\r\n".encode() in asked[0]
+    assert b"accept-encoding: identity\r\n" in asked[0]
