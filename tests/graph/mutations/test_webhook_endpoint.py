@@ -7,7 +7,7 @@ from harka.learning import webhook_endpoint
 from harka.tenancy.permission import Permission
 from school import OpenSchool, School
 
-FIELDS = "id url description types document scopes user { id } rotatingUntil pausedAt pauseReason version"
+FIELDS = "id url description types document scopes userId rotatingUntil pausedAt pauseReason version"
 CREATE = f"""mutation ($input: CreateWebhookEndpointInput!) {{ createWebhookEndpoint(input: $input) {{
   errors {{ code field }} secret webhookEndpoint {{ {FIELDS} }} }} }}"""
 UPDATE = f"""mutation ($input: UpdateWebhookEndpointInput!) {{ updateWebhookEndpoint(input: $input) {{
@@ -33,7 +33,7 @@ async def test_an_endpoint_is_made_changed_rotated_paused_and_deleted(school: Sc
     made = await make(school, types=["USER_CREATED"], description="Ours")
     endpoint = made["webhookEndpoint"]
     assert made["secret"].startswith("whsec_")
-    assert endpoint["user"] == {"id": school.id(NodeKind.USER, school.owner)}
+    assert endpoint["userId"] == school.id(NodeKind.USER, school.owner)
     assert (endpoint["types"], endpoint["scopes"]) == (["USER_CREATED"], ["event:read", "user:read"])
     assert "event(id: $event)" in endpoint["document"]
 
@@ -112,7 +112,7 @@ async def test_nobody_lends_what_they_do_not_have(school: School) -> None:
     assert (await school.ask(UPDATE, {"input": change}, caller=caller)).code == "FORBIDDEN"
     smaller = {**change, "scopes": ["event:read"]}
     changed = (await school.ask(UPDATE, {"input": smaller}, caller=caller)).data["updateWebhookEndpoint"]
-    assert changed["webhookEndpoint"]["user"] is None
+    assert changed["webhookEndpoint"]["userId"] is None
     nothing = {"id": change["id"], "version": 2, "url": None}
     reply = await school.ask(UPDATE, {"input": nothing}, caller=school.owner)
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", "url")

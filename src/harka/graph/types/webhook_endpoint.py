@@ -8,24 +8,22 @@ from harka import clock
 from harka.graph.context import Info
 from harka.graph.enums import EventType
 from harka.graph.field import field, leaf
-from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.loaders.webhook_endpoint import WebhookEndpointByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, paginate
-from harka.graph.types import later
 from harka.graph.webhook_enums import WebhookPauseReason
 from harka.ids import NodeKind
 from harka.learning import webhook_endpoint
 from harka.repositories.page import Position
-from harka.repositories.user import User as UserRow
 from harka.repositories.webhook_endpoint import WebhookEndpoint as EndpointRow
 from harka.tenancy.permission import Permission
 
 
-async def _user(root: EndpointRow, info: Info) -> UserRow | None:
+def _user_id(root: EndpointRow, info: Info) -> str | None:
+    context = info.context
     if root.user_id is None:
         return None
-    return await info.context.loaders.of(UserByIdLoader).load(root.user_id)
+    return context.runtime.node_ids.seal(context.tenant.id, NodeKind.USER, root.user_id)
 
 
 def _rotating_until(root: EndpointRow) -> datetime | None:
@@ -45,10 +43,9 @@ class WebhookEndpoint(Node):
     types: list[EventType] = leaf("Of which types alone it is told events; none for all.")
     document: str = leaf("What is asked of each event: the query whose answer is sent.")
     scopes: list[str] = leaf("What the query may do at the most: permissions by name.")
-    user: later.User | None = field(
-        _user,
-        "As whom the query is executed, who never lets it do more than they may; null for a program, and "
-        "where the caller may not see them.",
+    user_id: strawberry.ID | None = field(
+        _user_id,
+        "As whom the query is executed, who never lets it do more than they may; null for a program.",
     )
     rotating_until: datetime | None = field(
         _rotating_until, "Until when the secret before signs, too; null when there is one secret only."
