@@ -29,6 +29,7 @@ HarkaError
 │   ├── CourseFullError        COURSE_FULL          409
 │   ├── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
 │   ├── QuizRequiredError      QUIZ_REQUIRED        409   it is what finishes and marks the lesson
+│   ├── AssignmentRequiredError ASSIGNMENT_REQUIRED 409 its grade is what finishes and marks the lesson
 │   ├── NoAttemptLeftError     NO_ATTEMPT_LEFT      409
 │   └── AttemptExpiredError    ATTEMPT_EXPIRED      409   its time is over
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
@@ -281,6 +282,12 @@ class QuizRequiredError(ConflictError):
     """This lesson is finished and marked by its quiz."""
 
     code = "QUIZ_REQUIRED"
+
+
+class AssignmentRequiredError(ConflictError):
+    """This lesson is finished and marked by the grade of its assignment."""
+
+    code = "ASSIGNMENT_REQUIRED"
 
 
 class NoAttemptLeftError(ConflictError):

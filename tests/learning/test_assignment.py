@@ -7,14 +7,15 @@ import pytest
 from academy import Academy
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import assignment, course, course_clone, submission
+from harka.learning import assignment, course, course_clone, quiz, submission
 from harka.learning.assignment import MOST_ASSIGNMENTS, AssignmentChanges, AssignmentDraft
+from harka.learning.quiz import QuizDraft
 from harka.repositories.assignment import Assignment
 from harka.repositories.lesson import Lesson
 from harka.tenancy.permission import Permission
 
 ESSAY = AssignmentDraft(
-    title="Essay", instructions="Write.", points=10, due_at=datetime(2199, 1, 1, tzinfo=UTC)
+    title="Essay", instructions="Write.", points=10, due_at=datetime(2199, 1, 1, tzinfo=UTC), pass_percent=7
 )
 
 
@@ -82,6 +83,8 @@ async def test_what_somebody_worked_for_stays(academy: Academy) -> None:
         ({"points": 0}, "points"),
         ({"points": 1001}, "points"),
         ({"accepts": "song"}, "accepts"),
+        ({"pass_percent": -1}, "passPercent"),
+        ({"pass_percent": 101}, "passPercent"),
         ({"due_at": datetime(2300, 1, 1, tzinfo=UTC)}, "dueAt"),
     ],
 )
@@ -112,6 +115,30 @@ async def test_who_may_not_or_may_no_more(academy: Academy, rival: Academy) -> N
         await asked(academy, (await academy.lessons(subject))[1])
 
 
+async def test_one_thing_finishes_a_lesson(academy: Academy) -> None:
+    lesson = (await academy.lessons(await academy.course()))[0]
+    finishing = msgspec.structs.replace(ESSAY, completes_lesson=True)
+    first = await asked(academy, lesson, finishing)
+    other = await asked(academy, lesson)
+    on = AssignmentChanges(completes_lesson=True)
+    asking_quiz = QuizDraft(title="Q", completes_lesson=True)
+    for attempt in (
+        lambda work: assignment.create(work, lesson.id, finishing),
+        lambda work: assignment.update(work, other.id, on, version=1),
+        lambda work: quiz.create(work, lesson.id, asking_quiz),
+    ):
+        with pytest.raises(ValidationError) as refused:
+            async with academy.work() as work:
+                await attempt(work)
+        assert refused.value.field == "completesLesson"
+    async with academy.work() as work:
+        await assignment.update(work, first.id, AssignmentChanges(completes_lesson=False), version=1)
+        await quiz.create(work, lesson.id, asking_quiz)
+    with pytest.raises(ValidationError):
+        async with academy.work() as work:
+            await assignment.update(work, other.id, on, version=1)
+
+
 async def test_a_copied_course_asks_for_the_same(academy: Academy) -> None:
     source = await academy.course()
     await asked(academy, (await academy.lessons(source))[0])
@@ -120,9 +147,5 @@ async def test_a_copied_course_asks_for_the_same(academy: Academy) -> None:
     lesson = (await academy.lessons(copy))[0]
     async with academy.work(read_only=True) as work:
         (found,) = (await assignment.by_lesson(work, [lesson.id]))[lesson.id]
-    assert (found.title, found.instructions, found.points, found.due_at) == (
-        "Essay",
-        "Write.",
-        10,
-        ESSAY.due_at,
-    )
+    copied = {name: getattr(found, name) for name in AssignmentDraft.__struct_fields__}
+    assert copied == msgspec.structs.asdict(ESSAY)

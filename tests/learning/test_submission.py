@@ -3,10 +3,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from academy import Academy
 from harka.errors import (
+    AssignmentRequiredError,
     ConflictError,
     ForbiddenError,
     HarkaError,
@@ -16,9 +18,21 @@ from harka.errors import (
 )
 from harka.files.store import FileStore
 from harka.ids import new_id
-from harka.learning import assignment, enrollment, file, submission
+from harka.learning import (
+    assignment,
+    course,
+    enrollment,
+    file,
+    lesson,
+    progress,
+    progress_batch,
+    submission,
+)
 from harka.learning.assignment import AssignmentDraft
+from harka.learning.course import CourseChanges
 from harka.learning.file import UploadDraft
+from harka.learning.lesson import LessonChanges
+from harka.learning.progress import ProgressEntry
 from harka.learning.submission import graded_topic
 from harka.repositories.assignment import Assignment
 from harka.repositories.enrollment import Enrollment
@@ -37,10 +51,10 @@ def store(tmp_path: Path) -> FileStore:
 async def ask(academy: Academy, **given: Any) -> tuple[Assignment, User, Enrollment]:
     """An assignment, and who takes its course."""
     subject, learner = await academy.course(), await academy.user()
-    lesson = (await academy.lessons(subject))[0]
+    taught = (await academy.lessons(subject))[0]
     async with academy.work() as work:
         draft = AssignmentDraft(**{"title": "Essay", "points": 10, **given})
-        made = await assignment.create(work, lesson.id, draft)
+        made = await assignment.create(work, taught.id, draft)
     return made, learner, await academy.enrollment(learner, subject)
 
 
@@ -57,7 +71,9 @@ async def grade(
     academy: Academy, of: Submission, context: TenantContext | None = None, **given: Any
 ) -> Submission:
     async with academy.work(context) as work:
-        return await submission.grade(work, of.id, **{"score": 7, "version": of.version, **given})
+        return (
+            await submission.grade(work, of.id, **{"score": 7, "version": of.version, **given})
+        ).submission
 
 
 async def uploaded(academy: Academy, store: FileStore, person: User) -> File:
@@ -85,6 +101,69 @@ async def test_work_is_handed_in_anew_until_it_is_graded(academy: Academy) -> No
         await hand_in(academy, asked, learner, enrolled, "Too late")
     assert await academy.state() == state
     assert (await grade(academy, graded, score=8)).score == 8
+
+
+async def test_handing_in_anew_may_say_what_was_seen(academy: Academy) -> None:
+    asked, learner, enrolled = await ask(academy)
+    with pytest.raises(ConflictError):
+        await hand_in(academy, asked, learner, enrolled, version=1)
+    first = await hand_in(academy, asked, learner, enrolled, version=0)
+    for stale in (0, 2):
+        with pytest.raises(ConflictError):
+            await hand_in(academy, asked, learner, enrolled, "Stale", version=stale)
+    assert (await hand_in(academy, asked, learner, enrolled, "New", version=first.version)).version == 2
+
+
+async def test_a_passing_grade_finishes_the_lesson_and_the_course(academy: Academy) -> None:
+    asked, learner, enrolled = await ask(academy, pass_percent=70, completes_lesson=True)
+    async with academy.work() as work:
+        only = (await lesson.find_many(work, [asked.lesson_id]))[asked.lesson_id]
+        await lesson.update(work, only.id, LessonChanges(required=True), version=only.version)
+        held = (await course.find_many(work, [enrolled.course_id]))[enrolled.course_id]
+        await course.update(work, held.id, CourseChanges(completion_percent=0), version=held.version)
+    made = await hand_in(academy, asked, learner, enrolled)
+    told: dict[str, Any] = {"enrollment_id": enrolled.id, "lesson_id": asked.lesson_id}
+    entries = [ProgressEntry(**told, fraction=1), ProgressEntry(**told, fraction=0.5, score=100)]
+    for entry in entries:
+        with pytest.raises(AssignmentRequiredError):
+            async with academy.work(academy.acting(learner)) as work:
+                await progress.record(work, **msgspec.structs.asdict(entry))
+    async with academy.work(academy.acting(learner)) as work:
+        batch = await progress_batch.record(work, entries)
+    assert [type(each.refused) for each in batch.fates] == [AssignmentRequiredError] * 2
+    async with academy.work() as work:
+        failed = await submission.grade(work, made.id, score=6.9, version=1)
+    assert (failed.submission.passed, failed.completed) == (False, False)
+    assert failed.enrollment is not None
+    assert failed.enrollment.status == "active"
+    async with academy.work() as work:
+        passed = await submission.grade(work, made.id, score=7, version=2)
+    # what is graded, the assignment, the enrollment held, the grade, the lesson, the course, what follows
+    assert academy.statements <= 8
+    assert passed.enrollment is not None
+    assert passed.enrollment.status == "completed"
+    assert (passed.submission.passed, passed.completed) == (True, True)
+    (row,) = await academy.rows("lesson_progress")
+    assert (row["fraction"], row["score"]) == (1.0, 70.0)
+    async with academy.work() as work:
+        lowered = await submission.grade(work, made.id, score=0, version=3)
+    assert (lowered.submission.passed, lowered.completed) == (False, False)
+    assert len(await academy.rows("completion")) == 1
+
+
+async def test_a_grade_moves_nothing_where_it_does_not_finish_or_nobody_learns(academy: Academy) -> None:
+    plain, learner, enrolled = await ask(academy)
+    made = await hand_in(academy, plain, learner, enrolled)
+    assert (await grade(academy, made, score=10)).passed
+    finishing, other, left = await ask(academy, completes_lesson=True)
+    handed = await hand_in(academy, finishing, other, left)
+    async with academy.work() as work:
+        await enrollment.unenroll(work, left.id)
+        withdrawn = await submission.grade(work, handed.id, score=10, version=1)
+    assert withdrawn.enrollment is not None
+    assert withdrawn.enrollment.status == "withdrawn"
+    assert {row["fraction"] for row in await academy.rows("lesson_progress")} == {0}
+    assert await academy.rows("completion") == []
 
 
 async def test_nobody_grades_their_own_work(academy: Academy) -> None:

@@ -162,7 +162,7 @@ PARTS = {
     "tag.of_courses": ["course_id", *Tag.__struct_fields__],
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.recalculate": [*Enrollment.__struct_fields__, "is_news"],
-    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "needs_quiz"],
+    "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "finished_by"],
     "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.spend_reset": ["user_id"],

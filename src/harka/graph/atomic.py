@@ -11,6 +11,7 @@ import msgspec
 from strawberry.extensions import FieldExtension
 
 from harka.errors import (
+    AssignmentRequiredError,
     AttemptExpiredError,
     ConflictError,
     ContrastError,
@@ -36,6 +37,7 @@ MENDABLE: Final = (
     CourseFullError,
     LessonLockedError,
     QuizRequiredError,
+    AssignmentRequiredError,
     NoAttemptLeftError,
     AttemptExpiredError,
     PlanLimitError,

@@ -8,6 +8,7 @@ from harka.analytics.health import HealthStatus, IssueCode
 from harka.analytics.quota import QuotaState
 from harka.auth.permissions import Role
 from harka.errors import (
+    AssignmentRequiredError,
     AttemptExpiredError,
     ConflictError,
     ContrastError,
@@ -114,6 +115,7 @@ def _describe(enum_: type[enum.Enum], description: str, **values: str) -> None:
 class UserErrorCode(enum.StrEnum):
     """Of `graph.atomic.MENDABLE`."""
 
+    ASSIGNMENT_REQUIRED = AssignmentRequiredError.code
     ATTEMPT_EXPIRED = AttemptExpiredError.code
     CONFLICT = ConflictError.code
     CONTRAST_TOO_LOW = ContrastError.code
@@ -186,6 +188,7 @@ _describe(
 _describe(
     UserErrorCode,
     "Why a mutation was refused.",
+    ASSIGNMENT_REQUIRED="Its assignment is what finishes and marks the lesson: `Assignment.completesLesson`.",
     ATTEMPT_EXPIRED="The time of the attempt at the quiz is over: it counts as one without an answer.",
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     CONTRAST_TOO_LOW="A colour does not stand out enough by WCAG AA; the message tells the ratio.",

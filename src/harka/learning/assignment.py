@@ -18,6 +18,7 @@ from harka.learning.reading import readable
 from harka.learning.text import LONGEST_TITLE, accept_line, accept_text
 from harka.learning.work import UnitOfWork
 from harka.repositories import assignment as assignments
+from harka.repositories import quiz as quizzes
 from harka.repositories.assignment import Assignment
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -26,6 +27,9 @@ MOST_ASSIGNMENTS: Final = 20
 """Of one lesson."""
 LONGEST_INSTRUCTIONS: Final = 50_000
 MOST_POINTS: Final = 1000
+WHOLE: Final = 100
+"""Percent, as the next."""
+HALF: Final = 50
 
 
 class SubmissionKind(enum.StrEnum):
@@ -34,13 +38,15 @@ class SubmissionKind(enum.StrEnum):
 
 
 class AssignmentDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`points`: the highest score. `accepts`: a `SubmissionKind`."""
+    """See `Assignment`. `accepts`: a `SubmissionKind`."""
 
     title: str
     instructions: str = ""
     due_at: datetime | None = None
     points: int = 100
     accepts: str = SubmissionKind.TEXT
+    pass_percent: int = HALF
+    completes_lesson: bool = False
 
 
 class AssignmentChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +56,8 @@ class AssignmentChanges(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | UnsetType = UNSET
     due_at: datetime | UnsetType | None = UNSET
     points: int | UnsetType = UNSET
+    pass_percent: int | UnsetType = UNSET
+    completes_lesson: bool | UnsetType = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Assignment]:
@@ -83,8 +91,10 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: AssignmentDraft) -> A
         )
     )
     await course.hold(work, (await lesson.require(work, lesson_id)).course_id)
-    if len(await assignments.find_by_lessons(work.session, [lesson_id])) >= MOST_ASSIGNMENTS:
+    beside = await assignments.find_by_lessons(work.session, [lesson_id])
+    if len(beside) >= MOST_ASSIGNMENTS:
         raise ValidationError(f"A lesson has at most {MOST_ASSIGNMENTS} assignments.", field="lessonId")
+    await _require_one_to_complete(work, made, beside)
     await assignments.insert(work.session, made)
     return made
 
@@ -98,6 +108,9 @@ async def update(work: UnitOfWork, id_: UUID, changes: AssignmentChanges, *, ver
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     wanted = _accepted(msgspec.structs.replace(before, **given))
     await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
+    if wanted.completes_lesson and not before.completes_lesson:
+        beside = await assignments.find_by_lessons(work.session, [before.lesson_id])
+        await _require_one_to_complete(work, wanted, beside)
     changed = await assignments.update(work.session, wanted)
     if changed is None:
         raise ConflictError
@@ -127,10 +140,23 @@ def no_assignment(field: str | None = None) -> NotFoundError:
     return NotFoundError("There is no such assignment here.", field=field)
 
 
+async def _require_one_to_complete(
+    work: UnitOfWork, wanted: Assignment, beside: Sequence[Assignment]
+) -> None:
+    if not wanted.completes_lesson:
+        return
+    if any(each.completes_lesson for each in beside if each.id != wanted.id):
+        raise ValidationError("Another assignment completes this lesson already.", field="completesLesson")
+    if any(each.completes_lesson for each in await quizzes.find_by_lessons(work.session, [wanted.lesson_id])):
+        raise ValidationError("A quiz completes this lesson already.", field="completesLesson")
+
+
 def _accepted(wanted: Assignment) -> Assignment:
     """As it is stored. Raise `ValidationError`."""
     if not 1 <= wanted.points <= MOST_POINTS:
         raise ValidationError(f"Points are between 1 and {MOST_POINTS}.", field="points")
+    if not 0 <= wanted.pass_percent <= WHOLE:
+        raise ValidationError(f"Percent are between 0 and {WHOLE}.", field="passPercent")
     return msgspec.structs.replace(
         wanted,
         title=accept_line(wanted.title, "title", longest=LONGEST_TITLE),

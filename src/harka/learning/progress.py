@@ -6,7 +6,13 @@ from uuid import UUID
 import msgspec
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, QuizRequiredError, ValidationError
+from harka.errors import (
+    AssignmentRequiredError,
+    ConflictError,
+    NotFoundError,
+    QuizRequiredError,
+    ValidationError,
+)
 from harka.ids import new_id
 from harka.learning import finish, unlock, visibility
 from harka.learning.batch import ROWS, batches
@@ -69,7 +75,7 @@ async def record(
 
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
     absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`;
-    `QuizRequiredError` for who would finish or mark a lesson that a quiz finishes.
+    `QuizRequiredError` or `AssignmentRequiredError` for who would finish or mark a lesson that one finishes.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -155,8 +161,7 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
         raise no_lesson()
     if target.guarded is not None:
         await unlock.require_unlocked(work, enrollment.id, target.guarded)
-    if target.needs_quiz:
-        require_no_verdict(work, row)
+    require_no_verdict(work, row, target.finished_by)
     return enrollment
 
 
@@ -204,17 +209,18 @@ def may_write(work: UnitOfWork, enrollment: Enrollment | Held) -> bool:
     return own or work.context.allows(Permission.ENROLLMENT_WRITE)
 
 
-def require_no_verdict(work: UnitOfWork, row: LessonProgress) -> None:
-    """Raise `QuizRequiredError` for a learner who says done, or marked, of a lesson that a quiz finishes.
+def require_no_verdict(work: UnitOfWork, row: LessonProgress, finished_by: str | None) -> None:
+    """Raise for a learner who says done, or marked, of a lesson that a quiz or an assignment finishes.
 
-    Who enrolls people may decide so.
+    Who enrolls people may decide so. `finished_by`: see `Target`.
     """
-    if work.context.allows(Permission.ENROLLMENT_WRITE):
+    if finished_by is None or work.context.allows(Permission.ENROLLMENT_WRITE):
         return
+    refused = QuizRequiredError if finished_by == "quiz" else AssignmentRequiredError
     if row.fraction == 1:
-        raise QuizRequiredError(field="fraction")
+        raise refused(field="fraction")
     if row.score is not None:
-        raise QuizRequiredError(field="score")
+        raise refused(field="score")
 
 
 def no_enrollment() -> NotFoundError:

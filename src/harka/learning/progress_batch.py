@@ -105,8 +105,7 @@ async def _allowed(
             taught = taught_in.get(row.lesson_id)
             if taught is None or taught.course_id != enrollment.course_id:
                 raise no_lesson()
-            if taught.needs_quiz:
-                require_no_verdict(work, row)
+            require_no_verdict(work, row, taught.finished_by)
         except (NotFoundError, ConflictError) as error:
             refused[place] = error
     guarded = {each.id: each.guarded for each in taught_in.values() if each.guarded is not None}

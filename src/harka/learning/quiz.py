@@ -13,6 +13,7 @@ from harka.ids import new_id
 from harka.learning import content, course, lesson, reading, visibility
 from harka.learning.text import LONGEST_DESCRIPTION, LONGEST_TITLE, accept_line, accept_text
 from harka.learning.work import UnitOfWork
+from harka.repositories import assignment as assignments
 from harka.repositories import quiz as quizzes
 from harka.repositories.lesson import Lesson
 from harka.repositories.quiz import Quiz, Reveal
@@ -93,7 +94,7 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: QuizDraft) -> Quiz:
     beside = await quizzes.find_by_lessons(work.session, [lesson_id])
     if len(beside) >= MOST_QUIZZES:
         raise ValidationError(f"A lesson has at most {MOST_QUIZZES} quizzes.", field="lessonId")
-    _require_one_to_complete(made, beside)
+    await _require_one_to_complete(work, made, beside)
     await quizzes.insert(work.session, made)
     return made
 
@@ -110,7 +111,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: QuizChanges, *, version: 
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     wanted = _accepted(msgspec.structs.replace(before, **given))
     await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
-    _require_one_to_complete(wanted, await quizzes.find_by_lessons(work.session, [before.lesson_id]))
+    beside = await quizzes.find_by_lessons(work.session, [before.lesson_id])
+    await _require_one_to_complete(work, wanted, beside)
     if not await quizzes.update(work.session, wanted):
         raise ConflictError
     return await require(work, id_)
@@ -169,9 +171,14 @@ async def _visible(
     return [each for each in shown if each.lesson_id in allowed]
 
 
-def _require_one_to_complete(wanted: Quiz, beside: Sequence[Quiz]) -> None:
-    if wanted.completes_lesson and any(each.completes_lesson for each in beside if each.id != wanted.id):
+async def _require_one_to_complete(work: UnitOfWork, wanted: Quiz, beside: Sequence[Quiz]) -> None:
+    if not wanted.completes_lesson:
+        return
+    if any(each.completes_lesson for each in beside if each.id != wanted.id):
         raise ValidationError("Another quiz completes this lesson already.", field="completesLesson")
+    handed_in = await assignments.find_by_lessons(work.session, [wanted.lesson_id])
+    if any(each.completes_lesson for each in handed_in):
+        raise ValidationError("An assignment completes this lesson already.", field="completesLesson")
 
 
 def _accepted(quiz: Quiz) -> Quiz:

@@ -23,6 +23,7 @@ from harka.repositories import enrollment as enrollments
 from harka.repositories import progress as progresses
 from harka.repositories import submission as submissions
 from harka.repositories.assignment import Assignment
+from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.event import EventType
 from harka.repositories.file import File
 from harka.repositories.page import Position
@@ -47,6 +48,14 @@ class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     feedback: str = ""
     graded_at: datetime | None = None
+
+
+class Graded(msgspec.Struct, frozen=True):
+    """`enrollment`: as it is now where passing finishes the lesson, else None. `completed`: the course, by it."""
+
+    submission: Submission
+    enrollment: Enrollment | None = None
+    completed: bool = False
 
 
 def graded_topic(enrollment_id: UUID) -> str:
@@ -101,12 +110,15 @@ async def submit(
     assignment_id: UUID,
     text: str = "",
     file_ids: Sequence[UUID] = (),
+    version: int | None = None,
 ) -> Submission:
     """Hand something in for oneself, or hand it in anew until it is graded. Late is taken, and told.
 
+    `version`: of what is handed in anew, 0 when nothing was; None for whatever there is.
+
     Raise `ValidationError` for what the assignment does not accept; `NotFoundError` for an enrollment that is
     not one's own, and for an assignment that its course does not have; `LessonLockedError`; `ConflictError`
-    for a withdrawn or expired enrollment, and for what is graded.
+    for a withdrawn or expired enrollment, for what is graded, and for another version.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     accepted = accept_text(text, "text", longest=LONGEST_TEXT)
@@ -123,6 +135,7 @@ async def submit(
         submitted_at=now,
         is_late=has_passed(asked.due_at),
         score=None,
+        passed=None,
         feedback="",
         graded_at=None,
         graded_by=None,
@@ -130,9 +143,9 @@ async def submit(
         updated_at=now,
         version=1,
     )
-    made = await submissions.submit(work.session, wanted, file_ids)
+    made = await submissions.submit(work.session, wanted, file_ids, version=version)
     if made is None:
-        raise ConflictError("This is graded already.")
+        raise ConflictError("This is graded already, or was handed in anew meanwhile.")
     # the lesson is begun
     entry = ProgressEntry(enrollment_id=enrollment_id, lesson_id=asked.lesson_id, fraction=0)
     await progresses.advance(work.session, [progress.row_of(entry)])
@@ -156,8 +169,10 @@ async def record_many(work: UnitOfWork, entries: Sequence[SubmissionEntry]) -> N
         await submissions.insert_many(work.session, batch)
 
 
-async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Submission:
+async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Graded:
     """Give a grade, or another one; who listens to the enrollment hears of it.
+
+    Where passing finishes the lesson it does so now, whether access has ended or not, and never undone.
 
     Raise `ValidationError`; `NotFoundError` for what the grader may not see; `ConflictError` for what is the
     grader's own, and when it was handed in anew, or graded, since `version`.
@@ -174,12 +189,43 @@ async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = ""
             raise ConflictError("Nobody grades what they handed in themselves.", field="submissionId")
     asked = await assignment.require(work, found.assignment_id)
     _require_score(score, asked)
-    graded = await submissions.grade(work.session, id_, version, score=score, feedback=told, by=by)
+    before = await _held_to_finish(work, found, asked) if asked.completes_lesson else None
+    graded = await submissions.grade(
+        work.session, id_, version, score=score, passed=_passes(score, asked), feedback=told, by=by
+    )
     if graded is None:
         raise ConflictError
     work.publish(graded_topic(graded.enrollment_id), {"submissionId": str(id_)})
     work.record(EventType.SUBMISSION_GRADED, id_)
-    return graded
+    return Graded(graded) if before is None else await _finish_lesson(work, graded, asked, before)
+
+
+async def _held_to_finish(work: UnitOfWork, found: Submission, asked: Assignment) -> Enrollment:
+    """Before the submission, as who hands in takes them, so that two cannot wait for each other."""
+    scope = visibility.to_change(work.context)
+    target = await progresses.lock_target(work.session, scope, found.enrollment_id, asked.lesson_id)
+    if target is None:
+        raise NotFoundError("There is no such submission here.")
+    return target.enrollment
+
+
+async def _finish_lesson(
+    work: UnitOfWork, graded: Submission, asked: Assignment, before: Enrollment
+) -> Graded:
+    """If it is passed. `before`: held."""
+    if not graded.passed or graded.score is None or before.status == EnrollmentStatus.WITHDRAWN:
+        return Graded(graded, before)
+    percent = graded.score * assignment.WHOLE / asked.points
+    row = progress.row_of(
+        ProgressEntry(enrollment_id=before.id, lesson_id=asked.lesson_id, fraction=1.0, score=percent)
+    )
+    advanced = await progresses.advance(work.session, [row])
+    done = await progress.recorded(work, row, advanced[0] if advanced else None, before)
+    return Graded(graded, done.enrollment, done.completed)
+
+
+def _passes(score: float, asked: Assignment) -> bool:
+    return score * assignment.WHOLE >= asked.points * asked.pass_percent
 
 
 def _require_score(score: float, asked: Assignment) -> None:
@@ -204,6 +250,7 @@ def _row(entry: SubmissionEntry, known: Mapping[UUID, Assignment]) -> Submission
         submitted_at=accept_past(entry.submitted_at, "submittedAt"),
         is_late=entry.is_late,
         score=entry.score,
+        passed=None if entry.score is None else _passes(entry.score, known[entry.assignment_id]),
         feedback=accept_text(entry.feedback, "feedback", longest=LONGEST_DESCRIPTION),
         graded_at=None if entry.graded_at is None else accept_past(entry.graded_at, "gradedAt"),
         graded_by=None,

@@ -9,7 +9,10 @@ from harka.storage.statement import Statement
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """`points`: the highest score. `accepts`: a `SubmissionKind`."""
+    """`points`: the highest score, `pass_percent` of which passes. `accepts`: a `SubmissionKind`.
+
+    `completes_lesson`: passing finishes the lesson, and nothing else of the learner's does.
+    """
 
     id: UUID
     lesson_id: UUID
@@ -18,6 +21,8 @@ class Assignment(msgspec.Struct, frozen=True):
     due_at: datetime | None
     points: int
     accepts: str
+    pass_percent: int
+    completes_lesson: bool
     created_at: datetime
     updated_at: datetime
     version: int
@@ -26,14 +31,16 @@ class Assignment(msgspec.Struct, frozen=True):
 # Assignments by id, for rules that know which lessons may be read.
 FIND_BY_IDS = Statement(
     "assignment.find_by_ids",
-    """SELECT id, lesson_id, title, instructions, due_at, points, accepts, created_at, updated_at, version
+    """SELECT id, lesson_id, title, instructions, due_at, points, accepts, pass_percent, completes_lesson,
+      created_at, updated_at, version
     FROM {schema}.assignment WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
 # The assignments of lessons that may be read, oldest first.
 FIND_BY_LESSONS = Statement(
     "assignment.find_by_lessons",
-    """SELECT id, lesson_id, title, instructions, due_at, points, accepts, created_at, updated_at, version
+    """SELECT id, lesson_id, title, instructions, due_at, points, accepts, pass_percent, completes_lesson,
+      created_at, updated_at, version
     FROM {schema}.assignment WHERE tenant_id = $1 AND lesson_id = ANY($2::uuid[])
     ORDER BY lesson_id, created_at, id""",
 )
@@ -42,10 +49,10 @@ FIND_BY_LESSONS = Statement(
 INSERT = Statement(
     "assignment.insert",
     """INSERT INTO {schema}.assignment
-      (tenant_id, id, lesson_id, title, instructions, due_at, points, accepts, created_at, updated_at,
-       version)
+      (tenant_id, id, lesson_id, title, instructions, due_at, points, accepts, pass_percent,
+       completes_lesson, created_at, updated_at, version)
     VALUES ($1, $2::uuid, $3::uuid, $4::text, $5::text, $6::timestamptz, $7::int, $8::text,
-      $9::timestamptz, $10::timestamptz, $11::int)""",
+      $9::int, $10::boolean, $11::timestamptz, $12::timestamptz, $13::int)""",
 )
 
 # Write what an assignment says, unless someone else changed it.
@@ -53,9 +60,10 @@ UPDATE = Statement(
     "assignment.update",
     """UPDATE {schema}.assignment a
     SET title = $4::text, instructions = $5::text, due_at = $6::timestamptz, points = $7::int,
-      updated_at = now(), version = version + 1
+      pass_percent = $8::int, completes_lesson = $9::boolean, updated_at = now(), version = version + 1
     WHERE a.tenant_id = $1 AND a.id = $2::uuid AND a.version = $3::int
-    RETURNING id, lesson_id, title, instructions, due_at, points, accepts, created_at, updated_at, version""",
+    RETURNING id, lesson_id, title, instructions, due_at, points, accepts, pass_percent, completes_lesson,
+      created_at, updated_at, version""",
 )
 
 # Take an assignment away that nobody has handed anything in for, unless someone else changed it.
@@ -88,7 +96,15 @@ async def insert(session: ShardSession, assignment: Assignment) -> None:
 async def update(session: ShardSession, wanted: Assignment) -> Assignment | None:
     """If it is still of this version. None: absent, or of another version."""
     row = await session.fetch_row(
-        UPDATE, wanted.id, wanted.version, wanted.title, wanted.instructions, wanted.due_at, wanted.points
+        UPDATE,
+        wanted.id,
+        wanted.version,
+        wanted.title,
+        wanted.instructions,
+        wanted.due_at,
+        wanted.points,
+        wanted.pass_percent,
+        wanted.completes_lesson,
     )
     return None if row is None else Assignment(*row)
 

@@ -39,8 +39,10 @@ COPY = Statement(
       FROM lesson_copy l JOIN module_copy m ON m.old = l.module_id
     ), assignments AS (
       INSERT INTO {schema}.assignment
-        (tenant_id, id, lesson_id, title, instructions, due_at, points, accepts)
-      SELECT $1::uuid, uuidv7(), l.new, a.title, a.instructions, a.due_at, a.points, a.accepts
+        (tenant_id, id, lesson_id, title, instructions, due_at, points, accepts, pass_percent,
+         completes_lesson)
+      SELECT $1::uuid, uuidv7(), l.new, a.title, a.instructions, a.due_at, a.points, a.accepts,
+        a.pass_percent, a.completes_lesson
       FROM lesson_copy l JOIN {schema}.assignment a ON a.tenant_id = $1 AND a.lesson_id = l.old
     ), quiz_copy AS MATERIALIZED (
       SELECT q.id AS old, uuidv7() AS new, l.new AS lesson_id, q.title, q.description, q.time_limit_seconds,

@@ -33,13 +33,13 @@ class Lesson(msgspec.Struct, frozen=True):
 class Taught(msgspec.Struct, frozen=True):
     """Of which course a lesson is. `guarded`: its module, if that has rules when to open.
 
-    `needs_quiz`: passing one is what finishes the lesson, where that was asked.
+    `finished_by`: what must be passed to finish it, "quiz" or "assignment", where that was asked.
     """
 
     id: UUID
     course_id: UUID
     guarded: UUID | None
-    needs_quiz: bool = False
+    finished_by: str | None = None
 
 
 # Lessons by id, of courses the reader may see.
@@ -60,9 +60,12 @@ FIND_VISIBLE = Statement(
 COURSES_OF = Statement(
     "lesson.courses_of",
     """SELECT l.id, l.course_id, u.module_id AS guarded,
-      EXISTS (SELECT FROM {schema}.quiz q
+      CASE WHEN EXISTS (SELECT FROM {schema}.quiz q
         JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
-        WHERE q.tenant_id = $1 AND q.lesson_id = l.id AND q.completes_lesson) AS needs_quiz
+        WHERE q.tenant_id = $1 AND q.lesson_id = l.id AND q.completes_lesson) THEN 'quiz'
+      WHEN EXISTS (SELECT FROM {schema}.assignment a
+        WHERE a.tenant_id = $1 AND a.lesson_id = l.id AND a.completes_lesson) THEN 'assignment'
+      END AS finished_by
     FROM {schema}.lesson l
     LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
     WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",

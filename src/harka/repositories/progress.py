@@ -14,13 +14,13 @@ from harka.storage.statement import Statement
 class Target(msgspec.Struct, frozen=True):
     """What is about to be written. `guarded`: the lesson's module, if it has rules when to open.
 
-    `needs_quiz`: passing one is what finishes the lesson.
+    `finished_by`: what must be passed to finish the lesson, "quiz" or "assignment", if that was asked.
     """
 
     enrollment: Enrollment
     has_lesson: bool
     guarded: UUID | None
-    needs_quiz: bool
+    finished_by: str | None
 
 
 class Recalculated(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ COUNT = Statement(
 
 # Hold an enrollment, of somebody a manager sees, against every other writer, and see whether a lesson is one
 # of its course's, which then is not taken away meanwhile, of which module, if that has rules, and whether a
-# quiz finishes it.
+# quiz or an assignment finishes it.
 LOCK_TARGET = Statement(
     "progress.lock_target",
     f"""WITH lesson AS MATERIALIZED (
@@ -104,9 +104,12 @@ LOCK_TARGET = Statement(
       EXISTS (SELECT FROM lesson l WHERE l.course_id = e.course_id) AS has_lesson,
       (SELECT u.module_id FROM lesson l
         JOIN {{schema}}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded,
-      EXISTS (SELECT FROM {{schema}}.quiz q
+      CASE WHEN EXISTS (SELECT FROM {{schema}}.quiz q
         JOIN {{schema}}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
-        WHERE q.tenant_id = $1 AND q.lesson_id = $3::uuid AND q.completes_lesson) AS needs_quiz
+        WHERE q.tenant_id = $1 AND q.lesson_id = $3::uuid AND q.completes_lesson) THEN 'quiz'
+      WHEN EXISTS (SELECT FROM {{schema}}.assignment a
+        WHERE a.tenant_id = $1 AND a.lesson_id = $3::uuid AND a.completes_lesson) THEN 'assignment'
+      END AS finished_by
     FROM {{schema}}.enrollment e
     WHERE e.tenant_id = $1 AND e.id = $2::uuid AND {unless_beyond("e.user_id", "$4")}
     FOR UPDATE""",  # noqa: S608 - constants

@@ -13,7 +13,7 @@ from harka.storage.statement import Statement
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """`score`, `graded_at`: None until it is graded. `graded_by`: None for a program, too."""
+    """`score`, `passed`, `graded_at`: None until it is graded. `graded_by`: None for a program, too."""
 
     id: UUID
     assignment_id: UUID
@@ -22,6 +22,7 @@ class Submission(msgspec.Struct, frozen=True):
     submitted_at: datetime
     is_late: bool
     score: float | None
+    passed: bool | None
     feedback: str
     graded_at: datetime | None
     graded_by: UUID | None
@@ -38,8 +39,8 @@ class SubmissionFile(msgspec.Struct, frozen=True):
 # Submissions by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "submission.find_visible",
-    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
-      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.passed,
+      s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
     FROM {{schema}}.submission s
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
     WHERE s.tenant_id = $1 AND s.id = ANY($4::uuid[])
@@ -49,8 +50,8 @@ FIND_VISIBLE = Statement(
 # The next submissions for an assignment the reader may see, oldest first; NULL stands for graded or not.
 PAGE = Statement(
     "submission.page",
-    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
-      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.passed,
+      s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
     FROM {{schema}}.submission s
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
     WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid
@@ -73,8 +74,8 @@ COUNT = Statement(
 # Submissions of enrollments the reader may see, oldest first.
 FIND_BY_ENROLLMENTS = Statement(
     "submission.find_by_enrollments",
-    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.feedback,
-      s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+    f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.passed,
+      s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
     FROM unnest($4::uuid[]) AS asked (id)
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = asked.id
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
@@ -86,11 +87,11 @@ FIND_BY_ENROLLMENTS = Statement(
 INSERT_MANY = Statement(
     "submission.insert_many",
     """INSERT INTO {schema}.submission
-      (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
-       graded_by, created_at, updated_at, version)
+      (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late, score, passed, feedback,
+       graded_at, graded_by, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-      $7::boolean[], $8::float8[], $9::text[], $10::timestamptz[], $11::uuid[], $12::timestamptz[],
-      $13::timestamptz[], $14::int[])
+      $7::boolean[], $8::float8[], $9::boolean[], $10::text[], $11::timestamptz[], $12::uuid[],
+      $13::timestamptz[], $14::timestamptz[], $15::int[])
     ON CONFLICT (tenant_id, enrollment_id, assignment_id) DO NOTHING""",
 )
 
@@ -98,7 +99,7 @@ INSERT_MANY = Statement(
 OF_USER = Statement(
     "submission.of_user",
     """SELECT DISTINCT ON (s.assignment_id) s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at,
-      s.is_late, s.score, s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+      s.is_late, s.score, s.passed, s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
     FROM {schema}.enrollment e
     JOIN {schema}.submission s ON s.tenant_id = $1 AND s.enrollment_id = e.id
       AND s.assignment_id = ANY($3::uuid[])
@@ -106,18 +107,22 @@ OF_USER = Statement(
     ORDER BY s.assignment_id, s.created_at DESC""",
 )
 
-# Hand in, or hand in anew what was not graded yet; nothing comes of it when it was.
+# Hand in, or hand in anew what was not graded yet; nothing comes of it when it was, or is of another version
+# than was seen: NULL for any, 0 for none.
 SUBMIT = Statement(
     "submission.submit",
     """INSERT INTO {schema}.submission AS kept
       (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late)
-    VALUES ($1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::timestamptz, $7::boolean)
+    SELECT $1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::timestamptz, $7::boolean
+    WHERE coalesce($8::int, 0) = 0 OR EXISTS (
+      SELECT FROM {schema}.submission s
+      WHERE s.tenant_id = $1 AND s.enrollment_id = $4::uuid AND s.assignment_id = $3::uuid)
     ON CONFLICT (tenant_id, enrollment_id, assignment_id) DO UPDATE
     SET text = excluded.text, submitted_at = excluded.submitted_at, is_late = excluded.is_late,
       updated_at = now(), version = kept.version + 1
-    WHERE kept.graded_at IS NULL
-    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
-      graded_by, created_at, updated_at, version""",
+    WHERE kept.graded_at IS NULL AND ($8::int IS NULL OR kept.version = $8)
+    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, passed, feedback,
+      graded_at, graded_by, created_at, updated_at, version""",
 )
 
 # Take away the files of what is handed in anew.
@@ -145,11 +150,11 @@ FILES = Statement(
 GRADE = Statement(
     "submission.grade",
     """UPDATE {schema}.submission
-    SET score = $4::float8, feedback = $5::text, graded_at = now(), graded_by = $6::uuid, updated_at = now(),
-      version = version + 1
+    SET score = $4::float8, passed = $5::boolean, feedback = $6::text, graded_at = now(), graded_by = $7::uuid,
+      updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
-    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, feedback, graded_at,
-      graded_by, created_at, updated_at, version""",
+    RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, passed, feedback,
+      graded_at, graded_by, created_at, updated_at, version""",
 )
 
 
@@ -204,8 +209,13 @@ async def submit(
     session: ShardSession,
     submission: Submission,
     file_ids: Sequence[UUID],
+    *,
+    version: int | None,
 ) -> Submission | None:
-    """As it is now. None: what was handed in before is graded."""
+    """As it is now. None: what was handed in before is graded, or not of the `version` that was seen.
+
+    `version`: None for any, 0 for nothing handed in yet.
+    """
     row = await session.fetch_row(
         SUBMIT,
         submission.id,
@@ -214,6 +224,7 @@ async def submit(
         submission.text,
         submission.submitted_at,
         submission.is_late,
+        version,
     )
     if row is None:
         return None
@@ -236,8 +247,15 @@ async def files_of(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, lis
 
 
 async def grade(
-    session: ShardSession, id_: UUID, version: int, *, score: float, feedback: str, by: UUID | None
+    session: ShardSession,
+    id_: UUID,
+    version: int,
+    *,
+    score: float,
+    passed: bool,
+    feedback: str,
+    by: UUID | None,
 ) -> Submission | None:
     """None: absent, or of another version."""
-    row = await session.fetch_row(GRADE, id_, version, score, feedback, by)
+    row = await session.fetch_row(GRADE, id_, version, score, passed, feedback, by)
     return None if row is None else Submission(*row)

@@ -6,15 +6,23 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
 from harka.graph.payload import MutationInput, Payload
+from harka.graph.types.enrollment import Enrollment
 from harka.graph.types.submission import Submission
 from harka.ids import NodeKind
 from harka.learning import submission
+from harka.repositories.enrollment import Enrollment as EnrollmentRow
 from harka.repositories.submission import Submission as SubmissionRow
 from harka.tenancy.permission import Permission
 
 
 class Done(msgspec.Struct, frozen=True):
     submission: SubmissionRow
+
+
+class Graded(msgspec.Struct, frozen=True):
+    submission: SubmissionRow
+    enrollment: EnrollmentRow | None
+    completed: bool
 
 
 @graph_input
@@ -26,6 +34,11 @@ class SubmitAssignmentInput(MutationInput):
     text: str = value("The text, or words to the files: at most 50,000 characters.", default="")
     file_ids: list[strawberry.ID] = value(
         "Files of the caller's own that are uploaded and completed: at most ten.", default_factory=list
+    )
+    version: int | None = value(
+        "The version of the submission that was read, 0 when there was none; when it is another now, the answer "
+        "is CONFLICT. Omitted: what was handed in before is replaced, whatever it is.",
+        default=None,
     )
 
 
@@ -53,6 +66,10 @@ class GradeSubmissionPayload(Payload):
     """What was graded."""
 
     submission: Submission | None = leaf("The submission as it is now.")
+    enrollment: Enrollment | None = leaf(
+        "How far the learner is in the course, where passing the assignment finishes its lesson; else null."
+    )
+    completed: bool | None = leaf("Whether the grade completed the course.")
 
 
 async def _submit(
@@ -66,6 +83,7 @@ async def _submit(
         assignment_id=context.open_id(NodeKind.ASSIGNMENT, given.assignment_id, "assignmentId"),
         text=given.text,
         file_ids=[context.open_id(NodeKind.FILE, id_, "fileIds") for id_ in given.file_ids],
+        version=given.version,
     )
     return Done(made)
 
@@ -73,13 +91,13 @@ async def _submit(
 async def _grade(
     info: Info,
     given: Annotated[GradeSubmissionInput, strawberry.argument(name="input", description="Which, and how.")],
-) -> Done:
+) -> Graded:
     context = info.context
     id_ = context.open_id(NodeKind.SUBMISSION, given.submission_id, "submissionId")
     graded = await submission.grade(
         context.work, id_, score=given.score, feedback=given.feedback, version=given.version
     )
-    return Done(graded)
+    return Graded(graded.submission, graded.enrollment, graded.completed)
 
 
 @strawberry.type
@@ -92,6 +110,7 @@ class SubmissionMutation:
     )
     grade_submission: GradeSubmissionPayload | None = mutation(
         _grade,
-        "Give a submission a grade, or another one. `submissionGraded` tells the learner.",
+        "Give a submission a grade, or another one. `submissionGraded` tells the learner. Where passing the "
+        "assignment finishes its lesson, progress and completion follow at once, and no later grade undoes them.",
         requires=Permission.SUBMISSION_GRADE,
     )

@@ -24,6 +24,12 @@ class Assignment(Node):
     due_at: datetime | None = leaf("By when it is due; null for any time. What comes later is taken as late.")
     points: int = leaf("The highest score.")
     accepts: SubmissionKind = leaf("What is handed in.")
+    pass_percent: int = leaf("How much of the points passes it: 0 to 100.")
+    completes_lesson: bool = leaf(
+        "Whether a grade that passes it finishes the lesson, with the score as its mark. Then a learner's "
+        "`recordProgress` of the whole lesson, or with a score, is ASSIGNMENT_REQUIRED. Where the lesson is "
+        "required, the course is not completed without it; `waiveLesson` lets somebody off."
+    )
     own_submission: later.Submission | None = related(
         OwnSubmissionByAssignmentLoader,
         "id",

@@ -39,6 +39,9 @@ class Submission(Node):
     submitted_at: datetime = leaf("When it was handed in last.")
     is_late: bool = leaf("Whether that was after it was due.")
     score: float | None = leaf("How many of the assignment's points it got; null until it is graded.")
+    passed: bool | None = leaf(
+        "Whether that is as much as the assignment asked for to pass when it was graded; null until it is."
+    )
     feedback: str = leaf("What was said of it; may be empty.")
     graded_at: datetime | None = leaf("When it was graded last; null until it is.")
     graded_by: later.User | None = field(
