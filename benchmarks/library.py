@@ -55,7 +55,7 @@ PAGE: Final = 100
 _TIMES: Final = ["timestamptz", "timestamptz", "int8"]
 _RULES: Final = ["int4", "int4", "bool", "int4"]  # how a course is completed
 _KINDS: Final = {
-    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, *_RULES, "uuid", "int4", *_TIMES],
+    Course: ["uuid", *["text"] * 5, *["timestamptz"] * 2, *_RULES, "uuid", "bool", "int4", *_TIMES],
     Module: ["uuid", "uuid", "int4", "text", *_TIMES],
     Lesson: ["uuid", "uuid", "uuid", "int4", "text", "text", "int4", "float8", "bool", *_TIMES],
     Enrollment: ["uuid", "uuid", "uuid", "text", "float8", *["timestamptz"] * 5, *_TIMES],
@@ -70,7 +70,7 @@ def _id(kind: int, number: int) -> UUID:
 
 def _course(number: int) -> tuple[Any, ...]:
     words = f"C-{number:04}", f"course-{number}", f"Course {number}", "What it is about."
-    return (_id(1, number), *words, "published", NOW, None, None, 100, False, None, None, 1, *_TAIL)
+    return (_id(1, number), *words, "published", NOW, None, None, 100, False, None, None, False, 1, *_TAIL)
 
 
 def _module(number: int) -> tuple[Any, ...]:

@@ -188,8 +188,12 @@ class Academy:
         required: tuple[int, ...] = (),
         percent: int = 100,
         certifies: bool = False,
+        open_to_all: bool = False,
     ) -> Course:
-        """A course of one module with a lesson of each weight. `required`: the places of those that are."""
+        """A course of one module with a lesson of each weight. `required`: the places of those that are.
+
+        `open_to_all`: people enroll themselves.
+        """
         lessons = tuple(
             LessonOutline(f"Lesson {n}", weight=weight, required=n in required)
             for n, weight in enumerate(weights)
@@ -203,6 +207,7 @@ class Academy:
             completion_percent=percent,
             awards_certificate=certifies,
             certificate_days=30 if certifies else None,
+            self_enrollment=open_to_all,
         )
         async with self.work() as work:
             return await courses.create(work, draft)

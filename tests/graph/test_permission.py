@@ -45,6 +45,9 @@ CALLS = {
         'mutation { withdrawFromLearningPath(input: {learningPathEnrollmentId: "$onpath"}) '
         "{ clientMutationId } }"
     ),
+    "enrollViewer": 'mutation { enrollViewer(input: {courseId: "$course"}) { clientMutationId } }',
+    "unenrollViewer": 'mutation { unenrollViewer(input: {id: "$enrollment"}) { clientMutationId } }',
+    "updateViewer": "mutation { updateViewer(input: {version: 1}) { clientMutationId } }",
     "categories": "{ categories(first: 1) { totalCount } }",
     "category": '{ category(id: "$category") { id } }',
     "tags": "{ tags(first: 1) { totalCount } }",
@@ -290,6 +293,7 @@ FOR_SOME = {
     # their own
     *("changePassword", "confirmTotp", "setUpTotp", "completeUpload", "createUpload", "deleteFile"),
     *("startQuizAttempt", "submitAssignment", "submitQuizAttempt"),
+    *("enrollViewer", "unenrollViewer", "updateViewer"),
 }
 # whose group it is they are told once it is looked up
 OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}

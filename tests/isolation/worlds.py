@@ -352,7 +352,9 @@ async def _study(
     world.raw |= {text for row in (asked, unasked, handed_in) for text in (str(row.id), row.id.hex)}
     world.fitting["DeleteAssignmentInput.assignmentId"] = sealed(NodeKind.ASSIGNMENT, [unasked.id])[0]
     own = next(e for e in enrolled if (e.user_id, e.course_id) == (people[0].id, begun.course_id))
-    world.fitting["SubmitAssignmentInput.enrollmentId"] = sealed(NodeKind.ENROLLMENT, [own.id])[0]
+    for place in ("SubmitAssignmentInput.enrollmentId", "UnenrollViewerInput.id"):
+        world.fitting[place] = sealed(NodeKind.ENROLLMENT, [own.id])[0]
+    world.fitting["EnrollViewerInput.courseId"] = sealed(NodeKind.COURSE, [own.course_id])[0]
     # another item than the one with a file, which is looked into afterwards
     world.fitting["DeleteContentItemInput.contentItemId"] = sealed(NodeKind.CONTENT_ITEM, [film.id])[0]
     world.fitting["DeleteFileInput.fileId"] = sealed(NodeKind.FILE, [loose.id])[0]
@@ -457,6 +459,7 @@ def _draft(code: str, canary: str, category_id: UUID | None = None, *, published
         awards_certificate=True,
         certificate_days=30,
         category_id=category_id,
+        self_enrollment=True,
     )
 
 

@@ -116,12 +116,12 @@ FIELDS = [
 ]
 # columns that are no row of a struct
 PARTS = {
-    "course.lock_status": ["id", "status", "seats"],
+    "course.lock_status": ["id", "status", "seats", "self_enrollment"],
     "enrollment.lock_seats": ["pg_advisory_xact_lock"],
     "enrollment.seats_taken": ["course_id", "seats", "seated"],
     "user.find_acting": [*User.__struct_fields__, "permissions", "manages_groups"],
     "user.statuses": ["id", "status"],
-    "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at", "enrolled_at"],
+    "enrollment.lock": ["id", "user_id", "course_id", "status", "expires_at", "enrolled_at", "version"],
     "enrollment.lock_of_course": ["id"],
     "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],

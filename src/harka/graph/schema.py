@@ -29,6 +29,7 @@ from harka.graph.mutations.job import JobMutation
 from harka.graph.mutations.lesson import LessonMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
+from harka.graph.mutations.own_enrollment import OwnEnrollmentMutation
 from harka.graph.mutations.password import PasswordMutation
 from harka.graph.mutations.path import LearningPathMutation
 from harka.graph.mutations.path_enrollment import LearningPathEnrollmentMutation
@@ -44,6 +45,7 @@ from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.totp import TotpMutation
 from harka.graph.mutations.unlock import UnlockMutation
 from harka.graph.mutations.user import UserMutation
+from harka.graph.mutations.viewer import ViewerMutation
 from harka.graph.mutations.waiver import WaiverMutation
 from harka.graph.mutations.webhook_delivery import WebhookDeliveryMutation
 from harka.graph.mutations.webhook_endpoint import WebhookEndpointMutation
@@ -145,6 +147,8 @@ class Mutation(
     CourseMutation,
     DomainMutation,
     EnrollmentMutation,
+    OwnEnrollmentMutation,
+    ViewerMutation,
     FileMutation,
     GroupMutation,
     GroupManagerMutation,

@@ -58,10 +58,13 @@ async def complete_many(work: UnitOfWork, entries: Sequence[CompletionEntry]) ->
 
 
 def _row(entry: CompletionEntry) -> Completion:
+    now = clock.now()
     return Completion(
         id=new_id(),
         enrollment_id=entry.enrollment_id,
         completed_at=accept_past(entry.completed_at, "completedAt"),
         score=accept_score(entry.score),
-        created_at=clock.now(),
+        created_at=now,
+        updated_at=now,
+        version=1,
     )

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Unpack
 from uuid import UUID
 
@@ -42,7 +42,7 @@ LONGEST_VALIDITY: Final = 36_500
 """Days of a certificate."""
 PUBLISHED_TOPIC: Final = "course:published"
 """Topic of a tenant: a course was published. Payload {courseId}."""
-_CACHED: Final = Namespace("course", Course, version=5, scope="course")
+_CACHED: Final = Namespace("course", Course, version=6, scope="course")
 
 
 class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +62,7 @@ class CourseDraft(msgspec.Struct, frozen=True, kw_only=True):
     awards_certificate: bool = False
     certificate_days: int | None = None
     category_id: UUID | None = None
+    self_enrollment: bool = False
 
 
 class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class CourseChanges(msgspec.Struct, frozen=True, kw_only=True):
     awards_certificate: bool | UnsetType = UNSET
     certificate_days: int | UnsetType | None = UNSET
     category_id: UUID | UnsetType | None = UNSET
+    self_enrollment: bool | UnsetType = UNSET
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Course]:
@@ -280,6 +282,7 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
         awards_certificate=draft.awards_certificate,
         certificate_days=accept_days(draft.certificate_days),
         category_id=draft.category_id,
+        self_enrollment=draft.self_enrollment,
         course_version=int(draft.published),
         created_at=now,
         updated_at=now,
@@ -289,26 +292,13 @@ def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:
 
 
 def _accepted(changes: CourseChanges) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if changes.title is not UNSET:
-        values["title"] = accept_line(changes.title, "title", longest=LONGEST_TITLE)
-    if changes.code is not UNSET:
-        values["code"] = accept_line(changes.code, "code", longest=LONGEST_CODE)
-    if changes.slug is not UNSET:
-        values["slug"] = accept_slug(changes.slug, "slug")
-    if changes.description is not UNSET:
-        values["description"] = accept_text(changes.description, "description", longest=LONGEST_DESCRIPTION)
-    if changes.seats is not UNSET:
-        values["seats"] = seat.accept_seats(changes.seats)
-    if changes.completion_percent is not UNSET:
-        values["completion_percent"] = _accept_percent(changes.completion_percent)
-    if changes.awards_certificate is not UNSET:
-        values["awards_certificate"] = changes.awards_certificate
-    if changes.certificate_days is not UNSET:
-        values["certificate_days"] = accept_days(changes.certificate_days)
-    if changes.category_id is not UNSET:
-        values["category_id"] = changes.category_id
-    return values
+    """What was given, as it is stored. Raise `ValidationError`."""
+    given = msgspec.structs.asdict(changes).items()
+    return {name: _ACCEPT.get(name, _as_it_is)(value) for name, value in given if value is not UNSET}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _accept_percent(percent: int) -> int:
@@ -322,6 +312,17 @@ def accept_days(days: int | None) -> int | None:
     if days is not None and not 1 <= days <= LONGEST_VALIDITY:
         raise ValidationError(f"Days are between 1 and {LONGEST_VALIDITY:,}.", field="certificateDays")
     return days
+
+
+_ACCEPT: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "title": lambda title: accept_line(title, "title", longest=LONGEST_TITLE),
+    "code": lambda code: accept_line(code, "code", longest=LONGEST_CODE),
+    "slug": lambda slug: accept_slug(slug, "slug"),
+    "description": lambda text: accept_text(text, "description", longest=LONGEST_DESCRIPTION),
+    "seats": seat.accept_seats,
+    "completion_percent": _accept_percent,
+    "certificate_days": accept_days,
+}
 
 
 def _taken(error: UniqueError) -> ValidationError:

@@ -33,6 +33,7 @@ async def clone(
         awards_certificate=source.awards_certificate,
         certificate_days=source.certificate_days,
         category_id=source.category_id,
+        self_enrollment=source.self_enrollment,
     )
     made = await course.create(work, draft)
     await clones.copy(work.session, id_, made.id)

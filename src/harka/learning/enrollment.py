@@ -194,13 +194,18 @@ async def update(
     raise ConflictError
 
 
-async def unenroll(work: UnitOfWork, id_: UUID) -> Enrollment:
+async def unenroll(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Enrollment:
     """Withdraw an enrollment; nothing changes when it is withdrawn already.
 
-    Raise `NotFoundError`, and `ConflictError` for a completed one.
+    `version`: None for whichever there is. Raise `NotFoundError`, and `ConflictError` for a completed one and
+    for another version.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     scope = visibility.to_change(work.context)
+    if version is not None:
+        held = await enrollments.lock(work.session, scope, [id_])
+        if held and held[0].version != version:
+            raise ConflictError
     withdrawn = await enrollments.withdraw_many(work.session, scope, {id_: clock.now()})
     if withdrawn:
         _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)

@@ -98,14 +98,15 @@ async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrol
     return PathEnrolled(recounted[0] if recounted else found, created=found.id == row.id, opened=opened)
 
 
-async def withdraw(work: UnitOfWork, id_: UUID) -> PathEnrollment:
+async def withdraw(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> PathEnrollment:
     """Take somebody off a path; they stay in its courses. Nothing changes when they are off it already.
 
-    Raise `NotFoundError`, and `ConflictError` for who has completed it.
+    `version`: None for whichever there is. Raise `NotFoundError`, and `ConflictError` for who has completed
+    it and for another version.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     scope = visibility.to_change(work.context)
-    withdrawn = await path_enrollments.withdraw(work.session, scope, id_)
+    withdrawn = await path_enrollments.withdraw(work.session, scope, id_, version=version)
     if withdrawn is not None:
         return withdrawn
     found = await path_enrollments.find_visible(work.session, scope, [id_])
@@ -113,6 +114,8 @@ async def withdraw(work: UnitOfWork, id_: UUID) -> PathEnrollment:
         raise NotFoundError("There is no such enrollment here.", field="id")
     if found[0].status == EnrollmentStatus.COMPLETED:
         raise ConflictError("A completed learning path stays.")
+    if version is not None and found[0].version != version:
+        raise ConflictError
     return found[0]
 
 

@@ -51,7 +51,10 @@ class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Graded(msgspec.Struct, frozen=True):
-    """`enrollment`: as it is now where passing finishes the lesson, else None. `completed`: the course, by it."""
+    """`enrollment`: as it is now where passing finishes the lesson, else None.
+
+    `completed`: whether the course is, by it.
+    """
 
     submission: Submission
     enrollment: Enrollment | None = None

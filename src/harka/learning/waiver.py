@@ -20,11 +20,14 @@ from harka.tenancy.permission import Permission
 LONGEST_REASON: Final = 500
 
 
-async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reason: str) -> Recorded:
+async def waive(
+    work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reason: str, version: int | None = None
+) -> Recorded:
     """Like the learner's doing the lesson now, whether their access has ended or not.
 
-    Nothing changes when it is done or waived already. Raise `ValidationError`, `NotFoundError`, and
-    `ConflictError` for a withdrawn enrollment, and for one's own: an administrator of everybody may.
+    Nothing changes when it is done or waived already. `version`: of the enrollment, None for any.
+    Raise `ValidationError`, `NotFoundError`, and `ConflictError` for a withdrawn enrollment, for another
+    version, and for one's own: an administrator of everybody may.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     user, now = work.context.user, clock.now()
@@ -48,6 +51,8 @@ async def waive(work: UnitOfWork, *, enrollment_id: UUID, lesson_id: UUID, reaso
     enrollment = target.enrollment
     if user is not None and enrollment.user_id == user.id and not _is_administrator(work, user):
         raise ConflictError("Nobody waives their own lessons.", field="enrollmentId")
+    if version is not None and enrollment.version != version:
+        raise ConflictError
     if enrollment.status == EnrollmentStatus.WITHDRAWN:
         raise ConflictError("Of a withdrawn enrollment nothing is waived.")
     if not target.has_lesson:

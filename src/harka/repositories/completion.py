@@ -10,19 +10,29 @@ from harka.storage.statement import Statement
 
 
 class Completion(msgspec.Struct, frozen=True):
-    """That an enrollment was completed, once and for all. `score`: 0 to 100, None when nothing was marked."""
+    """That an enrollment was completed, once and for all. `score`: 0 to 100, None when nothing was marked.
+
+    It never changes: `updated_at` is when it was created, `version` is 1.
+    """
 
     id: UUID
     enrollment_id: UUID
     completed_at: datetime
     score: float | None
     created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+_WRITTEN = len(Completion.__struct_fields__) - 2
+"""Columns: all but `updated_at` and `version`."""
 
 
 # Completions by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "completion.find_visible",
-    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
+    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at,
+      k.created_at AS updated_at, 1 AS version
     FROM {{schema}}.completion k JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = k.enrollment_id
     WHERE k.tenant_id = $1 AND k.id = ANY($4::uuid[])
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
@@ -31,7 +41,8 @@ FIND_VISIBLE = Statement(
 # The completions of enrollments the reader may see.
 FIND_BY_ENROLLMENTS = Statement(
     "completion.find_by_enrollments",
-    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at
+    f"""SELECT k.id, k.enrollment_id, k.completed_at, k.score, k.created_at,
+      k.created_at AS updated_at, 1 AS version
     FROM {{schema}}.enrollment e JOIN {{schema}}.completion k ON k.tenant_id = $1 AND k.enrollment_id = e.id
     WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
@@ -54,7 +65,7 @@ AWARD_MANY = Statement(
     )
     INSERT INTO {schema}.completion (tenant_id, id, enrollment_id, completed_at, score, created_at)
     SELECT $1::uuid, entry.* FROM entry JOIN done ON done.id = entry.enrollment_id
-    RETURNING id, enrollment_id, completed_at, score, created_at""",
+    RETURNING id, enrollment_id, completed_at, score, created_at, created_at AS updated_at, 1 AS version""",
 )
 
 
@@ -81,4 +92,4 @@ async def award_many(session: ShardSession, completions: Sequence[Completion]) -
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, completions), strict=True)]
     if not columns:
         return []
-    return [Completion(*row) for row in await session.fetch(AWARD_MANY, *columns)]
+    return [Completion(*row) for row in await session.fetch(AWARD_MANY, *columns[:_WRITTEN])]

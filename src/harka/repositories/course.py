@@ -40,7 +40,7 @@ class Course(msgspec.Struct, frozen=True):
 
     `completion_percent`: of the lessons by weight, beside all required ones, that complete it; with 0 the
     required ones alone do. `certificate_days`: how long a certificate is valid, None for ever.
-    `course_version`: how often it was published.
+    `self_enrollment`: whether people enroll themselves. `course_version`: how often it was published.
     """
 
     id: UUID
@@ -56,6 +56,7 @@ class Course(msgspec.Struct, frozen=True):
     awards_certificate: bool
     certificate_days: int | None
     category_id: UUID | None
+    self_enrollment: bool
     course_version: int
     created_at: datetime
     updated_at: datetime
@@ -68,14 +69,15 @@ class Held(msgspec.Struct, frozen=True):
     id: UUID
     status: str
     seats: int | None
+    self_enrollment: bool
 
 
 # Courses by id, for rules that have checked the permission already.
 FIND_BY_IDS = Statement(
     "course.find_by_ids",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -83,8 +85,8 @@ FIND_BY_IDS = Statement(
 FIND_VISIBLE = Statement(
     "course.find_visible",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -97,8 +99,8 @@ FIND_VISIBLE = Statement(
 FIND_VISIBLE_BY_CODES = Statement(
     "course.find_visible_by_codes",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version
     FROM {schema}.course c
     WHERE c.tenant_id = $1 AND code = ANY($4::text[])
       AND ($2::boolean OR status = 'published' OR EXISTS (
@@ -123,8 +125,8 @@ _MATCHES: Final = """CASE WHEN $4::text IS NULL AND $5::text IS NULL AND $6::uui
 PAGES = pages(
     "course.page",
     f"""SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version
     FROM {{schema}}.course c
     WHERE c.tenant_id = $1 AND {_MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
@@ -147,11 +149,12 @@ INSERT_MANY = Statement(
     "course.insert_many",
     """INSERT INTO {schema}.course
       (tenant_id, id, code, slug, title, description, status, published_at, archived_at,
-       seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-       created_at, updated_at, version)
+       seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version)
     SELECT $1::uuid, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
       $8::timestamptz[], $9::timestamptz[], $10::int[], $11::int[], $12::boolean[],
-      $13::int[], $14::uuid[], $15::int[], $16::timestamptz[], $17::timestamptz[], $18::int[])""",
+      $13::int[], $14::uuid[], $15::boolean[], $16::int[],
+      $17::timestamptz[], $18::timestamptz[], $19::int[])""",
 )
 
 # Change what is given, unless someone else changed the course or it is archived.
@@ -165,11 +168,12 @@ UPDATE = Statement(
       awards_certificate = coalesce($11::boolean, awards_certificate),
       certificate_days = CASE WHEN $12::boolean THEN $13::int ELSE certificate_days END,
       category_id = CASE WHEN $14::boolean THEN $15::uuid ELSE category_id END,
+      self_enrollment = coalesce($16::boolean, self_enrollment),
       updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version""",
 )
 
 # Publish a course that has a lesson and is not published yet; a version of NULL stands for any.
@@ -182,8 +186,8 @@ PUBLISH = Statement(
       AND status <> 'published'
       AND EXISTS (SELECT FROM {schema}.lesson l WHERE l.tenant_id = $1 AND l.course_id = c.id)
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version""",
 )
 
 # Archive a course; a version of NULL stands for any.
@@ -193,16 +197,16 @@ ARCHIVE = Statement(
     SET status = 'archived', archived_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version""",
 )
 
 # A course, held against every other writer of it or of what is in it.
 HOLD = Statement(
     "course.hold",
     """SELECT id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version
     FROM {schema}.course WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",
 )
 
@@ -212,14 +216,15 @@ TOUCH = Statement(
     """UPDATE {schema}.course SET updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND ($3::int IS NULL OR version = $3) AND status <> 'archived'
     RETURNING id, code, slug, title, description, status, published_at, archived_at,
-      seats, completion_percent, awards_certificate, certificate_days, category_id, course_version,
-      created_at, updated_at, version""",
+      seats, completion_percent, awards_certificate, certificate_days, category_id, self_enrollment,
+      course_version, created_at, updated_at, version""",
 )
 
 # The status and seats of courses, which cannot change before this transaction ends.
 LOCK_STATUS = Statement(
     "course.lock_status",
-    """SELECT id, status, seats FROM {schema}.course WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+    """SELECT id, status, seats, self_enrollment FROM {schema}.course
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[])
     ORDER BY id FOR SHARE""",
 )
 
@@ -287,6 +292,7 @@ async def update(session: ShardSession, id_: UUID, version: int, values: Mapping
         values.get("certificate_days"),
         "category_id" in values,
         values.get("category_id"),
+        values.get("self_enrollment"),
     )
     return None if row is None else Course(*row)
 

@@ -44,6 +44,7 @@ class Held(msgspec.Struct, frozen=True):
     status: str
     expires_at: datetime | None
     enrolled_at: datetime
+    version: int
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -88,7 +89,8 @@ INSERT_MANY = Statement(
 # writers cannot deadlock.
 LOCK = Statement(
     "enrollment.lock",
-    f"""SELECT id, user_id, course_id, status, expires_at, enrolled_at FROM {{schema}}.enrollment
+    f"""SELECT id, user_id, course_id, status, expires_at, enrolled_at, version
+    FROM {{schema}}.enrollment
     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {unless_beyond("enrollment.user_id", "$3")}
     ORDER BY id FOR UPDATE""",  # noqa: S608 - constants
 )

@@ -169,7 +169,7 @@ WITHDRAW = Statement(
     "path_enrollment.withdraw",
     f"""UPDATE {{schema}}.learning_path_enrollment
     SET status = 'withdrawn', withdrawn_at = now(), updated_at = now(), version = version + 1
-    WHERE tenant_id = $1 AND id = $2::uuid AND status = 'active'
+    WHERE tenant_id = $1 AND id = $2::uuid AND status = 'active' AND ($4::int IS NULL OR version = $4)
       AND {unless_beyond("learning_path_enrollment.user_id", "$3")}
     RETURNING id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
       version""",  # noqa: S608 - constants
@@ -331,9 +331,14 @@ async def insert(session: ShardSession, row: PathEnrollment) -> PathEnrollment:
     return PathEnrollment(*found)
 
 
-async def withdraw(session: ShardSession, scope: Scope, id_: UUID) -> PathEnrollment | None:
-    """None: absent, of somebody out of the writer's reach, completed, or withdrawn already."""
-    row = await session.fetch_row(WITHDRAW, id_, scope.manager)
+async def withdraw(
+    session: ShardSession, scope: Scope, id_: UUID, *, version: int | None = None
+) -> PathEnrollment | None:
+    """None: absent, of somebody out of the writer's reach, completed, withdrawn already, or another version.
+
+    `version`: None for any.
+    """
+    row = await session.fetch_row(WITHDRAW, id_, scope.manager, version)
     return None if row is None else PathEnrollment(*row)
 
 

@@ -47,16 +47,19 @@ class LessonProgress(msgspec.Struct, frozen=True):
     waived_at: datetime | None = None
     waived_by: UUID | None = None
     waive_reason: str | None = None
+    version: int = 1
 
 
 _LEARNED = len(LessonProgress.__struct_fields__) - len(LessonProgress.__struct_defaults__)
-"""Columns that a learner writes: all but those of a waiver."""
+"""Columns that a learner writes: all but those of a waiver, and the version."""
+_WAIVED = len(LessonProgress.__struct_fields__) - 1
+"""Columns that who waives a lesson writes: all but the version."""
 
 # Progress by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "progress.find_visible",
     f"""SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
-      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
+      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason, p.version
     FROM {{schema}}.lesson_progress p
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = p.enrollment_id
     WHERE p.tenant_id = $1 AND p.id = ANY($4::uuid[])
@@ -67,7 +70,7 @@ FIND_VISIBLE = Statement(
 FIND_BY_ENROLLMENTS = Statement(
     "progress.find_by_enrollments",
     f"""SELECT p.id, p.enrollment_id, p.lesson_id, p.fraction, p.score, p.occurred_at,
-      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason
+      p.created_at, p.updated_at, p.waived_at, p.waived_by, p.waive_reason, p.version
     FROM {{schema}}.enrollment e
     JOIN {{schema}}.lesson_progress p ON p.tenant_id = $1 AND p.enrollment_id = e.id
     WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
@@ -79,7 +82,7 @@ FIND_BY_ENROLLMENTS = Statement(
 FIND_ONE = Statement(
     "progress.find_one",
     """SELECT id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
-      waived_at, waived_by, waive_reason
+      waived_at, waived_by, waive_reason, version
     FROM {schema}.lesson_progress
     WHERE tenant_id = $1 AND enrollment_id = $2::uuid AND lesson_id = $3::uuid""",
 )
@@ -124,10 +127,11 @@ ADVANCE = Statement(
       $7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
     ON CONFLICT (tenant_id, enrollment_id, lesson_id) DO UPDATE
     SET fraction = greatest(p.fraction, excluded.fraction), score = greatest(p.score, excluded.score),
-      occurred_at = greatest(p.occurred_at, excluded.occurred_at), updated_at = now()
+      occurred_at = greatest(p.occurred_at, excluded.occurred_at), updated_at = now(),
+      version = p.version + 1
     WHERE excluded.fraction > p.fraction OR excluded.score > coalesce(p.score, -1)
     RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
-      waived_at, waived_by, waive_reason""",
+      waived_at, waived_by, waive_reason, version""",
 )
 
 # Count a lesson as done, unless it is; answers the row when that changed it.
@@ -141,10 +145,10 @@ WAIVE = Statement(
     ON CONFLICT (tenant_id, enrollment_id, lesson_id) DO UPDATE
     SET fraction = excluded.fraction, occurred_at = greatest(p.occurred_at, excluded.occurred_at),
       updated_at = now(), waived_at = excluded.waived_at, waived_by = excluded.waived_by,
-      waive_reason = excluded.waive_reason
+      waive_reason = excluded.waive_reason, version = p.version + 1
     WHERE excluded.fraction > p.fraction
     RETURNING id, enrollment_id, lesson_id, fraction, score, occurred_at, created_at, updated_at,
-      waived_at, waived_by, waive_reason""",
+      waived_at, waived_by, waive_reason, version""",
 )
 
 # Work out the progress of enrollments from their lessons, complete those that are done, answer what changed.
@@ -245,7 +249,7 @@ async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> l
 
 async def waive(session: ShardSession, entry: LessonProgress) -> LessonProgress | None:
     """None: the lesson is done already. The enrollment must be locked."""
-    row = await session.fetch_row(WAIVE, *msgspec.structs.astuple(entry))
+    row = await session.fetch_row(WAIVE, *msgspec.structs.astuple(entry)[:_WAIVED])
     return None if row is None else LessonProgress(*row)
 
 

@@ -99,7 +99,8 @@ INSERT_MANY = Statement(
 OF_USER = Statement(
     "submission.of_user",
     """SELECT DISTINCT ON (s.assignment_id) s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at,
-      s.is_late, s.score, s.passed, s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
+      s.is_late, s.score, s.passed, s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at,
+      s.version
     FROM {schema}.enrollment e
     JOIN {schema}.submission s ON s.tenant_id = $1 AND s.enrollment_id = e.id
       AND s.assignment_id = ANY($3::uuid[])
@@ -113,7 +114,7 @@ SUBMIT = Statement(
     "submission.submit",
     """INSERT INTO {schema}.submission AS kept
       (tenant_id, id, assignment_id, enrollment_id, text, submitted_at, is_late)
-    SELECT $1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::timestamptz, $7::boolean
+    SELECT $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::timestamptz, $7::boolean
     WHERE coalesce($8::int, 0) = 0 OR EXISTS (
       SELECT FROM {schema}.submission s
       WHERE s.tenant_id = $1 AND s.enrollment_id = $4::uuid AND s.assignment_id = $3::uuid)
@@ -150,8 +151,8 @@ FILES = Statement(
 GRADE = Statement(
     "submission.grade",
     """UPDATE {schema}.submission
-    SET score = $4::float8, passed = $5::boolean, feedback = $6::text, graded_at = now(), graded_by = $7::uuid,
-      updated_at = now(), version = version + 1
+    SET score = $4::float8, passed = $5::boolean, feedback = $6::text, graded_at = now(),
+      graded_by = $7::uuid, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
     RETURNING id, assignment_id, enrollment_id, text, submitted_at, is_late, score, passed, feedback,
       graded_at, graded_by, created_at, updated_at, version""",

@@ -19,10 +19,10 @@ _TITLE = "What it is called: 1 to 200 characters."
 _INSTRUCTIONS = "What to do: at most 50,000 characters."
 _DUE = "By when it is due; null for any time."
 _POINTS = "The highest score: 1 to 1,000."
-_PASS = "How much of the points passes it: 0 to 100."
+_PERCENT = "How much of the points passes it: 0 to 100."
 _COMPLETES = (
-    "Whether a grade that passes it finishes the lesson, and nothing else of the learner's does. One assignment "
-    "or quiz of a lesson may do so. What was graded before counts when it is graded again."
+    "Whether a grade that passes it finishes the lesson, and nothing else of the learner's does. One "
+    "assignment or quiz of a lesson may do so. What was graded before counts when it is graded again."
 )
 _VERSION = "The version that was read. When it has changed since, the answer is CONFLICT."
 
@@ -45,7 +45,7 @@ class CreateAssignmentInput(MutationInput):
     due_at: datetime | None = value(_DUE, default=None)
     points: int = value(_POINTS, default=100)
     accepts: SubmissionKind = value("What is handed in; it stays so.", default=SubmissionKind.TEXT)
-    pass_percent: int = value(_PASS, default=50)
+    pass_percent: int = value(_PERCENT, default=50)
     completes_lesson: bool = value(_COMPLETES, default=False)
 
 
@@ -59,7 +59,7 @@ class UpdateAssignmentInput(MutationInput):
     instructions: str | None = value(_INSTRUCTIONS, default=strawberry.UNSET)
     due_at: datetime | None = value(_DUE, default=strawberry.UNSET)
     points: int | None = value(_POINTS, default=strawberry.UNSET)
-    pass_percent: int | None = value(_PASS, default=strawberry.UNSET)
+    pass_percent: int | None = value(_PERCENT, default=strawberry.UNSET)
     completes_lesson: bool | None = value(_COMPLETES, default=strawberry.UNSET)
 
 

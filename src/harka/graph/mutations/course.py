@@ -17,6 +17,8 @@ from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.repositories.course import Course as CourseRow
 from harka.tenancy.permission import Permission
 
+_SELF = "Whether people enroll themselves, and leave, while it is published."
+
 
 class CoursePayload(msgspec.Struct, frozen=True):
     course: CourseRow
@@ -65,6 +67,7 @@ class CreateCourseInput(MutationInput):
         "How many days a certificate is valid, 1 to 36,500; null for ever.", default=None
     )
     category_id: strawberry.ID | None = value("The category it is in; omit it for none.", default=None)
+    self_enrollment: bool = value(_SELF, default=False)
 
 
 @graph_input
@@ -99,6 +102,7 @@ class UpdateCourseInput(MutationInput):
     category_id: strawberry.ID | None = value(
         "The category it is in; null for none.", default=strawberry.UNSET
     )
+    self_enrollment: bool | None = value(_SELF, default=strawberry.UNSET)
 
 
 @graph_input
@@ -165,6 +169,7 @@ async def _create(
         awards_certificate=given.awards_certificate,
         certificate_days=given.certificate_days,
         category_id=None if category_id is UNSET else category_id,
+        self_enrollment=given.self_enrollment,
     )
     return CoursePayload(await course.create(info.context.work, draft))
 
@@ -184,6 +189,7 @@ async def _update(
         awards_certificate=required(given.awards_certificate, "awardsCertificate"),
         certificate_days=optional(given.certificate_days),
         category_id=_category(info, given.category_id),
+        self_enrollment=required(given.self_enrollment, "selfEnrollment"),
     )
     changed = await course.update(info.context.work, id_, changes, version=given.version)
     return CoursePayload(changed)

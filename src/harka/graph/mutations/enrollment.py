@@ -58,6 +58,10 @@ class UnenrollInput(MutationInput):
     """Which enrollment to withdraw."""
 
     id: strawberry.ID = value("The enrollment. It must not be completed.")
+    version: int | None = value(
+        "The version that was read; omit it to withdraw whatever there is. Progress changes it, too.",
+        default=None,
+    )
 
 
 @graph_type
@@ -111,7 +115,7 @@ async def _unenroll(
     given: Annotated[UnenrollInput, strawberry.argument(name="input", description="Which enrollment.")],
 ) -> Written:
     id_ = info.context.open_id(NodeKind.ENROLLMENT, given.id, "id")
-    return Written(await enrollment.unenroll(info.context.work, id_))
+    return Written(await enrollment.unenroll(info.context.work, id_, version=given.version))
 
 
 @strawberry.type

@@ -36,6 +36,10 @@ class WithdrawFromLearningPathInput(MutationInput):
     """Whom to take off a path."""
 
     learning_path_enrollment_id: strawberry.ID = value("Their being on it.")
+    version: int | None = value(
+        "The version that was read; omit it to withdraw whatever there is. Progress changes it, too.",
+        default=None,
+    )
 
 
 @graph_type
@@ -76,7 +80,7 @@ async def _withdraw(
     id_ = info.context.open_id(
         NodeKind.LEARNING_PATH_ENROLLMENT, given.learning_path_enrollment_id, "learningPathEnrollmentId"
     )
-    return Withdrawn(await path_enrollment.withdraw(info.context.work, id_))
+    return Withdrawn(await path_enrollment.withdraw(info.context.work, id_, version=given.version))
 
 
 @strawberry.type

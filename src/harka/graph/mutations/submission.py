@@ -36,8 +36,8 @@ class SubmitAssignmentInput(MutationInput):
         "Files of the caller's own that are uploaded and completed: at most ten.", default_factory=list
     )
     version: int | None = value(
-        "The version of the submission that was read, 0 when there was none; when it is another now, the answer "
-        "is CONFLICT. Omitted: what was handed in before is replaced, whatever it is.",
+        "The version of the submission that was read, 0 when there was none; when it is another now, the "
+        "answer is CONFLICT. Omitted: what was handed in before is replaced, whatever it is.",
         default=None,
     )
 
@@ -111,6 +111,6 @@ class SubmissionMutation:
     grade_submission: GradeSubmissionPayload | None = mutation(
         _grade,
         "Give a submission a grade, or another one. `submissionGraded` tells the learner. Where passing the "
-        "assignment finishes its lesson, progress and completion follow at once, and no later grade undoes them.",
+        "assignment finishes its lesson, progress and completion follow at once; no later grade undoes them.",
         requires=Permission.SUBMISSION_GRADE,
     )

@@ -19,6 +19,11 @@ class WaiveLessonInput(MutationInput):
 
     enrollment_id: strawberry.ID = value("Who, in which course. It must not be withdrawn.")
     lesson_id: strawberry.ID = value("The lesson. It must be one of the course.")
+    version: int | None = value(
+        "The version of the enrollment that was read; omit it for whichever there is. Progress "
+        "changes it, too.",
+        default=None,
+    )
     reason: str = value("Why: 1 to 500 characters. The learner reads it, too.")
 
 
@@ -42,6 +47,7 @@ async def _waive(
         enrollment_id=context.open_id(NodeKind.ENROLLMENT, given.enrollment_id, "enrollmentId"),
         lesson_id=context.open_id(NodeKind.LESSON, given.lesson_id, "lessonId"),
         reason=given.reason,
+        version=given.version,
     )
     return Recorded(done.progress, done.enrollment, done.changed, done.completed)
 

@@ -19,3 +19,5 @@ class Completion(Node):
     completed_at: datetime = leaf("When the course was completed.")
     score: float | None = leaf("The overall mark, 0 to 100; null when nothing was marked.")
     created_at: datetime = leaf("When this record was written.")
+    updated_at: datetime = leaf("The same: it never changes.")
+    version: int = leaf("Always 1: it never changes.")

@@ -80,6 +80,10 @@ class Course(Node):
     )
     awards_certificate: bool = leaf("Whether who completes it gets a certificate.")
     certificate_days: int | None = leaf("How many days a certificate is valid, 1 to 36,500; null for ever.")
+    self_enrollment: bool = leaf(
+        "Whether people enroll themselves, while it is published: `enrollViewer`. Whoever takes part "
+        "may leave."
+    )
     course_version: int = leaf("How often it was published: 0 for a course that never was.")
     category: later.Category | None = field(_category, "What it is sorted by; null for none.")
     tags: list[later.Tag] = related(TagsByCourseLoader, "id", "What it is about, in the order of names.")

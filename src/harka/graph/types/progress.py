@@ -37,3 +37,4 @@ class LessonProgress(Node):
     waive_reason: str | None = leaf("Why; null unless it was waived.")
     created_at: datetime = leaf("When the lesson was begun.")
     updated_at: datetime = leaf("When this record last changed.")
+    version: int = leaf("Grows with every change.")
