@@ -50,7 +50,7 @@ _JOB_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 
 
 class Left(enum.StrEnum):
-    """Why a query's plan was left. `NOT_PLAIN`: the answer is one that plans do not write."""
+    """Why a query's plan was left. `NOT_PLAIN`: the answer, or an argument, is not one for plans."""
 
     NOT_PLAIN = "not_plain"
     FAILED = "failed"

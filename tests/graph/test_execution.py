@@ -261,6 +261,18 @@ async def test_variables_that_do_not_fit_are_refused_before_anything_is_done(sch
         assert reply.statements == 0
 
 
+@pytest.mark.parametrize("executor", ["compiled", "graphql-core"])
+async def test_null_for_an_argument_that_is_never_null_is_the_clients_mistake(
+    school: School, executor: str
+) -> None:
+    """The variable may be null, and has a value where it is absent."""
+    asked = "query ($first: Int = 1) { courses(first: $first) { totalCount } }"
+    school = school.with_settings(executor=executor)
+    assert (await school.ask(asked)).data == {"courses": {"totalCount": 4}}
+    refused = await school.ask(asked, {"first": None})
+    assert (refused.code, refused.body["data"]) == ("GRAPHQL_VALIDATION_FAILED", {"courses": None})
+
+
 async def test_the_record_names_the_operation_and_its_cost(school: School) -> None:
     reply = await school.ask("query Named { courses(first: 1) { totalCount } }")
     assert (reply.record.operation, reply.record.statements, reply.record.code) == ("Named", 2, "")

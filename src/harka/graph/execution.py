@@ -54,6 +54,8 @@ which two objects are read and written."""
 # the database's own timeout should speak first: after it the connection is whole
 _DATABASE_FIRST = 0.5
 _SERVER_ERROR = 500
+_NOT_FOR_PLANS = (batch.UncoveredError, RefusedVariablesError, GraphQLError)
+"""An answer that plans do not write, or an argument that its field refuses: null for one that is not."""
 
 Identify = Callable[[], Awaitable[TenantContext]]
 """Who is listening, as of now. Raises `HarkaError` when nobody may any more."""
@@ -198,7 +200,7 @@ class Engine:
             # whatever it was, graphql-core tells it in its own words
             try:
                 return await self._execute_plan(prepared, planned, tenant)
-            except batch.UncoveredError:
+            except _NOT_FOR_PLANS:
                 self._runtime.metrics.plan_left(Left.NOT_PLAIN)
             except HarkaError:
                 self._runtime.metrics.plan_left(Left.FAILED)

@@ -32,6 +32,13 @@ async def test_unenrolling_twice_is_unenrolling_once(school: School) -> None:
     assert first == second
 
 
+async def test_who_read_another_version_withdraws_nobody(school: School) -> None:
+    given = {"id": school.id(NodeKind.ENROLLMENT, school.enrollments[0])}
+    assert (await school.ask(UNENROLL, {"input": {**given, "version": 2}})).code == "CONFLICT"
+    done = (await school.ask(UNENROLL, {"input": {**given, "version": 1}})).data["unenroll"]
+    assert done["enrollment"]["status"] == "WITHDRAWN"
+
+
 async def test_what_is_not_there_is_not_found(school: School) -> None:
     user, course = school.id(NodeKind.USER, school.learner), school.id(NodeKind.COURSE, new_id())
     reply = await school.ask(ENROLL, {"input": {"userId": user, "courseId": course}})

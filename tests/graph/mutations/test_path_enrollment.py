@@ -6,6 +6,9 @@ ENROLL = """mutation ($path: ID!, $user: ID!) {
   enrollInLearningPath(input: {learningPathId: $path, userId: $user}) {
     created opened errors { code field }
     learningPathEnrollment { id status progress user { id } learningPath { title } } } }"""
+WITHDRAW = """mutation ($id: ID!, $version: Int) {
+  withdrawFromLearningPath(input: {learningPathEnrollmentId: $id, version: $version}) {
+    learningPathEnrollment { status withdrawnAt version } errors { code } } }"""
 OWN = """{ learningPathEnrollments(first: 9) { totalCount
   nodes { id status progress user { id } learningPath { id } } } }"""
 
@@ -34,11 +37,8 @@ async def test_somebody_is_put_on_a_path_and_taken_off(school: School) -> None:
     assert (await school.ask(ENROLL, values)).data["enrollInLearningPath"]["created"] is False
     for caller, count in ((school.owner, 1), (school.learner, 1), (school.other, 0)):
         assert (await school.ask(OWN, caller=caller)).data["learningPathEnrollments"]["totalCount"] == count
-    off = await school.ask(
-        """mutation ($id: ID!) { withdrawFromLearningPath(input: {learningPathEnrollmentId: $id}) {
-        learningPathEnrollment { status withdrawnAt version } errors { code } } }""",
-        {"id": made["id"]},
-    )
+    assert (await school.ask(WITHDRAW, {"id": made["id"], "version": 2})).code == "CONFLICT"
+    off = await school.ask(WITHDRAW, {"id": made["id"], "version": 1})
     assert off.data["withdrawFromLearningPath"]["learningPathEnrollment"]["status"] == "WITHDRAWN"
     listed = await school.ask(
         """query ($path: ID!, $user: ID!) {

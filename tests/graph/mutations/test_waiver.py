@@ -6,7 +6,7 @@ WAIVE = """mutation ($input: WaiveLessonInput!) { waiveLesson(input: $input) {
   lessonProgress { fraction waivedAt waivedBy { id } waiveReason } } }"""
 
 
-def given(school: School, **values: str) -> dict[str, dict[str, str]]:
+def given(school: School, **values: str | int) -> dict[str, dict[str, str | int]]:
     course = school.courses[0]
     return {
         "input": {
@@ -30,6 +30,12 @@ async def test_a_lesson_is_waived_once(school: School) -> None:
     )
     again = (await school.ask(WAIVE, given(school))).data["waiveLesson"]
     assert (again["changed"], again["lessonProgress"]) == (False, waived)
+
+
+async def test_who_read_another_version_waives_nothing(school: School) -> None:
+    assert (await school.ask(WAIVE, given(school, version=2))).code == "CONFLICT"
+    done = (await school.ask(WAIVE, given(school, version=1))).data["waiveLesson"]
+    assert (done["errors"], done["changed"]) == ([], True)
 
 
 async def test_the_learner_reads_why_and_not_who(school: School) -> None:

@@ -1,6 +1,8 @@
 import pytest
 
 from harka.ids import NodeKind
+from harka.learning import user
+from harka.learning.user import UserChanges
 from harka.tenancy.permission import Permission
 from school import School
 
@@ -26,6 +28,18 @@ async def test_people_are_narrowed_by_role_and_state(school: School) -> None:
         b: users(first: 9, filter: { status: INACTIVE }) { totalCount nodes { id } } }"""
     )
     assert reply.data == {"a": {"totalCount": 2}, "b": {"totalCount": 0, "nodes": []}}
+
+
+async def test_people_are_narrowed_by_a_role_of_the_organizations_own(school: School) -> None:
+    assert school.role is not None
+    async with school.work() as work:
+        await user.update(work, school.other.id, UserChanges(role_id=school.role.id), version=1)
+    asked = "query ($f: UserFilter) { users(first: 9, filter: $f) { totalCount nodes { id } } }"
+    role_id = school.id(NodeKind.CUSTOM_ROLE, school.role)
+    found = await school.ask(asked, {"f": {"roleId": role_id}})
+    assert found.data["users"] == {"totalCount": 1, "nodes": [{"id": school.id(NodeKind.USER, school.other)}]}
+    refused = await school.ask(asked, {"f": {"roleId": school.id(NodeKind.USER, school.other)}})
+    assert (refused.code, refused.field, refused.statements) == ("INVALID_ID", "filter.roleId", 0)
 
 
 async def test_a_learner_sees_only_themselves(school: School) -> None:

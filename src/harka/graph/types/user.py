@@ -98,6 +98,7 @@ class UserFilter:
     """Which people; what is omitted leaves out nobody."""
 
     role: Role | None = value("Only people of this role.", default=None)
+    role_id: strawberry.ID | None = value("Only people of this role of the organization's own.", default=None)
     status: UserStatus | None = value("Only people in this state.", default=None)
     starts_with: str | None = value(
         "Only people whose name or address begins with this, whatever its case.", default=None
@@ -142,6 +143,7 @@ async def _users(
             only.get("created_from"),
             only.get("created_before"),
             _bytes(only.get("group_id")),
+            _bytes(only.get("role_id")),
         ),
         order=order,
         first=first,
@@ -158,7 +160,9 @@ def _accepted(context: RequestContext, matching: UserFilter | None) -> Only:
         "role": matching.role,
         "status": matching.status,
         "starts_with": accept_part(matching.starts_with, "startsWith", longest=LONGEST_EMAIL),
-        **narrowed(context, None, matching.group_id, matching.created_from, matching.created_before),
+        **narrowed(
+            context, matching.role_id, matching.group_id, matching.created_from, matching.created_before
+        ),
     }
 
 
