@@ -3,7 +3,8 @@
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -16,6 +17,7 @@ from rich.table import Table
 from harka.cli.embedded.attach import DATA, connected
 from harka.config import Settings
 from harka.errors import HarkaError, NotFoundError, UnavailableError
+from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
@@ -23,6 +25,7 @@ from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.storage.readiness import pending_control_migrations
 from harka.storage.session import open_session
+from harka.tenancy.context import operator_context
 
 Data = Annotated[Path, typer.Option(help="Data directory of the embedded servers, where no URL is set.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Slug of the organization.")]
@@ -34,6 +37,7 @@ notes: Final = Console(stderr=True, highlight=False)
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LOOKUP_TIMEOUT: Final = 10.0
+_WORK_TIMEOUT: Final = 30.0
 _PIPE_WIDTH: Final = 400
 
 T = TypeVar("T")
@@ -50,6 +54,25 @@ def operate(data: Path, action: Callable[[Catalog, Settings], Awaitable[T]], *, 
     except HarkaError as error:
         notes.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+@asynccontextmanager
+async def operating(settings: Settings, organization: Organization) -> AsyncIterator[UnitOfWork]:
+    """A unit of work as the operator of an organization, committed at the end of the block."""
+    from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+
+    async with (
+        open_runtime(settings) as runtime,
+        unit_of_work(
+            runtime.databases,
+            runtime.cache,
+            runtime.pubsub,
+            operator_context(organization),
+            read_only=False,
+            timeout=_WORK_TIMEOUT,
+        ) as work,
+    ):
+        yield work
 
 
 def duration(text: str) -> timedelta:

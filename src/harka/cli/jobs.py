@@ -9,20 +9,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from harka.app import open_runtime
-from harka.cli.control import DEFAULT_DATA, Data, Tenant, notes, operate, print_table
+from harka.cli.control import DEFAULT_DATA, Data, Tenant, notes, operate, operating, print_table
 from harka.config import Settings
 from harka.learning import job as jobs
-from harka.learning.work import UnitOfWork, unit_of_work
+from harka.learning.work import UnitOfWork
 from harka.repositories.job import Job, JobState
 from harka.repositories.page import Order, OrderDirection
 from harka.storage.catalog import Catalog
-from harka.tenancy.context import operator_context
 from harka.tenancy.provisioning import get_by_slug
 
 app = typer.Typer(no_args_is_help=True, help="Jobs of an organization: list, dead, cancel, retry.")
 
-_TIMEOUT: Final = 30.0
 _NEWEST_FIRST: Final = Order("created_at", OrderDirection.DESC)
 
 JobId = Annotated[UUID, typer.Argument(help="As `list` shows it.")]
@@ -77,18 +74,7 @@ def _worked(tenant: str, data: Data, action: Callable[[UnitOfWork], Awaitable[T]
     """What `action` answers, as the operator of this organization, committed."""
 
     async def operated(catalog: Catalog, settings: Settings) -> T:
-        organization = await get_by_slug(catalog, tenant)
-        async with (
-            open_runtime(settings) as runtime,
-            unit_of_work(
-                runtime.databases,
-                runtime.cache,
-                runtime.pubsub,
-                operator_context(organization),
-                read_only=False,
-                timeout=_TIMEOUT,
-            ) as work,
-        ):
+        async with operating(settings, await get_by_slug(catalog, tenant)) as work:
             return await action(work)
 
     return operate(data, operated)

@@ -4,19 +4,14 @@ from typing import Annotated
 
 import typer
 
-from harka.app import open_runtime
-from harka.cli.control import DEFAULT_DATA, Data, Tenant, find_user, notes, operate
+from harka.cli.control import DEFAULT_DATA, Data, Tenant, find_user, notes, operate, operating
 from harka.config import Settings
 from harka.learning import password, totp
 from harka.learning.password import Reset
-from harka.learning.work import unit_of_work
 from harka.storage.catalog import Catalog
-from harka.tenancy.context import operator_context
 from harka.tenancy.provisioning import get_by_slug
 
 app = typer.Typer(no_args_is_help=True, help="Users of an organization: a way back in.")
-
-_TIMEOUT = 30.0
 
 
 @app.callback()
@@ -39,17 +34,7 @@ def reset_password(
     async def action(catalog: Catalog, settings: Settings) -> Reset:
         organization = await get_by_slug(catalog, tenant)
         person = await find_user(settings, organization, user)
-        async with (
-            open_runtime(settings) as runtime,
-            unit_of_work(
-                runtime.databases,
-                runtime.cache,
-                runtime.pubsub,
-                operator_context(organization),
-                read_only=False,
-                timeout=_TIMEOUT,
-            ) as work,
-        ):
+        async with operating(settings, organization) as work:
             if without_device:
                 await totp.remove_of(work, person.id)
             return await password.allow_reset(work, person.id)

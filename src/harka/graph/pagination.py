@@ -18,6 +18,7 @@ from harka.graph.caching import INHERITED
 from harka.graph.context import RequestContext
 from harka.graph.cursor import Filter, Listing
 from harka.graph.field import field, graph_type, leaf
+from harka.graph.loaders.loader import Loader
 from harka.repositories.page import OLDEST_FIRST, Order, Position, position_of
 
 T = TypeVar("T")
@@ -96,6 +97,51 @@ async def paginate(
         has_next_page=len(rows) > first,
         has_previous_page=after is not None,
         count=count,
+    )
+
+
+class Below(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that every `parent` has: first pages of many are read together, and so are their counts.
+
+    `asked`: what of it, its filter last; `bound`: that filter as a cursor is bound to it. Keys of `rows` are
+    (parent, (limit, *asked)), those of `counts` (parent, the filter).
+    """
+
+    name: str
+    parent: UUID
+    rows: type[Loader[Any, Any]]
+    counts: type[Loader[Any, int]]
+    asked: tuple[Any, ...]
+    bound: tuple[Filter | datetime, ...]
+
+
+async def paginate_below(
+    context: RequestContext,
+    below: Below,
+    *,
+    order: Order = OLDEST_FIRST,
+    first: int,
+    after: str | None,
+    rest: Callable[[Position, int], Awaitable[Sequence[Row]]],
+) -> Slice:
+    """Like `paginate`; `rest(after, limit)` reads what follows a first page."""
+    loaders, parent = context.loaders, below.parent
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[Row]:
+        if position is None:
+            found: Sequence[Row] = await loaders.of(below.rows).load((parent, (limit, *below.asked)))
+            return found
+        return await rest(position, limit)
+
+    return await paginate(
+        context,
+        below.name,
+        filters=(parent.bytes, *below.bound),
+        order=order,
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: loaders.of(below.counts).load((parent, below.asked[-1])),
     )
 
 

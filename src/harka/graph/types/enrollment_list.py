@@ -20,7 +20,7 @@ from harka.graph.loaders.enrollment import (
     EnrollmentsByCourseLoader,
     EnrollmentsByUserLoader,
 )
-from harka.graph.pagination import After, First, Slice, ordered, paginate
+from harka.graph.pagination import After, Below, First, Slice, ordered, paginate, paginate_below
 from harka.ids import NodeKind
 from harka.learning import enrollment
 from harka.learning.moment import accept_moment
@@ -102,28 +102,23 @@ async def of_user(
     order_by: Ordered = None,
 ) -> Slice:
     """A page of a person's."""
-    context = info.context
-    only, order = _accepted(context, matching), ordered(order_by)
+    only, order = _accepted(info.context, matching), ordered(order_by)
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[Enrollment]:
-        if position is None:
-            loader = context.loaders.of(EnrollmentsByUserLoader)
-            return await loader.load((root.id, (limit, order, only)))
+    async def rest(position: Position, limit: int) -> Sequence[Enrollment]:
         if only.user_id not in (None, root.id):
             return []
         own = msgspec.structs.replace(only, user_id=root.id)
-        return await enrollment.list_page(context.work, own, after=position, first=limit, order=order)
+        return await enrollment.list_page(info.context.work, own, after=position, first=limit, order=order)
 
-    return await paginate(
-        context,
-        "user.enrollments",
-        filters=(root.id.bytes, *_bound(only)),
-        order=order,
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(EnrollmentCountByUserLoader).load((root.id, only)),
+    below = Below(
+        name="user.enrollments",
+        parent=root.id,
+        rows=EnrollmentsByUserLoader,
+        counts=EnrollmentCountByUserLoader,
+        asked=(order, only),
+        bound=_bound(only),
     )
+    return await paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
 async def of_course(
@@ -135,28 +130,23 @@ async def of_course(
     order_by: Ordered = None,
 ) -> Slice:
     """A page of a course's."""
-    context = info.context
-    only, order = _accepted(context, matching), ordered(order_by)
+    only, order = _accepted(info.context, matching), ordered(order_by)
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[Enrollment]:
-        if position is None:
-            loader = context.loaders.of(EnrollmentsByCourseLoader)
-            return await loader.load((root.id, (limit, order, only)))
+    async def rest(position: Position, limit: int) -> Sequence[Enrollment]:
         if only.course_id not in (None, root.id):
             return []
         taken = msgspec.structs.replace(only, course_id=root.id)
-        return await enrollment.list_page(context.work, taken, after=position, first=limit, order=order)
+        return await enrollment.list_page(info.context.work, taken, after=position, first=limit, order=order)
 
-    return await paginate(
-        context,
-        "course.enrollments",
-        filters=(root.id.bytes, *_bound(only)),
-        order=order,
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(EnrollmentCountByCourseLoader).load((root.id, only)),
+    below = Below(
+        name="course.enrollments",
+        parent=root.id,
+        rows=EnrollmentsByCourseLoader,
+        counts=EnrollmentCountByCourseLoader,
+        asked=(order, only),
+        bound=_bound(only),
     )
+    return await paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
 def _accepted(context: RequestContext, given: EnrollmentFilter | None) -> Only:

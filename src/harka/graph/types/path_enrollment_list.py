@@ -14,7 +14,7 @@ from harka.graph.loaders.path import (
     LearningPathEnrollmentsByPathLoader,
     LearningPathEnrollmentsByUserLoader,
 )
-from harka.graph.pagination import After, First, Slice, paginate
+from harka.graph.pagination import After, Below, First, Slice, paginate, paginate_below
 from harka.ids import NodeKind
 from harka.learning import path_enrollment
 from harka.repositories.page import Position
@@ -66,47 +66,39 @@ async def paths_of_user(
     root: User, info: Info, first: First, after: After = None, status: Standing = None
 ) -> Slice:
     """A page of a person's."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[PathEnrollment]:
-        if position is None:
-            loader = context.loaders.of(LearningPathEnrollmentsByUserLoader)
-            return await loader.load((root.id, (limit, status)))
+    async def rest(position: Position, limit: int) -> Sequence[PathEnrollment]:
         return await path_enrollment.list_page(
-            context.work, after=position, first=limit, user_id=root.id, status=status
+            info.context.work, after=position, first=limit, user_id=root.id, status=status
         )
 
-    return await paginate(
-        context,
-        "user.learningPathEnrollments",
-        filters=(root.id.bytes, status),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(LearningPathEnrollmentCountByUserLoader).load((root.id, status)),
+    below = Below(
+        name="user.learningPathEnrollments",
+        parent=root.id,
+        rows=LearningPathEnrollmentsByUserLoader,
+        counts=LearningPathEnrollmentCountByUserLoader,
+        asked=(status,),
+        bound=(status,),
     )
+    return await paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
 async def people_of_path(
     root: LearningPath, info: Info, first: First, after: After = None, status: Standing = None
 ) -> Slice:
     """A page of a path's."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[PathEnrollment]:
-        if position is None:
-            loader = context.loaders.of(LearningPathEnrollmentsByPathLoader)
-            return await loader.load((root.id, (limit, status)))
+    async def rest(position: Position, limit: int) -> Sequence[PathEnrollment]:
         return await path_enrollment.list_page(
-            context.work, after=position, first=limit, path_id=root.id, status=status
+            info.context.work, after=position, first=limit, path_id=root.id, status=status
         )
 
-    return await paginate(
-        context,
-        "learningPath.enrollments",
-        filters=(root.id.bytes, status),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(LearningPathEnrollmentCountByPathLoader).load((root.id, status)),
+    below = Below(
+        name="learningPath.enrollments",
+        parent=root.id,
+        rows=LearningPathEnrollmentsByPathLoader,
+        counts=LearningPathEnrollmentCountByPathLoader,
+        asked=(status,),
+        bound=(status,),
     )
+    return await paginate_below(info.context, below, first=first, after=after, rest=rest)
