@@ -95,6 +95,7 @@ TABLES = (
     "category",
     "tag",
     "course_tag",
+    "course_version",
     "search_word",
     "search_spelling",
 )

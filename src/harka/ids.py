@@ -58,6 +58,7 @@ class NodeKind(enum.IntEnum):
     WEBHOOK_ENDPOINT = 83
     WEBHOOK_DELIVERY = 84
     TENANT_JOB = 70
+    COURSE_VERSION = 94
 
 
 def new_id() -> UUID:

@@ -28,6 +28,7 @@ from harka.learning import (
     completion,
     content,
     course,
+    course_version,
     enrollment,
     invitation,
     lesson,
@@ -363,6 +364,7 @@ async def _study(
     certified = await certificate.page_of_user(work, proven.user_id, after=None, first=1)
     world.fitting["Query.verifyCertificate(serial:)"] = certified[0].serial
     world.raw.add(certified[0].serial)
+    published = await course_version.page_of_course(work, begun.course_id, after=None, first=1)
     rows = [
         *people,
         *courses,
@@ -374,12 +376,14 @@ async def _study(
         *enrolled,
         *completed.values(),
         *certified,
+        *published,
         *(each for found in lessons.values() for each in found),
     ]
     world.raw |= {text for row in rows for text in (str(row.id), row.id.hex)}
     return {
         NodeKind.USER: begun.user_id,
         NodeKind.COURSE: begun.course_id,
+        NodeKind.COURSE_VERSION: published[0].id,
         NodeKind.LEARNING_PATH: way.id,
         NodeKind.LEARNING_PATH_ENROLLMENT: on_way[-1].id,
         NodeKind.CATEGORY: sorted_by.id,

@@ -20,6 +20,7 @@ from harka.repositories.completion import Completion
 from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.course_analytics import Funnel, LessonFigures
+from harka.repositories.course_version import CourseVersion
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.event import Event
 from harka.repositories.file import File, FilePlace
@@ -79,6 +80,7 @@ FIELDS = [
             Completion,
             ContentItem,
             Course,
+            CourseVersion,
             CustomRole,
             Enrollment,
             Event,
@@ -126,6 +128,8 @@ PARTS = {
     "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
+    "course_version.count_of_courses": ["parent", "versions"],
+    "course_version.modules": ["id", "modules"],
     "file.delete_abandoned": ["id"],
     "file.handed_in": ["id"],
     "group.count_of_parents": ["parent", "groups"],

@@ -9,7 +9,7 @@ from harka import clock
 from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import category, outline, seat, visibility
+from harka.learning import category, course_version, outline, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.outline import ModuleOutline
 from harka.learning.text import (
@@ -147,6 +147,9 @@ async def create_many(work: UnitOfWork, drafts: Sequence[CourseDraft]) -> list[C
         await modules.insert_many(work.session, module_batch)
     for lesson_batch in batches(lesson_rows):
         await lessons.insert_many(work.session, lesson_batch)
+    published = [course.id for course, _, _ in made if course.status == CourseStatus.PUBLISHED]
+    for published_batch in batches(published):
+        await course_version.keep_many(work, published_batch)
     for course, _, _ in made:
         _forget(work, course.id)
         work.record(EventType.COURSE_CREATED, course.id)
@@ -192,6 +195,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         if course.status == CourseStatus.PUBLISHED:
             return course
         raise _without_lesson()
+    await course_version.keep_many(work, [id_])
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})

@@ -251,6 +251,20 @@ MUTANTS: Final = [
         PEOPLE,
     ),
     Mutant(
+        "versions-of-courses-for-anybody",
+        "learning/course_version.py",
+        "    work.context.require(Permission.COURSE_WRITE)\n    return ByKey(",
+        "    return ByKey(",
+        ("tests/learning/test_course_version.py",),
+    ),
+    Mutant(
+        "leaves-for-somebody-else",
+        "learning/own_enrollment.py",
+        "    if not held or held[0].user_id != me.id:\n",
+        "    if not held:\n",
+        ("tests/learning/test_own_enrollment.py",),
+    ),
+    Mutant(
         "own-permissions-are-no-limit-of-a-role",
         "learning/role.py",
         "    if not may_grant(work.context, accepted):",

@@ -18,6 +18,7 @@ from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.course_version import versions_of
 from harka.graph.types.enrollment_list import of_course
 from harka.ids import NodeKind
 from harka.learning import course
@@ -85,6 +86,11 @@ class Course(Node):
         "may leave."
     )
     course_version: int = leaf("How often it was published: 0 for a course that never was.")
+    versions: Connection[later.CourseVersion] | None = field(
+        versions_of,
+        "What it was each time it was published, the first time first.",
+        requires=Permission.COURSE_WRITE,
+    )
     category: later.Category | None = field(_category, "What it is sorted by; null for none.")
     tags: list[later.Tag] = related(TagsByCourseLoader, "id", "What it is about, in the order of names.")
     modules: list[later.Module] = related(ModulesByCourseLoader, "id", "The parts of the course, in order.")

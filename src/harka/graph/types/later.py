@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Completion = Any
     ContentItem = Any
     Course = Any
+    CourseVersion = Any
     Enrollment = Any
     File = Any
     Group = Any
@@ -39,6 +40,7 @@ else:
     Completion = Annotated["Completion", lazy("harka.graph.types.completion")]
     ContentItem = Annotated["ContentItem", lazy("harka.graph.types.content")]
     Course = Annotated["Course", lazy("harka.graph.types.course")]
+    CourseVersion = Annotated["CourseVersion", lazy("harka.graph.types.course_version")]
     Enrollment = Annotated["Enrollment", lazy("harka.graph.types.enrollment")]
     File = Annotated["File", lazy("harka.graph.types.file")]
     Group = Annotated["Group", lazy("harka.graph.types.group")]

@@ -1,0 +1,92 @@
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+
+from harka.graph.context import Info
+from harka.graph.enums import LessonKind
+from harka.graph.field import field, graph_type, leaf, related
+from harka.graph.loaders.course import CourseByIdLoader
+from harka.graph.loaders.course_version import (
+    CourseVersionByIdLoader,
+    CourseVersionCountByCourseLoader,
+    CourseVersionsByCourseLoader,
+    ModuleVersionsByCourseVersionLoader,
+)
+from harka.graph.loaders.lesson import LessonByIdLoader
+from harka.graph.loaders.module import ModuleByIdLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, First, Slice, paginate
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import course_version
+from harka.repositories.course import Course as CourseRow
+from harka.repositories.course_version import CourseVersion as CourseVersionRow
+from harka.repositories.page import Position
+from harka.repositories.user import User
+
+
+@graph_type
+class LessonVersion:
+    """A lesson as it was when its course was published."""
+
+    lesson: later.Lesson | None = related(LessonByIdLoader, "id", "What it is now; null when it is gone.")
+    title: str = leaf("What it was called.")
+    kind: LessonKind = leaf("What a learner did in it.")
+    duration_minutes: int | None = leaf("How long it took, in minutes; null when nobody said.")
+    weight: float = leaf("Its share of the course's progress.")
+    required: bool = leaf("Whether nobody completed the course without it.")
+
+
+@graph_type
+class ModuleVersion:
+    """A module as it was when its course was published."""
+
+    module: later.Module | None = related(ModuleByIdLoader, "id", "What it is now; null when it is gone.")
+    title: str = leaf("What it was called.")
+    lessons: list[LessonVersion] = leaf("Its lessons, in order.")
+
+
+def _published_by(root: CourseVersionRow, info: Info) -> Awaitable[User | None] | None:
+    if root.published_by is None:
+        return None
+    return info.context.loaders.of(UserByIdLoader).load(root.published_by)
+
+
+@node_type(CourseVersionRow, NodeKind.COURSE_VERSION, CourseVersionByIdLoader)
+class CourseVersion(Node):
+    """A course as it was when it was published. It is for who writes courses, and never changes."""
+
+    course: later.Course | None = related(CourseByIdLoader, "course_id", "What it is now.")
+    number: int = leaf("Which time it was published, from 1: then the course's `courseVersion`.")
+    title: str = leaf("What it was called.")
+    description: str = leaf("What it was about; may be empty.")
+    modules: list[ModuleVersion] = related(
+        ModuleVersionsByCourseVersionLoader, "id", "What was in it, in order."
+    )
+    published_at: datetime = leaf("When it was published.")
+    published_by: later.User | None = field(
+        _published_by, "By whom; null for a program, or where the caller may not see them."
+    )
+    created_at: datetime = leaf("When this record was written.")
+    updated_at: datetime = leaf("The same: it never changes.")
+    version: int = leaf("Always 1: it never changes.")
+
+
+async def versions_of(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
+    """A page of a course's versions."""
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[CourseVersionRow]:
+        if position is None:
+            return await context.loaders.of(CourseVersionsByCourseLoader).load((root.id, limit))
+        return await course_version.page_of_course(context.work, root.id, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "course.versions",
+        filters=(root.id.bytes,),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: context.loaders.of(CourseVersionCountByCourseLoader).load(root.id),
+    )
