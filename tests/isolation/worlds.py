@@ -171,8 +171,14 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows = await _study(runtime, work, world, people)
         branch, rows[NodeKind.GROUP], team = await plant_tree(work, world, people)
         rows[NodeKind.BRANDING] = await brand(work, world)
-        made = await role.create(work, name=f"Role {world.canary}", permissions=["course:read"])
-        rows[NodeKind.CUSTOM_ROLE] = made.id
+        held, unheld = [
+            await role.create(work, name=f"{word} {world.canary}", permissions=["course:read"])
+            for word in ("Held", "Unheld")
+        ]
+        helper = UserDraft(email="dee@example.com", name=f"helper {world.canary}", role_id=held.id)
+        holder = await user.create(work, helper)
+        world.raw |= {text for row in (held, unheld, holder) for text in (str(row.id), row.id.hex)}
+        rows[NodeKind.CUSTOM_ROLE] = held.id
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
         rows[NodeKind.TENANT_JOB], dead = await employ(work, world.canary, rows)
         world.raw |= {text for row in (rows[NodeKind.TENANT_JOB], dead) for text in (str(row), row.hex)}
@@ -187,6 +193,9 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
         world.fitting[coordinate] = runtime.node_ids.seal(organization.id, NodeKind.GROUP, row)
+    world.fitting["DeleteRoleInput.id"] = runtime.node_ids.seal(
+        organization.id, NodeKind.CUSTOM_ROLE, unheld.id
+    )
     world.fitting["RetryJobInput.id"] = runtime.node_ids.seal(organization.id, NodeKind.TENANT_JOB, dead)
     world.fitting["RevokeInvitationInput.id"] = runtime.node_ids.seal(
         organization.id, NodeKind.INVITATION, waiting

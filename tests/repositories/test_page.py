@@ -60,6 +60,7 @@ async def add_courses(work: UnitOfWork, rows: Sequence[tuple[str, datetime, date
                 False,
                 None,
                 None,
+                False,
                 0,
                 created,
                 updated,

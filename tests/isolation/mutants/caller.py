@@ -91,17 +91,10 @@ MUTANTS: Final = [
         CURSOR,
     ),
     Mutant(
-        "cursor-of-any-course",
-        "graph/types/enrollment_list.py",
-        '"course.enrollments",\n        filters=(root.id.bytes, *_bound(only))',
-        '"course.enrollments",\n        filters=_bound(only)',
-        PARENT,
-    ),
-    Mutant(
-        "cursor-of-any-user",
-        "graph/types/enrollment_list.py",
-        '"user.enrollments",\n        filters=(root.id.bytes, *_bound(only))',
-        '"user.enrollments",\n        filters=_bound(only)',
+        "cursor-of-any-parent",
+        "graph/pagination.py",
+        "filters=(parent.bytes, *below.bound)",
+        "filters=below.bound",
         PARENT,
     ),
     Mutant(

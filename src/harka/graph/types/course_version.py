@@ -1,6 +1,8 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
+import strawberry
+
 from harka.graph.context import Info
 from harka.graph.enums import LessonKind
 from harka.graph.field import field, graph_type, leaf, related
@@ -11,25 +13,35 @@ from harka.graph.loaders.course_version import (
     CourseVersionsByCourseLoader,
     ModuleVersionsByCourseVersionLoader,
 )
-from harka.graph.loaders.lesson import LessonByIdLoader
-from harka.graph.loaders.module import ModuleByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, First, Slice, paginate
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import course_version
+from harka.learning.course_version import LessonVersion as LessonVersionRow
+from harka.learning.course_version import ModuleVersion as ModuleVersionRow
 from harka.repositories.course import Course as CourseRow
 from harka.repositories.course_version import CourseVersion as CourseVersionRow
 from harka.repositories.page import Position
 from harka.repositories.user import User
 
 
+def _lesson_id(root: LessonVersionRow, info: Info) -> str:
+    context = info.context
+    return context.runtime.node_ids.seal(context.tenant.id, NodeKind.LESSON, root.id)
+
+
+def _module_id(root: ModuleVersionRow, info: Info) -> str:
+    context = info.context
+    return context.runtime.node_ids.seal(context.tenant.id, NodeKind.MODULE, root.id)
+
+
 @graph_type
 class LessonVersion:
     """A lesson as it was when its course was published."""
 
-    lesson: later.Lesson | None = related(LessonByIdLoader, "id", "What it is now; null when it is gone.")
+    lesson_id: strawberry.ID = field(_lesson_id, "The id of the lesson, which may have changed or be gone.")
     title: str = leaf("What it was called.")
     kind: LessonKind = leaf("What a learner did in it.")
     duration_minutes: int | None = leaf("How long it took, in minutes; null when nobody said.")
@@ -41,7 +53,7 @@ class LessonVersion:
 class ModuleVersion:
     """A module as it was when its course was published."""
 
-    module: later.Module | None = related(ModuleByIdLoader, "id", "What it is now; null when it is gone.")
+    module_id: strawberry.ID = field(_module_id, "The id of the module, which may have changed or be gone.")
     title: str = leaf("What it was called.")
     lessons: list[LessonVersion] = leaf("Its lessons, in order.")
 
