@@ -3,7 +3,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from harka.analytics.health import HealthStatus, IssueCode, judge
+from harka.analytics.health import MOST_NAMED, HealthStatus, IssueCode, judge
+from harka.ids import NodeKind, new_id
 from harka.repositories.request_usage import RequestUsage
 from harka.repositories.rollup import Totals
 from harka.repositories.usage import Usage
@@ -85,9 +86,20 @@ def test_an_issue_says_what_to_do() -> None:
 
 
 def test_a_domain_that_somebody_else_may_have_is_critical() -> None:
-    found = judge(STARTER, WELL, FEW, SMALL, unproven=2)
+    gone = [new_id(), new_id()]
+    found = judge(STARTER, WELL, FEW, SMALL, unproven=gone)
     assert found.status == HealthStatus.CRITICAL
-    assert [(each.code, each.measured) for each in found.issues] == [(IssueCode.DOMAIN_PROOF_MISSING, 2)]
+    (issue,) = found.issues
+    assert (issue.code, issue.measured) == (IssueCode.DOMAIN_PROOF_MISSING, 2)
+    assert issue.objects == [(NodeKind.DOMAIN, id_) for id_ in gone]
+
+
+def test_an_issue_names_no_more_than_can_be_looked_after() -> None:
+    dead = [new_id() for _ in range(MOST_NAMED + 1)]
+    totals = msgspec.structs.replace(WELL, dead_jobs=30, dead=dead)
+    (issue,) = judge(STARTER, totals, FEW, SMALL).issues
+    assert issue.measured == 30
+    assert issue.objects == [(NodeKind.TENANT_JOB, id_) for id_ in dead[:MOST_NAMED]]
 
 
 def test_certificates_that_end_and_downloads_are_told() -> None:

@@ -4,10 +4,12 @@ import enum
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from harka.analytics.usage import ACTIVE_DAYS
+from harka.ids import NodeKind
 from harka.repositories.request_usage import RequestUsage
 from harka.repositories.rollup import Totals
 from harka.repositories.usage import Usage
@@ -15,6 +17,8 @@ from harka.tenancy.plan import PlanLimits
 
 _NEAR: Final = 0.9
 _STALE: Final = timedelta(minutes=10)
+MOST_NAMED: Final = 20
+"""Objects that an issue names."""
 
 
 class HealthStatus(enum.StrEnum):
@@ -38,7 +42,10 @@ class IssueCode(enum.StrEnum):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """`measured`, `limit`: what shows it, in the unit that the code is about."""
+    """`measured`, `limit`: what shows it, in the unit that the code is about.
+
+    `objects`: what it is about, `MOST_NAMED` of it at the most: of which kind, and the ids.
+    """
 
     code: IssueCode
     severity: HealthStatus
@@ -46,6 +53,7 @@ class Issue(msgspec.Struct, frozen=True):
     advice: str
     measured: float
     limit: float | None = None
+    objects: Sequence[tuple[NodeKind, UUID]] = ()
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -57,7 +65,12 @@ _ORDER: Final = list(HealthStatus)
 
 
 def judge(
-    limits: PlanLimits, totals: Totals, requests: RequestUsage, usage: Usage | None, *, unproven: int = 0
+    limits: PlanLimits,
+    totals: Totals,
+    requests: RequestUsage,
+    usage: Usage | None,
+    *,
+    unproven: Sequence[UUID] = (),
 ) -> Health:
     """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains."""
     found = [
@@ -98,12 +111,13 @@ def _stale(totals: Totals, usage: Usage | None) -> list[Issue]:
     return [Issue(IssueCode.FIGURES_STALE, HealthStatus.WARNING, message, advice, seconds, limit)]
 
 
-def _unproven(domains: int) -> list[Issue]:
+def _unproven(domains: Sequence[UUID]) -> list[Issue]:
     if not domains:
         return []
-    message = f"The proof of {domains:,} domains is gone: somebody else may have them."
+    message = f"The proof of {len(domains):,} domains is gone: somebody else may have them."
     advice = "Put back the record `domains` tells, or remove the domain. In 72 hours it is not served."
-    return [Issue(IssueCode.DOMAIN_PROOF_MISSING, HealthStatus.CRITICAL, message, advice, domains)]
+    code, named = IssueCode.DOMAIN_PROOF_MISSING, _named(NodeKind.DOMAIN, domains)
+    return [Issue(code, HealthStatus.CRITICAL, message, advice, len(domains), objects=named)]
 
 
 def _ended(totals: Totals) -> list[Issue]:
@@ -113,17 +127,24 @@ def _ended(totals: Totals) -> list[Issue]:
     if expiring:
         message = f"{expiring:,} certificates end within {ACTIVE_DAYS} days."
         advice = "Look at `User.certificates`, and renew those that are still needed by `renewCertificate`."
-        found.append(Issue(IssueCode.CERTIFICATES_EXPIRING, HealthStatus.WARNING, message, advice, expiring))
+        code, named = IssueCode.CERTIFICATES_EXPIRING, _named(NodeKind.CERTIFICATE, totals.expiring)
+        found.append(Issue(code, HealthStatus.WARNING, message, advice, expiring, objects=named))
     if dead:
         advice = "Look at their errors, mend what they name, and have them tried again."
         message = f"{dead:,} jobs were given up."
-        found.append(Issue(IssueCode.JOBS_FAILED, HealthStatus.WARNING, message, advice, dead))
+        code, named = IssueCode.JOBS_FAILED, _named(NodeKind.TENANT_JOB, totals.dead)
+        found.append(Issue(code, HealthStatus.WARNING, message, advice, dead, objects=named))
     if totals.paused_webhooks:
         message = f"{totals.paused_webhooks:,} webhook endpoints were paused: they are told nothing."
         advice = "Look at `WebhookEndpoint.pauseReason`, mend it, and send again by `updateWebhookEndpoint`."
+        code, named = IssueCode.WEBHOOKS_PAUSED, _named(NodeKind.WEBHOOK_ENDPOINT, totals.paused)
         paused = totals.paused_webhooks
-        found.append(Issue(IssueCode.WEBHOOKS_PAUSED, HealthStatus.CRITICAL, message, advice, paused))
+        found.append(Issue(code, HealthStatus.CRITICAL, message, advice, paused, objects=named))
     return found
+
+
+def _named(kind: NodeKind, ids: Sequence[UUID]) -> list[tuple[NodeKind, UUID]]:
+    return [(kind, id_) for id_ in ids[:MOST_NAMED]]
 
 
 def _near(code: IssueCode, what: str, measured: int, limit: int | None) -> list[Issue]:

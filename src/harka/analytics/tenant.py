@@ -1,12 +1,13 @@
 """What a tenant's people do, and what it uses: exact figures, each with the moment it is true of."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from harka.analytics import usage
-from harka.analytics.health import Health, judge
+from harka.analytics.health import MOST_NAMED, Health, judge
 from harka.learning.work import UnitOfWork
 from harka.repositories import rollup
 from harka.repositories import usage as usages
@@ -63,7 +64,7 @@ class TenantAnalytics(msgspec.Struct, frozen=True):
     health: Health
 
 
-async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -> TenantAnalytics:
+async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: Sequence[UUID] = ()) -> TenantAnalytics:
     """Two statements, whatever the tenant's size. Raise `ForbiddenError`.
 
     `requests`: of this month. `unproven`: domains whose proof is gone.
@@ -72,7 +73,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: int = 0) -
     work.context.require_everybody()
     organization = work.context.organization
     limits = limits_for(organization)
-    totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS)
+    totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS, named=MOST_NAMED)
     measured = await usages.latest(work.session)
     rows, as_of = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)
     return TenantAnalytics(

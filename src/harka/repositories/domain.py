@@ -64,12 +64,13 @@ PAGE = CatalogStatement(
 # How many domains a tenant has, claims included.
 COUNT = CatalogStatement("domain.count", "SELECT count(*) FROM control.domain WHERE tenant_id = $1")
 
-# How many of a tenant's domains were proven, and are not any more.
-COUNT_MISSING = CatalogStatement(
-    "domain.count_missing",
-    """SELECT count(*) FROM control.domain
+# Which of a tenant's domains were proven, and are not any more.
+FIND_MISSING = CatalogStatement(
+    "domain.find_missing",
+    """SELECT id FROM control.domain
     WHERE tenant_id = $1 AND proof_missing_since IS NOT NULL
-      AND (status <> 'PENDING' OR suspended_at IS NOT NULL)""",
+      AND (status <> 'PENDING' OR suspended_at IS NOT NULL)
+    ORDER BY proof_missing_since, id""",
 )
 
 # A tenant's domains by id.
@@ -176,10 +177,9 @@ async def count(catalog: CatalogAccess, tenant: UUID) -> int:
     return found
 
 
-async def count_missing(catalog: CatalogAccess, tenant: UUID) -> int:
-    """Those whose proof is gone, served still or not any more."""
-    found: int = await catalog.fetch_value(COUNT_MISSING, tenant)
-    return found
+async def find_missing(catalog: CatalogAccess, tenant: UUID) -> list[UUID]:
+    """Those whose proof is gone, served still or not any more; the longest gone first."""
+    return [row["id"] for row in await catalog.fetch(FIND_MISSING, tenant)]
 
 
 async def find_by_ids(catalog: CatalogAccess, tenant: UUID, ids: Sequence[UUID]) -> list[Domain]:

@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -12,7 +14,7 @@ class Totals(msgspec.Struct, frozen=True):
     `enrollments`: not withdrawn; `completed`: of those. `progress`: the sum of theirs, in millionths.
     `active_users`: who got further within the window. `dead_jobs`: given up within it. `file_bytes`: of
     files, and reserved for those that are being uploaded. `expiring_certificates`: ending within it from now
-    on.
+    on. `dead`, `expiring`, `paused`: the ids of some of these, the most urgent first.
     """
 
     users: int
@@ -26,6 +28,9 @@ class Totals(msgspec.Struct, frozen=True):
     paused_webhooks: int
     file_bytes: int
     as_of: datetime
+    dead: Sequence[UUID] = ()
+    expiring: Sequence[UUID] = ()
+    paused: Sequence[UUID] = ()
 
 
 # What is kept of the tenant as a whole: the sums, and what came since they were made.
@@ -48,7 +53,16 @@ READ = Statement(
       (SELECT count(*) FROM {schema}.webhook_endpoint
        WHERE tenant_id = $1 AND pause_reason <> 'asked') AS paused_webhooks,
       coalesce((SELECT bytes FROM {schema}.file_ledger WHERE tenant_id = $1), 0) AS file_bytes,
-      now() AS as_of
+      now() AS as_of,
+      ARRAY(SELECT id FROM {schema}.job
+        WHERE tenant_id = $1 AND state = 'dead' AND finished_at > now() - make_interval(days => $2::int)
+        ORDER BY finished_at DESC LIMIT $3::int) AS dead,
+      ARRAY(SELECT id FROM {schema}.certificate
+        WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > now()
+          AND expires_at <= now() + make_interval(days => $2::int)
+        ORDER BY expires_at LIMIT $3::int) AS expiring,
+      ARRAY(SELECT id FROM {schema}.webhook_endpoint
+        WHERE tenant_id = $1 AND pause_reason <> 'asked' ORDER BY id LIMIT $3::int) AS paused
     FROM (
       SELECT metric, value FROM {schema}.rollup WHERE tenant_id = $1
       UNION ALL
@@ -66,9 +80,9 @@ FOLD = Statement(
 )
 
 
-async def read(session: ShardSession, *, window_days: int) -> Totals:
-    """`window_days`: of whole days (UTC), today among them."""
-    row = await session.fetch_row(READ, window_days)
+async def read(session: ShardSession, *, window_days: int, named: int = 0) -> Totals:
+    """`window_days`: of whole days (UTC), today among them. `named`: the most ids of each kind."""
+    row = await session.fetch_row(READ, window_days, named)
     assert row is not None  # noqa: S101 - sums are always there
     return Totals(*row)
 

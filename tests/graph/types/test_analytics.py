@@ -1,9 +1,13 @@
 from harka.ids import NodeKind
 from harka.learning import progress
 from harka.repositories.user import User
+from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
 from school import School
 
+GIVE_UP = Statement(
+    "test.give_up", "UPDATE {schema}.job SET state = 'dead', finished_at = now() WHERE tenant_id = $1"
+)
 TENANT = """{ analytics { tenantId asOf windowDays
   metrics { activeUsers totalUsers coursesCompleted averageProgress
     apiUsage { requests quota asOf } storage { used limit asOf } bandwidth { used limit } }
@@ -39,6 +43,18 @@ async def test_an_organizations_figures_are_two_statements(school: School) -> No
     assert metrics["apiUsage"]["quota"] is None
     assert told["health"] == {"status": "HEALTHY", "issues": []}
     assert reply.statements == 2
+
+
+async def test_an_issue_names_what_it_is_about(school: School) -> None:
+    assert school.job is not None
+    async with school.work() as work:
+        await work.session.execute(GIVE_UP)
+    asked = "{ analytics { health { issues { code measured objectIds } } } }"
+    issues = (await school.ask(asked)).data["analytics"]["health"]["issues"]
+    job_id = school.id(NodeKind.TENANT_JOB, school.job)
+    assert issues == [{"code": "JOBS_FAILED", "measured": 1, "objectIds": [job_id]}]
+    found = await school.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }", {"ids": [job_id]})
+    assert found.data["nodes"] == [{"__typename": "TenantJob"}]
 
 
 async def test_requests_are_counted_as_they_come(school: School) -> None:

@@ -44,4 +44,4 @@ async def test_a_worker_finds_out_that_a_proof_is_gone(
     assert served is not None
     assert (now.status, served.proof_missing_since) == ("ACTIVE", None)
     assert now.proof_missing_since is not None
-    assert await domains.count_missing(catalog, tenant) == 1
+    assert len(await domains.find_missing(catalog, tenant)) == 1

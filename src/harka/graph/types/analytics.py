@@ -7,6 +7,7 @@ import strawberry
 from harka.analytics import course as courses
 from harka.analytics import tenant
 from harka.analytics.course import CourseAnalytics as CourseAnalyticsRow
+from harka.analytics.health import MOST_NAMED, Issue
 from harka.analytics.tenant import TenantAnalytics as TenantAnalyticsRow
 from harka.graph.context import Info, RequestContext
 from harka.graph.enums import HealthStatus, IssueCode
@@ -63,6 +64,11 @@ class TenantMetrics:
     bandwidth: BandwidthUsage = leaf("What was downloaded this month.")
 
 
+def _object_ids(root: Issue, info: Info) -> list[str]:
+    context = info.context
+    return [context.runtime.node_ids.seal(context.tenant.id, kind, id_) for kind, id_ in root.objects]
+
+
 @graph_type
 class HealthIssue:
     """Something that is wrong, or soon will be."""
@@ -73,6 +79,11 @@ class HealthIssue:
     advice: str = leaf("What to do about it.")
     measured: float = leaf("The figure that shows it.")
     limit: float | None = leaf("What that figure is held to; null where any is too much.")
+    object_ids: list[strawberry.ID] = field(
+        _object_ids,
+        f"The ids of what it is about, at most {MOST_NAMED}, the most urgent first; empty where it is about "
+        "the organization as a whole. `nodes` answers those that the caller may see.",
+    )
 
 
 @graph_type
@@ -146,7 +157,7 @@ class CourseAnalytics:
 
 async def tenant_analytics(context: RequestContext) -> TenantAnalyticsRow:
     requests = await context.runtime.requests.this_month(context.tenant.organization)
-    unproven = await domains.count_missing(context.runtime.catalog, context.tenant.id)
+    unproven = await domains.find_missing(context.runtime.catalog, context.tenant.id)
     return await tenant.read(context.work, requests, unproven=unproven)
 
 
