@@ -13,7 +13,7 @@ from harka.ids import new_id
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import group as groups
-from harka.repositories.group import Group
+from harka.repositories.group import ALL, Group, GroupFilter
 from harka.repositories.page import Position
 from harka.rows import ByKey, Grouped
 from harka.storage.session import ForeignKeyError
@@ -35,15 +35,17 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Group]:
     return ByKey(await groups.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Group]:
-    """The next `first` groups, oldest first."""
+async def list_page(
+    work: UnitOfWork, only: GroupFilter = ALL, *, after: Position | None, first: int
+) -> Sequence[Group]:
+    """The next `first` groups that match, of every level, oldest first."""
     work.context.require(Permission.USER_READ)
-    return await groups.list_page(work.session, after=after, first=first)
+    return await groups.list_page(work.session, only, after=after, first=first)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, only: GroupFilter = ALL) -> int:
     work.context.require(Permission.USER_READ)
-    return await groups.count(work.session)
+    return await groups.count(work.session, only)
 
 
 async def pages_by_parent(

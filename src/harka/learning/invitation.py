@@ -25,7 +25,7 @@ from harka.repositories import password as passwords
 from harka.repositories import user as users
 from harka.repositories.event import EventType
 from harka.repositories.group import Group
-from harka.repositories.invitation import Invitation
+from harka.repositories.invitation import Invitation, State
 from harka.repositories.page import Position
 from harka.repositories.scope import Scope
 from harka.repositories.user import User, UserStatus
@@ -88,13 +88,21 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Invitation]:
     return ByKey(await invitations.find_by_ids(work.session, ids, inviter=_inviter(work)))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Invitation]:
-    """The next `first`, oldest first."""
-    return await invitations.list_page(work.session, after=after, first=first, inviter=_inviter(work))
+async def list_page(
+    work: UnitOfWork, *, after: Position | None, first: int, state: str | None = None
+) -> Sequence[Invitation]:
+    """The next `first`, oldest first. `state`: an `InvitationState`, None for any."""
+    return await invitations.list_page(
+        work.session, after=after, first=first, inviter=_inviter(work), state=_until_now(state)
+    )
 
 
-async def count(work: UnitOfWork) -> int:
-    return await invitations.count(work.session, inviter=_inviter(work))
+async def count(work: UnitOfWork, *, state: str | None = None) -> int:
+    return await invitations.count(work.session, inviter=_inviter(work), state=_until_now(state))
+
+
+def _until_now(state: str | None) -> State | None:
+    return None if state is None else (state, clock.now())
 
 
 async def groups_by_invitation(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[Group]]:

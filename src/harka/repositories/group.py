@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,16 @@ class Group(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class GroupFilter(msgspec.Struct, frozen=True):
+    """What is None leaves out nothing. `name`: a part, in any case. `is_top`: below none, or below one."""
+
+    name: str | None = None
+    is_top: bool | None = None
+
+
+ALL: Final = GroupFilter()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -39,17 +50,25 @@ FIND_BY_IDS = Statement(
     FROM {schema}.user_group WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of all groups, oldest first.
+# As a CASE, see `repositories.user`.
+_MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::boolean IS NULL THEN true
+      ELSE ($2 IS NULL OR position(lower($2) IN lower(name)) > 0)
+        AND ($3 IS NULL OR (parent_id IS NULL) = $3) END"""
+
+# One page of groups of every level, oldest first.
 PAGE = Statement(
     "group.page",
-    """SELECT id, parent_id, name, created_at, updated_at, version
-    FROM {schema}.user_group
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    f"""SELECT id, parent_id, name, created_at, updated_at, version
+    FROM {{schema}}.user_group
+    WHERE tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid) AND {_MATCHES}
+    ORDER BY created_at, id LIMIT $6""",  # noqa: S608 - constants
 )
 
-# How many groups there are.
-COUNT = Statement("group.count", "SELECT count(*) FROM {schema}.user_group WHERE tenant_id = $1")
+# How many groups match.
+COUNT = Statement(
+    "group.count",
+    f"""SELECT count(*) FROM {{schema}}.user_group WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
+)
 
 # The next groups directly below each of many, oldest first.
 NEXT_OF_PARENTS = Statement(
@@ -155,12 +174,14 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Gr
     return await session.fetch_rows(Group, FIND_BY_IDS, ids)
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[Group]:
-    return await session.fetch_rows(Group, PAGE, *(after or BEGINNING), first)
+async def list_page(
+    session: ShardSession, only: GroupFilter, *, after: Position | None, first: int
+) -> Sequence[Group]:
+    return await session.fetch_rows(Group, PAGE, only.name, only.is_top, *(after or BEGINNING), first)
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, only: GroupFilter) -> int:
+    return int(await session.fetch_value(COUNT, only.name, only.is_top))
 
 
 async def next_of_parents(

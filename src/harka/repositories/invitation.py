@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,12 @@ class Invitation(msgspec.Struct, frozen=True):
     version: int
 
 
+State = tuple[str, datetime]
+"""What came of invitations until then: `open`, `accepted`, `revoked` or `expired`."""
+
+_ANY: Final = (None, None)
+
+
 class InvitedTo(msgspec.Struct, frozen=True):
     """That who accepts an invitation will be in a group."""
 
@@ -45,22 +52,28 @@ FIND_BY_IDS = Statement(
     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR invited_by = $3)""",
 )
 
+# As a CASE, see `repositories.user`. What came of an invitation: see `learning.invitation.state_of`.
+_MATCHES: Final = """CASE WHEN $2::uuid IS NULL AND $3::text IS NULL THEN true
+      ELSE ($2 IS NULL OR invited_by = $2) AND ($3 IS NULL OR $3 = CASE
+        WHEN accepted_at IS NOT NULL THEN 'accepted'
+        WHEN revoked_at IS NOT NULL THEN 'revoked'
+        WHEN expires_at <= $4::timestamptz THEN 'expired'
+        ELSE 'open' END) END"""
+
 # One page of invitations, of one inviter or of any, oldest first.
 PAGE = Statement(
     "invitation.page",
-    """SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+    f"""SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
       updated_at, version
-    FROM {schema}.invitation
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::uuid IS NULL OR invited_by = $5)
-    ORDER BY created_at, id LIMIT $4""",
+    FROM {{schema}}.invitation
+    WHERE tenant_id = $1 AND (created_at, id) > ($5::timestamptz, $6::uuid) AND {_MATCHES}
+    ORDER BY created_at, id LIMIT $7""",  # noqa: S608 - constants
 )
 
 # How many invitations there are, of one inviter or of any.
 COUNT = Statement(
     "invitation.count",
-    """SELECT count(*) FROM {schema}.invitation
-    WHERE tenant_id = $1 AND ($2::uuid IS NULL OR invited_by = $2)""",
+    f"""SELECT count(*) FROM {{schema}}.invitation WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # The groups of many invitations, in the order of their ids.
@@ -159,13 +172,14 @@ async def find_by_ids(
 
 
 async def list_page(
-    session: ShardSession, *, after: Position | None, first: int, inviter: UUID | None
+    session: ShardSession, *, after: Position | None, first: int, inviter: UUID | None, state: State | None
 ) -> Sequence[Invitation]:
-    return await session.fetch_rows(Invitation, PAGE, *(after or BEGINNING), first, inviter)
+    position = after or BEGINNING
+    return await session.fetch_rows(Invitation, PAGE, inviter, *(state or _ANY), *position, first)
 
 
-async def count(session: ShardSession, *, inviter: UUID | None) -> int:
-    return int(await session.fetch_value(COUNT, inviter))
+async def count(session: ShardSession, *, inviter: UUID | None, state: State | None) -> int:
+    return int(await session.fetch_value(COUNT, inviter, *(state or _ANY)))
 
 
 async def groups_of(session: ShardSession, ids: Sequence[UUID]) -> Sequence[InvitedTo]:

@@ -37,6 +37,23 @@ async def test_a_list_costs_the_same_whatever_its_length(school: School) -> None
     assert short.statements == long.statements
 
 
+async def test_groups_are_narrowed_by_name_and_place(school: School) -> None:
+    top, *below = await grown(school)
+    asked = "query ($f: GroupFilter) { groups(first: 9, filter: $f) { totalCount nodes { id } } }"
+    for only, expected in (
+        ({"isTop": True}, [top]),
+        ({"isTop": False}, below),
+        ({"name": "team 1"}, below[1:2]),
+        ({"name": "TEAM", "isTop": True}, []),
+        ({}, [top, *below]),
+    ):
+        found = (await school.ask(asked, {"f": only})).data["groups"]
+        ids = [{"id": school.id(NodeKind.GROUP, each)} for each in expected]
+        assert found == {"totalCount": len(ids), "nodes": ids}, only
+    refused = await school.ask(asked, {"f": {"name": "a\0"}})
+    assert (refused.code, refused.field, refused.statements) == ("VALIDATION_FAILED", "filter.name", 0)
+
+
 async def test_lists_go_on_after_the_first_page(school: School) -> None:
     groups = await grown(school)
     top, person = school.id(NodeKind.GROUP, groups[0]), school.id(NodeKind.USER, school.owner)

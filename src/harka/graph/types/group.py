@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.group import (
     GroupByIdLoader,
     GroupCountByParentLoader,
@@ -21,7 +21,10 @@ from harka.graph.types import later
 from harka.graph.types.group_manager import managers_of
 from harka.ids import NodeKind
 from harka.learning import group, group_member
+from harka.learning.text import LONGEST_NAME, accept_part
+from harka.repositories.group import ALL
 from harka.repositories.group import Group as GroupRow
+from harka.repositories.group import GroupFilter as Only
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
@@ -118,16 +121,39 @@ class Group(Node):
     version: int = leaf("Grows with every change of the name or the place.")
 
 
-async def _groups(info: Info, first: First, after: After = None) -> Slice:
+@graph_input
+class GroupFilter:
+    """Which groups; what is omitted leaves out nothing."""
+
+    name: str | None = value("Only groups with this in their name, whatever its case.", default=None)
+    is_top: bool | None = value("Only groups that are below none, or only those below one.", default=None)
+
+
+Matching = Annotated[
+    GroupFilter | None, strawberry.argument(name="filter", description="Which groups; omit it for all.")
+]
+
+
+async def _groups(info: Info, first: First, after: After = None, matching: Matching = None) -> Slice:
     context = info.context
+    only = ALL
+    if matching is not None:
+        name = accept_part(matching.name, "filter.name", longest=LONGEST_NAME)
+        only = Only(name=name, is_top=matching.is_top)
 
     async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
-        rows = await group.list_page(context.work, after=position, first=limit)
+        rows = await group.list_page(context.work, only, after=position, first=limit)
         context.loaders.of(GroupByIdLoader).prime(rows)
         return rows
 
     return await paginate(
-        context, "groups", first=first, after=after, fetch=fetch, count=lambda: group.count(context.work)
+        context,
+        "groups",
+        filters=(only.name, None if only.is_top is None else str(only.is_top)),
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: group.count(context.work, only),
     )
 
 

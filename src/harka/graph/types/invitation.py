@@ -7,7 +7,7 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.enums import InvitationState, Role
-from harka.graph.field import field, leaf, related
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.invitation import GroupsByInvitationLoader, InvitationByIdLoader
 from harka.graph.loaders.role import CustomRoleByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
@@ -71,21 +71,36 @@ class Invitation(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _invitations(info: Info, first: First, after: After = None) -> Slice:
+@graph_input
+class InvitationFilter:
+    """Which invitations; what is omitted leaves out none."""
+
+    state: InvitationState | None = value("Only those of which this has become.", default=None)
+
+
+Matching = Annotated[
+    InvitationFilter | None,
+    strawberry.argument(name="filter", description="Which invitations; omit it for all."),
+]
+
+
+async def _invitations(info: Info, first: First, after: After = None, matching: Matching = None) -> Slice:
     context = info.context
+    state = None if matching is None else matching.state
 
     async def fetch(position: Position | None, limit: int) -> Sequence[InvitationRow]:
-        rows = await invitation.list_page(context.work, after=position, first=limit)
+        rows = await invitation.list_page(context.work, after=position, first=limit, state=state)
         context.loaders.of(InvitationByIdLoader).prime(rows)
         return rows
 
     return await paginate(
         context,
         "invitations",
+        filters=(state,),
         first=first,
         after=after,
         fetch=fetch,
-        count=lambda: invitation.count(context.work),
+        count=lambda: invitation.count(context.work, state=state),
     )
 
 
