@@ -25,7 +25,7 @@ from school import School
 pytestmark = pytest.mark.compiled
 
 DOCUMENTS = 120
-CHANGING = {"analytics", "asOf"}
+CHANGING = {"analytics", "asOf", "quota"}
 """Fields that tell something else each time."""
 Caller = User | Sequence[Permission] | None
 
