@@ -35,6 +35,8 @@ async def test_who_comes_leaves_and_comes_again(academy: Academy) -> None:
         async with academy.work(academy.acting(learner)) as work:
             left = await own_enrollment.leave(work, first.enrollment.id)
         assert (left.status, left.version) == ("withdrawn", 2)
+    told = [row["type"] for row in await academy.rows("event") if row["type"].startswith("enrollment")]
+    assert sorted(told) == ["enrollment.created", "enrollment.withdrawn"]
     anew = await enroll(academy, learner, subject)
     assert anew.created
     assert anew.enrollment.id != first.enrollment.id

@@ -21,6 +21,8 @@ async def test_a_person_changes_their_own_name_and_language(academy: Academy) ->
     assert (changed.role, changed.email, changed.version) == (me.role, me.email, 2)
     rows = {row["id"]: row["name"] for row in await academy.rows('"user"')}
     assert rows == {str(me.id): "Ada", str(other.id): other.name}
+    (told,) = [row for row in await academy.rows("event") if row["type"] == "user.updated"]
+    assert (told["subject_id"], told["actor_id"]) == (str(me.id), str(me.id))
 
 
 async def test_what_is_wrong_changes_nothing(academy: Academy) -> None:

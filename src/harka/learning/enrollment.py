@@ -1,4 +1,4 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -206,9 +206,8 @@ async def unenroll(work: UnitOfWork, id_: UUID, *, version: int | None = None) -
         held = await enrollments.lock(work.session, scope, [id_])
         if held and held[0].version != version:
             raise ConflictError
-    withdrawn = await enrollments.withdraw_many(work.session, scope, {id_: clock.now()})
+    withdrawn = await withdraw_many(work, scope, {id_: clock.now()})
     if withdrawn:
-        _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
         return withdrawn[0]
     found = await _require(work, id_)
     if found.status == EnrollmentStatus.COMPLETED:
@@ -224,9 +223,7 @@ async def unenroll_many(work: UnitOfWork, entries: Sequence[WithdrawalEntry]) ->
     for batch in batches(sorted(moments)):
         await enrollments.lock(work.session, scope, batch)
         at = {id_: moments[id_] for id_ in batch}
-        withdrawn = await enrollments.withdraw_many(work.session, scope, at)
-        _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
-        done += len(withdrawn)
+        done += len(await withdraw_many(work, scope, at))
     return done
 
 
@@ -266,6 +263,13 @@ async def insert_many(work: UnitOfWork, rows: Sequence[Enrollment]) -> list[Enro
     made = {row.id for row in rows}
     _record(work, EventType.ENROLLMENT_CREATED, [each for each in found if each.id in made])
     return found
+
+
+async def withdraw_many(work: UnitOfWork, scope: Scope, at: Mapping[UUID, datetime]) -> Sequence[Enrollment]:
+    """Those that are active, and whose people the writer reaches; when, by id. Answers what they are now."""
+    withdrawn = await enrollments.withdraw_many(work.session, scope, at)
+    _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
+    return withdrawn
 
 
 def _record(

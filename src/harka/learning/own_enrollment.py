@@ -6,7 +6,7 @@ from uuid import UUID
 from harka import clock
 from harka.errors import ConflictError, CourseFullError, NotFoundError, ValidationError
 from harka.learning import seat
-from harka.learning.enrollment import Enrolled, row_of
+from harka.learning.enrollment import Enrolled, insert_many, row_of, withdraw_many
 from harka.learning.moment import has_passed
 from harka.learning.user import myself
 from harka.learning.work import UnitOfWork
@@ -41,7 +41,7 @@ async def enroll(work: UnitOfWork, course_id: UUID, *, due_at: datetime | None =
     if await seat.without_seat(work, {course_id: found[0].seats}, [(me.id, course_id)]):
         raise CourseFullError(field="courseId")
     row = row_of(me.id, course_id, due_at=due_at)
-    (kept,) = await enrollments.insert_many(work.session, [row])
+    (kept,) = await insert_many(work, [row])
     return Enrolled(kept, kept.id == row.id)
 
 
@@ -61,7 +61,7 @@ async def leave(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> E
         (subject,) = await courses.find_by_ids(work.session, [held.course_id])
         if not subject.self_enrollment:
             raise ConflictError("Nobody leaves this course by themselves.", field="id")
-        return (await enrollments.withdraw_many(work.session, _EVERYBODY, {id_: clock.now()}))[0]
+        return (await withdraw_many(work, _EVERYBODY, {id_: clock.now()}))[0]
     return (await enrollments.find_visible(work.session, _EVERYBODY, [id_]))[0]
 
 

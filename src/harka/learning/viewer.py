@@ -32,4 +32,6 @@ async def update(work: UnitOfWork, changes: ViewerChanges, *, version: int) -> U
     if held.version != version:
         raise ConflictError
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
-    return await user.write(work, msgspec.structs.replace(held, **accepted(work, given)))
+    changed = await user.write(work, msgspec.structs.replace(held, **accepted(work, given)))
+    user.record_changes(work, held, changed)
+    return changed
