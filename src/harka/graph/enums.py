@@ -7,22 +7,7 @@ import strawberry
 from harka.analytics.health import HealthStatus, IssueCode
 from harka.analytics.quota import QuotaState
 from harka.auth.permissions import Role
-from harka.errors import (
-    AssignmentRequiredError,
-    AttemptExpiredError,
-    ConflictError,
-    ContrastError,
-    CourseFullError,
-    FeatureNotInPlanError,
-    InvalidIdError,
-    LessonLockedError,
-    NoAttemptLeftError,
-    NotFoundError,
-    PlanLimitError,
-    QueueLimitError,
-    QuizRequiredError,
-    ValidationError,
-)
+from harka.graph.user_error_code import UserErrorCode
 from harka.learning.api_key import ApiKeyState
 from harka.learning.assignment import SubmissionKind
 from harka.learning.bulk_enrollment import OnError
@@ -110,25 +95,6 @@ def _describe(enum_: type[enum.Enum], description: str, **values: str) -> None:
         member.description = values.pop(member.value)
     if values:
         raise TypeError(f"{enum_.__name__} has no {', '.join(values)}")
-
-
-class UserErrorCode(enum.StrEnum):
-    """Of `graph.atomic.MENDABLE`."""
-
-    ASSIGNMENT_REQUIRED = AssignmentRequiredError.code
-    ATTEMPT_EXPIRED = AttemptExpiredError.code
-    CONFLICT = ConflictError.code
-    CONTRAST_TOO_LOW = ContrastError.code
-    COURSE_FULL = CourseFullError.code
-    FEATURE_NOT_IN_PLAN = FeatureNotInPlanError.code
-    INVALID_ID = InvalidIdError.code
-    LESSON_LOCKED = LessonLockedError.code
-    NO_ATTEMPT_LEFT = NoAttemptLeftError.code
-    NOT_FOUND = NotFoundError.code
-    PLAN_LIMIT_REACHED = PlanLimitError.code
-    QUEUE_LIMIT_EXCEEDED = QueueLimitError.code
-    QUIZ_REQUIRED = QuizRequiredError.code
-    VALIDATION_FAILED = ValidationError.code
 
 
 class OrganizationStatus(enum.StrEnum):
