@@ -13,6 +13,7 @@ from questions import Bodies, Opening, as_written, graphql_bodies, postgraphile_
 from stage import LOOPBACK, Stage, free_port
 
 from harka.config import Settings
+from harka.web.middleware.access_log import CLIENT_GONE
 from node import Node
 
 SERVERS: Final = Path(__file__).resolve().parent / "servers"
@@ -25,6 +26,7 @@ NAMES: Final = {
     "raw": "raw ASGI, one statement",
 }
 NEEDS_NODE: Final = frozenset({"mercurius", "postgraphile"})
+_TOLD: Final = 10
 _UVICORN: Final = (sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning")
 
 
@@ -61,7 +63,12 @@ def harka(
     )
     with fresh.serving(port, workers=workers) as server:
         header = "X-API-Key", place.key
-        yield Peer("harka", _url(port), header, server.process.pid, bodies, opening)
+        try:
+            yield Peer("harka", _url(port), header, server.process.pid, bodies, opening)
+        except Exception as error:
+            # the log goes with the stage
+            error.add_note(_unwell(server.program.log))
+            raise
 
 
 @contextlib.contextmanager
@@ -73,6 +80,13 @@ def other(name: str, stage: Stage, place: Place, node: Node | None) -> Iterator[
         bodies = {"postgraphile": postgraphile_bodies, "raw": raw_bodies}.get(name, graphql_bodies)
         header = "X-Tenant", place.tenant
         yield Peer(name, _url(port), header, server.process.pid, bodies)
+
+
+def _unwell(log: Path) -> str:
+    """Of the log of a server of ours: the latest lines of requests that were refused."""
+    lines = log.read_text(errors="replace").splitlines()
+    answered = '"status":200,', f'"status":{CLIENT_GONE},'
+    return "\n".join([line for line in lines if not any(status in line for status in answered)][-_TOLD:])
 
 
 def _command(name: str, port: int, node: Node | None) -> Sequence[str]:

@@ -53,6 +53,10 @@ async def test_nothing_of_another_tenant_appears_or_changes(
                 assert answer.codes <= REFUSALS, f"{where}: {answer.text}"
                 assert answer.codes, f"{where}: a foreign value was not refused: {answer.text}"
                 # neither text nor work tells a value that exists elsewhere from one that exists nowhere
+                if answer.statements != control.statements:
+                    # on a busy machine the cache may have come to be trusted, or not any more, in between
+                    control = await ask.with_value(slot, invented(slot))
+                    answer = await ask.with_value(slot, value)
                 assert ask.heard(slot, answer) == ask.heard(slot, control), where
             # before a later case undoes what it has done itself
             assert await mine.changed(before[0]) == set(), f"{field.name} {'.'.join(slot.path)}"

@@ -14,7 +14,7 @@ from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedErro
 from harka.repositories.organization import Granted, Organization
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import LIMITS, Plan, Resource
-from harka.tenancy.pools import REQUESTS
+from harka.tenancy.pools import MEMORY, REQUESTS
 from harka.tenancy.quota import Admission
 from own_valkey import OwnValkey
 from tenancy.samples import organization
@@ -104,6 +104,34 @@ async def refusal(admission: Admission, who: Organization) -> RateLimitedError:
     with pytest.raises(RateLimitedError) as caught:
         await admit(admission, who)
     return caught.value
+
+
+@pytest.mark.parametrize("charged", [False, True], ids=["a request", "an operation"])
+async def test_whoever_waits_gets_in_though_others_are_faster(join: Join, *, charged: bool) -> None:
+    admission, acme = (
+        join(),
+        granted(concurrent_requests=1000, requests_per_second=1e6, points_per_second=1e6),
+    )
+    taken: list[Allowance] = []
+
+    def take() -> Allowance | None:
+        if not charged:
+            return admission.enter(acme)
+        allowance = admission._allowances[acme.id]
+        return allowance if allowance.leases[MEMORY].take(clock.monotonic(), 1000.0) else None
+
+    async def be_faster() -> None:
+        """Take all that is drawn before whoever it was drawn for can."""
+        while len(taken) < 100 and not entering.done():
+            await asyncio.sleep(0)
+            while (allowance := take()) is not None:
+                taken.append(allowance)
+
+    async with asyncio.TaskGroup() as group:
+        entering = group.create_task(admission.charge(acme, 1.0) if charged else admission.wait_in(acme))
+        group.create_task(be_faster())
+    assert len(taken) >= 100
+    assert entering.result() is admission._allowances[acme.id]
 
 
 async def test_a_plan_admits_its_burst_and_then_its_rate(time: Time) -> None:

@@ -90,7 +90,9 @@ BODIES: dict[str, list[bytes | None]] = {
 class Faulty(Engine):
     """Fails as the operation's name says."""
 
-    async def execute(self, prepared: Prepared, tenant: TenantContext) -> Any:
+    async def execute(
+        self, prepared: Prepared, tenant: TenantContext, worker: asyncio.Task[Any] | None = None
+    ) -> Any:
         match prepared.name:
             case "Bug":
                 raise RuntimeError("secret")
@@ -100,7 +102,7 @@ class Faulty(Engine):
                 return Answer(body={"errors": [OUTAGE], "data": {"viewer": None}}, outage=UnavailableError())
             case "Internal":
                 raise InternalError("secret")
-        return await super().execute(prepared, tenant)
+        return await super().execute(prepared, tenant, worker)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ times a second, ends those that are late.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from harka.errors import DeadlineExceededError
 
@@ -23,9 +23,12 @@ class Deadlines:
         self._running: set[_Running] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        """What `work` answers. Raise `DeadlineExceededError`, once it has ended, when it takes longer."""
-        running = _Running(seconds)
+    async def within(self, seconds: float, work: Awaitable[T], worker: asyncio.Task[Any] | None = None) -> T:
+        """What `work` answers. Raise `DeadlineExceededError`, once it has ended, when it takes longer.
+
+        `worker`: the running task, which to ask for is a system call (getpid, in Python 3.11).
+        """
+        running = _Running(seconds, worker or asyncio.current_task())
         self._running.add(running)
         if self._timer is None:
             self._timer = running.loop.call_later(PERIOD, self._look)
@@ -57,8 +60,7 @@ class _Running:
 
     __slots__ = ("cancelling", "deadline", "is_late", "loop", "task")
 
-    def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
+    def __init__(self, seconds: float, task: asyncio.Task[Any] | None) -> None:
         assert task is not None  # noqa: S101 - a coroutine is run by a task
         self.task = task
         self.loop = loop = task.get_loop()

@@ -125,8 +125,13 @@ class Engine:
         name = "" if _is_anonymous(tenant) else client
         self._runtime.metrics.deprecated_used(prepared.operation.deprecated, name)
 
-    async def execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
-        """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled."""
+    async def execute(
+        self, prepared: Prepared, tenant: TenantContext, worker: asyncio.Task[Any] | None = None
+    ) -> Answer:
+        """The answer to a query or a mutation; what a mutation did is committed, what it cost is settled.
+
+        `worker`: the running task, where the caller knows it.
+        """
         cost, admission = prepared.operation.cost, self._runtime.admission
         requested = cost.requested(prepared.request.variables)
         try:
@@ -135,7 +140,7 @@ class Engine:
             return failed(error, tenant.request_id)
         work, actual = Meter(self._answer(prepared, tenant)), requested
         try:
-            answer = await self._answered(work, tenant)
+            answer = await self._answered(work, tenant, worker)
             # who brings us down, leaves, or takes all the time there is, gets nothing back
             if answer.failure is None or answer.failure.status < _SERVER_ERROR:
                 actual = cost.actual(answer.objects)
@@ -153,10 +158,12 @@ class Engine:
             }
         return answer
 
-    async def _answered(self, work: Meter[Answer], tenant: TenantContext) -> Answer:
+    async def _answered(
+        self, work: Meter[Answer], tenant: TenantContext, worker: asyncio.Task[Any] | None
+    ) -> Answer:
         """Failures are answers, too."""
         try:
-            return await self._within(tenant, work)
+            return await self._within(tenant, work, worker)
         except RefusedError as error:
             return refused(error, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
@@ -337,8 +344,10 @@ class Engine:
             savepoints=prepared.operation.has_several_fields,
         )
 
-    def _within(self, tenant: TenantContext, work: Awaitable[T]) -> Awaitable[T]:
-        return self._deadlines.within(self._seconds_left(tenant) + _DATABASE_FIRST, work)
+    def _within(
+        self, tenant: TenantContext, work: Awaitable[T], worker: asyncio.Task[Any] | None = None
+    ) -> Awaitable[T]:
+        return self._deadlines.within(self._seconds_left(tenant) + _DATABASE_FIRST, work, worker)
 
     def _seconds_left(self, tenant: TenantContext) -> float:
         if tenant.deadline is None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 T = TypeVar("T")
 
 _TRIES: Final = 200
-_CHEAP: Final = 0.5e-6
+_CHEAP: Final = 0.2e-6
 
 
 def _clock() -> Callable[[], float]:

@@ -5,6 +5,7 @@ its user (an error, a deadline, a cancelled request), it is rolled back first, o
 """
 
 import asyncio
+import functools
 from typing import Any, Final
 
 import asyncpg
@@ -79,6 +80,11 @@ class Database:
     @property
     def pool(self) -> Pool:
         return self._pool
+
+    @functools.cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """That of its connections. Asked once: each look-up is a system call (getpid, in Python 3.11)."""
+        return asyncio.get_running_loop()
 
     async def acquire(self, deadline: float, tenant: bytes = b"") -> Wire:
         """An idle connection. Raise `UnavailableError` when none is to be had by `deadline` (loop time).

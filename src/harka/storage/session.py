@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -139,9 +139,9 @@ class ShardSession:
         """
         self._transaction.end_with_next(tasks)
 
-    async def commit(self) -> None:
+    def commit(self) -> Awaitable[None]:
         """Idempotent. Raise `InternalError` when an earlier error has already undone the transaction."""
-        await self._transaction.commit()
+        return self._transaction.commit()
 
     async def rollback(self) -> None:
         """Idempotent. Raises nothing but a cancellation."""

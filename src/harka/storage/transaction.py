@@ -56,8 +56,7 @@ class Transaction:
         self.snapshots = 0
         self._database = database
         self._opening = opening
-        # asked once: each look-up of the running loop is a system call (getpid, in Python 3.11)
-        self._loop = loop = asyncio.get_running_loop()
+        self._loop = loop = database.loop
         self._deadline = loop.time() + timeout
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
@@ -177,6 +176,8 @@ class Transaction:
         """
         if self._lost is not None:
             raise self._lost
+        if self._has_nothing_to_end():
+            return
         # PostgreSQL answers COMMIT of a failed transaction with success and the tag ROLLBACK
         if await self._end("COMMIT") not in {"COMMIT", None}:
             raise InternalError("a failed transaction was committed")
@@ -363,8 +364,7 @@ class Transaction:
 
     async def _end(self, command: str) -> str | None:
         """The server's command tag, or None when there was nothing to end, or nobody waits for it."""
-        if self._wire is None and not self._lock.locked():
-            self._closed = True
+        if self._has_nothing_to_end():
             return None
         try:
             async with self._lock:
@@ -387,6 +387,13 @@ class Transaction:
             raise
         self._database.release(wire)
         return tag
+
+    def _has_nothing_to_end(self) -> bool:
+        """Then it is closed by that."""
+        if self._wire is not None or self._lock.locked():
+            return False
+        self._closed = True
+        return True
 
     async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
         wire.sent_at = self._loop.time()

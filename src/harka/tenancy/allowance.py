@@ -53,6 +53,7 @@ class Allowance:
         "_round",
         "_shut",
         "_task",
+        "_was_short",
         "door",
         "door_places",
         "free",
@@ -77,6 +78,7 @@ class Allowance:
         self._drawn_at = 0.0
         self._needs = [0.0] * count
         self._shut = [0.0] * count
+        self._was_short = [False] * count
         self._peaks = [0.0] * count
         # of what is only held: how much was drawn, in use or not
         self._held = [0.0] * count
@@ -116,6 +118,10 @@ class Allowance:
     def shut(self, place: int, now: float) -> bool:
         """There was nothing left just now, so that nobody need ask."""
         return now < self._shut[place]
+
+    def was_short(self, place: int) -> bool:
+        """In the latest drawing there was less than somebody waited for."""
+        return self._was_short[place]
 
     def available(self, place: int, now: float) -> float:
         """About how much there is, in the ledger as far as is known and in this process."""
@@ -286,7 +292,8 @@ class Allowance:
         lease = self.leases[place]
         low = 0.0 if pool.is_held else max(lease.tokens + told.granted - ask.need, 0.0) / 2.0
         lease.grant(told.granted, until, low)
-        if told.granted < ask.need - _SLACK:
+        self._was_short[place] = told.granted < ask.need - _SLACK
+        if self._was_short[place]:
             pause = _MONTH_AGAIN if pool.monthly else _HELD_AGAIN
             if pool.rate:
                 pause = min(max(1.0 - told.free, _SLACK) / pool.rate, pause)

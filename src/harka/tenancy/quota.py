@@ -27,8 +27,8 @@ from harka.tenancy.pools import BANDWIDTH, CPU, MEMORY, ONE, POINTS, SOCKETS, TO
 PERIOD: Final = 0.25
 """Seconds between two looks at who has to renew, or to give back."""
 _SWEEP_EVERY: Final = 64
-_ROUNDS: Final = 4
-"""Drawings that somebody waits for; others may be faster each time."""
+_ROUNDS: Final = 100
+"""Drawings that somebody waits for, while there is enough: others may be faster each time."""
 _BEAT: Final = 2.0
 _MESSAGES: Final = {
     Resource.REQUESTS_PER_SECOND: "Too many requests.",
@@ -201,11 +201,11 @@ class Admission:
     async def _take(self, allowance: Allowance, place: int, amount: float) -> None:
         """Raise `RateLimitedError`."""
         lease = allowance.leases[place]
-        for _ in range(_ROUNDS):
+        for drawings in range(_ROUNDS):
             now = clock.monotonic()
             if lease.take(now, amount):
                 return
-            if allowance.shut(place, now):
+            if allowance.shut(place, now) or (drawings and allowance.was_short(place)):
                 break
             self._drawn.add(allowance)
             await allowance.draw(place, amount, self._ledger, self._seed)
@@ -216,12 +216,13 @@ class Admission:
         self._let_pass(allowance, place, amount)
 
     async def _wait_in(self, allowance: Allowance) -> None:
-        for _ in range(_ROUNDS):
+        for drawings in range(_ROUNDS):
             now = clock.monotonic()
             lacking = enter(allowance.door, now)
             if lacking < 0:
                 return
-            if allowance.shut(allowance.door_places[lacking], now):
+            place = allowance.door_places[lacking]
+            if allowance.shut(place, now) or (drawings and allowance.was_short(place)):
                 break
             self._drawn.add(allowance)
             await allowance.draw_tolls(self._ledger, self._seed)

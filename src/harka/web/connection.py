@@ -5,7 +5,7 @@ must ask, with a task that waits for the message that the client has left.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 CONNECTION: Final = "harka.connection"
 """Where the protocol puts the `ClientConnection` of a request in its scope."""
+WORKER: Final = "harka.worker"
+"""In the scope where it is known: the task that answers the request."""
 ARRIVED: Final = "harka.arrived"
 """In the scope once the whole request is here: its body."""
 
@@ -37,13 +39,16 @@ class ClientConnection:
         if self._task is not None:
             self._task.cancel()
 
-    async def carry(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
+    async def carry(self, work: Coroutine[Any, Any, T], worker: asyncio.Task[Any] | None = None) -> T:
+        """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves.
+
+        `worker`: the running task, which to ask for is a system call (getpid, in Python 3.11).
+        """
         left = self._lost  # a copy, since it changes while we wait
         if left:
             work.close()
             raise ClientDisconnect
-        task = asyncio.current_task()
+        task = worker or asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine is run by a task
         self._task = task
         try:
@@ -65,10 +70,24 @@ def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
+class LastLines:
+    """`lines_of` of a list that is used for many answers, as uvicorn's own headers are for a second."""
+
+    def __init__(self) -> None:
+        self._headers: Sequence[tuple[bytes, bytes]] = ()
+        self._lines = b""
+
+    def of(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """`headers`: never changed in place."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, lines_of(headers)
+        return self._lines
+
+
 def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
     """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
     connection: ClientConnection | None = scope.get(CONNECTION)
-    return _watched(work, receive) if connection is None else connection.carry(work)
+    return _watched(work, receive) if connection is None else connection.carry(work, scope.get(WORKER))
 
 
 async def _watched(work: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -19,7 +19,7 @@ from harka.graph.execution import Engine
 from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.connection import ANSWER, ARRIVED, lines_of, while_connected
+from harka.web.connection import ANSWER, ARRIVED, WORKER, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
@@ -141,7 +141,9 @@ class GraphQLPost:
                 asked = await self._engine.named(asked, tenant)
             answer = prepare(self._engine, asked, scope, tenant, media)
             if not isinstance(answer, Answer):
-                answer = await while_connected(scope, receive, self._engine.execute(answer, tenant))
+                answer = await while_connected(
+                    scope, receive, self._engine.execute(answer, tenant, scope.get(WORKER))
+                )
             reply = _Reply(status_of(answer, media), _TYPES[media], body_of(answer, media), _more(answer))
         except HarkaError as error:
             request.record.code = error.code
@@ -178,11 +180,13 @@ def _of_failure(shown: HarkaError) -> Sequence[Header]:
 
 
 async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:
-    own = (reply.type, (b"content-length", b"%d" % len(reply.body)), id_header(request), *reply.more)
     answer = scope.get(ANSWER)
     if answer is not None:
-        await answer(reply.status, lines_of(own) + security_lines(scope), reply.body)
+        own = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
+        told = reply.type[1], len(reply.body), request.id.encode("ascii"), security_lines(scope)
+        await answer(reply.status, own % told + lines_of(reply.more), reply.body)
         return
-    headers = [*own, *security_headers(scope)]
+    length = b"content-length", b"%d" % len(reply.body)
+    headers = [reply.type, length, id_header(request), *reply.more, *security_headers(scope)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from harka import clock
 from harka.auth.principal import Credential
 from harka.errors import HarkaError
 from harka.repositories import session as sessions
@@ -67,9 +68,10 @@ class Listeners:
     async def look(self) -> None:
         """Where a server behind us fails, nobody is sent away."""
         people: defaultdict[UUID, list[tuple[_Listener, Credential]]] = defaultdict(list)
+        now = clock.now()
         for listener in list(self._open):
             try:
-                credential = verify(self._runtime, listener.request, listener.headers)
+                credential = verify(self._runtime, listener.request, listener.headers, now)
             except HarkaError as error:
                 if error.status < _TROUBLE_OF_OURS:
                     listener.dismiss()

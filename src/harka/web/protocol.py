@@ -21,9 +21,9 @@ from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError, OverloadedError
 from harka.fastpath import split_request
-from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection, lines_of
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.refusals import REFUSALS, Refusals
-from harka.web.whole_request import WholeRequest, answer
+from harka.web.whole_request import OWN_LINES, WholeRequest, answer
 
 log = logs.logger("web")
 
@@ -104,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._rest_until = 0.0
         if refusals.may_go_on():
             lines = refusals.answer(tenant, headers, self.scheme, self.client)
-            own = lines_of(self.server_state.default_headers)
+            own = OWN_LINES.of(self.server_state.default_headers)
             self.transport.write(b"".join((STATUS_LINE[OverloadedError.status], own, lines)))
             self.on_response_complete()
         else:
@@ -142,9 +142,8 @@ class BoundedProtocol(HttpToolsProtocol):
         request = WholeRequest(self, scope, body)
         scope[ANSWER] = partial(answer, self, request)
         self.cycle = request  # type: ignore[assignment] # it has what a protocol asks of a cycle
-        task = self.loop.create_task(request.run())
+        scope[WORKER] = task = self.loop.create_task(request.run(self.tasks))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -12,12 +12,16 @@ from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from harka import logs
-from harka.web.connection import lines_of
+from harka.web.connection import WORKER, LastLines
 
 if TYPE_CHECKING:
     from harka.web.protocol import BoundedProtocol
 
 log = logs.logger("web")
+
+
+OWN_LINES: Final = LastLines()
+"""Of the headers that uvicorn gives every answer."""
 
 
 class _Nobody:
@@ -59,8 +63,8 @@ class WholeRequest:
         self.waiting_for_100_continue = False
         self.full: RequestResponseCycle | None = None
 
-    async def run(self) -> None:
-        """Have the application answer."""
+    async def run(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Have the application answer. `tasks`: this one is no longer among them then."""
         protocol = self.protocol
         try:
             await protocol.app(self.scope, self.receive, self.send)
@@ -71,6 +75,7 @@ class WholeRequest:
             # it will never be: the client should not wait for it
             protocol.transport.close()
         # it leads back here by `ANSWER`, and a circle stays until the collector comes
+        tasks.discard(self.scope[WORKER])
         self.scope = {}
 
     def on_response(self) -> None:
@@ -125,7 +130,7 @@ async def answer(
         return
     end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
     protocol.transport.write(
-        b"".join((STATUS_LINE[status], lines_of(cycle.default_headers), lines, end, body))
+        b"".join((STATUS_LINE[status], OWN_LINES.of(cycle.default_headers), lines, end, body))
     )
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -113,15 +114,15 @@ async def identify(runtime: Runtime, request: RequestScope, headers: Headers) ->
 
 def recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
     """Like `verify`; an API key is noted as used."""
-    credential = verify(runtime, request, headers)
     now = clock.now()
+    credential = verify(runtime, request, headers, now)
     runtime.key_usage.note(credential.key, now)
     if credential.session is not None:
         runtime.session_usage.note(credential.organization, credential.session.id, now)
     return credential
 
 
-def verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
+def verify(runtime: Runtime, request: RequestScope, headers: Headers, now: datetime) -> Credential:
     """Whose credentials these are, by what this process has in memory; nothing is counted.
 
     Raise like `admit`.
@@ -134,7 +135,7 @@ def verify(runtime: Runtime, request: RequestScope, headers: Headers) -> Credent
     request.record.tenant = said.host
     if said.session is not None:
         require_own_page(headers, trusted=request.trusted)
-    credential = runtime.authenticator.authenticate(snapshot, said, clock.now(), request.address)
+    credential = runtime.authenticator.authenticate(snapshot, said, now, request.address)
     request.record.tenant = credential.organization.id
     request.record.actor = credential.actor.kind
     return credential
