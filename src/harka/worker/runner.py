@@ -27,8 +27,8 @@ from harka.worker.rotation import Rotation
 
 SLOTS: Final = 16
 """Jobs at the same time in one process: they wait for the database more than they compute."""
-SPARE_CONNECTIONS: Final = 4
-"""Beside one for each slot: for claims, heartbeats and the schedule."""
+SPARE_CONNECTIONS: Final = 6
+"""Beside one for each slot: for claims, heartbeats, the schedule and the dispatcher."""
 _TURN: Final = 4
 """Jobs in a turn of a tenant of weight 1: few enough to be fair soon, enough to be worth a claim."""
 _UNREACHABLE_DELAY: Final = 2.0
