@@ -233,6 +233,14 @@ CALLS = {
     "retryWebhookDelivery": (
         'mutation { retryWebhookDelivery(input: {id: "$delivery"}) { clientMutationId } }'
     ),
+    "bulkChanges": "{ bulkChanges(first: 1) { totalCount } }",
+    "bulkChange": '{ bulkChange(id: "$change") { id } }',
+    "bulkChangeResults": '{ bulkChangeResults(bulkChangeId: "$change", first: 1) { totalCount } }',
+    "bulkOperations": "{ bulkOperations(first: 1) { totalCount } }",
+    "bulkOperation": '{ bulkOperation(id: "$operation") { id } }',
+    "createBulkOperation": 'mutation { createBulkOperation(input: {query: "{ courses { nodes { id } } }"}) '
+    "{ clientMutationId } }",
+    "cancelBulkOperation": 'mutation { cancelBulkOperation(input: {id: "$operation"}) { clientMutationId } }',
     "jobs": "{ jobs(first: 1) { totalCount } }",
     "job": '{ job(id: "$job") { id } }',
     "enqueueJob": "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { clientMutationId } }",

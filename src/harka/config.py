@@ -174,7 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_grace: Annotated[
         float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0, le=_DAY)
     ] = 10.0
-    max_body_bytes: Annotated[int, Meta(description="Largest request body, bytes.", ge=1)] = 1_048_576
+    max_body_bytes: Annotated[int, Meta(description="Largest request body, bytes.", ge=1)] = 2_097_152
     executor: Annotated[
         Literal["compiled", "graphql-core"],
         Meta(

@@ -59,6 +59,8 @@ class NodeKind(enum.IntEnum):
     WEBHOOK_DELIVERY = 84
     TENANT_JOB = 70
     COURSE_VERSION = 94
+    BULK_CHANGE = 87
+    BULK_OPERATION = 88
 
 
 def new_id() -> UUID:

@@ -80,6 +80,20 @@ async def test_deleted_is_gone_and_deleting_again_is_fine(store: FileStore) -> N
     assert await store.find(tenant, "a.txt") is None
 
 
+async def test_what_is_below_goes_and_what_is_called_alike_stays(store: FileStore) -> None:
+    tenant, other = uuid4(), uuid4()
+    for path in ("bulk/a/parts/1", "bulk/a/result", "bulk/ab"):
+        for owner in (tenant, other):
+            await store.write(owner, path, b"x")
+    for _ in range(2):
+        await store.delete_below(tenant, "bulk/a")
+    there = [
+        path for path in ("bulk/a/parts/1", "bulk/a/result", "bulk/ab") if await store.find(tenant, path)
+    ]
+    assert there == ["bulk/ab"]
+    assert await store.find(other, "bulk/a/parts/1") is not None
+
+
 @pytest.mark.parametrize("tenant", [None, "", "..", "00000000-0000-0000-0000-000000000001"])
 async def test_without_a_tenant_it_refuses(store: FileStore, tenant: object) -> None:
     with pytest.raises(TenantRequiredError):

@@ -3,9 +3,9 @@ from enum import Enum
 
 import pytest
 
-from harka.graph import enums, schema
+from harka.graph import bulk_enums, enums, schema
 
-ENUMS = [getattr(enums, name) for name in enums.__all__]
+ENUMS = [getattr(room, name) for room in (enums, bulk_enums) for name in room.__all__]
 
 
 @pytest.mark.parametrize("python", ENUMS, ids=lambda python: python.__name__)

@@ -37,7 +37,7 @@ FOR_SOME = {
 # whose group it is they are told once it is looked up
 OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}
 # what a school has none of; that it is seen where there is one is shown elsewhere
-ABSENT = {"event", "file", "webhookDelivery", "webhookEndpoint"}
+ABSENT = {"bulkChange", "bulkOperation", "event", "file", "webhookDelivery", "webhookEndpoint"}
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz", "learningPath"} | ABSENT
 FIELDS: dict[str, Any] = {
@@ -90,6 +90,8 @@ def call(school: School, name: str) -> str:
         "job": school.id(NodeKind.TENANT_JOB, school.job),
         "endpoint": school.id(NodeKind.WEBHOOK_ENDPOINT, new_id()),
         "delivery": school.id(NodeKind.WEBHOOK_DELIVERY, new_id()),
+        "change": school.id(NodeKind.BULK_CHANGE, new_id()),
+        "operation": school.id(NodeKind.BULK_OPERATION, new_id()),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
     text = CALLS[name]

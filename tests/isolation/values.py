@@ -28,6 +28,8 @@ OWN: Mapping[str, Any] = {
     "version": 1,
     "withProgress": True,
     "UpdateOrganizationInput.settings": {"theme": "dark"},
+    "CreateBulkOperationInput.query": "{ courses { nodes { id title } } }",
+    "CreateBulkOperationInput.variables": {},
     "AddDomainInput.name": "fresh.example.com",
     "CreateApiKeyInput.scopes": ["course:read"],
     "CreateApiKeyInput.networks": ["192.0.2.0/24"],

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from belongings import claim, make_key
 from furnishing import brand, plant_tree, populate_files
-from jobs import employ
+from jobs import ask_for_all, change_many, employ
 from places import NODE
 from telling import hook, told
 
@@ -181,7 +181,12 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         rows[NodeKind.CUSTOM_ROLE] = held.id
         rows[NodeKind.INVITATION], waiting = await _invite(work, world, rows)
         rows[NodeKind.TENANT_JOB], dead = await employ(work, world.canary, rows)
-        world.raw |= {text for row in (rows[NodeKind.TENANT_JOB], dead) for text in (str(row), row.hex)}
+        many = await change_many(work, world.canary, rows)
+        rows[NodeKind.BULK_CHANGE] = many.id
+        asked = await ask_for_all(work, world.canary)
+        rows[NodeKind.BULK_OPERATION] = asked.id
+        known = (rows[NodeKind.TENANT_JOB], dead, many.id, many.job_id, asked.id, asked.job_id)
+        world.raw |= {text for row in known for text in (str(row), row.hex)}
         rows[NodeKind.SESSION] = await _identify(runtime, work, world, people)
     rows[NodeKind.EVENT], events = await told(runtime, organization)
     world.raw |= {text for row in events for text in (str(row), row.hex)}

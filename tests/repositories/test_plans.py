@@ -13,6 +13,8 @@ import pytest
 from academy import Academy
 from harka.config import Settings
 from harka.repositories import (
+    bulk_change,
+    bulk_operation,
     certificate,
     completion,
     course,
@@ -212,6 +214,17 @@ STATEMENTS = (
     webhook_delivery.RETRY,
     webhook_delivery.RENEW,
     webhook_delivery.DELETE_OLD,
+    bulk_change.FIND_BY_IDS,
+    bulk_change.PAGE,
+    bulk_change.LOCK,
+    bulk_change.ADVANCE,
+    bulk_change.FAIL,
+    bulk_change.PAGE_OF_RESULTS,
+    bulk_operation.FIND_BY_IDS,
+    bulk_operation.PAGE,
+    bulk_operation.PROGRESS,
+    bulk_operation.ADD_PART,
+    bulk_operation.END,
     job.CANCEL,
     job.DELETE_ENDED,
     job.FIND_BY_IDS,

@@ -14,6 +14,8 @@ from harka.config import Settings
 from harka.repositories.assignment import Assignment
 from harka.repositories.branding import Branding
 from harka.repositories.branding_asset import BrandingAsset
+from harka.repositories.bulk_change import BulkChange, BulkResult, Standing
+from harka.repositories.bulk_operation import BulkOperation, Progress
 from harka.repositories.category import Category
 from harka.repositories.certificate import Certificate, Issued
 from harka.repositories.completion import Completion
@@ -74,6 +76,9 @@ FIELDS = [
         *(
             Branding,
             BrandingAsset,
+            BulkChange,
+            BulkResult,
+            BulkOperation,
             Category,
             Assignment,
             Certificate,
@@ -119,6 +124,10 @@ FIELDS = [
 # columns that are no row of a struct
 PARTS = {
     "course.lock_status": ["id", "status", "seats", "self_enrollment"],
+    "bulk_change.lock": list(Standing.__struct_fields__),
+    "bulk_operation.count_all": ["kept", "open"],
+    "bulk_operation.delete_old": ["id"],
+    "bulk_operation.progress": list(Progress.__struct_fields__),
     "enrollment.lock_seats": ["pg_advisory_xact_lock"],
     "enrollment.seats_taken": ["course_id", "seats", "seated"],
     "user.find_acting": [*User.__struct_fields__, "permissions", "manages_groups"],

@@ -9,6 +9,9 @@ from harka.worker.registry import HANDLERS
 def test_every_kind_of_job_has_its_handler() -> None:
     types = {
         message.DELIVER_WEBHOOKS,
+        message.BULK_ENROLL,
+        message.BULK_OPERATION,
+        message.BULK_USERS,
         message.MEASURE_USAGE,
         message.RECHECK_DOMAINS,
         message.RECOUNT_COURSE,

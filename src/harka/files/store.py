@@ -113,6 +113,19 @@ class FileStore:
         except BaseError as error:
             raise UnavailableError("The file store does not answer.") from error
 
+    async def delete_below(self, tenant: UUID, path: str) -> None:
+        """Every file whose path begins with `path` and a slash."""
+        store, key = self._require_store(), _key(tenant, path)
+        try:
+            # the pieces of a list are at most a thousand files
+            async for found in obstore.list(store, f"{key}/"):
+                for each in found:
+                    await obstore.delete_async(store, each["path"])
+        except FileNotFoundError:
+            return
+        except BaseError as error:
+            raise UnavailableError("The file store does not answer.") from error
+
     def sign(self, tenant: UUID, path: str, *, lifetime: float, name: str = "", media_type: str = "") -> str:
         """A token to read the file with: `open_link` takes it, at this tenant's address only.
 

@@ -1,6 +1,6 @@
 """What every resolver may reach: the caller, the unit of work, the loaders."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,11 @@ from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.permission import Permission
 
+if TYPE_CHECKING:
+    # they know the types, and these know this
+    from harka.graph.document import Documents
+    from harka.graph.trusted import TrustedDocuments
+
 
 class Outcome(msgspec.Struct):
     """`done`: a mutation succeeded, so there is something to commit."""
@@ -26,7 +31,8 @@ class Outcome(msgspec.Struct):
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     """Made for one operation, or one event of a subscription.
 
-    `savepoints`: the operation has several mutations, each is undone on its own.
+    `savepoints`: the operation has several mutations, each is undone on its own. `documents`, `trusted`: for
+    whoever is given a document that is to be executed later.
     """
 
     tenant: TenantContext
@@ -34,6 +40,8 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     loaders: Loaders
     runtime: Runtime
     outcome: Outcome
+    documents: "Documents"
+    trusted: "TrustedDocuments"
     savepoints: bool = False
 
     @property

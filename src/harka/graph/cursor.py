@@ -25,7 +25,7 @@ _ID_BYTES = 16
 _KEY_BYTES = 8
 _MOMENTS = frozenset({"created_at", "updated_at", "enrolled_at", "due_at", "completed_at"})
 _FRACTIONS = frozenset({"progress"})
-_WHOLE = frozenset({"size", "xid"})
+_WHOLE = frozenset({"size", "number", "xid"})
 _FRACTION = struct.Struct(">d")
 # the longest text of an order is an address of 320 characters
 _LONGEST = (320 * 4 + _ID_BYTES + _TAG_BYTES) * 4 // 3 + 1

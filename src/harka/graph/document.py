@@ -89,6 +89,19 @@ class Documents:
         """About how much memory the documents take that are kept."""
         return self._valid.weight
 
+    @property
+    def schema(self) -> GraphQLSchema:
+        """What documents have to fit."""
+        return self._schema
+
+    def parse(self, text: str) -> DocumentNode:
+        """What a text says, whether it fits the schema or not. Raise `RefusedError`."""
+        try:
+            self._limits.check_text(text)
+        except DocumentLimitError as error:
+            raise RefusedError(error, [GraphQLError(error.message)]) from None
+        return self._parse(text)
+
     def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raise `RefusedError` for what is not GraphQL, asks for too much or does not fit the schema."""
         return self.known(text) or self.read(text, hide_suggestions=hide_suggestions)

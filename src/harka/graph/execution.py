@@ -341,6 +341,8 @@ class Engine:
             loaders=Loaders(work),
             runtime=runtime,
             outcome=Outcome(),
+            documents=self._documents,
+            trusted=self._trusted,
             savepoints=prepared.operation.has_several_fields,
         )
 

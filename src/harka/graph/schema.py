@@ -12,6 +12,7 @@ from harka.graph.mutations.api_key import ApiKeyMutation
 from harka.graph.mutations.assignment import AssignmentMutation
 from harka.graph.mutations.branding import BrandingMutation
 from harka.graph.mutations.bulk_enrollment import BulkEnrollmentMutation
+from harka.graph.mutations.bulk_operation import BulkOperationMutation
 from harka.graph.mutations.bulk_user import BulkUserMutation
 from harka.graph.mutations.category import CategoryMutation
 from harka.graph.mutations.certificate import CertificateMutation
@@ -60,6 +61,8 @@ from harka.graph.types.analytics import AnalyticsQuery
 from harka.graph.types.api_key import ApiKeyQuery
 from harka.graph.types.assignment import Assignment
 from harka.graph.types.branding import BrandingQuery
+from harka.graph.types.bulk_change import BulkChangeQuery
+from harka.graph.types.bulk_operation import BulkOperationQuery
 from harka.graph.types.category import CategoryQuery
 from harka.graph.types.certificate import CertificateQuery
 from harka.graph.types.completion import Completion
@@ -121,6 +124,8 @@ class Query(
     EventQuery,
     WebhookEndpointQuery,
     WebhookDeliveryQuery,
+    BulkChangeQuery,
+    BulkOperationQuery,
     NodeQuery,
 ):
     pass
@@ -140,6 +145,7 @@ class Mutation(
     BrandingMutation,
     BulkEnrollmentMutation,
     BulkUserMutation,
+    BulkOperationMutation,
     ContentMutation,
     CategoryMutation,
     CourseCloneMutation,

@@ -18,8 +18,8 @@ from harka.repositories.enrollment import Enrollment
 from harka.repositories.user import UserFilter, UserStatus
 from harka.tenancy.permission import Permission
 
-MOST: Final = 1_000
-"""People at once."""
+MOST: Final = 10_000
+"""People at once: so many are for jobs, see `bulk_change`."""
 
 
 class OnError(enum.StrEnum):
@@ -84,7 +84,7 @@ async def enroll(
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     if len(people) > MOST:
-        raise ValidationError(f"At most {MOST} people at once.", field="userIds")
+        raise ValidationError(f"At most {MOST:,} people at once.", field="userIds")
     seats = await require_published(work, {course_id})
     named = {place: who for place, who in enumerate(people) if isinstance(who, UUID)}
     refused = {place: who for place, who in enumerate(people) if isinstance(who, HarkaError)}

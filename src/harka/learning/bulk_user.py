@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -19,16 +18,13 @@ from harka.errors import (
 )
 from harka.learning import role as roles
 from harka.learning import user, visibility
-from harka.learning.bulk_enrollment import OnError
+from harka.learning.bulk_enrollment import MOST, OnError
 from harka.learning.user import UserChanges
 from harka.learning.user_row import accepted, row_of, taken
 from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
-
-MOST: Final = 1_000
-"""People at once."""
 
 
 class UserEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +75,7 @@ async def write(
     """
     work.context.require(Permission.USER_WRITE)
     if len(entries) > MOST:
-        raise ValidationError(f"At most {MOST} people at once.", field="users")
+        raise ValidationError(f"At most {MOST:,} people at once.", field="users")
     refused = {place: each for place, each in enumerate(entries) if isinstance(each, HarkaError)}
     given = {place: each for place, each in enumerate(entries) if isinstance(each, UserEntry)}
     plans = await _planned(work, given, refused)

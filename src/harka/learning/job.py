@@ -137,6 +137,8 @@ async def enqueue(work: UnitOfWork, draft: JobDraft) -> Job:
 async def cancel(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Job:
     """One that waits is cancelled at once; one that runs ends at its worker's next heartbeat, undone.
 
+    Parts that committed for themselves stay, as those of a change to very many people.
+
     Nothing changes when that was asked already. Raise `ConflictError` for one that is over, and for another
     `version`; `NotFoundError`.
     """

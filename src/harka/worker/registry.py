@@ -5,7 +5,12 @@ from typing import Final
 
 import msgspec
 
+from harka.learning.bulk_change import EnrollLater, WriteLater
+from harka.learning.bulk_operation import RunQuery
 from harka.queue.message import (
+    BULK_ENROLL,
+    BULK_OPERATION,
+    BULK_USERS,
     DELIVER_WEBHOOKS,
     MEASURE_USAGE,
     RECHECK_DOMAINS,
@@ -13,7 +18,7 @@ from harka.queue.message import (
     RECOUNT_PATH,
     UNLOCK_PATHS,
 )
-from harka.worker.handlers import course, domain, path, usage, webhook
+from harka.worker.handlers import bulk_change, bulk_operation, course, domain, path, usage, webhook
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -40,6 +45,31 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     RECHECK_DOMAINS: Handler(domain.RecheckDomains, domain.recheck, at_once=1),
     DELIVER_WEBHOOKS: Handler(
         webhook.DeliverWebhooks, webhook.deliver, takes_units=True, at_once=webhook.AT_ONCE
+    ),
+    BULK_ENROLL: Handler(
+        EnrollLater,
+        bulk_change.enroll,
+        takes_units=True,
+        reports=True,
+        timeout=bulk_change.TIMEOUT,
+        at_once=1,
+    ),
+    BULK_USERS: Handler(
+        WriteLater,
+        bulk_change.write,
+        takes_units=True,
+        reports=True,
+        timeout=bulk_change.TIMEOUT,
+        at_once=1,
+    ),
+    BULK_OPERATION: Handler(
+        RunQuery,
+        bulk_operation.run,
+        takes_files=True,
+        takes_units=True,
+        reports=True,
+        timeout=bulk_operation.TIMEOUT,
+        at_once=1,
     ),
     MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, at_once=1),
 }

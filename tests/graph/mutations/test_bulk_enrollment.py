@@ -4,6 +4,7 @@ import pytest
 
 from harka.ids import NodeKind, new_id
 from harka.learning import group, group_member
+from harka.learning.bulk_change import AT_ONCE
 from school import School
 
 ENROLL = """mutation ($input: BulkEnrollInput!) { bulkEnroll(input: $input) {
@@ -70,7 +71,7 @@ async def test_a_filter_names_a_part_of_the_people(school: School) -> None:
         ({"filter": {"createdBefore": "0001-01-01T00:00:00Z"}}, "filter.createdBefore"),
         ({}, "userIds"),
         ({"userIds": [], "filter": {}}, "userIds"),
-        ({"userIds": ["x"] * 1001}, "userIds"),
+        ({"userIds": ["x"] * 10_001}, "userIds"),
         ({"userIds": [], "courseId": "x"}, "courseId"),
     ],
 )
@@ -80,3 +81,21 @@ async def test_what_cannot_be_asked_is_refused_by_field(
     reply = await school.ask(ENROLL, {"input": {"courseId": course(school), **given}})
     assert (reply.field, reply.statements) == (field, 0)
     assert reply.data["bulkEnroll"]["results"] is None
+
+
+@pytest.mark.parametrize(
+    ("people", "more"), [(1, {"asJob": True}), (AT_ONCE + 1, {})], ids=["asked for", "many"]
+)
+async def test_a_job_enrolls_whom_it_is_asked_to_and_very_many(
+    school: School, people: int, more: dict[str, Any]
+) -> None:
+    document = ENROLL.replace("created", "bulkChange { state total done onError job: jobId } created", 1)
+    given = {"courseId": course(school), "userIds": ["x"] * people, **more}
+    done = (await school.ask(document, {"input": given}, caller=school.owner)).data["bulkEnroll"]
+    job = school.runtime.node_ids.open(school.organization.id, done["bulkChange"].pop("job"))
+    assert job[0] is NodeKind.TENANT_JOB
+    assert done == {
+        "errors": [],
+        "bulkChange": {"state": "QUEUED", "total": people, "done": 0, "onError": "REJECT_EVERYTHING"},
+        **dict.fromkeys(("created", "existing", "failed", "results")),
+    }

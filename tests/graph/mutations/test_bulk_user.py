@@ -53,8 +53,18 @@ async def test_by_default_one_that_fails_keeps_all_back(school: School) -> None:
     assert (await bulk(school, people[0]))["created"] == 1
 
 
-@pytest.mark.parametrize("number", [0, 1_001])
+@pytest.mark.parametrize("number", [0, 10_001])
 async def test_none_is_nothing_and_too_many_are_refused(school: School, number: int) -> None:
     done = await bulk(school, *[{"email": "x", "name": "X"}] * number)
     refused = [{"code": "VALIDATION_FAILED", "field": "users"}] if number else []
     assert done["errors"] == refused
+
+
+async def test_a_job_writes_whom_it_is_asked_to(school: School) -> None:
+    document = BULK.replace("created", "bulkChange { kind state total } created", 1)
+    people = [{"email": "new@example.com", "name": "Ada"}, {"id": "garbage"}]
+    done = (await school.ask(document, {"input": {"users": people, "asJob": True}})).data["bulkUsers"]
+    assert done["bulkChange"] == {"kind": "USERS", "state": "QUEUED", "total": 2}
+    assert (done["created"], done["results"]) == (None, None)
+    seen = await school.ask("{ users(first: 99) { nodes { email } } }")
+    assert "new@example.com" not in str(seen.data)

@@ -26,4 +26,33 @@ MUTANTS: Final = [
         "",
         ("tests/queue/test_enqueue.py",),
     ),
+    Mutant(
+        "changes-of-many-are-anybodys",
+        "learning/bulk_change.py",
+        "    return work.context.actor.id or work.context.id\n",
+        "    return None\n",
+        ("tests/learning/test_bulk_change.py", "tests/graph/types/test_bulk_change.py"),
+    ),
+    Mutant(
+        "the-file-of-an-operation-is-anybodys",
+        "learning/bulk_operation.py",
+        "    is_theirs = context.actor.id == operation.actor_id\n",
+        "    is_theirs = True\n",
+        ("tests/learning/test_bulk_operation.py",),
+    ),
+    Mutant(
+        "a-part-of-an-operation-counts-twice",
+        "repositories/bulk_operation.py",
+        "cardinality(parts) = $3::int AND",
+        "$3::int >= 0 AND",
+        ("tests/learning/test_bulk_operation.py",),
+    ),
+    Mutant(
+        "a-job-for-somebody-may-whatever-they-might-once",
+        "auth/delegation.py",
+        "    return await load_context(session, credential, request_id=request_id)\n",
+        "    credential = msgspec.structs.replace(credential, user=None)\n"
+        "    return await load_context(session, credential, request_id=request_id)\n",
+        ("tests/auth/test_delegation.py", "tests/worker/handlers/test_bulk_change.py"),
+    ),
 ]

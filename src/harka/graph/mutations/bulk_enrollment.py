@@ -11,19 +11,25 @@ from harka.graph.enums import OnError, Role
 from harka.graph.field import field, graph_input, graph_type, leaf, mutation, value
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.payload import MutationInput, Payload, UserError
+from harka.graph.types.bulk_change import AS_JOB, BULK_CHANGE, BulkChange
 from harka.graph.types.enrollment import Enrollment
 from harka.graph.types.user import User, narrowed
 from harka.ids import NodeKind
-from harka.learning import bulk_enrollment
+from harka.learning import bulk_change, bulk_enrollment
+from harka.learning.bulk_change import AT_ONCE
 from harka.learning.bulk_enrollment import MOST, Fate
+from harka.repositories.bulk_change import BulkChange as BulkChangeRow
 from harka.tenancy.permission import Permission
 
 
-class Enrolled(msgspec.Struct, frozen=True):
-    results: list[Fate]
-    created: int
-    existing: int
-    failed: int
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """With `bulk_change` a job enrolls them, and nothing else is known yet."""
+
+    results: list[Fate] | None = None
+    created: int | None = None
+    existing: int | None = None
+    failed: int | None = None
+    bulk_change: BulkChangeRow | None = None
 
 
 @graph_input
@@ -52,6 +58,7 @@ class BulkEnrollInput(MutationInput):
         "What becomes of the others when somebody cannot be enrolled.", default=OnError.REJECT_EVERYTHING
     )
     dry_run: bool = value("Whether to tell what would become of each, and do nothing.", default=False)
+    as_job: bool = value(AS_JOB, default=False)
 
 
 def _user(root: Fate, info: Info) -> Any:
@@ -75,9 +82,10 @@ class BulkEnrollResult:
 
 @graph_type
 class BulkEnrollPayload(Payload):
-    """What became of each person."""
+    """What became of each person; or, where a job enrolls them, the change it makes."""
 
     results: list[BulkEnrollResult] | None = leaf("In the order asked for.")
+    bulk_change: BulkChange | None = leaf(BULK_CHANGE)
     created: int | None = leaf("How many are enrolled now, or would be, and were not before.")
     existing: int | None = leaf("How many were enrolled already.")
     failed: int | None = leaf("How many cannot be enrolled.")
@@ -90,6 +98,18 @@ async def _enroll(
     context = info.context
     course_id = context.open_id(NodeKind.COURSE, given.course_id, "courseId")
     people = await _people(context, given)
+    if given.as_job or len(people) > AT_ONCE:
+        change = await bulk_change.enroll_later(
+            context.work,
+            course_id,
+            people,
+            on_error=given.on_error,
+            seal_key=context.runtime.keyring.seal,
+            due_at=given.due_at,
+            expires_at=given.expires_at,
+            dry_run=given.dry_run,
+        )
+        return Enrolled(bulk_change=change)
     done = await bulk_enrollment.enroll(
         context.work,
         course_id,
@@ -102,7 +122,8 @@ async def _enroll(
     fates = done.fates
     created = 0 if done.rejected else sum(fate.created for fate in fates)
     failed = len({fate.index for fate in fates if fate.refused}) or len(people) - len(fates)
-    return Enrolled(fates, created, 0 if done.rejected else len(people) - created - failed, failed)
+    existing = 0 if done.rejected else len(people) - created - failed
+    return Enrolled(results=fates, created=created, existing=existing, failed=failed)
 
 
 async def _people(context: RequestContext, given: BulkEnrollInput) -> list[Any]:
@@ -114,6 +135,8 @@ async def _people(context: RequestContext, given: BulkEnrollInput) -> list[Any]:
         only = narrowed(context, found.role_id, found.group_id, found.created_from, found.created_before)
         only["role"] = found.role
         return list(await bulk_enrollment.people_matching(context.work, **only))
+    # before anything is opened: no work on a million that are refused anyway
+    bulk_change.require_few(given.user_ids, "userIds")
     return [_opened(context, id_) for id_ in given.user_ids]
 
 
@@ -128,7 +151,8 @@ def _opened(context: RequestContext, id_: str) -> Any:
 class BulkEnrollmentMutation:
     bulk_enroll: BulkEnrollPayload | None = mutation(
         _enroll,
-        "Enroll many people in a course, in one transaction. Who is enrolled already stays so; who withdrew "
-        "starts anew; where access has ended it goes on, with the `dueAt` and `expiresAt` given now.",
+        f"Enroll many people in a course: up to {AT_ONCE:,} in one transaction, more by a job, answered with "
+        "its `bulkChange`. Who is enrolled already stays so; who withdrew starts anew; where access has "
+        "ended it goes on, with the `dueAt` and `expiresAt` given now.",
         requires=Permission.ENROLLMENT_WRITE,
     )

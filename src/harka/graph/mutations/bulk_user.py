@@ -10,19 +10,26 @@ from harka.graph.enums import OnError, Role
 from harka.graph.field import field, graph_input, graph_type, leaf, mutation, value
 from harka.graph.mutations.user import EMAIL, LOCALE, NAME, ROLE_ID, TIMEZONE, role_id_of
 from harka.graph.payload import MutationInput, Payload, UserError, optional, required
+from harka.graph.types.bulk_change import AS_JOB, BULK_CHANGE, BulkChange
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import bulk_user
-from harka.learning.bulk_user import MOST, Fate, UserEntry
+from harka.learning import bulk_change, bulk_user
+from harka.learning.bulk_change import AT_ONCE
+from harka.learning.bulk_enrollment import MOST
+from harka.learning.bulk_user import Fate, UserEntry
 from harka.learning.user import UserChanges
+from harka.repositories.bulk_change import BulkChange as BulkChangeRow
 from harka.tenancy.permission import Permission
 
 
-class Written(msgspec.Struct, frozen=True):
-    results: list[Fate]
-    created: int
-    updated: int
-    failed: int
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """With `bulk_change` a job writes them, and nothing else is known yet."""
+
+    results: list[Fate] | None = None
+    created: int | None = None
+    updated: int | None = None
+    failed: int | None = None
+    bulk_change: BulkChangeRow | None = None
 
 
 @graph_input
@@ -51,6 +58,7 @@ class BulkUsersInput(MutationInput):
         default=OnError.REJECT_EVERYTHING,
     )
     dry_run: bool = value("Whether to tell what would become of each, and do nothing.", default=False)
+    as_job: bool = value(AS_JOB, default=False)
 
 
 def _error(root: Fate) -> Refusal | None:
@@ -69,9 +77,10 @@ class BulkUserResult:
 
 @graph_type
 class BulkUsersPayload(Payload):
-    """What became of each person."""
+    """What became of each person; or, where a job writes them, the change it makes."""
 
     results: list[BulkUserResult] | None = leaf("In the order given.")
+    bulk_change: BulkChange | None = leaf(BULK_CHANGE)
     created: int | None = leaf("How many were made, or would be.")
     updated: int | None = leaf("How many were changed, or would be; or are so already.")
     failed: int | None = leaf("How many cannot be made or changed.")
@@ -81,15 +90,25 @@ async def _write(
     info: Info,
     given: Annotated[BulkUsersInput, strawberry.argument(name="input", description="Whom.")],
 ) -> Written:
+    context = info.context
     # before anything is opened: no work on a million that are refused anyway
-    if len(given.users) > MOST:
-        raise ValidationError(f"At most {MOST} people at once.", field="users")
+    bulk_change.require_few(given.users, "users")
     entries = [_entry(info, each) for each in given.users]
-    done = await bulk_user.write(info.context.work, entries, on_error=given.on_error, dry_run=given.dry_run)
+    if given.as_job or len(entries) > AT_ONCE:
+        change = await bulk_change.write_later(
+            context.work,
+            entries,
+            on_error=given.on_error,
+            seal_key=context.runtime.keyring.seal,
+            dry_run=given.dry_run,
+        )
+        return Written(bulk_change=change)
+    done = await bulk_user.write(context.work, entries, on_error=given.on_error, dry_run=given.dry_run)
     fates = done.fates
     failed = len({fate.index for fate in fates if fate.refused}) or len(entries) - len(fates)
     created = 0 if done.rejected else sum(fate.created for fate in fates)
-    return Written(fates, created, 0 if done.rejected else len(entries) - created - failed, failed)
+    updated = 0 if done.rejected else len(entries) - created - failed
+    return Written(results=fates, created=created, updated=updated, failed=failed)
 
 
 def _entry(info: Info, given: BulkUserInput) -> UserEntry | HarkaError:
@@ -114,7 +133,8 @@ def _entry(info: Info, given: BulkUserInput) -> UserEntry | HarkaError:
 class BulkUserMutation:
     bulk_users: BulkUsersPayload | None = mutation(
         _write,
-        "Make and change many people, in one transaction, each like by `createUser` and `updateUser`. Owners "
-        "stay owners; what the caller may not do to one of them is refused as a whole.",
+        f"Make and change many people: up to {AT_ONCE:,} in one transaction, more by a job, answered with "
+        "its `bulkChange`. Each like by `createUser` and `updateUser`. Owners stay owners; what the caller "
+        "may not do to one of them is refused as a whole, or ends the job.",
         requires=Permission.USER_WRITE,
     )

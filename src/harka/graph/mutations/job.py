@@ -124,8 +124,9 @@ class JobMutation:
     )
     cancel_job: CancelJobPayload | None = mutation(
         _cancel,
-        "Cancel a job: at once while it waits; while it runs, it ends within seconds and nothing of it is "
-        "done. Doing it twice changes nothing; CONFLICT when it is over.",
+        "Cancel a job: at once while it waits; while it runs, it ends within seconds. Nothing of it is done "
+        "then, but of a change to very many people the parts that were. Doing it twice changes nothing; "
+        "CONFLICT when it is over.",
         requires=Permission.JOB_WRITE,
     )
     retry_job: RetryJobPayload | None = mutation(

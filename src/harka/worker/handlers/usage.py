@@ -4,7 +4,15 @@ import msgspec
 
 from harka.analytics import usage
 from harka.files.store import FileStore
-from harka.learning import event, file, idempotency, session, webhook_delivery
+from harka.learning import (
+    bulk_change,
+    bulk_operation,
+    event,
+    file,
+    idempotency,
+    session,
+    webhook_delivery,
+)
 from harka.learning.work import UnitOfWork
 from harka.queue.message import ROUTINE
 from harka.repositories import job, rollup
@@ -25,6 +33,8 @@ async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore) ->
     await session.forget_old(work)
     await event.forget_old(work)
     await webhook_delivery.forget_old(work)
+    await bulk_change.forget_old(work)
+    await bulk_operation.forget_old(work, files)
     await file.release_abandoned(work, files)
     await rollup.fold(work.session)
     await usage.measure(work)

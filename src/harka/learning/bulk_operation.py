@@ -1,0 +1,240 @@
+"""A query over all that a list has, run by a job page by page into a file: each line once, whoever dies.
+
+Pages come together to a part; a part is a file of its own, and counts once the row says so. Whoever goes on,
+be it another worker, goes on after the last that counts. In the end the parts become one file to download.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka.auth.delegation import Delegate, delegate_of
+from harka.errors import ConflictError, NotFoundError, PlanLimitError, QueueLimitError
+from harka.files.store import FileStore
+from harka.ids import new_id
+from harka.learning import storage
+from harka.learning.work import UnitOfWork
+from harka.queue.enqueue import require_room
+from harka.queue.message import BULK_OPERATION
+from harka.repositories import bulk_operation as operations
+from harka.repositories import job as jobs
+from harka.repositories.bulk_operation import (
+    BulkOperation,
+    BulkOperationState,
+    NewBulkOperation,
+    NewPart,
+    Progress,
+)
+from harka.repositories.page import Position
+from harka.rows import ByKey
+from harka.tenancy.entitlement import limits_for
+from harka.tenancy.permission import Permission
+
+MOST_OPEN: Final = 5
+"""Operations of an organization that wait or run."""
+MOST_KEPT: Final = 100
+"""Of an organization, with those that are over."""
+KEPT: Final = timedelta(days=7)
+"""From when an operation was asked for until it is forgotten, with its file."""
+MOST_BYTES: Final = 1_073_741_824
+"""Of a file."""
+LIST: Final = "list"
+"""Under which name a document answers each page."""
+AFTER: Final = "harkaAfter"
+"""The variable of a document: the cursor of the page before."""
+MEDIA_TYPE: Final = "application/jsonl"
+_FORGOTTEN_AT_ONCE: Final = 20
+_LONGEST_MESSAGE: Final = 500
+
+
+class RunQuery(msgspec.Struct, frozen=True):
+    """The payload of the job."""
+
+    operation_id: UUID
+    delegate: Delegate
+
+
+class QueryDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`document`: what is executed for each page, made of the `query`. `variables`: JSON."""
+
+    query: str
+    variables: str
+    document: str
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some pages: a line for each of `objects`, and after which cursor to go on. `last`: nothing is left."""
+
+    lines: bytes
+    objects: int
+    cursor: str | None
+    last: bool
+
+
+async def create(work: UnitOfWork, draft: QueryDraft, *, seal_key: bytes) -> BulkOperation:
+    """Have a job run the query, as the caller, with what they may see then.
+
+    Raise `QueueLimitError`: too many wait, or are kept.
+    """
+    work.context.require(Permission.JOB_WRITE)
+    # whoever counts holds the queue, so that two cannot both put in the last one
+    await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
+    kept, is_open = await operations.count_all(work.session)
+    if is_open >= MOST_OPEN:
+        raise QueueLimitError(f"{MOST_OPEN} bulk operations wait or run: let one of them end.")
+    if kept >= MOST_KEPT:
+        raise QueueLimitError(
+            f"{MOST_KEPT} bulk operations are kept: the oldest goes {KEPT.days} days after it was made."
+        )
+    id_, delegate = new_id(), delegate_of(work.context)
+    job = await work.enqueue(BULK_OPERATION, msgspec.to_builtins(RunQuery(id_, delegate)), seal_key=seal_key)
+    new = NewBulkOperation(
+        id=id_,
+        query=draft.query,
+        variables=draft.variables,
+        document=draft.document,
+        scopes=" ".join(delegate.scopes),
+        actor_id=delegate.id,
+        job_id=job,
+    )
+    await operations.insert(work.session, new)
+    return (await find_many(work, [id_]))[id_]
+
+
+async def cancel(
+    work: UnitOfWork, store: FileStore, id_: UUID, *, version: int | None = None
+) -> BulkOperation:
+    """What was written of it goes. Done twice, nothing changes.
+
+    Raise `ConflictError` for one that is over, and for another `version`; `NotFoundError`.
+    """
+    work.context.require(Permission.JOB_WRITE)
+    found = (await find_many(work, [id_])).get(id_)
+    if found is None:
+        raise NotFoundError("There is no such bulk operation here.", field="id")
+    if found.state == BulkOperationState.CANCELLED and version in (None, found.version):
+        return found
+    if not await operations.end(work.session, id_, BulkOperationState.CANCELLED, version=version):
+        raise ConflictError(
+            None if version not in (None, found.version) else f"This is {found.state}.", field="id"
+        )
+    if await jobs.cancel(work.session, found.job_id, None) is not None:
+        work.signal()
+    _forget(work, store, [id_])
+    return (await find_many(work, [id_]))[id_]
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[BulkOperation]:
+    work.context.require(Permission.JOB_READ)
+    return ByKey(await operations.find_by_ids(work.session, ids))
+
+
+async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[BulkOperation]:
+    """The next `first`, oldest first."""
+    work.context.require(Permission.JOB_READ)
+    return await operations.list_page(work.session, after=after, first=first)
+
+
+async def count(work: UnitOfWork) -> int:
+    work.context.require(Permission.JOB_READ)
+    return await operations.count(work.session)
+
+
+def expires_at(operation: BulkOperation) -> datetime:
+    return operation.created_at + KEPT
+
+
+def download_url(work: UnitOfWork, store: FileStore, operation: BulkOperation) -> str | None:
+    """For whoever asked for it and may still do all that they might then, and nobody else; for some minutes.
+
+    In the file is what they might see.
+    """
+    context = work.context
+    is_theirs = context.actor.id == operation.actor_id
+    if not is_theirs or not context.permissions.issuperset(operation.scopes.split()):
+        return None
+    if operation.state != BulkOperationState.DONE:
+        return None
+    name = f"bulk-{operation.created_at:%Y%m%d-%H%M%S}.jsonl"
+    return store.download_url(work.context.id, _result(operation.id), name=name, media_type=MEDIA_TYPE)
+
+
+async def progress(work: UnitOfWork, id_: UUID) -> Progress:
+    """How far it is. For jobs. Raise `NotFoundError`."""
+    found = await operations.progress(work.session, id_)
+    if found is None:
+        raise NotFoundError("This bulk operation was forgotten before it was done.")
+    return found
+
+
+async def write_part(store: FileStore, tenant: UUID, id_: UUID, number: int, part: Part) -> NewPart:
+    """Put it into the store, where it counts for nothing yet. For jobs.
+
+    Its name tells what is in it: of two workers who both believe that it is their turn neither can put
+    another text in the place of one that counts.
+    """
+    name = f"{number}-{hashlib.sha256(part.lines).hexdigest()[:32]}"
+    await store.write(tenant, f"{_parts(id_)}/{name}", part.lines)
+    return NewPart(
+        name=name, objects=part.objects, bytes=len(part.lines), cursor=part.cursor, all_read=part.last
+    )
+
+
+async def add_part(work: UnitOfWork, id_: UUID, part: NewPart, *, after: int) -> None:
+    """From now on it counts, if it is the next `after` so many. For jobs."""
+    await operations.add_part(work.session, id_, part, after=after)
+
+
+async def write_result(store: FileStore, tenant: UUID, id_: UUID, given: Progress) -> None:
+    """Make one file of all parts; however often, it is the same. For jobs."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for name in given.parts:
+            async for piece in store.read(tenant, f"{_parts(id_)}/{name}"):
+                yield piece
+
+    await store.write(tenant, _result(id_), pieces() if given.bytes else b"")
+
+
+async def finish(work: UnitOfWork, store: FileStore, id_: UUID, given: Progress) -> None:
+    """Its file is there, and takes room as other files do. For jobs. Raise `PlanLimitError`."""
+    if await operations.end(work.session, id_, BulkOperationState.DONE):
+        if given.bytes and not await storage.take(work, given.bytes):
+            raise PlanLimitError("There is no room left for the file.")
+        work.after_commit(partial(store.delete_below, work.context.id, _parts(id_)))
+
+
+async def fail(work: UnitOfWork, store: FileStore, id_: UUID, *, code: str, message: str) -> None:
+    """It cannot be gone on with, and what was written goes. For jobs."""
+    words = message[:_LONGEST_MESSAGE]
+    if await operations.end(work.session, id_, BulkOperationState.FAILED, code=code, error=words):
+        _forget(work, store, [id_])
+
+
+async def forget_old(work: UnitOfWork, store: FileStore) -> int:
+    """How many, with their files; the rest, if there are very many, is for the next time. For jobs."""
+    gone = await operations.delete_old(work.session, older_than=KEPT.total_seconds(), most=_FORGOTTEN_AT_ONCE)
+    _forget(work, store, gone)
+    return len(gone)
+
+
+def _forget(work: UnitOfWork, store: FileStore, ids: Sequence[UUID]) -> None:
+    for id_ in ids:
+        work.after_commit(partial(store.delete_below, work.context.id, _place(id_)))
+
+
+def _place(id_: UUID) -> str:
+    return f"bulk/{id_.hex}"
+
+
+def _parts(id_: UUID) -> str:
+    return f"{_place(id_)}/parts"
+
+
+def _result(id_: UUID) -> str:
+    return f"{_place(id_)}/result.jsonl"

@@ -1,0 +1,165 @@
+"""A query that a job runs: how many there may be, who may read its file, and that a part counts once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from academy import Academy
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, QueueLimitError
+from harka.files.store import FileStore
+from harka.ids import new_id
+from harka.learning import bulk_operation
+from harka.learning.bulk_operation import MOST_OPEN, Part, QueryDraft
+from harka.repositories.bulk_operation import BulkOperation, NewPart
+from harka.storage.statement import Statement
+from harka.tenancy.context import TenantContext
+from harka.tenancy.permission import Permission
+
+KEY = bytes(32)
+DRAFT = QueryDraft(query="{ a }", variables="{}", document="{ b }")
+PART = Part(b'{"id":1}\n', 1, "cursor", last=True)
+AGED = Statement(
+    "test.aged",
+    "UPDATE {schema}.bulk_operation SET created_at = created_at - interval '8 days' WHERE tenant_id = $1",
+)
+FILLED = Statement(
+    "test.filled",
+    """INSERT INTO {schema}.file_ledger (tenant_id, bytes) SELECT $1::uuid, 9000000000000""",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(f"file://{tmp_path}", KEY)
+
+
+async def asked(academy: Academy, context: TenantContext | None = None) -> BulkOperation:
+    async with academy.work(context) as work:
+        return await bulk_operation.create(work, DRAFT, seal_key=KEY)
+
+
+async def row(academy: Academy) -> dict[str, Any]:
+    (found,) = await academy.rows("bulk_operation")
+    return found
+
+
+async def written(academy: Academy, store: FileStore, id_: Any, part: Part = PART) -> NewPart:
+    return await bulk_operation.write_part(store, academy.organization.id, id_, 0, part)
+
+
+async def add(academy: Academy, id_: Any, part: NewPart, after: int) -> None:
+    async with academy.work() as work:
+        await bulk_operation.add_part(work, id_, part, after=after)
+
+
+async def done(academy: Academy, store: FileStore, context: TenantContext | None = None) -> BulkOperation:
+    operation = await asked(academy, context)
+    await add(academy, operation.id, await written(academy, store, operation.id), 0)
+    async with academy.work() as work:
+        so_far = await bulk_operation.progress(work, operation.id)
+    await bulk_operation.write_result(store, academy.organization.id, operation.id, so_far)
+    async with academy.work() as work:
+        await bulk_operation.finish(work, store, operation.id, so_far)
+    async with academy.work() as work:
+        return (await bulk_operation.find_many(work, [operation.id]))[operation.id]
+
+
+async def test_so_many_wait_and_no_more(academy: Academy) -> None:
+    for _ in range(MOST_OPEN):
+        await asked(academy)
+    before = await academy.state()
+    with pytest.raises(QueueLimitError):
+        await asked(academy)
+    assert await academy.state() == before
+
+
+async def test_nobody_asks_without_the_permission(academy: Academy) -> None:
+    context = academy.key(Permission.JOB_READ, Permission.USER_READ)
+    with pytest.raises(ForbiddenError):
+        await asked(academy, context)
+    assert await academy.rows("job") == []
+
+
+async def test_of_two_workers_at_the_same_part_one_counts(academy: Academy, store: FileStore) -> None:
+    id_ = (await asked(academy)).id
+    ours = await written(academy, store, id_)
+    theirs = await written(academy, store, id_, Part(b'{"id":2}\n', 1, "other", last=False))
+    assert ours.name != theirs.name
+    for part in (theirs, ours):
+        await add(academy, id_, part, 0)
+    found = await row(academy)
+    assert (found["parts"], found["objects"], found["cursor"]) == ([theirs.name], 1, "other")
+
+
+async def test_only_who_asked_and_may_still_do_as_much_reads_the_file(
+    academy: Academy, store: FileStore
+) -> None:
+    boss, other = await academy.user("admin"), await academy.user("admin")
+    operation = await done(academy, store, academy.acting(boss))
+    narrow = academy.acting(boss)
+    narrow = type(narrow)(
+        organization=narrow.organization,
+        actor=narrow.actor,
+        user=boss,
+        permissions=narrow.permissions - {Permission.USER_READ},
+    )
+    urls = {}
+    for name, context in (("boss", academy.acting(boss)), ("other", academy.acting(other)), ("less", narrow)):
+        async with academy.work(context, read_only=True) as work:
+            urls[name] = bulk_operation.download_url(work, store, operation) is not None
+    assert urls == {"boss": True, "other": False, "less": False}
+
+
+async def test_what_is_cancelled_leaves_nothing_and_goes_no_further(
+    academy: Academy, store: FileStore
+) -> None:
+    id_ = (await asked(academy)).id
+    part = await written(academy, store, id_)
+    await add(academy, id_, part, 0)
+    for _ in range(2):
+        async with academy.work() as work:
+            cancelled = await bulk_operation.cancel(work, store, id_)
+        assert cancelled.state == "cancelled"
+    assert await store.find(academy.organization.id, f"bulk/{id_.hex}/parts/{part.name}") is None
+    (job,) = await academy.rows("job")
+    assert job["state"] == "cancelled"
+    await add(academy, id_, part, 1)
+    assert (await row(academy))["objects"] == 1
+
+
+async def test_what_is_over_is_not_cancelled(academy: Academy, store: FileStore) -> None:
+    operation = await done(academy, store)
+    before = await academy.state()
+    for id_, version, error in (
+        (operation.id, None, ConflictError),
+        (operation.id, operation.version + 1, ConflictError),
+        (new_id(), None, NotFoundError),
+    ):
+        with pytest.raises(error):
+            async with academy.work() as work:
+                await bulk_operation.cancel(work, store, id_, version=version)
+    assert await academy.state() == before
+
+
+async def test_a_file_takes_room_until_it_is_forgotten(academy: Academy, store: FileStore) -> None:
+    operation = await done(academy, store)
+    (ledger,) = await academy.rows("file_ledger")
+    assert ledger["bytes"] == len(PART.lines)
+    place = f"bulk/{operation.id.hex}/result.jsonl"
+    assert await store.find(academy.organization.id, place) is not None
+    for forgotten in (0, 1):
+        async with academy.work() as work:
+            assert await bulk_operation.forget_old(work, store) == forgotten
+            await work.session.execute(AGED)
+    (ledger,) = await academy.rows("file_ledger")
+    assert (ledger["bytes"], await academy.rows("bulk_operation")) == (0, [])
+    assert await store.find(academy.organization.id, place) is None
+
+
+async def test_without_room_there_is_no_file(academy: Academy, store: FileStore) -> None:
+    async with academy.work() as work:
+        await work.session.execute(FILLED)
+    with pytest.raises(PlanLimitError):
+        await done(academy, store)
+    assert (await row(academy))["outcome"] is None
