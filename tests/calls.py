@@ -269,4 +269,16 @@ CALLS = {
         'mutation { removeGroupMembers(input: {groupId: "$group", userIds: ["$user"]}) { clientMutationId } }'
     ),
     "reactivateUser": 'mutation { reactivateUser(input: {id: "$user"}) { clientMutationId } }',
+    "ssoConnections": "{ ssoConnections(first: 1) { totalCount } }",
+    "ssoAttempts": "{ ssoAttempts(first: 1) { totalCount } }",
+    "createSsoConnection": (
+        'mutation { createSsoConnection(input: {name: "X", issuer: "https://x.example", clientId: "x", '
+        'clientSecret: "x"}) { clientMutationId } }'
+    ),
+    "updateSsoConnection": (
+        'mutation { updateSsoConnection(input: {id: "$sso", version: 1}) { clientMutationId } }'
+    ),
+    "testSsoConnection": 'mutation { testSsoConnection(input: {id: "$sso"}) { clientMutationId } }',
+    "enforceSso": 'mutation { enforceSso(input: {id: "$sso"}) { clientMutationId } }',
+    "disableSso": 'mutation { disableSso(input: {id: "$sso"}) { clientMutationId } }',
 }

@@ -19,6 +19,7 @@ from harka.analytics.requests import Requests
 from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
+from harka.auth.ldap import Directories
 from harka.auth.principal import Authenticator
 from harka.auth.session_usage import SessionUsage
 from harka.cache.pool_ledger import SharedLedger
@@ -85,6 +86,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         requests = await _written_at_times(stack, "requests", Requests(catalog, directory.timezone_of))
         hasher = Hasher()
         stack.callback(hasher.close)
+        directories = Directories()
+        stack.callback(directories.close)
         typesetter = Typesetter(settings.fonts)
         stack.callback(typesetter.close)
         yield Runtime(
@@ -98,6 +101,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             key_rates=KeyRates(),
             session_usage=session_usage,
             hasher=hasher,
+            directories=directories,
             throttle=Throttle(cache),
             requests=requests,
             cache=cache,

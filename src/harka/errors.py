@@ -13,7 +13,9 @@ HarkaError
 │   └── PersistedDocumentRequiredError PERSISTED_DOCUMENT_REQUIRED 400
 ├── UnauthenticatedError       UNAUTHENTICATED      401
 │   ├── WrongPasswordError     WRONG_CREDENTIALS    401   whatever is wrong with them
-│   └── SecondFactorError      SECOND_FACTOR_REQUIRED 401 the password is right, and a code is asked for
+│   ├── SecondFactorError      SECOND_FACTOR_REQUIRED 401 the password is right, and a code is asked for
+│   ├── SsoRequiredError       SSO_REQUIRED         401   passwords are forbidden, right ones too
+│   └── SsoRefusedError        SSO_REFUSED          401   admins read why in `ssoAttempts`
 ├── ForbiddenError             FORBIDDEN            403
 │   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
 │   │   └── QueueLimitError    QUEUE_LIMIT_EXCEEDED 403   of jobs that wait
@@ -152,6 +154,24 @@ class SecondFactorError(UnauthenticatedError):
     """The code of your second device is needed, too."""
 
     code = "SECOND_FACTOR_REQUIRED"
+
+
+class SsoRequiredError(UnauthenticatedError):
+    """Passwords are not accepted here: use your organization's own sign-in."""
+
+    code = "SSO_REQUIRED"
+
+
+class SsoRefusedError(UnauthenticatedError):
+    """The sign-in did not succeed. An administrator of the organization can see why."""
+
+    code = "SSO_REFUSED"
+
+    def __init__(self, outcome: str, detail: str = "") -> None:
+        """`outcome`: one of `learning.sso.SsoOutcome`; `detail`: for admins, without secrets."""
+        super().__init__()
+        self.outcome = outcome
+        self.detail = detail
 
 
 class ForbiddenError(HarkaError):

@@ -61,6 +61,8 @@ class NodeKind(enum.IntEnum):
     COURSE_VERSION = 94
     BULK_CHANGE = 87
     BULK_OPERATION = 88
+    SSO_CONNECTION = 90
+    SSO_ATTEMPT = 91
 
 
 def new_id() -> UUID:

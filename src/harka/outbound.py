@@ -86,7 +86,7 @@ async def fetch(
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(patience):
-            address = await _checked(host, port, private=private)
+            address = await resolve(host, port, private=private)
             shown = f"[{address}]" if ":" in address else address
             target = httpx2.URL(url).copy_with(host=shown)
             async with httpx2.AsyncClient(
@@ -124,7 +124,8 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def _checked(host: str, port: int, *, private: bool) -> str:
+async def resolve(host: str, port: int, *, private: bool) -> str:
+    """An address of it, checked. Raise `UnavailableError`, `OSError`."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(each[4][0]) for each in found]
     if not addresses or not (private or all(map(is_public, addresses))):

@@ -6,6 +6,8 @@ from harka.analytics.requests import Requests
 from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
+from harka.auth.ldap import Directories
+from harka.auth.oidc import Providers
 from harka.auth.principal import Authenticator
 from harka.auth.session_usage import SessionUsage
 from harka.cache.tenant import TenantCache
@@ -51,6 +53,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     admission: Admission
     gate: Gate
     metrics: Metrics
+    providers: Providers = msgspec.field(default_factory=Providers)
+    directories: Directories
 
     @property
     def entrance(self) -> Entrance:
@@ -62,6 +66,9 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
             keyring=self.keyring,
             hasher=self.hasher,
             throttle=self.throttle,
+            providers=self.providers,
+            directories=self.directories,
+            outside=self.outside,
         )
 
     @property

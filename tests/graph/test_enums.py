@@ -3,9 +3,10 @@ from enum import Enum
 
 import pytest
 
-from harka.graph import bulk_enums, enums, schema
+from harka.graph import bulk_enums, enums, schema, sso_enums, webhook_enums
 
-ENUMS = [getattr(room, name) for room in (enums, bulk_enums) for name in room.__all__]
+ROOMS = (enums, bulk_enums, sso_enums, webhook_enums)
+ENUMS = [getattr(room, name) for room in ROOMS for name in room.__all__]
 
 
 @pytest.mark.parametrize("python", ENUMS, ids=lambda python: python.__name__)

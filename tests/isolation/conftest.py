@@ -3,7 +3,7 @@
 import gc
 import itertools
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -20,17 +20,24 @@ from harka.runtime import Runtime
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
+from provider import serving
 
 
 @pytest.fixture(scope="session")
-async def worlds(runtime: Runtime) -> dict[str, World]:
+def issuer() -> Iterator[str]:
+    with serving() as provider:
+        yield provider.issuer
+
+
+@pytest.fixture(scope="session")
+async def worlds(runtime: Runtime, issuer: str) -> dict[str, World]:
     made: dict[str, World] = {}
     for mode, side in itertools.product(Mode, "ab"):
         organization = await _alike(runtime, mode, side)
         # two tenants of a pool prove something only in the same tables
         while mode is Mode.POOL and made and organization.schema != made["pool-a"].organization.schema:
             organization = await _alike(runtime, mode, side)
-        made[f"{mode.lower()}-{side}"] = await populate(runtime, organization)
+        made[f"{mode.lower()}-{side}"] = await populate(runtime, organization, issuer)
     return made
 
 

@@ -66,6 +66,7 @@ OWN: Mapping[str, Any] = {
     "MoveLessonInput.position": 0,
     "UpdateLearningPathInput.version": 2,
     "requiredCount": 1,
+    "issuer": "https://login.example.com/fresh",
     "url": "https://example.com/fresh",
     "permissions": ["course:read"],
     "cron": "30 3 * * *",

@@ -13,6 +13,7 @@ from belongings import claim, make_key
 from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
+from providers import connect
 from telling import hook, told
 
 from harka import clock
@@ -152,8 +153,11 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str, str]]:
                 yield from _leaves(inner, place)
 
 
-async def populate(runtime: Runtime, organization: Organization) -> World:
-    """The same people, codes and slugs in every tenant; only the words differ."""
+async def populate(runtime: Runtime, organization: Organization, issuer: str) -> World:
+    """The same people, codes and slugs in every tenant; only the words differ.
+
+    `issuer`: a provider that answers.
+    """
     world = World(organization, canary=f"canary{secrets.token_hex(8)}")
     world.raw |= {str(organization.id), organization.id.hex}
     async with unit_of_work(
@@ -188,6 +192,8 @@ async def populate(runtime: Runtime, organization: Organization) -> World:
         known = (rows[NodeKind.TENANT_JOB], dead, many.id, many.job_id, asked.id, asked.job_id)
         world.raw |= {text for row in known for text in (str(row), row.hex)}
         rows[NodeKind.SESSION] = await _identify(runtime, work, world, people)
+        connected = await connect(runtime, work, world, people[0].id, issuer)
+        rows[NodeKind.SSO_CONNECTION], rows[NodeKind.SSO_ATTEMPT] = connected
     rows[NodeKind.EVENT], events = await told(runtime, organization)
     world.raw |= {text for row in events for text in (str(row), row.hex)}
     hooked = await hook(runtime, organization, world)

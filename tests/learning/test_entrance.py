@@ -7,16 +7,22 @@ from argon2 import PasswordHasher
 
 from academy import Academy
 from harka.auth.hashing import Hasher
+from harka.auth.ldap import Directories
+from harka.auth.oidc import Providers
 from harka.auth.password import hash_password, is_outdated
 from harka.cache.throttle import Throttle
+from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import RateLimitedError, TenantMismatchError, UnauthenticatedError, WrongPasswordError
 from harka.learning import entrance, session
 from harka.learning.entrance import OF_ADDRESS, Entrance, Shown
+from harka.learning.outside import Outside
 from harka.learning.session import Device
 from harka.repositories import password as passwords
 from harka.repositories import session as sessions
 from harka.repositories.user import User
+from harka.storage.catalog import Catalog
+from harka.tenancy.dns import Dns
 
 PASSWORD = "vexed kiln plumage 4"
 BROWSER = Device("browser", "203.0.113.7", "Firefox")
@@ -25,8 +31,8 @@ _HASH = hash_password(PASSWORD)
 
 
 @pytest.fixture
-async def door(academy: Academy) -> AsyncIterator[Entrance]:
-    parts, hasher = academy.parts, Hasher(workers=1)
+async def door(academy: Academy, academy_settings: Settings) -> AsyncIterator[Entrance]:
+    parts, hasher, directories = academy.parts, Hasher(workers=1), Directories()
     yield Entrance(
         databases=parts.databases,
         cache=parts.cache,
@@ -34,8 +40,12 @@ async def door(academy: Academy) -> AsyncIterator[Entrance]:
         keyring=Keyring(secrets.token_hex(32)),
         hasher=hasher,
         throttle=Throttle(parts.cache),
+        providers=Providers(),
+        directories=directories,
+        outside=Outside(Catalog(academy_settings), Dns(""), "harka.localhost"),
     )
     hasher.close()
+    directories.close()
 
 
 async def person_of(academy: Academy, hashed: str = _HASH) -> User:

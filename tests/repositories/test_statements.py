@@ -47,6 +47,7 @@ from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
 from harka.repositories.session import Held, Session
+from harka.repositories.sso import Policy, SsoAttempt, SsoConnection
 from harka.repositories.submission import Submission, SubmissionFile
 from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
@@ -112,6 +113,8 @@ FIELDS = [
             QuizAttempt,
             QuizQuestion,
             Session,
+            SsoAttempt,
+            SsoConnection,
             Sheet,
             Submission,
             SubmissionFile,
@@ -189,6 +192,11 @@ PARTS = {
     "quiz_question.reorder": ["exact"],
     "session.hold": list(Held.__struct_fields__),
     "session.live": ["id"],
+    "sso.break_glass": ["id"],
+    "sso.find_identity": ["user_id"],
+    "sso.find_secret": ["sealed_secret"],
+    "sso.lock_enforced": ["id"],
+    "sso.policy": list(Policy.__struct_fields__),
     "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),

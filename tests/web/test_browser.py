@@ -9,10 +9,14 @@ import pytest
 
 from browser import Browser, open_browser
 from entering import PASSWORD, give_password
-from harka.learning import progress
+from harka.ids import NodeKind
+from harka.learning import progress, sso
+from harka.learning.sso_directory import DirectoryDraft
+from harka.learning.sso_draft import SsoDraft
 from harka.tenancy.permission import Permission
 from node import install
 from school import School, school, until
+from sso_school import working
 
 __all__ = ["school"]
 
@@ -193,10 +197,22 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
+async def _directory(school: School) -> str:
+    """Where people show a directory their password."""
+    asked = DirectoryDraft(base_dn="dc=x")
+    draft = SsoDraft(
+        name="The Directory", issuer="ldaps://x.example", client_id="cn=x", client_secret="x", directory=asked
+    )
+    async with working(school) as work:
+        made = await sso.tested(work, await sso.create(work, school.runtime.keyring, draft))
+    return f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, made)}/start"
+
+
 async def test_the_pages_break_no_rule_of_accessibility(
     browser: Browser, school: School, address: str, axe: str
 ) -> None:
-    for path in ("/auth/sign-in", "/auth/reset?token=x", "/auth/sign-in#refused"):
+    start = await _directory(school)
+    for path in ("/auth/sign-in", "/auth/reset?token=x", start, "/auth/sign-in#refused"):
         await browser.go(f"{address}{path}")
         if path.endswith("#refused"):
             await browser.type("nobody@example.com", into="#email")

@@ -41,6 +41,7 @@ from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
 from harka.graph.mutations.role import RoleMutation
 from harka.graph.mutations.session import SessionMutation
+from harka.graph.mutations.sso import SsoMutation
 from harka.graph.mutations.submission import SubmissionMutation
 from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.totp import TotpMutation
@@ -88,6 +89,7 @@ from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.role import RoleQuery
 from harka.graph.types.search import SearchQuery
 from harka.graph.types.session import SessionQuery
+from harka.graph.types.sso import SsoQuery
 from harka.graph.types.submission import SubmissionQuery
 from harka.graph.types.tag import TagQuery
 from harka.graph.types.user import UserQuery
@@ -99,6 +101,7 @@ from harka.graph.types.webhook_endpoint import WebhookEndpointQuery
 @strawberry.type(description="Everything that can be read.")
 class Query(
     SubmissionQuery,
+    SsoQuery,
     ViewerQuery,
     OrganizationQuery,
     UserQuery,
@@ -139,6 +142,7 @@ class Mutation(
     ApiKeyMutation,
     PasswordMutation,
     SessionMutation,
+    SsoMutation,
     TotpMutation,
     AssignmentMutation,
     SubmissionMutation,

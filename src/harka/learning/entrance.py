@@ -14,6 +14,8 @@ import msgspec
 from harka import clock, logs
 from harka.auth import totp as codes
 from harka.auth.hashing import Hasher
+from harka.auth.ldap import Directories
+from harka.auth.oidc import Providers
 from harka.auth.password import is_outdated
 from harka.auth.session_token import open_refresh_token, refresh_token
 from harka.cache.tenant import TenantCache
@@ -22,23 +24,27 @@ from harka.crypto.keyring import Keyring
 from harka.errors import (
     RateLimitedError,
     SecondFactorError,
+    SsoRequiredError,
     TenantMismatchError,
     UnauthenticatedError,
     ValidationError,
     WrongPasswordError,
 )
-from harka.learning import session, totp, user
+from harka.learning import session, sso, totp, user
+from harka.learning.outside import Outside
 from harka.learning.session import APP_IDLE, Begun, Device
 from harka.learning.text import LONGEST_EMAIL, stored_form
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.pubsub import PubSub
 from harka.repositories import password as passwords
 from harka.repositories import session as sessions
+from harka.repositories import sso as connections
 from harka.repositories.password import Known
 from harka.repositories.session import Held
 from harka.repositories.user import UserStatus
 from harka.storage.databases import Databases
 from harka.tenancy.context import TenantContext
+from harka.tenancy.entitlement import features_for
 
 OF_ACCOUNT: Final = Rate("account", most=10, seconds=60.0)
 OF_ADDRESS: Final = Rate("address", most=50, seconds=2.0)
@@ -60,6 +66,9 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     hasher: Hasher
     throttle: Throttle
+    providers: Providers
+    directories: Directories
+    outside: Outside
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -83,30 +92,45 @@ class Refreshed(msgspec.Struct, frozen=True):
         return f"Refreshed({self.held.id})"
 
 
-async def sign_in(entrance: Entrance, context: TenantContext, shown: Shown, device: Device) -> Begun:
+async def sign_in(
+    entrance: Entrance, context: TenantContext, shown: Shown, device: Device, *, linking: bool = False
+) -> Begun:
     """Begin a session of whoever shows a right password. `context`: of nobody, in their organization.
+
+    Where a connection is enforced, whatever is wrong is `SsoRequiredError`, and so is a password of anybody
+    but an owner with a second factor. `linking`: they have shown who they are by a connection, too.
 
     Raise `WrongPasswordError`, the same for an address that is nobody's; `SecondFactorError` when the
     password is right and a code is missing; `RateLimitedError` after too many tries, for a right password
     too.
     """
     email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
-    place = _network_of(device.address)
-    await _take(entrance, context, OF_ADDRESS, place)
-    async with _work(entrance, context, read_only=True) as work:
+    place = network_of(device.address)
+    await take(entrance, context, OF_ADDRESS, place)
+    async with working(entrance, context, read_only=True) as work:
         known = await passwords.find_by_email(work.session, email)
+        policy = await connections.policy(work.session, None if known is None else known.user_id)
+    # a plan that lost the feature locks nobody out
+    forbidden = policy.enforced and features_for(context.organization).sso and not linking
     # of somebody by who they are: an address is spelt in more ways than we would think of
     account = email.lower() if known is None else str(known.user_id)
-    await _take(entrance, context, OF_ACCOUNT, account)
+    await take(entrance, context, OF_ACCOUNT, account)
     taken = ((OF_ADDRESS, place), (OF_ACCOUNT, account))
     matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
+    if forbidden and not policy.is_break_glass:
+        # also for a right one: it says nothing about the password
+        raise SsoRequiredError
     if known is None or known.hash is None or not matches or known.status != UserStatus.ACTIVE:
-        raise WrongPasswordError
+        raise SsoRequiredError if forbidden else WrongPasswordError
     if known.sealed_secret is not None and not shown.code:
-        await _give_back(entrance, context, taken)
+        await give_back(entrance, context, taken)
         raise SecondFactorError
     begun = await _begin(entrance, context, known, shown, device)
-    await _give_back(entrance, context, taken)
+    if forbidden:
+        log.warning("an owner came in by password, past the enforced sign-in", tenant=str(context.id))
+        async with working(entrance, context, read_only=False) as work:
+            await sso.note(work, sso.SsoOutcome.BREAK_GLASS, user=known.user_id)
+    await give_back(entrance, context, taken)
     return begun
 
 
@@ -121,7 +145,7 @@ async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Ref
         raise UnauthenticatedError
     if opened.tenant != context.id:
         raise TenantMismatchError
-    async with _work(entrance, context, read_only=False) as work:
+    async with working(entrance, context, read_only=False) as work:
         held = await sessions.hold(work.session, opened.session)
         if held is not None and held.status == UserStatus.ACTIVE and opened.number == held.refreshes:
             await sessions.refreshed(work.session, held.id, idle=APP_IDLE.total_seconds())
@@ -141,8 +165,8 @@ async def require_password(entrance: Entrance, context: TenantContext, password:
     For a program, too; `RateLimitedError` after too many tries.
     """
     person = user.myself(context)
-    await _take(entrance, context, OF_ACCOUNT, str(person.id))
-    async with _work(entrance, context, read_only=True) as work:
+    await take(entrance, context, OF_ACCOUNT, str(person.id))
+    async with working(entrance, context, read_only=True) as work:
         known = await passwords.find_by_user(work.session, person.id)
     if not await entrance.hasher.verify(context.id, None if known is None else known.hash, password):
         raise ValidationError("This is not the password.", field=field)
@@ -152,7 +176,7 @@ async def require_password(entrance: Entrance, context: TenantContext, password:
 async def sign_out(entrance: Entrance, context: TenantContext) -> None:
     """End the session of a context, if it has one."""
     if context.session is not None:
-        async with _work(entrance, context, read_only=False) as work:
+        async with working(entrance, context, read_only=False) as work:
             await sessions.revoke(work.session, context.session, None)
 
 
@@ -163,7 +187,7 @@ async def _begin(
     fresh = None
     if known.hash is not None and is_outdated(known.hash):
         fresh = await entrance.hasher.hash(context.id, shown.password)
-    async with _work(entrance, context, read_only=False) as work:
+    async with working(entrance, context, read_only=False) as work:
         if known.sealed_secret is not None:
             await _require_code(work, entrance.keyring, known, (shown.code or "")[:_LONGEST_CODE])
         if fresh is not None and known.hash is not None:
@@ -180,13 +204,14 @@ async def _require_code(work: UnitOfWork, keyring: Keyring, known: Known, code: 
         raise WrongPasswordError
 
 
-async def _take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) -> None:
+async def take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) -> None:
+    """Count a try. Raise `RateLimitedError` after too many."""
     wait = await entrance.throttle.take(context.id, rate, of)
     if wait > 0.0:
         raise RateLimitedError("Too many tries: wait, and try again.", retry_after=wait)
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """Of IPv6 the network that a household has: it has as many addresses as it likes."""
     try:
         client = ipaddress.ip_address(address)
@@ -197,13 +222,17 @@ def _network_of(address: str) -> str:
     return str(ipaddress.ip_network((client, _OF_A_HOUSEHOLD), strict=False))
 
 
-async def _give_back(entrance: Entrance, context: TenantContext, taken: tuple[tuple[Rate, str], ...]) -> None:
+async def give_back(entrance: Entrance, context: TenantContext, taken: tuple[tuple[Rate, str], ...]) -> None:
+    """Tries that did not fail."""
     for rate, of in taken:
         await entrance.throttle.give_back(context.id, rate, of)
 
 
 @asynccontextmanager
-async def _work(entrance: Entrance, context: TenantContext, *, read_only: bool) -> AsyncIterator[UnitOfWork]:
+async def working(
+    entrance: Entrance, context: TenantContext, *, read_only: bool
+) -> AsyncIterator[UnitOfWork]:
+    """A unit of work of who comes in; committed at its end."""
     async with unit_of_work(
         entrance.databases,
         entrance.cache,
@@ -211,5 +240,6 @@ async def _work(entrance: Entrance, context: TenantContext, *, read_only: bool) 
         context,
         read_only=read_only,
         timeout=_TIMEOUT,
+        outside=entrance.outside,
     ) as work:
         yield work

@@ -7,10 +7,11 @@ import msgspec
 
 from harka import clock
 from harka.auth import totp
+from harka.auth.permissions import Role
 from harka.crypto import envelope
 from harka.crypto.keyring import Keyring
 from harka.errors import ConflictError, ValidationError
-from harka.learning import user
+from harka.learning import break_glass, user
 from harka.learning.work import UnitOfWork
 from harka.repositories import totp as totps
 from harka.repositories.user import User
@@ -67,17 +68,26 @@ async def confirm(work: UnitOfWork, keyring: Keyring, code: str) -> Confirmed:
 
 
 async def remove(work: UnitOfWork) -> User:
-    """No code is asked for any more of the actor, whose password was asked for."""
+    """No code is asked for any more of the actor, whose password was asked for.
+
+    Raise `ConflictError` for an owner who must be able to come in (`break_glass`).
+    """
     person = user.myself(work.context)
-    await totps.delete(work.session, person.id)
+    await _remove(work, person)
     return person
 
 
 async def remove_of(work: UnitOfWork, user_id: UUID) -> User:
-    """Of somebody who has lost their device. Raise like `user.hold`."""
+    """Of somebody who has lost their device. Raise like `user.hold` and `remove`."""
     person = await user.hold(work, user_id, field="userId")
-    await totps.delete(work.session, person.id)
+    await _remove(work, person)
     return person
+
+
+async def _remove(work: UnitOfWork, person: User) -> None:
+    await totps.delete(work.session, person.id)
+    if person.role == Role.OWNER:
+        await break_glass.require_kept(work)
 
 
 def opened(work: UnitOfWork, keyring: Keyring, user_id: UUID, sealed: bytes) -> bytes:

@@ -14,7 +14,7 @@ from harka.errors import (
     UnauthenticatedError,
     ValidationError,
 )
-from harka.learning import visibility
+from harka.learning import break_glass, visibility
 from harka.learning.batch import batches
 from harka.learning.user_row import accepted, allowed_to, require_grantable, row_of, taken
 from harka.learning.work import UnitOfWork
@@ -119,7 +119,8 @@ async def create_many(work: UnitOfWork, drafts: Sequence[UserDraft]) -> list[Use
 async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: int) -> User:
     """Change what `changes` names. `version`: that of the user as the editor read them.
 
-    Raise `ConflictError` when they have changed since, or are the last owner and would be none any more;
+    Raise `ConflictError` when they have changed since, or are the last owner, or one who must be able to come
+    in (`break_glass`), and would be none any more;
     `ForbiddenError` for who may do more than the actor, now or then; `ValidationError`; `NotFoundError`.
     """
     held = await hold(work, id_, version=version)
@@ -127,17 +128,21 @@ async def update(work: UnitOfWork, id_: UUID, changes: UserChanges, *, version: 
     changed = msgspec.structs.replace(held, **accepted(work, given))
     if given.keys() & {"role", "role_id"}:
         await require_grantable(work, [changed])
-    if changed.role != held.role and held.role == Role.OWNER:
+    is_owner_no_more = changed.role != held.role and held.role == Role.OWNER
+    if is_owner_no_more:
         await _require_other_owner(work, held)
     record_changes(work, held, changed)
-    return await write(work, changed)
+    written = await write(work, changed)
+    if is_owner_no_more:
+        await break_glass.require_kept(work)
+    return written
 
 
 async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
     """Let somebody in no more; their seat is free. Nothing changes when they are inactive already.
 
-    Raise `ConflictError` for oneself, for the last owner, and for another `version`; `ForbiddenError` for who
-    may do more than the actor; `NotFoundError`.
+    Raise `ConflictError` for oneself, for the last owner, one who must be able to come in (`break_glass`),
+    and another `version`; `ForbiddenError` for who may do more than the actor; `NotFoundError`.
     """
     held = await hold(work, id_, version=version)
     if work.context.user is not None and work.context.user.id == id_:
@@ -149,7 +154,10 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     # who is let in again signs in again
     await sessions.revoke_others(work.session, id_, None)
     work.record(EventType.USER_DEACTIVATED, id_)
-    return await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
+    written = await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
+    if held.role == Role.OWNER:
+        await break_glass.require_kept(work)
+    return written
 
 
 async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:

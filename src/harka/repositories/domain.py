@@ -51,6 +51,14 @@ LIST_SERVED = CatalogStatement(
     FROM control.domain WHERE tenant_id = ANY($1::uuid[]) AND status = 'ACTIVE'""",
 )
 
+# Which of these a tenant has proven to be its own.
+LIST_PROVEN = CatalogStatement(
+    "domain.list_proven",
+    """SELECT name FROM control.domain
+    WHERE tenant_id = $1 AND name = ANY($2::text[]) AND status IN ('VERIFIED', 'ACTIVE')
+      AND suspended_at IS NULL""",
+)
+
 # One page of a tenant's domains, claims included, oldest first.
 PAGE = CatalogStatement(
     "domain.page",
@@ -164,6 +172,10 @@ DELETE = CatalogStatement(
 async def list_served(catalog: CatalogAccess, tenants: Sequence[UUID]) -> list[Domain]:
     """In no particular order."""
     return _domains(await catalog.fetch(LIST_SERVED, tenants))
+
+
+async def list_proven(catalog: CatalogAccess, tenant: UUID, names: Sequence[str]) -> list[str]:
+    return [row["name"] for row in await catalog.fetch(LIST_PROVEN, tenant, names)]
 
 
 async def page(

@@ -41,9 +41,13 @@ async def page(
     *,
     title: str,
     error: HarkaError | None = None,
+    markup: Mapping[str, str] | None = None,
     **values: str,
 ) -> Response:
-    """The page `name` with `values` in it, every one of them escaped here; `error`: what was wrong."""
+    """The page `name` with `values` in it, every one of them escaped here; `error`: what was wrong.
+
+    `markup`: more values, which are HTML already.
+    """
     cookie = form_value(scope) or secrets.token_urlsafe(16)
     look = await _look(runtime, tenant)
     style = f":root{{--brand:{look.primary_color or _PLAIN_COLOR}}}"
@@ -52,7 +56,7 @@ async def page(
         "form_token": form_token(runtime.keyring.session, tenant.id, cookie),
         "error": "" if error is None else error.message,
     }
-    body = _template(name).substitute(_escaped(inside), failure=_failure(error))
+    body = _template(name).substitute(_escaped(inside), failure=_failure(error), **(markup or {}))
     whole = _template("frame").substitute(
         _escaped({"title": title, "organization": tenant.organization.name, "lang": "en"}),
         logo=_logo(look, tenant.organization.name),

@@ -1,7 +1,7 @@
 """`/auth/token`, `/auth/refresh`: for apps; `/.well-known/jwks.json`: for whoever checks their tokens."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -11,24 +11,28 @@ from starlette.types import Receive, Scope, Send
 from harka import clock
 from harka.auth import token as tokens
 from harka.codec import json_bytes
-from harka.errors import BadRequestError, UnavailableError
-from harka.learning import entrance
+from harka.errors import InvalidIdError, NotFoundError, SsoRefusedError, UnavailableError
+from harka.ids import NodeKind
+from harka.learning import entrance, sso_entrance
 from harka.learning.entrance import Shown
+from harka.learning.session import Begun, Device
+from harka.learning.sso import SsoOutcome
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.session import SessionKind
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.graphql_request import header, read_body, require_json
+from harka.web.json_body import read_json
 from harka.web.visitor import device_of, visit
 
 ACCESS_LIFETIME: Final = timedelta(minutes=10)
-_LONGEST: Final = 8192
 
 
 class _Credentials(msgspec.Struct, frozen=True):
     email: str
     password: str
     code: str | None = None
+    connection: str | None = None
+    """A directory whose password it is; `email` is then what people are called there."""
 
 
 class _Spent(msgspec.Struct, frozen=True):
@@ -44,14 +48,32 @@ class Token:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime, request = self._runtime, scope["harka"]
         tenant = await visit(runtime, request, scope["headers"])
-        given = await _read(scope, receive, _Credentials)
+        given = await read_json(scope, receive, _Credentials)
         device = device_of(SessionKind.APP, request, scope["headers"])
-        begun = await entrance.sign_in(
-            runtime.entrance, tenant, Shown(given.email, given.password, given.code), device
-        )
+        if given.connection is None:
+            shown = Shown(given.email, given.password, given.code)
+            begun = await entrance.sign_in(runtime.entrance, tenant, shown, device)
+        else:
+            begun = await self._by_directory(tenant, given, given.connection, device)
         await _answer(
             runtime, tenant, begun.session.user_id, begun.session.id, begun.token, scope, receive, send
         )
+
+    async def _by_directory(
+        self, tenant: TenantContext, given: _Credentials, connection: str, device: Device
+    ) -> Begun:
+        runtime = self._runtime
+        try:
+            id_ = runtime.node_ids.open_as(tenant.id, NodeKind.SSO_CONNECTION, connection)
+        except InvalidIdError:
+            raise NotFoundError from None
+        arrived = await sso_entrance.enter(
+            runtime.entrance, tenant, id_, given.email, given.password, "", device
+        )
+        if arrived.begun is None:
+            # they show the password that links them in a browser, once
+            raise SsoRefusedError(SsoOutcome.ADDRESS_TAKEN)
+        return arrived.begun
 
 
 class Refresh:
@@ -63,7 +85,7 @@ class Refresh:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self._runtime
         tenant = await visit(runtime, scope["harka"], scope["headers"])
-        given = await _read(scope, receive, _Spent)
+        given = await read_json(scope, receive, _Spent)
         done = await entrance.refresh(runtime.entrance, tenant, given.refresh_token)
         await _answer(runtime, tenant, done.held.user_id, done.held.id, done.token, scope, receive, send)
 
@@ -83,20 +105,6 @@ class JsonWebKeys:
         )
         headers = {"Cache-Control": "public, max-age=300"}
         await Response(body, headers=headers, media_type="application/jwk-set+json")(scope, receive, send)
-
-
-async def _read(scope: Scope, receive: Receive, type_: type[Any]) -> Any:
-    require_json(
-        header(scope, b"content-type"),
-        header(scope, b"content-encoding"),
-    )
-    body = await read_body(receive)
-    try:
-        if len(body) > _LONGEST:
-            raise BadRequestError
-        return msgspec.json.decode(body, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise BadRequestError from None
 
 
 async def _answer(

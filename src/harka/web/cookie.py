@@ -11,6 +11,9 @@ from harka.web.middleware.security_headers import is_secure
 
 Header = tuple[bytes, bytes]
 _FORM: Final = "-form"
+_SSO: Final = "-sso"
+_SSO_SECONDS: Final = 900
+_PROVIDER: Final = "-provider"
 
 
 def session_cookie(scope: Scope, token: str, lifetime: timedelta) -> Header:
@@ -25,7 +28,10 @@ def form_cookie(scope: Scope, value: str) -> Header:
 
 def form_value(scope: Scope) -> str:
     """Empty without such a cookie."""
-    name = _session_name(scope) + _FORM
+    return _value(scope, _session_name(scope) + _FORM)
+
+
+def _value(scope: Scope, name: str) -> str:
     for header, value in scope["headers"]:
         if header == b"cookie":
             try:
@@ -35,6 +41,28 @@ def form_value(scope: Scope) -> str:
             if found is not None:
                 return str(found.value)
     return ""
+
+
+def sso_cookie(scope: Scope, value: str) -> Header:
+    """What a browser brings back from a provider; empty takes it away."""
+    lifetime = _SSO_SECONDS if value else 0
+    return _cookie(_session_name(scope) + _SSO, value, lifetime, secure=is_secure(scope))
+
+
+def sso_value(scope: Scope) -> str:
+    """Empty without such a cookie."""
+    return _value(scope, _session_name(scope) + _SSO)
+
+
+def provider_cookie(scope: Scope, connection: str, lifetime: timedelta) -> Header:
+    """By which connection somebody came in, as an id of the graph; a lifetime of zero forgets it."""
+    name = _session_name(scope) + _PROVIDER
+    return _cookie(name, connection, int(lifetime.total_seconds()), secure=is_secure(scope))
+
+
+def provider_value(scope: Scope) -> str:
+    """Empty without such a cookie."""
+    return _value(scope, _session_name(scope) + _PROVIDER)
 
 
 def _session_name(scope: Scope) -> str:

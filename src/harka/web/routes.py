@@ -26,6 +26,7 @@ from harka.web.middleware.request_scope import RequestScopeMiddleware
 from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
+from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -85,6 +86,12 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
         Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
         Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/sso/link", Methods(SsoLink(runtime), "POST")),
+        Route("/auth/sso/{id}/start", Methods(SsoStart(runtime), "GET")),
+        Route("/auth/sso/{id}/sign-in", Methods(SsoSignIn(runtime), "POST")),
+        Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
+        Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
+        Route("/auth/discover", Methods(Discover(runtime), "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
         Route("/auth/token", Methods(Token(runtime), "POST")),
         Route("/auth/refresh", Methods(Refresh(runtime), "POST")),

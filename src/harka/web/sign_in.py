@@ -10,20 +10,18 @@ from starlette.types import Receive, Scope, Send
 
 from harka import clock
 from harka.errors import BadRequestError, HarkaError, NotFoundError
-from harka.learning import entrance, password
+from harka.learning import entrance, password, sso_entrance
 from harka.learning.entrance import Shown
 from harka.learning.work import unit_of_work
 from harka.repositories.session import SessionKind
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
-from harka.web.cookie import session_cookie
+from harka.web.cookie import provider_cookie, session_cookie
+from harka.web.place import SEE_OTHER, SIGN_IN, place
+from harka.web.sso import buttons, end_of
 from harka.web.visitor import device_of, is_signed_out, known, visit
 
-_SIGN_IN: Final = "/auth/sign-in"
-_HOME: Final = "/dashboard"
-_PLACES: Final = frozenset({_HOME, "/graphql", "/auth/sign-out"})
-_SEE_OTHER: Final = 303
 _SERVER_ERROR: Final = 500
 
 
@@ -54,9 +52,10 @@ class SignIn:
                 raise
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, fields.get("next", ""), shown.email, error)
-        response = RedirectResponse(_place(fields.get("next", "")), _SEE_OTHER)
+        response = RedirectResponse(place(fields.get("next", "")), SEE_OTHER)
         lifetime = begun.session.ends_at - clock.now()
         response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
+        response.raw_headers.append(provider_cookie(scope, "", timedelta(0)))
         return response
 
     async def _show(
@@ -67,15 +66,19 @@ class SignIn:
         email: str = "",
         error: HarkaError | None = None,
     ) -> Response:
+        runtime = self._runtime
+        async with entrance.working(runtime.entrance, tenant, read_only=True) as work:
+            offered = await sso_entrance.offered(work)
         return await page(
-            self._runtime,
+            runtime,
             tenant,
             scope,
             "sign_in",
             title="Sign in",
             error=error,
+            markup={"connections": buttons(runtime, tenant, offered, place(next_))},
             email=email,
-            next=_place(next_),
+            next=place(next_),
         )
 
 
@@ -91,10 +94,11 @@ class SignOut:
             await read_form(runtime, tenant, scope, receive)
             if person is not None:
                 await entrance.sign_out(runtime.entrance, person)
-            response: Response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
+            response: Response = RedirectResponse(end_of(runtime, tenant, scope), SEE_OTHER)
             response.raw_headers.append(session_cookie(scope, "", timedelta(0)))
+            response.raw_headers.append(provider_cookie(scope, "", timedelta(0)))
         elif person is None or person.user is None:
-            response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
+            response = RedirectResponse(SIGN_IN, SEE_OTHER)
         else:
             response = await page(
                 runtime, tenant, scope, "sign_out", title="Sign out", email=person.user.email
@@ -135,7 +139,7 @@ class ResetPassword:
         except (BadRequestError, NotFoundError) as error:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, error)
-        return RedirectResponse(_SIGN_IN, _SEE_OTHER)
+        return RedirectResponse(SIGN_IN, SEE_OTHER)
 
     async def _show(
         self, tenant: TenantContext, scope: Scope, token: str, error: HarkaError | None = None
@@ -154,8 +158,3 @@ class Styles:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {"Cache-Control": "no-cache"}
         await Response(self._content, headers=headers, media_type="text/css")(scope, receive, send)
-
-
-def _place(asked: str) -> str:
-    """Where to go afterwards: somewhere of ours, whatever the address said."""
-    return asked if asked in _PLACES else _HOME

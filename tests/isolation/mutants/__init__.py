@@ -13,6 +13,7 @@ from mutants import (
     reader,
     session,
     shared,
+    sign_on,
     webhooks,
 )
 from mutants.mutant import Mutant, StaleError
@@ -31,4 +32,5 @@ MUTANTS: Final = [
     *neighbour.MUTANTS,
     *events.MUTANTS,
     *webhooks.MUTANTS,
+    *sign_on.MUTANTS,
 ]

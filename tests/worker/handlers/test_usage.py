@@ -20,7 +20,7 @@ async def test_measuring_forgets_old_jobs_on_the_way(academy: Academy) -> None:
     async with academy.work() as work:
         await measure(work, MeasureUsage(), NO_FILES)
 
-    assert academy.statements == 10
+    assert academy.statements == 11
     assert len(await academy.rows("job")) == 1, "done a moment ago"
     async with academy.work(read_only=True) as work:
         found = await usage.latest(work)

@@ -11,6 +11,7 @@ from harka.learning import (
     file,
     idempotency,
     session,
+    sso,
     webhook_delivery,
 )
 from harka.learning.work import UnitOfWork
@@ -35,6 +36,7 @@ async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore) ->
     await webhook_delivery.forget_old(work)
     await bulk_change.forget_old(work)
     await bulk_operation.forget_old(work, files)
+    await sso.forget_old(work)
     await file.release_abandoned(work, files)
     await rollup.fold(work.session)
     await usage.measure(work)

@@ -1,0 +1,311 @@
+"""OpenID Connect, as the one who relies on it: the code flow with PKCE, and what an ID token must say.
+
+Of a token's header only `kid` and an allowed, asymmetric `alg` are believed, and the key decides which `alg`
+it signs with: neither `none` nor an HMAC under a public key is ever one.
+"""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from cachetools import LRUCache
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from harka import clock
+from harka.codec import from_json
+from harka.errors import SsoRefusedError, UnavailableError, ValidationError
+from harka.outbound import Answer, accept_url, fetch
+
+ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
+SKEW: Final = 60
+"""Seconds that the provider's clock may differ from ours."""
+_OLDEST: Final = 600
+_KNOWN_FOR: Final = 600.0
+_REFRESHED_AT_MOST: Final = 30.0
+_REMEMBERED: Final = 1000
+_OK: Final = 200
+_LONGEST_SUBJECT: Final = 255
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """What a provider says of itself, at `/.well-known/openid-configuration`."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    code_challenge_methods_supported: list[str] = []
+    token_endpoint_auth_methods_supported: list[str] | None = None
+    """None stands for `client_secret_basic`."""
+    authorization_response_iss_parameter_supported: bool = False
+    end_session_endpoint: str | None = None
+
+
+class Client(msgspec.Struct, frozen=True):
+    """How one connection asks. `private`: see `outbound.fetch`."""
+
+    tenant: UUID
+    issuer: str
+    client_id: str
+    secret: str
+    private: bool
+
+    def __repr__(self) -> str:
+        return f"Client({self.client_id})"
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """What a browser carries, sealed, from beginning to end of a sign-in. `began_at`: Unix seconds."""
+
+    connection: UUID
+    version: int
+    state: str
+    nonce: str
+    verifier: str
+    next: str
+    began_at: int
+
+    def __repr__(self) -> str:
+        return "Flow(…)"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Whom the provider means. `email`: one that it has verified, None otherwise. `roles`: what it names."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    roles: Sequence[str]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    sub: str
+    aud: str | list[str]
+    exp: float
+    iat: float
+    nonce: str | None = None
+    azp: str | None = None
+    email: str | None = None
+    email_verified: bool | str = False
+    name: str | None = None
+
+
+class _Known(msgspec.Struct):
+    provider: Provider
+    keys: Any
+    fetched_at: float
+
+
+class Providers:
+    """What providers said, for ten minutes; of a process. Each tenant asks for itself."""
+
+    def __init__(self) -> None:
+        self._known: LRUCache[tuple[UUID, str], _Known] = LRUCache(_REMEMBERED)
+
+    async def find(self, client: Client, *, afresh: bool = False) -> Provider:
+        """Raise `UnavailableError`, and `SsoRefusedError` for one that is not who it should be."""
+        return (await self._find(client, afresh=afresh)).provider
+
+    async def identity(self, client: Client, token: str, nonce: str, role_claim: str | None) -> Identity:
+        """Whom an ID token means. A key that is not known is looked for again, now and then.
+
+        Raise `SsoRefusedError` for whatever is wrong with the token.
+        """
+        known = await self._find(client)
+        claims = _verified(token, known.keys)
+        if claims is None and clock.monotonic() - known.fetched_at > _REFRESHED_AT_MOST:
+            known = await self._find(client, afresh=True)
+            claims = _verified(token, known.keys)
+        if claims is None:
+            raise SsoRefusedError("token_refused", "It is signed with a key that the provider does not show.")
+        return accept_claims(claims, client, nonce, role_claim)
+
+    async def _find(self, client: Client, *, afresh: bool = False) -> _Known:
+        place = client.tenant, client.issuer
+        known = self._known.get(place)
+        if known is not None and not afresh and clock.monotonic() - known.fetched_at < _KNOWN_FOR:
+            return known
+        provider = await discover(client)
+        keys = _keys(await fetch(provider.jwks_uri, private=client.private))
+        known = self._known[place] = _Known(provider, keys, clock.monotonic())
+        return known
+
+
+async def discover(client: Client) -> Provider:
+    """Raise `UnavailableError`; `SsoRefusedError` for another issuer, or one that cannot do what we ask."""
+    url = f"{client.issuer.rstrip('/')}/.well-known/openid-configuration"
+    answer = await fetch(url, private=client.private)
+    try:
+        provider = msgspec.json.decode(answer.body, type=Provider) if answer.status == _OK else None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        provider = None
+    if provider is None:
+        raise SsoRefusedError("provider_error", "There is no configuration of a provider at its address.")
+    if provider.issuer != client.issuer:
+        raise SsoRefusedError("provider_error", "The provider says that it is another issuer.")
+    if "S256" not in provider.code_challenge_methods_supported:
+        raise SsoRefusedError("provider_error", "The provider does not know PKCE with S256.")
+    try:
+        # browsers are sent there
+        accept_url(provider.authorization_endpoint, "id", private=client.private)
+        accept_url(provider.end_session_endpoint or provider.issuer, "id", private=client.private)
+    except ValidationError as error:
+        raise SsoRefusedError(
+            "provider_error", "The provider names an endpoint that is not https."
+        ) from error
+    return provider
+
+
+def begin(connection: UUID, version: int, next_: str) -> Flow:
+    """`version`: of the connection; a sign-in does not survive a change of it."""
+    return Flow(
+        connection,
+        version,
+        secrets.token_urlsafe(24),
+        secrets.token_urlsafe(24),
+        secrets.token_urlsafe(48),
+        next_,
+        int(clock.now().timestamp()),
+    )
+
+
+def is_over(flow: Flow) -> bool:
+    return clock.now().timestamp() - flow.began_at > _OLDEST
+
+
+def address(provider: Provider, client: Client, flow: Flow, redirect_uri: str) -> str:
+    """Where to send the browser."""
+    challenge = urlsafe_b64encode(hashlib.sha256(flow.verifier.encode()).digest()).rstrip(b"=").decode()
+    asked = urlencode(
+        {
+            "response_type": "code",
+            "client_id": client.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": "openid email profile",
+            "state": flow.state,
+            "nonce": flow.nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+    )
+    return _with(provider.authorization_endpoint, asked)
+
+
+def end_address(provider: Provider, client: Client, back: str) -> str | None:
+    """Where somebody ends their session there; None for a provider that has no such place.
+
+    Who they are is not told: the ID token was not kept. The provider may ask them whether they mean it.
+    """
+    if provider.end_session_endpoint is None:
+        return None
+    told = urlencode({"client_id": client.client_id, "post_logout_redirect_uri": back})
+    return _with(provider.end_session_endpoint, told)
+
+
+def _with(endpoint: str, asked: str) -> str:
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{asked}"
+
+
+async def redeem(provider: Provider, client: Client, flow: Flow, code: str, redirect_uri: str) -> str:
+    """The ID token for a code. Raise `SsoRefusedError`, `UnavailableError`."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "code_verifier": flow.verifier,
+    }
+    auth = None
+    methods = provider.token_endpoint_auth_methods_supported
+    if methods is None or "client_secret_basic" in methods:
+        auth = (client.client_id, client.secret)
+    else:
+        form |= {"client_id": client.client_id, "client_secret": client.secret}
+    answer = await fetch(provider.token_endpoint, private=client.private, form=form, auth=auth)
+    said = _json(answer)
+    token = said.get("id_token")
+    if answer.status != _OK or not isinstance(token, str):
+        raise SsoRefusedError("code_refused", f"The provider gives no token for the code ({answer.status}).")
+    return token
+
+
+def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_claim: str | None) -> Identity:
+    """Raise `SsoRefusedError` unless a verified token is of this issuer, for us, for this sign-in, now."""
+    try:
+        claims = msgspec.convert(payload, _Claims)
+    except msgspec.ValidationError as error:
+        raise SsoRefusedError("token_refused", f"The token lacks something: {error}"[:300]) from None
+    now = clock.now().timestamp()
+    audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+    wrong = {
+        "issuer": claims.iss != client.issuer,
+        "audience": client.client_id not in audience,
+        "authorized party": claims.azp != client.client_id and (len(audience) > 1 or claims.azp is not None),
+        "nonce": claims.nonce is None or not secrets.compare_digest(claims.nonce.encode(), nonce.encode()),
+        "end": now > claims.exp + SKEW,
+        "beginning": claims.iat > now + SKEW,
+        "subject": not 0 < len(claims.sub) <= _LONGEST_SUBJECT or not claims.sub.isprintable(),
+    }
+    if any(wrong.values()):
+        told = ", ".join(name for name, is_wrong in wrong.items() if is_wrong)
+        raise SsoRefusedError("token_refused", f"Wrong in the token: {told}.")
+    verified = claims.email_verified in {True, "true"}
+    named = payload.get(role_claim) if role_claim is not None else None
+    roles = named if isinstance(named, list) else [named]
+    return Identity(
+        claims.iss,
+        claims.sub,
+        claims.email if verified else None,
+        claims.name,
+        [each.lower() for each in roles if isinstance(each, str)],
+    )
+
+
+def _verified(token: str, keys: KeySet) -> dict[str, Any] | None:
+    """What it says; None for a key that is not among these. Raise `SsoRefusedError` for a wrong signature."""
+    try:
+        header = jws.extract_compact(token.encode("ascii")).headers()
+        if header.get("alg") not in ALGORITHMS or "crit" in header:
+            raise SsoRefusedError("token_refused", "It is signed by an algorithm that is not accepted.")
+        kid = header.get("kid")
+        fitting = [key for key in keys.keys if kid is None or key.kid == kid]
+        if not fitting:
+            return None
+        if len(fitting) > 1:
+            raise SsoRefusedError("token_refused", "It does not name its key.")
+        payload = from_json(jws.deserialize_compact(token, fitting[0], algorithms=list(ALGORITHMS)).payload)
+    except (JoseError, ValueError, UnicodeError) as error:
+        raise SsoRefusedError("token_refused", f"It does not verify: {type(error).__name__}.") from None
+    if not isinstance(payload, dict):
+        raise SsoRefusedError("token_refused", "It says nothing.")
+    return payload
+
+
+def _keys(answer: Answer) -> KeySet:
+    """Those that sign, and are no secrets."""
+    listed = _json(answer).get("keys")
+    usable = [
+        each
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict) and each.get("kty") in {"RSA", "EC", "OKP"} and each.get("use") != "enc"
+    ]
+    try:
+        return KeySet.import_key_set({"keys": usable})
+    except (JoseError, ValueError, KeyError, TypeError) as error:
+        raise SsoRefusedError("provider_error", "The provider's keys cannot be read.") from error
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        said = from_json(answer.body)
+    except ValueError as error:
+        raise UnavailableError("The provider does not answer in JSON.") from error
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,309 @@
+from typing import Annotated
+
+import msgspec
+import strawberry
+from msgspec import UNSET
+
+from harka.graph.context import Info
+from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.payload import MutationInput, Payload, optional, required
+from harka.graph.sso_enums import SsoRole
+from harka.graph.types.sso import SsoConnection
+from harka.ids import NodeKind
+from harka.learning import sso
+from harka.learning.sso_directory import DirectoryChanges, DirectoryDraft
+from harka.learning.sso_draft import RoleMapping, SsoChanges, SsoDraft
+from harka.learning.work import unit_of_work
+from harka.repositories.sso import SsoConnection as ConnectionRow
+from harka.tenancy.permission import Permission
+
+
+class Changed(msgspec.Struct, frozen=True):
+    sso_connection: ConnectionRow
+
+
+_ISSUER = (
+    "Its OpenID Connect issuer, to the letter, as in `https://login.example.com/tenant`; the address of a "
+    "directory, as in `ldaps://ldap.example.com`."
+)
+_CLIENT = "As the provider gave it; the distinguished name by which a directory is asked."
+_SECRET = "As the provider gave it; the password of that name. Kept sealed, and never shown again."  # noqa: S105 - none
+_ROLE_CLAIM = (
+    "The claim that names somebody's role, or several, when they come for the first time; of an entry in a "
+    "directory the attribute, mostly `memberOf`. Nobody becomes an admin or owner by signing in."
+)
+_BASE = "Below which entry people are looked for."
+_LOGIN = "The attribute that holds what they type as their name: `uid`, `mail`, `sAMAccountName`."
+_FILTER = "What else must hold of who comes in, as in `(objectClass=person)`."
+_TLS = "Whether an `ldap://` is encrypted before anything is said; false is for development alone."
+_CERTIFICATES = "Whose certificates are believed, in PEM, where not those that every browser believes."
+_MAPPINGS = (
+    "What that claim says for which role: at most 50. Where there are none, it says `manager`, "
+    "`instructor` or `learner` itself."
+)
+_DOMAINS = (
+    "Whose people are sent here by their e-mail address: at most 20 domains, which the organization has "
+    "proven to be its own."
+)
+
+
+@graph_input
+class SsoRoleMappingInput:
+    """What somebody begins as whom the provider names so."""
+
+    role: SsoRole = value("What they begin as here.")
+    value: str = value("What the provider says: 1 to 300 characters; small and capital letters are the same.")
+
+
+@graph_input
+class SsoDirectoryInput:
+    """How a directory is asked."""
+
+    base_dn: str = value(_BASE)
+    login_attribute: str = value(_LOGIN, default="uid")
+    user_filter: str | None = value(_FILTER, default=None)
+    start_tls: bool = value(_TLS, default=True)
+    ca_certificates: str | None = value(_CERTIFICATES, default=None)
+
+
+@graph_input
+class SsoDirectoryChangesInput:
+    """What to change of how a directory is asked. What is omitted stays as it is."""
+
+    base_dn: str | None = value(_BASE, default=strawberry.UNSET)
+    login_attribute: str | None = value(_LOGIN, default=strawberry.UNSET)
+    user_filter: str | None = value(f"{_FILTER} Null for nothing.", default=strawberry.UNSET)
+    start_tls: bool | None = value(_TLS, default=strawberry.UNSET)
+    ca_certificates: str | None = value(f"{_CERTIFICATES} Null for those.", default=strawberry.UNSET)
+
+
+@graph_input
+class CreateSsoConnectionInput(MutationInput):
+    """Which provider, and who the organization is to it."""
+
+    name: str = value("What stands on its button: 1 to 100 characters.")
+    issuer: str = value(_ISSUER)
+    client_id: str = value(_CLIENT)
+    client_secret: str = value(_SECRET)
+    role_claim: str | None = value(_ROLE_CLAIM, default=None)
+    role_mappings: list[SsoRoleMappingInput] = value(_MAPPINGS, default_factory=list)
+    default_role: SsoRole = value(
+        "What somebody is when they come for the first time and no role is named.", default=SsoRole.LEARNER
+    )
+    email_domains: list[str] = value(_DOMAINS, default_factory=list)
+    directory: SsoDirectoryInput | None = value(
+        "Given for a directory (LDAP); omitted for a provider that speaks OpenID Connect.", default=None
+    )
+
+
+@graph_input
+class UpdateSsoConnectionInput(MutationInput):
+    """What to change. Another issuer, client or secret makes it a draft again."""
+
+    id: strawberry.ID = value("The connection.")
+    version: int = value("The version that was read.")
+    name: str | None = value("What stands on its button.", default=strawberry.UNSET)
+    issuer: str | None = value(_ISSUER, default=strawberry.UNSET)
+    client_id: str | None = value(_CLIENT, default=strawberry.UNSET)
+    client_secret: str | None = value(_SECRET, default=strawberry.UNSET)
+    role_claim: str | None = value(f"{_ROLE_CLAIM} Null for none.", default=strawberry.UNSET)
+    role_mappings: list[SsoRoleMappingInput] | None = value(_MAPPINGS, default=strawberry.UNSET)
+    default_role: SsoRole | None = value(
+        "What somebody is when they come for the first time and no role is named.", default=strawberry.UNSET
+    )
+    email_domains: list[str] | None = value(_DOMAINS, default=strawberry.UNSET)
+    directory: SsoDirectoryChangesInput | None = value(
+        "How the directory is asked, where it is one.", default=strawberry.UNSET
+    )
+
+
+@graph_input
+class TestSsoConnectionInput(MutationInput):
+    """Which connection to test."""
+
+    id: strawberry.ID = value("The connection.")
+
+
+@graph_input
+class EnforceSsoInput(MutationInput):
+    """By which connection people must come in."""
+
+    id: strawberry.ID = value("The connection.")
+    version: int | None = value(
+        "The version that was read; omit it to enforce whatever there is.", default=None
+    )
+
+
+@graph_input
+class DisableSsoInput(MutationInput):
+    """By which connection nobody shall come in any more."""
+
+    id: strawberry.ID = value("The connection.")
+    version: int | None = value(
+        "The version that was read; omit it to disable whatever there is.", default=None
+    )
+
+
+@graph_type
+class CreateSsoConnectionPayload(Payload):
+    """The connection that was made."""
+
+    sso_connection: SsoConnection | None = leaf("The new connection, a draft.")
+
+
+@graph_type
+class UpdateSsoConnectionPayload(Payload):
+    """The connection that was changed."""
+
+    sso_connection: SsoConnection | None = leaf("The connection as it is now.")
+
+
+@graph_type
+class TestSsoConnectionPayload(Payload):
+    """The connection that works as far as can be told without a person."""
+
+    sso_connection: SsoConnection | None = leaf("The connection as it is now.")
+
+
+@graph_type
+class EnforceSsoPayload(Payload):
+    """The connection by which people must come in."""
+
+    sso_connection: SsoConnection | None = leaf("The connection as it is now.")
+
+
+@graph_type
+class DisableSsoPayload(Payload):
+    """The connection by which nobody comes in any more."""
+
+    sso_connection: SsoConnection | None = leaf("The connection as it is now.")
+
+
+def _directory(given: SsoDirectoryInput) -> DirectoryDraft:
+    return DirectoryDraft(
+        base_dn=given.base_dn,
+        login_attribute=given.login_attribute,
+        user_filter=given.user_filter,
+        start_tls=given.start_tls,
+        ca_certificates=given.ca_certificates,
+    )
+
+
+def _directory_changes(given: SsoDirectoryChangesInput) -> DirectoryChanges:
+    return DirectoryChanges(
+        base_dn=required(given.base_dn, "baseDn"),
+        login_attribute=required(given.login_attribute, "loginAttribute"),
+        user_filter=optional(given.user_filter),
+        start_tls=required(given.start_tls, "startTls"),
+        ca_certificates=optional(given.ca_certificates),
+    )
+
+
+async def _create(
+    info: Info,
+    given: Annotated[CreateSsoConnectionInput, strawberry.argument(name="input", description="Which.")],
+) -> Changed:
+    draft = SsoDraft(
+        name=given.name,
+        issuer=given.issuer,
+        client_id=given.client_id,
+        client_secret=given.client_secret,
+        role_claim=given.role_claim,
+        role_mappings=[RoleMapping(each.value, each.role) for each in given.role_mappings],
+        default_role=given.default_role,
+        email_domains=given.email_domains,
+        directory=None if given.directory is None else _directory(given.directory),
+    )
+    return Changed(await sso.create(info.context.work, info.context.runtime.keyring, draft))
+
+
+async def _update(
+    info: Info,
+    given: Annotated[UpdateSsoConnectionInput, strawberry.argument(name="input", description="What.")],
+) -> Changed:
+    context = info.context
+    asked = required(given.directory, "directory")
+    mapped = required(given.role_mappings, "roleMappings")
+    changes = SsoChanges(
+        name=required(given.name, "name"),
+        issuer=required(given.issuer, "issuer"),
+        client_id=required(given.client_id, "clientId"),
+        client_secret=required(given.client_secret, "clientSecret"),
+        role_claim=optional(given.role_claim),
+        role_mappings=UNSET if mapped is UNSET else [RoleMapping(each.value, each.role) for each in mapped],
+        default_role=required(given.default_role, "defaultRole"),
+        email_domains=required(given.email_domains, "emailDomains"),
+        directory=UNSET if asked is UNSET else _directory_changes(asked),
+    )
+    id_ = context.open_id(NodeKind.SSO_CONNECTION, given.id, "id")
+    return Changed(
+        await sso.update(context.work, context.runtime.keyring, id_, changes, version=given.version)
+    )
+
+
+async def _test(
+    info: Info,
+    given: Annotated[TestSsoConnectionInput, strawberry.argument(name="input", description="Which.")],
+) -> Changed:
+    context = info.context
+    runtime = context.runtime
+    id_ = context.open_id(NodeKind.SSO_CONNECTION, given.id, "id")
+    # a unit of its own: no transaction waits for somebody else's server
+    async with unit_of_work(
+        runtime.databases,
+        runtime.cache,
+        runtime.pubsub,
+        context.tenant,
+        read_only=True,
+        timeout=runtime.settings.request_timeout,
+        outside=runtime.outside,
+    ) as work:
+        found, asked = await sso.to_test(work, runtime.keyring, id_)
+    await sso.probe(runtime.providers, runtime.directories, asked)
+    return Changed(await sso.tested(context.work, found))
+
+
+async def _enforce(
+    info: Info,
+    given: Annotated[EnforceSsoInput, strawberry.argument(name="input", description="Which.")],
+) -> Changed:
+    id_ = info.context.open_id(NodeKind.SSO_CONNECTION, given.id, "id")
+    return Changed(await sso.enforce(info.context.work, id_, version=given.version))
+
+
+async def _disable(
+    info: Info,
+    given: Annotated[DisableSsoInput, strawberry.argument(name="input", description="Which.")],
+) -> Changed:
+    id_ = info.context.open_id(NodeKind.SSO_CONNECTION, given.id, "id")
+    return Changed(await sso.disable(info.context.work, id_, version=given.version))
+
+
+@strawberry.type
+class SsoMutation:
+    create_sso_connection: CreateSsoConnectionPayload | None = mutation(
+        _create,
+        "Add a provider by which people come in; nobody does before it is tested. Needs the feature `sso`.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    update_sso_connection: UpdateSsoConnectionPayload | None = mutation(
+        _update, "Change a connection. Needs the feature `sso`.", requires=Permission.ORGANIZATION_WRITE
+    )
+    test_sso_connection: TestSsoConnectionPayload | None = mutation(
+        _test,
+        "Ask the provider whether it is who it should be and can do what is needed. When it is, people may "
+        "come in by it from now on.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    enforce_sso: EnforceSsoPayload | None = mutation(
+        _enforce,
+        "Forbid passwords, except to owners with a second factor. Somebody must have come in by the "
+        "connection since it last changed, and two such owners are needed.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    disable_sso: DisableSsoPayload | None = mutation(
+        _disable,
+        "Let nobody in by a connection any more. Where no other one is enforced, passwords are accepted "
+        "again.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )

@@ -1,0 +1,40 @@
+"""Enums of single sign-on, described for clients."""
+
+from harka.graph.enums import _describe as describe
+from harka.learning.sso import SsoOutcome
+from harka.learning.sso_draft import SsoRole
+from harka.repositories.sso import SsoKind, SsoState
+
+__all__ = ["SsoKind", "SsoOutcome", "SsoRole", "SsoState"]
+
+describe(SsoKind, "How a provider speaks.", oidc="OpenID Connect.", ldap="LDAP: a directory.")
+
+describe(
+    SsoRole, "What one becomes by signing in.", learner="Learner.", instructor="Teacher.", manager="Manager."
+)
+
+describe(
+    SsoState,
+    "Whether people may come in by a connection.",
+    draft="Nobody does yet: it is to be tested.",
+    tested="Whoever likes to; passwords are accepted, too.",
+    enforced="Everybody must, except owners with a second factor.",
+    disabled="Nobody does any more.",
+)
+
+describe(
+    SsoOutcome,
+    "What came of an attempt to come in.",
+    signed_in="Somebody came in.",
+    linked="Somebody showed by their password that they are whom the provider means, and came in.",
+    break_glass="An owner came in by a password although a connection is enforced.",
+    wrong_state="It was begun in another browser, too long ago, or not here; or it was used before.",
+    wrong_password="Nobody in the directory has this name and this password.",  # noqa: S106 - no password
+    provider_error="The provider does not answer, refuses, or is not who it should be.",
+    code_refused="The provider gave no token for the code; often the client's secret is wrong.",
+    token_refused="The ID token is not the provider's, or not for this sign-in.",  # noqa: S106 - no token
+    address_missing="The provider tells no verified e-mail address of somebody who is not known here.",
+    address_taken="Somebody here has the address: they were asked for their password.",
+    inactive="The person is deactivated.",
+    no_seat="The plan has no seat left for somebody new.",
+)

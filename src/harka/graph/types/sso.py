@@ -1,0 +1,177 @@
+from collections.abc import Sequence
+from datetime import datetime
+
+import strawberry
+
+from harka.graph.context import Info
+from harka.graph.field import field, graph_type, leaf
+from harka.graph.loaders.sso import SsoAttemptByIdLoader, SsoConnectionByIdLoader
+from harka.graph.loaders.user import UserByIdLoader
+from harka.graph.node import Node, node_type
+from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.sso_enums import SsoKind, SsoOutcome, SsoRole, SsoState
+from harka.graph.types import later
+from harka.ids import NodeKind
+from harka.learning import sso
+from harka.learning.sso_draft import RoleMapping, mappings
+from harka.repositories.page import Order, OrderDirection, Position
+from harka.repositories.sso import SsoAttempt as AttemptRow
+from harka.repositories.sso import SsoConnection as ConnectionRow
+from harka.repositories.user import User as UserRow
+from harka.tenancy.permission import Permission
+
+_NEWEST_FIRST = Order("created_at", OrderDirection.DESC)
+
+
+def _start_path(root: ConnectionRow, info: Info) -> str:
+    context = info.context
+    id_ = context.runtime.node_ids.seal(context.tenant.id, NodeKind.SSO_CONNECTION, root.id)
+    return f"/auth/sso/{id_}/start"
+
+
+def _callback_path(root: ConnectionRow, info: Info) -> str:
+    return _start_path(root, info).removesuffix("start") + "callback"
+
+
+def _mappings(root: ConnectionRow, _info: Info) -> list[RoleMapping]:
+    return mappings(root)
+
+
+def _directory(root: ConnectionRow, _info: Info) -> ConnectionRow | None:
+    return root if root.kind == SsoKind.LDAP else None
+
+
+@graph_type
+class SsoDirectory:
+    """How a directory is asked. Who asks, and where, is the connection's `clientId` and `issuer`."""
+
+    base_dn: str = leaf("Below which entry people are looked for.")
+    login_attribute: str = leaf("The attribute that holds what they type as their name.")
+    user_filter: str | None = leaf("What else must hold of who comes in; null for nothing.")
+    start_tls: bool = leaf("Whether an `ldap://` is encrypted before anything is said.")
+    ca_certificates: str | None = leaf(
+        "Whose certificates are believed, in PEM; null for those that every browser believes."
+    )
+
+
+@graph_type
+class SsoRoleMapping:
+    """What somebody begins as whom the provider names so."""
+
+    value: str = leaf("What the provider says; small and capital letters are the same.")
+    role: SsoRole = leaf("What they begin as here.")
+
+
+@node_type(ConnectionRow, NodeKind.SSO_CONNECTION, SsoConnectionByIdLoader)
+class SsoConnection(Node):
+    """A provider that says who people are, by which they come in. Its secret is never shown."""
+
+    kind: SsoKind = leaf("How it speaks.")
+    name: str = leaf("What stands on its button at the organization's door.")
+    state: SsoState = leaf("Whether people may, or must, come in by it.")
+    issuer: str = leaf("Who the provider is: its OpenID Connect issuer; of a directory its address.")
+    client_id: str = leaf(
+        "Who the organization is to the provider; of a directory the name by which it asks."
+    )
+    directory: SsoDirectory | None = field(_directory, "How a directory is asked; null of a provider.")
+    role_claim: str | None = leaf(
+        "The claim of the ID token, or the attribute of an entry, that names somebody's role or groups when "
+        "they come for the first time; null where none does."
+    )
+    role_mappings: list[SsoRoleMapping] = field(
+        _mappings,
+        "What that claim says for which role; empty where it says `manager`, `instructor` or `learner` "
+        "itself.",
+    )
+    default_role: SsoRole = leaf("What somebody is when they come for the first time and no role is named.")
+    email_domains: list[str] = leaf(
+        "Whose people `POST /auth/discover` sends here: domains that the organization has proven to be its "
+        "own."
+    )
+    start_path: str = field(_start_path, "Where at the organization's address a sign-in begins.")
+    callback_path: str = field(
+        _callback_path, "Where it ends: to be registered at the provider as the redirect URI, with the host."
+    )
+    tested_at: datetime | None = leaf(
+        "When the provider last answered as it should; null when it has not since the connection changed."
+    )
+    proven_at: datetime | None = leaf(
+        "When somebody last came in by it, to the hour; null when nobody has since the connection changed."
+    )
+    created_at: datetime = leaf("When it was made.")
+    updated_at: datetime = leaf("When it last changed.")
+    version: int = leaf("Grows with every change.")
+
+
+async def _connection(root: AttemptRow, info: Info) -> ConnectionRow | None:
+    if root.connection_id is None:
+        return None
+    return await info.context.loaders.of(SsoConnectionByIdLoader).load(root.connection_id)
+
+
+async def _user(root: AttemptRow, info: Info) -> UserRow | None:
+    if root.user_id is None:
+        return None
+    return await info.context.loaders.of(UserByIdLoader).load(root.user_id)
+
+
+@node_type(AttemptRow, NodeKind.SSO_ATTEMPT, SsoAttemptByIdLoader)
+class SsoAttempt(Node):
+    """What came of somebody's coming in. It never changes, and is forgotten after 30 days."""
+
+    outcome: SsoOutcome = leaf("What came of it.")
+    detail: str = leaf("More about why, in English, without secrets; often empty.")
+    connection: SsoConnection | None = field(_connection, "By which; null for a password.")
+    user: later.User | None = field(
+        _user, "Who it was; null for who did not come in, and where the caller may not see them."
+    )
+    created_at: datetime = leaf("When it was.")
+
+
+async def _connections(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[ConnectionRow]:
+        rows = await sso.list_page(context.work, after=position, first=limit)
+        context.loaders.of(SsoConnectionByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
+        context,
+        "ssoConnections",
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: sso.count(context.work),
+    )
+
+
+async def _attempts(info: Info, first: First, after: After = None) -> Slice:
+    context = info.context
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[AttemptRow]:
+        return await sso.list_attempts(context.work, after=position, first=limit)
+
+    return await paginate(
+        context,
+        "ssoAttempts",
+        order=_NEWEST_FIRST,
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: sso.count_attempts(context.work),
+    )
+
+
+@strawberry.type
+class SsoQuery:
+    sso_connections: Connection[SsoConnection] | None = field(
+        _connections,
+        "The providers by which people come in, whatever their state.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    sso_attempts: Connection[SsoAttempt] | None = field(
+        _attempts,
+        "What came of attempts to come in by a provider, newest first.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )

@@ -1,0 +1,290 @@
+"""Connections by which people come in who are known elsewhere, and who may be kept from passwords by them.
+
+Nobody is locked out: what is enforced was tested, somebody came in by it, and owners with a second factor may
+always use their passwords.
+"""
+
+import enum
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from harka import clock, logs
+from harka.auth.ldap import Directories, Place
+from harka.auth.oidc import Client, Providers
+from harka.crypto import envelope
+from harka.crypto.keyring import Keyring
+from harka.errors import (
+    ConflictError,
+    HarkaError,
+    NotFoundError,
+    PlanLimitError,
+    SsoRefusedError,
+    ValidationError,
+)
+from harka.ids import new_id
+from harka.learning import break_glass
+from harka.learning.sso_directory import NO_DIRECTORY, place_of
+from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
+from harka.learning.work import UnitOfWork
+from harka.repositories import sso as connections
+from harka.repositories.page import Position
+from harka.repositories.sso import SsoAttempt, SsoConnection, SsoKind, SsoState
+from harka.rows import ByKey
+from harka.tenancy.entitlement import require_feature
+from harka.tenancy.permission import Permission
+
+MOST: Final = 10
+"""Connections of an organization."""
+KEPT: Final = 30 * 86_400.0
+"""Seconds that an attempt can be read."""
+LONGEST_DETAIL: Final = 300
+
+log = logs.logger("sso")
+
+
+class SsoOutcome(enum.StrEnum):
+    SIGNED_IN = "signed_in"
+    LINKED = "linked"
+    BREAK_GLASS = "break_glass"
+    WRONG_STATE = "wrong_state"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - no password
+    PROVIDER_ERROR = "provider_error"
+    CODE_REFUSED = "code_refused"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - no token
+    ADDRESS_MISSING = "address_missing"
+    ADDRESS_TAKEN = "address_taken"
+    INACTIVE = "inactive"
+    NO_SEAT = "no_seat"
+
+
+async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoConnection]:
+    _require(work)
+    return ByKey(await connections.find_by_ids(work.session, ids))
+
+
+async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[SsoConnection]:
+    """The next `first`, oldest first."""
+    _require(work)
+    return await connections.list_page(work.session, after=after, first=first)
+
+
+async def count(work: UnitOfWork) -> int:
+    _require(work)
+    return await connections.count(work.session)
+
+
+async def find_attempts(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoAttempt]:
+    _require(work)
+    return ByKey(await connections.find_attempts(work.session, ids))
+
+
+async def list_attempts(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[SsoAttempt]:
+    """The next `first`, newest first."""
+    _require(work)
+    return await connections.page_of_attempts(work.session, after=after, first=first)
+
+
+async def count_attempts(work: UnitOfWork) -> int:
+    _require(work)
+    return await connections.count_attempts(work.session)
+
+
+async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConnection:
+    """A draft, by which nobody comes in yet.
+
+    Raise `ValidationError` naming the field, `FeatureNotInPlanError`, `PlanLimitError` for too many.
+    """
+    _require_feature(work)
+    kind = SsoKind.OIDC if draft.directory is None else SsoKind.LDAP
+    given = NO_DIRECTORY | await accepted(work, kind, draft)
+    if await connections.count(work.session) >= MOST:
+        raise PlanLimitError(f"An organization has at most {MOST} connections.")
+    secret, now = given.pop("client_secret"), clock.now()
+    made = SsoConnection(
+        id=new_id(),
+        kind=str(kind),
+        state=str(SsoState.DRAFT),
+        tested_at=None,
+        proven_at=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+        **given,
+    )
+    await connections.insert(work.session, made, _sealed(work, keyring, made.id, secret))
+    return made
+
+
+async def update(
+    work: UnitOfWork, keyring: Keyring, id_: UUID, changes: SsoChanges, *, version: int
+) -> SsoConnection:
+    """Change what `changes` names. Whom it asks, and as whom, makes it a draft again.
+
+    Raise `ConflictError` for another `version`, and for such a change of one that is enforced;
+    `ValidationError`, `NotFoundError`, `FeatureNotInPlanError`.
+    """
+    _require_feature(work)
+    found = await _found(work, id_)
+    if found.version != version:
+        raise ConflictError
+    given = await accepted(work, found.kind, changes)
+    secret = given.pop("client_secret", None)
+    changed = msgspec.structs.replace(found, **given)
+    if _whom(changed) != _whom(found) or secret is not None:
+        if found.state == SsoState.ENFORCED:
+            raise ConflictError("This connection is enforced: disable it first.", field="id")
+        changed = msgspec.structs.replace(changed, state=str(SsoState.DRAFT), tested_at=None, proven_at=None)
+    sealed = None if secret is None else _sealed(work, keyring, id_, secret)
+    return _there(await connections.update(work.session, changed, sealed))
+
+
+async def to_test(work: UnitOfWork, keyring: Keyring, id_: UUID) -> tuple[SsoConnection, Client | Place]:
+    """A connection, and how it asks. Raise `NotFoundError`, `FeatureNotInPlanError`."""
+    _require_feature(work)
+    found = await _found(work, id_)
+    if found.kind == SsoKind.LDAP:
+        return found, await directory_of(work, keyring, found)
+    return found, await client_of(work, keyring, found)
+
+
+async def probe(providers: Providers, directories: Directories, asked: Client | Place) -> None:
+    """Ask whether it is there and can do what we need; no transaction should wait for it.
+
+    Raise `ValidationError` telling what is wrong.
+    """
+    try:
+        if isinstance(asked, Place):
+            await directories.probe(asked)
+        else:
+            await providers.find(asked, afresh=True)
+    except HarkaError as error:
+        told = error.detail if isinstance(error, SsoRefusedError) else error.message
+        raise ValidationError(told, field="id") from error
+
+
+async def tested(work: UnitOfWork, found: SsoConnection) -> SsoConnection:
+    """One whose provider was found well by `probe`: it is offered from now on, and stays enforced when it is.
+
+    Raise `ConflictError` when it has changed since.
+    """
+    state = found.state if found.state == SsoState.ENFORCED else str(SsoState.TESTED)
+    passed = msgspec.structs.replace(found, state=state, tested_at=clock.now())
+    return _there(await connections.update(work.session, passed))
+
+
+async def enforce(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> SsoConnection:
+    """Forbid passwords to all but owners with a second factor. Nothing changes when it is enforced.
+
+    Raise `ConflictError` for one that was not tested, by which nobody has come in, for fewer than two such
+    owners, and for another `version`; `NotFoundError`, `FeatureNotInPlanError`.
+    """
+    _require_feature(work)
+    found = await _of_version(work, id_, version)
+    if found.state == SsoState.ENFORCED:
+        return found
+    if found.state != SsoState.TESTED:
+        raise ConflictError("Test this connection first.", field="id")
+    if found.proven_at is None:
+        raise ConflictError("Nobody has come in by this connection yet: sign in by it first.", field="id")
+    await break_glass.require(work)
+    changed = msgspec.structs.replace(found, state=str(SsoState.ENFORCED))
+    return _there(await connections.update(work.session, changed))
+
+
+async def disable(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> SsoConnection:
+    """Nobody comes in by it any more, and passwords are accepted again. Nothing changes when it is disabled.
+
+    Also without the feature: what a plan lost must not lock anybody out. Raise `ConflictError`,
+    `NotFoundError`.
+    """
+    _require(work)
+    found = await _of_version(work, id_, version)
+    if found.state == SsoState.DISABLED:
+        return found
+    changed = msgspec.structs.replace(found, state=str(SsoState.DISABLED))
+    return _there(await connections.update(work.session, changed))
+
+
+async def note(
+    work: UnitOfWork,
+    outcome: str,
+    *,
+    connection: UUID | None = None,
+    user: UUID | None = None,
+    detail: str = "",
+) -> None:
+    """What came of an attempt, for admins to read."""
+    printable = "".join(each for each in detail if each.isprintable())[:LONGEST_DETAIL]
+    await connections.insert_attempt(work.session, new_id(), connection, user, str(outcome), printable)
+
+
+async def forget_old(work: UnitOfWork) -> int:
+    """How many."""
+    return await connections.delete_old_attempts(work.session, older_than=KEPT)
+
+
+async def client_of(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> Client:
+    """How it asks a provider; reads the secret."""
+    secret = await _secret(work, keyring, connection)
+    private = work.outside.private_addresses
+    return Client(work.context.id, connection.issuer, connection.client_id, secret, private)
+
+
+async def directory_of(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> Place:
+    """How it asks a directory; reads the secret."""
+    secret = await _secret(work, keyring, connection)
+    return place_of(work.context.id, connection, secret, private=work.outside.private_addresses)
+
+
+async def _secret(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> str:
+    sealed = await connections.find_secret(work.session, connection.id)
+    secret = envelope.open_sealed(
+        keyring.seal, sealed or b"", tenant=work.context.id, purpose=_purpose(connection.id)
+    )
+    return secret.decode()
+
+
+def _whom(connection: SsoConnection) -> tuple[Any, ...]:
+    """Who is asked, as whom, and how: what was tested."""
+    return tuple(getattr(connection, name) for name in ("issuer", "client_id", *NO_DIRECTORY))
+
+
+def _sealed(work: UnitOfWork, keyring: Keyring, id_: UUID, secret: str) -> bytes:
+    return envelope.seal(keyring.seal, secret.encode(), tenant=work.context.id, purpose=_purpose(id_))
+
+
+def _purpose(id_: UUID) -> str:
+    return f"sso:{id_}"
+
+
+def _require(work: UnitOfWork) -> None:
+    work.context.require(Permission.ORGANIZATION_WRITE)
+    work.context.require_everybody()
+
+
+def _require_feature(work: UnitOfWork) -> None:
+    _require(work)
+    require_feature(work.context.organization, "sso")
+
+
+async def _found(work: UnitOfWork, id_: UUID) -> SsoConnection:
+    found = await connections.find_by_ids(work.session, [id_])
+    if not found:
+        raise NotFoundError("There is no such connection here.", field="id")
+    return found[0]
+
+
+async def _of_version(work: UnitOfWork, id_: UUID, version: int | None) -> SsoConnection:
+    found = await _found(work, id_)
+    if version is not None and found.version != version:
+        raise ConflictError
+    return found
+
+
+def _there(changed: SsoConnection | None) -> SsoConnection:
+    if changed is None:
+        raise ConflictError
+    return changed

@@ -1,0 +1,167 @@
+"""What may be said of a connection, and whom those become who come in by it."""
+
+import enum
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from harka.auth.ldap import accept_attribute, accept_dn
+from harka.auth.permissions import Role
+from harka.errors import ValidationError
+from harka.learning import sso_directory
+from harka.learning.sso_directory import DirectoryChanges, DirectoryDraft
+from harka.learning.text import accept_line
+from harka.learning.work import UnitOfWork
+from harka.outbound import accept_url
+from harka.repositories import domain as domains
+from harka.repositories.sso import SsoConnection, SsoKind
+from harka.tenancy.domain_name import accept_domain
+
+MOST_MAPPINGS: Final = 50
+MOST_DOMAINS: Final = 20
+
+
+class SsoRole(enum.StrEnum):
+    """What somebody may become by signing in."""
+
+    LEARNER = Role.LEARNER.value
+    INSTRUCTOR = Role.INSTRUCTOR.value
+    MANAGER = Role.MANAGER.value
+
+
+class RoleMapping(msgspec.Struct, frozen=True):
+    """Who is named `value` by the provider begins as `role`, an `SsoRole`; case does not matter."""
+
+    value: str
+    role: str
+
+
+class SsoDraft(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    role_claim: str | None = None
+    role_mappings: Sequence[RoleMapping] = ()
+    default_role: str = SsoRole.LEARNER
+    email_domains: Sequence[str] = ()
+    directory: DirectoryDraft | None = None
+    """Given: `issuer` is an address, `client_id` the name that asks, `role_claim` an attribute."""
+
+    def __repr__(self) -> str:
+        return f"SsoDraft({self.issuer!r})"
+
+
+class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays as it is; a `role_claim` of None takes it away."""
+
+    name: str | UnsetType = UNSET
+    issuer: str | UnsetType = UNSET
+    client_id: str | UnsetType = UNSET
+    client_secret: str | UnsetType = UNSET
+    role_claim: str | UnsetType | None = UNSET
+    role_mappings: Sequence[RoleMapping] | UnsetType = UNSET
+    default_role: str | UnsetType = UNSET
+    email_domains: Sequence[str] | UnsetType = UNSET
+    directory: DirectoryChanges | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return "SsoChanges(…)"
+
+
+async def accepted(work: UnitOfWork, kind: str, given: SsoDraft | SsoChanges) -> dict[str, Any]:
+    """The columns of what is given, and `client_secret`. Raise `ValidationError` naming the field."""
+    values = {name: each for name in given.__struct_fields__ if (each := getattr(given, name)) is not UNSET}
+    directory = values.pop("directory", None)
+    whom = _directory if kind == SsoKind.LDAP else _provider
+    values |= whom(values, private=work.outside.private_addresses)
+    if directory is not None:
+        if kind != SsoKind.LDAP:
+            raise ValidationError("This connection is no directory.", field="directory")
+        values |= sso_directory.accepted(directory, private=work.outside.private_addresses)
+    if "name" in values:
+        values["name"] = accept_line(values["name"], "name", longest=100)
+    if "client_secret" in values:
+        values["client_secret"] = accept_line(values["client_secret"], "clientSecret", longest=500)
+    if "role_mappings" in values:
+        values["role_mapping"] = _accept_mappings(values.pop("role_mappings"))
+    if "default_role" in values:
+        values["default_role"] = str(values["default_role"])
+    if "email_domains" in values:
+        values["email_domains"] = await _accept_domains(work, values["email_domains"])
+    return values
+
+
+def _provider(given: dict[str, Any], *, private: bool) -> dict[str, Any]:
+    values = _lines(given)
+    if "issuer" in values:
+        accept_url(values["issuer"], "issuer", private=private)
+    return values
+
+
+def _directory(given: dict[str, Any], *, private: bool) -> dict[str, Any]:
+    values = _lines(given)
+    if "issuer" in values:
+        values["issuer"] = sso_directory.accept_address(values["issuer"], "issuer", private=private)
+    if "client_id" in values:
+        accept_dn(values["client_id"], "clientId")
+    if "role_claim" in values:
+        accept_attribute(values["role_claim"], "roleClaim")
+    return values
+
+
+def _lines(given: dict[str, Any]) -> dict[str, str]:
+    """Of who is asked, and as whom, what is given; not what is taken away."""
+    limits = (("issuer", "issuer", 500), ("client_id", "clientId", 200), ("role_claim", "roleClaim", 100))
+    return {
+        name: accept_line(given[name], field, longest=longest)
+        for name, field, longest in limits
+        if given.get(name) is not None
+    }
+
+
+def _accept_mappings(given: Sequence[RoleMapping]) -> list[str]:
+    if len(given) > MOST_MAPPINGS:
+        raise ValidationError(f"At most {MOST_MAPPINGS}.", field="roleMappings")
+    values = [accept_line(each.value, "roleMappings", longest=300) for each in given]
+    if len({value.lower() for value in values}) < len(values):
+        raise ValidationError("Each value once.", field="roleMappings")
+    return [f"{each.role}:{value}" for each, value in zip(given, values, strict=True)]
+
+
+async def _accept_domains(work: UnitOfWork, given: Sequence[str]) -> list[str]:
+    """Those that the organization has proven to be its own: nobody else's people are drawn to it."""
+    if len(given) > MOST_DOMAINS:
+        raise ValidationError(f"At most {MOST_DOMAINS}.", field="emailDomains")
+    platform = work.outside.platform_domain
+    names = sorted({accept_domain(each, platform, field="emailDomains") for each in given})
+    proven = await domains.list_proven(work.outside.catalog, work.context.id, names) if names else []
+    for name in names:
+        if name not in proven:
+            raise ValidationError(
+                f"Prove first that {name} is yours: addDomain, verifyDomain.", field="emailDomains"
+            )
+    return names
+
+
+def mappings(connection: SsoConnection) -> list[RoleMapping]:
+    """What of `role_mapping` stands for what."""
+    parted = (each.partition(":") for each in connection.role_mapping)
+    return [RoleMapping(value, role) for role, _, value in parted]
+
+
+def role_of(connection: SsoConnection, named: Sequence[str]) -> str:
+    """What somebody begins as: the role that allows most of those that the provider names, and may name.
+
+    `named`: lower case.
+    """
+    meant = {each.value.lower(): each.role for each in mappings(connection)} or {
+        role: role for role in SsoRole
+    }
+    roles = {meant[name] for name in named if name in meant}
+    for role in (SsoRole.MANAGER, SsoRole.INSTRUCTOR, SsoRole.LEARNER):
+        if role in roles:
+            return str(role)
+    return connection.default_role

@@ -1,0 +1,382 @@
+"""How a person comes in by a connection: sent to the provider, come back with what it says, let in.
+
+What belongs to one attempt is sealed into a cookie of the browser that began it, so nobody ends what another
+began; that it is used once is remembered in Valkey. No transaction is open while a provider is asked.
+"""
+
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from harka import clock
+from harka.auth import oidc
+from harka.auth.ldap import LONGEST_LOGIN, Place
+from harka.auth.oidc import Flow, Identity
+from harka.cache.throttle import Rate
+from harka.codec import json_bytes
+from harka.crypto import envelope
+from harka.errors import (
+    ConflictError,
+    HarkaError,
+    NotFoundError,
+    PlanLimitError,
+    SsoRefusedError,
+    UnavailableError,
+    ValidationError,
+    WrongPasswordError,
+)
+from harka.learning import session, sso, user, user_row
+from harka.learning.entrance import (
+    OF_ACCOUNT,
+    OF_ADDRESS,
+    Entrance,
+    Shown,
+    give_back,
+    network_of,
+    sign_in,
+    take,
+    working,
+)
+from harka.learning.session import Begun, Device
+from harka.learning.sso import SsoOutcome
+from harka.learning.sso_draft import role_of
+from harka.learning.work import UnitOfWork
+from harka.repositories import domain as domains
+from harka.repositories import sso as connections
+from harka.repositories import user as users
+from harka.repositories.sso import SsoConnection, SsoKind, SsoState
+from harka.repositories.user import UserStatus
+from harka.storage.session import UniqueError
+from harka.tenancy.context import TenantContext
+from harka.tenancy.entitlement import features_for
+
+_ONCE: Final = Rate("sso", most=1, seconds=900.0)
+_TRACED: Final = Rate("sso-trace", most=200, seconds=2.0)
+"""Failures that are written down: what strangers send must not fill a table."""
+_LONGEST_DOMAIN: Final = 253
+_LINK_SECONDS: Final = 600
+_FLOW: Final = "sso-flow"
+_LINK: Final = "sso-link"
+
+T = TypeVar("T")
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """`address`: of the provider. `cookie`: what the browser has to bring back."""
+
+    address: str
+    cookie: str
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A directory of this name: people show it their password through us."""
+
+    name: str
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """An identity that nobody is linked to, whose address somebody has: to be linked by their password."""
+
+    connection: UUID
+    issuer: str
+    subject: str
+    email: str
+    began_at: int
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """`begun`: None when a password has to link them first, with `link` as a cookie."""
+
+    begun: Begun | None
+    next: str
+    link: str = ""
+    email: str = ""
+
+
+async def offered(work: UnitOfWork) -> list[SsoConnection]:
+    """By which anybody may come in; none without the feature."""
+    if not features_for(work.context.organization).sso:
+        return []
+    return list(await connections.offered(work.session))
+
+
+async def route(work: UnitOfWork, email: str) -> SsoConnection | None:
+    """Where somebody with this address signs in, told by its domain alone; None for no connection.
+
+    Whether the address is anybody's is not looked for. A domain that is proven no more leads nowhere.
+    """
+    domain = email.rpartition("@")[2].strip().lower()
+    if not 0 < len(domain) <= _LONGEST_DOMAIN or not domain.isprintable():
+        return None
+    if not features_for(work.context.organization).sso:
+        return None
+    found = await connections.routed(work.session, domain)
+    if found is None or not await domains.list_proven(work.outside.catalog, work.context.id, [domain]):
+        return None
+    return found
+
+
+async def end_address(
+    entrance: Entrance, context: TenantContext, id_: UUID, back: str
+) -> tuple[SsoConnection, str | None]:
+    """Where somebody ends their session at the provider, too; None where that cannot be. `back`: where then.
+
+    Raise `NotFoundError` like `begin`.
+    """
+    connection, client = await _asked(entrance, context, id_)
+    if isinstance(client, Place):
+        return connection, None
+    try:
+        provider = await entrance.providers.find(client)
+    except (SsoRefusedError, UnavailableError):
+        # they are out here, and whether there is told by nothing
+        return connection, None
+    return connection, oidc.end_address(provider, client, back)
+
+
+async def begin(
+    entrance: Entrance, context: TenantContext, id_: UUID, redirect_uri: str, next_: str
+) -> Sent | Ask:
+    """Raise `NotFoundError` for one by which nobody comes in, `SsoRefusedError`, `UnavailableError`."""
+    connection, client = await _asked(entrance, context, id_)
+    if isinstance(client, Place):
+        return Ask(connection.name)
+    flow = oidc.begin(connection.id, connection.version, next_)
+    try:
+        provider = await entrance.providers.find(client)
+    except HarkaError as error:
+        raise await _refused(entrance, context, id_, error) from error
+    return Sent(oidc.address(provider, client, flow, redirect_uri), _sealed(entrance, context, _FLOW, flow))
+
+
+async def finish(
+    entrance: Entrance,
+    context: TenantContext,
+    id_: UUID,
+    said: Mapping[str, str],
+    cookie: str,
+    redirect_uri: str,
+    device: Device,
+) -> Arrived:
+    """`said`: what the provider sent along. Raise `SsoRefusedError`, with a trace that admins read."""
+    try:
+        return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
+    except (SsoRefusedError, UnavailableError, NotFoundError) as error:
+        raise await _refused(entrance, context, id_, error) from error
+
+
+async def enter(
+    entrance: Entrance,
+    context: TenantContext,
+    id_: UUID,
+    login: str,
+    password: str,
+    next_: str,
+    device: Device,
+) -> Arrived:
+    """By a directory that says so: by what they are called there, and their password there.
+
+    Raise `WrongPasswordError` for nobody and for a wrong one alike, `RateLimitedError` after too many tries,
+    `SsoRefusedError`, `NotFoundError`.
+    """
+    connection, place = await _asked(entrance, context, id_)
+    if not isinstance(place, Place):
+        raise NotFoundError
+    known_as = login.strip()
+    account = f"{connection.id}:{known_as[: LONGEST_LOGIN + 1].lower()}"
+    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ACCOUNT, account))
+    for rate, of in taken:
+        await take(entrance, context, rate, of)
+    try:
+        identity = await entrance.directories.identity(place, known_as, password)
+        arrived = await _let_in(entrance, context, connection, identity, next_, device)
+    except WrongPasswordError:
+        await _trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
+        raise
+    except (SsoRefusedError, UnavailableError) as error:
+        raise await _refused(entrance, context, id_, error) from error
+    await give_back(entrance, context, taken)
+    return arrived
+
+
+async def link(
+    entrance: Entrance, context: TenantContext, cookie: str, shown: Shown, device: Device
+) -> tuple[Begun, SsoConnection]:
+    """Whoever shows their password is from now on whom the provider meant.
+
+    Raise `SsoRefusedError` for a cookie that is too old, and like `entrance.sign_in`.
+    """
+    pending = _opened(entrance, context, _LINK, cookie, Pending)
+    if pending is None or clock.now().timestamp() - pending.began_at > _LINK_SECONDS:
+        raise SsoRefusedError(SsoOutcome.WRONG_STATE)
+    connection, _ = await _asked(entrance, context, pending.connection)
+    begun = await sign_in(entrance, context, shown, device, linking=True)
+    person = begun.session.user_id
+    try:
+        async with working(entrance, context, read_only=False) as work:
+            await connections.link(work.session, connection.id, pending.issuer, pending.subject, person)
+            await connections.prove(work.session, connection)
+            await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person)
+    except UniqueError as error:
+        raise ConflictError("Somebody is linked to this already.") from error
+    return begun, connection
+
+
+async def _finish(
+    entrance: Entrance,
+    context: TenantContext,
+    id_: UUID,
+    said: Mapping[str, str],
+    cookie: str,
+    redirect_uri: str,
+    device: Device,
+) -> Arrived:
+    connection, client = await _asked(entrance, context, id_)
+    if isinstance(client, Place):
+        raise NotFoundError
+    flow = _opened(entrance, context, _FLOW, cookie, Flow)
+    if (
+        flow is None
+        or (flow.connection, flow.version) != (connection.id, connection.version)
+        or oidc.is_over(flow)
+        or not secrets.compare_digest(flow.state.encode(), said.get("state", "").encode())
+    ):
+        raise SsoRefusedError(SsoOutcome.WRONG_STATE, "Another browser, too late, or not begun here.")
+    if await entrance.throttle.take(context.id, _ONCE, flow.state) > 0.0:
+        raise SsoRefusedError(SsoOutcome.WRONG_STATE, "It was used before.")
+    provider = await entrance.providers.find(client)
+    issuer = said.get("iss")
+    if issuer != client.issuer and (
+        issuer is not None or provider.authorization_response_iss_parameter_supported
+    ):
+        raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, "The answer is another issuer's.")
+    if "error" in said or "code" not in said:
+        raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
+    token = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
+    identity = await entrance.providers.identity(client, token, flow.nonce, connection.role_claim)
+    return await _let_in(entrance, context, connection, identity, flow.next, device)
+
+
+async def _let_in(
+    entrance: Entrance,
+    context: TenantContext,
+    connection: SsoConnection,
+    identity: Identity,
+    next_: str,
+    device: Device,
+) -> Arrived:
+    async with working(entrance, context, read_only=False) as work:
+        person = await connections.find_identity(
+            work.session, connection.id, identity.issuer, identity.subject
+        )
+        if person is None:
+            if identity.email is None:
+                raise SsoRefusedError(
+                    SsoOutcome.ADDRESS_MISSING, "The provider tells no e-mail address that it has verified."
+                )
+            if await users.find_by_emails(work.session, [identity.email]):
+                await sso.note(work, SsoOutcome.ADDRESS_TAKEN, connection=connection.id)
+                pending = Pending(
+                    connection.id,
+                    identity.issuer,
+                    identity.subject,
+                    identity.email,
+                    int(clock.now().timestamp()),
+                )
+                sealed = _sealed(entrance, context, _LINK, pending)
+                return Arrived(None, next_, sealed, identity.email)
+            person = await _come_in(work, connection, identity)
+        else:
+            found = await users.find_by_ids(work.session, [person])
+            if not found or found[0].status != UserStatus.ACTIVE:
+                raise SsoRefusedError(SsoOutcome.INACTIVE, "They are deactivated here.")
+        begun = await session.begin(work, entrance.keyring.session, person, device)
+        await connections.prove(work.session, connection)
+        await sso.note(work, SsoOutcome.SIGNED_IN, connection=connection.id, user=person)
+    return Arrived(begun, next_)
+
+
+async def _come_in(work: UnitOfWork, connection: SsoConnection, identity: Identity) -> UUID:
+    """A new user: just in time."""
+    try:
+        made = user_row.new_row(
+            role=role_of(connection, identity.roles),
+            role_id=None,
+            **user_row.accepted(
+                work,
+                {
+                    "email": identity.email,
+                    "name": identity.name or (identity.email or "").partition("@")[0],
+                    "locale": None,
+                    "timezone": None,
+                },
+            ),
+        )
+        await user.require_seats(work, 1)
+        await user.insert_many(work, [made])
+    except PlanLimitError as error:
+        raise SsoRefusedError(SsoOutcome.NO_SEAT, error.message) from error
+    except ValidationError as error:
+        raise SsoRefusedError(SsoOutcome.ADDRESS_MISSING, f"{error.field}: {error.message}") from error
+    await connections.link(work.session, connection.id, identity.issuer, identity.subject, made.id)
+    return made.id
+
+
+async def _asked(
+    entrance: Entrance, context: TenantContext, id_: UUID
+) -> tuple[SsoConnection, oidc.Client | Place]:
+    async with working(entrance, context, read_only=True) as work:
+        found = await connections.find_by_ids(work.session, [id_])
+        if (
+            not found
+            or found[0].state not in {SsoState.TESTED, SsoState.ENFORCED}
+            or not features_for(context.organization).sso
+        ):
+            raise NotFoundError
+        if found[0].kind == SsoKind.LDAP:
+            return found[0], await sso.directory_of(work, entrance.keyring, found[0])
+        return found[0], await sso.client_of(work, entrance.keyring, found[0])
+
+
+async def _refused(
+    entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
+) -> HarkaError:
+    """What to tell; it is traced."""
+    if isinstance(error, NotFoundError):
+        return error
+    outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
+    if isinstance(error, SsoRefusedError):
+        outcome, detail = error.outcome, error.detail
+    await _trace(entrance, context, connection, outcome, detail)
+    return error if isinstance(error, SsoRefusedError) else SsoRefusedError(outcome, detail)
+
+
+async def _trace(
+    entrance: Entrance, context: TenantContext, connection: UUID, outcome: str, detail: str = ""
+) -> None:
+    """For admins, unless there were too many."""
+    if await entrance.throttle.take(context.id, _TRACED, "") == 0.0:
+        async with working(entrance, context, read_only=False) as work:
+            await sso.note(work, outcome, connection=connection, detail=detail)
+
+
+def _sealed(entrance: Entrance, context: TenantContext, purpose: str, value: Any) -> str:
+    content = json_bytes(msgspec.to_builtins(value))
+    box = envelope.seal(entrance.keyring.seal, content, tenant=context.id, purpose=purpose)
+    return urlsafe_b64encode(box).decode("ascii")
+
+
+def _opened(
+    entrance: Entrance, context: TenantContext, purpose: str, cookie: str, type_: type[T]
+) -> T | None:
+    """None for what was not sealed here, for this."""
+    try:
+        box = urlsafe_b64decode(cookie.encode("ascii"))
+        content = envelope.open_sealed(entrance.keyring.seal, box, tenant=context.id, purpose=purpose)
+        return msgspec.json.decode(content, type=type_)
+    except (ValueError, envelope.BrokenSealError):
+        return None

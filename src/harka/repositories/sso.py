@@ -1,0 +1,369 @@
+import enum
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.page import BEGINNING, Position
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class SsoKind(enum.StrEnum):
+    OIDC = "oidc"
+    LDAP = "ldap"
+
+
+class SsoState(enum.StrEnum):
+    DRAFT = "draft"
+    TESTED = "tested"
+    ENFORCED = "enforced"
+    DISABLED = "disabled"
+
+
+class SsoConnection(msgspec.Struct, frozen=True):
+    """Without its secret. `role_claim`: the claim that names a role; None where none does.
+
+    `role_mapping`: each a role, a colon, and what the claim says for it; empty where it says the role itself.
+    `email_domains`: lower case; people with an address there are sent here.
+
+    Of a directory `issuer` is the address, `client_id` the name that asks, `role_claim` the attribute that
+    names groups; `base_dn` to `ca_certificates` are a directory's alone.
+    `tested_at`: when the provider last answered as it should; `proven_at`: when somebody last came in by it.
+    None before, and again when it has changed since.
+    """
+
+    id: UUID
+    kind: str
+    name: str
+    state: str
+    issuer: str
+    client_id: str
+    role_claim: str | None
+    role_mapping: list[str]
+    default_role: str
+    email_domains: list[str]
+    base_dn: str | None
+    login_attribute: str | None
+    user_filter: str | None
+    start_tls: bool
+    ca_certificates: str | None
+    tested_at: datetime | None
+    proven_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class SsoAttempt(msgspec.Struct, frozen=True):
+    """What came of somebody's coming in. `detail`: for an admin, without secrets. It never changes."""
+
+    id: UUID
+    connection_id: UUID | None
+    user_id: UUID | None
+    outcome: str
+    detail: str
+    created_at: datetime
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """`enforced`: passwords are forbidden here. `is_break_glass`: not to this person."""
+
+    enforced: bool
+    is_break_glass: bool
+
+
+END: Final = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
+"""After every attempt."""
+_NOBODY: Final = UUID(int=0)
+
+# Connections by id.
+FIND_BY_IDS = Statement(
+    "sso.find_by_ids",
+    """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version
+    FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# One page of connections, oldest first.
+PAGE = Statement(
+    "sso.page",
+    """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version
+    FROM {schema}.sso_connection WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
+    ORDER BY created_at, id LIMIT $4""",
+)
+
+# How many connections there are.
+COUNT = Statement("sso.count", "SELECT count(*) FROM {schema}.sso_connection WHERE tenant_id = $1")
+
+# Those by which somebody may come in, oldest first.
+OFFERED = Statement(
+    "sso.offered",
+    """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version
+    FROM {schema}.sso_connection WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
+    ORDER BY created_at, id""",
+)
+
+# By which somebody with an address of this domain may come in; the eldest where several may.
+ROUTED = Statement(
+    "sso.routed",
+    """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version
+    FROM {schema}.sso_connection
+    WHERE tenant_id = $1 AND state IN ('tested', 'enforced') AND $2::text = ANY(email_domains)
+    ORDER BY created_at, id LIMIT 1""",
+)
+
+# A connection's secret, sealed.
+FIND_SECRET = Statement(
+    "sso.find_secret",
+    "SELECT sealed_secret FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = $2::uuid",
+)
+
+# A new connection.
+INSERT = Statement(
+    "sso.insert",
+    """INSERT INTO {schema}.sso_connection
+      (tenant_id, id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+       email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version, sealed_secret)
+    VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::text,
+      $11::text[], $12::text, $13::text, $14::text, $15::boolean, $16::text, $17::timestamptz,
+      $18::timestamptz, $19::timestamptz, $20::timestamptz, $21::int, $22::bytea)""",
+)
+
+# Write a connection, unless someone else changed it; a secret of NULL stays as it is.
+UPDATE = Statement(
+    "sso.update",
+    """UPDATE {schema}.sso_connection
+    SET name = $4::text, state = $5::text, issuer = $6::text, client_id = $7::text, role_claim = $8::text,
+      role_mapping = $9::text[], default_role = $10::text, email_domains = $11::text[],
+      base_dn = $12::text, login_attribute = $13::text, user_filter = $14::text, start_tls = $15::boolean,
+      ca_certificates = $16::text, tested_at = $17::timestamptz, proven_at = $18::timestamptz,
+      sealed_secret = coalesce($19::bytea, sealed_secret), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
+    RETURNING id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
+      created_at, updated_at, version""",
+)
+
+# Somebody came in by it: it works. That is no change of the connection, and not written each time.
+PROVE = Statement(
+    "sso.prove",
+    """UPDATE {schema}.sso_connection SET proven_at = now()
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
+      AND (proven_at IS NULL OR proven_at < now() - interval '1 hour')""",
+)
+
+# How many active owners have a password and a second factor; who asks holds them as they are.
+BREAK_GLASS = Statement(
+    "sso.break_glass",
+    """SELECT u.id FROM {schema}."user" u
+    JOIN {schema}.password p ON p.tenant_id = $1 AND p.user_id = u.id
+    JOIN {schema}.totp t ON t.tenant_id = $1 AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+    WHERE u.tenant_id = $1 AND u.role = 'owner' AND u.status = 'active' FOR SHARE OF u, t""",
+)
+
+# Whether passwords are forbidden; nothing of that changes until this transaction ends.
+LOCK_ENFORCED = Statement(
+    "sso.lock_enforced",
+    """SELECT id FROM {schema}.sso_connection WHERE tenant_id = $1 AND state = 'enforced'
+    ORDER BY id FOR UPDATE""",
+)
+
+# How many active owners have a password and a second factor.
+COUNT_BREAK_GLASS = Statement(
+    "sso.count_break_glass",
+    """SELECT count(*) FROM {schema}."user" u
+    JOIN {schema}.password p ON p.tenant_id = $1 AND p.user_id = u.id
+    JOIN {schema}.totp t ON t.tenant_id = $1 AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+    WHERE u.tenant_id = $1 AND u.role = 'owner' AND u.status = 'active'""",
+)
+
+# Whether passwords are forbidden, and whether to this person.
+POLICY = Statement(
+    "sso.policy",
+    """SELECT EXISTS (SELECT FROM {schema}.sso_connection c WHERE c.tenant_id = $1 AND c.state = 'enforced')
+        AS enforced,
+      EXISTS (SELECT FROM {schema}."user" u
+        JOIN {schema}.totp t ON t.tenant_id = $1 AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+        WHERE u.tenant_id = $1 AND u.id = $2::uuid AND u.role = 'owner' AND u.status = 'active')
+        AS is_break_glass""",
+)
+
+# Whom an issuer means.
+FIND_IDENTITY = Statement(
+    "sso.find_identity",
+    """SELECT user_id FROM {schema}.sso_identity
+    WHERE tenant_id = $1 AND connection_id = $2::uuid AND issuer = $3::text AND subject = $4::text""",
+)
+
+# From now on this issuer means this person by this subject.
+LINK = Statement(
+    "sso.link",
+    """INSERT INTO {schema}.sso_identity (tenant_id, connection_id, issuer, subject, user_id)
+    VALUES ($1, $2::uuid, $3::text, $4::text, $5::uuid)""",
+)
+
+# What came of an attempt.
+INSERT_ATTEMPT = Statement(
+    "sso.insert_attempt",
+    """INSERT INTO {schema}.sso_attempt (tenant_id, id, connection_id, user_id, outcome, detail)
+    VALUES ($1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text)""",
+)
+
+# Attempts by id.
+FIND_ATTEMPTS = Statement(
+    "sso.find_attempts",
+    """SELECT id, connection_id, user_id, outcome, detail, created_at
+    FROM {schema}.sso_attempt WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# One page of attempts, newest first.
+PAGE_OF_ATTEMPTS = Statement(
+    "sso.page_of_attempts",
+    """SELECT id, connection_id, user_id, outcome, detail, created_at
+    FROM {schema}.sso_attempt WHERE tenant_id = $1 AND (created_at, id) < ($2::timestamptz, $3::uuid)
+    ORDER BY created_at DESC, id DESC LIMIT $4""",
+)
+
+# How many attempts are remembered.
+COUNT_ATTEMPTS = Statement(
+    "sso.count_attempts", "SELECT count(*) FROM {schema}.sso_attempt WHERE tenant_id = $1"
+)
+
+# Forget what is old.
+DELETE_OLD_ATTEMPTS = Statement(
+    "sso.delete_old_attempts",
+    """DELETE FROM {schema}.sso_attempt
+    WHERE tenant_id = $1 AND created_at < now() - $2::float8 * interval '1 second'""",
+)
+
+
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[SsoConnection]:
+    """In no particular order."""
+    return await session.fetch_rows(SsoConnection, FIND_BY_IDS, ids)
+
+
+async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[SsoConnection]:
+    return await session.fetch_rows(SsoConnection, PAGE, *(after or BEGINNING), first)
+
+
+async def count(session: ShardSession) -> int:
+    return int(await session.fetch_value(COUNT))
+
+
+async def offered(session: ShardSession) -> Sequence[SsoConnection]:
+    return await session.fetch_rows(SsoConnection, OFFERED)
+
+
+async def routed(session: ShardSession, domain: str) -> SsoConnection | None:
+    row = await session.fetch_row(ROUTED, domain)
+    return None if row is None else SsoConnection(*row)
+
+
+async def find_secret(session: ShardSession, id_: UUID) -> bytes | None:
+    row = await session.fetch_row(FIND_SECRET, id_)
+    return None if row is None else row["sealed_secret"]
+
+
+async def insert(session: ShardSession, made: SsoConnection, sealed_secret: bytes) -> None:
+    await session.execute(INSERT, *msgspec.structs.astuple(made), sealed_secret)
+
+
+async def update(
+    session: ShardSession, changed: SsoConnection, sealed_secret: bytes | None = None
+) -> SsoConnection | None:
+    """`changed.version`: as it was read. None: absent, or of another version."""
+    row = await session.fetch_row(
+        UPDATE,
+        changed.id,
+        changed.version,
+        changed.name,
+        changed.state,
+        changed.issuer,
+        changed.client_id,
+        changed.role_claim,
+        changed.role_mapping,
+        changed.default_role,
+        changed.email_domains,
+        changed.base_dn,
+        changed.login_attribute,
+        changed.user_filter,
+        changed.start_tls,
+        changed.ca_certificates,
+        changed.tested_at,
+        changed.proven_at,
+        sealed_secret,
+    )
+    return None if row is None else SsoConnection(*row)
+
+
+async def prove(session: ShardSession, connection: SsoConnection) -> None:
+    """Nothing happens when it has changed meanwhile."""
+    await session.execute(PROVE, connection.id, connection.version)
+
+
+async def count_break_glass_locked(session: ShardSession) -> int:
+    """They stay as they are until this transaction ends."""
+    return len(await session.fetch(BREAK_GLASS))
+
+
+async def lock_enforced(session: ShardSession) -> bool:
+    """Whether passwords are forbidden; who asks at once waits until this transaction ends."""
+    return bool(await session.fetch(LOCK_ENFORCED))
+
+
+async def count_break_glass(session: ShardSession) -> int:
+    return int(await session.fetch_value(COUNT_BREAK_GLASS))
+
+
+async def policy(session: ShardSession, user: UUID | None) -> Policy:
+    """`user`: None for an address that is nobody's, which costs the same."""
+    row = await session.fetch_row(POLICY, user or _NOBODY)
+    assert row is not None  # noqa: S101 - it has no condition
+    return Policy(*row)
+
+
+async def find_identity(session: ShardSession, connection: UUID, issuer: str, subject: str) -> UUID | None:
+    row = await session.fetch_row(FIND_IDENTITY, connection, issuer, subject)
+    return None if row is None else row["user_id"]
+
+
+async def link(session: ShardSession, connection: UUID, issuer: str, subject: str, user: UUID) -> None:
+    """Raise `UniqueError` when somebody is linked to it."""
+    await session.execute(LINK, connection, issuer, subject, user)
+
+
+async def insert_attempt(
+    session: ShardSession, id_: UUID, connection: UUID | None, user: UUID | None, outcome: str, detail: str
+) -> None:
+    await session.execute(INSERT_ATTEMPT, id_, connection, user, outcome, detail)
+
+
+async def find_attempts(session: ShardSession, ids: Sequence[UUID]) -> Sequence[SsoAttempt]:
+    """In no particular order."""
+    return await session.fetch_rows(SsoAttempt, FIND_ATTEMPTS, ids)
+
+
+async def page_of_attempts(
+    session: ShardSession, *, after: Position | None, first: int
+) -> Sequence[SsoAttempt]:
+    return await session.fetch_rows(SsoAttempt, PAGE_OF_ATTEMPTS, *(after or END), first)
+
+
+async def count_attempts(session: ShardSession) -> int:
+    return int(await session.fetch_value(COUNT_ATTEMPTS))
+
+
+async def delete_old_attempts(session: ShardSession, *, older_than: float) -> int:
+    """How many. `older_than`: seconds."""
+    return await session.execute(DELETE_OLD_ATTEMPTS, older_than)

@@ -1,0 +1,69 @@
+"""By which provider the people of a world come in, and who may go past it."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from harka import clock
+from harka.auth import totp
+from harka.auth.password import hash_password
+from harka.crypto import envelope
+from harka.ids import new_id
+from harka.learning import sso, user
+from harka.learning.sso import SsoOutcome
+from harka.learning.sso_directory import NO_DIRECTORY
+from harka.learning.user import UserDraft
+from harka.learning.work import UnitOfWork
+from harka.repositories import password as passwords
+from harka.repositories import sso as connections
+from harka.repositories import totp as totps
+from harka.repositories.sso import SsoConnection
+from harka.runtime import Runtime
+
+if TYPE_CHECKING:
+    from worlds import World
+
+_HASH = hash_password("vexed kiln plumage 4")
+
+
+async def connect(
+    runtime: Runtime, work: UnitOfWork, world: "World", person: UUID, issuer: str
+) -> tuple[UUID, UUID]:
+    """A connection that may be enforced, and somebody's attempt to come in by it."""
+    now, tenant, seal = clock.now(), work.context.id, runtime.keyring.seal
+    made = SsoConnection(
+        id=new_id(),
+        kind="oidc",
+        name=f"Provider {world.canary}",
+        state="tested",
+        issuer=issuer,
+        client_id=world.canary,
+        role_claim=None,
+        role_mapping=[],
+        default_role="learner",
+        email_domains=[],
+        **NO_DIRECTORY,
+        tested_at=now,
+        proven_at=now,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    secret = envelope.seal(seal, world.canary.encode(), tenant=tenant, purpose=f"sso:{made.id}")
+    await connections.insert(work.session, made, secret)
+    await sso.note(work, SsoOutcome.SIGNED_IN, connection=made.id, user=person, detail=world.canary)
+    (attempt,) = await sso.list_attempts(work, after=None, first=1)
+    owners = await user.create_many(
+        work,
+        [
+            UserDraft(email=f"{name}@example.com", name=f"{name} {world.canary}", role="owner")
+            for name in ("dee", "eve")
+        ],
+    )
+    for owner in owners:
+        await passwords.set_hash(work.session, owner.id, _HASH)
+        factor = envelope.seal(seal, totp.new_secret(), tenant=tenant, purpose=f"totp:{owner.id}")
+        await totps.propose(work.session, owner.id, factor)
+        await totps.confirm(work.session, owner.id, 1, [])
+    for id_ in (made.id, attempt.id, *(owner.id for owner in owners)):
+        world.raw |= {str(id_), id_.hex}
+    return made.id, attempt.id

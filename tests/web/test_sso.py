@@ -1,0 +1,317 @@
+"""People come in by a provider of the test's own; what an attacker sends never lets anybody in."""
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from joserfc import jws
+
+from entering import PASSWORD, give_password, visiting
+from harka.auth import oidc
+from harka.ids import NodeKind, new_id
+from harka.learning import user
+from harka.repositories import domain as domains
+from harka.repositories.domain import DomainStatus
+from harka.repositories.sso import SsoConnection
+from provider import CLIENT, Provider
+from school import School, school
+from sso_school import TEST, attempt, begin, come_back, connection, issuer, provider
+
+__all__ = ["connection", "issuer", "provider", "school"]
+
+NAMED = {"MANAGER": ["cn=heads", "teachers: ALL"], "INSTRUCTOR": "teachers: all", "LEARNER": ["manager"]}
+SET = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
+  errors { code field } ssoConnection { emailDomains roleMappings { value role } } } }"""
+
+
+async def test_somebody_new_comes_in_and_again_by_subject_alone(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    email = f"new-{connection.id.hex}@example.com"
+    subject = connection.id.hex
+    async with visiting(school) as browser:
+        page = (await browser.get("/auth/sign-in?next=/graphql")).text
+        assert "Sign in with Example &amp; Co</a>" in page
+        address = await begin(browser, school, connection)
+        said = provider.authorize(
+            address, subject, email=email, email_verified=True, name="New One", roles=["admin", "instructor"]
+        )
+        entered = await come_back(browser, school, connection, said)
+        assert (entered.status_code, entered.headers["location"]) == (303, "/graphql")
+        assert (await browser.ask()).json()["data"]["viewer"]["user"] is not None
+        # the same code and state again
+        assert (await come_back(browser, school, connection, said)).status_code == 401
+    seen = await attempt(school)
+    assert seen["outcome"] == "WRONG_STATE"
+    async with visiting(school) as browser:
+        address = await begin(browser, school, connection)
+        said = provider.authorize(address, subject, email="another@example.com", email_verified=True)
+        assert (await come_back(browser, school, connection, said)).status_code == 303
+        who = (await browser.ask({"query": "{ viewer { user { email role name } } }"})).json()
+        assert who["data"]["viewer"]["user"] == {"email": email, "role": "INSTRUCTOR", "name": "New One"}
+    seen = await attempt(school)
+    assert (seen["outcome"], seen["user"]["email"]) == ("SIGNED_IN", email)
+
+
+async def test_an_address_alone_is_nobody_a_password_links_it(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    await give_password(school, school.learner)
+    email = school.learner.email
+    async with visiting(school) as browser:
+        address = await begin(browser, school, connection)
+        said = provider.authorize(address, "theirs", email=email, email_verified=True)
+        asked = await come_back(browser, school, connection, said)
+        assert asked.status_code == 200
+        assert "harka" not in browser.cookies
+        hidden = await browser.form("/auth/sign-in")
+        wrong = await browser.post("/auth/sso/link", {**hidden, "email": email, "password": "wrong"})
+        assert (wrong.status_code, "harka" in browser.cookies) == (401, False)
+        linked = await browser.post("/auth/sso/link", {**hidden, "email": email, "password": PASSWORD})
+        assert linked.status_code == 303
+    async with visiting(school) as browser:
+        address = await begin(browser, school, connection)
+        said = provider.authorize(address, "theirs")
+        assert (await come_back(browser, school, connection, said)).status_code == 303
+        async with school.work() as work:
+            await user.deactivate(work, school.learner.id)
+        address = await begin(browser, school, connection)
+        said = provider.authorize(address, "theirs")
+        assert (await come_back(browser, school, connection, said)).status_code == 401
+    assert (await attempt(school))["outcome"] == "INACTIVE"
+    async with school.work() as work:
+        await user.reactivate(work, school.learner.id)
+
+
+def _unsigned(claims: dict[str, Any]) -> str:
+    parts = (json.dumps({"alg": "none"}), json.dumps(claims))
+    return ".".join([*(_encoded(each.encode()) for each in parts), ""])
+
+
+def _encoded(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _hmac_of_public_key(provider: Provider) -> Callable[[dict[str, Any]], str]:
+    secret = provider.key.as_pem(private=False)
+
+    def sign(claims: dict[str, Any]) -> str:
+        parts = (json.dumps({"alg": "HS256", "kid": provider.key.kid}), json.dumps(claims))
+        text = ".".join(_encoded(each.encode()) for each in parts)
+        return f"{text}.{_encoded(hmac.digest(secret, text.encode(), 'sha256'))}"
+
+    return sign
+
+
+def _with_another_key(provider: Provider) -> Callable[[dict[str, Any]], str]:
+    header = {"alg": "ES256", "kid": provider.key.kid}
+    stranger = provider.new_key()
+    return lambda claims: jws.serialize_compact(header, json.dumps(claims), stranger)
+
+
+FORGED: dict[str, Callable[[Provider], dict[str, Any]]] = {
+    "unsigned": lambda _: {"sign": _unsigned},
+    "hmac": lambda provider: {"sign": _hmac_of_public_key(provider)},
+    "another key": lambda provider: {"sign": _with_another_key(provider)},
+    "no token": lambda _: {"sign": lambda _claims: "x"},
+    "issuer": lambda _: {"claims": {"iss": "https://evil.example"}},
+    "audience": lambda _: {"claims": {"aud": "somebody-else"}},
+    "audiences": lambda _: {"claims": {"aud": [CLIENT, "somebody-else"]}},
+    "party": lambda _: {"claims": {"azp": "somebody-else"}},
+    "nonce": lambda _: {"claims": {"nonce": "of another sign-in"}},
+    "no nonce": lambda _: {"claims": {"nonce": None}},
+    "over": lambda _: {"claims": {"exp": 1}},
+    "not begun": lambda _: {"claims": {"iat": 4_000_000_000}},
+    "no subject": lambda _: {"claims": {"sub": ""}},
+    "control in subject": lambda _: {"claims": {"sub": "a\0b"}},
+    "no address": lambda _: {"claims": {"email_verified": False}},
+}
+
+
+@pytest.mark.parametrize("forged", sorted(FORGED))
+async def test_a_forged_token_lets_nobody_in(
+    school: School, connection: SsoConnection, provider: Provider, forged: str
+) -> None:
+    async with visiting(school) as browser:
+        address = await begin(browser, school, connection)
+        said = provider.authorize(address, f"forged {forged}")
+        honest = {"email": f"forged-{connection.id.hex}@example.com", "email_verified": True}
+        told = FORGED[forged](provider)
+        provider.claims = {**honest, **told.get("claims", {})}
+        provider.sign = told.get("sign", provider.signed)
+        refused = await come_back(browser, school, connection, said)
+        assert (refused.status_code, "harka" in browser.cookies) == (401, False)
+    expected = "ADDRESS_MISSING" if forged == "no address" else "TOKEN_REFUSED"
+    seen = await attempt(school)
+    assert (seen["outcome"], seen["connection"]["name"]) == (expected, "Example & Co")
+
+
+async def test_what_another_browser_began_nobody_ends(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    honest = {"email": f"x-{connection.id.hex}@example.com", "email_verified": True}
+    async with visiting(school) as mine, visiting(school) as other:
+        said = provider.authorize(await begin(mine, school, connection), "mine", **honest)
+        await begin(other, school, connection)
+        asked = len(provider.asked)
+        for browser, told in (
+            (other, said),
+            (mine, {**said, "state": "x"}),
+            (mine, {}),
+            (mine, {**said, "state": "ü\0"}),
+        ):
+            refused = await come_back(browser, school, connection, told)
+            assert (refused.status_code, "harka" in browser.cookies) == (401, False)
+            # nor is the provider asked
+            assert len(provider.asked) == asked
+
+
+async def test_an_answer_of_another_issuer_is_refused(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    for wrong in ({"iss": "https://evil.example"}, {"error": "access_denied"}):
+        async with visiting(school) as browser:
+            said = provider.authorize(await begin(browser, school, connection))
+            asked = len(provider.asked)
+            assert (await come_back(browser, school, connection, {**said, **wrong})).status_code == 401
+            # the code is not shown to anybody
+            assert "/token" not in provider.asked[asked:]
+    assert (await attempt(school))["detail"] == "access_denied"
+
+
+async def test_a_new_key_is_looked_for_now_and_then(
+    school: School, connection: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def enter() -> int:
+        async with visiting(school) as browser:
+            said = provider.authorize(
+                await begin(browser, school, connection),
+                "rotated",
+                email=f"r-{connection.id.hex}@example.com",
+                email_verified=True,
+            )
+            return (await come_back(browser, school, connection, said)).status_code
+
+    assert await enter() == 303
+    provider.key = provider.new_key()
+    provider.shown = [provider.key]
+    asked = provider.asked.count("/keys")
+    assert await enter() == 401
+    assert provider.asked.count("/keys") == asked
+    monkeypatch.setattr(oidc, "_REFRESHED_AT_MOST", -1.0)
+    assert await enter() == 303
+    assert provider.asked.count("/keys") == asked + 1
+
+
+async def test_a_provider_that_is_not_as_it_should_be_fails_the_test(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    id_ = {"id": school.id(NodeKind.SSO_CONNECTION, connection)}
+    for wrong in (
+        {"issuer": "https://evil.example"},
+        {"code_challenge_methods_supported": ["plain"]},
+        {"jwks_uri": f"{provider.issuer}/nothing"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"end_session_endpoint": "javascript:alert(1)"},
+    ):
+        honest, provider.configuration = provider.configuration, {**provider.configuration, **wrong}
+        reply = await school.ask(TEST, id_)
+        assert reply.code == "VALIDATION_FAILED", wrong
+        provider.configuration = honest
+    assert (await school.ask(TEST, id_)).data["testSsoConnection"]["ssoConnection"]["state"] == "TESTED"
+
+
+async def test_a_domain_that_is_proven_leads_its_people_to_their_connection(
+    school: School, connection: SsoConnection
+) -> None:
+    id_, name = school.id(NodeKind.SSO_CONNECTION, connection), f"{connection.id.hex}.example"
+
+    async def discovered(email: Any) -> Any:
+        async with visiting(school) as browser:
+            found = await browser.http.post("/auth/discover", json={"email": email})
+        return found.json() if found.status_code == 200 else found.status_code
+
+    async def route(*names: str) -> Any:
+        given = {"id": id_, "version": 2 if names == (name,) else 3, "emailDomains": names}
+        return await school.ask(SET, {"input": given})
+
+    told = await discovered(f"x@{name}")
+    assert told["connection"] is None
+    start = {"name": "Example & Co", "start_path": f"/auth/sso/{id_}/start"}
+    assert (start in told["connections"], told["password"]) == (True, True)
+    refused = await route(name)
+    assert (refused.code, refused.field) == ("VALIDATION_FAILED", "emailDomains")
+    catalog, tenant = school.runtime.catalog, school.organization.id
+    made = await domains.insert(catalog, new_id(), tenant, name, DomainStatus.VERIFIED, most=20)
+    assert made is not None
+    assert (await route(name)).data["updateSsoConnection"]["ssoConnection"]["emailDomains"] == [name]
+    # somebody's and nobody's address alike
+    for email in (f"nobody@{name}", f" Any.Body@{name.upper()} ", f'"a@b"@{name}'):
+        assert (await discovered(email))["connection"] == start
+    for email in ("", "@", "a@b", f"x@sub.{name}", f"x@{name}\0", "x" * 3000, "א@😀"):
+        assert (await discovered(email))["connection"] is None
+    assert (await discovered(7), await discovered("x" * 9000)) == (400, 400)
+    await domains.delete(catalog, tenant, made.id)
+    assert (await discovered(f"x@{name}"))["connection"] is None
+
+
+async def test_what_the_provider_names_is_mapped_to_a_role(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    mapped = [{"value": "Teachers: all", "role": "INSTRUCTOR"}, {"value": "CN=Heads", "role": "MANAGER"}]
+    given = {"id": school.id(NodeKind.SSO_CONNECTION, connection), "version": 2, "roleMappings": mapped}
+    kept = (await school.ask(SET, {"input": given})).data["updateSsoConnection"]["ssoConnection"]
+    assert kept["roleMappings"] == mapped
+    async with visiting(school) as browser:
+        for named, role in (
+            (["cn=heads", "teachers: ALL"], "MANAGER"),
+            ("teachers: all", "INSTRUCTOR"),
+            (["manager"], "LEARNER"),
+        ):
+            said = provider.authorize(
+                await begin(browser, school, connection),
+                f"{connection.id.hex} {role}",
+                email=f"{role}-{connection.id.hex}@example.com",
+                email_verified=True,
+                roles=named,
+            )
+            assert (await come_back(browser, school, connection, said)).status_code == 303
+            who = (await browser.ask({"query": "{ viewer { user { role } } }"})).json()
+            assert who["data"]["viewer"]["user"]["role"] == role
+    again = {
+        **given,
+        "version": 3,
+        "roleMappings": [mapped[0], {"value": "TEACHERS: ALL", "role": "LEARNER"}],
+    }
+    refused = await school.ask(SET, {"input": again})
+    assert (refused.code, refused.field) == ("VALIDATION_FAILED", "roleMappings")
+
+
+@pytest.mark.parametrize("end", ["/end?a=b", ""], ids=["ends", "does-not-end"])
+async def test_who_signs_out_may_do_so_at_the_provider_too(
+    school: School, connection: SsoConnection, provider: Provider, end: str
+) -> None:
+    if end:
+        provider.configuration["end_session_endpoint"] = f"{provider.issuer}{end}"
+    # a draft that was tested knows the provider as it is now
+    tested = await school.ask(TEST, {"id": school.id(NodeKind.SSO_CONNECTION, connection)})
+    assert tested.data["testSsoConnection"]["errors"] == []
+    async with visiting(school) as browser:
+        said = provider.authorize(
+            await begin(browser, school, connection),
+            connection.id.hex,
+            email=f"out-{connection.id.hex}@example.com",
+            email_verified=True,
+        )
+        assert (await come_back(browser, school, connection, said)).status_code == 303
+        out = await browser.post("/auth/sign-out", await browser.form("/auth/sign-out"))
+        assert out.headers["location"] == f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, connection)}/end"
+        assert "harka" not in browser.cookies
+        page = (await browser.get(out.headers["location"])).text
+    back = f"client_id=harka&amp;post_logout_redirect_uri=http%3A%2F%2F{school.host}%2Fauth%2Fsign-in"
+    assert (f'{provider.issuer}/end?a=b&amp;{back}"' in page) == bool(end)
+    assert ("Sign out of Example &amp; Co, too" in page) == bool(end)
