@@ -18,26 +18,33 @@ from harka.learning import (
     enrollment,
     group,
     group_member,
+    module,
     path,
     path_enrollment,
     progress,
     quiz,
+    quiz_attempt,
     quiz_question,
     role,
     submission,
     tag,
+    unlock,
     user,
 )
 from harka.learning.assignment import AssignmentDraft
 from harka.learning.completion import CompletionEntry
 from harka.learning.content import ContentDraft
-from harka.learning.course import CourseChanges
+from harka.learning.course import CourseChanges, CourseDraft
 from harka.learning.enrollment import EnrollmentChanges, EnrollmentEntry
+from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.path import PathDraft
 from harka.learning.quiz import QuizDraft
+from harka.learning.quiz_grading import Answer
 from harka.learning.quiz_question import QuestionDraft
 from harka.learning.submission import SubmissionEntry
+from harka.learning.unlock import UnlockRules
 from harka.learning.user import UserDraft
+from harka.learning.work import UnitOfWork
 from harka.onboarding.export import PARTS
 from harka.onboarding.restore import Restored, restore
 
@@ -115,11 +122,13 @@ async def furnished(academy: Academy) -> None:
         await course.update(work, subject.id, CourseChanges(category_id=sciences.id, seats=9), version=1)
         await tag.set_of_course(work, subject.id, [short.id], version=2)
         asked = await quiz.create(work, first.id, QuizDraft(title="Quiz", pass_percent=50))
-        await quiz_question.create(
-            work,
-            asked.id,
-            QuestionDraft(kind="single", prompt="?", options=["a", "b"], correct_choices=[1]),
-        )
+        either, untrue = [
+            await quiz_question.create(work, asked.id, draft)
+            for draft in (
+                QuestionDraft(kind="single", prompt="?", options=["a", "b"], correct_choices=[1]),
+                QuestionDraft(kind="true_false", prompt="Is it?", is_true=False),
+            )
+        ]
         await content.create(work, first.id, ContentDraft(kind="text", title="Text", text="Read"))
         await content.create(work, first.id, ContentDraft(kind="quiz", title="Try", quiz_id=asked.id))
         essay = await assignment.create(work, second.id, AssignmentDraft(title="Essay", points=10))
@@ -155,8 +164,26 @@ async def furnished(academy: Academy) -> None:
         )
         await submission.record_many(work, [handed])
         await path_enrollment.enroll(work, user_id=ada.id, path_id=way.id)
+    async with academy.work(academy.acting(ada)) as work:
+        tried = (await quiz_attempt.start(work, enrollment_id=begun.id, quiz_id=asked.id)).attempt
+        answers = [Answer(question_id=untrue.id, is_true=False)]
+        await quiz_attempt.submit(work, tried.id, answers)
+        await quiz_attempt.start(work, enrollment_id=begun.id, quiz_id=asked.id)
+    async with academy.work() as work:
+        # attempts go on asking it
+        await quiz_question.delete(work, untrue.id, version=untrue.version)
+        await _locked(work)
         await course.archive(work, old.id)
         await user.deactivate(work, eve.id)
+
+
+async def _locked(work: UnitOfWork) -> None:
+    """A course whose last module opens late, and after the first."""
+    modules = tuple(ModuleOutline(name, (LessonOutline(f"In {name}"),)) for name in ("One", "Two"))
+    made = await course.create(work, CourseDraft(title="Locked", code="LOCK", modules=modules))
+    opened, closed = (await module.by_course(work, [made.id]))[made.id]
+    rules = UnlockRules(opens_at=AT, opens_after_days=3, requires=[opened.id])
+    await unlock.set_rules(work, closed.id, rules, version=closed.version)
 
 
 async def test_what_is_exported_is_imported_the_same(academy: Academy, rival: Academy) -> None:
@@ -164,7 +191,7 @@ async def test_what_is_exported_is_imported_the_same(academy: Academy, rival: Ac
     given = await written(academy)
     assert all(lines for name, lines in given.items() if name != "files.jsonl")
     done = await read_in(rival, given)
-    assert (done.came["users"], done.came["courses"], done.left) == (3, 2, {})
+    assert (done.came["users"], done.came["courses"], done.left) == (3, 3, {})
     assert same(await written(rival)) == same(given)
     assert same(await written(academy)) == same(given)
 

@@ -40,11 +40,15 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 def written(questions: Sequence[QuizQuestion], *, shuffled: bool) -> str:
     """The questions as an attempt keeps them. `shuffled`: each with its options in an order of chance."""
-    return _as_json(_asked(each, shuffled=shuffled) for each in questions)
+    return kept(_asked(each, shuffled=shuffled) for each in questions)
+
+
+def kept(asked: Iterable[Asked]) -> str:
+    return _as_json(asked)
 
 
 def asked_of(text: str) -> list[Asked]:
-    """What `written` wrote."""
+    """What `kept` wrote."""
     return msgspec.convert(from_json(text), list[Asked])
 
 

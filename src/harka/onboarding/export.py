@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from harka.codec import json_bytes
@@ -27,10 +28,13 @@ from harka.learning import (
     path_enrollment,
     progress,
     quiz,
+    quiz_attempt,
     quiz_question,
+    quiz_record,
     role,
     submission,
     tag,
+    unlock,
     user,
 )
 from harka.learning.work import UnitOfWork
@@ -53,11 +57,13 @@ Named = TypeVar("Named", Category, Tag)
 
 
 async def courses(work: UnitOfWork) -> AsyncIterator[bytes]:
-    """Yield courses, each with its tags and modules, these with their lessons, and what is in them."""
+    """Yield courses, each with its tags and modules, these with when they open, and all that is in them."""
     async for page in _pages(lambda after: course.list_page(work, after=after, first=PAGE)):
         ids = [each.id for each in page]
         modules = await module.by_course(work, ids)
-        lessons = await lesson.by_module(work, [each.id for found in modules.values() for each in found])
+        module_ids = [each.id for found in modules.values() for each in found]
+        lessons = await lesson.by_module(work, module_ids)
+        rules = await unlock.by_module(work, module_ids)
         tags_of = await tag.by_course(work, ids)
         inside = await _inside(work, [each.id for found in lessons.values() for each in found])
         yield _lines(
@@ -67,6 +73,7 @@ async def courses(work: UnitOfWork) -> AsyncIterator[bytes]:
                 "modules": [
                     {
                         **asdict(part),
+                        "unlock": asdict(rules[part.id]) if part.id in rules else None,
                         "lessons": [{**asdict(row), **inside(row.id)} for row in lessons.get(part.id, ())],
                     }
                     for part in modules.get(each.id, ())
@@ -178,6 +185,19 @@ async def completions(work: UnitOfWork) -> AsyncIterator[bytes]:
         yield _lines(asdict(found[each.id]) for each in page if each.id in found)
 
 
+async def quiz_attempts(work: UnitOfWork) -> AsyncIterator[bytes]:
+    """Yield attempts at quizzes, in the order of enrollments, with what they ask and what was answered."""
+    async for page in _enrollment_pages(work):
+        found = await quiz_attempt.pages_by_enrollment(work, [each.id for each in page], first=PAGE)
+        for each in page:
+            rows = found.get(each.id, ())
+            while rows:
+                sheets = await quiz_record.sheets_by_attempt(work, [row.id for row in rows])
+                yield _lines({**asdict(row), **to_builtins(sheets[row.id])} for row in rows)
+                after = rows[-1].created_at, rows[-1].id
+                rows = await quiz_attempt.page_of_enrollment(work, each.id, after=after, first=PAGE)
+
+
 async def submissions(work: UnitOfWork) -> AsyncIterator[bytes]:
     """Yield what was handed in, in the order of enrollments, with the ids of its files."""
     async for page in _enrollment_pages(work):
@@ -202,6 +222,7 @@ PARTS: Final[Mapping[str, Callable[[UnitOfWork], AsyncIterator[bytes]]]] = {
     "learning_paths.jsonl": learning_paths,
     "learning_path_enrollments.jsonl": learning_path_enrollments,
     "submissions.jsonl": submissions,
+    "quiz_attempts.jsonl": quiz_attempts,
     "files.jsonl": files,
 }
 """By file name: what yields its content in pieces. Call each within one read-only unit of work."""

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from harka.errors import BadRequestError
+from harka.ids import new_id
 from harka.learning import (
     category,
     completion,
@@ -23,6 +24,7 @@ from harka.learning import (
     path,
     path_enrollment,
     progress,
+    quiz_record,
     role,
     submission,
     tag,
@@ -34,6 +36,7 @@ from harka.learning.enrollment import EnrollmentChanges, EnrollmentEntry, Withdr
 from harka.learning.group_member import MOST_MEMBERS
 from harka.learning.path import PathDraft
 from harka.learning.progress import ProgressEntry
+from harka.learning.quiz_record import AttemptEntry
 from harka.learning.submission import SubmissionEntry
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
@@ -89,6 +92,7 @@ async def _restore(work: UnitOfWork, lines: Lines) -> Restored:
     await _restore_paths(work, _rows(lines, "learning_paths"), ids)
     await _restore_enrollments(work, lines, ids)
     await _restore_submissions(work, lines, ids, left)
+    await _restore_attempts(work, lines, ids)
     await _restore_path_enrollments(work, lines, ids)
     # what would have kept others from being enrolled comes last
     await archive_courses(work, courses, ids)
@@ -254,6 +258,30 @@ async def _restore_submissions(work: UnitOfWork, lines: Lines, ids: Ids, left: C
             )
         )
     await submission.record_many(work, entries)
+
+
+async def _restore_attempts(work: UnitOfWork, lines: Lines, ids: Ids) -> None:
+    """They ask what they asked, also of what was taken out of the quiz since."""
+
+    def here(id_: UUID) -> UUID:
+        return ids.setdefault(id_, new_id())
+
+    entries = []
+    for row in _rows(lines, "quiz_attempts"):
+        each = msgspec.convert(row, AttemptEntry)
+        answers = each.answers
+        entries.append(
+            msgspec.structs.replace(
+                each,
+                quiz_id=ids[each.quiz_id],
+                enrollment_id=ids[each.enrollment_id],
+                questions=[msgspec.structs.replace(asked, id=here(asked.id)) for asked in each.questions],
+                answers=None
+                if answers is None
+                else [msgspec.structs.replace(told, question_id=here(told.question_id)) for told in answers],
+            )
+        )
+    await quiz_record.record_many(work, entries)
 
 
 async def _restore_path_enrollments(work: UnitOfWork, lines: Lines, ids: Ids) -> None:

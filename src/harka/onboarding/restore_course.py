@@ -7,15 +7,17 @@ from uuid import UUID
 
 import msgspec
 
-from harka.learning import assignment, content, course, lesson, quiz, quiz_question, tag
+from harka.learning import assignment, content, course, lesson, module, quiz, quiz_question, tag, unlock
 from harka.learning.assignment import AssignmentDraft
 from harka.learning.content import ContentDraft, ContentKind
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.quiz import QuizDraft
 from harka.learning.quiz_question import QuestionDraft
+from harka.learning.unlock import UnlockRules
 from harka.learning.work import UnitOfWork
 from harka.repositories.course import CourseStatus
+from harka.repositories.unlock import Unlock
 
 Row = dict[str, Any]
 Ids = dict[UUID, UUID]
@@ -32,12 +34,29 @@ async def restore_courses(work: UnitOfWork, courses: Sequence[Row], ids: Ids, le
         for row, new in zip(lessons, found, strict=True):
             ids[UUID(row["id"])] = new.id
             await _fill(work, row, new.id, ids, left)
+        await _restore_rules(work, made.id, each["modules"], ids)
         if each["tag_ids"]:
             wanted = [ids[UUID(id_)] for id_ in each["tag_ids"]]
             version = (await course.find_many(work, [made.id]))[made.id].version
             await tag.set_of_course(work, made.id, wanted, version=version)
         if each["published_at"] is not None:
             await course.publish(work, made.id)
+
+
+async def _restore_rules(work: UnitOfWork, course_id: UUID, parts: Sequence[Row], ids: Ids) -> None:
+    """When its modules open. They are in the same order here."""
+    found = (await module.by_course(work, [course_id])).get(course_id, ())
+    ids.update((UUID(part["id"]), new.id) for part, new in zip(parts, found, strict=True))
+    for part, new in zip(parts, found, strict=True):
+        rules = part.get("unlock")
+        if rules is not None:
+            kept = msgspec.convert(rules, Unlock)
+            wanted = UnlockRules(
+                opens_at=kept.opens_at,
+                opens_after_days=kept.opens_after_days,
+                requires=[ids[id_] for id_ in kept.requires],
+            )
+            await unlock.set_rules(work, new.id, wanted, version=new.version)
 
 
 async def archive_courses(work: UnitOfWork, courses: Sequence[Row], ids: Ids) -> None:
@@ -68,7 +87,8 @@ async def _fill(work: UnitOfWork, row: Row, lesson_id: UUID, ids: Ids, left: Cou
         made = await quiz.create(work, lesson_id, msgspec.convert(each, QuizDraft))
         ids[UUID(each["id"])] = made.id
         for asked in each["questions"]:
-            await quiz_question.create(work, made.id, msgspec.convert(asked, QuestionDraft))
+            question = await quiz_question.create(work, made.id, msgspec.convert(asked, QuestionDraft))
+            ids[UUID(asked["id"])] = question.id
     for each in row["content"]:
         if each["kind"] == ContentKind.FILE:
             left["content"] += 1

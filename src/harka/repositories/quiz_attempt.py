@@ -192,6 +192,22 @@ INSERT = Statement(
       $10::jsonb, $11::timestamptz, $12::timestamptz, $13::int)""",
 )
 
+# Attempts that were made elsewhere, in one statement however many; those that are here already stay.
+INSERT_MANY = Statement(
+    "quiz_attempt.insert_many",
+    """INSERT INTO {schema}.quiz_attempt
+      (tenant_id, id, quiz_id, enrollment_id, number, started_at, ends_at, submitted_at, pass_percent, points,
+       earned, percent, passed, created_at, updated_at, version, questions, answers)
+    SELECT $1::uuid, id, quiz_id, enrollment_id, number, started_at, ends_at, submitted_at, pass_percent,
+      points, earned, percent, passed, created_at, updated_at, version, questions::jsonb, answers::jsonb
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::timestamptz[], $7::timestamptz[],
+      $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::float8[], $13::boolean[],
+      $14::timestamptz[], $15::timestamptz[], $16::int[], $17::text[], $18::text[])
+      AS entry (id, quiz_id, enrollment_id, number, started_at, ends_at, submitted_at, pass_percent, points,
+        earned, percent, passed, created_at, updated_at, version, questions, answers)
+    ON CONFLICT (tenant_id, enrollment_id, quiz_id, number) DO NOTHING""",
+)
+
 # An attempt with what it asks and where it counts, whoever may see it.
 SUBMISSION = Statement(
     "quiz_attempt.submission",
@@ -314,6 +330,16 @@ async def insert(session: ShardSession, attempt: QuizAttempt, questions: str) ->
         attempt.updated_at,
         attempt.version,
     )
+
+
+async def insert_many(
+    session: ShardSession, attempts: Sequence[tuple[QuizAttempt, str, str | None]]
+) -> None:
+    """Each with its questions, and its answers if it is submitted, as JSON. Raise `ForeignKeyError`."""
+    rows = [(*msgspec.structs.astuple(attempt), *texts) for attempt, *texts in attempts]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        await session.execute(INSERT_MANY, *columns)
 
 
 async def find_submission(session: ShardSession, id_: UUID) -> Submission | None:
