@@ -1,10 +1,14 @@
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from cli.test_imports import MakeTenant, harka, teach
-from harka.learning import course
+from harka.ids import new_id
+from harka.learning import course, file, file_record
+from harka.learning.file import UploadDraft
 from harka.learning.work import unit_of_work
 from harka.onboarding.export import PARTS
+from harka.repositories.file import FileFilter
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 
@@ -47,9 +51,17 @@ async def test_an_export_is_imported_by_another_tenant(
     ours, theirs = await make_tenant(), await make_tenant()
     await teach(runtime, ours)
     out = str(tmp_path / "out")
+    async with unit_of_work(
+        *(runtime.databases, runtime.cache, runtime.pubsub, operator_context(ours)),
+        read_only=False,
+        timeout=20.0,
+    ) as work:
+        notes = UploadDraft(name="Notes.txt", size=5, media_type="text/plain")
+        kept = await file_record.record(work, runtime.files, notes, _hello(), id_=new_id(), owner=None)
     await harka(runtime.settings, "export", ours.slug, "--out", out)
+    assert (Path(out) / "files" / str(kept.id)).read_bytes() == b"Hello"
     asked = ("import", "archive", "--tenant", theirs.slug, out)
-    for more, kept in ((("--dry-run",), 0), ((), 1)):
+    for more, count in ((("--dry-run",), 0), ((), 1)):
         code, _, notes = await harka(runtime.settings, *asked, *more)
         assert (code, "1 courses" in notes) == (0, True)
         async with unit_of_work(
@@ -57,4 +69,12 @@ async def test_an_export_is_imported_by_another_tenant(
             read_only=True,
             timeout=20.0,
         ) as work:
-            assert await course.count(work) == kept
+            assert await course.count(work) == count
+            found = await file.list_page(work, FileFilter(), after=None, first=9)
+        assert len(found) == count
+        for each in found:
+            assert await runtime.files.find(theirs.id, file.path_of(each.id)) is not None
+
+
+async def _hello() -> AsyncIterator[bytes]:
+    yield b"Hello"

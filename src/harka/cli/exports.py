@@ -12,7 +12,7 @@ from harka import clock
 from harka.cli.control import DEFAULT_DATA, Data, operate
 from harka.config import Settings
 from harka.learning.work import unit_of_work
-from harka.onboarding.export import PARTS
+from harka.onboarding.export import FILES, PARTS, contents
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.catalog import Catalog
@@ -30,7 +30,7 @@ def export(
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Write people, courses and what people did in them as JSON Lines, all from one moment."""
+    """Write people, courses and what people did in them as JSON Lines, all from one moment; with --out, files."""
 
     async def action(catalog: Catalog, settings: Settings) -> list[str]:
         from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
@@ -57,6 +57,11 @@ async def _export(runtime: Runtime, organization: Organization, out: Path | None
             else:
                 await _write(out / name, read(work))
                 written.append(str(out / name))
+        if out is not None:
+            # in the tenant's own store they are already
+            async for id_, content in contents(work, runtime.files):
+                await _write(out / FILES / str(id_), content)
+                written.append(str(out / FILES / str(id_)))
     return written
 
 

@@ -1,8 +1,10 @@
 """`harka import …`: the demo tenants; a tenant's users and enrollments from CSV files."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Final, TextIO
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -14,8 +16,10 @@ from harka.config import Settings
 from harka.learning.work import unit_of_work
 from harka.onboarding import demo
 from harka.onboarding.demo import DemoSummary, Loaded
+from harka.onboarding.export import FILES
 from harka.onboarding.figures import Figures
 from harka.onboarding.restore import Restored, restore
+from harka.onboarding.restore_file import Contents
 from harka.onboarding.roster import Imported, import_enrollments, import_users
 from harka.storage.catalog import Catalog
 from harka.tenancy.context import operator_context
@@ -24,6 +28,7 @@ from harka.tenancy.provisioning import get_by_slug
 app = typer.Typer(no_args_is_help=True, help="Read data in.")
 
 _TIMEOUT: Final = 600.0
+_PIECE_BYTES: Final = 1 << 20
 _WIDE: Final = 120  # a file or a pipe counts as 80, too narrow for the table
 _File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="CSV with a line of names.")]
 
@@ -96,7 +101,7 @@ def archive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything, keep nothing.")] = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Add what another organization's export holds: all of it, or nothing. Files stay behind."""
+    """Add what another organization's export holds, with what is in its files: all of it, or nothing."""
 
     async def action(catalog: Catalog, settings: Settings) -> Restored:
         return await _restore(catalog, settings, tenant, directory, keep=not dry_run)
@@ -106,7 +111,7 @@ def archive(
     told = [f"{number:,} {noun}" for noun, number in done.came.items()]
     notes.print(f"{', '.join(told)} {verb}", markup=False)
     for noun, number in done.left.items():
-        notes.print(f"{number:,} {noun} stayed behind, with their files", markup=False)
+        notes.print(f"{number:,} {noun} stayed behind: the export does not hold their files", markup=False)
 
 
 async def _restore(
@@ -120,17 +125,31 @@ async def _restore(
             with path.open("rb") as opened:
                 yield from opened
 
+    def content(id_: UUID) -> AsyncIterator[bytes] | None:
+        path = directory / FILES / str(id_)
+        return _pieces(path) if path.is_file() else None
+
     context = operator_context(await get_by_slug(catalog, tenant), "import")
-    async with (
-        open_runtime(settings) as runtime,
-        unit_of_work(
-            runtime.databases, runtime.cache, runtime.pubsub, context, read_only=False, timeout=_TIMEOUT
-        ) as work,
-    ):
-        done = await restore(work, lines)
-        if not keep:
-            await work.rollback()
+    async with open_runtime(settings) as runtime:
+        contents, kept = Contents(runtime.files, content), False
+        try:
+            async with unit_of_work(
+                runtime.databases, runtime.cache, runtime.pubsub, context, read_only=False, timeout=_TIMEOUT
+            ) as work:
+                done = await restore(work, lines, contents)
+                if not keep:
+                    await work.rollback()
+            kept = keep
+        finally:
+            if not kept:
+                await contents.forget(context.id)
     return done
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as opened:
+        while piece := await asyncio.to_thread(opened.read, _PIECE_BYTES):
+            yield piece
 
 
 async def _import(

@@ -96,7 +96,7 @@ async def create_upload(work: UnitOfWork, store: FileStore, draft: UploadDraft) 
     """
     work.context.require(Permission.FILE_WRITE)
     now, owner = clock.now(), _owner(work)
-    file = _accepted(draft, owner, now)
+    file = row_of(draft, owner, now)
     if owner is not None and await files.count_pending(work.session, owner) >= MOST_PENDING:
         raise ValidationError("Finish the uploads that you have begun.")
     if not await storage.take(work, file.size):
@@ -119,8 +119,14 @@ async def complete_upload(work: UnitOfWork, store: FileStore, id_: UUID) -> File
         raise NotFoundError("There is no such upload here.")
     if file.status == FileStatus.READY:
         return file
-    tenant, path = work.context.id, path_of(file.id)
-    await store.move(tenant, _arriving(file.id), path)
+    await store.move(work.context.id, _arriving(file.id), path_of(file.id))
+    await require_as_said(store, work.context.id, file)
+    return await files.complete(work.session, file.id)
+
+
+async def require_as_said(store: FileStore, tenant: UUID, file: File) -> None:
+    """Raise `ValidationError` unless there is content of its size and kind: what is there is gone then."""
+    path = path_of(file.id)
     arrived = await store.find(tenant, path)
     if arrived is None:
         raise ValidationError("Nothing was uploaded yet.", field="fileId")
@@ -129,7 +135,6 @@ async def complete_upload(work: UnitOfWork, store: FileStore, id_: UUID) -> File
         await store.delete(tenant, path)
         told = f"not a file of type {file.media_type}" if is_whole else f"not of {file.size:,} bytes"
         raise ValidationError(f"What was uploaded is {told}.", field="fileId")
-    return await files.complete(work.session, file.id)
 
 
 async def delete(work: UnitOfWork, store: FileStore, id_: UUID, *, version: int) -> File:
@@ -253,15 +258,15 @@ def _forget(work: UnitOfWork, store: FileStore, ids: Sequence[UUID]) -> None:
             work.after_commit(partial(store.delete, work.context.id, path))
 
 
-def _accepted(draft: UploadDraft, owner: UUID | None, now: datetime) -> File:
-    """Raise `ValidationError`."""
+def row_of(draft: UploadDraft, owner: UUID | None, now: datetime, *, id_: UUID | None = None) -> File:
+    """One that is to come. Raise `ValidationError`."""
     name = accept_line(draft.name, "name", longest=LONGEST_NAME)
     if not 1 <= draft.size <= LARGEST:
         raise ValidationError(f"A file has 1 to {LARGEST:,} bytes.", field="size")
     if not media.is_known(draft.media_type):
         raise ValidationError(f"One of {', '.join(media.media_types())}.", field="mediaType")
     return File(
-        id=new_id(),
+        id=id_ or new_id(),
         user_id=owner,
         name=name,
         size=draft.size,

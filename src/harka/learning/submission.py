@@ -38,7 +38,7 @@ _NOWHERE: Final = UUID(int=0)
 
 
 class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """As it was elsewhere. `score`, `graded_at`: both None for what was not graded."""
+    """As it was elsewhere. `score`, `graded_at`: both None for what was not graded. `file_ids`: of files here."""
 
     enrollment_id: UUID
     assignment_id: UUID
@@ -48,6 +48,7 @@ class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     feedback: str = ""
     graded_at: datetime | None = None
+    file_ids: Sequence[UUID] = ()
 
 
 class Graded(msgspec.Struct, frozen=True):
@@ -161,15 +162,18 @@ async def record_many(work: UnitOfWork, entries: Sequence[SubmissionEntry]) -> N
     """What was handed in and graded elsewhere, as in an import; what is here already stays.
 
     Of assignments of the enrollments' courses, as the caller knows. Raise `ValidationError`; `NotFoundError`
-    for an unknown assignment. Two statements, and one more for each batch.
+    for an unknown assignment. Two statements, one for each batch, and one more for files.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     work.context.require(Permission.SUBMISSION_GRADE)
     work.context.require_everybody()
     ids = list({entry.assignment_id for entry in entries})
     asked = ByKey(await assignments.find_by_ids(work.session, ids))
-    for batch in batches([_row(entry, asked) for entry in entries]):
+    made = [_row(entry, asked) for entry in entries]
+    for batch in batches(made):
         await submissions.insert_many(work.session, batch)
+    files = {row.id: entry.file_ids for row, entry in zip(made, entries, strict=True) if entry.file_ids}
+    await submissions.add_files(work.session, files)
 
 
 async def grade(work: UnitOfWork, id_: UUID, *, score: float, feedback: str = "", version: int) -> Graded:

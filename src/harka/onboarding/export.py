@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from harka.codec import json_bytes
+from harka.files.store import FileStore
 from harka.learning import (
     assignment,
     category,
@@ -37,6 +38,7 @@ from harka.learning import (
     unlock,
     user,
 )
+from harka.learning.file import FileStatus
 from harka.learning.work import UnitOfWork
 from harka.repositories.category import Category
 from harka.repositories.course import Course
@@ -51,6 +53,8 @@ from harka.repositories.tag import Tag
 from harka.repositories.user import User
 
 PAGE: Final = 500
+FILES: Final = "files"
+"""The directory of what is in files, named by their ids."""
 
 Row = TypeVar("Row", Course, User, Enrollment, CustomRole, Group, LearningPath, PathEnrollment, File)
 Named = TypeVar("Named", Category, Tag)
@@ -155,8 +159,17 @@ async def learning_path_enrollments(work: UnitOfWork) -> AsyncIterator[bytes]:
         yield _lines(map(asdict, page))
 
 
+async def contents(work: UnitOfWork, store: FileStore) -> AsyncIterator[tuple[UUID, AsyncIterator[bytes]]]:
+    """Yield what is in files, by their id; not of those that the store does not have."""
+    async for page in _pages(lambda after: file.list_page(work, FileFilter(), after=after, first=PAGE)):
+        for each in page:
+            path = file.path_of(each.id)
+            if each.status == FileStatus.READY and await store.find(work.context.id, path) is not None:
+                yield each.id, store.read(work.context.id, path)
+
+
 async def files(work: UnitOfWork) -> AsyncIterator[bytes]:
-    """Yield what is known of files; not what is in them."""
+    """Yield what is known of files; see `contents` for what is in them."""
     async for page in _pages(lambda after: file.list_page(work, FileFilter(), after=after, first=PAGE)):
         yield _lines(map(asdict, page))
 

@@ -2,7 +2,8 @@
 
 The organization may have people and courses already; what has the same address is that person, what has a
 name or code that is taken is refused. Everything gets ids, versions and moments of its own here; what people
-did keeps its moments. Files, and what shows or hands in a file, stay behind: an export holds no contents.
+did keeps its moments. Files of which the export does not hold what is in them stay behind, with what shows them
+or was handed in with them.
 """
 
 from collections import Counter
@@ -41,6 +42,7 @@ from harka.learning.submission import SubmissionEntry
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
 from harka.onboarding.restore_course import Ids, archive_courses, restore_courses
+from harka.onboarding.restore_file import Contents
 from harka.repositories import user as users
 from harka.repositories.completion import Completion
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
@@ -64,18 +66,18 @@ class Restored(msgspec.Struct, frozen=True):
     left: dict[str, int]
 
 
-async def restore(work: UnitOfWork, lines: Lines) -> Restored:
-    """In one unit: keep it, or undo it after an error.
+async def restore(work: UnitOfWork, lines: Lines, contents: Contents | None = None) -> Restored:
+    """In one unit: keep it, or undo it after an error, and what was written of `contents` with it.
 
     Raise `BadRequestError` for what is no whole export, and what the rules raise.
     """
     try:
-        return await _restore(work, lines)
+        return await _restore(work, lines, contents)
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise BadRequestError("These files are not a whole export.") from error
 
 
-async def _restore(work: UnitOfWork, lines: Lines) -> Restored:
+async def _restore(work: UnitOfWork, lines: Lines, contents: Contents | None) -> Restored:
     ids: Ids = {}
     left: Counter[str] = Counter()
     for noun, rows in (("categories", category), ("tags", tag)):
@@ -87,6 +89,13 @@ async def _restore(work: UnitOfWork, lines: Lines) -> Restored:
     people = [msgspec.convert(each, User) for each in _rows(lines, "users")]
     await _restore_users(work, people, ids)
     await _restore_groups(work, list(_rows(lines, "groups")), ids)
+    for each in _rows(lines, "files"):
+        owner = None if each["user_id"] is None else ids[UUID(each["user_id"])]
+        brought = None if contents is None else await contents.bring(work, each, owner)
+        if brought is None:
+            left["files"] += 1
+        else:
+            ids[_id(each)] = brought
     courses = list(_rows(lines, "courses"))
     await restore_courses(work, courses, ids, left)
     await _restore_paths(work, _rows(lines, "learning_paths"), ids)
@@ -99,7 +108,6 @@ async def _restore(work: UnitOfWork, lines: Lines) -> Restored:
     for person in people:
         if person.status == UserStatus.INACTIVE:
             await user.deactivate(work, ids[person.id])
-    left["files"] = sum(1 for _ in _rows(lines, "files"))
     came = {"users": len(people), "courses": len(courses), "all": len(ids)}
     return Restored(came, {noun: number for noun, number in left.items() if number})
 
@@ -241,7 +249,8 @@ def _progress_entry(step: LessonProgress, ids: Ids) -> ProgressEntry:
 async def _restore_submissions(work: UnitOfWork, lines: Lines, ids: Ids, left: Counter[str]) -> None:
     entries = []
     for row in _rows(lines, "submissions"):
-        if row["file_ids"]:
+        file_ids = [UUID(id_) for id_ in row["file_ids"]]
+        if any(id_ not in ids for id_ in file_ids):
             left["submissions"] += 1
             continue
         each = msgspec.convert(row, Submission)
@@ -255,6 +264,7 @@ async def _restore_submissions(work: UnitOfWork, lines: Lines, ids: Ids, left: C
                 score=each.score,
                 feedback=each.feedback,
                 graded_at=each.graded_at,
+                file_ids=[ids[id_] for id_ in file_ids],
             )
         )
     await submission.record_many(work, entries)

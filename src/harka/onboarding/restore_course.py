@@ -90,12 +90,14 @@ async def _fill(work: UnitOfWork, row: Row, lesson_id: UUID, ids: Ids, left: Cou
             question = await quiz_question.create(work, made.id, msgspec.convert(asked, QuestionDraft))
             ids[UUID(asked["id"])] = question.id
     for each in row["content"]:
-        if each["kind"] == ContentKind.FILE:
+        filed = None if each["file_id"] is None else ids.get(UUID(each["file_id"]))
+        if each["kind"] == ContentKind.FILE and filed is None:
             left["content"] += 1
             continue
         shown = None if each["quiz_id"] is None else ids[UUID(each["quiz_id"])]
-        draft = msgspec.convert({**each, "quiz_id": None}, ContentDraft)
-        await content.create(work, lesson_id, msgspec.structs.replace(draft, quiz_id=shown))
+        draft = msgspec.convert({**each, "quiz_id": None, "file_id": None}, ContentDraft)
+        named = msgspec.structs.replace(draft, quiz_id=shown, file_id=filed)
+        await content.create(work, lesson_id, named)
     for each in row["assignments"]:
         handed = await assignment.create(work, lesson_id, msgspec.convert(each, AssignmentDraft))
         ids[UUID(each["id"])] = handed.id

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -140,6 +140,15 @@ ADD_FILES = Statement(
     FROM unnest($3::uuid[]) WITH ORDINALITY AS given (id, place)""",
 )
 
+# The files of many submissions, in order; not of what is not here.
+ADD_FILES_OF_MANY = Statement(
+    "submission.add_files_of_many",
+    """INSERT INTO {schema}.submission_file (tenant_id, submission_id, file_id, position)
+    SELECT $1::uuid, s.id, given.file_id, given.position
+    FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS given (submission_id, file_id, position)
+    JOIN {schema}.submission s ON s.tenant_id = $1 AND s.id = given.submission_id""",
+)
+
 # Which files belong to submissions, in order.
 FILES = Statement(
     "submission.files",
@@ -172,6 +181,15 @@ async def insert_many(session: ShardSession, rows: Sequence[Submission]) -> None
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, rows), strict=True)]
     if columns:
         await session.execute(INSERT_MANY, *columns)
+
+
+async def add_files(session: ShardSession, files: Mapping[UUID, Sequence[UUID]]) -> None:
+    """By submission, in order; of those that are here. Raise `ForeignKeyError` for an unknown file."""
+    rows = [
+        (id_, file_id, place) for id_, found in files.items() for place, file_id in enumerate(found, start=1)
+    ]
+    if rows:
+        await session.execute(ADD_FILES_OF_MANY, *(list(column) for column in zip(*rows, strict=True)))
 
 
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Submission]:
