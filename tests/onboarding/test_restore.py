@@ -122,7 +122,7 @@ async def furnished(academy: Academy) -> None:
         await course.update(work, subject.id, CourseChanges(category_id=sciences.id, seats=9), version=1)
         await tag.set_of_course(work, subject.id, [short.id], version=2)
         asked = await quiz.create(work, first.id, QuizDraft(title="Quiz", pass_percent=50))
-        either, untrue = [
+        _, untrue = [
             await quiz_question.create(work, asked.id, draft)
             for draft in (
                 QuestionDraft(kind="single", prompt="?", options=["a", "b"], correct_choices=[1]),

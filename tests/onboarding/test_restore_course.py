@@ -41,7 +41,7 @@ def row(**changes: object) -> Row:
         "certificate_days": 9,
         "category_id": None,
         "tag_ids": [],
-        "modules": [{"title": "M", "lessons": [lesson_row]}],
+        "modules": [{"id": str(uuid4()), "title": "M", "unlock": None, "lessons": [lesson_row]}],
         **changes,
     }
 

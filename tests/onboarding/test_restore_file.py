@@ -30,6 +30,10 @@ def store(tmp_path: Path) -> FileStore:
     return FileStore((tmp_path / "files").as_uri(), bytes(32))
 
 
+def stored(tmp_path: Path) -> list[Path]:
+    return sorted(each for each in tmp_path.rglob("*") if each.is_file())
+
+
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:
     for piece in given:
         yield piece
@@ -44,14 +48,10 @@ async def furnished(academy: Academy, store: FileStore) -> None:
         draft = ContentDraft(kind="file", title="Notes", file_id=shown.id)
         await content.create(work, first.id, draft)
         asked = await assignment.create(work, second.id, AssignmentDraft(title="Essay", accepts="file"))
-        essay = await file_record.record(
-            work, store, NOTES, pieces(b"Essay"), id_=new_id(), owner=learner.id
-        )
+        essay = await file_record.record(work, store, NOTES, pieces(b"Essay"), id_=new_id(), owner=learner.id)
         await file.create_upload(work, store, NOTES)
     async with academy.work(academy.acting(learner)) as work:
-        await submission.submit(
-            work, enrollment_id=enrolled.id, assignment_id=asked.id, file_ids=[essay.id]
-        )
+        await submission.submit(work, enrollment_id=enrolled.id, assignment_id=asked.id, file_ids=[essay.id])
 
 
 async def exported(academy: Academy, store: FileStore) -> tuple[dict[str, bytes], dict[UUID, bytes]]:
@@ -109,11 +109,11 @@ async def test_what_is_not_what_it_says_leaves_nothing(
 ) -> None:
     await furnished(academy, store)
     lines, inside = await exported(academy, store)
-    before = sorted(tmp_path.rglob("*"))
+    before = stored(tmp_path)
     with pytest.raises(ValidationError):
-        await read_in(rival, store, lines, {id_: b"longer than it was" for id_ in inside})
+        await read_in(rival, store, lines, dict.fromkeys(inside, b"longer than it was"))
     assert await rival.rows("file") == []
-    assert [each for each in sorted(tmp_path.rglob("*")) if each.is_file() and each not in before] == []
+    assert stored(tmp_path) == before
 
 
 async def test_there_is_no_more_room_than_the_plan_has(academy: Academy, store: FileStore) -> None:

@@ -26,11 +26,15 @@ def export(
     tenant: Annotated[str, typer.Argument(help="Slug of the organization.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Directory to write to. Default: the tenant's files.")
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Directory to write to, with what is in files. Default: the tenant's own store.",
+        ),
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Write people, courses and what people did in them as JSON Lines, all from one moment; with --out, files."""
+    """Write people, courses and what people did in them as JSON Lines, and files; all from one moment."""
 
     async def action(catalog: Catalog, settings: Settings) -> list[str]:
         from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server

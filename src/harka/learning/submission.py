@@ -38,7 +38,7 @@ _NOWHERE: Final = UUID(int=0)
 
 
 class SubmissionEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """As it was elsewhere. `score`, `graded_at`: both None for what was not graded. `file_ids`: of files here."""
+    """As it was elsewhere. `score`, `graded_at`: both None for what was not graded. `file_ids`: here."""
 
     enrollment_id: UUID
     assignment_id: UUID

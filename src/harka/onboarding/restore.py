@@ -2,8 +2,8 @@
 
 The organization may have people and courses already; what has the same address is that person, what has a
 name or code that is taken is refused. Everything gets ids, versions and moments of its own here; what people
-did keeps its moments. Files of which the export does not hold what is in them stay behind, with what shows them
-or was handed in with them.
+did keeps its moments. Files of which the export does not hold what is in them stay behind, with what shows
+them or was handed in with them.
 """
 
 from collections import Counter

@@ -332,9 +332,7 @@ async def insert(session: ShardSession, attempt: QuizAttempt, questions: str) ->
     )
 
 
-async def insert_many(
-    session: ShardSession, attempts: Sequence[tuple[QuizAttempt, str, str | None]]
-) -> None:
+async def insert_many(session: ShardSession, attempts: Sequence[tuple[QuizAttempt, str, str | None]]) -> None:
     """Each with its questions, and its answers if it is submitted, as JSON. Raise `ForeignKeyError`."""
     rows = [(*msgspec.structs.astuple(attempt), *texts) for attempt, *texts in attempts]
     columns = [list(column) for column in zip(*rows, strict=True)]
