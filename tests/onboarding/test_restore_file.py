@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from academy import Academy
-from harka.errors import HarkaError, PlanLimitError, ValidationError
+from harka.errors import HarkaError, ValidationError
 from harka.files.store import FileStore
 from harka.ids import new_id
 from harka.learning import assignment, content, file, file_record, submission
@@ -17,11 +17,7 @@ from harka.learning.file import UploadDraft
 from harka.onboarding.export import PARTS, contents
 from harka.onboarding.restore import Restored, restore
 from harka.onboarding.restore_file import Contents
-from harka.storage.statement import Statement
-from harka.tenancy.plan import Plan, limits_of
 
-LIMIT = limits_of(Plan.GROWTH).storage_bytes
-FILL = Statement("test.fill", "UPDATE {schema}.file_ledger SET bytes = $2 WHERE tenant_id = $1")
 NOTES = UploadDraft(name="Notes.txt", size=5, media_type="text/plain")
 
 
@@ -114,13 +110,3 @@ async def test_what_is_not_what_it_says_leaves_nothing(
         await read_in(rival, store, lines, dict.fromkeys(inside, b"longer than it was"))
     assert await rival.rows("file") == []
     assert stored(tmp_path) == before
-
-
-async def test_there_is_no_more_room_than_the_plan_has(academy: Academy, store: FileStore) -> None:
-    async with academy.work() as work:
-        await file_record.record(work, store, NOTES, pieces(b"Hello"), id_=new_id(), owner=None)
-        await work.session.execute(FILL, LIMIT)
-    with pytest.raises(PlanLimitError):
-        async with academy.work() as work:
-            await file_record.record(work, store, NOTES, pieces(b"Hello"), id_=new_id(), owner=None)
-    assert len(await academy.rows("file")) == 1
