@@ -29,6 +29,8 @@ def test_an_unusable_value_names_its_variable() -> None:
         ("TRUSTED_PROXIES", "bogus"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.0/99"),
         ("DNS_SERVERS", "ns.example.com"),
+        ("SMTP_URL", "http://mail.example"),
+        ("MAIL_FROM", "Academy <no-reply@learning.example>"),
         ("DNS_SERVERS", "192.0.2.1:99999"),
         ("FONTS", "/no/such/directory"),
         ("SECRET", "abc"),

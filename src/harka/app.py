@@ -31,6 +31,7 @@ from harka.errors import HarkaError
 from harka.files.store import FileStore
 from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
+from harka.mail.mailer import Mailer
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
 from harka.repositories.organization import Organization
@@ -110,6 +111,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             node_ids=NodeIds(keyring.node_id),
             files=FileStore(settings.files_url, keyring.seal),
             typesetter=typesetter,
+            mailer=Mailer(settings),
             gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
             admission=_admission(settings, requests, stack),
             metrics=Metrics(tenants=settings.metrics_tenants),

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -20,6 +21,7 @@ PREFIX = "HARKA_"
 SECRET_BYTES: Final = 32
 _DNS_PORT: Final = 53
 _DAY: Final = 86_400.0
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 class ConfigurationError(HarkaError):
@@ -204,6 +206,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "from the environment as AWS tools do (`AWS_…`). Embedded: beside the data."
         ),
     ] = None
+    smtp_url: Annotated[
+        str | None,
+        Meta(
+            description="Where e-mails are handed in: `smtp://user:password@host:587` (STARTTLS, which only a loopback "
+            "address may do without) or `smtps://…:465`. Needs `HARKA_MAIL_FROM`. Unset: none are sent."
+        ),
+    ] = None
+    mail_from: Annotated[
+        str, Meta(description="The address that e-mails come from: `no-reply@learning.example`.")
+    ] = ""
+    mail_outbox: Annotated[
+        str | None,
+        Meta(
+            description="Directory where e-mails are put instead, for development: `/dev/outbox` shows them to this "
+            "machine. `harka up` has one beside the data."
+        ),
+    ] = None
+    public_url: Annotated[
+        str,
+        Meta(
+            description="How organizations are reached from outside, for links in e-mails: `{host}` stands for "
+            "`<slug>.<platform domain>`.",
+            min_length=1,
+        ),
+    ] = "https://{host}"
     fonts: Annotated[
         str | None,
         Meta(
@@ -290,6 +317,11 @@ def _require_directory(path: str) -> None:
         raise ValueError("is not a directory")
 
 
+def _require_address(text: str) -> None:
+    if text and not _ADDRESS.fullmatch(text):
+        raise ValueError("is not an e-mail address")
+
+
 def _require_host_name(text: str) -> None:
     # it raises for whatever it could not resolve tenants under
     HostTable(text, {}, {}, {})
@@ -317,6 +349,8 @@ _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "trusted_proxies": _require_networks,
     "dns_servers": name_servers,
     "fonts": _require_directory,
+    "smtp_url": _require_scheme("smtp://", "smtps://"),
+    "mail_from": _require_address,
 }
 """What cannot be said in a type. Each gets the value, or "" where there is none."""
 

@@ -19,6 +19,7 @@ from harka.files.typeset import Typesetter
 from harka.ids import NodeIds
 from harka.learning.entrance import Entrance
 from harka.learning.outside import Outside
+from harka.mail.mailer import Mailer
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
 from harka.storage.catalog import Catalog
@@ -50,6 +51,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     node_ids: NodeIds
     files: FileStore
     typesetter: Typesetter
+    mailer: Mailer
     admission: Admission
     gate: Gate
     metrics: Metrics

@@ -65,7 +65,10 @@ def _at_port(settings: Settings, listener: socket.socket) -> Settings:
     port = port_of(listener)
     if port != settings.port and settings.port:
         print(f"harka: port {settings.port} is taken, using {port}", flush=True)
-    return msgspec.structs.replace(settings, port=port)
+    settings = msgspec.structs.replace(settings, port=port)
+    if settings.public_url == Settings().public_url:
+        settings = msgspec.structs.replace(settings, public_url=f"http://{{host}}:{port}")
+    return settings
 
 
 async def _accompany(server: OwnedServer, settings: Settings, directory: Path, *, began: float) -> None:

@@ -21,7 +21,7 @@ async def follow(work: UnitOfWork, found: Recalculated) -> None:
 async def follow_ids(work: UnitOfWork, completed: Sequence[UUID]) -> None:
     """Certificates where the course awards them, and progress on learning paths."""
     if completed:
-        path_progress.record_issued(work, await certificates.issue_many(work.session, completed))
+        await path_progress.tell_issued(work, await certificates.issue_many(work.session, completed))
         await path_progress.advance(work, completed)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from harka.learning import seat
+from harka.learning import mail, seat
 from harka.learning.batch import ROWS, batches
 from harka.learning.enrollment import insert_many, row_of
 from harka.learning.work import UnitOfWork
@@ -46,11 +46,13 @@ async def recalculate(work: UnitOfWork, ids: Sequence[UUID]) -> list[PathEnrollm
     changed = await path_enrollments.recalculate(work.session, ids)
     completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
     if completed:
-        record_issued(work, await certificates.issue_of_paths(work.session, completed))
+        await tell_issued(work, await certificates.issue_of_paths(work.session, completed))
     return changed
 
 
-def record_issued(work: UnitOfWork, issued: Sequence[Issued]) -> None:
+async def tell_issued(work: UnitOfWork, issued: Sequence[Issued]) -> None:
+    """By an event for each, and an e-mail where the organization wants that."""
+    await mail.post_certificates(work, issued)
     for each in issued:
         work.record(EventType.CERTIFICATE_ISSUED, each.id, user_id=each.user_id, course_id=each.course_id)
 

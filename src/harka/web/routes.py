@@ -15,6 +15,7 @@ from harka.web.files import Files, is_upload
 from harka.web.graphql import GraphQLEndpoint
 from harka.web.graphql_post import PATH, GraphQLPost
 from harka.web.health import Health
+from harka.web.invitation import AcceptInvitation
 from harka.web.listeners import Listeners
 from harka.web.middleware.access_log import AccessLogMiddleware
 from harka.web.middleware.body_limit import BodyLimitMiddleware
@@ -25,6 +26,7 @@ from harka.web.middleware.methods import Methods
 from harka.web.middleware.request_scope import RequestScopeMiddleware
 from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
+from harka.web.outbox import Outbox
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 
@@ -77,7 +79,17 @@ def _routes(
         Route("/dashboard", dashboard),
         Route("/dashboard/", dashboard),
         Route("/dashboard/{name}", dashboard),
+        *_development(runtime),
     ]
+
+
+def _development(runtime: Runtime) -> list[Route]:
+    outbox = runtime.settings.mail_outbox
+    if outbox is None:
+        return []
+    # at an organization's address alone: a page elsewhere that calls itself this machine reads nothing
+    shown = HostDoor(Methods(Outbox(outbox), "GET", "HEAD"), runtime)
+    return [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
 
 
 def _ways_in(runtime: Runtime) -> list[Route]:
@@ -92,6 +104,7 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
         Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
         Route("/auth/discover", Methods(Discover(runtime), "POST")),
+        Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
         Route("/auth/token", Methods(Token(runtime), "POST")),
         Route("/auth/refresh", Methods(Refresh(runtime), "POST")),

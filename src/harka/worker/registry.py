@@ -7,6 +7,7 @@ import msgspec
 
 from harka.learning.bulk_change import EnrollLater, WriteLater
 from harka.learning.bulk_operation import RunQuery
+from harka.learning.mail import Mail
 from harka.queue.message import (
     BULK_ENROLL,
     BULK_OPERATION,
@@ -16,9 +17,10 @@ from harka.queue.message import (
     RECHECK_DOMAINS,
     RECOUNT_COURSE,
     RECOUNT_PATH,
+    SEND_MAIL,
     UNLOCK_PATHS,
 )
-from harka.worker.handlers import bulk_change, bulk_operation, course, domain, path, usage, webhook
+from harka.worker.handlers import bulk_change, bulk_operation, course, domain, mail, path, usage, webhook
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -71,5 +73,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         timeout=bulk_operation.TIMEOUT,
         at_once=1,
     ),
+    SEND_MAIL: Handler(Mail, mail.send, takes_units=True, timeout=mail.TIMEOUT, at_once=mail.AT_ONCE),
     MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, at_once=1),
 }

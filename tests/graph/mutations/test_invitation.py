@@ -66,3 +66,11 @@ async def test_what_cannot_be_is_told_by_field(school: School) -> None:
     for document, given, code, field in wrong:
         answer = await changed(school, document, school.owner, **given)
         assert answer["errors"] == [{"code": code, "field": field}]
+
+
+async def test_it_is_sent_where_that_is_asked_for(school: School) -> None:
+    text = "{ jobs(first: 50) { nodes { type payload { courseId } } } }"
+    for sends in (False, True):
+        await changed(school, INVITE, school.owner, email="new@example.com", sendEmail=sends)
+        jobs = (await school.ask(text, caller=school.owner)).data["jobs"]["nodes"]
+        assert [job["type"] for job in jobs].count("mail.send") == sends

@@ -54,6 +54,7 @@ def nested(levels: int) -> Any:
         ({"settings": {"a\0": 1}}, "settings"),
         ({"settings": {"a": ["\0"]}}, "settings"),
         ({"settings": {"a": 2**64}}, "settings"),
+        ({"settings": {"mail": {"senderName": "A\nBcc: x@evil.example"}}}, "settings"),
         ({"settings": {"a": 1e300}}, "settings"),
         ({"settings": {"a": "x" * 20_000}}, "settings"),
         ({"settings": nested(9)}, "settings"),

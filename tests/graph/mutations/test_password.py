@@ -106,3 +106,11 @@ async def test_whoever_is_invited_brings_a_password(school: School) -> None:
     assert (await school.ask(ACCEPT, good, caller=None)).data["acceptInvitation"]["errors"] == []
     async with visiting(school) as browser:
         assert (await browser.sign_in("comes@example.com", NEW)).status_code == 303
+
+
+async def test_a_reset_is_sent_where_that_is_asked_for(school: School) -> None:
+    given = {"userId": school.id(NodeKind.USER, school.learner), "sendEmail": True}
+    made = await school.ask(ALLOW, {"input": given}, caller=school.owner)
+    assert made.data["createPasswordReset"]["token"] is not None
+    jobs = await school.ask("{ jobs(first: 50) { nodes { type } } }", caller=school.owner)
+    assert {"type": "mail.send"} in jobs.data["jobs"]["nodes"]

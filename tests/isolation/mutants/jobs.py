@@ -41,6 +41,13 @@ MUTANTS: Final = [
         ("tests/learning/test_bulk_operation.py",),
     ),
     Mutant(
+        "the-secret-of-a-link-lies-open-in-the-queue",
+        "learning/mail.py",
+        "    await work.enqueue(SEND_MAIL, msgspec.to_builtins(mail), seal_key=seal_key)\n",
+        "    await work.enqueue(SEND_MAIL, msgspec.to_builtins(mail))\n",
+        ("tests/learning/test_mail.py",),
+    ),
+    Mutant(
         "a-part-of-an-operation-counts-twice",
         "repositories/bulk_operation.py",
         "cardinality(parts) = $3::int AND",

@@ -181,6 +181,8 @@ def connected_settings(settings: Settings, directory: Path, sockets: Path) -> Se
         files = directory / "files"
         files.mkdir(mode=0o700, exist_ok=True)
         gaps["files_url"] = files.as_uri()
+    if settings.smtp_url is None and settings.mail_outbox is None:
+        gaps["mail_outbox"] = str(directory / "outbox")
     return msgspec.structs.replace(settings, **gaps)
 
 

@@ -16,11 +16,14 @@ from harka.graph.permission import Access
 from harka.graph.types.invitation import Invitation
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import invitation, password
+from harka.learning import invitation, mail, password
 from harka.learning.invitation import MOST_DAYS, MOST_GROUPS, USUAL_DAYS, InvitationDraft, Invited
+from harka.learning.mail import Kind
 from harka.repositories.invitation import Invitation as InvitationRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
+
+SEND_EMAIL = "Whether it is sent to them by e-mail, too, where the platform sends any."
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -49,6 +52,7 @@ class InviteUserInput(MutationInput):
     expires_at: datetime | None = value(
         f"When it ends: within {MOST_DAYS} days; omit it for {USUAL_DAYS} days.", default=None
     )
+    send_email: bool = value(SEND_EMAIL, default=False)
 
 
 @graph_input
@@ -117,7 +121,14 @@ async def _invite(
         managed_group_ids=managed_ids_of(info, given.managed_group_ids),
         expires_at=given.expires_at,
     )
-    return await invitation.invite(info.context.work, draft)
+    context = info.context
+    invited = await invitation.invite(context.work, draft)
+    if given.send_email:
+        made, seal_key = invited.invitation, context.runtime.keyring.seal
+        await mail.post_link(
+            context.work, Kind.INVITATION, made.id, invited.token, made.expires_at, seal_key=seal_key
+        )
+    return invited
 
 
 async def _accept(

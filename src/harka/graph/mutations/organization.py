@@ -32,7 +32,8 @@ class UpdateOrganizationInput(MutationInput):
     )
     settings: JSON | None = value(
         "An object of the keys to set; those that are null are taken away, others stay. All together have at "
-        "most 16,384 bytes.",
+        "most 16,384 bytes. `mail` is an object with `senderName` and `replyTo` of e-mails, and "
+        "`certificates`, whether each new certificate is told by one.",
         default=strawberry.UNSET,
     )
 

@@ -6,11 +6,13 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
+from harka.graph.mutations.invitation import SEND_EMAIL
 from harka.graph.payload import MutationInput, Payload
 from harka.graph.permission import Access
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import entrance, password, user
+from harka.learning import entrance, mail, password, user
+from harka.learning.mail import Kind
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
@@ -38,6 +40,7 @@ class CreatePasswordResetInput(MutationInput):
     """Who shall set a password anew."""
 
     user_id: strawberry.ID = value("The person.")
+    send_email: bool = value(SEND_EMAIL, default=False)
 
 
 @graph_input
@@ -97,8 +100,15 @@ async def _allow(
     info: Info,
     given: Annotated[CreatePasswordResetInput, strawberry.argument(name="input", description="Whose.")],
 ) -> password.Reset:
-    id_ = info.context.open_id(NodeKind.USER, given.user_id, "userId")
-    return await password.allow_reset(info.context.work, id_)
+    context = info.context
+    id_ = context.open_id(NodeKind.USER, given.user_id, "userId")
+    made = await password.allow_reset(context.work, id_)
+    if given.send_email:
+        seal_key = context.runtime.keyring.seal
+        await mail.post_link(
+            context.work, Kind.RESET, made.user.id, made.token, made.expires_at, seal_key=seal_key
+        )
+    return made
 
 
 async def _reset(

@@ -1,0 +1,169 @@
+"""What an e-mail says, in the reader's language, as the organization looks when it is sent."""
+
+import html
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import resources
+from string import Template
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from harka import clock
+from harka.files.store import FileStore
+from harka.learning import branding, invitation
+from harka.learning.invitation import InvitationState
+from harka.learning.mail import Kind, Mail, settings_of
+from harka.learning.mail_words import words_of
+from harka.learning.work import UnitOfWork
+from harka.mail.letter import Letter
+from harka.repositories import certificate as certificates
+from harka.repositories import invitation as invitations
+from harka.repositories import user as users
+from harka.repositories.organization import Organization
+from harka.repositories.scope import Scope
+from harka.repositories.user import User, UserStatus
+
+_CERTIFICATE_SECONDS: Final = 30 * 86_400.0
+_COLOR: Final = "#4338ca"
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where links lead to: see `Settings.public_url`, `platform_domain`."""
+
+    public_url: str
+    platform_domain: str
+    files: FileStore
+
+    def address(self, organization: Organization, path: str) -> str:
+        host = f"{organization.slug}.{self.platform_domain}"
+        return self.public_url.replace("{host}", host).rstrip("/") + path
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """Whom an e-mail is for, and what it tells them."""
+
+    to: str
+    name: str
+    locale: str
+    timezone: str
+    url: str
+    title: str = ""
+
+
+async def letter_of(work: UnitOfWork, mail: Mail, places: Places) -> Letter | None:
+    """As it is to be sent now; None for what is good for nothing any more. For jobs."""
+    told = await _TOLD[mail.kind](work, mail, places)
+    if told is None:
+        return None
+    organization, look = work.context.organization, await branding.look(work)
+    language, words = words_of(told.locale)
+    subject, body, button = getattr(words, mail.kind)
+    # put in, not formatted: braces of a name are nobody's
+    values = {"{organization}": organization.name, "{title}": told.title, "{name}": told.name}
+    until = "" if mail.until is None else words.until.replace("{until}", _moment(mail.until, told.timezone))
+    lines = [_filled(words.greeting, values), _filled(body, values)]
+    url = places.address(organization, told.url)
+    settings = settings_of(organization)
+    logo = (
+        None if look.logo_hash is None else places.address(organization, f"/files/branding/{look.logo_hash}")
+    )
+    return Letter(
+        id=mail.id,
+        to=told.to,
+        to_name=told.name,
+        sender_name=settings.sender_name or organization.name,
+        reply_to=settings.reply_to,
+        subject=_filled(subject, values),
+        text="\n\n".join([*lines, f"{button}: {url}", *([until] if until else []), organization.name]) + "\n",
+        html=_page(
+            language=language,
+            subject=_filled(subject, values),
+            greeting=lines[0],
+            body=lines[1],
+            button=button,
+            url=url,
+            until=until,
+            organization=organization.name,
+            color=look.primary_color or _COLOR,
+            logo=logo,
+        ),
+        language=language,
+    )
+
+
+async def _invitation(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
+    found = await invitations.find_by_ids(work.session, [mail.about], inviter=None)
+    if not found or invitation.state_of(found[0]) is not InvitationState.OPEN:
+        return None
+    organization = work.context.organization
+    return _Told(
+        to=found[0].email,
+        name=found[0].email,
+        locale=organization.locale,
+        timezone=organization.timezone,
+        url=f"/auth/invitation?token={mail.token}",
+    )
+
+
+async def _reset(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
+    if mail.until is not None and mail.until <= clock.now():
+        return None
+    return await _to_person(work, mail.about, f"/auth/reset?token={mail.token}")
+
+
+async def _certificate(work: UnitOfWork, mail: Mail, places: Places) -> _Told | None:
+    found = await certificates.find_visible(work.session, Scope(everything=True), [mail.about])
+    if not found or found[0].revoked_at is not None:
+        return None
+    path = f"certificates/{mail.about.hex}.pdf"
+    link = places.files.sign(work.context.id, path, lifetime=_CERTIFICATE_SECONDS)
+    return await _to_person(work, found[0].user_id, f"/files/certificates/{link}", title=found[0].title)
+
+
+_TOLD: Final = {Kind.INVITATION: _invitation, Kind.RESET: _reset, Kind.CERTIFICATE: _certificate}
+
+
+async def _to_person(work: UnitOfWork, id_: UUID, url: str, *, title: str = "") -> _Told | None:
+    """None for somebody who is not here any more."""
+    found: Sequence[User] = await users.find_by_ids(work.session, [id_])
+    if not found or found[0].status != UserStatus.ACTIVE:
+        return None
+    person, organization = found[0], work.context.organization
+    return _Told(
+        to=person.email,
+        name=person.name,
+        locale=person.locale or organization.locale,
+        timezone=person.timezone or organization.timezone,
+        url=url,
+        title=title,
+    )
+
+
+def _moment(moment: datetime, timezone: str) -> str:
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local:%Y-%m-%d %H:%M} ({timezone})"
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """What is put in is not looked at again."""
+    parts, rest = list[str](), text
+    while rest:
+        at = {place: rest.find(place) for place in values if place in rest}
+        if not at:
+            return "".join([*parts, rest])
+        place = min(at, key=lambda each: at[each])
+        before, _, rest = rest.partition(place)
+        parts += [before, values[place]]
+    return "".join(parts)
+
+
+def _page(*, logo: str | None, **values: str) -> str:
+    """Every value is escaped here."""
+    escaped: dict[str, Any] = {name: html.escape(value) for name, value in values.items()}
+    name = escaped["organization"]
+    head = name if logo is None else f'<img src="{html.escape(logo)}" alt="{name}" height="48">'
+    template = Template((resources.files("harka.mail") / "letter.html").read_text())
+    return template.substitute(escaped, head=head)

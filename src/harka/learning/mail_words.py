@@ -1,0 +1,161 @@
+"""What e-mails say, in the languages of organizations. `{…}` is filled in by `learning.mail`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+
+class Words(msgspec.Struct, frozen=True):
+    """`subject`, `body`, `button`: by kind of e-mail. `until`: of what ends."""
+
+    greeting: str
+    until: str
+    invitation: tuple[str, str, str]
+    reset: tuple[str, str, str]
+    certificate: tuple[str, str, str]
+
+
+_ENGLISH: Final = Words(
+    greeting="Hello {name},",
+    until="It is good once, until {until}.",
+    invitation=(
+        "You are invited to {organization}",
+        "{organization} invites you to learn with them.",
+        "Accept the invitation",
+    ),
+    reset=(
+        "Set your password at {organization}",
+        "With this link you set a new password. If you did not ask for it, you need not do anything.",
+        "Set a password",
+    ),
+    certificate=(
+        "Your certificate: {title}",
+        "You have completed “{title}”. Congratulations!",
+        "Open the certificate",
+    ),
+)
+_WORDS: Final[Mapping[str, Words]] = {
+    "en": _ENGLISH,
+    "de": Words(
+        greeting="Hallo {name},",
+        until="Der Link gilt einmal, bis {until}.",
+        invitation=(
+            "Einladung zu {organization}",
+            "{organization} lädt Sie zum Lernen ein.",
+            "Einladung annehmen",
+        ),
+        reset=(
+            "Ihr Passwort bei {organization}",
+            "Mit diesem Link setzen Sie ein neues Passwort. Haben Sie es nicht verlangt, ist nichts zu tun.",
+            "Passwort setzen",
+        ),
+        certificate=(
+            "Ihr Zertifikat: {title}",
+            "Sie haben „{title}“ abgeschlossen. Herzlichen Glückwunsch!",
+            "Zertifikat öffnen",
+        ),
+    ),
+    "fr": Words(
+        greeting="Bonjour {name},",
+        until="Ce lien est valable une fois, jusqu'au {until}.",
+        invitation=(
+            "Invitation à rejoindre {organization}",
+            "{organization} vous invite à vous former.",
+            "Accepter l'invitation",
+        ),
+        reset=(
+            "Votre mot de passe chez {organization}",
+            "Ce lien permet de choisir un mot de passe. Si vous n'avez rien demandé, ignorez ce message.",
+            "Choisir un mot de passe",
+        ),
+        certificate=(
+            "Votre certificat : {title}",
+            "Vous avez terminé « {title} ». Félicitations !",
+            "Ouvrir le certificat",
+        ),
+    ),
+    "es": Words(
+        greeting="Hola, {name}:",
+        until="El enlace sirve una sola vez, hasta el {until}.",
+        invitation=(
+            "Invitación a {organization}",
+            "{organization} le invita a formarse.",
+            "Aceptar la invitación",
+        ),
+        reset=(
+            "Su contraseña en {organization}",
+            "Con este enlace puede elegir una nueva contraseña. Si no la ha pedido, no tiene que hacer nada.",
+            "Elegir contraseña",
+        ),
+        certificate=(
+            "Su certificado: {title}",
+            "Ha completado «{title}». ¡Enhorabuena!",
+            "Abrir el certificado",
+        ),
+    ),
+    "it": Words(
+        greeting="Buongiorno {name},",
+        until="Il link vale una sola volta, fino al {until}.",
+        invitation=(
+            "Invito a {organization}",
+            "{organization} La invita alla formazione.",
+            "Accettare l'invito",
+        ),
+        reset=(
+            "La Sua password presso {organization}",
+            "Con questo link può scegliere una nuova password. Se non l'ha chiesta, non deve fare nulla.",
+            "Scegliere una password",
+        ),
+        certificate=(
+            "Il Suo certificato: {title}",
+            "Ha completato «{title}». Congratulazioni!",
+            "Aprire il certificato",
+        ),
+    ),
+    "pt": Words(
+        greeting="Olá, {name}!",
+        until="O link vale uma única vez, até {until}.",
+        invitation=(
+            "Convite para {organization}",
+            "{organization} convida você a aprender.",
+            "Aceitar o convite",
+        ),
+        reset=(
+            "Sua senha em {organization}",
+            "Com este link você escolhe uma nova senha. Se não pediu isso, não é preciso fazer nada.",
+            "Escolher uma senha",
+        ),
+        certificate=(
+            "Seu certificado: {title}",
+            "Você concluiu “{title}”. Parabéns!",
+            "Abrir o certificado",
+        ),
+    ),
+    "nl": Words(
+        greeting="Hallo {name},",
+        until="De link is één keer geldig, tot {until}.",
+        invitation=(
+            "Uitnodiging voor {organization}",
+            "{organization} nodigt u uit om te leren.",
+            "Uitnodiging aannemen",
+        ),
+        reset=(
+            "Uw wachtwoord bij {organization}",
+            "Met deze link kiest u een wachtwoord. Hebt u er niet om gevraagd, dan hoeft u niets te doen.",
+            "Wachtwoord kiezen",
+        ),
+        certificate=(
+            "Uw certificaat: {title}",
+            "U hebt '{title}' voltooid. Gefeliciteerd!",
+            "Certificaat openen",
+        ),
+    ),
+}
+LANGUAGES: Final = tuple(_WORDS)
+
+
+def words_of(locale: str) -> tuple[str, Words]:
+    """The language of a BCP 47 tag and its words; English for one that nobody has translated."""
+    language = locale.partition("-")[0].lower()
+    return (language, _WORDS[language]) if language in _WORDS else ("en", _ENGLISH)
