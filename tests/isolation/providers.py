@@ -56,7 +56,7 @@ async def connect(
         work,
         [
             UserDraft(email=f"{name}@example.com", name=f"{name} {world.canary}", role="owner")
-            for name in ("dee", "eve")
+            for name in ("oona", "otto")
         ],
     )
     for owner in owners:
