@@ -28,6 +28,7 @@ class Provider:
         self.key = self.new_key()
         self.shown = [self.key]
         self.claims: dict[str, Any] = {}
+        self.info: dict[str, Any] = {}
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.configuration: dict[str, Any] = {
             "issuer": issuer,
@@ -63,6 +64,8 @@ class Provider:
             return 200, {"keys": [key.as_dict(private=False) for key in self.shown]}
         if path == "/token":
             return self._token(authorization, form)
+        if path == "/me" and authorization == "Bearer x":
+            return 200, self.info
         return 404, {}
 
     def _token(self, authorization: str, form: dict[str, str]) -> tuple[int, Any]:

@@ -149,6 +149,24 @@ async def test_a_forged_token_lets_nobody_in(
     assert (seen["outcome"], seen["connection"]["name"]) == (expected, "Example & Co")
 
 
+@pytest.mark.parametrize("of", ["them", "another"])
+async def test_what_a_token_does_not_tell_the_provider_is_asked(
+    school: School, connection: SsoConnection, provider: Provider, of: str
+) -> None:
+    provider.configuration["userinfo_endpoint"] = f"{provider.issuer}/me"
+    await school.ask(TEST, {"id": school.id(NodeKind.SSO_CONNECTION, connection)})
+    email, subject = f"me-{connection.id.hex}@example.com", connection.id.hex
+    async with visiting(school) as browser:
+        said = provider.authorize(await begin(browser, school, connection), subject)
+        provider.info = {"sub": subject if of == "them" else "another", "email": email}
+        # who it is says the token alone
+        provider.info |= {"email_verified": True, "iss": "https://evil.example", "nonce": "x", "aud": "x"}
+        entered = await come_back(browser, school, connection, said)
+        assert entered.status_code == (303 if of == "them" else 401)
+        assert ("harka" in browser.cookies) == (of == "them")
+    assert (await attempt(school))["outcome"] == ("SIGNED_IN" if of == "them" else "ADDRESS_MISSING")
+
+
 async def test_what_another_browser_began_nobody_ends(
     school: School, connection: SsoConnection, provider: Provider
 ) -> None:

@@ -46,6 +46,7 @@ class Provider(msgspec.Struct, frozen=True):
     """None stands for `client_secret_basic`."""
     authorization_response_iss_parameter_supported: bool = False
     end_session_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -74,6 +75,16 @@ class Flow(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Flow(…)"
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What a code is worth. `access`: None from a provider that gives none."""
+
+    id: str
+    access: str | None
+
+    def __repr__(self) -> str:
+        return "Tokens(…)"
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -115,11 +126,13 @@ class Providers:
         """Raise `UnavailableError`, and `SsoRefusedError` for one that is not who it should be."""
         return (await self._find(client, afresh=afresh)).provider
 
-    async def identity(self, client: Client, token: str, nonce: str, role_claim: str | None) -> Identity:
+    async def identity(self, client: Client, tokens: Tokens, nonce: str, role_claim: str | None) -> Identity:
         """Whom an ID token means. A key that is not known is looked for again, now and then.
 
-        Raise `SsoRefusedError` for whatever is wrong with the token.
+        Many tokens do not tell an address where there is another way: then the provider is asked.
+        Raise `SsoRefusedError` for whatever is wrong, `UnavailableError`.
         """
+        token = tokens.id
         known = await self._find(client)
         claims = _verified(token, known.keys)
         if claims is None and clock.monotonic() - known.fetched_at > _REFRESHED_AT_MOST:
@@ -127,7 +140,13 @@ class Providers:
             claims = _verified(token, known.keys)
         if claims is None:
             raise SsoRefusedError("token_refused", "It is signed with a key that the provider does not show.")
-        return accept_claims(claims, client, nonce, role_claim)
+        who = accept_claims(claims, client, nonce, role_claim)
+        if "email" in claims:
+            return who
+        told = await _user_info(known.provider, client, tokens.access, who.subject)
+        # of one address from one place
+        verified = {"email_verified": told.get("email_verified", False)}
+        return accept_claims({**told, **claims, **verified}, client, nonce, role_claim)
 
     async def _find(self, client: Client, *, afresh: bool = False) -> _Known:
         place = client.tenant, client.issuer
@@ -215,8 +234,8 @@ def _with(endpoint: str, asked: str) -> str:
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{asked}"
 
 
-async def redeem(provider: Provider, client: Client, flow: Flow, code: str, redirect_uri: str) -> str:
-    """The ID token for a code. Raise `SsoRefusedError`, `UnavailableError`."""
+async def redeem(provider: Provider, client: Client, flow: Flow, code: str, redirect_uri: str) -> Tokens:
+    """What it gives for a code. Raise `SsoRefusedError`, `UnavailableError`."""
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -234,7 +253,18 @@ async def redeem(provider: Provider, client: Client, flow: Flow, code: str, redi
     token = said.get("id_token")
     if answer.status != _OK or not isinstance(token, str):
         raise SsoRefusedError("code_refused", f"The provider gives no token for the code ({answer.status}).")
-    return token
+    access = said.get("access_token")
+    return Tokens(token, access if isinstance(access, str) else None)
+
+
+async def _user_info(provider: Provider, client: Client, access: str | None, subject: str) -> dict[str, Any]:
+    """What else it tells; nothing where it has no such place, or answers of somebody else."""
+    if provider.userinfo_endpoint is None or access is None or not access.isascii():
+        return {}
+    headers = {"authorization": f"Bearer {access}"}
+    answer = await fetch(provider.userinfo_endpoint, private=client.private, headers=headers)
+    told = _json(answer) if answer.status == _OK else {}
+    return told if told.get("sub") == subject else {}
 
 
 def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_claim: str | None) -> Identity:

@@ -256,8 +256,8 @@ async def _finish(
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, "The answer is another issuer's.")
     if "error" in said or "code" not in said:
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
-    token = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
-    identity = await entrance.providers.identity(client, token, flow.nonce, connection.role_claim)
+    tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
+    identity = await entrance.providers.identity(client, tokens, flow.nonce, connection.role_claim)
     return await _let_in(entrance, context, connection, identity, flow.next, device)
 
 
