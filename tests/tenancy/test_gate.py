@@ -206,6 +206,19 @@ async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None
     await crowd.end_all()
 
 
+async def test_a_place_given_back_before_one_lines_up_is_noticed() -> None:
+    """Whoever `enter` refused begins to wait a moment later, as a task does; nobody is left to wake it."""
+    gate, one = Gate(most=4, patience=10.0), organization()
+    flow = gate.flow(one)
+    while gate.enter(flow):
+        pass
+    waits = asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf))
+    for _ in range(flow.held):
+        gate.leave(flow, clock.monotonic())
+    await asyncio.wait_for(waits, timeout=1.0)
+    assert (gate.under_way, gate.waiting) == (1, 0)
+
+
 async def test_a_change_of_plan_and_of_place_is_noticed() -> None:
     gate, before = Gate(most=4, patience=1.0), organization(plan="STARTER")
     light = gate.flow(before).weight

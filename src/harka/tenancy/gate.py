@@ -107,6 +107,8 @@ class Gate:
         higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
         """
         one = self._line_up(flow, rank)
+        # between `enter` and this a place may have been given back, when nobody waited: no other `leave` need come
+        self._admit()
         loop, now = asyncio.get_running_loop(), clock.monotonic()
         longest = _LONGEST * self._patience
         late = DeadlineExceededError if deadline - now <= longest else OverloadedError

@@ -67,7 +67,8 @@ class Flow:
         self.debt = 0.0
         self.clock = 0.0
         self.is_in_line = False
-        self._lines: tuple[deque[Waiting], ...] = tuple(deque() for _ in Rank)
+        # made when somebody waits: three empty ones are two kilobytes, and most organizations are idle
+        self._lines: tuple[deque[Waiting], ...] = ()
         self._turn = 0
 
     def update(self, organization: Organization) -> None:
@@ -76,12 +77,14 @@ class Flow:
         self.weight = weight_of(organization)
 
     def join(self, one: Waiting, rank: Rank) -> None:
+        if not self._lines:
+            self._lines = tuple(deque() for _ in Rank)
         self._lines[rank].append(one)
         self.waiting += 1
 
     def leave(self, one: Waiting, rank: Rank) -> None:
         """Take out who waits no longer, if they still do."""
-        if one in self._lines[rank]:
+        if self._lines and one in self._lines[rank]:
             self._lines[rank].remove(one)
             self.waiting -= 1
 
@@ -104,6 +107,11 @@ class Flow:
         if partner and not self._turn % _PARTNER_TURN:
             return partner.popleft()
         return (interactive or partner or bulk).popleft()
+
+    def rest(self) -> None:
+        """Nobody waits any more."""
+        self.is_in_line = False
+        self._lines = ()
 
 
 class Line:
@@ -165,7 +173,7 @@ class Line:
         heapq.heappush(self._heap, (flow.clock, next(self._order), flow))
 
     def _drop(self, flow: Flow) -> None:
-        flow.is_in_line = False
+        flow.rest()
         self.weight -= flow.weight
 
 

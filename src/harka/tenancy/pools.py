@@ -1,5 +1,6 @@
 """The pools that an organization's limits come to, and how much of each a process may keep for itself."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -19,6 +20,8 @@ MEMORY: Final = 5
 SOCKETS: Final = 6
 BANDWIDTH: Final = 7
 
+_REMEMBERED: Final = 256
+"""Plans, and what was granted beside them."""
 ONE: Final = 1.0
 """Of what is counted."""
 
@@ -46,8 +49,12 @@ TOLLS: Final = {REQUESTS: 1.0, MONTH: 1.0, RUNNING: 1.0, CPU: 1.0}
 """What a request takes at the door. Of processor time, in milliseconds, it is settled at the end."""
 
 
+@lru_cache(_REMEMBERED)
 def pools_of(limits: PlanLimits) -> tuple[Pool | None, ...]:
-    """In the order of the constants; None for what has no limit. Processor time in milliseconds."""
+    """In the order of the constants; None for what has no limit. Processor time in milliseconds.
+
+    The same for all organizations of a plan: they are a kilobyte.
+    """
     return (
         _flowing(Resource.REQUESTS_PER_SECOND, limits.requests_per_second, limits.burst),
         _monthly(Resource.REQUESTS_PER_MONTH, with_grace(limits.requests_per_month, limits.grace)),

@@ -26,7 +26,8 @@ from harka.tenancy.pools import BANDWIDTH, CPU, MEMORY, ONE, POINTS, SOCKETS, TO
 
 PERIOD: Final = 0.25
 """Seconds between two looks at who has to renew, or to give back."""
-_SWEEP_EVERY: Final = 64
+_SWEEP: Final = 32
+"""Looks in which each of the organizations is looked at once, to forget the idle ones: 8 seconds."""
 _ROUNDS: Final = 100
 """Drawings that somebody waits for, while there is enough: others may be faster each time."""
 _BEAT: Final = 2.0
@@ -69,7 +70,6 @@ class Admission:
         # the one looked at the longest ago comes first
         self._allowances: dict[UUID, Allowance] = {}
         self._drawn: set[Allowance] = set()
-        self._until_sweep = _SWEEP_EVERY
 
     def __len__(self) -> int:
         return len(self._allowances)
@@ -190,13 +190,14 @@ class Admission:
             await asyncio.sleep(PERIOD)
 
     def look(self) -> None:
-        """One look at all who have drawn something."""
+        """One look at all who have drawn something, and at a few of the others."""
         now = clock.monotonic()
         for allowance in list(self._drawn):
             if allowance.is_idle and now - allowance.last_use > IDLE:
                 self._drawn.discard(allowance)
             elif allowance.wants_renewal(now):
                 allowance.renew(self._ledger, self._seed)
+        self._forget_idle(now)
 
     async def _take(self, allowance: Allowance, place: int, amount: float) -> None:
         """Raise `RateLimitedError`."""
@@ -272,15 +273,12 @@ class Admission:
         elif allowance.organization is not organization:
             allowance.change(organization)
         allowance.last_use = now
-        self._until_sweep -= 1
-        if not self._until_sweep:
-            self._forget_idle(now)
         return allowance
 
     def _forget_idle(self, now: float) -> None:
-        """Look at the next few; twice as many as can have been added, so that the backlog shrinks."""
-        self._until_sweep = _SWEEP_EVERY
-        for tenant, allowance in list(itertools.islice(self._allowances.items(), 2 * _SWEEP_EVERY)):
+        """Look at the next few: not at all of them at once, which would hold up whoever asks meanwhile."""
+        few = len(self._allowances) // _SWEEP + 1
+        for tenant, allowance in list(itertools.islice(self._allowances.items(), few)):
             del self._allowances[tenant]
             if allowance in self._drawn or now - allowance.last_use <= _refill(allowance):
                 self._allowances[tenant] = allowance
