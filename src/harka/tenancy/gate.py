@@ -26,7 +26,8 @@ _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
 """Times the room in all lines: how many organizations, each of which may wait for one place, may do so."""
-_FLOWS: Final = 4096
+_FLOWS: Final = 1024
+"""Of idle organizations, before they are forgotten: at the most these, or as many as have requests."""
 
 
 class Gate:
@@ -107,7 +108,7 @@ class Gate:
         higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
         """
         one = self._line_up(flow, rank)
-        # between `enter` and this a place may have been given back, when nobody waited: no other `leave` need come
+        # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
         self._admit()
         loop, now = asyncio.get_running_loop(), clock.monotonic()
         longest = _LONGEST * self._patience
