@@ -24,7 +24,7 @@ class OwnCluster:
         self._directory = Path(tempfile.mkdtemp(prefix="hc-", dir="/tmp"))
         self._children: list[Child] = []
         # of the node, and of its bus
-        ports = _free_ports(2 * _NODES)
+        ports = free_ports(2 * _NODES)
         self.ports = list(zip(ports[:_NODES], ports[_NODES:], strict=True))
 
     @property
@@ -78,7 +78,7 @@ def _node(program: Path, port: int, bus: int, data: Path) -> Program:
     )
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(number)]
         for each in sockets:

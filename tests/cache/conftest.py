@@ -4,6 +4,7 @@ import pytest
 
 from harka.cache.tenant import TenantCache
 from harka.valkey import Client, open_client
+from own_pair import OwnPair
 from own_valkey import OwnValkey
 
 KEY = bytes(range(16))
@@ -23,6 +24,13 @@ def own_valkey() -> Iterator[OwnValkey]:
     valkey.start()
     yield valkey
     valkey.remove()
+
+
+@pytest.fixture
+def own_pair() -> Iterator[OwnPair]:
+    pair = OwnPair()
+    yield pair
+    pair.remove()
 
 
 @pytest.fixture

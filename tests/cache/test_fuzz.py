@@ -74,6 +74,11 @@ async def write(cache: TenantCache, tenant: UUID, database: Database) -> None:
     database.answered[key] = max(database.answered[key], committed)
 
 
+async def at_random(cache: TenantCache, tenant: UUID, database: Database) -> None:
+    """One write, or one of more reads."""
+    await (write if random.random() < 0.15 else read)(cache, tenant, database)  # noqa: S311 - no secret
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_answer_is_older_than_one_given_before(
     shared_valkey: OwnValkey, client: Client, seed: int
@@ -87,7 +92,7 @@ async def test_no_answer_is_older_than_one_given_before(
 
     async def work(cache: TenantCache) -> None:
         for _ in range(ROUNDS):
-            await (write if random.random() < 0.15 else read)(cache, tenant, database)  # noqa: S311 - no secret
+            await at_random(cache, tenant, database)
 
     async def disturb() -> None:
         for _ in range(3 * (seed == 0)):

@@ -107,7 +107,9 @@ async def test_too_many_scopes_begin_anew_and_with_them_the_tenant(client: Clien
     await command(client, "HSET", generation.name(tenant), *many)
     await generation.move(client, tenant, [COURSE], FORGET)
     assert await number(client, tenant) > before
-    assert await client.hlen(generation.name(tenant)) == 3
+    assert await client.hlen(generation.name(tenant)) == 4, (
+        "the tenant's, that of any, a course's, and the origin"
+    )
 
 
 async def test_it_does_not_stay_for_ever(client: Client) -> None:

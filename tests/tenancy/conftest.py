@@ -1,5 +1,14 @@
-from cache.conftest import own_valkey, shared_valkey
+from cache.conftest import own_pair, own_valkey, shared_valkey
 from nameserver import name_server
 from tenancy.fixtures import catalog, databases, other_tenant, tenant
 
-__all__ = ["catalog", "databases", "name_server", "other_tenant", "own_valkey", "shared_valkey", "tenant"]
+__all__ = [
+    "catalog",
+    "databases",
+    "name_server",
+    "other_tenant",
+    "own_pair",
+    "own_valkey",
+    "shared_valkey",
+    "tenant",
+]

@@ -4,9 +4,9 @@ One number is the tenant's (`TENANT`), one is of every change whatever (`ANY`), 
 that was changed lately (a scope, as `course:<id>`). Moving one is O(1), however much is cached under it.
 
 Each is two counters in one integer: the low 20 bits count writers between `BEGIN` and `END`, the rest counts
-their comings and goings. It starts at the clock's milliseconds, so that numbers lost with an eviction or a
-restart of Valkey never come back to those that were in use. They are lost together: being one hash, the
-tenant's own begins anew when a scope's does.
+their comings and goings. It starts at the clock's milliseconds, so that numbers lost with an eviction, a
+restart or a fail-over of Valkey never come back to those that were in use. They are lost together: being one
+hash, the tenant's own begins anew when a scope's does.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,22 @@ _LIFETIME: Final = 86_400  # seconds; far beyond that of any value
 _SCOPES: Final = 10_000
 """Numbers of one tenant at the most: beyond, all begin anew, and with them everything of the tenant."""
 
+# A replica that takes the place of a lost primary may not have heard of its last changes: numbers are of one
+# line of replication, and begin anew in the next. 4 µs of Valkey's.
+_SETTLE: Final = """
+local origin = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
+if redis.call('HGET', KEYS[1], 'origin') ~= origin then
+  redis.call('UNLINK', KEYS[1])
+end
+"""
+
 # Lua's numbers are doubles: these are compared and joined as text, and computed by HINCRBY alone
-_READ: Final = Script("""
+_READ: Final = Script(
+    _SETTLE
+    + """
 local current = redis.call('HGET', KEYS[1], '')
 if not current then
-  redis.call('HSET', KEYS[1], '', ARGV[1], '*', ARGV[1])
+  redis.call('HSET', KEYS[1], '', ARGV[1], '*', ARGV[1], 'origin', origin)
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   current = ARGV[1]
 end
@@ -55,15 +66,18 @@ for i = 5, #ARGV, 2 do
   answer[#answer + 1] = {scope, value, fetched}
 end
 return answer
-""")
+"""
+)
 
-_MOVE: Final = Script("""
+_MOVE: Final = Script(
+    _SETTLE
+    + """
 local change = ARGV[1]
 if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then
   redis.call('UNLINK', KEYS[1])
 end
 if redis.call('HSETNX', KEYS[1], '', ARGV[3]) == 1 then
-  redis.call('HSET', KEYS[1], '*', ARGV[3])
+  redis.call('HSET', KEYS[1], '*', ARGV[3], 'origin', origin)
   change = ARGV[2]
 end
 for i = 6, #ARGV do
@@ -72,7 +86,8 @@ for i = 6, #ARGV do
 end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
-""")
+"""
+)
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

@@ -55,6 +55,13 @@ MUTANTS: Final = [
         CACHE,
     ),
     Mutant(
+        "numbers-outlive-a-fail-over",
+        "cache/generation.py",
+        "if redis.call('HGET', KEYS[1], 'origin') ~= origin then\n",
+        "if false then\n",
+        ("tests/cache/test_failover.py",),
+    ),
+    Mutant(
         "document-of-any-tenant",
         "graph/persisted.py",
         "        known: str | None = self._texts.get((tenant, sha256))\n",

@@ -44,7 +44,7 @@ class OrganizationFeatures:
     custom_branding: bool = leaf("Logo and colours of their own.")
     api_access: bool = leaf("API keys.")
     advanced_analytics: bool = leaf("Analytics beyond the basic figures.")
-    custom_ai: bool = leaf("AI models of their own.", name="customAI")
+    custom_ai: bool = leaf("AI models of their own. Nothing asks for it yet.", name="customAI")
 
 
 def _itself(root: OrganizationRow) -> OrganizationRow:
