@@ -23,8 +23,10 @@ from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
 from harka.tenancy.pools import ONE
 from harka.tenancy.quota import PERIOD, Admission
+from harka.tenancy.resolution import signals
 from harka.tenancy.snapshot import Snapshot, TenantRecord
 from tenancy.samples import KEYRING, NOW, PLATFORM, api_key, key_text, organization, record, snapshot
+from work_count import counted
 
 
 def host(seen: Snapshot, name: str) -> int:
@@ -157,15 +159,49 @@ def test_any_sequence_of_changes_ends_like_a_fresh_build(steps: list[tuple[int, 
     assert seen.records == fresh.records
 
 
-def test_a_change_among_10000_organizations_is_cheap() -> None:
-    made = [
+def _many(count: int) -> list[TenantRecord]:
+    return [
         TenantRecord(
             organization=organization(f"tenant-{number}"),
             domains=(f"learn.tenant-{number}.com",),
             api_keys=(api_key(UUID(int=number), key_text(number)),),
         )
-        for number in range(10_000)
+        for number in range(count)
     ]
+
+
+async def test_a_request_costs_the_same_among_10_and_10000_organizations() -> None:
+    """To resolve whose it is, to admit it by its quota, and to give it a place: counted in calls."""
+    assert await _calls_of_a_request(10) == await _calls_of_a_request(10_000)
+
+
+async def _calls_of_a_request(organizations: int) -> int:
+    seen, admission, gate = snapshot(*_many(organizations)), Admission(), Gate(most=100, patience=0.1)
+    for who in seen.organizations:
+        # each has an allowance, be it an empty one
+        admission.enter(who)
+    headers = [(b"host", f"tenant-{organizations - 1}.{PLATFORM}".encode())]
+    last = seen.organizations[-1]
+    for lease in (await admission.wait_in(last)).leases:
+        lease.grant(10.0, math.inf, 0.0)
+
+    def ask() -> None:
+        host = signals(seen, headers, trusted=False).host
+        who = None if host is None else seen.organization(host)
+        assert who is last
+        assert admission.enter(who) is not None
+        flow = gate.flow(who)
+        assert gate.enter(flow)
+        gate.leave(flow, clock.monotonic())
+
+    ask()
+    with counted() as calls:
+        ask()
+    return calls.total
+
+
+def test_a_change_among_10000_organizations_is_cheap() -> None:
+    made = _many(10_000)
     seen = snapshot(*made)
     quiet = min(_seconds(seen, msgspec.structs.replace(made[7], api_keys=())) for _ in range(3))
     loud = min(_seconds(seen, msgspec.structs.replace(made[7], domains=())) for _ in range(3))
