@@ -135,12 +135,19 @@ class Engine:
         cost, admission = prepared.operation.cost, self._runtime.admission
         requested = cost.requested(prepared.request.variables)
         try:
-            allowance = await admission.charge(tenant.organization, requested)
+            allowance = admission.charge(tenant.organization, requested)
+            if allowance is None:
+                allowance = await admission.wait_to_charge(tenant.organization, requested)
         except HarkaError as error:
             return failed(error, tenant.request_id)
         work, actual = Meter(self._answer(prepared, tenant)), requested
         try:
-            answer = await self._answered(work, tenant, worker)
+            try:
+                answer = await self._within(tenant, work, worker)
+            except RefusedError as error:
+                answer = refused(error, tenant)
+            except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
+                answer = failed(error, tenant.request_id)
             # who brings us down, leaves, or takes all the time there is, gets nothing back
             if answer.failure is None or answer.failure.status < _SERVER_ERROR:
                 actual = cost.actual(answer.objects)
@@ -157,17 +164,6 @@ class Engine:
                 }
             }
         return answer
-
-    async def _answered(
-        self, work: Meter[Answer], tenant: TenantContext, worker: asyncio.Task[Any] | None
-    ) -> Answer:
-        """Failures are answers, too."""
-        try:
-            return await self._within(tenant, work, worker)
-        except RefusedError as error:
-            return refused(error, tenant)
-        except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            return failed(error, tenant.request_id)
 
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify

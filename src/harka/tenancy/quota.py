@@ -94,10 +94,10 @@ class Admission:
         await self._wait_in(allowance)
         return allowance
 
-    async def charge(self, organization: Organization, points: float) -> Allowance:
+    def charge(self, organization: Organization, points: float) -> Allowance | None:
         """Take what an operation may cost at the most, and the room for what it may come to, or take nothing.
 
-        Raise `RateLimitedError`: there are not so many points now; `DocumentLimitError`: there never will be.
+        None where it has to `wait_to_charge`. Raise `DocumentLimitError` where there never will be so much.
         """
         now = clock.monotonic()
         allowance = self._of(organization, now)
@@ -106,17 +106,25 @@ class Admission:
             raise DocumentLimitError(
                 f"The operation may cost {points:,.0f} points; the plan's budget is {most:,}."
             )
-        budget, room = allowance.leases[POINTS], allowance.leases[MEMORY]
+        budget = allowance.leases[POINTS]
         if not budget.take(now, points):
-            await self._take(allowance, POINTS, points)
-        elif budget.tokens < points:
+            return None
+        if not allowance.leases[MEMORY].take(now, points * _OBJECT_BYTES):
+            budget.put(points)
+            return None
+        if budget.tokens < points:
             self._renew(allowance)
-        if not room.take(now, points * _OBJECT_BYTES):
-            try:
-                await self._take(allowance, MEMORY, points * _OBJECT_BYTES)
-            except BaseException:
-                budget.put(points)
-                raise
+        return allowance
+
+    async def wait_to_charge(self, organization: Organization, points: float) -> Allowance:
+        """Take the same once the ledger was asked. Raise `RateLimitedError`, and take nothing."""
+        allowance = self._of(organization, clock.monotonic())
+        await self._take(allowance, POINTS, points)
+        try:
+            await self._take(allowance, MEMORY, points * _OBJECT_BYTES)
+        except BaseException:
+            allowance.leases[POINTS].put(points)
+            raise
         return allowance
 
     def pay(self, organization: Organization, points: float) -> None:
