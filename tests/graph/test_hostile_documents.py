@@ -200,7 +200,7 @@ VARIABLES: dict[str, tuple[str, str, str]] = {
     "an id of 1 MB": (BY_ID, f'"{"x" * 1_000_000}"', ID),
     "90,000 unknown keys": (CREATE, "{" + ",".join(f'"a{n}":1' for n in range(90_000)) + "}", INVALID),
     "100,000 wrong items": (CREATE, '{"code":"a","title":"a","modules":[' + "1," * 100_000 + "1]}", INVALID),
-    "beyond 1 MB": (BY_CODE, f'"{"x" * 1_100_000}"', LARGE),
+    "beyond 2 MB": (BY_CODE, f'"{"x" * 2_200_000}"', LARGE),
 }
 
 

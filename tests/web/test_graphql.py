@@ -171,6 +171,6 @@ async def _chunks(count: int) -> Any:
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_that_is_too_large_is_refused(school: School, announced: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    content = b" " * 2_000_000 if announced else _chunks(32)
+    content = b" " * 3_000_000 if announced else _chunks(48)
     response = await school.send(content=content, headers={"content-type": JSON})
     assert (response.status_code, codes(response)) == (413, ["PAYLOAD_TOO_LARGE"])
