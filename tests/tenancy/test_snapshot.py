@@ -274,5 +274,5 @@ async def _ask_once(admission: Admission, gate: Gate, who: Organization) -> None
     flow = gate.flow(who)
     await gate.wait(flow, Rank.INTERACTIVE, math.inf)
     gate.leave(flow, clock.monotonic())
-    admission.settle(await admission.charge(who, 1.0), 1.0, 1.0, 0.001)
+    admission.settle(admission.charge(who, 1.0) or await admission.wait_to_charge(who, 1.0), 1.0, 1.0, 0.001)
     allowance.running.put(ONE)
