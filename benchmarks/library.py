@@ -194,6 +194,8 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
         typesetter=unused,
         admission=Admission(),
         gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
+        mailer=unused,
         metrics=Metrics(tenants=100),
+        directories=unused,
     )
     return Engine(runtime)

@@ -95,7 +95,7 @@ class _Engine:
     def prepare(self, _request: execution.Request, _tenant: object) -> _Prepared:
         return self._prepared
 
-    async def execute(self, _prepared: _Prepared, _tenant: object) -> _Answer:
+    async def execute(self, _prepared: _Prepared, _tenant: object, _worker: object) -> _Answer:
         return self._answer
 
 
@@ -142,7 +142,9 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
         dns=unused,
         typesetter=unused,
+        mailer=unused,
         metrics=Metrics(tenants=100),
+        directories=unused,
     )
     return routes.build(runtime, Draining())
 

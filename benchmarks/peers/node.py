@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -71,7 +72,9 @@ def _install_wheel() -> None:
     if uv is not None:
         _output([uv, "pip", "install", *options, *target])
         return
-    bundled = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"), None)
+    distribution = sysconfig.get_config_var("WHEEL_PKG_DIR")  # where Debian and Fedora keep it
+    places = [Path(ensurepip.__file__).parent / "_bundled", *([Path(distribution)] if distribution else [])]
+    bundled = next((wheel for place in places for wheel in place.glob("pip-*.whl")), None)
     if bundled is None:
         raise MissingError(
             f"no Node {LEAST} on PATH and no way to install one: Debian packages `nodejs` and `npm`, "
