@@ -1,21 +1,27 @@
 """`open_loop.py` in processes of its own: several streams that begin at one moment, and what came of them."""
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import psutil
 from open_loop import Phase, Plan, Result
 
 _PROGRAM: Final = Path(__file__).with_name("open_loop.py")
 _HEAD_START: Final = 1.5
 """Seconds for the processes to start."""
 _MARGIN: Final = 60.0
+_LOOK: Final = 0.1
+"""Seconds between two looks at how much everybody has worked: a hundredth of a processor."""
 _EXPECTED: Final = (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE)
 IN_TIME: Final = 1.0
 """Seconds: an answer that comes later helps nobody."""
@@ -29,15 +35,27 @@ class Stream(msgspec.Struct, frozen=True):
     connections: int = 400
 
 
+class Work(msgspec.Struct, frozen=True):
+    """`seconds` of a processor that everything but the generators had taken, `at` seconds from the start."""
+
+    at: float
+    seconds: float
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a stream: for each request when it was due, how long it took, and the status."""
+    """What came of a stream: for each request when it was due, how long it took, and the status.
+
+    `work`: of all that this process started, in the order of time, through the whole run.
+    """
 
     rows: list[tuple[float, float, int]]
     late: float
+    work: list[Work]
 
     def between(self, start: float, end: float) -> "Outcome":
         """Of what was due in these seconds."""
-        return Outcome([row for row in self.rows if start <= row[0] < end], self.late)
+        work = [each for each in self.work if start <= each.at < end]
+        return Outcome([row for row in self.rows if start <= row[0] < end], self.late, work)
 
     @property
     def served(self) -> list[float]:
@@ -78,12 +96,43 @@ def run(directory: Path, port: int, streams: Sequence[Stream]) -> list[Outcome]:
         plan.write_bytes(msgspec.json.encode(Plan(port, texts, stream.phases, stream.connections, start)))
         command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
         started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments
-    return [_finish(process, result, stream) for process, result, stream in started]
+    with _watching({process.pid for process, _, _ in started}, start) as work:
+        return [_finish(process, result, stream, work) for process, result, stream in started]
 
 
-def _finish(process: "subprocess.Popen[bytes]", result: Path, stream: Stream) -> Outcome:
+@contextlib.contextmanager
+def _watching(generators: set[int], start: float) -> Iterator[list[Work]]:
+    """What everything that this process started has worked, but for the generators, filled meanwhile."""
+    work: list[Work] = []
+    ended, own = threading.Event(), os.getpid()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK):
+            work.append(Work(time.time() - start, processor_time(own, {own, *generators})))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield work
+    finally:
+        ended.set()
+        thread.join()
+
+
+def processor_time(pid: int, apart: Container[int] = ()) -> float:
+    """Seconds, of a process and all that it started, but for the processes `apart`."""
+    process = psutil.Process(pid)
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            total += 0.0 if each.pid in apart else times.user + times.system
+    return total
+
+
+def _finish(process: "subprocess.Popen[bytes]", result: Path, stream: Stream, work: list[Work]) -> Outcome:
     code = process.wait(sum(phase.seconds for phase in stream.phases) + _MARGIN)
     if code:
         raise subprocess.CalledProcessError(code, process.args)
     read = msgspec.json.decode(result.read_bytes(), type=Result)
-    return Outcome(list(zip(read.due, read.took, read.status, strict=True)), read.late)
+    return Outcome(list(zip(read.due, read.took, read.status, strict=True)), read.late, work)

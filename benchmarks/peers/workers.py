@@ -24,7 +24,7 @@ import ground
 import measure
 import msgspec
 import peers
-import psutil
+from generator import processor_time
 from measure import FailedError
 from peers import Peer, Place
 from questions import QUESTIONS, Asked, opened, sealed_bodies
@@ -97,16 +97,9 @@ def _turns(rounds: int, questions: Mapping[str, object]) -> Iterator[tuple[int, 
 
 def _load(peer: Peer, bodies: Sequence[str], directory: Path, seconds: float) -> Cell:
     measure.load(peer, bodies, directory, seconds=_WARM_UP, connections=_CONNECTIONS)
-    before, began = _processor_time(peer.pid), time.perf_counter()
+    before, began = processor_time(peer.pid), time.perf_counter()
     cell = measure.load(peer, bodies, directory, seconds=seconds, connections=_CONNECTIONS)
-    return Cell(cell.rate, (_processor_time(peer.pid) - before) / (time.perf_counter() - began))
-
-
-def _processor_time(pid: int) -> float:
-    """Seconds, of a process and all that it started."""
-    server = psutil.Process(pid)
-    times = [process.cpu_times() for process in (server, *server.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
+    return Cell(cell.rate, (processor_time(peer.pid) - before) / (time.perf_counter() - began))
 
 
 def show(cells: Mapping[tuple[str, int], Sequence[Cell]]) -> None:
