@@ -13,13 +13,9 @@ import msgspec
 import pytest
 
 from harka import rows
-from harka.analytics.requests import Requests
 from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
-from harka.auth.key_usage import KeyUsage
 from harka.auth.principal import Authenticator
-from harka.auth.session_usage import SessionUsage
-from harka.cache.throttle import Throttle
 from harka.config import Settings
 from harka.graph.execution import Engine
 from harka.graph.loaders.course import CourseByCodeLoader, CourseByIdLoader
@@ -172,30 +168,22 @@ def engine(monkeypatch: pytest.MonkeyPatch, executor: str) -> Engine:
     monkeypatch.setattr(courses_rules, "list_page", library.page(Course))
     monkeypatch.setattr(enrollments_rules, "list_page", library.page(Enrollment))
     settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
-    unused: Any = None
-    runtime = Runtime(
-        settings=msgspec.structs.replace(settings, executor=executor, cache_answers=False),
-        databases=Databases(settings),
-        catalog=unused,
-        dns=unused,
-        directory=unused,
-        authenticator=Authenticator(settings),
-        key_usage=KeyUsage(unused),
-        key_rates=KeyRates(),
-        session_usage=SessionUsage(unused),
-        hasher=Hasher(),
-        throttle=Throttle(unused),
-        requests=Requests(unused, lambda _: "UTC"),
-        cache=unused,
-        pubsub=unused,
-        keyring=KEYRING,
-        node_ids=NodeIds(KEYRING.node_id),
-        files=unused,
-        typesetter=unused,
-        admission=Admission(),
-        gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
-        mailer=unused,
-        metrics=Metrics(tenants=100),
-        directories=unused,
-    )
-    return Engine(runtime)
+    return Engine(bare_runtime(msgspec.structs.replace(settings, executor=executor, cache_answers=False)))
+
+
+def bare_runtime(settings: Settings, **parts: object) -> Runtime:
+    """Of `parts` and what a request that asks no server touches; everything else is None."""
+    needed: dict[str, object] = {
+        "settings": settings,
+        "databases": Databases(settings),
+        "authenticator": Authenticator(settings),
+        "key_rates": KeyRates(),
+        "hasher": Hasher(),
+        "keyring": KEYRING,
+        "node_ids": NodeIds(KEYRING.node_id),
+        "admission": Admission(),
+        "gate": Gate(most=settings.max_concurrency, patience=settings.queue_patience),
+        "metrics": Metrics(tenants=100),
+    }
+    every: dict[str, Any] = dict.fromkeys(Runtime.__struct_fields__) | needed | parts
+    return Runtime(**every)

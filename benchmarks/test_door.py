@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 from asyncpg.pgproto import pgproto
+from library import bare_runtime
 from pytest_benchmark.fixture import BenchmarkFixture
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config
@@ -23,24 +24,17 @@ from uvicorn.server import ServerState
 from doors import Transport
 from harka import logs
 from harka.analytics.requests import Requests
-from harka.auth.hashing import Hasher
-from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
-from harka.auth.principal import Authenticator
 from harka.auth.session_usage import SessionUsage
 from harka.cache.throttle import Throttle
 from harka.config import Settings
 from harka.graph import execution
-from harka.ids import NodeIds, new_id
-from harka.metrics import Metrics
+from harka.ids import new_id
 from harka.runtime import Runtime
-from harka.storage.databases import Databases
-from harka.tenancy.gate import Gate
-from harka.tenancy.quota import Admission
 from harka.web import routes
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
-from tenancy.samples import KEYRING, key_text, record, snapshot
+from tenancy.samples import key_text, record, snapshot
 
 REQUESTS = 1000
 QUESTION = b'{"query":"query User($id: ID!) { node(id: $id) { id ... on User { name } } }",'
@@ -121,30 +115,14 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
     settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
     unused: Any = None
-    runtime = Runtime(
-        settings=settings,
-        databases=Databases(settings),
-        catalog=unused,
-        directory=_Directory(),  # type: ignore[arg-type] - all that the door reads
-        authenticator=Authenticator(settings),
+    runtime = bare_runtime(
+        settings,
+        directory=_Directory(),
+        # they are noted, and told to nobody
         key_usage=KeyUsage(unused),
-        key_rates=KeyRates(),
         session_usage=SessionUsage(unused),
-        hasher=Hasher(),
         throttle=Throttle(unused),
         requests=Requests(unused, lambda _: "UTC"),
-        cache=unused,
-        pubsub=unused,
-        keyring=KEYRING,
-        node_ids=NodeIds(KEYRING.node_id),
-        files=unused,
-        admission=Admission(),
-        gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience),
-        dns=unused,
-        typesetter=unused,
-        mailer=unused,
-        metrics=Metrics(tenants=100),
-        directories=unused,
     )
     return routes.build(runtime, Draining())
 
