@@ -194,6 +194,7 @@ PARTS = {
     "session.live": ["id"],
     "sso.break_glass": ["id"],
     "sso.find_identity": ["user_id"],
+    "sso.is_linked": ["is_linked"],
     "sso.find_secret": ["sealed_secret"],
     "sso.lock_enforced": ["id"],
     "sso.policy": list(Policy.__struct_fields__),

@@ -212,7 +212,14 @@ async def test_the_pages_break_no_rule_of_accessibility(
     browser: Browser, school: School, address: str, axe: str
 ) -> None:
     start = await _directory(school)
-    for path in ("/auth/sign-in", "/auth/reset?token=x", start, "/auth/sign-in#refused"):
+    for path in (
+        "/auth/sign-in",
+        "/auth/reset?token=x",
+        "/auth/password/reset",
+        "/auth/invitation?token=x",
+        start,
+        "/auth/sign-in#refused",
+    ):
         await browser.go(f"{address}{path}")
         if path.endswith("#refused"):
             await browser.type("nobody@example.com", into="#email")

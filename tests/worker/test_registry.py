@@ -14,6 +14,7 @@ def test_every_kind_of_job_has_its_handler() -> None:
         message.BULK_USERS,
         message.MEASURE_USAGE,
         message.RECHECK_DOMAINS,
+        message.RESET_PASSWORD,
         message.SEND_MAIL,
         message.RECOUNT_COURSE,
         message.RECOUNT_PATH,

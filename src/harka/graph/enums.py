@@ -442,6 +442,7 @@ _describe(
         "user.updated": "A person's name, address, role or settings were changed.",
         "user.deactivated": "Somebody may sign in no more.",
         "user.reactivated": "Somebody may sign in again.",
+        "user.password_reset": "Somebody set a new password by a link.",
         "course.created": "A course was made.",
         "course.updated": "What a course says of itself was changed.",
         "course.published": "A course was opened for enrollment.",

@@ -1,4 +1,7 @@
-"""Passwords: set when people come in, changed by themselves, set anew by a token that an admin hands on."""
+"""Passwords: set when people come in, changed by themselves, set anew by a token.
+
+An admin hands it on, or it comes by e-mail to who asks for it (`password_request`).
+"""
 
 import hashlib
 import os
@@ -10,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from harka import clock
+from harka import clock, logs
 from harka.auth.hashing import Hasher
 from harka.auth.password import accept_password
 from harka.errors import NotFoundError
@@ -18,12 +21,16 @@ from harka.learning import user
 from harka.learning.work import UnitOfWork
 from harka.repositories import password as passwords
 from harka.repositories import session as sessions
+from harka.repositories.event import EventType
 from harka.repositories.user import User
 from harka.tenancy.context import TenantContext
 
 RESET_LIFETIME: Final = timedelta(hours=24)
 _ENTROPY_BYTES: Final = 32
 _TOKEN: Final = re.compile(r"hp_[A-Za-z0-9_-]{43}")
+
+
+log = logs.logger("password")
 
 
 class Reset(msgspec.Struct, frozen=True):
@@ -62,9 +69,13 @@ async def allow_reset(work: UnitOfWork, user_id: UUID) -> Reset:
 
     Raise `NotFoundError`, and `ForbiddenError` for who may do more than the actor.
     """
-    person = await user.hold(work, user_id, field="userId")
+    return await make_reset(work, await user.hold(work, user_id, field="userId"), RESET_LIFETIME)
+
+
+async def make_reset(work: UnitOfWork, person: User, lifetime: timedelta) -> Reset:
+    """For who may have one. An earlier token of theirs is good for nothing any more."""
     token = f"hp_{urlsafe_b64encode(os.urandom(_ENTROPY_BYTES)).rstrip(b'=').decode('ascii')}"
-    expires_at = clock.now() + RESET_LIFETIME
+    expires_at = clock.now() + lifetime
     await passwords.allow_reset(work.session, person.id, _digest(token), expires_at)
     return Reset(person, token, expires_at)
 
@@ -80,6 +91,8 @@ async def reset(work: UnitOfWork, token: str, new_hash: str) -> None:
         raise no_token()
     await passwords.set_hash(work.session, person, new_hash)
     await sessions.revoke_others(work.session, person, None)
+    work.record(EventType.USER_PASSWORD_RESET, person)
+    log.info("password set by a link", tenant=str(work.context.id), user=str(person))
 
 
 def require_token(token: str) -> None:

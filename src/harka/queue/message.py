@@ -35,6 +35,8 @@ BULK_USERS: Final = "bulk.users"
 """Job: make and change very many people. Payload: `learning.bulk_change.WriteLater`, sealed."""
 BULK_OPERATION: Final = "bulk.operation"
 """Job: run a query over all that a list has. Payload: `learning.bulk_operation.RunQuery`, sealed."""
+RESET_PASSWORD: Final = "password.reset"  # noqa: S105 - the name of a job
+"""Job: send a link to who asked for one. Payload: `learning.password_request.ResetAsked`, sealed."""
 SEND_MAIL: Final = "mail.send"
 """Job: send an e-mail. Payload: `learning.mail.Mail`, sealed where it has a secret."""
 MEASURE_USAGE: Final = "usage.measure"

@@ -26,6 +26,7 @@ class EventType(enum.StrEnum):
     USER_UPDATED = "user.updated"
     USER_DEACTIVATED = "user.deactivated"
     USER_REACTIVATED = "user.reactivated"
+    USER_PASSWORD_RESET = "user.password_reset"  # noqa: S105 - no password
     COURSE_CREATED = "course.created"
     COURSE_UPDATED = "course.updated"
     COURSE_PUBLISHED = "course.published"

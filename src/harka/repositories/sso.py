@@ -206,6 +206,13 @@ FIND_IDENTITY = Statement(
     WHERE tenant_id = $1 AND connection_id = $2::uuid AND issuer = $3::text AND subject = $4::text""",
 )
 
+# Whether a person comes in by a provider.
+IS_LINKED = Statement(
+    "sso.is_linked",
+    """SELECT EXISTS (SELECT FROM {schema}.sso_identity WHERE tenant_id = $1 AND user_id = $2::uuid)
+        AS is_linked""",
+)
+
 # From now on this issuer means this person by this subject.
 LINK = Statement(
     "sso.link",
@@ -336,6 +343,10 @@ async def policy(session: ShardSession, user: UUID | None) -> Policy:
 async def find_identity(session: ShardSession, connection: UUID, issuer: str, subject: str) -> UUID | None:
     row = await session.fetch_row(FIND_IDENTITY, connection, issuer, subject)
     return None if row is None else row["user_id"]
+
+
+async def is_linked(session: ShardSession, user: UUID) -> bool:
+    return bool(await session.fetch_value(IS_LINKED, user))
 
 
 async def link(session: ShardSession, connection: UUID, issuer: str, subject: str, user: UUID) -> None:

@@ -55,6 +55,7 @@ async def page(
         **values,
         "form_token": form_token(runtime.keyring.session, tenant.id, cookie),
         "error": "" if error is None else error.message,
+        "organization": tenant.organization.name,
     }
     body = _template(name).substitute(_escaped(inside), failure=_failure(error), **(markup or {}))
     whole = _template("frame").substitute(

@@ -27,6 +27,8 @@ from harka.web.middleware.request_scope import RequestScopeMiddleware
 from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 from harka.web.outbox import Outbox
+from harka.web.password_request import PATH as RESET_PATH
+from harka.web.password_request import AskReset
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 
@@ -98,6 +100,7 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
         Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
         Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
+        Route(RESET_PATH, Methods(AskReset(runtime), "GET", "HEAD", "POST")),
         Route("/auth/sso/link", Methods(SsoLink(runtime), "POST")),
         Route("/auth/sso/{id}/start", Methods(SsoStart(runtime), "GET")),
         Route("/auth/sso/{id}/sign-in", Methods(SsoSignIn(runtime), "POST")),

@@ -18,6 +18,7 @@ from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
 from harka.web.cookie import provider_cookie, session_cookie
+from harka.web.password_request import forgotten
 from harka.web.place import SEE_OTHER, SIGN_IN, place
 from harka.web.sso import buttons, end_of
 from harka.web.visitor import device_of, is_signed_out, known, visit
@@ -76,7 +77,10 @@ class SignIn:
             "sign_in",
             title="Sign in",
             error=error,
-            markup={"connections": buttons(runtime, tenant, offered, place(next_))},
+            markup={
+                "connections": buttons(runtime, tenant, offered, place(next_)),
+                "forgotten": forgotten(runtime),
+            },
             email=email,
             next=place(next_),
         )
@@ -107,7 +111,7 @@ class SignOut:
 
 
 class ResetPassword:
-    """With the token that an admin handed on, as `/auth/reset?token=…`."""
+    """With the token that an admin or an e-mail brought, as `/auth/reset?token=…`."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime

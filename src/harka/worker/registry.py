@@ -8,6 +8,7 @@ import msgspec
 from harka.learning.bulk_change import EnrollLater, WriteLater
 from harka.learning.bulk_operation import RunQuery
 from harka.learning.mail import Mail
+from harka.learning.password_request import ResetAsked
 from harka.queue.message import (
     BULK_ENROLL,
     BULK_OPERATION,
@@ -17,10 +18,21 @@ from harka.queue.message import (
     RECHECK_DOMAINS,
     RECOUNT_COURSE,
     RECOUNT_PATH,
+    RESET_PASSWORD,
     SEND_MAIL,
     UNLOCK_PATHS,
 )
-from harka.worker.handlers import bulk_change, bulk_operation, course, domain, mail, path, usage, webhook
+from harka.worker.handlers import (
+    bulk_change,
+    bulk_operation,
+    course,
+    domain,
+    mail,
+    password,
+    path,
+    usage,
+    webhook,
+)
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -73,6 +85,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         timeout=bulk_operation.TIMEOUT,
         at_once=1,
     ),
+    RESET_PASSWORD: Handler(ResetAsked, password.reset, takes_units=True, at_once=2),
     SEND_MAIL: Handler(Mail, mail.send, takes_units=True, timeout=mail.TIMEOUT, at_once=mail.AT_ONCE),
     MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, at_once=1),
 }

@@ -26,4 +26,18 @@ MUTANTS: Final = [
         "        if False:\n",
         ("tests/web/test_sso.py",),
     ),
+    Mutant(
+        "who-is-let-in-no-more-by-a-provider-gets-a-password",
+        "learning/password_request.py",
+        "    return known.hash is not None or not await connections.is_linked(work.session, known.user_id)\n",
+        "    return True\n",
+        ("tests/learning/test_password_request.py",),
+    ),
+    Mutant(
+        "a-link-is-sent-past-the-enforced-sign-in",
+        "learning/password_request.py",
+        "and not policy.is_break_glass:\n        return False\n",
+        "and not policy.is_break_glass:\n        return True\n",
+        ("tests/learning/test_password_request.py",),
+    ),
 ]
