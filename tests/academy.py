@@ -90,6 +90,7 @@ TABLES = (
     "sso_attempt",
     "sso_connection",
     "sso_identity",
+    "sso_session",
     "totp",
     "recovery_code",
     "rollup",

@@ -197,6 +197,8 @@ PARTS = {
     "sso.is_linked": ["is_linked"],
     "sso.find_secret": ["sealed_secret"],
     "sso.lock_enforced": ["id"],
+    "sso_session.revoke_of_sid": ["user_id"],
+    "sso_session.revoke_of_subject": ["user_id"],
     "sso.policy": list(Policy.__struct_fields__),
     "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),

@@ -31,7 +31,7 @@ _KNOWN_FOR: Final = 600.0
 _REFRESHED_AT_MOST: Final = 30.0
 _REMEMBERED: Final = 1000
 _OK: Final = 200
-_LONGEST_SUBJECT: Final = 255
+_LONGEST_NAME: Final = 255
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -88,13 +88,17 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whom the provider means. `email`: one that it has verified, None otherwise. `roles`: what it names."""
+    """Whom the provider means. `email`: one that it has verified, None otherwise. `roles`: what it names.
+
+    `sid`: in which session of the provider's, where it tells.
+    """
 
     issuer: str
     subject: str
     email: str | None
     name: str | None
     roles: Sequence[str]
+    sid: str | None = None
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -105,6 +109,7 @@ class _Claims(msgspec.Struct, frozen=True):
     iat: float
     nonce: str | None = None
     azp: str | None = None
+    sid: str | None = None
     email: str | None = None
     email_verified: bool | str = False
     name: str | None = None
@@ -132,21 +137,28 @@ class Providers:
         Many tokens do not tell an address where there is another way: then the provider is asked.
         Raise `SsoRefusedError` for whatever is wrong, `UnavailableError`.
         """
-        token = tokens.id
-        known = await self._find(client)
-        claims = _verified(token, known.keys)
-        if claims is None and clock.monotonic() - known.fetched_at > _REFRESHED_AT_MOST:
-            known = await self._find(client, afresh=True)
-            claims = _verified(token, known.keys)
-        if claims is None:
-            raise SsoRefusedError("token_refused", "It is signed with a key that the provider does not show.")
+        claims = await self.payload(client, tokens.id, types=None)
         who = accept_claims(claims, client, nonce, role_claim)
         if "email" in claims:
             return who
-        told = await _user_info(known.provider, client, tokens.access, who.subject)
+        told = await _user_info(await self.find(client), client, tokens.access, who.subject)
         # of one address from one place
         verified = {"email_verified": told.get("email_verified", False)}
         return accept_claims({**told, **claims, **verified}, client, nonce, role_claim)
+
+    async def payload(self, client: Client, token: str, *, types: frozenset[str] | None) -> dict[str, Any]:
+        """What a token of the provider's says, whatever that is. Raise like `identity`.
+
+        `types`: which it may be, lower case; None for any.
+        """
+        known = await self._find(client)
+        claims = _verified(token, known.keys, types)
+        if claims is None and clock.monotonic() - known.fetched_at > _REFRESHED_AT_MOST:
+            known = await self._find(client, afresh=True)
+            claims = _verified(token, known.keys, types)
+        if claims is None:
+            raise SsoRefusedError("token_refused", "It is signed with a key that the provider does not show.")
+        return claims
 
     async def _find(self, client: Client, *, afresh: bool = False) -> _Known:
         place = client.tenant, client.issuer
@@ -282,7 +294,7 @@ def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_clai
         "nonce": claims.nonce is None or not secrets.compare_digest(claims.nonce.encode(), nonce.encode()),
         "end": now > claims.exp + SKEW,
         "beginning": claims.iat > now + SKEW,
-        "subject": not 0 < len(claims.sub) <= _LONGEST_SUBJECT or not claims.sub.isprintable(),
+        "subject": not is_name(claims.sub),
     }
     if any(wrong.values()):
         told = ", ".join(name for name, is_wrong in wrong.items() if is_wrong)
@@ -296,15 +308,23 @@ def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_clai
         claims.email if verified else None,
         claims.name,
         [each.lower() for each in roles if isinstance(each, str)],
+        claims.sid if is_name(claims.sid) else None,
     )
 
 
-def _verified(token: str, keys: KeySet) -> dict[str, Any] | None:
+def is_name(text: str | None) -> bool:
+    """Whether it can be what a provider calls somebody, or a session."""
+    return text is not None and 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+
+
+def _verified(token: str, keys: KeySet, types: frozenset[str] | None = None) -> dict[str, Any] | None:
     """What it says; None for a key that is not among these. Raise `SsoRefusedError` for a wrong signature."""
     try:
         header = jws.extract_compact(token.encode("ascii")).headers()
         if header.get("alg") not in ALGORITHMS or "crit" in header:
             raise SsoRefusedError("token_refused", "It is signed by an algorithm that is not accepted.")
+        if types is not None and str(header.get("typ", "")).lower() not in types:
+            raise SsoRefusedError("token_refused", "It is a token of another kind.")
         kid = header.get("kid")
         fitting = [key for key in keys.keys if kid is None or key.kid == kid]
         if not fitting:

@@ -37,4 +37,6 @@ describe(
     address_taken="Somebody here has the address: they were asked for their password.",
     inactive="The person is deactivated.",
     no_seat="The plan has no seat left for somebody new.",
+    signed_out="The provider ended what somebody had begun by it.",
+    logout_refused="Somebody asked to end sessions by a token that is not the provider's, or not for that.",
 )

@@ -58,6 +58,8 @@ class SsoOutcome(enum.StrEnum):
     ADDRESS_TAKEN = "address_taken"
     INACTIVE = "inactive"
     NO_SEAT = "no_seat"
+    SIGNED_OUT = "signed_out"
+    LOGOUT_REFUSED = "logout_refused"
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoConnection]:

@@ -47,8 +47,10 @@ from harka.learning.sso_draft import role_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import domain as domains
 from harka.repositories import sso as connections
+from harka.repositories import sso_session
 from harka.repositories import user as users
 from harka.repositories.sso import SsoConnection, SsoKind, SsoState
+from harka.repositories.sso_session import Origin
 from harka.repositories.user import UserStatus
 from harka.storage.session import UniqueError
 from harka.tenancy.context import TenantContext
@@ -86,6 +88,7 @@ class Pending(msgspec.Struct, frozen=True):
     subject: str
     email: str
     began_at: int
+    sid: str | None = None
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -195,7 +198,7 @@ async def enter(
         identity = await entrance.directories.identity(place, known_as, password)
         arrived = await _let_in(entrance, context, connection, identity, next_, device)
     except WrongPasswordError:
-        await _trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
+        await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
         raise
     except (SsoRefusedError, UnavailableError) as error:
         raise await _refused(entrance, context, id_, error) from error
@@ -219,6 +222,8 @@ async def link(
     try:
         async with working(entrance, context, read_only=False) as work:
             await connections.link(work.session, connection.id, pending.issuer, pending.subject, person)
+            origin = Origin(connection.id, pending.issuer, pending.subject, pending.sid)
+            await sso_session.insert(work.session, begun.session.id, origin)
             await connections.prove(work.session, connection)
             await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person)
     except UniqueError as error:
@@ -286,6 +291,7 @@ async def _let_in(
                     identity.subject,
                     identity.email,
                     int(clock.now().timestamp()),
+                    identity.sid,
                 )
                 sealed = _sealed(entrance, context, _LINK, pending)
                 return Arrived(None, next_, sealed, identity.email)
@@ -295,6 +301,8 @@ async def _let_in(
             if not found or found[0].status != UserStatus.ACTIVE:
                 raise SsoRefusedError(SsoOutcome.INACTIVE, "They are deactivated here.")
         begun = await session.begin(work, entrance.keyring.session, person, device)
+        origin = Origin(connection.id, identity.issuer, identity.subject, identity.sid)
+        await sso_session.insert(work.session, begun.session.id, origin)
         await connections.prove(work.session, connection)
         await sso.note(work, SsoOutcome.SIGNED_IN, connection=connection.id, user=person)
     return Arrived(begun, next_)
@@ -351,11 +359,11 @@ async def _refused(
     outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
     if isinstance(error, SsoRefusedError):
         outcome, detail = error.outcome, error.detail
-    await _trace(entrance, context, connection, outcome, detail)
+    await trace(entrance, context, connection, outcome, detail)
     return error if isinstance(error, SsoRefusedError) else SsoRefusedError(outcome, detail)
 
 
-async def _trace(
+async def trace(
     entrance: Entrance, context: TenantContext, connection: UUID, outcome: str, detail: str = ""
 ) -> None:
     """For admins, unless there were too many."""

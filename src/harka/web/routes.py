@@ -31,6 +31,7 @@ from harka.web.password_request import PATH as RESET_PATH
 from harka.web.password_request import AskReset
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
+from harka.web.sso_logout import BackchannelLogout
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -106,6 +107,7 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/sso/{id}/sign-in", Methods(SsoSignIn(runtime), "POST")),
         Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
         Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
+        Route("/auth/oidc/{id}/backchannel", Methods(BackchannelLogout(runtime), "POST")),
         Route("/auth/discover", Methods(Discover(runtime), "POST")),
         Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),

@@ -52,7 +52,7 @@ class SsoStart:
         next_ = place(Request(scope).query_params.get("next", ""))
         try:
             sent = await sso_entrance.begin(
-                runtime.entrance, tenant, _connection(runtime, tenant, scope), _redirect_uri(scope), next_
+                runtime.entrance, tenant, connection_of(runtime, tenant, scope), _redirect_uri(scope), next_
             )
         except HarkaError as error:
             response = await _failed(runtime, tenant, scope, error)
@@ -79,7 +79,7 @@ class SsoCallback:
             arrived = await sso_entrance.finish(
                 runtime.entrance,
                 tenant,
-                _connection(runtime, tenant, scope),
+                connection_of(runtime, tenant, scope),
                 _said(scope),
                 sso_value(scope),
                 _redirect_uri(scope),
@@ -105,7 +105,7 @@ class SsoSignIn:
         fields = await read_form(runtime, tenant, scope, receive)
         login, next_ = fields.get("login", ""), place(fields.get("next", ""))
         device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"])
-        id_ = _connection(runtime, tenant, scope)
+        id_ = connection_of(runtime, tenant, scope)
         try:
             arrived = await sso_entrance.enter(
                 runtime.entrance, tenant, id_, login, fields.get("password", ""), next_, device
@@ -159,7 +159,7 @@ class SsoEnd:
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         back = f"{_origin(scope)}/auth/sign-in"
         connection, address = await sso_entrance.end_address(
-            runtime.entrance, tenant, _connection(runtime, tenant, scope), back
+            runtime.entrance, tenant, connection_of(runtime, tenant, scope), back
         )
         link = "" if address is None else _button(address, f"Sign out of {connection.name}, too")
         response = await page(
@@ -221,7 +221,7 @@ def _told(runtime: Runtime, tenant: TenantContext, connection: SsoConnection) ->
     return {"name": connection.name, "start_path": f"/auth/sso/{id_}/start"}
 
 
-def _connection(runtime: Runtime, tenant: TenantContext, scope: Scope) -> UUID:
+def connection_of(runtime: Runtime, tenant: TenantContext, scope: Scope) -> UUID:
     try:
         return runtime.node_ids.open_as(tenant.id, NodeKind.SSO_CONNECTION, scope["path_params"]["id"])
     except InvalidIdError:

@@ -27,6 +27,27 @@ MUTANTS: Final = [
         ("tests/web/test_sso.py",),
     ),
     Mutant(
+        "a-logout-token-is-good-twice",
+        "learning/sso_logout.py",
+        "    if await entrance.throttle.take(context.id, _ONCE, token) > 0.0:\n",
+        "    if False:\n",
+        ("tests/web/test_sso_logout.py",),
+    ),
+    Mutant(
+        "an-id-token-ends-sessions",
+        "auth/oidc_logout.py",
+        '        "event": not isinstance(claims.events.get(EVENT), dict),\n',
+        "",
+        ("tests/auth/test_oidc_logout.py",),
+    ),
+    Mutant(
+        "one-session-there-ends-all-here",
+        "repositories/sso_session.py",
+        "      AND ($5::text IS NULL OR o.sid = $5)\n",
+        "      AND ($5::text IS NULL OR true)\n",
+        ("tests/web/test_sso_logout.py",),
+    ),
+    Mutant(
         "who-is-let-in-no-more-by-a-provider-gets-a-password",
         "learning/password_request.py",
         "    return known.hash is not None or not await connections.is_linked(work.session, known.user_id)\n",

@@ -1,7 +1,7 @@
-// A real OpenID Connect provider, on a loopback port: node provider.mjs ISSUER REDIRECT_URI AFTER_LOGOUT_URI
+// A real OpenID Connect provider, on a loopback port: node provider.mjs ISSUER REDIRECT_URI AFTER_LOGOUT_URI BACKCHANNEL_URI
 import Provider from "oidc-provider";
 
-const [issuer, redirectUri, afterLogout] = process.argv.slice(2);
+const [issuer, redirectUri, afterLogout, backchannel] = process.argv.slice(2);
 const provider = new Provider(issuer, {
   clients: [
     {
@@ -9,6 +9,8 @@ const provider = new Provider(issuer, {
       client_secret: "a secret of the client's",
       redirect_uris: [redirectUri],
       post_logout_redirect_uris: [afterLogout],
+      backchannel_logout_uri: backchannel,
+      backchannel_logout_session_required: true,
     },
   ],
   claims: { email: ["email", "email_verified"], profile: ["name", "roles"] },
@@ -22,6 +24,7 @@ const provider = new Provider(issuer, {
       roles: ["instructor"],
     }),
   }),
+  features: { backchannelLogout: { enabled: true } },
   pkce: { required: () => true },
 });
 const server = provider.listen(Number(new URL(issuer).port), "127.0.0.1", () => console.log("ready"));

@@ -33,6 +33,14 @@ def _callback_path(root: ConnectionRow, info: Info) -> str:
     return _start_path(root, info).removesuffix("start") + "callback"
 
 
+def _backchannel_path(root: ConnectionRow, info: Info) -> str | None:
+    if root.kind != SsoKind.OIDC:
+        return None
+    context = info.context
+    id_ = context.runtime.node_ids.seal(context.tenant.id, NodeKind.SSO_CONNECTION, root.id)
+    return f"/auth/oidc/{id_}/backchannel"
+
+
 def _mappings(root: ConnectionRow, _info: Info) -> list[RoleMapping]:
     return mappings(root)
 
@@ -91,6 +99,11 @@ class SsoConnection(Node):
     start_path: str = field(_start_path, "Where at the organization's address a sign-in begins.")
     callback_path: str = field(
         _callback_path, "Where it ends: to be registered at the provider as the redirect URI, with the host."
+    )
+    backchannel_logout_path: str | None = field(
+        _backchannel_path,
+        "Where an OpenID Connect provider ends sessions: to be registered there as the back-channel logout "
+        "URI, with the host; null of others.",
     )
     tested_at: datetime | None = leaf(
         "When the provider last answered as it should; null when it has not since the connection changed."
