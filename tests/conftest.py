@@ -9,6 +9,7 @@ import gc
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import create_tenant
 
 pytest_plugins = ["hanging"]
+
+# the program is started a hundred times: each would compile itself anew, for seconds
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# for each request httpx2 looks whether there is a sniffio, in all of the path: there is none
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # this is how its absence is remembered
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
