@@ -1,6 +1,6 @@
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,7 +10,7 @@ from harka.auth.hashing import Hasher
 from harka.auth.ldap import Directories
 from harka.auth.oidc import Providers
 from harka.auth.password import hash_password, is_outdated
-from harka.cache.throttle import Throttle
+from harka.cache.throttle import Rate, Throttle
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import RateLimitedError, TenantMismatchError, UnauthenticatedError, WrongPasswordError
@@ -87,6 +87,24 @@ async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, d
         await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
     elsewhere = Device("browser", "198.51.100.1")
     await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), elsewhere)
+
+
+async def test_thousands_of_addresses_together_try_only_so_often(
+    academy: Academy, rival: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=2, seconds=600.0))
+
+    def guess(at: Academy, number: int) -> Awaitable[object]:
+        device = Device("browser", f"198.51.100.{number}")
+        return entrance.sign_in(door, at.anonymous(), Shown(f"n{number}@example.com", "wrong"), device)
+
+    for number in range(2):
+        with pytest.raises(WrongPasswordError):
+            await guess(academy, number)
+    with pytest.raises(RateLimitedError):
+        await guess(academy, 2)
+    with pytest.raises(WrongPasswordError):
+        await guess(rival, 3)
 
 
 async def test_an_account_is_one_however_its_address_is_spelt(academy: Academy, door: Entrance) -> None:

@@ -16,7 +16,7 @@ from harka.learning.sso_draft import SsoDraft
 from harka.tenancy.permission import Permission
 from node import install
 from school import School, school, until
-from sso_school import working
+from sso_school import give_second_factor, working
 
 __all__ = ["school"]
 
@@ -208,6 +208,13 @@ async def _directory(school: School) -> str:
     return f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, made)}/start"
 
 
+async def _violations(browser: Browser, axe: str) -> list[str]:
+    run = "axe.run().then((found) => { window.broken = {rules: found.violations.map((each) => each.id)}; })"
+    await browser.evaluate(f"void (() => {{ {axe}; {run} }})()")
+    found: list[str] = (await browser.until("window.broken"))["rules"]
+    return found
+
+
 async def test_the_pages_break_no_rule_of_accessibility(
     browser: Browser, school: School, address: str, axe: str
 ) -> None:
@@ -218,16 +225,53 @@ async def test_the_pages_break_no_rule_of_accessibility(
         "/auth/password/reset",
         "/auth/invitation?token=x",
         start,
-        "/auth/sign-in#refused",
+        start.replace("start", "end"),
     ):
         await browser.go(f"{address}{path}")
-        if path.endswith("#refused"):
-            await browser.type("nobody@example.com", into="#email")
-            await browser.type("wrong", into="#password")
-            await browser.click("form button")
-            await browser.until("document.querySelector('[role=alert]')")
-        run = (
-            "axe.run().then((found) => { window.broken = {rules: found.violations.map((each) => each.id)}; })"
-        )
-        await browser.evaluate(f"void (() => {{ {axe}; {run} }})()")
-        assert await browser.until("window.broken") == {"rules": []}, path
+        assert await _violations(browser, axe) == [], path
+    assert await browser.console() == []
+
+
+async def test_what_pages_tell_breaks_no_rule_of_accessibility(
+    browser: Browser, school: School, address: str, axe: str
+) -> None:
+    """A wrong password, a code that is asked for, a link on its way, a failed sign-on, and the way out."""
+    await give_password(school, school.owner)
+    await give_second_factor(school, school.owner)
+    await give_password(school, school.learner)
+    await _directory(school)
+    for email, typed, told in (
+        ("nobody@example.com", "wrong", "WRONG"),
+        (school.owner.email, PASSWORD, "code"),
+    ):
+        await browser.go(f"{address}/auth/sign-in")
+        await browser.type(email, into="#email")
+        await browser.type(typed, into="#password")
+        await browser.click("form button")
+        await browser.until("document.querySelector('[role=alert]')")
+        assert await _violations(browser, axe) == [], told
+    await browser.go(f"{address}/auth/password/reset")
+    await browser.type("nobody@example.com", into="#email")
+    await browser.click("form button")
+    await browser.until("document.querySelector('[role=status]')")
+    assert await _violations(browser, axe) == []
+    failed = await _provider(school)
+    await browser.go(f"{address}{failed}/callback?state=x&code=y")
+    assert await browser.evaluate("document.querySelectorAll('[role=alert]').length") == 1
+    assert await _violations(browser, axe) == []
+    await browser.go(f"{address}/auth/sign-in?next=/auth/sign-out")
+    await browser.type(school.learner.email, into="#email")
+    await browser.type(PASSWORD, into="#password")
+    await browser.click("form button")
+    await browser.until("location.pathname === '/auth/sign-out'")
+    assert await _violations(browser, axe) == []
+    await browser.click("form button")
+    await browser.until("location.pathname === '/auth/sign-in'")
+
+
+async def _provider(school: School) -> str:
+    """Where somebody comes back to from a provider."""
+    draft = SsoDraft(name="A Provider", issuer="https://x.example", client_id="x", client_secret="x")
+    async with working(school) as work:
+        made = await sso.tested(work, await sso.create(work, school.runtime.keyring, draft))
+    return f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, made)}"

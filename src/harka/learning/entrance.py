@@ -48,6 +48,7 @@ from harka.tenancy.entitlement import features_for
 
 OF_ACCOUNT: Final = Rate("account", most=10, seconds=60.0)
 OF_ADDRESS: Final = Rate("address", most=50, seconds=2.0)
+OF_ALL: Final = Rate("sign-in", most=1000, seconds=0.1)
 """Tries that may fail: at once, and how long one takes to come back. What succeeds is given back."""
 _TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
@@ -115,7 +116,8 @@ async def sign_in(
     # of somebody by who they are: an address is spelt in more ways than we would think of
     account = email.lower() if known is None else str(known.user_id)
     await take(entrance, context, OF_ACCOUNT, account)
-    taken = ((OF_ADDRESS, place), (OF_ACCOUNT, account))
+    await take(entrance, context, OF_ALL, "")
+    taken = ((OF_ADDRESS, place), (OF_ACCOUNT, account), (OF_ALL, ""))
     matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
     if forbidden and not policy.is_break_glass:
         # also for a right one: it says nothing about the password

@@ -33,6 +33,7 @@ from harka.learning import session, sso, user, user_row
 from harka.learning.entrance import (
     OF_ACCOUNT,
     OF_ADDRESS,
+    OF_ALL,
     Entrance,
     Shown,
     give_back,
@@ -191,7 +192,7 @@ async def enter(
         raise NotFoundError
     known_as = login.strip()
     account = f"{connection.id}:{known_as[: LONGEST_LOGIN + 1].lower()}"
-    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ACCOUNT, account))
+    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ACCOUNT, account), (OF_ALL, ""))
     for rate, of in taken:
         await take(entrance, context, rate, of)
     try:
