@@ -7,6 +7,8 @@ set: what CI skips, nobody tests.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,22 @@ def run(directory: Path, *command: str, **environment: str) -> str:
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done.stdout
+
+
+@contextmanager
+def serving(program: Path, *arguments: str) -> Iterator[None]:
+    """A server that says when it is ready, and ends when nobody reads it any more."""
+    process = subprocess.Popen(
+        [shutil.which("node") or "node", program, *arguments],
+        cwd=program.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+        yield
+    finally:
+        process.communicate(timeout=20)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harka import clock
 from harka.auth import api_key, token
+from harka.auth.saml import Assertions
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
 from harka.learning import (
@@ -237,6 +239,10 @@ class School:
     def with_admission(self, admission: Admission) -> "School":
         """The same with other budgets."""
         return self._over(admission=admission)
+
+    def without_xmlsec1(self) -> "School":
+        """The same where that program is not installed."""
+        return self._over(assertions=Assertions(Path("/nowhere/xmlsec1")))
 
     def _over(self, **parts: Any) -> "School":
         runtime: Runtime = msgspec.structs.replace(self.runtime, **parts)

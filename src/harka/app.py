@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
 from harka.auth.ldap import Directories
 from harka.auth.principal import Authenticator
+from harka.auth.saml import Assertions
 from harka.auth.session_usage import SessionUsage
 from harka.cache.pool_ledger import SharedLedger
 from harka.cache.tenant import TenantCache
@@ -89,6 +91,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         stack.callback(hasher.close)
         directories = Directories()
         stack.callback(directories.close)
+        assertions = Assertions(Path(settings.xmlsec1))
+        stack.callback(assertions.close)
         typesetter = Typesetter(settings.fonts)
         stack.callback(typesetter.close)
         yield Runtime(
@@ -103,6 +107,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             session_usage=session_usage,
             hasher=hasher,
             directories=directories,
+            assertions=assertions,
             throttle=Throttle(cache),
             requests=requests,
             cache=cache,

@@ -94,6 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     valkey_bin: Annotated[
         str | None, Meta(description="Path of a valkey-server to embed instead of the wheel's.")
     ] = None
+    xmlsec1: Annotated[
+        str,
+        Meta(description="Path of the program xmlsec1, without which nobody signs in by SAML.", min_length=1),
+    ] = "/usr/bin/xmlsec1"
     pool_size: Annotated[int, Meta(description="Connections per database and process.", ge=1)] = 10
     statement_cache_size: Annotated[
         int,

@@ -75,10 +75,12 @@ async def fetch(
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
     patience: float = _PATIENCE,
+    most: int = MOST_BYTES,
 ) -> Answer:
     """GET, or POST a form or a body. Raise `UnavailableError` when it may not be asked or answers badly.
 
     `private`: as `accept_url`. `headers`: beside our own. `patience`: seconds for everything together.
+    `most`: bytes of the answer.
     """
     accept_url(url, "url", private=private)
     parts = urlsplit(url)
@@ -111,7 +113,7 @@ async def fetch(
                     request, stream=True, auth=None if auth is None else httpx2.BasicAuth(*auth)
                 )
                 try:
-                    return Answer(answer.status_code, await _bounded(answer))
+                    return Answer(answer.status_code, await _bounded(answer, most))
                 finally:
                     await answer.aclose()
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, UnicodeError) as error:
@@ -133,11 +135,11 @@ async def resolve(host: str, port: int, *, private: bool) -> str:
     return addresses[0]
 
 
-async def _bounded(answer: httpx2.Response) -> bytes:
+async def _bounded(answer: httpx2.Response, most: int) -> bytes:
     body = b""
     # as it is sent: an encoding that nobody asked for is not taken apart
     async for part in answer.aiter_raw():
         body += part
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             raise UnavailableError("The answer is too long.")
     return body

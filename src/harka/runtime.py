@@ -9,6 +9,7 @@ from harka.auth.key_usage import KeyUsage
 from harka.auth.ldap import Directories
 from harka.auth.oidc import Providers
 from harka.auth.principal import Authenticator
+from harka.auth.saml import Assertions
 from harka.auth.session_usage import SessionUsage
 from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Throttle
@@ -57,6 +58,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     providers: Providers = msgspec.field(default_factory=Providers)
     directories: Directories
+    assertions: Assertions
 
     @property
     def entrance(self) -> Entrance:
@@ -70,6 +72,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
             throttle=self.throttle,
             providers=self.providers,
             directories=self.directories,
+            assertions=self.assertions,
             outside=self.outside,
         )
 

@@ -7,6 +7,7 @@ from harka.analytics.health import MOST_NAMED, HealthStatus, IssueCode, judge
 from harka.ids import NodeKind, new_id
 from harka.repositories.request_usage import RequestUsage
 from harka.repositories.rollup import Totals
+from harka.repositories.sso import Ending
 from harka.repositories.usage import Usage
 from harka.tenancy.plan import Plan, limits_of
 from tenancy.samples import NOW
@@ -119,4 +120,28 @@ def test_webhooks_that_were_paused_are_critical() -> None:
         IssueCode.WEBHOOKS_PAUSED,
         HealthStatus.CRITICAL,
         2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "severity"),
+    [
+        (31.0, None, None),
+        (29.5, 30, HealthStatus.WARNING),
+        (6.5, 7, HealthStatus.CRITICAL),
+        (0.5, 1, HealthStatus.CRITICAL),
+        (-1.0, 1, HealthStatus.CRITICAL),
+    ],
+)
+def test_a_certificate_that_ends_is_told_three_times(
+    days: float, limit: int | None, severity: HealthStatus | None
+) -> None:
+    at = WELL.as_of
+    ends = [Ending(new_id(), at + timedelta(days=days)), Ending(new_id(), at + timedelta(days=days + 1))]
+    issues = judge(STARTER, WELL, FEW, SMALL, ending=ends).issues
+    assert [(each.code, each.severity, each.limit) for each in issues] == (
+        [] if limit is None else [(IssueCode.SSO_CERTIFICATE_EXPIRING, severity, limit)]
+    )
+    assert [each.objects for each in issues] == (
+        [] if limit is None else [[(NodeKind.SSO_CONNECTION, each.id) for each in ends]]
     )

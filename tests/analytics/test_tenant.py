@@ -27,7 +27,7 @@ async def test_figures_follow_what_people_do(academy: Academy, rival: Academy) -
         await usage.measure(work)
 
     found = await read(academy, requests=7)
-    assert academy.statements == 2
+    assert academy.statements == 3
     metrics = found.metrics
     assert found.tenant_id == academy.organization.id
     assert (metrics.active_users, metrics.total_users, metrics.courses_completed) == (2, 3, 1)

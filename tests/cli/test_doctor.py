@@ -40,6 +40,11 @@ def test_what_does_not_answer_is_broken(data: Path) -> None:
     assert [states[each][0] for each in ("database", "migrations", "cache")] == [State.BAD] * 3
 
 
+def test_without_xmlsec1_it_is_told_who_is_kept_out(data: Path) -> None:
+    state, detail = found(Settings(xmlsec1="/nowhere"), data)["xmlsec1"]
+    assert (state, "SAML" in detail) == (State.NOTE, True)
+
+
 def test_missing_programs_are_named(data: Path) -> None:
     states = found(Settings(pg_bin="/nowhere", valkey_bin="/nowhere"), data)
     assert states["postgresql"][0] is State.BAD

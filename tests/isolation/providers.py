@@ -11,6 +11,7 @@ from harka.ids import new_id
 from harka.learning import sso, user
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_directory import NO_DIRECTORY
+from harka.learning.sso_saml import NO_SAML
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
 from harka.repositories import password as passwords
@@ -42,6 +43,7 @@ async def connect(
         default_role="learner",
         email_domains=[],
         **NO_DIRECTORY,
+        **NO_SAML,
         tested_at=now,
         proven_at=now,
         created_at=now,

@@ -95,3 +95,30 @@ async def test_the_same_address_and_password_are_another_person_elsewhere(
     tokens = await browser.post("/auth/refresh", json={"refresh_token": world.refresh_token})
     assert tokens.status_code == 200
     assert {table.rpartition(".")[2] for table in await state.put_back(before)} == {"session"}
+
+
+@pytest.mark.parametrize(("guest_name", "host_name"), PAIRS)
+async def test_a_connection_leads_nowhere_at_anothers_address(
+    speaker: Speaker, states: States, worlds: dict[str, World], guest_name: str, host_name: str
+) -> None:
+    guest, host = worlds[guest_name], worlds[host_name]
+    kept = [(state, await state.rows()) for state in [await states.of(w.organization) for w in (guest, host)]]
+    at_host, foreign, garbled = Browser(speaker, host), guest.own["SsoConnection"], "x"
+    told = []
+    for id_ in (foreign, garbled):
+        told += [
+            await at_host.get(f"/auth/{place.format(id_)}")
+            for place in (
+                "sso/{}/start",
+                "sso/{}/callback",
+                "sso/{}/end",
+                "saml/{}/metadata",
+                "saml/{}/enter",
+            )
+        ]
+        told.append(await at_host.post(f"/auth/saml/{id_}/acs", data={"SAMLResponse": "eA=="}))
+    assert {each.status_code for each in told} == {404}
+    assert all(telling_nothing(each, guest, host) for each in told)
+    assert len({each.json()["errors"][0]["message"] for each in told}) == 1
+    for state, before in kept:
+        assert await state.changed(before) == set()

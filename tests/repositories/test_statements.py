@@ -47,7 +47,7 @@ from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
 from harka.repositories.search import Asked, Found
 from harka.repositories.session import Held, Session
-from harka.repositories.sso import Policy, SsoAttempt, SsoConnection
+from harka.repositories.sso import Ending, Policy, SsoAttempt, SsoConnection
 from harka.repositories.submission import Submission, SubmissionFile
 from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock
@@ -193,6 +193,7 @@ PARTS = {
     "session.hold": list(Held.__struct_fields__),
     "session.live": ["id"],
     "sso.break_glass": ["id"],
+    "sso.ending": list(Ending.__struct_fields__),
     "sso.find_identity": ["user_id"],
     "sso.is_linked": ["is_linked"],
     "sso.find_secret": ["sealed_secret"],

@@ -1,11 +1,8 @@
 """A person signs in at a provider that others wrote: npm's `oidc-provider`."""
 
 import re
-import shutil
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -16,7 +13,7 @@ from entering import visiting
 from harka.ids import NodeKind
 from harka.learning import sso
 from harka.learning.sso_draft import SsoDraft
-from node import install
+from node import install, serving
 from provider import CLIENT, SECRET
 from receiver import Receiver, receiving
 from school import School, school
@@ -32,24 +29,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def new_browser() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(follow_redirects=False)
-
-
-@contextmanager
-def serving(program: Path, *arguments: str) -> Iterator[None]:
-    process = subprocess.Popen(
-        [shutil.which("node") or "node", program, *arguments],
-        cwd=program.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "ready"
-        yield
-    finally:
-        process.communicate(timeout=20)
 
 
 async def sign_in_there(there: httpx2.AsyncClient, address: str, who: str, back: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,11 +12,14 @@ from harka.analytics.usage import ACTIVE_DAYS
 from harka.ids import NodeKind
 from harka.repositories.request_usage import RequestUsage
 from harka.repositories.rollup import Totals
+from harka.repositories.sso import Ending
 from harka.repositories.usage import Usage
 from harka.tenancy.plan import PlanLimits
 
 _NEAR: Final = 0.9
 _STALE: Final = timedelta(minutes=10)
+WARNED: Final = (1, 7, 30)
+"""Days before a certificate of single sign-on ends."""
 MOST_NAMED: Final = 20
 """Objects that an issue names."""
 
@@ -39,6 +42,7 @@ class IssueCode(enum.StrEnum):
     FIGURES_STALE = "figures_stale"
     DOMAIN_PROOF_MISSING = "domain_proof_missing"
     WEBHOOKS_PAUSED = "webhooks_paused"
+    SSO_CERTIFICATE_EXPIRING = "sso_certificate_expiring"
 
 
 class Issue(msgspec.Struct, frozen=True):
@@ -71,13 +75,18 @@ def judge(
     usage: Usage | None,
     *,
     unproven: Sequence[UUID] = (),
+    ending: Sequence[Ending] = (),
 ) -> Health:
-    """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains."""
+    """The worst first. `usage`: the last measurement, None before the first. `unproven`: domains.
+
+    `ending`: connections whose certificates end, the first to end first.
+    """
     found = [
         *_near_limits(limits, totals, requests, usage),
         *_stale(totals, usage),
         *_unproven(unproven),
         *_ended(totals),
+        *_locked_out(ending, totals.as_of),
     ]
     found.sort(key=lambda issue: (-_ORDER.index(issue.severity), issue.code))
     return Health(found[0].severity if found else HealthStatus.HEALTHY, found)
@@ -141,6 +150,22 @@ def _ended(totals: Totals) -> list[Issue]:
         paused = totals.paused_webhooks
         found.append(Issue(code, HealthStatus.CRITICAL, message, advice, paused, objects=named))
     return found
+
+
+def _locked_out(connections: Sequence[Ending], now: datetime) -> list[Issue]:
+    """By whose connections nobody will come in soon: three steps, so that it is noticed three times."""
+    if not connections:
+        return []
+    days = (connections[0].certificates_end_at - now) / timedelta(days=1)
+    limit = next((step for step in WARNED if days <= step), None)
+    if limit is None:
+        return []
+    soon = f"ends within {limit} day{'s' if limit > 1 else ''}" if days > 0 else "has ended"
+    message = f"A certificate of single sign-on {soon}: then nobody comes in by its connection."
+    advice = "Give the provider's next certificate beside it by `updateSsoConnection`, or a new key of ours."
+    severity = HealthStatus.WARNING if limit == WARNED[-1] else HealthStatus.CRITICAL
+    named = _named(NodeKind.SSO_CONNECTION, [each.id for each in connections])
+    return [Issue(IssueCode.SSO_CERTIFICATE_EXPIRING, severity, message, advice, days, limit, named)]
 
 
 def _named(kind: NodeKind, ids: Sequence[UUID]) -> list[tuple[NodeKind, UUID]]:

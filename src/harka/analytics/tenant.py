@@ -7,15 +7,17 @@ from uuid import UUID
 import msgspec
 
 from harka.analytics import usage
-from harka.analytics.health import MOST_NAMED, Health, judge
+from harka.analytics.health import MOST_NAMED, WARNED, Health, judge
 from harka.learning.work import UnitOfWork
 from harka.repositories import rollup
+from harka.repositories import sso as connections
 from harka.repositories import usage as usages
 from harka.repositories.request_usage import RequestUsage
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
 _MILLION = 1_000_000
+_DAY = 86_400.0
 
 
 class ApiUsage(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ class TenantAnalytics(msgspec.Struct, frozen=True):
 
 
 async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: Sequence[UUID] = ()) -> TenantAnalytics:
-    """Two statements, whatever the tenant's size. Raise `ForbiddenError`.
+    """Three statements, whatever the tenant's size. Raise `ForbiddenError`.
 
     `requests`: of this month. `unproven`: domains whose proof is gone.
     """
@@ -75,6 +77,7 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: Sequence[U
     limits = limits_for(organization)
     totals = await rollup.read(work.session, window_days=usage.ACTIVE_DAYS, named=MOST_NAMED)
     measured = await usages.latest(work.session)
+    ending = await connections.ending(work.session, within=max(WARNED) * _DAY)
     rows, as_of = (0, None) if measured is None else (measured.storage_bytes, measured.as_of)
     return TenantAnalytics(
         tenant_id=organization.id,
@@ -89,5 +92,5 @@ async def read(work: UnitOfWork, requests: RequestUsage, *, unproven: Sequence[U
             storage=Storage(rows + totals.file_bytes, limits.storage_bytes, as_of),
             bandwidth=Bandwidth(requests.downloaded, limits.bandwidth_bytes, requests.as_of),
         ),
-        health=judge(limits, totals, requests, measured, unproven=unproven),
+        health=judge(limits, totals, requests, measured, unproven=unproven, ending=ending),
     )

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 import harka
+from harka.auth.xmlsec import Xmlsec
 from harka.cache.tenant import TenantCache
 from harka.cli.embedded import postgres, valkey
 from harka.cli.embedded.attach import NotStartedError, running_settings
@@ -60,6 +61,7 @@ def examine(settings: Settings, data: Path) -> Iterator[Finding]:
         yield _tried("postgresql", lambda: _postgres_programs(settings))
     if settings.redis_url is None:
         yield _tried("valkey", lambda: str(valkey.find_program(settings)))
+    yield _xmlsec1(settings)
     yield _data_directory(data)
     yield _secret(settings)
     try:
@@ -84,6 +86,14 @@ def _fast_path() -> Finding:
 def _postgres_programs(settings: Settings) -> str:
     programs = postgres.find_programs(settings)
     return f"{postgres.version(programs)} in {programs}"
+
+
+def _xmlsec1(settings: Settings) -> Finding:
+    try:
+        version = Xmlsec(Path(settings.xmlsec1)).version()
+    except HarkaError as error:
+        return Finding("xmlsec1", State.NOTE, f"{error.message} Nobody signs in by SAML.")
+    return Finding("xmlsec1", State.OK, f"{'.'.join(map(str, version))} at {settings.xmlsec1}")
 
 
 def _data_directory(data: Path) -> Finding:

@@ -357,6 +357,7 @@ _describe(
     certificates_expiring="Certificates end soon.",
     figures_stale="What is stored was not measured for ten minutes or more.",
     webhooks_paused="Webhook endpoints were paused because of what became of them: they are told nothing.",
+    sso_certificate_expiring="A certificate of single sign-on ends: nobody comes in by its connection then.",
     domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
 )
 

@@ -7,7 +7,13 @@ from harka.repositories.sso import SsoKind, SsoState
 
 __all__ = ["SsoKind", "SsoOutcome", "SsoRole", "SsoState"]
 
-describe(SsoKind, "How a provider speaks.", oidc="OpenID Connect.", ldap="LDAP: a directory.")
+describe(
+    SsoKind,
+    "How a provider speaks.",
+    oidc="OpenID Connect.",
+    ldap="LDAP: a directory.",
+    saml="SAML 2.0: it has browsers post signed assertions.",
+)
 
 describe(
     SsoRole, "What one becomes by signing in.", learner="Learner.", instructor="Teacher.", manager="Manager."
@@ -32,7 +38,7 @@ describe(
     wrong_password="Nobody in the directory has this name and this password.",  # noqa: S106 - no password
     provider_error="The provider does not answer, refuses, or is not who it should be.",
     code_refused="The provider gave no token for the code; often the client's secret is wrong.",
-    token_refused="The ID token is not the provider's, or not for this sign-in.",  # noqa: S106 - no token
+    token_refused="The ID token or assertion is not the provider's, or not for this sign-in.",  # noqa: S106 - no token
     address_missing="The provider tells no verified e-mail address of somebody who is not known here.",
     address_taken="Somebody here has the address: they were asked for their password.",
     inactive="The person is deactivated.",

@@ -17,6 +17,7 @@ from harka.auth.hashing import Hasher
 from harka.auth.ldap import Directories
 from harka.auth.oidc import Providers
 from harka.auth.password import is_outdated
+from harka.auth.saml import Assertions
 from harka.auth.session_token import open_refresh_token, refresh_token
 from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Rate, Throttle
@@ -69,6 +70,7 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
     throttle: Throttle
     providers: Providers
     directories: Directories
+    assertions: Assertions
     outside: Outside
 
 

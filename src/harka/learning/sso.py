@@ -5,7 +5,8 @@ always use their passwords.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import msgspec
 from harka import clock, logs
 from harka.auth.ldap import Directories, Place
 from harka.auth.oidc import Client, Providers
+from harka.auth.saml import Assertions, Peer
 from harka.crypto import envelope
 from harka.crypto.keyring import Keyring
 from harka.errors import (
@@ -25,9 +27,10 @@ from harka.errors import (
     ValidationError,
 )
 from harka.ids import new_id
-from harka.learning import break_glass
+from harka.learning import break_glass, sso_saml
 from harka.learning.sso_directory import NO_DIRECTORY, place_of
 from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
+from harka.learning.sso_saml import NO_SAML, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
 from harka.repositories.page import Position
@@ -41,8 +44,12 @@ MOST: Final = 10
 KEPT: Final = 30 * 86_400.0
 """Seconds that an attempt can be read."""
 LONGEST_DETAIL: Final = 300
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 log = logs.logger("sso")
+
+Asked = Client | Place | Peer
+"""How a connection asks, by its kind."""
 
 
 class SsoOutcome(enum.StrEnum):
@@ -100,8 +107,8 @@ async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConn
     Raise `ValidationError` naming the field, `FeatureNotInPlanError`, `PlanLimitError` for too many.
     """
     _require_feature(work)
-    kind = SsoKind.OIDC if draft.directory is None else SsoKind.LDAP
-    given = NO_DIRECTORY | await accepted(work, kind, draft)
+    kind = _kind(draft)
+    given = NO_DIRECTORY | NO_SAML | await accepted(work, kind, draft)
     if await connections.count(work.session) >= MOST:
         raise PlanLimitError(f"An organization has at most {MOST} connections.")
     secret, now = given.pop("client_secret"), clock.now()
@@ -116,8 +123,17 @@ async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConn
         version=1,
         **given,
     )
+    made = with_end(made)
     await connections.insert(work.session, made, _sealed(work, keyring, made.id, secret))
     return made
+
+
+def _kind(draft: SsoDraft) -> SsoKind:
+    if draft.directory is not None and draft.saml is not None:
+        raise ValidationError("It is a directory, or speaks SAML.", field="saml")
+    if draft.saml is not None:
+        return SsoKind.SAML
+    return SsoKind.OIDC if draft.directory is None else SsoKind.LDAP
 
 
 async def update(
@@ -135,46 +151,61 @@ async def update(
     given = await accepted(work, found.kind, changes)
     secret = given.pop("client_secret", None)
     changed = msgspec.structs.replace(found, **given)
-    if _whom(changed) != _whom(found) or secret is not None:
+    if _whom(changed) != _whom(found) or secret is not None or not sso_saml.keeps_certificate(found, changed):
         if found.state == SsoState.ENFORCED:
             raise ConflictError("This connection is enforced: disable it first.", field="id")
         changed = msgspec.structs.replace(changed, state=str(SsoState.DRAFT), tested_at=None, proven_at=None)
     sealed = None if secret is None else _sealed(work, keyring, id_, secret)
-    return _there(await connections.update(work.session, changed, sealed))
+    return _there(await connections.update(work.session, with_end(changed), sealed))
 
 
-async def to_test(work: UnitOfWork, keyring: Keyring, id_: UUID) -> tuple[SsoConnection, Client | Place]:
+async def to_test(work: UnitOfWork, keyring: Keyring, id_: UUID) -> tuple[SsoConnection, Asked]:
     """A connection, and how it asks. Raise `NotFoundError`, `FeatureNotInPlanError`."""
     _require_feature(work)
     found = await _found(work, id_)
-    if found.kind == SsoKind.LDAP:
-        return found, await directory_of(work, keyring, found)
-    return found, await client_of(work, keyring, found)
+    return found, await asked_by(work, keyring, found)
 
 
-async def probe(providers: Providers, directories: Directories, asked: Client | Place) -> None:
+async def probe(
+    providers: Providers,
+    directories: Directories,
+    assertions: Assertions,
+    found: SsoConnection,
+    asked: Asked,
+    *,
+    private: bool,
+) -> dict[str, Any]:
     """Ask whether it is there and can do what we need; no transaction should wait for it.
 
-    Raise `ValidationError` telling what is wrong.
+    Answers what it says of itself by now, as columns. Raise `ValidationError` telling what is wrong.
     """
     try:
-        if isinstance(asked, Place):
-            await directories.probe(asked)
-        else:
-            await providers.find(asked, afresh=True)
+        match asked:
+            case Place():
+                await directories.probe(asked)
+            case Peer():
+                return await sso_saml.probe(assertions, asked, found.metadata_url, private=private)
+            case Client():
+                await providers.find(asked, afresh=True)
     except HarkaError as error:
         told = error.detail if isinstance(error, SsoRefusedError) else error.message
         raise ValidationError(told, field="id") from error
+    return {}
 
 
-async def tested(work: UnitOfWork, found: SsoConnection) -> SsoConnection:
+async def tested(
+    work: UnitOfWork,
+    found: SsoConnection,
+    told: Mapping[str, Any] = NOTHING,  # noqa: PT028 - it is no test
+) -> SsoConnection:
     """One whose provider was found well by `probe`: it is offered from now on, and stays enforced when it is.
 
-    Raise `ConflictError` when it has changed since.
+    `told`: what `probe` answered: a new certificate of the provider's. Raise `ConflictError` when it has
+    changed since.
     """
     state = found.state if found.state == SsoState.ENFORCED else str(SsoState.TESTED)
-    passed = msgspec.structs.replace(found, state=state, tested_at=clock.now())
-    return _there(await connections.update(work.session, passed))
+    passed = msgspec.structs.replace(found, state=state, tested_at=clock.now(), **told)
+    return _there(await connections.update(work.session, with_end(passed)))
 
 
 async def enforce(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> SsoConnection:
@@ -228,6 +259,15 @@ async def forget_old(work: UnitOfWork) -> int:
     return await connections.delete_old_attempts(work.session, older_than=KEPT)
 
 
+async def asked_by(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> Asked:
+    """How it asks; reads the secret."""
+    if connection.kind == SsoKind.LDAP:
+        return await directory_of(work, keyring, connection)
+    if connection.kind == SsoKind.SAML:
+        return peer_of(work.context.id, connection, await _secret(work, keyring, connection))
+    return await client_of(work, keyring, connection)
+
+
 async def client_of(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> Client:
     """How it asks a provider; reads the secret."""
     secret = await _secret(work, keyring, connection)
@@ -251,7 +291,10 @@ async def _secret(work: UnitOfWork, keyring: Keyring, connection: SsoConnection)
 
 def _whom(connection: SsoConnection) -> tuple[Any, ...]:
     """Who is asked, as whom, and how: what was tested."""
-    return tuple(getattr(connection, name) for name in ("issuer", "client_id", *NO_DIRECTORY))
+    return tuple(
+        getattr(connection, name)
+        for name in ("issuer", "client_id", *NO_DIRECTORY, "sso_url", "own_certificate")
+    )
 
 
 def _sealed(work: UnitOfWork, keyring: Keyring, id_: UUID, secret: str) -> bytes:

@@ -10,8 +10,9 @@ from msgspec import UNSET, UnsetType
 from harka.auth.ldap import accept_attribute, accept_dn
 from harka.auth.permissions import Role
 from harka.errors import ValidationError
-from harka.learning import sso_directory
+from harka.learning import sso_directory, sso_saml
 from harka.learning.sso_directory import DirectoryChanges, DirectoryDraft
+from harka.learning.sso_saml import SamlChanges, SamlDraft
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.outbound import accept_url
@@ -39,16 +40,20 @@ class RoleMapping(msgspec.Struct, frozen=True):
 
 
 class SsoDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`issuer`: None where metadata tell it; `client_id`, `client_secret`: None for SAML."""
+
     name: str
-    issuer: str
-    client_id: str
-    client_secret: str
+    issuer: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
     role_claim: str | None = None
     role_mappings: Sequence[RoleMapping] = ()
     default_role: str = SsoRole.LEARNER
     email_domains: Sequence[str] = ()
     directory: DirectoryDraft | None = None
     """Given: `issuer` is an address, `client_id` the name that asks, `role_claim` an attribute."""
+    saml: SamlDraft | None = None
+    """Given: `issuer` and `client_id` are entity ids, the provider's and ours, `role_claim` an attribute."""
 
     def __repr__(self) -> str:
         return f"SsoDraft({self.issuer!r})"
@@ -66,6 +71,7 @@ class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
     default_role: str | UnsetType = UNSET
     email_domains: Sequence[str] | UnsetType = UNSET
     directory: DirectoryChanges | UnsetType = UNSET
+    saml: SamlChanges | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return "SsoChanges(…)"
@@ -74,16 +80,10 @@ class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
 async def accepted(work: UnitOfWork, kind: str, given: SsoDraft | SsoChanges) -> dict[str, Any]:
     """The columns of what is given, and `client_secret`. Raise `ValidationError` naming the field."""
     values = {name: each for name in given.__struct_fields__ if (each := getattr(given, name)) is not UNSET}
-    directory = values.pop("directory", None)
-    whom = _directory if kind == SsoKind.LDAP else _provider
-    values |= whom(values, private=work.outside.private_addresses)
-    if directory is not None:
-        if kind != SsoKind.LDAP:
-            raise ValidationError("This connection is no directory.", field="directory")
-        values |= sso_directory.accepted(directory, private=work.outside.private_addresses)
+    values |= _spoken(work, SsoKind(kind), values, is_new=isinstance(given, SsoDraft))
     if "name" in values:
         values["name"] = accept_line(values["name"], "name", longest=100)
-    if "client_secret" in values:
+    if "client_secret" in values and kind != SsoKind.SAML:
         values["client_secret"] = accept_line(values["client_secret"], "clientSecret", longest=500)
     if "role_mappings" in values:
         values["role_mapping"] = _accept_mappings(values.pop("role_mappings"))
@@ -110,6 +110,43 @@ def _directory(given: dict[str, Any], *, private: bool) -> dict[str, Any]:
     if "role_claim" in values:
         accept_attribute(values["role_claim"], "roleClaim")
     return values
+
+
+def _spoken(work: UnitOfWork, kind: SsoKind, values: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+    """What depends on how it speaks."""
+    private = work.outside.private_addresses
+    directory, saml = values.pop("directory", None), values.pop("saml", None)
+    if directory is not None and kind != SsoKind.LDAP:
+        raise ValidationError("This connection is no directory.", field="directory")
+    if saml is not None and kind != SsoKind.SAML:
+        raise ValidationError("This connection does not speak SAML.", field="saml")
+    if kind == SsoKind.SAML:
+        return _of_saml(work, values, saml, is_new=is_new)
+    if is_new:
+        _require_client(values)
+    if kind == SsoKind.OIDC:
+        return _provider(values, private=private)
+    told = {} if directory is None else sso_directory.accepted(directory, private=private)
+    return _directory(values, private=private) | told
+
+
+def _of_saml(
+    work: UnitOfWork, values: dict[str, Any], saml: SamlDraft | SamlChanges | None, *, is_new: bool
+) -> dict[str, Any]:
+    if values.pop("client_secret", None) is not None:
+        raise ValidationError("A provider that speaks SAML has no secret.", field="clientSecret")
+    found = _lines(values)
+    if saml is not None:
+        found |= sso_saml.accepted(saml, found.get("issuer"), private=work.outside.private_addresses)
+    if is_new and "client_id" not in found:
+        found["client_id"] = sso_saml.new_entity_id(work.context.organization.slug)
+    return found
+
+
+def _require_client(values: dict[str, Any]) -> None:
+    for name, field in (("issuer", "issuer"), ("client_id", "clientId"), ("client_secret", "clientSecret")):
+        if values.get(name) is None:
+            raise ValidationError("This is needed.", field=field)
 
 
 def _lines(given: dict[str, Any]) -> dict[str, str]:

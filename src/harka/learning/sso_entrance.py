@@ -13,9 +13,10 @@ from uuid import UUID
 import msgspec
 
 from harka import clock
-from harka.auth import oidc
+from harka.auth import oidc, saml
 from harka.auth.ldap import LONGEST_LOGIN, Place
 from harka.auth.oidc import Flow, Identity
+from harka.auth.saml import Peer
 from harka.cache.throttle import Rate
 from harka.codec import json_bytes
 from harka.crypto import envelope
@@ -43,14 +44,14 @@ from harka.learning.entrance import (
     working,
 )
 from harka.learning.session import Begun, Device
-from harka.learning.sso import SsoOutcome
+from harka.learning.sso import Asked, SsoOutcome
 from harka.learning.sso_draft import role_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import domain as domains
 from harka.repositories import sso as connections
 from harka.repositories import sso_session
 from harka.repositories import user as users
-from harka.repositories.sso import SsoConnection, SsoKind, SsoState
+from harka.repositories.sso import SsoConnection, SsoState
 from harka.repositories.sso_session import Origin
 from harka.repositories.user import UserStatus
 from harka.storage.session import UniqueError
@@ -63,9 +64,28 @@ _TRACED: Final = Rate("sso-trace", most=200, seconds=2.0)
 _LONGEST_DOMAIN: Final = 253
 _LINK_SECONDS: Final = 600
 _FLOW: Final = "sso-flow"
+SAML_FLOW: Final = "saml-flow"
 _LINK: Final = "sso-link"
 
 T = TypeVar("T")
+
+
+class Where(msgspec.Struct, frozen=True):
+    """At which address somebody came, and by which connection, as an id of the graph.
+
+    Each connection has addresses of its own, so that no provider's answer is taken for another's.
+    """
+
+    origin: str
+    connection: str
+
+    @property
+    def callback(self) -> str:
+        return f"{self.origin}/auth/sso/{self.connection}/callback"
+
+    @property
+    def acs(self) -> str:
+        return f"{self.origin}/auth/saml/{self.connection}/acs"
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -131,8 +151,8 @@ async def end_address(
 
     Raise `NotFoundError` like `begin`.
     """
-    connection, client = await _asked(entrance, context, id_)
-    if isinstance(client, Place):
+    connection, client = await asked(entrance, context, id_)
+    if not isinstance(client, oidc.Client):
         return connection, None
     try:
         provider = await entrance.providers.find(client)
@@ -143,18 +163,22 @@ async def end_address(
 
 
 async def begin(
-    entrance: Entrance, context: TenantContext, id_: UUID, redirect_uri: str, next_: str
+    entrance: Entrance, context: TenantContext, id_: UUID, where: Where, next_: str
 ) -> Sent | Ask:
     """Raise `NotFoundError` for one by which nobody comes in, `SsoRefusedError`, `UnavailableError`."""
-    connection, client = await _asked(entrance, context, id_)
+    connection, client = await asked(entrance, context, id_)
     if isinstance(client, Place):
         return Ask(connection.name)
+    if isinstance(client, Peer):
+        request = saml.begin(connection.id, connection.version, next_)
+        return Sent(saml.address(client, request, where.acs), sealed(entrance, context, SAML_FLOW, request))
     flow = oidc.begin(connection.id, connection.version, next_)
     try:
         provider = await entrance.providers.find(client)
     except HarkaError as error:
-        raise await _refused(entrance, context, id_, error) from error
-    return Sent(oidc.address(provider, client, flow, redirect_uri), _sealed(entrance, context, _FLOW, flow))
+        raise await refused(entrance, context, id_, error) from error
+    address = oidc.address(provider, client, flow, where.callback)
+    return Sent(address, sealed(entrance, context, _FLOW, flow))
 
 
 async def finish(
@@ -170,7 +194,7 @@ async def finish(
     try:
         return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
     except (SsoRefusedError, UnavailableError, NotFoundError) as error:
-        raise await _refused(entrance, context, id_, error) from error
+        raise await refused(entrance, context, id_, error) from error
 
 
 async def enter(
@@ -187,7 +211,7 @@ async def enter(
     Raise `WrongPasswordError` for nobody and for a wrong one alike, `RateLimitedError` after too many tries,
     `SsoRefusedError`, `NotFoundError`.
     """
-    connection, place = await _asked(entrance, context, id_)
+    connection, place = await asked(entrance, context, id_)
     if not isinstance(place, Place):
         raise NotFoundError
     known_as = login.strip()
@@ -197,12 +221,12 @@ async def enter(
         await take(entrance, context, rate, of)
     try:
         identity = await entrance.directories.identity(place, known_as, password)
-        arrived = await _let_in(entrance, context, connection, identity, next_, device)
+        arrived = await let_in(entrance, context, connection, identity, next_, device)
     except WrongPasswordError:
         await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
         raise
     except (SsoRefusedError, UnavailableError) as error:
-        raise await _refused(entrance, context, id_, error) from error
+        raise await refused(entrance, context, id_, error) from error
     await give_back(entrance, context, taken)
     return arrived
 
@@ -214,10 +238,10 @@ async def link(
 
     Raise `SsoRefusedError` for a cookie that is too old, and like `entrance.sign_in`.
     """
-    pending = _opened(entrance, context, _LINK, cookie, Pending)
+    pending = opened(entrance, context, _LINK, cookie, Pending)
     if pending is None or clock.now().timestamp() - pending.began_at > _LINK_SECONDS:
         raise SsoRefusedError(SsoOutcome.WRONG_STATE)
-    connection, _ = await _asked(entrance, context, pending.connection)
+    connection, _ = await asked(entrance, context, pending.connection)
     begun = await sign_in(entrance, context, shown, device, linking=True)
     person = begun.session.user_id
     try:
@@ -241,10 +265,10 @@ async def _finish(
     redirect_uri: str,
     device: Device,
 ) -> Arrived:
-    connection, client = await _asked(entrance, context, id_)
-    if isinstance(client, Place):
+    connection, client = await asked(entrance, context, id_)
+    if not isinstance(client, oidc.Client):
         raise NotFoundError
-    flow = _opened(entrance, context, _FLOW, cookie, Flow)
+    flow = opened(entrance, context, _FLOW, cookie, Flow)
     if (
         flow is None
         or (flow.connection, flow.version) != (connection.id, connection.version)
@@ -264,10 +288,10 @@ async def _finish(
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
     tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
     identity = await entrance.providers.identity(client, tokens, flow.nonce, connection.role_claim)
-    return await _let_in(entrance, context, connection, identity, flow.next, device)
+    return await let_in(entrance, context, connection, identity, flow.next, device)
 
 
-async def _let_in(
+async def let_in(
     entrance: Entrance,
     context: TenantContext,
     connection: SsoConnection,
@@ -294,8 +318,8 @@ async def _let_in(
                     int(clock.now().timestamp()),
                     identity.sid,
                 )
-                sealed = _sealed(entrance, context, _LINK, pending)
-                return Arrived(None, next_, sealed, identity.email)
+                cookie = sealed(entrance, context, _LINK, pending)
+                return Arrived(None, next_, cookie, identity.email)
             person = await _come_in(work, connection, identity)
         else:
             found = await users.find_by_ids(work.session, [person])
@@ -335,9 +359,8 @@ async def _come_in(work: UnitOfWork, connection: SsoConnection, identity: Identi
     return made.id
 
 
-async def _asked(
-    entrance: Entrance, context: TenantContext, id_: UUID
-) -> tuple[SsoConnection, oidc.Client | Place]:
+async def asked(entrance: Entrance, context: TenantContext, id_: UUID) -> tuple[SsoConnection, Asked]:
+    """One by which people come in, and how it asks. Raise `NotFoundError`."""
     async with working(entrance, context, read_only=True) as work:
         found = await connections.find_by_ids(work.session, [id_])
         if (
@@ -346,12 +369,10 @@ async def _asked(
             or not features_for(context.organization).sso
         ):
             raise NotFoundError
-        if found[0].kind == SsoKind.LDAP:
-            return found[0], await sso.directory_of(work, entrance.keyring, found[0])
-        return found[0], await sso.client_of(work, entrance.keyring, found[0])
+        return found[0], await sso.asked_by(work, entrance.keyring, found[0])
 
 
-async def _refused(
+async def refused(
     entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
 ) -> HarkaError:
     """What to tell; it is traced."""
@@ -373,15 +394,13 @@ async def trace(
             await sso.note(work, outcome, connection=connection, detail=detail)
 
 
-def _sealed(entrance: Entrance, context: TenantContext, purpose: str, value: Any) -> str:
+def sealed(entrance: Entrance, context: TenantContext, purpose: str, value: Any) -> str:
     content = json_bytes(msgspec.to_builtins(value))
     box = envelope.seal(entrance.keyring.seal, content, tenant=context.id, purpose=purpose)
     return urlsafe_b64encode(box).decode("ascii")
 
 
-def _opened(
-    entrance: Entrance, context: TenantContext, purpose: str, cookie: str, type_: type[T]
-) -> T | None:
+def opened(entrance: Entrance, context: TenantContext, purpose: str, cookie: str, type_: type[T]) -> T | None:
     """None for what was not sealed here, for this."""
     try:
         box = urlsafe_b64decode(cookie.encode("ascii"))

@@ -14,6 +14,7 @@ from harka.storage.statement import Statement
 class SsoKind(enum.StrEnum):
     OIDC = "oidc"
     LDAP = "ldap"
+    SAML = "saml"
 
 
 class SsoState(enum.StrEnum):
@@ -31,6 +32,10 @@ class SsoConnection(msgspec.Struct, frozen=True):
 
     Of a directory `issuer` is the address, `client_id` the name that asks, `role_claim` the attribute that
     names groups; `base_dn` to `ca_certificates` are a directory's alone.
+    Of a SAML provider `issuer` is its entity id, `client_id` ours, `role_claim` an attribute, and the secret
+    our private key; `sso_url` to `certificates_end_at` are such a one's alone. The certificates are PEM; the
+    first of `idp_certificates` and `own_certificate` to leave nothing that holds does so at
+    `certificates_end_at`. `email_attribute`, `name_attribute`: None for what most call them.
     `tested_at`: when the provider last answered as it should; `proven_at`: when somebody last came in by it.
     None before, and again when it has changed since.
     """
@@ -50,11 +55,26 @@ class SsoConnection(msgspec.Struct, frozen=True):
     user_filter: str | None
     start_tls: bool
     ca_certificates: str | None
+    sso_url: str | None
+    metadata_url: str | None
+    idp_certificates: str | None
+    own_certificate: str | None
+    idp_initiated: bool
+    email_attribute: str | None
+    name_attribute: str | None
+    certificates_end_at: datetime | None
     tested_at: datetime | None
     proven_at: datetime | None
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A connection whose certificates end soon, or have."""
+
+    id: UUID
+    certificates_end_at: datetime
 
 
 class SsoAttempt(msgspec.Struct, frozen=True):
@@ -83,8 +103,9 @@ _NOBODY: Final = UUID(int=0)
 FIND_BY_IDS = Statement(
     "sso.find_by_ids",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -92,8 +113,9 @@ FIND_BY_IDS = Statement(
 PAGE = Statement(
     "sso.page",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
     ORDER BY created_at, id LIMIT $4""",
 )
@@ -105,8 +127,9 @@ COUNT = Statement("sso.count", "SELECT count(*) FROM {schema}.sso_connection WHE
 OFFERED = Statement(
     "sso.offered",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
     ORDER BY created_at, id""",
 )
@@ -115,11 +138,21 @@ OFFERED = Statement(
 ROUTED = Statement(
     "sso.routed",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection
     WHERE tenant_id = $1 AND state IN ('tested', 'enforced') AND $2::text = ANY(email_domains)
     ORDER BY created_at, id LIMIT 1""",
+)
+
+# Connections by which people may come in, whose certificates end within so many seconds.
+ENDING = Statement(
+    "sso.ending",
+    """SELECT id, certificates_end_at FROM {schema}.sso_connection
+    WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
+      AND certificates_end_at < now() + $2::float8 * interval '1 second'
+    ORDER BY certificates_end_at, id""",
 )
 
 # A connection's secret, sealed.
@@ -133,11 +166,13 @@ INSERT = Statement(
     "sso.insert",
     """INSERT INTO {schema}.sso_connection
       (tenant_id, id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-       email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version, sealed_secret)
+       email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+       metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+       certificates_end_at, tested_at, proven_at, created_at, updated_at, version, sealed_secret)
     VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::text,
-      $11::text[], $12::text, $13::text, $14::text, $15::boolean, $16::text, $17::timestamptz,
-      $18::timestamptz, $19::timestamptz, $20::timestamptz, $21::int, $22::bytea)""",
+      $11::text[], $12::text, $13::text, $14::text, $15::boolean, $16::text, $17::text, $18::text, $19::text,
+      $20::text, $21::boolean, $22::text, $23::text, $24::timestamptz, $25::timestamptz, $26::timestamptz,
+      $27::timestamptz, $28::timestamptz, $29::int, $30::bytea)""",
 )
 
 # Write a connection, unless someone else changed it; a secret of NULL stays as it is.
@@ -147,12 +182,16 @@ UPDATE = Statement(
     SET name = $4::text, state = $5::text, issuer = $6::text, client_id = $7::text, role_claim = $8::text,
       role_mapping = $9::text[], default_role = $10::text, email_domains = $11::text[],
       base_dn = $12::text, login_attribute = $13::text, user_filter = $14::text, start_tls = $15::boolean,
-      ca_certificates = $16::text, tested_at = $17::timestamptz, proven_at = $18::timestamptz,
-      sealed_secret = coalesce($19::bytea, sealed_secret), updated_at = now(), version = version + 1
+      ca_certificates = $16::text, sso_url = $17::text, metadata_url = $18::text,
+      idp_certificates = $19::text, own_certificate = $20::text, idp_initiated = $21::boolean,
+      email_attribute = $22::text, name_attribute = $23::text, certificates_end_at = $24::timestamptz,
+      tested_at = $25::timestamptz, proven_at = $26::timestamptz,
+      sealed_secret = coalesce($27::bytea, sealed_secret), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
     RETURNING id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, tested_at, proven_at,
-      created_at, updated_at, version""",
+      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
+      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
+      certificates_end_at, tested_at, proven_at, created_at, updated_at, version""",
 )
 
 # Somebody came in by it: it works. That is no change of the connection, and not written each time.
@@ -277,6 +316,11 @@ async def routed(session: ShardSession, domain: str) -> SsoConnection | None:
     return None if row is None else SsoConnection(*row)
 
 
+async def ending(session: ShardSession, *, within: float) -> Sequence[Ending]:
+    """Of those by which people may come in; the first to end first. `within`: seconds."""
+    return await session.fetch_rows(Ending, ENDING, within)
+
+
 async def find_secret(session: ShardSession, id_: UUID) -> bytes | None:
     row = await session.fetch_row(FIND_SECRET, id_)
     return None if row is None else row["sealed_secret"]
@@ -307,6 +351,14 @@ async def update(
         changed.user_filter,
         changed.start_tls,
         changed.ca_certificates,
+        changed.sso_url,
+        changed.metadata_url,
+        changed.idp_certificates,
+        changed.own_certificate,
+        changed.idp_initiated,
+        changed.email_attribute,
+        changed.name_attribute,
+        changed.certificates_end_at,
         changed.tested_at,
         changed.proven_at,
         sealed_secret,

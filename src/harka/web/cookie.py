@@ -13,6 +13,8 @@ Header = tuple[bytes, bytes]
 _FORM: Final = "-form"
 _SSO: Final = "-sso"
 _SSO_SECONDS: Final = 900
+_SAML: Final = "-saml"
+_SAML_SECONDS: Final = 120
 _PROVIDER: Final = "-provider"
 
 
@@ -52,6 +54,17 @@ def sso_cookie(scope: Scope, value: str) -> Header:
 def sso_value(scope: Scope) -> str:
     """Empty without such a cookie."""
     return _value(scope, _session_name(scope) + _SSO)
+
+
+def saml_cookie(scope: Scope, value: str) -> Header:
+    """What a browser carries on from a provider's answer; empty takes it away."""
+    lifetime = _SAML_SECONDS if value else 0
+    return _cookie(_session_name(scope) + _SAML, value, lifetime, secure=is_secure(scope))
+
+
+def saml_value(scope: Scope) -> str:
+    """Empty without such a cookie."""
+    return _value(scope, _session_name(scope) + _SAML)
 
 
 def provider_cookie(scope: Scope, connection: str, lifetime: timedelta) -> Header:

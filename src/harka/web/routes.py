@@ -29,6 +29,7 @@ from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 from harka.web.outbox import Outbox
 from harka.web.password_request import PATH as RESET_PATH
 from harka.web.password_request import AskReset
+from harka.web.saml import SamlAcs, SamlEnter, SamlMetadata
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 from harka.web.sso_logout import BackchannelLogout
@@ -108,6 +109,9 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
         Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
         Route("/auth/oidc/{id}/backchannel", Methods(BackchannelLogout(runtime), "POST")),
+        Route("/auth/saml/{id}/metadata", Methods(SamlMetadata(runtime), "GET", "HEAD")),
+        Route("/auth/saml/{id}/acs", Methods(SamlAcs(runtime), "POST")),
+        Route("/auth/saml/{id}/enter", Methods(SamlEnter(runtime), "GET")),
         Route("/auth/discover", Methods(Discover(runtime), "POST")),
         Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),

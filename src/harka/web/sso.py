@@ -19,7 +19,7 @@ from harka.ids import NodeKind
 from harka.learning import sso_entrance
 from harka.learning.entrance import Shown, working
 from harka.learning.session import Begun
-from harka.learning.sso_entrance import Arrived, Ask
+from harka.learning.sso_entrance import Arrived, Ask, Where
 from harka.repositories.session import SessionKind
 from harka.repositories.sso import SsoConnection, SsoState
 from harka.runtime import Runtime
@@ -52,10 +52,10 @@ class SsoStart:
         next_ = place(Request(scope).query_params.get("next", ""))
         try:
             sent = await sso_entrance.begin(
-                runtime.entrance, tenant, connection_of(runtime, tenant, scope), _redirect_uri(scope), next_
+                runtime.entrance, tenant, connection_of(runtime, tenant, scope), where_of(scope), next_
             )
         except HarkaError as error:
-            response = await _failed(runtime, tenant, scope, error)
+            response = await failed(runtime, tenant, scope, error)
         else:
             if isinstance(sent, Ask):
                 response = await _ask_directory(runtime, tenant, scope, sent.name, next_)
@@ -82,14 +82,14 @@ class SsoCallback:
                 connection_of(runtime, tenant, scope),
                 _said(scope),
                 sso_value(scope),
-                _redirect_uri(scope),
+                where_of(scope).callback,
                 device,
             )
         except HarkaError as error:
-            response = await _failed(runtime, tenant, scope, error)
+            response = await failed(runtime, tenant, scope, error)
             response.raw_headers.append(sso_cookie(scope, ""))
         else:
-            response = await _let_in(runtime, tenant, scope, arrived)
+            response = await entered(runtime, tenant, scope, arrived)
         await response(scope, receive, send)
 
 
@@ -116,7 +116,7 @@ class SsoSignIn:
             scope["harka"].record.code = error.code
             response = await _ask_directory(runtime, tenant, scope, "", next_, login=login, error=error)
         else:
-            response = await _let_in(runtime, tenant, scope, arrived)
+            response = await entered(runtime, tenant, scope, arrived)
         await response(scope, receive, send)
 
 
@@ -143,7 +143,7 @@ class SsoLink:
             response = await _ask_password(runtime, tenant, scope, shown.email, error)
         else:
             id_ = runtime.node_ids.seal(tenant.id, NodeKind.SSO_CONNECTION, connection.id)
-            response = _entered(scope, begun, id_, place(""))
+            response = _in(scope, begun, id_, place(""))
             response.raw_headers.append(sso_cookie(scope, ""))
         await response(scope, receive, send)
 
@@ -228,9 +228,8 @@ def connection_of(runtime: Runtime, tenant: TenantContext, scope: Scope) -> UUID
         raise NotFoundError from None
 
 
-def _redirect_uri(scope: Scope) -> str:
-    """Of this connection alone, so that no provider's answer is taken for another's."""
-    return f"{_origin(scope)}/auth/sso/{scope['path_params']['id']}/callback"
+def where_of(scope: Scope) -> Where:
+    return Where(_origin(scope), scope["path_params"]["id"])
 
 
 def _origin(scope: Scope) -> str:
@@ -242,17 +241,17 @@ def _said(scope: Scope) -> Mapping[str, str]:
     return {name: params[name][:_LONGEST] for name in ("state", "code", "iss", "error") if name in params}
 
 
-async def _let_in(runtime: Runtime, tenant: TenantContext, scope: Scope, arrived: Arrived) -> Response:
+async def entered(runtime: Runtime, tenant: TenantContext, scope: Scope, arrived: Arrived) -> Response:
     """In, or asked for a password that links them."""
     if arrived.begun is None:
         response = await _ask_password(runtime, tenant, scope, arrived.email)
     else:
-        response = _entered(scope, arrived.begun, scope["path_params"]["id"], arrived.next)
+        response = _in(scope, arrived.begun, scope["path_params"]["id"], arrived.next)
     response.raw_headers.append(sso_cookie(scope, arrived.link))
     return response
 
 
-def _entered(scope: Scope, begun: Begun, connection: str, next_: str) -> Response:
+def _in(scope: Scope, begun: Begun, connection: str, next_: str) -> Response:
     response = RedirectResponse(next_, SEE_OTHER)
     lifetime: timedelta = begun.session.ends_at - clock.now()
     response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
@@ -260,7 +259,7 @@ def _entered(scope: Scope, begun: Begun, connection: str, next_: str) -> Respons
     return response
 
 
-async def _failed(runtime: Runtime, tenant: TenantContext, scope: Scope, error: HarkaError) -> Response:
+async def failed(runtime: Runtime, tenant: TenantContext, scope: Scope, error: HarkaError) -> Response:
     if error.status >= _SERVER_ERROR or isinstance(error, NotFoundError):
         raise error
     scope["harka"].record.code = error.code

@@ -42,7 +42,7 @@ async def test_an_organizations_figures_are_two_statements(school: School) -> No
     assert metrics["storage"] == {"used": 0.0, "limit": 2.0**40, "asOf": None}
     assert metrics["apiUsage"]["quota"] is None
     assert told["health"] == {"status": "HEALTHY", "issues": []}
-    assert reply.statements == 2
+    assert reply.statements == 3
 
 
 async def test_an_issue_names_what_it_is_about(school: School) -> None:

@@ -4,15 +4,16 @@ import msgspec
 import strawberry
 from msgspec import UNSET
 
-from harka.graph.context import Info
+from harka.graph.context import Info, RequestContext
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
 from harka.graph.payload import MutationInput, Payload, optional, required
 from harka.graph.sso_enums import SsoRole
 from harka.graph.types.sso import SsoConnection
 from harka.ids import NodeKind
-from harka.learning import sso
+from harka.learning import sso, sso_saml
 from harka.learning.sso_directory import DirectoryChanges, DirectoryDraft
 from harka.learning.sso_draft import RoleMapping, SsoChanges, SsoDraft
+from harka.learning.sso_saml import SamlChanges, SamlDraft
 from harka.learning.work import unit_of_work
 from harka.repositories.sso import SsoConnection as ConnectionRow
 from harka.tenancy.permission import Permission
@@ -37,6 +38,22 @@ _LOGIN = "The attribute that holds what they type as their name: `uid`, `mail`, 
 _FILTER = "What else must hold of who comes in, as in `(objectClass=person)`."
 _TLS = "Whether an `ldap://` is encrypted before anything is said; false is for development alone."
 _CERTIFICATES = "Whose certificates are believed, in PEM, where not those that every browser believes."
+_METADATA = (
+    "The provider's metadata, as XML of at most 256 kB: its entity id, address and certificates. Or give "
+    "them one by one: `issuer`, `ssoUrl`, `certificates`."
+)
+_METADATA_URL = "Where the metadata are: read now, and whenever the connection is tested."
+_SSO_URL = "Where people are sent to sign in, by the binding HTTP-Redirect."
+_BELIEVED = (
+    "Whose signatures are believed, in PEM: at most 5, one after the other. While one follows another give "
+    "both: as long as one of those before stays, people come in as before."
+)
+_IDP_INITIATED = (
+    "Whether a sign-in may begin at the provider. Nobody can tell then in whose browser it began: leave it "
+    "off unless people need it."
+)
+_EMAIL = "The attribute that tells somebody's e-mail address, where it is none of the usual ones."
+_NAME = "The attribute that tells somebody's name, where it is none of the usual ones."
 _MAPPINGS = (
     "What that claim says for which role: at most 50. Where there are none, it says `manager`, "
     "`instructor` or `learner` itself."
@@ -78,13 +95,45 @@ class SsoDirectoryChangesInput:
 
 
 @graph_input
+class SsoSamlInput:
+    """Who a provider that speaks SAML 2.0 is, and what of its assertions is believed."""
+
+    metadata: str | None = value(_METADATA, default=None)
+    metadata_url: str | None = value(_METADATA_URL, default=None)
+    sso_url: str | None = value(_SSO_URL, default=None)
+    certificates: str | None = value(_BELIEVED, default=None)
+    allow_idp_initiated: bool = value(_IDP_INITIATED, default=False)
+    email_attribute: str | None = value(_EMAIL, default=None)
+    name_attribute: str | None = value(_NAME, default=None)
+
+
+@graph_input
+class SsoSamlChangesInput:
+    """What to change of how a provider speaks SAML. What is omitted stays as it is."""
+
+    metadata: str | None = value(_METADATA, default=strawberry.UNSET)
+    metadata_url: str | None = value(f"{_METADATA_URL} Null for none.", default=strawberry.UNSET)
+    sso_url: str | None = value(_SSO_URL, default=strawberry.UNSET)
+    certificates: str | None = value(_BELIEVED, default=strawberry.UNSET)
+    allow_idp_initiated: bool | None = value(_IDP_INITIATED, default=strawberry.UNSET)
+    email_attribute: str | None = value(f"{_EMAIL} Null for those.", default=strawberry.UNSET)
+    name_attribute: str | None = value(f"{_NAME} Null for those.", default=strawberry.UNSET)
+    new_key: bool = value(
+        "Whether a new key pair of ours is made: the provider must then read our metadata again.",
+        default=False,
+    )
+
+
+@graph_input
 class CreateSsoConnectionInput(MutationInput):
     """Which provider, and who the organization is to it."""
 
     name: str = value("What stands on its button: 1 to 100 characters.")
-    issuer: str = value(_ISSUER)
-    client_id: str = value(_CLIENT)
-    client_secret: str = value(_SECRET)
+    issuer: str | None = value(f"{_ISSUER} Omit it where SAML metadata tell it.", default=None)
+    client_id: str | None = value(
+        f"{_CLIENT} With SAML our entity id, where the provider knows one already.", default=None
+    )
+    client_secret: str | None = value(f"{_SECRET} Omit it with SAML.", default=None)
     role_claim: str | None = value(_ROLE_CLAIM, default=None)
     role_mappings: list[SsoRoleMappingInput] = value(_MAPPINGS, default_factory=list)
     default_role: SsoRole = value(
@@ -94,6 +143,7 @@ class CreateSsoConnectionInput(MutationInput):
     directory: SsoDirectoryInput | None = value(
         "Given for a directory (LDAP); omitted for a provider that speaks OpenID Connect.", default=None
     )
+    saml: SsoSamlInput | None = value("Given for a provider that speaks SAML 2.0.", default=None)
 
 
 @graph_input
@@ -114,6 +164,9 @@ class UpdateSsoConnectionInput(MutationInput):
     email_domains: list[str] | None = value(_DOMAINS, default=strawberry.UNSET)
     directory: SsoDirectoryChangesInput | None = value(
         "How the directory is asked, where it is one.", default=strawberry.UNSET
+    )
+    saml: SsoSamlChangesInput | None = value(
+        "How the provider speaks SAML, where it does.", default=strawberry.UNSET
     )
 
 
@@ -199,6 +252,43 @@ def _directory_changes(given: SsoDirectoryChangesInput) -> DirectoryChanges:
     )
 
 
+async def _saml(context: RequestContext, given: SsoSamlInput) -> SamlDraft:
+    draft = SamlDraft(
+        metadata=given.metadata,
+        metadata_url=given.metadata_url,
+        sso_url=given.sso_url,
+        certificates=given.certificates,
+        idp_initiated=given.allow_idp_initiated,
+        email_attribute=given.email_attribute,
+        name_attribute=given.name_attribute,
+    )
+    return await sso_saml.prepared(
+        context.runtime.assertions,
+        context.tenant.id,
+        draft,
+        private=context.runtime.settings.outbound_private,
+    )
+
+
+async def _saml_changes(context: RequestContext, given: SsoSamlChangesInput) -> SamlChanges:
+    changes = SamlChanges(
+        metadata=required(given.metadata, "metadata"),
+        metadata_url=optional(given.metadata_url),
+        sso_url=required(given.sso_url, "ssoUrl"),
+        certificates=required(given.certificates, "certificates"),
+        idp_initiated=required(given.allow_idp_initiated, "allowIdpInitiated"),
+        email_attribute=optional(given.email_attribute),
+        name_attribute=optional(given.name_attribute),
+        new_key=given.new_key,
+    )
+    return await sso_saml.prepared(
+        context.runtime.assertions,
+        context.tenant.id,
+        changes,
+        private=context.runtime.settings.outbound_private,
+    )
+
+
 async def _create(
     info: Info,
     given: Annotated[CreateSsoConnectionInput, strawberry.argument(name="input", description="Which.")],
@@ -213,6 +303,7 @@ async def _create(
         default_role=given.default_role,
         email_domains=given.email_domains,
         directory=None if given.directory is None else _directory(given.directory),
+        saml=None if given.saml is None else await _saml(info.context, given.saml),
     )
     return Changed(await sso.create(info.context.work, info.context.runtime.keyring, draft))
 
@@ -222,7 +313,7 @@ async def _update(
     given: Annotated[UpdateSsoConnectionInput, strawberry.argument(name="input", description="What.")],
 ) -> Changed:
     context = info.context
-    asked = required(given.directory, "directory")
+    asked, spoken = required(given.directory, "directory"), required(given.saml, "saml")
     mapped = required(given.role_mappings, "roleMappings")
     changes = SsoChanges(
         name=required(given.name, "name"),
@@ -234,6 +325,7 @@ async def _update(
         default_role=required(given.default_role, "defaultRole"),
         email_domains=required(given.email_domains, "emailDomains"),
         directory=UNSET if asked is UNSET else _directory_changes(asked),
+        saml=UNSET if spoken is UNSET else await _saml_changes(context, spoken),
     )
     id_ = context.open_id(NodeKind.SSO_CONNECTION, given.id, "id")
     return Changed(
@@ -259,8 +351,15 @@ async def _test(
         outside=runtime.outside,
     ) as work:
         found, asked = await sso.to_test(work, runtime.keyring, id_)
-    await sso.probe(runtime.providers, runtime.directories, asked)
-    return Changed(await sso.tested(context.work, found))
+    told = await sso.probe(
+        runtime.providers,
+        runtime.directories,
+        runtime.assertions,
+        found,
+        asked,
+        private=runtime.settings.outbound_private,
+    )
+    return Changed(await sso.tested(context.work, found, told))
 
 
 async def _enforce(

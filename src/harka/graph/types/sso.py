@@ -13,6 +13,7 @@ from harka.graph.sso_enums import SsoKind, SsoOutcome, SsoRole, SsoState
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import sso
+from harka.learning.sso_certificate import Certificate, certificates
 from harka.learning.sso_draft import RoleMapping, mappings
 from harka.repositories.page import Order, OrderDirection, Position
 from harka.repositories.sso import SsoAttempt as AttemptRow
@@ -62,6 +63,76 @@ class SsoDirectory:
     )
 
 
+def _saml(root: ConnectionRow, _info: Info) -> ConnectionRow | None:
+    return root if root.kind == SsoKind.SAML else None
+
+
+def _saml_path(root: ConnectionRow, info: Info, end: str) -> str:
+    context = info.context
+    id_ = context.runtime.node_ids.seal(context.tenant.id, NodeKind.SSO_CONNECTION, root.id)
+    return f"/auth/saml/{id_}/{end}"
+
+
+def _metadata_path(root: ConnectionRow, info: Info) -> str:
+    return _saml_path(root, info, "metadata")
+
+
+def _acs_path(root: ConnectionRow, info: Info) -> str:
+    return _saml_path(root, info, "acs")
+
+
+def _theirs(root: ConnectionRow, _info: Info) -> list[Certificate]:
+    return list(certificates(root.idp_certificates))
+
+
+def _ours(root: ConnectionRow, _info: Info) -> Certificate | None:
+    return next(iter(certificates(root.own_certificate)), None)
+
+
+@graph_type
+class SsoCertificate:
+    """A certificate by which a provider and the organization know each other's signatures."""
+
+    subject: str = leaf("Whose it says it is.")
+    fingerprint: str = leaf("The SHA-256 of it, in hexadecimal.")
+    not_before: datetime = leaf("Before when it is not believed.")
+    expires_at: datetime = leaf("After when it is not believed.")
+    pem: str = leaf("The whole of it, in PEM.")
+
+
+@graph_type
+class SsoSaml:
+    """What a provider that speaks SAML 2.0 is told, and what is known of it. Its entity id is `issuer`."""
+
+    client_id: str = leaf("What the organization is called by the provider: its `clientId`.", name="entityId")
+    metadata_path: str = field(
+        _metadata_path, "Where at the organization's address the provider reads all of this: its SP metadata."
+    )
+    acs_path: str = field(
+        _acs_path, "Where at the organization's address it has browsers post: the ACS URL, with the host."
+    )
+    sso_url: str = leaf("Where people are sent to sign in, by the binding HTTP-Redirect.")
+    metadata_url: str | None = leaf(
+        "Where the provider's metadata are, which `testSsoConnection` reads anew; null where they were given."
+    )
+    certificates: list[SsoCertificate] = field(
+        _theirs, "Whose signatures are believed while they are valid: several while one follows another."
+    )
+    own_certificate: SsoCertificate | None = field(
+        _ours, "What our requests are signed with, and assertions are encrypted for."
+    )
+    idp_initiated: bool = leaf(
+        "Whether a sign-in may begin at the provider, where nobody can tell who began it.",
+        name="allowIdpInitiated",
+    )
+    email_attribute: str | None = leaf(
+        "The attribute that tells somebody's e-mail address; null for what most providers call it."
+    )
+    name_attribute: str | None = leaf(
+        "The attribute that tells somebody's name; null for what most providers call it."
+    )
+
+
 @graph_type
 class SsoRoleMapping:
     """What somebody begins as whom the provider names so."""
@@ -77,11 +148,15 @@ class SsoConnection(Node):
     kind: SsoKind = leaf("How it speaks.")
     name: str = leaf("What stands on its button at the organization's door.")
     state: SsoState = leaf("Whether people may, or must, come in by it.")
-    issuer: str = leaf("Who the provider is: its OpenID Connect issuer; of a directory its address.")
+    issuer: str = leaf(
+        "Who the provider is: its OpenID Connect issuer; of a directory its address; with SAML its entity id."
+    )
     client_id: str = leaf(
-        "Who the organization is to the provider; of a directory the name by which it asks."
+        "Who the organization is to the provider; of a directory the name by which it asks; with SAML its "
+        "entity id."
     )
     directory: SsoDirectory | None = field(_directory, "How a directory is asked; null of a provider.")
+    saml: SsoSaml | None = field(_saml, "What SAML needs; null of what speaks otherwise.")
     role_claim: str | None = leaf(
         "The claim of the ID token, or the attribute of an entry, that names somebody's role or groups when "
         "they come for the first time; null where none does."
