@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509 import load_pem_x509_certificate
 
 from harka.auth.saml_decryption import decrypted
+from harka.auth.saml_metadata import private_key
 from harka.auth.saml_xml import RefusedXmlError, read
 from saml_idp import OWN, encrypted
 
@@ -34,7 +35,7 @@ def box(key: bytes, data: bytes, method: str, *, mask: str = "", hash_: str = ""
 
 
 def opened(text: str) -> bytes:
-    return decrypted(read(text.encode()).root, OWN.private_key.encode())
+    return decrypted(read(text.encode()).root, private_key(OWN.private_key))
 
 
 def padded(content: bytes, size: int) -> bytes:

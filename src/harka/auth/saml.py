@@ -20,14 +20,14 @@ from uuid import UUID
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from harka import clock
 from harka.auth.fair_threads import FairThreads
 from harka.auth.oidc import Identity
 from harka.auth.saml_assertion import Statement, Wanted, accept_assertion, accept_response
 from harka.auth.saml_decryption import decrypted
-from harka.auth.saml_metadata import KeyPair, certificates_of, new_key_pair
+from harka.auth.saml_metadata import KeyPair, certificates_of, new_key_pair, private_key
 from harka.auth.saml_xml import (
     ASSERTION,
     PROTOCOL,
@@ -153,7 +153,7 @@ class Assertions:
             whole = read(self._verified(peer, sent, by_parent[whole.tag])).root
             inside = _inside(whole)
         if inside.tag == f"{ASSERTION}EncryptedAssertion":
-            document = read(decrypted(inside, peer.private_key.encode()))
+            document = read(decrypted(inside, private_key(peer.private_key)))
             _require_assertion(document.root)
             for each in _signatures(document.root, [document.root]):
                 return read(self._verified(peer, document, each)).root
@@ -278,9 +278,7 @@ def address(peer: Peer, request: Request, acs: str) -> str:
     packed = packer.compress(_authn_request(peer, request, acs).encode()) + packer.flush()
     # signed as it is written here, to the letter
     asked = urlencode({"SAMLRequest": b64encode(packed), "SigAlg": _RSA_SHA256})
-    key = serialization.load_pem_private_key(peer.private_key.encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - we made it
-    signature = key.sign(asked.encode(), padding.PKCS1v15(), hashes.SHA256())
+    signature = private_key(peer.private_key).sign(asked.encode(), padding.PKCS1v15(), hashes.SHA256())
     signed = f"{asked}&{urlencode({'Signature': b64encode(signature)})}"
     return f"{peer.sso_url}{'&' if '?' in peer.sso_url else '?'}{signed}"
 

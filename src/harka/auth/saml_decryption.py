@@ -7,7 +7,7 @@ wrong with a ciphertext is told to no browser.
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -47,8 +47,8 @@ OFFERED: Final = (f"{_XMLENC11}aes256-gcm", f"{_XMLENC11}aes128-gcm", f"{_XMLENC
 """What our metadata ask for."""
 
 
-def decrypted(encrypted: Element, private_key: bytes) -> bytes:
-    """What stands in an `EncryptedAssertion`. `private_key`: PEM. Raise `RefusedXmlError`."""
+def decrypted(encrypted: Element, private_key: rsa.RSAPrivateKey) -> bytes:
+    """What stands in an `EncryptedAssertion`. `private_key`: ours. Raise `RefusedXmlError`."""
     data = only(encrypted, f"{ENCRYPTION}EncryptedData")
     keys = list(encrypted.iter(f"{ENCRYPTION}EncryptedKey"))
     if encrypted.tag != f"{ASSERTION}EncryptedAssertion" or len(keys) != 1:
@@ -66,7 +66,7 @@ def decrypted(encrypted: Element, private_key: bytes) -> bytes:
         raise RefusedXmlError(_UNREADABLE) from None
 
 
-def _key(encrypted: Element, private_key: bytes) -> bytes:
+def _key(encrypted: Element, private_key: rsa.RSAPrivateKey) -> bytes:
     method = only(encrypted, f"{ENCRYPTION}EncryptionMethod")
     digest = method.find(f"{SIGNATURE}DigestMethod")
     hash_ = _HASHES.get(_SHA1 if digest is None else digest.get("Algorithm", ""))
@@ -80,11 +80,8 @@ def _key(encrypted: Element, private_key: bytes) -> bytes:
             mask = None
     if hash_ is None or mask is None:
         raise RefusedXmlError("Its key is encrypted by an algorithm that is not accepted: RSA-OAEP is.")
-    key = serialization.load_pem_private_key(private_key, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise RefusedXmlError(_UNREADABLE)
     try:
-        return key.decrypt(_ciphertext(encrypted), padding.OAEP(padding.MGF1(mask), hash_, None))
+        return private_key.decrypt(_ciphertext(encrypted), padding.OAEP(padding.MGF1(mask), hash_, None))
     except ValueError:
         raise RefusedXmlError(_UNREADABLE) from None
 

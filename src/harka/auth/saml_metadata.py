@@ -70,6 +70,13 @@ def new_key_pair(name: str) -> KeyPair:
     return KeyPair(private.decode(), _pem(certificate))
 
 
+def private_key(pem: str) -> rsa.RSAPrivateKey:
+    """Of a pair that `new_key_pair` made: to try whether it is a sound one would take 50 ms each time."""
+    key = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - we made it
+    return key
+
+
 def describe(content: bytes, field: str) -> Description:
     """What the metadata of one provider say. Raise `ValidationError`."""
     try:
