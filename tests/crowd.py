@@ -17,6 +17,7 @@ CROWDED = (
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling", "file"),
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
+    *("category", "tag", "custom_role"),
     *("quiz", "quiz_question", "quiz_attempt"),
     *("session", "password", "event", "webhook_endpoint", "webhook_delivery"),
 )
@@ -84,6 +85,16 @@ SEED = {
     "path_enrollment": """INSERT INTO {schema}.learning_path_enrollment (tenant_id, id, path_id, user_id)
       SELECT $1::uuid, uuidv7(), p.id, u.id FROM {schema}.learning_path p, {schema}."user" u
       WHERE p.tenant_id = $1 AND u.tenant_id = $1""",
+    "empty path": """INSERT INTO {schema}.learning_path (tenant_id, id, title, status, created_at, updated_at)
+      SELECT $1::uuid, uuidv7(), 'p' || n, 'draft', now() + n * interval '1 ms', now() + n * interval '1 ms'
+      FROM generate_series(1, 2000) AS n""",
+    "category": """INSERT INTO {schema}.category (tenant_id, id, name, created_at)
+      SELECT $1::uuid, uuidv7(), 'c' || n, now() + n * interval '1 ms' FROM generate_series(1, 2000) AS n""",
+    "tag": """INSERT INTO {schema}.tag (tenant_id, id, name, created_at)
+      SELECT $1::uuid, uuidv7(), 't' || n, now() + n * interval '1 ms' FROM generate_series(1, 2000) AS n""",
+    "role": """INSERT INTO {schema}.custom_role (tenant_id, id, name, permissions, created_at)
+      SELECT $1::uuid, uuidv7(), 'r' || n, '{course:read}', now() + n * interval '1 ms'
+      FROM generate_series(1, 2000) AS n""",
     "session": """INSERT INTO {schema}.session (tenant_id, id, user_id, kind, expires_at, ends_at, created_at)
       SELECT $1::uuid, uuidv7(), id, 'app', now() + interval '1 day', now() + interval '1 day', created_at
       FROM {schema}."user", generate_series(1, 3) WHERE tenant_id = $1""",

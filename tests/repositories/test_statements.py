@@ -70,6 +70,7 @@ STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)] + [
     for value in CONSTANTS
     if isinstance(value, dict) and any(isinstance(each, Pages | Statement) for each in value.values())
     for statement in statements_of(value)
+    if isinstance(statement, Statement)
 ]
 FIELDS = [
     list(struct.__struct_fields__)

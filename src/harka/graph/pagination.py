@@ -5,9 +5,9 @@ Pages before a cursor would need every list statement twice, for a direction no 
 `hasPreviousPage` says only whether the page was asked for with `after`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from harka.errors import ValidationError
 from harka.graph.caching import INHERITED
 from harka.graph.context import RequestContext
 from harka.graph.cursor import Filter, Listing
+from harka.graph.deprecation import deprecated
 from harka.graph.field import field, graph_type, leaf
 from harka.graph.loaders.loader import Loader
 from harka.repositories.page import OLDEST_FIRST, Order, Position, position_of
@@ -35,6 +36,20 @@ After = Annotated[
 ]
 
 
+FILTER_INSTEAD: Final = deprecated("Use filter.", until=date(2027, 6, 30))
+"""Why an argument is deprecated that was there before its list had a filter."""
+
+
+def either(given: T | None, before: T | None, field: str) -> T | None:
+    """What the filter says, or else the argument `field` that was there before it.
+
+    Raise `ValidationError` when they disagree.
+    """
+    if given is not None and before is not None and given != before:
+        raise ValidationError("The filter says otherwise: leave this out.", field=field)
+    return before if given is None else given
+
+
 class OrderBy(Protocol):
     """An input of a list's order: an enum of attributes, and a direction."""
 
@@ -44,8 +59,12 @@ class OrderBy(Protocol):
     def direction(self) -> str: ...
 
 
-def ordered(given: OrderBy | None) -> Order:
-    return OLDEST_FIRST if given is None else Order(str(given.field), str(given.direction))
+def ordered(given: OrderBy | None, otherwise: Order = OLDEST_FIRST) -> Order:
+    return otherwise if given is None else Order(str(given.field), str(given.direction))
+
+
+Asked = str | bytes | float | UUID | datetime | None
+"""What a list is narrowed to in one respect; None for nothing."""
 
 
 class Row(Protocol):
@@ -74,7 +93,7 @@ async def paginate(
     context: RequestContext,
     name: str,
     *,
-    filters: tuple[Filter | datetime, ...] = (),
+    filters: tuple[Asked, ...] = (),
     order: Order = OLDEST_FIRST,
     first: int,
     after: str | None,
@@ -87,7 +106,7 @@ async def paginate(
     """
     if not 0 <= first <= MOST_ROWS:
         raise ValidationError(f"Must be between 0 and {MOST_ROWS}.", field="first")
-    bound = tuple(value.isoformat() if isinstance(value, datetime) else value for value in filters)
+    bound = tuple(_bound(value) for value in filters)
     listing = Listing(context.runtime.keyring.cursor, context.tenant.id, name, bound, order=order)
     position = None if after is None else listing.open(after)
     rows = await fetch(position, first + 1)
@@ -97,6 +116,56 @@ async def paginate(
         has_next_page=len(rows) > first,
         has_previous_page=after is not None,
         count=count,
+    )
+
+
+def _bound(asked: Asked) -> Filter:
+    if isinstance(asked, UUID):
+        return asked.bytes
+    if isinstance(asked, datetime):
+        return asked.isoformat()
+    return str(asked) if isinstance(asked, int | float) else asked
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How a rule lists something: `page(work, *of, after=, first=, order=, …)`, `count(work, *of, …)`.
+
+    `kept`: where each row that was read is found again, if somewhere.
+    """
+
+    page: Callable[..., Awaitable[Sequence[Row]]]
+    count: Callable[..., Awaitable[int]]
+    kept: type[Loader[Any, Any]] | None = None
+
+
+async def paginate_by(
+    rules: Rules,
+    context: RequestContext,
+    name: str,
+    *,
+    of: tuple[UUID | None, ...] = (),
+    only: Mapping[str, Asked],
+    order: Order = OLDEST_FIRST,
+    first: int,
+    after: str | None,
+) -> Slice:
+    """Like `paginate`, of what `of` has and `only` asks for, by the names that the rules have for it."""
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[Row]:
+        rows = await rules.page(context.work, *of, after=position, first=limit, order=order, **only)
+        if rules.kept is not None:
+            context.loaders.of(rules.kept).prime(rows)
+        return rows
+
+    return await paginate(
+        context,
+        name,
+        filters=(*of, *only.values()),
+        order=order,
+        first=first,
+        after=after,
+        fetch=fetch,
+        count=lambda: rules.count(context.work, *of, **only),
     )
 
 
@@ -112,7 +181,7 @@ class Below(msgspec.Struct, frozen=True, kw_only=True):
     rows: type[Loader[Any, Any]]
     counts: type[Loader[Any, int]]
     asked: tuple[Any, ...]
-    bound: tuple[Filter | datetime, ...]
+    bound: tuple[Asked, ...]
 
 
 async def paginate_below(

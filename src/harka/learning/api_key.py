@@ -18,7 +18,7 @@ from harka.learning.moment import accept_moment
 from harka.learning.work import UnitOfWork
 from harka.repositories import api_key as keys
 from harka.repositories.api_key import ApiKey, UsedApiKey
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
@@ -72,15 +72,27 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[UsedApiKey]:
     return ByKey(await keys.find_by_ids(work.outside.catalog, work.context.id, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[UsedApiKey]:
-    """The next `first`, dead ones included, oldest first."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    state: str | None = None,
+) -> Sequence[UsedApiKey]:
+    """The next `first`, dead ones included, in that order.
+
+    `name`: a part of it, in any case. `state`: an `ApiKeyState`. None for any.
+    """
     _require(work)
-    return await keys.page(work.outside.catalog, work.context.id, after=after, first=first)
+    catalog, tenant = work.outside.catalog, work.context.id
+    return await keys.page(catalog, tenant, after=after, first=first, order=order, name=name, state=state)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None, state: str | None = None) -> int:
     _require(work)
-    return await keys.count(work.outside.catalog, work.context.id)
+    return await keys.count(work.outside.catalog, work.context.id, name=name, state=state)
 
 
 async def create(work: UnitOfWork, draft: ApiKeyDraft) -> Made:

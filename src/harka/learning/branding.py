@@ -19,7 +19,7 @@ from harka.repositories import branding as brandings
 from harka.repositories import branding_asset as assets
 from harka.repositories.branding import Branding, BrandingStatus
 from harka.repositories.branding_asset import BrandingAsset
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.context import TenantContext
 from harka.tenancy.entitlement import features_for, require_feature
@@ -53,15 +53,22 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Branding]:
     return ByKey(await brandings.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Branding]:
-    """The next `first` versions, oldest first, the draft among them."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    status: str | None = None,
+) -> Sequence[Branding]:
+    """The next `first` versions in that order, the draft among them. `status`: None for any."""
     work.context.require(Permission.ORGANIZATION_WRITE)
-    return await brandings.list_page(work.session, after=after, first=first)
+    return await brandings.list_page(work.session, after=after, first=first, order=order, status=status)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, status: str | None = None) -> int:
     work.context.require(Permission.ORGANIZATION_WRITE)
-    return await brandings.count(work.session)
+    return await brandings.count(work.session, status=status)
 
 
 async def look(work: UnitOfWork) -> Look:

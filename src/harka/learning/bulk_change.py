@@ -31,7 +31,7 @@ from harka.repositories.bulk_change import (
     NewBulkResult,
     Standing,
 )
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
@@ -212,13 +212,23 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[BulkChange]:
     return ByKey(await changes.find_by_ids(work.session, ids, actor=_asker(work)))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[BulkChange]:
-    """The next `first`, oldest first."""
-    return await changes.list_page(work.session, after=after, first=first, actor=_asker(work))
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
+    state: str | None = None,
+) -> Sequence[BulkChange]:
+    """The next `first` in that order. `kind`, `state`: None for any."""
+    return await changes.list_page(
+        work.session, after=after, first=first, actor=_asker(work), order=order, kind=kind, state=state
+    )
 
 
-async def count(work: UnitOfWork) -> int:
-    return await changes.count(work.session, actor=_asker(work))
+async def count(work: UnitOfWork, *, kind: str | None = None, state: str | None = None) -> int:
+    return await changes.count(work.session, actor=_asker(work), kind=kind, state=state)
 
 
 async def list_results(

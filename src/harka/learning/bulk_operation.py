@@ -30,7 +30,7 @@ from harka.repositories.bulk_operation import (
     NewPart,
     Progress,
 )
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
@@ -134,15 +134,22 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[BulkOperatio
     return ByKey(await operations.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[BulkOperation]:
-    """The next `first`, oldest first."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    state: str | None = None,
+) -> Sequence[BulkOperation]:
+    """The next `first` in that order. `state`: None for any."""
     work.context.require(Permission.JOB_READ)
-    return await operations.list_page(work.session, after=after, first=first)
+    return await operations.list_page(work.session, after=after, first=first, order=order, state=state)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, state: str | None = None) -> int:
     work.context.require(Permission.JOB_READ)
-    return await operations.count(work.session)
+    return await operations.count(work.session, state=state)
 
 
 def expires_at(operation: BulkOperation) -> datetime:

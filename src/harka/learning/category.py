@@ -11,7 +11,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import category as categories
 from harka.repositories.category import Category
-from harka.repositories.page import Position
+from harka.repositories.page import BY_NAME, Order, Position
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
@@ -24,15 +24,22 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Category]:
     return ByKey(await categories.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Category]:
-    """The next `first`, by name."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = BY_NAME,
+    name: str | None = None,
+) -> Sequence[Category]:
+    """The next `first` in that order. `name`: a part of it, in any case; None for any."""
     work.context.require(Permission.COURSE_READ)
-    return await categories.list_page(work.session, after=after, first=first)
+    return await categories.list_page(work.session, after=after, first=first, order=order, name=name)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None) -> int:
     work.context.require(Permission.COURSE_READ)
-    return await categories.count(work.session)
+    return await categories.count(work.session, name=name)
 
 
 async def create(work: UnitOfWork, name: str) -> Category:

@@ -14,7 +14,7 @@ from harka.ids import new_id
 from harka.learning.work import UnitOfWork
 from harka.repositories import domain as domains
 from harka.repositories.domain import Domain, DomainStatus
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
 from harka.tenancy.domain_name import accept_domain
@@ -47,15 +47,26 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Domain]:
     return ByKey(await domains.find_by_ids(work.outside.catalog, work.context.id, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Domain]:
-    """The next `first`, claims included, oldest first."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    status: str | None = None,
+) -> Sequence[Domain]:
+    """The next `first`, claims included, in that order. `name`: a part of it. None for any."""
     work.context.require(Permission.ORGANIZATION_WRITE)
-    return await domains.page(work.outside.catalog, work.context.id, after=after, first=first)
+    catalog, tenant = work.outside.catalog, work.context.id
+    return await domains.page(
+        catalog, tenant, after=after, first=first, order=order, name=name, status=status
+    )
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None, status: str | None = None) -> int:
     work.context.require(Permission.ORGANIZATION_WRITE)
-    return await domains.count(work.outside.catalog, work.context.id)
+    return await domains.count(work.outside.catalog, work.context.id, name=name, status=status)
 
 
 async def add(work: UnitOfWork, name: str) -> Domain:

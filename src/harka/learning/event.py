@@ -9,8 +9,8 @@ from harka import clock
 from harka.ids import NodeKind, earliest_id
 from harka.learning.work import UnitOfWork
 from harka.repositories import event as events
-from harka.repositories.event import Event
-from harka.repositories.page import Position
+from harka.repositories.event import IN_LINE, Event
+from harka.repositories.page import Order, Position
 from harka.rows import ByKey
 from harka.tenancy.permission import Permission
 
@@ -37,11 +37,19 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Event]:
 
 
 async def list_page(
-    work: UnitOfWork, *, after: Position | None, first: int, types: Sequence[str] | None = None
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = IN_LINE,
+    types: Sequence[str] | None = None,
 ) -> Sequence[Event]:
-    """The next `first` of these types, in the order in which they can be relied on. `types`: None for all."""
+    """The next `first` of these types, in the order in which they can be relied on, or from its end.
+
+    `types`: None for all.
+    """
     require_reader(work)
-    return await events.list_page(work.session, after=after, first=first, types=types)
+    return await events.list_page(work.session, after=after, first=first, types=types, order=order)
 
 
 async def count(work: UnitOfWork, *, types: Sequence[str] | None = None) -> int:

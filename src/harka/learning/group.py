@@ -13,8 +13,8 @@ from harka.ids import new_id
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import group as groups
-from harka.repositories.group import ALL, Group, GroupFilter
-from harka.repositories.page import Position
+from harka.repositories.group import Group
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey, Grouped
 from harka.storage.session import ForeignKeyError
 from harka.tenancy.permission import Permission
@@ -36,16 +36,27 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Group]:
 
 
 async def list_page(
-    work: UnitOfWork, only: GroupFilter = ALL, *, after: Position | None, first: int
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    is_top: bool | None = None,
 ) -> Sequence[Group]:
-    """The next `first` groups that match, of every level, oldest first."""
+    """The next `first` of every level in that order.
+
+    `name`: a part, in any case. `is_top`: below none, or below one. None for any.
+    """
     work.context.require(Permission.USER_READ)
-    return await groups.list_page(work.session, only, after=after, first=first)
+    return await groups.list_page(
+        work.session, after=after, first=first, order=order, name=name, is_top=is_top
+    )
 
 
-async def count(work: UnitOfWork, only: GroupFilter = ALL) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None, is_top: bool | None = None) -> int:
     work.context.require(Permission.USER_READ)
-    return await groups.count(work.session, only)
+    return await groups.count(work.session, name=name, is_top=is_top)
 
 
 async def pages_by_parent(
@@ -94,7 +105,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: GroupChanges, *, version:
     if changes.parent_id is not UNSET:
         # before the group: whoever holds a group waits for nobody who holds the tree
         await groups.lock_tree(work.session)
-    held = await _hold(work, id_, version)
+    held = await hold(work, id_, version=version)
     if changes.parent_id is not UNSET and changes.parent_id != held.parent_id:
         if changes.parent_id is not None:
             await _require_place(work, changes.parent_id, id_)
@@ -112,7 +123,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     work.context.require(Permission.USER_WRITE)
     work.context.require_everybody()
     await groups.lock_tree(work.session)
-    held = await _hold(work, id_, version)
+    held = await hold(work, id_, version=version)
     if await groups.count_of_parents(work.session, [id_]):
         raise ConflictError("Groups are below it: move or delete them first.", field="id")
     try:
@@ -122,11 +133,16 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     return held
 
 
-async def hold(work: UnitOfWork, id_: UUID, *, field: str = "id") -> Group:
-    """Keep a group as it is until this unit ends. Raise `NotFoundError`."""
+async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field: str = "id") -> Group:
+    """Keep a group as it is until this unit ends.
+
+    Raise `NotFoundError`; `ConflictError` for another `version`.
+    """
     held = await groups.lock(work.session, id_)
     if held is None:
         raise NotFoundError("There is no such group here.", field=field)
+    if version is not None and held.version != version:
+        raise ConflictError
     return held
 
 
@@ -135,13 +151,6 @@ async def require_managed(work: UnitOfWork, ids: Sequence[UUID]) -> None:
     manager = work.context.manager
     if manager is not None and await groups.managed(work.session, manager, ids) != set(ids):
         raise ForbiddenError("This is for who manages the group, or one above it.")
-
-
-async def _hold(work: UnitOfWork, id_: UUID, version: int | None) -> Group:
-    held = await hold(work, id_)
-    if version is not None and held.version != version:
-        raise ConflictError
-    return held
 
 
 async def _require_place(work: UnitOfWork, parent_id: UUID, id_: UUID) -> None:

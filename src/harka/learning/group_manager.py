@@ -58,27 +58,30 @@ async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID
     return await managers.count_of_users(work.session, _seen(work), user_ids)
 
 
-async def assign(work: UnitOfWork, group_id: UUID, user_id: UUID) -> tuple[Group, User, bool]:
+async def assign(
+    work: UnitOfWork, group_id: UUID, user_id: UUID, *, version: int | None = None
+) -> tuple[Group, User, bool]:
     """Let a person manage a group, and see nobody beyond their groups. Answers whether that is new.
 
     From their next request on; their role says what they may do there. Raise `NotFoundError`;
-    `ValidationError` for an owner, whom nothing bounds; `ConflictError` for oneself; `ForbiddenError` for who
-    may do more than the actor, and for an actor who manages some groups only.
+    `ValidationError` for an owner, whom nothing bounds; `ConflictError` for oneself, and for a person of
+    another `version`; `ForbiddenError` for who may do more than the actor, and for an actor who manages some
+    groups only.
     """
-    held, person = await _held(work, group_id, user_id)
+    held, person = await _held(work, group_id, user_id, version)
     if person.role == Role.OWNER:
         raise ValidationError("An owner sees everybody.", field="userId")
     return held, person, await managers.insert(work.session, group_id, user_id)
 
 
 async def unassign(
-    work: UnitOfWork, group_id: UUID, user_id: UUID, *, frees: bool = False
+    work: UnitOfWork, group_id: UUID, user_id: UUID, *, frees: bool = False, version: int | None = None
 ) -> tuple[Group, User, bool]:
     """Take a group from its manager, who sees nobody else after the last one. Answers whether they had it.
 
     `frees`: once they have none they see everybody whom their role lets them see. Raise like `assign`.
     """
-    held, person = await _held(work, group_id, user_id)
+    held, person = await _held(work, group_id, user_id, version)
     return held, person, await managers.delete(work.session, group_id, user_id, frees=frees)
 
 
@@ -114,13 +117,14 @@ def no_managed_group() -> NotFoundError:
     return NotFoundError("One of these groups is not here.", field="managedGroupIds")
 
 
-async def _held(work: UnitOfWork, group_id: UUID, user_id: UUID) -> tuple[Group, User]:
+async def _held(work: UnitOfWork, group_id: UUID, user_id: UUID, version: int | None) -> tuple[Group, User]:
     work.context.require(Permission.USER_WRITE)
     work.context.require_everybody()
     if work.context.user is not None and work.context.user.id == user_id:
         raise ConflictError("Nobody gives groups to themselves.", field="userId")
     # the group before the person, as everywhere, so that two writers cannot deadlock
-    return await group.hold(work, group_id, field="groupId"), await user.hold(work, user_id, field="userId")
+    held = await group.hold(work, group_id, field="groupId")
+    return held, await user.hold(work, user_id, version=version, field="userId")
 
 
 def _seen(work: UnitOfWork) -> Scope:

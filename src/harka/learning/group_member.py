@@ -55,29 +55,35 @@ async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID
     return await members.count_of_users(work.session, _seen(work), user_ids)
 
 
-async def add(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
-    """Put people into a group. Answers it, and how many are new in it.
+async def add(
+    work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID], *, version: int | None = None
+) -> tuple[Group, int]:
+    """Put people into a group. Answers it, and how many are new in it. `version`: of the group, None for any.
 
     Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group or person, and
-    then nobody is added; `ForbiddenError` for a group that a manager of groups does not manage.
+    then nobody is added; `ForbiddenError` for a group that a manager of groups does not manage;
+    `ConflictError` for another `version`.
     """
     work.context.require(Permission.USER_WRITE)
     asked = _accepted(user_ids)
-    held = await group.hold(work, group_id)
+    held = await group.hold(work, group_id, version=version)
     await group.require_managed(work, [group_id])
     await _require_visible(work, asked)
     return held, await members.insert_many(work.session, group_id, asked)
 
 
-async def remove(work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID]) -> tuple[Group, int]:
+async def remove(
+    work: UnitOfWork, group_id: UUID, user_ids: Sequence[UUID], *, version: int | None = None
+) -> tuple[Group, int]:
     """Take people out of a group. Answers it, and how many were in it; who was not is no error.
 
     Raise `ValidationError` for more than `MOST_MEMBERS`; `NotFoundError` for an unknown group; of a manager
-    of groups `ForbiddenError` for another group, `NotFoundError` for a person of another group.
+    of groups `ForbiddenError` for another group, `NotFoundError` for a person of another group;
+    `ConflictError` for another `version` of the group.
     """
     work.context.require(Permission.USER_WRITE)
     asked = _accepted(user_ids)
-    held = await group.hold(work, group_id)
+    held = await group.hold(work, group_id, version=version)
     await group.require_managed(work, [group_id])
     if work.context.manager is not None:
         await _require_visible(work, asked)

@@ -26,7 +26,7 @@ from harka.repositories import user as users
 from harka.repositories.event import EventType
 from harka.repositories.group import Group
 from harka.repositories.invitation import Invitation, State
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.repositories.user import User, UserStatus
 from harka.rows import ByKey
@@ -89,16 +89,32 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Invitation]:
 
 
 async def list_page(
-    work: UnitOfWork, *, after: Position | None, first: int, state: str | None = None
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    state: str | None = None,
+    email: str | None = None,
 ) -> Sequence[Invitation]:
-    """The next `first`, oldest first. `state`: an `InvitationState`, None for any."""
+    """The next `first` in that order.
+
+    `state`: an `InvitationState`. `email`: a part of the address, in any case. None for any.
+    """
     return await invitations.list_page(
-        work.session, after=after, first=first, inviter=_inviter(work), state=_until_now(state)
+        work.session,
+        after=after,
+        first=first,
+        inviter=_inviter(work),
+        order=order,
+        state=_until_now(state),
+        email=email,
     )
 
 
-async def count(work: UnitOfWork, *, state: str | None = None) -> int:
-    return await invitations.count(work.session, inviter=_inviter(work), state=_until_now(state))
+async def count(work: UnitOfWork, *, state: str | None = None, email: str | None = None) -> int:
+    inviter = _inviter(work)
+    return await invitations.count(work.session, inviter=inviter, state=_until_now(state), email=email)
 
 
 def _until_now(state: str | None) -> State | None:

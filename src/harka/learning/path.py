@@ -16,7 +16,7 @@ from harka.learning.work import UnitOfWork
 from harka.queue.message import RECOUNT_PATH
 from harka.repositories import path as paths
 from harka.repositories.course import Course, CourseStatus
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.path import LearningPath, PathStatus
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError
@@ -56,15 +56,24 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[LearningPath
 
 
 async def list_page(
-    work: UnitOfWork, *, after: Position | None, first: int, status: str | None = None
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    status: str | None = None,
+    title: str | None = None,
 ) -> Sequence[LearningPath]:
-    """The next `first` that the reader may see, oldest first."""
+    """The next `first` that the reader may see, in that order. `title`: a part of it, in any case."""
     scope = visibility.of_courses(work.context)
-    return await paths.list_page(work.session, scope, after=after, first=first, status=status)
+    return await paths.list_page(
+        work.session, scope, after=after, first=first, order=order, status=status, title=title
+    )
 
 
-async def count(work: UnitOfWork, *, status: str | None = None) -> int:
-    return await paths.count(work.session, visibility.of_courses(work.context), status=status)
+async def count(work: UnitOfWork, *, status: str | None = None, title: str | None = None) -> int:
+    scope = visibility.of_courses(work.context)
+    return await paths.count(work.session, scope, status=status, title=title)
 
 
 async def courses_by_path(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[Course]]:

@@ -16,7 +16,7 @@ from harka.repositories import path as paths
 from harka.repositories import path_enrollment as path_enrollments
 from harka.repositories import user as users
 from harka.repositories.enrollment import EnrollmentStatus
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.path import PathStatus
 from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.scope import Scope
@@ -44,11 +44,12 @@ async def list_page(
     *,
     after: Position | None,
     first: int,
+    order: Order = OLDEST_FIRST,
     user_id: UUID | None = None,
     path_id: UUID | None = None,
     status: str | None = None,
 ) -> Sequence[PathEnrollment]:
-    """The next `first` that the reader may see, oldest first."""
+    """The next `first` that the reader may see, in that order."""
     scope = visibility.of_enrollments(work.context)
     if _is_hidden(scope, user_id):
         return []
@@ -57,6 +58,7 @@ async def list_page(
         scope,
         after=after,
         first=first,
+        order=order,
         user_id=_whose(scope, user_id),
         path_id=path_id,
         status=status,

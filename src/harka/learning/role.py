@@ -14,7 +14,7 @@ from harka.ids import new_id
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import role as roles
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.role import CustomRole
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError, UniqueError
@@ -40,15 +40,25 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[CustomRole]:
     return ByKey(await roles.find_by_ids(work.session, asked) if asked else [])
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> list[CustomRole]:
-    """The next `first` roles, oldest first."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    permission: str | None = None,
+) -> list[CustomRole]:
+    """The next `first` in that order. `name`: a part of it, in any case. `permission`: that it has."""
     work.context.require(Permission.USER_READ)
-    return await roles.list_page(work.session, after=after, first=first)
+    return await roles.list_page(
+        work.session, after=after, first=first, order=order, name=name, permission=permission
+    )
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None, permission: str | None = None) -> int:
     work.context.require(Permission.USER_READ)
-    return await roles.count(work.session)
+    return await roles.count(work.session, name=name, permission=permission)
 
 
 async def create(work: UnitOfWork, *, name: str, permissions: Sequence[str]) -> CustomRole:

@@ -15,7 +15,7 @@ from harka.ids import new_id
 from harka.learning import user, visibility
 from harka.learning.work import UnitOfWork
 from harka.repositories import session as sessions
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.repositories.session import Session, SessionKind
 from harka.rows import ByKey
@@ -84,18 +84,29 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Session]:
 
 
 async def list_page(
-    work: UnitOfWork, user_id: UUID | None, *, after: Position | None, first: int
+    work: UnitOfWork,
+    user_id: UUID | None,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
 ) -> Sequence[Session]:
-    """The next `first` live ones of a person, oldest first. None: the actor's own."""
+    """The next `first` live ones of a person in that order. `user_id`: None for the actor.
+
+    `kind`: None for any.
+    """
     person = _person(work, user_id)
     if person is None:
         return []
-    return await sessions.page(work.session, _scope(work), person, after=after, first=first)
+    return await sessions.page(
+        work.session, _scope(work), person, after=after, first=first, order=order, kind=kind
+    )
 
 
-async def count(work: UnitOfWork, user_id: UUID | None) -> int:
+async def count(work: UnitOfWork, user_id: UUID | None, *, kind: str | None = None) -> int:
     person = _person(work, user_id)
-    return 0 if person is None else await sessions.count(work.session, _scope(work), person)
+    return 0 if person is None else await sessions.count(work.session, _scope(work), person, kind=kind)
 
 
 async def revoke(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Session:

@@ -7,7 +7,7 @@ always use their passwords.
 import enum
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from uuid import UUID
 
 import msgspec
@@ -33,8 +33,8 @@ from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
 from harka.learning.sso_saml import NO_SAML, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
-from harka.repositories.page import Position
-from harka.repositories.sso import SsoAttempt, SsoConnection, SsoKind, SsoState
+from harka.repositories.page import NEWEST_FIRST, OLDEST_FIRST, Order, Position
+from harka.repositories.sso import AttemptFilter, SsoAttempt, SsoConnection, SsoKind, SsoState
 from harka.rows import ByKey
 from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
@@ -74,15 +74,25 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoConnectio
     return ByKey(await connections.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[SsoConnection]:
-    """The next `first`, oldest first."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
+    state: str | None = None,
+) -> Sequence[SsoConnection]:
+    """The next `first` in that order. `kind`, `state`: None for any."""
     _require(work)
-    return await connections.list_page(work.session, after=after, first=first)
+    return await connections.list_page(
+        work.session, after=after, first=first, order=order, kind=kind, state=state
+    )
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, kind: str | None = None, state: str | None = None) -> int:
     _require(work)
-    return await connections.count(work.session)
+    return await connections.count(work.session, kind=kind, state=state)
 
 
 async def find_attempts(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoAttempt]:
@@ -90,15 +100,22 @@ async def find_attempts(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoAttem
     return ByKey(await connections.find_attempts(work.session, ids))
 
 
-async def list_attempts(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[SsoAttempt]:
-    """The next `first`, newest first."""
+async def list_attempts(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = NEWEST_FIRST,
+    **only: Unpack[AttemptFilter],
+) -> Sequence[SsoAttempt]:
+    """The next `first` in that order."""
     _require(work)
-    return await connections.page_of_attempts(work.session, after=after, first=first)
+    return await connections.page_of_attempts(work.session, after=after, first=first, order=order, **only)
 
 
-async def count_attempts(work: UnitOfWork) -> int:
+async def count_attempts(work: UnitOfWork, **only: Unpack[AttemptFilter]) -> int:
     _require(work)
-    return await connections.count_attempts(work.session)
+    return await connections.count_attempts(work.session, **only)
 
 
 async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConnection:

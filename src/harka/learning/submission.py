@@ -26,7 +26,7 @@ from harka.repositories.assignment import Assignment
 from harka.repositories.enrollment import Enrollment, EnrollmentStatus
 from harka.repositories.event import EventType
 from harka.repositories.file import File
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.repositories.submission import Submission
 from harka.rows import ByKey, Grouped
@@ -73,16 +73,37 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Submission]:
 
 
 async def page(
-    work: UnitOfWork, assignment_id: UUID, *, graded: bool | None, after: Position | None, first: int
+    work: UnitOfWork,
+    assignment_id: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    graded: bool | None = None,
+    is_late: bool | None = None,
 ) -> Sequence[Submission]:
-    """The next `first` for an assignment that the reader may see, oldest first. `graded`: None for all."""
+    """The next `first` for an assignment that the reader may see, in that order.
+
+    `graded`, `is_late`: None for all.
+    """
     scope = visibility.of_enrollments(work.context)
-    return await submissions.page(work.session, scope, assignment_id, graded=graded, after=after, first=first)
+    return await submissions.page(
+        work.session,
+        scope,
+        assignment_id,
+        after=after,
+        first=first,
+        order=order,
+        graded=graded,
+        is_late=is_late,
+    )
 
 
-async def count(work: UnitOfWork, assignment_id: UUID, *, graded: bool | None) -> int:
+async def count(
+    work: UnitOfWork, assignment_id: UUID, *, graded: bool | None = None, is_late: bool | None = None
+) -> int:
     scope = visibility.of_enrollments(work.context)
-    return await submissions.count(work.session, scope, assignment_id, graded=graded)
+    return await submissions.count(work.session, scope, assignment_id, graded=graded, is_late=is_late)
 
 
 async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> Grouped[Submission]:

@@ -12,7 +12,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import tag as tags
 from harka.repositories.course import Course
-from harka.repositories.page import Position
+from harka.repositories.page import BY_NAME, Order, Position
 from harka.repositories.tag import Tag
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError, UniqueError
@@ -27,15 +27,22 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Tag]:
     return ByKey(await tags.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[Tag]:
-    """The next `first`, by name."""
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = BY_NAME,
+    name: str | None = None,
+) -> Sequence[Tag]:
+    """The next `first` in that order. `name`: a part of it, in any case; None for any."""
     work.context.require(Permission.COURSE_READ)
-    return await tags.list_page(work.session, after=after, first=first)
+    return await tags.list_page(work.session, after=after, first=first, order=order, name=name)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, name: str | None = None) -> int:
     work.context.require(Permission.COURSE_READ)
-    return await tags.count(work.session)
+    return await tags.count(work.session, name=name)
 
 
 async def create(work: UnitOfWork, name: str) -> Tag:

@@ -37,12 +37,12 @@ class Confirmed(msgspec.Struct, frozen=True):
         return f"Confirmed({self.user.id})"
 
 
-async def propose(work: UnitOfWork, keyring: Keyring) -> Proposed:
-    """A new secret for the actor, which counts once it is confirmed.
+async def propose(work: UnitOfWork, keyring: Keyring, *, version: int | None = None) -> Proposed:
+    """A new secret for the actor, which counts once it is confirmed. `version`: of the actor, None for any.
 
-    Raise `ConflictError` for who has a second factor.
+    Raise `ConflictError` for who has a second factor, and for another `version`.
     """
-    person, secret = user.myself(work.context), totp.new_secret()
+    person, secret = user.myself(work.context, version=version), totp.new_secret()
     sealed = envelope.seal(keyring.seal, secret, tenant=work.context.id, purpose=_purpose(person.id))
     if not await totps.propose(work.session, person.id, sealed):
         raise ConflictError("You have a second factor: remove it first.")
@@ -67,19 +67,19 @@ async def confirm(work: UnitOfWork, keyring: Keyring, code: str) -> Confirmed:
     return Confirmed(person, recovery)
 
 
-async def remove(work: UnitOfWork) -> User:
+async def remove(work: UnitOfWork, *, version: int | None = None) -> User:
     """No code is asked for any more of the actor, whose password was asked for.
 
-    Raise `ConflictError` for an owner who must be able to come in (`break_glass`).
+    Raise `ConflictError` for an owner who must be able to come in (`break_glass`), and for another `version`.
     """
-    person = user.myself(work.context)
+    person = user.myself(work.context, version=version)
     await _remove(work, person)
     return person
 
 
-async def remove_of(work: UnitOfWork, user_id: UUID) -> User:
+async def remove_of(work: UnitOfWork, user_id: UUID, *, version: int | None = None) -> User:
     """Of somebody who has lost their device. Raise like `user.hold` and `remove`."""
-    person = await user.hold(work, user_id, field="userId")
+    person = await user.hold(work, user_id, version=version, field="userId")
     await _remove(work, person)
     return person
 

@@ -191,12 +191,18 @@ async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field
     return held
 
 
-def myself(context: TenantContext) -> User:
-    """Raise `ValidationError` for a program, which is nobody; `UnauthenticatedError` for who is not known."""
+def myself(context: TenantContext, *, version: int | None = None) -> User:
+    """As the actor was when they were let in.
+
+    Raise `ValidationError` for a program, which is nobody; `UnauthenticatedError` for who is not known;
+    `ConflictError` for another `version`.
+    """
     if context.user is None:
         if context.actor.kind is ActorKind.ANONYMOUS:
             raise UnauthenticatedError
         raise ValidationError("This is for people, not for programs.")
+    if version is not None and context.user.version != version:
+        raise ConflictError
     return context.user
 
 

@@ -12,7 +12,7 @@ from harka.learning import event as event_rules
 from harka.learning.webhook_endpoint import SECONDS_TRIED, announce, no_endpoint, require
 from harka.learning.work import UnitOfWork
 from harka.repositories import webhook_delivery as deliveries
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.webhook_delivery import WebhookDelivery, WebhookDeliveryState
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError
@@ -31,11 +31,19 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[WebhookDeliv
 
 
 async def list_page(
-    work: UnitOfWork, endpoint_id: UUID, *, after: Position | None, first: int, state: str | None = None
+    work: UnitOfWork,
+    endpoint_id: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    state: str | None = None,
 ) -> Sequence[WebhookDelivery]:
-    """The next `first` of an endpoint, of this state."""
+    """The next `first` of an endpoint, of this state, in that order."""
     require(work)
-    return await deliveries.list_page(work.session, endpoint_id, after=after, first=first, state=state)
+    return await deliveries.list_page(
+        work.session, endpoint_id, after=after, first=first, order=order, state=state
+    )
 
 
 async def count(work: UnitOfWork, endpoint_id: UUID, *, state: str | None = None) -> int:

@@ -21,7 +21,7 @@ from harka.queue.message import WEBHOOKS_TOPIC
 from harka.repositories import webhook_delivery as deliveries
 from harka.repositories import webhook_endpoint as endpoints
 from harka.repositories.event import EventType
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.webhook_endpoint import WebhookEndpoint, WebhookPauseReason
 from harka.rows import ByKey
 from harka.tenancy.entitlement import require_feature
@@ -74,14 +74,22 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[WebhookEndpo
     return ByKey(await endpoints.find_by_ids(work.session, ids))
 
 
-async def list_page(work: UnitOfWork, *, after: Position | None, first: int) -> Sequence[WebhookEndpoint]:
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    is_paused: bool | None = None,
+) -> Sequence[WebhookEndpoint]:
+    """The next `first` in that order. `is_paused`: None for any."""
     require(work)
-    return await endpoints.list_page(work.session, after=after, first=first)
+    return await endpoints.list_page(work.session, after=after, first=first, order=order, is_paused=is_paused)
 
 
-async def count(work: UnitOfWork) -> int:
+async def count(work: UnitOfWork, *, is_paused: bool | None = None) -> int:
     require(work)
-    return await endpoints.count(work.session)
+    return await endpoints.count(work.session, is_paused=is_paused)
 
 
 async def create(work: UnitOfWork, draft: EndpointDraft, *, seal_key: bytes) -> Made:

@@ -1,3 +1,4 @@
+import enum
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -5,9 +6,24 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    NAME,
+    NAMED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    catalog_pages,
+    narrowed,
+)
 from harka.storage.catalog import CatalogAccess
 from harka.storage.statement import CatalogStatement
+
+
+class ApiKeyOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,18 +75,32 @@ LIST_BY_TENANT = CatalogStatement(
     FROM control.api_key WHERE tenant_id = $1 ORDER BY created_at, id""",
 )
 
-# One page of a tenant's keys, dead ones included, oldest first.
-PAGE = CatalogStatement(
+# What has become of a key: see `learning.api_key.state_of`.
+_MATCHES: Final = narrowed(
+    NAMED,
+    Condition(
+        "text",
+        "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' "
+        "ELSE 'live' END = {}",
+    ),
+)
+
+# One page of a tenant's keys, dead ones included, in each order.
+PAGES = catalog_pages(
     "api_key.page",
-    """SELECT id, tenant_id, prefix, hash, name, scopes, user_id, created_at, expires_at, revoked_at,
+    f"""SELECT id, tenant_id, prefix, hash, name, scopes, user_id, created_at, expires_at, revoked_at,
       networks, requests_per_second, created_by, updated_at, version, last_used_at
     FROM control.api_key
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {ApiKeyOrder.CREATED_AT: CREATED, ApiKeyOrder.NAME: NAME},
+    position=5,
 )
 
 # How many keys a tenant has, dead ones included.
-COUNT = CatalogStatement("api_key.count", "SELECT count(*) FROM control.api_key WHERE tenant_id = $1")
+COUNT = CatalogStatement(
+    "api_key.count",
+    f"SELECT count(*) FROM control.api_key WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # A tenant's keys by id.
 FIND_BY_IDS = CatalogStatement(
@@ -157,14 +187,24 @@ async def list_by_tenant(catalog: CatalogAccess, tenant: UUID) -> list[UsedApiKe
 
 
 async def page(
-    catalog: CatalogAccess, tenant: UUID, *, after: Position | None = None, first: int
+    catalog: CatalogAccess,
+    tenant: UUID,
+    *,
+    after: Position | None = None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    state: str | None = None,
 ) -> list[UsedApiKey]:
-    rows = await catalog.fetch(PAGE, tenant, *(after or BEGINNING), first)
-    return [UsedApiKey(**row) for row in rows]
+    """`name`: a part of it, in any case. `state`: what has become of it. None for any, here and below."""
+    asked = (tenant, name, state, first, *(after or ()))
+    return [UsedApiKey(**row) for row in await catalog.fetch(PAGES[order].of(after), *asked)]
 
 
-async def count(catalog: CatalogAccess, tenant: UUID) -> int:
-    return int(await catalog.fetch_value(COUNT, tenant))
+async def count(
+    catalog: CatalogAccess, tenant: UUID, *, name: str | None = None, state: str | None = None
+) -> int:
+    return int(await catalog.fetch_value(COUNT, tenant, name, state))
 
 
 async def find_by_ids(catalog: CatalogAccess, tenant: UUID, ids: Sequence[UUID]) -> list[UsedApiKey]:

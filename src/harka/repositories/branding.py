@@ -1,11 +1,20 @@
 import enum
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -14,6 +23,10 @@ class BrandingStatus(enum.StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     RETIRED = "retired"
+
+
+class BrandingOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class Branding(msgspec.Struct, frozen=True):
@@ -39,17 +52,24 @@ FIND_BY_IDS = Statement(
     FROM {schema}.branding WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of all versions, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(Condition("text", "status = {}"))
+
+# One page of versions, in each order.
+PAGES = pages(
     "branding.page",
-    """SELECT id, status, logo_hash, favicon_hash, primary_color, secondary_color, published_at, created_at,
+    f"""SELECT id, status, logo_hash, favicon_hash, primary_color, secondary_color, published_at, created_at,
       updated_at, version
-    FROM {schema}.branding WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    FROM {{schema}}.branding
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
+    {BrandingOrder.CREATED_AT: CREATED},
+    position=4,
 )
 
 # How many versions there are.
-COUNT = Statement("branding.count", "SELECT count(*) FROM {schema}.branding WHERE tenant_id = $1")
+COUNT = Statement(
+    "branding.count",
+    f"SELECT count(*) FROM {{schema}}.branding WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # The published version.
 FIND_PUBLISHED = Statement(
@@ -119,12 +139,20 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Br
     return await session.fetch_rows(Branding, FIND_BY_IDS, ids)
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[Branding]:
-    return await session.fetch_rows(Branding, PAGE, *(after or BEGINNING), first)
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    status: str | None = None,
+) -> Sequence[Branding]:
+    """`status`: a `BrandingStatus`, None for any."""
+    return await session.fetch_rows(Branding, PAGES[order].of(after), status, first, *(after or ()))
 
 
-async def count(session: ShardSession) -> int:
-    found: int = await session.fetch_value(COUNT)
+async def count(session: ShardSession, *, status: str | None = None) -> int:
+    found: int = await session.fetch_value(COUNT, status)
     return found
 
 

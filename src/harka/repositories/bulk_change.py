@@ -8,7 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -25,6 +33,10 @@ class BulkState(enum.StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class BulkChangeOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class NewBulkChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,9 +110,10 @@ class BulkResult(msgspec.Struct, frozen=True):
     error_field: str | None
 
 
-_COLUMNS: Final = """c.id, c.kind,
-      CASE WHEN c.outcome IS NOT NULL THEN c.outcome WHEN j.state = 'dead' THEN 'failed'
-        ELSE coalesce(j.state, 'cancelled') END AS state,
+_STATE: Final = """CASE WHEN c.outcome IS NOT NULL THEN c.outcome WHEN j.state = 'dead' THEN 'failed'
+        ELSE coalesce(j.state, 'cancelled') END"""
+_COLUMNS: Final = f"""c.id, c.kind,
+      {_STATE} AS state,
       c.course_id, c.on_error, c.dry_run, c.job_id, c.total, c.done, c.created, c.existing, c.failed,
       coalesce(c.error, CASE WHEN c.outcome IS NULL THEN j.error END) AS error,
       c.finished_at, c.created_at, c.updated_at, c.version"""
@@ -122,19 +135,26 @@ FIND_BY_IDS = Statement(
     WHERE c.tenant_id = $1 AND c.id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR c.actor_id = $3)""",  # noqa: S608 - constants
 )
 
-# One page of changes, of one actor or of any, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(
+    Condition("uuid", "c.actor_id = {}"),
+    Condition("text", "c.kind = {}"),
+    Condition("text", f"{_STATE} = {{}}"),
+)
+
+# One page of changes, of one actor or of any, in each order.
+PAGES = pages(
     "bulk_change.page",
     f"""SELECT {_COLUMNS} FROM {_WITH_JOB}
-    WHERE c.tenant_id = $1 AND (c.created_at, c.id) > ($2::timestamptz, $3::uuid)
-      AND ($5::uuid IS NULL OR c.actor_id = $5)
-    ORDER BY c.created_at, c.id LIMIT $4""",  # noqa: S608 - constants
+    WHERE c.tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
+    {BulkChangeOrder.CREATED_AT: Key("c.created_at", "timestamptz")},
+    position=6,
+    id_="c.id",
 )
 
 # How many changes there are, of one actor or of any.
 COUNT = Statement(
     "bulk_change.count",
-    "SELECT count(*) FROM {schema}.bulk_change WHERE tenant_id = $1 AND ($2::uuid IS NULL OR actor_id = $2)",
+    f"SELECT count(*) FROM {_WITH_JOB} WHERE c.tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
 )
 
 # How many are under way or wait, counted no further than asked.
@@ -217,13 +237,24 @@ async def find_by_ids(
 
 
 async def list_page(
-    session: ShardSession, *, after: Position | None, first: int, actor: UUID | None
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    actor: UUID | None,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
+    state: str | None = None,
 ) -> Sequence[BulkChange]:
-    return await session.fetch_rows(BulkChange, PAGE, *(after or BEGINNING), first, actor)
+    """`kind`: a `BulkKind`. `state`: a `BulkState`. None for any, here and below."""
+    asked = (actor, kind, state, first, *(after or ()))
+    return await session.fetch_rows(BulkChange, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession, *, actor: UUID | None) -> int:
-    return int(await session.fetch_value(COUNT, actor))
+async def count(
+    session: ShardSession, *, actor: UUID | None, kind: str | None = None, state: str | None = None
+) -> int:
+    return int(await session.fetch_value(COUNT, actor, kind, state))
 
 
 async def count_open(session: ShardSession, *, most: int) -> int:

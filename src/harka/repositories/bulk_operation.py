@@ -8,7 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -19,6 +27,10 @@ class BulkOperationState(enum.StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class BulkOperationOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class NewBulkOperation(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,9 +94,10 @@ class NewPart(msgspec.Struct, frozen=True, kw_only=True):
     all_read: bool
 
 
-_COLUMNS: Final = """o.id, o.query, o.variables, o.scopes, o.actor_id,
-      CASE WHEN o.outcome IS NOT NULL THEN o.outcome WHEN j.state = 'dead' THEN 'failed'
-        ELSE coalesce(j.state, 'cancelled') END AS state,
+_STATE: Final = """CASE WHEN o.outcome IS NOT NULL THEN o.outcome WHEN j.state = 'dead' THEN 'failed'
+        ELSE coalesce(j.state, 'cancelled') END"""
+_COLUMNS: Final = f"""o.id, o.query, o.variables, o.scopes, o.actor_id,
+      {_STATE} AS state,
       o.job_id, o.objects, o.bytes, o.error_code,
       coalesce(o.error, CASE WHEN o.outcome IS NULL THEN j.error END) AS error,
       o.finished_at, o.created_at, o.updated_at, o.version"""
@@ -106,16 +119,23 @@ FIND_BY_IDS = Statement(
     WHERE o.tenant_id = $1 AND o.id = ANY($2::uuid[])""",  # noqa: S608 - constants
 )
 
-# One page of operations, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(Condition("text", f"{_STATE} = {{}}"))
+
+# One page of operations, in each order.
+PAGES = pages(
     "bulk_operation.page",
     f"""SELECT {_COLUMNS} FROM {_WITH_JOB}
-    WHERE o.tenant_id = $1 AND (o.created_at, o.id) > ($2::timestamptz, $3::uuid)
-    ORDER BY o.created_at, o.id LIMIT $4""",  # noqa: S608 - constants
+    WHERE o.tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
+    {BulkOperationOrder.CREATED_AT: Key("o.created_at", "timestamptz")},
+    position=4,
+    id_="o.id",
 )
 
-# How many operations there are.
-COUNT = Statement("bulk_operation.count", "SELECT count(*) FROM {schema}.bulk_operation WHERE tenant_id = $1")
+# How many operations match.
+COUNT = Statement(
+    "bulk_operation.count",
+    f"SELECT count(*) FROM {_WITH_JOB} WHERE o.tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # How many there are, and how many of them wait or run.
 COUNT_ALL = Statement(
@@ -180,12 +200,20 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Bu
     return await session.fetch_rows(BulkOperation, FIND_BY_IDS, ids)
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[BulkOperation]:
-    return await session.fetch_rows(BulkOperation, PAGE, *(after or BEGINNING), first)
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    state: str | None = None,
+) -> Sequence[BulkOperation]:
+    """`state`: a `BulkOperationState`, None for any, here and below."""
+    return await session.fetch_rows(BulkOperation, PAGES[order].of(after), state, first, *(after or ()))
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, *, state: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, state))
 
 
 async def count_all(session: ShardSession) -> tuple[int, int]:

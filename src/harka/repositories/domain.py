@@ -1,11 +1,22 @@
 import enum
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    NAME,
+    NAMED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    catalog_pages,
+    narrowed,
+)
 from harka.storage.catalog import CatalogAccess, Record
 from harka.storage.statement import CatalogStatement
 
@@ -15,6 +26,11 @@ class DomainStatus(enum.StrEnum):
     VERIFIED = "VERIFIED"
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
+
+
+class DomainOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
 
 
 class Proof(enum.StrEnum):
@@ -59,18 +75,26 @@ LIST_PROVEN = CatalogStatement(
       AND suspended_at IS NULL""",
 )
 
-# One page of a tenant's domains, claims included, oldest first.
-PAGE = CatalogStatement(
+_MATCHES: Final = narrowed(
+    NAMED, Condition("text", "CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END = {}")
+)
+
+# One page of a tenant's domains, claims included, in each order.
+PAGES = catalog_pages(
     "domain.page",
-    """SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
+    f"""SELECT id, tenant_id, name, CASE WHEN suspended_at IS NULL THEN status ELSE 'SUSPENDED' END AS status,
       token, proven_by, verified_at, checked_at, proof_missing_since, created_at, updated_at, version
     FROM control.domain
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {DomainOrder.CREATED_AT: CREATED, DomainOrder.NAME: NAME},
+    position=5,
 )
 
 # How many domains a tenant has, claims included.
-COUNT = CatalogStatement("domain.count", "SELECT count(*) FROM control.domain WHERE tenant_id = $1")
+COUNT = CatalogStatement(
+    "domain.count",
+    f"SELECT count(*) FROM control.domain WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # Which of a tenant's domains were proven, and are not any more.
 FIND_MISSING = CatalogStatement(
@@ -179,13 +203,24 @@ async def list_proven(catalog: CatalogAccess, tenant: UUID, names: Sequence[str]
 
 
 async def page(
-    catalog: CatalogAccess, tenant: UUID, *, after: Position | None = None, first: int
+    catalog: CatalogAccess,
+    tenant: UUID,
+    *,
+    after: Position | None = None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    status: str | None = None,
 ) -> list[Domain]:
-    return _domains(await catalog.fetch(PAGE, tenant, *(after or BEGINNING), first))
+    """`name`: a part of it. `status`: a `DomainStatus`. None for any, here and below."""
+    asked = (tenant, name, status, first, *(after or ()))
+    return _domains(await catalog.fetch(PAGES[order].of(after), *asked))
 
 
-async def count(catalog: CatalogAccess, tenant: UUID) -> int:
-    found: int = await catalog.fetch_value(COUNT, tenant)
+async def count(
+    catalog: CatalogAccess, tenant: UUID, *, name: str | None = None, status: str | None = None
+) -> int:
+    found: int = await catalog.fetch_value(COUNT, tenant, name, status)
     return found
 
 

@@ -12,11 +12,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import Order, Pages, Position
+from harka.repositories.page import Key, Order, Position, pages
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
 IN_LINE: Final = Order("xid")
+
+
+class EventOrder(enum.StrEnum):
+    SEQUENCE = "xid"
 
 
 class EventType(enum.StrEnum):
@@ -92,17 +96,15 @@ FIND_BY_IDS = Statement(
     f"SELECT {_COLUMNS} FROM {{schema}}.event WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND {_SETTLED}",  # noqa: S608 - constants
 )
 
-_PAGE: Final = f"""SELECT {_COLUMNS} FROM {{schema}}.event
-    WHERE tenant_id = $1 AND {_SETTLED} AND ($3::text[] IS NULL OR type = ANY($3))"""  # noqa: S608 - constants
-
-# One page of events, of some types or of all, in the order of the line.
-PAGE = Pages(
-    first=Statement("event.page.first", f"{_PAGE} ORDER BY xid, id LIMIT $2"),
-    after=Statement(
-        "event.page.after", f"{_PAGE} AND (xid, id) > ($4::bigint, $5::uuid) ORDER BY xid, id LIMIT $2"
-    ),
+# One page of events, of some types or of all, in the order of the line, from either end.
+PAGES = pages(
+    "event.page",
+    f"""SELECT {_COLUMNS} FROM {{schema}}.event
+    WHERE tenant_id = $1 AND {_SETTLED} AND ($3::text[] IS NULL OR type = ANY($3)) {{after}}
+    ORDER BY {{order}} LIMIT $2""",  # noqa: S608 - constants
+    {EventOrder.SEQUENCE: Key("xid", "bigint")},
+    position=4,
 )
-STATEMENTS = {IN_LINE: PAGE}
 
 # How many there are.
 COUNT = Statement(
@@ -133,10 +135,15 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Ev
 
 
 async def list_page(
-    session: ShardSession, *, after: Position | None, first: int, types: Sequence[str] | None
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    types: Sequence[str] | None,
+    order: Order = IN_LINE,
 ) -> Sequence[Event]:
     """`types`: None for all, here and below."""
-    return await session.fetch_rows(Event, PAGE.of(after), first, types, *(after or ()))
+    return await session.fetch_rows(Event, PAGES[order].of(after), first, types, *(after or ()))
 
 
 async def count(session: ShardSession, *, types: Sequence[str] | None) -> int:

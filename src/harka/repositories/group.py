@@ -1,3 +1,4 @@
+import enum
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -5,9 +6,25 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    BEGINNING,
+    CREATED,
+    NAME,
+    NAMED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class GroupOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -19,16 +36,6 @@ class Group(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
-
-
-class GroupFilter(msgspec.Struct, frozen=True):
-    """What is None leaves out nothing. `name`: a part, in any case. `is_top`: below none, or below one."""
-
-    name: str | None = None
-    is_top: bool | None = None
-
-
-ALL: Final = GroupFilter()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -50,18 +57,16 @@ FIND_BY_IDS = Statement(
     FROM {schema}.user_group WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# As a CASE, see `repositories.user`.
-_MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::boolean IS NULL THEN true
-      ELSE ($2 IS NULL OR position(lower($2) IN lower(name)) > 0)
-        AND ($3 IS NULL OR (parent_id IS NULL) = $3) END"""
+_MATCHES: Final = narrowed(NAMED, Condition("boolean", "(parent_id IS NULL) = {}"))
 
-# One page of groups of every level, oldest first.
-PAGE = Statement(
+# One page of groups of every level, in each order.
+PAGES = pages(
     "group.page",
     f"""SELECT id, parent_id, name, created_at, updated_at, version
     FROM {{schema}}.user_group
-    WHERE tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid) AND {_MATCHES}
-    ORDER BY created_at, id LIMIT $6""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {GroupOrder.CREATED_AT: CREATED, GroupOrder.NAME: NAME},
+    position=5,
 )
 
 # How many groups match.
@@ -175,13 +180,21 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Gr
 
 
 async def list_page(
-    session: ShardSession, only: GroupFilter, *, after: Position | None, first: int
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    is_top: bool | None = None,
 ) -> Sequence[Group]:
-    return await session.fetch_rows(Group, PAGE, only.name, only.is_top, *(after or BEGINNING), first)
+    """`name`: a part, in any case. `is_top`: below none, or below one. None for any, here and below."""
+    asked = (name, is_top, first, *(after or ()))
+    return await session.fetch_rows(Group, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession, only: GroupFilter) -> int:
-    return int(await session.fetch_value(COUNT, only.name, only.is_top))
+async def count(session: ShardSession, *, name: str | None = None, is_top: bool | None = None) -> int:
+    return int(await session.fetch_value(COUNT, name, is_top))
 
 
 async def next_of_parents(

@@ -1,3 +1,4 @@
+import enum
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -5,9 +6,19 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Order,
+    Position,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class InvitationOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -53,21 +64,23 @@ FIND_BY_IDS = Statement(
 )
 
 # As a CASE, see `repositories.user`. What came of an invitation: see `learning.invitation.state_of`.
-_MATCHES: Final = """CASE WHEN $2::uuid IS NULL AND $3::text IS NULL THEN true
-      ELSE ($2 IS NULL OR invited_by = $2) AND ($3 IS NULL OR $3 = CASE
+_MATCHES: Final = """CASE WHEN $2::uuid IS NULL AND $3::text IS NULL AND $5::text IS NULL THEN true
+      ELSE ($2 IS NULL OR invited_by = $2) AND ($5 IS NULL OR position(lower($5) IN lower(email)) > 0)
+        AND ($3 IS NULL OR $3 = CASE
         WHEN accepted_at IS NOT NULL THEN 'accepted'
         WHEN revoked_at IS NOT NULL THEN 'revoked'
         WHEN expires_at <= $4::timestamptz THEN 'expired'
         ELSE 'open' END) END"""
 
-# One page of invitations, of one inviter or of any, oldest first.
-PAGE = Statement(
+# One page of invitations, of one inviter or of any, in each order.
+PAGES = pages(
     "invitation.page",
     f"""SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
       updated_at, version
     FROM {{schema}}.invitation
-    WHERE tenant_id = $1 AND (created_at, id) > ($5::timestamptz, $6::uuid) AND {_MATCHES}
-    ORDER BY created_at, id LIMIT $7""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    {InvitationOrder.CREATED_AT: CREATED},
+    position=7,
 )
 
 # How many invitations there are, of one inviter or of any.
@@ -172,14 +185,24 @@ async def find_by_ids(
 
 
 async def list_page(
-    session: ShardSession, *, after: Position | None, first: int, inviter: UUID | None, state: State | None
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    inviter: UUID | None,
+    order: Order = OLDEST_FIRST,
+    state: State | None = None,
+    email: str | None = None,
 ) -> Sequence[Invitation]:
-    position = after or BEGINNING
-    return await session.fetch_rows(Invitation, PAGE, inviter, *(state or _ANY), *position, first)
+    """`email`: a part of it, in any case; None for any, here and below."""
+    asked = (inviter, *(state or _ANY), email, first, *(after or ()))
+    return await session.fetch_rows(Invitation, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession, *, inviter: UUID | None, state: State | None) -> int:
-    return int(await session.fetch_value(COUNT, inviter, *(state or _ANY)))
+async def count(
+    session: ShardSession, *, inviter: UUID | None, state: State | None = None, email: str | None = None
+) -> int:
+    return int(await session.fetch_value(COUNT, inviter, *(state or _ANY), email))
 
 
 async def groups_of(session: ShardSession, ids: Sequence[UUID]) -> Sequence[InvitedTo]:

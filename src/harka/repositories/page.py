@@ -3,12 +3,14 @@
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from harka.storage.statement import Statement
+from harka.storage.statement import CatalogStatement, Statement
+
+S = TypeVar("S", Statement, CatalogStatement)
 
 Position = tuple[datetime | str | float | int, UUID]
 """The sort key of a row and its id."""
@@ -42,6 +44,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 OLDEST_FIRST: Final = Order("created_at")
+NEWEST_FIRST: Final = Order("created_at", OrderDirection.DESC)
+BY_NAME: Final = Order("name")
 
 
 def position_of(row: Any, order: Order) -> Position:
@@ -60,37 +64,76 @@ class Key(msgspec.Struct, frozen=True):
 
 CREATED: Final = Key("created_at", "timestamptz")
 UPDATED: Final = Key("updated_at", "timestamptz")
+NAME: Final = Key("name", "text")
 
 
-class Pages(msgspec.Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True):
+    """What must hold of a row when it is asked for; {} stands for what is asked, of this type of SQL."""
+
+    type: str
+    text: str
+
+
+NAMED: Final = Condition("text", "position(lower({}) IN lower(name)) > 0")
+
+
+def narrowed(*conditions: Condition, begin: int = 2) -> str:
+    """Those of the conditions that are asked for: their parameters, from `begin` on, are NULL where not.
+
+    As a CASE, see `repositories.user`.
+    """
+    asked = [(f"${number}", each) for number, each in enumerate(conditions, begin)]
+    nothing = " AND ".join(f"{parameter}::{each.type} IS NULL" for parameter, each in asked)
+    everything = " AND ".join(
+        f"({parameter} IS NULL OR {each.text.replace('{}', parameter)})" for parameter, each in asked
+    )
+    return f"CASE WHEN {nothing} THEN true ELSE {everything} END"
+
+
+class Pages(msgspec.Struct, Generic[S], frozen=True):
     """The two statements of an order: a page from the beginning has no position to compare with.
 
     There is no text after all others in whatever collation the database has, so no sentinel could stand in.
     """
 
-    first: Statement
-    after: Statement
+    first: S
+    after: S
 
-    def of(self, after: Position | None) -> Statement:
+    def of(self, after: Position | None) -> S:
         return self.first if after is None else self.after
 
 
-def pages(name: str, text: str, keys: Mapping[str, Key], *, position: int) -> dict[Order, Pages]:
+def pages(
+    name: str, text: str, keys: Mapping[str, Key], *, position: int, id_: str = "id"
+) -> dict[Order, Pages[Statement]]:
     """Statements by order, made at import: `text` in the order of each key, in both directions.
 
     `text` holds {after} at the end of its conditions, {order} after ORDER BY, and fewer than `position`
-    parameters: the key and the id of the position are the last two.
+    parameters: the key and the id of the position are the last two. `id_`: its column.
     """
+    return _pages(Statement, name, text, keys, position, id_)
+
+
+def catalog_pages(
+    name: str, text: str, keys: Mapping[str, Key], *, position: int
+) -> dict[Order, Pages[CatalogStatement]]:
+    """Like `pages`, of what the catalog knows."""
+    return _pages(CatalogStatement, name, text, keys, position, "id")
+
+
+def _pages(
+    kind: type[S], name: str, text: str, keys: Mapping[str, Key], position: int, id_: str
+) -> dict[Order, Pages[S]]:
     made = {}
     for by, key in keys.items():
         asked = key.asked.replace("{}", f"${position}::{key.type}")
         for direction, sign in ((OrderDirection.ASC, ">"), (OrderDirection.DESC, "<")):
-            condition = f"AND ({key.column}, id) {sign} ({asked}, ${position + 1}::uuid)"
-            ordered = text.replace("{order}", f"{key.column} {direction}, id {direction}")
+            condition = f"AND ({key.column}, {id_}) {sign} ({asked}, ${position + 1}::uuid)"
+            ordered = text.replace("{order}", f"{key.column} {direction}, {id_} {direction}")
             full_name = f"{name}.{by}.{direction}"
             made[Order(by, direction)] = Pages(
-                first=Statement(f"{full_name}.first", ordered.replace("{after}", "")),
-                after=Statement(f"{full_name}.after", ordered.replace("{after}", condition)),
+                first=kind(f"{full_name}.first", ordered.replace("{after}", "")),
+                after=kind(f"{full_name}.after", ordered.replace("{after}", condition)),
             )
     return made
 
@@ -106,6 +149,6 @@ def beginnings(name: str, text: str, keys: Mapping[str, Key]) -> dict[Order, Sta
     }
 
 
-def statements_of(orders: Mapping[Order, Pages | Statement]) -> Iterable[Statement]:
+def statements_of(orders: Mapping[Order, Pages[Any] | Statement]) -> Iterable[Any]:
     for each in orders.values():
         yield from (each,) if isinstance(each, Statement) else (each.first, each.after)

@@ -6,7 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    UPDATED,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.repositories.scope import Scope
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -16,6 +26,12 @@ class PathStatus(enum.StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     ARCHIVED = "archived"
+
+
+class LearningPathOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    TITLE = "title"
+    UPDATED_AT = "updated_at"
 
 
 class LearningPath(msgspec.Struct, frozen=True):
@@ -47,6 +63,11 @@ class PathCourse(msgspec.Struct, frozen=True):
     status: str
 
 
+_MATCHES: Final = narrowed(
+    Condition("text", "p.status = {}"),
+    Condition("text", "position(lower({}) IN lower(p.title)) > 0"),
+    begin=4,
+)
 _VISIBLE: Final = """($2::boolean OR p.status = 'published' OR EXISTS (
         SELECT FROM {schema}.learning_path_enrollment e
         WHERE e.tenant_id = $1 AND e.user_id = $3::uuid AND e.path_id = p.id AND e.status <> 'withdrawn'))"""
@@ -60,22 +81,27 @@ FIND_VISIBLE = Statement(
     WHERE p.tenant_id = $1 AND id = ANY($4::uuid[]) AND {_VISIBLE}""",  # noqa: S608 - constants
 )
 
-# One page of the paths the reader may see, oldest first.
-PAGE = Statement(
+# One page of the paths the reader may see, in each order.
+PAGES = pages(
     "path.page",
     f"""SELECT id, title, description, status, is_sequential, required_count, awards_certificate,
       certificate_days, published_at, archived_at, created_at, updated_at, version
     FROM {{schema}}.learning_path p
-    WHERE p.tenant_id = $1 AND (created_at, id) > ($4::timestamptz, $5::uuid)
-      AND ($7::text IS NULL OR status = $7) AND {_VISIBLE}
-    ORDER BY created_at, id LIMIT $6""",  # noqa: S608 - constants
+    WHERE p.tenant_id = $1 AND {_MATCHES} AND {_VISIBLE} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    {
+        LearningPathOrder.CREATED_AT: CREATED,
+        LearningPathOrder.TITLE: Key("title", "text"),
+        LearningPathOrder.UPDATED_AT: UPDATED,
+    },
+    position=7,
 )
 
 # How many paths the reader may see.
 COUNT = Statement(
     "path.count",
     f"""SELECT count(*) FROM {{schema}}.learning_path p
-    WHERE p.tenant_id = $1 AND ($4::text IS NULL OR status = $4) AND {_VISIBLE}""",  # noqa: S608 - constants
+    WHERE p.tenant_id = $1 AND {_MATCHES} AND {_VISIBLE}""",  # noqa: S608 - constants
 )
 
 # A new path.
@@ -144,16 +170,24 @@ async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID])
 
 
 async def list_page(
-    session: ShardSession, scope: Scope, *, after: Position | None, first: int, status: str | None = None
+    session: ShardSession,
+    scope: Scope,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    status: str | None = None,
+    title: str | None = None,
 ) -> Sequence[LearningPath]:
-    position = after or BEGINNING
-    return await session.fetch_rows(
-        LearningPath, PAGE, scope.everything, scope.user, *position, first, status
-    )
+    """`title`: a part of it, in any case. None for any, here and below."""
+    asked = (scope.everything, scope.user, status, title, first, *(after or ()))
+    return await session.fetch_rows(LearningPath, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession, scope: Scope, *, status: str | None = None) -> int:
-    return int(await session.fetch_value(COUNT, scope.everything, scope.user, status))
+async def count(
+    session: ShardSession, scope: Scope, *, status: str | None = None, title: str | None = None
+) -> int:
+    return int(await session.fetch_value(COUNT, scope.everything, scope.user, status, title))
 
 
 async def insert(session: ShardSession, path: LearningPath) -> None:

@@ -1,13 +1,28 @@
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.repositories.scope import Scope, managed, people_of, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class LearningPathEnrollmentOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class PathEnrollment(msgspec.Struct, frozen=True):
@@ -35,49 +50,57 @@ FIND_VISIBLE = Statement(
       AND ($2::boolean OR user_id = $3::uuid OR {managed("learning_path_enrollment.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
-# One page of all of them, oldest first.
-PAGE = Statement(
-    "path_enrollment.page",
-    """SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {schema}.learning_path_enrollment
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::text IS NULL OR status = $5)
-    ORDER BY created_at, id LIMIT $4""",
-)
+_KEYS: Final[Mapping[str, Key]] = {LearningPathEnrollmentOrder.CREATED_AT: CREATED}
+_STANDS: Final = Condition("text", "status = {}")
+_ON_PATH: Final = Condition("uuid", "path_id = {}")
 
-# One page of a user's (on one path, or any), oldest first.
-PAGE_OF_USER = Statement(
-    "path_enrollment.page_of_user",
-    """SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {schema}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::text IS NULL OR status = $5) AND ($7::uuid IS NULL OR path_id = $7)
-    ORDER BY created_at, id LIMIT $4""",
-)
-
-# One page of a path's, oldest first.
-PAGE_OF_PATH = Statement(
-    "path_enrollment.page_of_path",
-    """SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {schema}.learning_path_enrollment
-    WHERE tenant_id = $1 AND path_id = $6::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::text IS NULL OR status = $5)
-    ORDER BY created_at, id LIMIT $4""",
-)
-
-# One page of those that a manager of groups sees (of one user, or all; on one path, or any), oldest first.
-PAGE_OF_MANAGER = Statement(
-    "path_enrollment.page_of_manager",
+# One page of all of them, in each order.
+PAGES = pages(
+    "path_enrollment.pages",
     f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
       version
     FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = ANY({people_of("$8", "$6")})
-      AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($5::text IS NULL OR status = $5) AND ($7::uuid IS NULL OR path_id = $7)
-    ORDER BY created_at, id LIMIT $4""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND {narrowed(_STANDS)} {{after}}
+    ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
+    _KEYS,
+    position=4,
+)
+
+# One page of a user's (on one path, or any), in each order.
+PAGES_OF_USER = pages(
+    "path_enrollment.pages_of_user",
+    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
+      version
+    FROM {{schema}}.learning_path_enrollment
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND {narrowed(_STANDS, _ON_PATH, begin=3)} {{after}}
+    ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
+    _KEYS,
+    position=6,
+)
+
+# One page of a path's, in each order.
+PAGES_OF_PATH = pages(
+    "path_enrollment.pages_of_path",
+    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
+      version
+    FROM {{schema}}.learning_path_enrollment
+    WHERE tenant_id = $1 AND path_id = $2::uuid AND {narrowed(_STANDS, begin=3)} {{after}}
+    ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    _KEYS,
+    position=5,
+)
+
+# One page of those that a manager of groups sees (of one user, or all; on one path, or any), in each order.
+PAGES_OF_MANAGER = pages(
+    "path_enrollment.pages_of_manager",
+    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
+      version
+    FROM {{schema}}.learning_path_enrollment
+    WHERE tenant_id = $1 AND user_id = ANY({people_of("$2", "$3")})
+      AND {narrowed(_STANDS, _ON_PATH, begin=4)} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    _KEYS,
+    position=7,
 )
 
 # The first of each of many users, oldest first.
@@ -257,21 +280,24 @@ async def list_page(
     *,
     after: Position | None,
     first: int,
+    order: Order = OLDEST_FIRST,
     user_id: UUID | None = None,
     path_id: UUID | None = None,
     status: str | None = None,
 ) -> Sequence[PathEnrollment]:
     """`scope`: that of somebody who sees those of others; who does not asks with their own `user_id`."""
-    page = (*(after or BEGINNING), first, status)
+    asked: tuple[UUID | str | None, ...]
     if scope.manager is not None:
-        return await session.fetch_rows(
-            PathEnrollment, PAGE_OF_MANAGER, *page, user_id, path_id, scope.manager
-        )
-    if user_id is not None:
-        return await session.fetch_rows(PathEnrollment, PAGE_OF_USER, *page, user_id, path_id)
-    if path_id is not None:
-        return await session.fetch_rows(PathEnrollment, PAGE_OF_PATH, *page, path_id)
-    return await session.fetch_rows(PathEnrollment, PAGE, *page)
+        statements, asked = PAGES_OF_MANAGER, (scope.manager, user_id, status, path_id)
+    elif user_id is not None:
+        statements, asked = PAGES_OF_USER, (user_id, status, path_id)
+    elif path_id is not None:
+        statements, asked = PAGES_OF_PATH, (path_id, status)
+    else:
+        statements, asked = PAGES, (status,)
+    return await session.fetch_rows(
+        PathEnrollment, statements[order].of(after), *asked, first, *(after or ())
+    )
 
 
 async def count(

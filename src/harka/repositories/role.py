@@ -1,12 +1,29 @@
+import enum
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    NAME,
+    NAMED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class CustomRoleOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
 
 
 class CustomRole(msgspec.Struct, frozen=True):
@@ -27,17 +44,23 @@ FIND_BY_IDS = Statement(
     FROM {schema}.custom_role WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of all roles, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(NAMED, Condition("text", "{} = ANY(permissions)"))
+
+# One page of roles, in each order.
+PAGES = pages(
     "role.page",
-    """SELECT id, name, permissions, created_at, updated_at, version
-    FROM {schema}.custom_role
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    f"""SELECT id, name, permissions, created_at, updated_at, version
+    FROM {{schema}}.custom_role
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {CustomRoleOrder.CREATED_AT: CREATED, CustomRoleOrder.NAME: NAME},
+    position=5,
 )
 
-# How many roles there are.
-COUNT = Statement("role.count", "SELECT count(*) FROM {schema}.custom_role WHERE tenant_id = $1")
+# How many roles match.
+COUNT = Statement(
+    "role.count",
+    f"SELECT count(*) FROM {{schema}}.custom_role WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # Roles that are about to be given: until then nobody adds to them, or takes them away.
 HOLD_MANY = Statement(
@@ -78,12 +101,22 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> list[Custom
     return [CustomRole(*row) for row in await session.fetch(FIND_BY_IDS, ids)]
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> list[CustomRole]:
-    return [CustomRole(*row) for row in await session.fetch(PAGE, *(after or BEGINNING), first)]
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    permission: str | None = None,
+) -> list[CustomRole]:
+    """`name`: a part of it, in any case. `permission`: that it has. None for any, here and below."""
+    asked = (name, permission, first, *(after or ()))
+    return [CustomRole(*row) for row in await session.fetch(PAGES[order].of(after), *asked)]
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, *, name: str | None = None, permission: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, name, permission))
 
 
 async def hold_many(session: ShardSession, ids: Sequence[UUID]) -> list[CustomRole]:

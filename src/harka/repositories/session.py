@@ -6,7 +6,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -15,6 +23,10 @@ from harka.storage.statement import Statement
 class SessionKind(enum.StrEnum):
     BROWSER = "browser"
     APP = "app"
+
+
+class SessionOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -54,6 +66,8 @@ class Held(msgspec.Struct, frozen=True):
 
 
 IS_LIVE: Final = "s.revoked_at IS NULL AND s.expires_at > now()"
+_KIND: Final = Condition("text", "s.kind = {}")
+_MATCHES: Final = f"{IS_LIVE} AND {unless_beyond('s.user_id', '$3')} AND {narrowed(_KIND, begin=4)}"
 
 # Sessions by id that are somebody's own, or of whom a reader of everybody sees; dead ones included.
 FIND_BY_IDS = Statement(
@@ -65,23 +79,24 @@ FIND_BY_IDS = Statement(
       AND (s.user_id = $3::uuid OR ($4::boolean AND {unless_beyond("s.user_id", "$5")}))""",  # noqa: S608 - constants
 )
 
-# One page of the live sessions of a person whom the reader sees, oldest first.
-PAGE = Statement(
+# One page of the live sessions of a person whom the reader sees, in each order.
+PAGES = pages(
     "session.page",
     f"""SELECT s.id, s.user_id, s.kind, s.user_agent, s.address, s.last_used_at, s.expires_at, s.ends_at,
       s.revoked_at, s.created_at, s.updated_at, s.version
     FROM {{schema}}.session s
-    WHERE s.tenant_id = $1 AND s.user_id = $2::uuid AND {IS_LIVE} AND {unless_beyond("s.user_id", "$6")}
-      AND (s.created_at, s.id) > ($3::timestamptz, $4::uuid)
-    ORDER BY s.created_at, s.id LIMIT $5""",  # noqa: S608 - constants
+    WHERE s.tenant_id = $1 AND s.user_id = $2::uuid AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
+    {SessionOrder.CREATED_AT: Key("s.created_at", "timestamptz")},
+    position=6,
+    id_="s.id",
 )
 
 # How many live sessions a person has whom the reader sees.
 COUNT = Statement(
     "session.count",
     f"""SELECT count(*) FROM {{schema}}.session s
-    WHERE s.tenant_id = $1 AND s.user_id = $2::uuid AND {IS_LIVE}
-      AND {unless_beyond("s.user_id", "$3")}""",  # noqa: S608 - constants
+    WHERE s.tenant_id = $1 AND s.user_id = $2::uuid AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # A new session.
@@ -170,13 +185,22 @@ async def find_by_ids(
 
 
 async def page(
-    session: ShardSession, scope: Scope, person: UUID, *, after: Position | None, first: int
+    session: ShardSession,
+    scope: Scope,
+    person: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
 ) -> Sequence[Session]:
-    return await session.fetch_rows(Session, PAGE, person, *(after or BEGINNING), first, scope.manager)
+    """`kind`: a `SessionKind`, None for any, here and below."""
+    asked = (person, scope.manager, kind, first, *(after or ()))
+    return await session.fetch_rows(Session, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession, scope: Scope, person: UUID) -> int:
-    return int(await session.fetch_value(COUNT, person, scope.manager))
+async def count(session: ShardSession, scope: Scope, person: UUID, *, kind: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, person, scope.manager, kind))
 
 
 async def insert(session: ShardSession, made: Session, token_hash: bytes | None) -> None:

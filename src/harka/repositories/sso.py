@@ -1,12 +1,22 @@
 import enum
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    NAME,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -22,6 +32,15 @@ class SsoState(enum.StrEnum):
     TESTED = "tested"
     ENFORCED = "enforced"
     DISABLED = "disabled"
+
+
+class SsoConnectionOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
+
+
+class SsoAttemptOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class SsoConnection(msgspec.Struct, frozen=True):
@@ -88,6 +107,14 @@ class SsoAttempt(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class AttemptFilter(TypedDict, total=False):
+    """What is None, or left out, leaves out nothing. `outcome`: as of `learning.sso`."""
+
+    outcome: str | None
+    connection_id: UUID | None
+    user_id: UUID | None
+
+
 class Policy(msgspec.Struct, frozen=True):
     """`enforced`: passwords are forbidden here. `is_break_glass`: not to this person."""
 
@@ -95,8 +122,6 @@ class Policy(msgspec.Struct, frozen=True):
     is_break_glass: bool
 
 
-END: Final = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
-"""After every attempt."""
 _NOBODY: Final = UUID(int=0)
 
 # Connections by id.
@@ -109,19 +134,26 @@ FIND_BY_IDS = Statement(
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of connections, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(Condition("text", "kind = {}"), Condition("text", "state = {}"))
+
+# One page of connections, in each order.
+PAGES = pages(
     "sso.page",
-    """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
+    f"""SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
       metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
       certificates_end_at, tested_at, proven_at, created_at, updated_at, version
-    FROM {schema}.sso_connection WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",
+    FROM {{schema}}.sso_connection
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {SsoConnectionOrder.CREATED_AT: CREATED, SsoConnectionOrder.NAME: NAME},
+    position=5,
 )
 
-# How many connections there are.
-COUNT = Statement("sso.count", "SELECT count(*) FROM {schema}.sso_connection WHERE tenant_id = $1")
+# How many connections match.
+COUNT = Statement(
+    "sso.count",
+    f"SELECT count(*) FROM {{schema}}.sso_connection WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # Those by which somebody may come in, oldest first.
 OFFERED = Statement(
@@ -273,17 +305,26 @@ FIND_ATTEMPTS = Statement(
     FROM {schema}.sso_attempt WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of attempts, newest first.
-PAGE_OF_ATTEMPTS = Statement(
-    "sso.page_of_attempts",
-    """SELECT id, connection_id, user_id, outcome, detail, created_at
-    FROM {schema}.sso_attempt WHERE tenant_id = $1 AND (created_at, id) < ($2::timestamptz, $3::uuid)
-    ORDER BY created_at DESC, id DESC LIMIT $4""",
+_ATTEMPT_MATCHES: Final = narrowed(
+    Condition("text", "outcome = {}"),
+    Condition("uuid", "connection_id = {}"),
+    Condition("uuid", "user_id = {}"),
 )
 
-# How many attempts are remembered.
+# One page of attempts, in each order.
+PAGES_OF_ATTEMPTS = pages(
+    "sso.page_of_attempts",
+    f"""SELECT id, connection_id, user_id, outcome, detail, created_at
+    FROM {{schema}}.sso_attempt
+    WHERE tenant_id = $1 AND {_ATTEMPT_MATCHES} {{after}} ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
+    {SsoAttemptOrder.CREATED_AT: CREATED},
+    position=6,
+)
+
+# How many attempts match.
 COUNT_ATTEMPTS = Statement(
-    "sso.count_attempts", "SELECT count(*) FROM {schema}.sso_attempt WHERE tenant_id = $1"
+    "sso.count_attempts",
+    f"SELECT count(*) FROM {{schema}}.sso_attempt WHERE tenant_id = $1 AND {_ATTEMPT_MATCHES}",  # noqa: S608 - constants
 )
 
 # Forget what is old.
@@ -299,12 +340,22 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Ss
     return await session.fetch_rows(SsoConnection, FIND_BY_IDS, ids)
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[SsoConnection]:
-    return await session.fetch_rows(SsoConnection, PAGE, *(after or BEGINNING), first)
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    kind: str | None = None,
+    state: str | None = None,
+) -> Sequence[SsoConnection]:
+    """`kind`: an `SsoKind`. `state`: an `SsoState`. None for any, here and below."""
+    asked = (kind, state, first, *(after or ()))
+    return await session.fetch_rows(SsoConnection, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, *, kind: str | None = None, state: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, kind, state))
 
 
 async def offered(session: ShardSession) -> Sequence[SsoConnection]:
@@ -418,15 +469,26 @@ async def find_attempts(session: ShardSession, ids: Sequence[UUID]) -> Sequence[
 
 
 async def page_of_attempts(
-    session: ShardSession, *, after: Position | None, first: int
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = NEWEST_FIRST,
+    **only: Unpack[AttemptFilter],
 ) -> Sequence[SsoAttempt]:
-    return await session.fetch_rows(SsoAttempt, PAGE_OF_ATTEMPTS, *(after or END), first)
+    asked = (*_matches(only), first, *(after or ()))
+    return await session.fetch_rows(SsoAttempt, PAGES_OF_ATTEMPTS[order].of(after), *asked)
 
 
-async def count_attempts(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT_ATTEMPTS))
+async def count_attempts(session: ShardSession, **only: Unpack[AttemptFilter]) -> int:
+    return int(await session.fetch_value(COUNT_ATTEMPTS, *_matches(only)))
 
 
 async def delete_old_attempts(session: ShardSession, *, older_than: float) -> int:
     """How many. `older_than`: seconds."""
     return await session.execute(DELETE_OLD_ATTEMPTS, older_than)
+
+
+def _matches(only: AttemptFilter) -> tuple[str | UUID | None, ...]:
+    """The parameters of `_ATTEMPT_MATCHES`."""
+    return only.get("outcome"), only.get("connection_id"), only.get("user_id")

@@ -1,15 +1,30 @@
+import enum
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from harka.repositories import file as files
 from harka.repositories.file import File
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class SubmissionOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    SUBMITTED_AT = "submitted_at"
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -36,6 +51,9 @@ class SubmissionFile(msgspec.Struct, frozen=True):
     file_id: UUID
 
 
+_GRADED: Final = Condition("boolean", "(s.graded_at IS NOT NULL) = {}")
+_LATE: Final = Condition("boolean", "s.is_late = {}")
+
 # Submissions by id, of enrollments the reader may see.
 FIND_VISIBLE = Statement(
     "submission.find_visible",
@@ -47,18 +65,24 @@ FIND_VISIBLE = Statement(
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
-# The next submissions for an assignment the reader may see, oldest first; NULL stands for graded or not.
-PAGE = Statement(
+_MATCHES: Final = f"""($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
+      AND {narrowed(_GRADED, _LATE, begin=6)}"""
+
+# One page of the submissions for an assignment that the reader may see, in each order.
+PAGES = pages(
     "submission.page",
     f"""SELECT s.id, s.assignment_id, s.enrollment_id, s.text, s.submitted_at, s.is_late, s.score, s.passed,
       s.feedback, s.graded_at, s.graded_by, s.created_at, s.updated_at, s.version
     FROM {{schema}}.submission s
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
-    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
-      AND ($6::boolean IS NULL OR (s.graded_at IS NOT NULL) = $6)
-      AND (s.created_at, s.id) > ($7::timestamptz, $8::uuid)
-    ORDER BY s.created_at, s.id LIMIT $9""",  # noqa: S608 - constants
+    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
+    {
+        SubmissionOrder.CREATED_AT: Key("s.created_at", "timestamptz"),
+        SubmissionOrder.SUBMITTED_AT: Key("s.submitted_at", "timestamptz"),
+    },
+    position=9,
+    id_="s.id",
 )
 
 # How many there are of these.
@@ -66,9 +90,7 @@ COUNT = Statement(
     "submission.count",
     f"""SELECT count(*) FROM {{schema}}.submission s
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = s.enrollment_id
-    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})
-      AND ($6::boolean IS NULL OR (s.graded_at IS NOT NULL) = $6)""",  # noqa: S608 - constants
+    WHERE s.tenant_id = $1 AND s.assignment_id = $4::uuid AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # Submissions of enrollments the reader may see, oldest first.
@@ -203,17 +225,26 @@ async def page(
     scope: Scope,
     assignment_id: UUID,
     *,
-    graded: bool | None,
     after: Position | None,
     first: int,
+    order: Order = OLDEST_FIRST,
+    graded: bool | None = None,
+    is_late: bool | None = None,
 ) -> Sequence[Submission]:
-    """`graded`: only those that are, or are not; None for both."""
-    where = scope.everything, scope.user, assignment_id, scope.manager, graded
-    return await session.fetch_rows(Submission, PAGE, *where, *(after or BEGINNING), first)
+    """`graded`, `is_late`: only those that are, or are not; None for both."""
+    where = scope.everything, scope.user, assignment_id, scope.manager, graded, is_late
+    return await session.fetch_rows(Submission, PAGES[order].of(after), *where, first, *(after or ()))
 
 
-async def count(session: ShardSession, scope: Scope, assignment_id: UUID, *, graded: bool | None) -> int:
-    where = scope.everything, scope.user, assignment_id, scope.manager, graded
+async def count(
+    session: ShardSession,
+    scope: Scope,
+    assignment_id: UUID,
+    *,
+    graded: bool | None = None,
+    is_late: bool | None = None,
+) -> int:
+    where = scope.everything, scope.user, assignment_id, scope.manager, graded, is_late
     return int(await session.fetch_value(COUNT, *where))
 
 

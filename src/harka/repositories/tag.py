@@ -1,3 +1,4 @@
+import enum
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -5,9 +6,14 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import Key, Order, Position, pages
+from harka.repositories.page import BY_NAME, CREATED, NAME, NAMED, Order, Position, narrowed, pages
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class TagOrder(enum.StrEnum):
+    NAME = "name"
+    CREATED_AT = "created_at"
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -18,7 +24,7 @@ class Tag(msgspec.Struct, frozen=True):
     version: int
 
 
-BY_NAME: Final = Order("name")
+_MATCHES: Final = narrowed(NAMED)
 
 # Tags by id.
 FIND_BY_IDS = Statement(
@@ -27,17 +33,20 @@ FIND_BY_IDS = Statement(
     WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of tags.
+# One page of tags, in each order.
 PAGES = pages(
     "tag.page",
-    """SELECT id, name, created_at, updated_at, version FROM {schema}.tag
-    WHERE tenant_id = $1 {after} ORDER BY {order} LIMIT $2""",
-    {"name": Key("name", "text")},
-    position=3,
+    f"""SELECT id, name, created_at, updated_at, version FROM {{schema}}.tag
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
+    {TagOrder.NAME: NAME, TagOrder.CREATED_AT: CREATED},
+    position=4,
 )
 
-# How many tags there are.
-COUNT = Statement("tag.count", "SELECT count(*) FROM {schema}.tag WHERE tenant_id = $1")
+# How many tags match.
+COUNT = Statement(
+    "tag.count",
+    f"SELECT count(*) FROM {{schema}}.tag WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
+)
 
 # A new tag.
 INSERT = Statement(
@@ -86,13 +95,20 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Ta
     return await session.fetch_rows(Tag, FIND_BY_IDS, ids)
 
 
-async def list_page(session: ShardSession, *, after: Position | None, first: int) -> Sequence[Tag]:
-    """By name."""
-    return await session.fetch_rows(Tag, PAGES[BY_NAME].of(after), first, *(() if after is None else after))
+async def list_page(
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = BY_NAME,
+    name: str | None = None,
+) -> Sequence[Tag]:
+    """`name`: a part of it, in any case; None for any."""
+    return await session.fetch_rows(Tag, PAGES[order].of(after), name, first, *(after or ()))
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, *, name: str | None = None) -> int:
+    return int(await session.fetch_value(COUNT, name))
 
 
 async def insert(session: ShardSession, tag: Tag) -> None:

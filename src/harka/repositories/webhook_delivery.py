@@ -8,7 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -17,6 +25,10 @@ class WebhookDeliveryState(enum.StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
+
+
+class WebhookDeliveryOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class WebhookDelivery(msgspec.Struct, frozen=True):
@@ -73,6 +85,7 @@ class Outcome(msgspec.Struct, frozen=True):
 _COLUMNS: Final = """id, endpoint_id, event_id, event_type, subject_id, happened_at, state, attempts,
       response_code, error, next_attempt_at, give_up_at, last_attempt_at, finished_at, created_at, updated_at,
       version"""
+_MATCHES: Final = narrowed(Condition("text", "state = {}"), begin=3)
 _FREE: Final = "(leased_until IS NULL OR leased_until <= now())"
 
 # Deliveries by id.
@@ -81,20 +94,21 @@ FIND_BY_IDS = Statement(
     f"SELECT {_COLUMNS} FROM {{schema}}.webhook_delivery WHERE tenant_id = $1 AND id = ANY($2::uuid[])",  # noqa: S608 - constants
 )
 
-# One page of the deliveries of an endpoint, of one state or of any, oldest first.
-PAGE = Statement(
+# One page of the deliveries of an endpoint, of one state or of any, in each order.
+PAGES = pages(
     "webhook_delivery.page",
     f"""SELECT {_COLUMNS} FROM {{schema}}.webhook_delivery
-    WHERE tenant_id = $1 AND endpoint_id = $5::uuid AND (created_at, id) > ($2::timestamptz, $3::uuid)
-      AND ($6::text IS NULL OR state = $6)
-    ORDER BY created_at, id LIMIT $4""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND endpoint_id = $2::uuid AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    {WebhookDeliveryOrder.CREATED_AT: CREATED},
+    position=5,
 )
 
 # How many deliveries of one state or of any an endpoint has.
 COUNT = Statement(
     "webhook_delivery.count",
-    """SELECT count(*) FROM {schema}.webhook_delivery
-    WHERE tenant_id = $1 AND endpoint_id = $2::uuid AND ($3::text IS NULL OR state = $3)""",
+    f"""SELECT count(*) FROM {{schema}}.webhook_delivery
+    WHERE tenant_id = $1 AND endpoint_id = $2::uuid AND {_MATCHES}""",  # noqa: S608 - constants
 )
 
 # Make deliveries of the next events of every endpoint that is not paused and has few enough waiting, and move
@@ -238,10 +252,17 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[We
 
 
 async def list_page(
-    session: ShardSession, endpoint_id: UUID, *, after: Position | None, first: int, state: str | None
+    session: ShardSession,
+    endpoint_id: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    state: str | None,
 ) -> Sequence[WebhookDelivery]:
     """`state`: None for any, like below."""
-    return await session.fetch_rows(WebhookDelivery, PAGE, *(after or BEGINNING), first, endpoint_id, state)
+    asked = (endpoint_id, state, first, *(after or ()))
+    return await session.fetch_rows(WebhookDelivery, PAGES[order].of(after), *asked)
 
 
 async def count(session: ShardSession, endpoint_id: UUID, *, state: str | None) -> int:

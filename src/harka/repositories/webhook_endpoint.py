@@ -8,7 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Condition,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -24,6 +32,10 @@ class WebhookPauseReason(enum.StrEnum):
     GONE = "gone"
     NOT_ALLOWED = "not_allowed"
     DOCUMENT_INVALID = "document_invalid"
+
+
+class WebhookEndpointOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
 
 
 class WebhookEndpoint(msgspec.Struct, frozen=True):
@@ -84,17 +96,21 @@ FIND_BY_IDS = Statement(
     f"SELECT {_COLUMNS} FROM {{schema}}.webhook_endpoint WHERE tenant_id = $1 AND id = ANY($2::uuid[])",  # noqa: S608 - constants
 )
 
-# One page of endpoints, oldest first.
-PAGE = Statement(
+_MATCHES: Final = narrowed(Condition("boolean", "(paused_at IS NOT NULL) = {}"))
+
+# One page of endpoints, in each order.
+PAGES = pages(
     "webhook_endpoint.page",
     f"""SELECT {_COLUMNS} FROM {{schema}}.webhook_endpoint
-    WHERE tenant_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
+    {WebhookEndpointOrder.CREATED_AT: CREATED},
+    position=4,
 )
 
-# How many there are.
+# How many match.
 COUNT = Statement(
-    "webhook_endpoint.count", "SELECT count(*) FROM {schema}.webhook_endpoint WHERE tenant_id = $1"
+    "webhook_endpoint.count",
+    f"SELECT count(*) FROM {{schema}}.webhook_endpoint WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
 )
 
 # How many there are that something is sent to.
@@ -198,13 +214,20 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[We
 
 
 async def list_page(
-    session: ShardSession, *, after: Position | None, first: int
+    session: ShardSession,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    is_paused: bool | None = None,
 ) -> Sequence[WebhookEndpoint]:
-    return await session.fetch_rows(WebhookEndpoint, PAGE, *(after or BEGINNING), first)
+    """`is_paused`: None for any, here and below."""
+    asked = (is_paused, first, *(after or ()))
+    return await session.fetch_rows(WebhookEndpoint, PAGES[order].of(after), *asked)
 
 
-async def count(session: ShardSession) -> int:
-    return int(await session.fetch_value(COUNT))
+async def count(session: ShardSession, *, is_paused: bool | None = None) -> int:
+    return int(await session.fetch_value(COUNT, is_paused))
 
 
 async def count_active(session: ShardSession) -> int:

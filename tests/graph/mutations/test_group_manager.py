@@ -52,3 +52,17 @@ async def test_what_cannot_be_is_told_by_field(school: School, document: str) ->
     ):
         reply = await school.ask(document, {"input": given})
         assert (reply.code, reply.field) == refused
+
+
+@pytest.mark.parametrize("document", [ASSIGN, UNASSIGN], ids=["assign", "unassign"])
+async def test_another_version_of_the_person_is_a_conflict(school: School, document: str) -> None:
+    given = {
+        "groupId": school.id(NodeKind.GROUP, school.group),
+        "userId": school.id(NodeKind.USER, school.instructor),
+        "version": school.instructor.version + 1,
+    }
+    refused = (await school.ask(document, {"input": given})).data["change"]
+    assert refused["errors"] == [{"code": "CONFLICT", "field": None}]
+    assert refused["changed"] is None
+    own = await school.ask(document, {"input": {**given, "version": school.instructor.version}})
+    assert own.data["change"]["errors"] == []

@@ -42,3 +42,24 @@ async def test_who_is_not_here_is_not_found(school: School) -> None:
     given = {"groupId": school.id(NodeKind.GROUP, school.group), "userIds": people}
     reply = await school.ask(ADD, {"input": given})
     assert (reply.code, reply.field) == ("NOT_FOUND", "userIds")
+
+
+@pytest.mark.parametrize("document", [ADD, REMOVE], ids=["add", "remove"])
+async def test_another_version_of_the_group_is_a_conflict_and_moves_nobody(
+    school: School, document: str
+) -> None:
+    given = {
+        "groupId": school.id(NodeKind.GROUP, school.group),
+        "userIds": [school.id(NodeKind.USER, school.learner)],
+    }
+    stale = await school.ask(document, {"input": {**given, "version": school.group.version + 1}})
+    (refused,) = stale.data.values()
+    assert refused["errors"] == [{"code": "CONFLICT", "field": None}]
+    count = await school.ask(
+        "query ($id: ID!) { group(id: $id) { members(first: 1) { totalCount } } }", {"id": given["groupId"]}
+    )
+    assert count.data["group"]["members"]["totalCount"] == 4
+    (done,) = (
+        await school.ask(document, {"input": {**given, "version": school.group.version}})
+    ).data.values()
+    assert done["errors"] == []

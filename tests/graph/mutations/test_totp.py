@@ -79,3 +79,24 @@ async def test_the_second_factor_is_removed_by_its_owner_or_an_admin(school: Sch
         await set_up(school)
         assert (await school.ask(REMOVE, theirs, caller=school.owner)).data["removeTotp"]["errors"] == []
         assert await enter(browser, school) == 303
+
+
+async def test_another_version_of_the_person_is_a_conflict_and_changes_nothing(school: School) -> None:
+    await give_password(school, school.learner)
+    for version, code in ((school.learner.version + 1, "CONFLICT"), (school.learner.version, None)):
+        proposed = await change(school, SET_UP, password=PASSWORD, version=version)
+        assert [error["code"] for error in proposed["errors"]] == ([code] if code else [])
+        assert (proposed["secret"] is None) == (code is not None)
+    done = await change(school, CONFIRM, code=code_of(proposed["secret"], ahead=-1))
+    assert done["errors"] == []
+    stale = {"version": school.learner.version + 1}
+    assert (await change(school, REMOVE, password=PASSWORD, **stale))["errors"][0]["code"] == "CONFLICT"
+    given = {"userId": school.id(NodeKind.USER, school.learner), **stale}
+    refused = await school.ask(REMOVE, {"input": given}, caller=school.owner)
+    assert refused.data["removeTotp"]["errors"][0]["code"] == "CONFLICT"
+    async with visiting(school) as browser:
+        assert await enter(browser, school) == 401
+        assert (await change(school, REMOVE, password=PASSWORD, version=school.learner.version))[
+            "errors"
+        ] == []
+        assert await enter(browser, school) == 303

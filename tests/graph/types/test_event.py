@@ -7,7 +7,7 @@ from school import School
 
 PAGE = """query ($first: Int!, $after: String, $types: [EventType!]) {
   events(first: $first, after: $after, filter: {types: $types}) {
-    nodes { id type subjectId actorKind actorId userId courseId fields createdAt
+    nodes { id type subjectId actorKind actorId userId courseId fields createdAt updatedAt version
       user { name } course { title } enrollment { user { name } } }
     pageInfo { endCursor hasNextPage } totalCount } }"""
 RENAME = """mutation ($id: ID!) {
@@ -27,7 +27,8 @@ async def test_a_change_is_told_with_who_did_it_and_what_it_is_now(school: Schoo
     while not (found := (await page(school, types=["USER_UPDATED"]))["nodes"]):
         pass
     (told,) = found
-    assert told | {"id": "", "createdAt": ""} == {
+    assert told["updatedAt"] == told["createdAt"]
+    assert told | {"id": "", "createdAt": "", "updatedAt": ""} == {
         "id": "",
         "type": "USER_UPDATED",
         "subjectId": id_,
@@ -37,6 +38,8 @@ async def test_a_change_is_told_with_who_did_it_and_what_it_is_now(school: Schoo
         "courseId": None,
         "fields": ["name"],
         "createdAt": "",
+        "updatedAt": "",
+        "version": 1,
         "user": {"name": "Grace"},
         "course": None,
         "enrollment": None,

@@ -381,8 +381,8 @@ MUTANTS: Final = [
     Mutant(
         "graders-of-everybody",
         "learning/submission.py",
-        "    scope = visibility.of_enrollments(work.context)\n    return await submissions.page(",
-        "    scope = visibility.Scope(everything=True)\n    return await submissions.page(",
+        "    scope = visibility.of_enrollments(work.context)\n    return await submissions.page(\n",
+        "    scope = visibility.Scope(everything=True)\n    return await submissions.page(\n",
         PEOPLE,
     ),
     Mutant(

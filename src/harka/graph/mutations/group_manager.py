@@ -15,6 +15,8 @@ from harka.repositories.group import Group as GroupRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
+_VERSION = "The version of the person that was read; omit it for any. What they manage does not change it."
+
 
 class Assigned(msgspec.Struct, frozen=True):
     group: GroupRow
@@ -28,6 +30,7 @@ class AssignManagerInput(MutationInput):
 
     group_id: strawberry.ID = value("The group, with all groups below it.")
     user_id: strawberry.ID = value("The person: not an owner, nor oneself.")
+    version: int | None = value(_VERSION, default=None)
 
 
 @graph_input
@@ -36,6 +39,7 @@ class UnassignManagerInput(MutationInput):
 
     group_id: strawberry.ID = value("The group.")
     user_id: strawberry.ID = value("The person: not an owner, nor oneself.")
+    version: int | None = value(_VERSION, default=None)
     sees_everybody: bool = value(
         "Whether they see everybody whom their role lets them see, once they manage no group. Unless it is "
         "true they see nobody but themselves then.",
@@ -65,15 +69,17 @@ async def _assign(
     info: Info,
     given: Annotated[AssignManagerInput, strawberry.argument(name="input", description="Who, and what.")],
 ) -> Assigned:
-    return Assigned(*await group_manager.assign(info.context.work, *_opened(info, given)))
+    asked = _opened(info, given)
+    return Assigned(*await group_manager.assign(info.context.work, *asked, version=given.version))
 
 
 async def _unassign(
     info: Info,
     given: Annotated[UnassignManagerInput, strawberry.argument(name="input", description="Who, and what.")],
 ) -> Assigned:
+    asked, frees = _opened(info, given), given.sees_everybody
     return Assigned(
-        *await group_manager.unassign(info.context.work, *_opened(info, given), frees=given.sees_everybody)
+        *await group_manager.unassign(info.context.work, *asked, frees=frees, version=given.version)
     )
 
 

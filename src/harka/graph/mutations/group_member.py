@@ -17,6 +17,7 @@ from harka.repositories.group import Group as GroupRow
 from harka.tenancy.permission import Permission
 
 _WHO = f"Who, at most {MOST_MEMBERS}; twice is once."
+_VERSION = "The version of the group that was read; omit it for any. Who is in it does not change it."
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -35,6 +36,7 @@ class AddGroupMembersInput(MutationInput):
 
     group_id: strawberry.ID = value("The group.")
     user_ids: list[strawberry.ID] = value(_WHO)
+    version: int | None = value(_VERSION, default=None)
 
 
 @graph_input
@@ -43,6 +45,7 @@ class RemoveGroupMembersInput(MutationInput):
 
     group_id: strawberry.ID = value("The group.")
     user_ids: list[strawberry.ID] = value(_WHO)
+    version: int | None = value(_VERSION, default=None)
 
 
 @graph_type
@@ -66,7 +69,8 @@ async def _add(
     given: Annotated[AddGroupMembersInput, strawberry.argument(name="input", description="Who, where.")],
 ) -> Added:
     group_id = info.context.open_id(NodeKind.GROUP, given.group_id, "groupId")
-    return Added(*await group_member.add(info.context.work, group_id, _opened(info, given.user_ids)))
+    user_ids = _opened(info, given.user_ids)
+    return Added(*await group_member.add(info.context.work, group_id, user_ids, version=given.version))
 
 
 async def _remove(
@@ -74,7 +78,8 @@ async def _remove(
     given: Annotated[RemoveGroupMembersInput, strawberry.argument(name="input", description="Who, where.")],
 ) -> Removed:
     group_id = info.context.open_id(NodeKind.GROUP, given.group_id, "groupId")
-    return Removed(*await group_member.remove(info.context.work, group_id, _opened(info, given.user_ids)))
+    user_ids = _opened(info, given.user_ids)
+    return Removed(*await group_member.remove(info.context.work, group_id, user_ids, version=given.version))
 
 
 def _opened(info: Info, ids: Sequence[strawberry.ID]) -> list[UUID]:

@@ -22,6 +22,9 @@ class SetUpTotpInput(MutationInput):
     """The caller's second device."""
 
     password: str = value("The caller's password.")
+    version: int | None = value(
+        "The version of the caller, as a user, that was read; omit it for any.", default=None
+    )
 
 
 @graph_input
@@ -39,6 +42,7 @@ class RemoveTotpInput(MutationInput):
     user_id: strawberry.ID | None = value(
         "Somebody else, who has lost theirs: needs `user:write`. Omit it for the caller.", default=None
     )
+    version: int | None = value("The version of the person that was read; omit it for any.", default=None)
 
 
 @graph_type
@@ -72,7 +76,7 @@ async def _set_up(
 ) -> totp.Proposed:
     context = info.context
     await entrance.require_password(context.runtime.entrance, context.tenant, given.password, "password")
-    return await totp.propose(context.work, context.runtime.keyring)
+    return await totp.propose(context.work, context.runtime.keyring, version=given.version)
 
 
 async def _confirm(
@@ -89,11 +93,11 @@ async def _remove(
     context = info.context
     if given.user_id is not None:
         id_ = context.open_id(NodeKind.USER, given.user_id, "userId")
-        return Removed(await totp.remove_of(context.work, id_))
+        return Removed(await totp.remove_of(context.work, id_, version=given.version))
     await entrance.require_password(
         context.runtime.entrance, context.tenant, given.password or "", "password"
     )
-    return Removed(await totp.remove(context.work))
+    return Removed(await totp.remove(context.work, version=given.version))
 
 
 @strawberry.type

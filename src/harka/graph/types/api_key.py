@@ -1,21 +1,22 @@
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import ApiKeyState
-from harka.graph.field import field, leaf
+from harka.graph.enums import ApiKeyState, OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.api_key import ApiKeyByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import ApiKeyOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import api_key
+from harka.learning.text import LONGEST_NAME, accept_part
 from harka.repositories.api_key import UsedApiKey
-from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
@@ -61,16 +62,51 @@ class ApiKey(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _keys(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class ApiKeyFilter:
+    """Which keys; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[UsedApiKey]:
-        rows = await api_key.list_page(context.work, after=position, first=limit)
-        context.loaders.of(ApiKeyByIdLoader).prime(rows)
-        return rows
+    name: str | None = value("Only keys with this in their name, whatever its case.", default=None)
+    state: ApiKeyState | None = value("Only keys of which this has become.", default=None)
 
-    return await paginate(
-        context, "apiKeys", first=first, after=after, fetch=fetch, count=lambda: api_key.count(context.work)
+
+@graph_input
+class ApiKeyOrderBy:
+    """How keys are ordered."""
+
+    field: ApiKeyOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    ApiKeyFilter | None,
+    strawberry.argument(name="filter", description="Which keys; omit it for all."),
+]
+Ordered = Annotated[
+    ApiKeyOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(api_key.list_page, api_key.count, ApiKeyByIdLoader)
+
+
+async def _keys(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or ApiKeyFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
+        "apiKeys",
+        only={"name": accept_part(given.name, "filter.name", longest=LONGEST_NAME), "state": given.state},
+        order=ordered(order_by),
+        first=first,
+        after=after,
     )
 
 

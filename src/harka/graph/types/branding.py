@@ -1,6 +1,5 @@
 """How pages look: the versions for who works on them, and what is published for anybody."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -8,17 +7,17 @@ import strawberry
 
 from harka.graph.caching import kept
 from harka.graph.context import Info
-from harka.graph.enums import BrandingStatus
-from harka.graph.field import field, graph_type, leaf
+from harka.graph.enums import BrandingStatus, OrderDirection
+from harka.graph.field import field, graph_input, graph_type, leaf, value
 from harka.graph.loaders.branding import BrandingByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import BrandingOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import branding
 from harka.learning.branding import Look
 from harka.learning.contrast import WHITE, ratio
 from harka.repositories.branding import Branding as BrandingRow
-from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 from harka.tenancy.resolution import tenant_at
 
@@ -84,21 +83,49 @@ class Branding(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _brandings(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class BrandingFilter:
+    """Which versions; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[BrandingRow]:
-        rows = await branding.list_page(context.work, after=position, first=limit)
-        context.loaders.of(BrandingByIdLoader).prime(rows)
-        return rows
+    status: BrandingStatus | None = value("Only versions that stand so.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class BrandingOrderBy:
+    """How versions are ordered."""
+
+    field: BrandingOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    BrandingFilter | None,
+    strawberry.argument(name="filter", description="Which versions; omit it for all."),
+]
+Ordered = Annotated[
+    BrandingOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(branding.list_page, branding.count, BrandingByIdLoader)
+
+
+async def _brandings(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "brandings",
+        only={"status": None if matching is None else matching.status},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: branding.count(context.work),
     )
 
 

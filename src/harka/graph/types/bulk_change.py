@@ -7,14 +7,26 @@ import strawberry
 from harka.graph.atomic import Refusal
 from harka.graph.bulk_enums import BulkKind, BulkState
 from harka.graph.context import Info
-from harka.graph.enums import OnError
-from harka.graph.field import field, graph_type, leaf
+from harka.graph.enums import OnError, OrderDirection
+from harka.graph.field import field, graph_input, graph_type, leaf, value
 from harka.graph.loaders.bulk_change import BulkChangeByIdLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import BulkChangeOrder
+from harka.graph.pagination import (
+    FILTER_INSTEAD,
+    After,
+    Connection,
+    First,
+    Rules,
+    Slice,
+    either,
+    ordered,
+    paginate,
+    paginate_by,
+)
 from harka.graph.payload import UserError
 from harka.graph.permission import Access
 from harka.graph.types import later
@@ -30,7 +42,10 @@ from harka.repositories.user import User as UserRow
 AS_JOB = f"Whether a job does it, which it does anyway for more than {bulk_change.AT_ONCE:,}."
 BULK_CHANGE = "What a job does, and `results` and numbers are null; null when all was done at once."
 OnlyFailed = Annotated[
-    bool | None, strawberry.argument(description="True for entries alone that could not be dealt with.")
+    bool | None,
+    strawberry.argument(
+        description="True for entries alone that could not be dealt with.", deprecation_reason=FILTER_INSTEAD
+    ),
 ]
 _IN_ORDER = Order("number")
 
@@ -108,21 +123,51 @@ class BulkChangeResult:
     error: UserError | None = field(_error, "Why it could not be dealt with; null when it was.")
 
 
-async def _changes(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class BulkChangeFilter:
+    """Which changes; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[BulkChangeRow]:
-        rows = await bulk_change.list_page(context.work, after=position, first=limit)
-        context.loaders.of(BulkChangeByIdLoader).prime(rows)
-        return rows
+    kind: BulkKind | None = value("Only changes of this kind.", default=None)
+    state: BulkState | None = value("Only changes of which this has become.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class BulkChangeOrderBy:
+    """How changes are ordered."""
+
+    field: BulkChangeOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    BulkChangeFilter | None,
+    strawberry.argument(name="filter", description="Which changes; omit it for all."),
+]
+Ordered = Annotated[
+    BulkChangeOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(bulk_change.list_page, bulk_change.count, BulkChangeByIdLoader)
+
+
+async def _changes(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or BulkChangeFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "bulkChanges",
+        only={"kind": given.kind, "state": given.state},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: bulk_change.count(context.work),
     )
 
 
@@ -134,16 +179,31 @@ def _change(
     return context.loaders.of(BulkChangeByIdLoader).want(context.open_id(NodeKind.BULK_CHANGE, id_))
 
 
+@graph_input
+class BulkChangeResultFilter:
+    """Which results; what is omitted leaves out none."""
+
+    only_failed: bool | None = value("True for entries alone that could not be dealt with.", default=None)
+
+
+MatchingResults = Annotated[
+    BulkChangeResultFilter | None,
+    strawberry.argument(name="filter", description="Which results; omit it for all."),
+]
+
+
 async def _results(
     info: Info,
     bulk_change_id: Annotated[strawberry.ID, strawberry.argument(description="The id of the change.")],
     first: First,
     after: After = None,
+    matching: MatchingResults = None,
     only_failed: OnlyFailed = None,
 ) -> Slice:
     context = info.context
     id_ = context.open_id(NodeKind.BULK_CHANGE, bulk_change_id)
-    is_short = only_failed is True
+    asked = None if matching is None else matching.only_failed
+    is_short = either(asked, only_failed, "onlyFailed") is True
 
     async def fetch(position: Position | None, limit: int) -> Sequence[BulkResultRow]:
         return await bulk_change.list_results(

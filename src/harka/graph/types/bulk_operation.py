@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,15 +8,16 @@ from strawberry.scalars import JSON
 from harka.codec import from_json
 from harka.graph.bulk_enums import BulkOperationState
 from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.bulk_operation import BulkOperationByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import BulkOperationOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import bulk_operation
 from harka.learning.bulk_operation import KEPT
 from harka.repositories.bulk_operation import BulkOperation as BulkOperationRow
-from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
 
@@ -64,21 +65,49 @@ class BulkOperation(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _operations(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class BulkOperationFilter:
+    """Which operations; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[BulkOperationRow]:
-        rows = await bulk_operation.list_page(context.work, after=position, first=limit)
-        context.loaders.of(BulkOperationByIdLoader).prime(rows)
-        return rows
+    state: BulkOperationState | None = value("Only operations of which this has become.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class BulkOperationOrderBy:
+    """How operations are ordered."""
+
+    field: BulkOperationOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    BulkOperationFilter | None,
+    strawberry.argument(name="filter", description="Which operations; omit it for all."),
+]
+Ordered = Annotated[
+    BulkOperationOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(bulk_operation.list_page, bulk_operation.count, BulkOperationByIdLoader)
+
+
+async def _operations(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "bulkOperations",
+        only={"state": None if matching is None else matching.state},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: bulk_operation.count(context.work),
     )
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -6,15 +6,17 @@ import strawberry
 
 from harka.graph.caching import kept
 from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.category import CategoryByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import CategoryOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import category
-from harka.repositories.category import BY_NAME
+from harka.learning.text import accept_part
 from harka.repositories.category import Category as CategoryRow
-from harka.repositories.page import Position
+from harka.repositories.page import BY_NAME
 from harka.tenancy.permission import Permission
 
 
@@ -28,22 +30,50 @@ class Category(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _categories(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class CategoryFilter:
+    """Which categories; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[CategoryRow]:
-        rows = await category.list_page(context.work, after=position, first=limit)
-        context.loaders.of(CategoryByIdLoader).prime(rows)
-        return rows
+    name: str | None = value("Only categories with this in their name, whatever its case.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class CategoryOrderBy:
+    """How categories are ordered."""
+
+    field: CategoryOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    CategoryFilter | None,
+    strawberry.argument(name="filter", description="Which categories; omit it for all."),
+]
+Ordered = Annotated[
+    CategoryOrderBy | None,
+    strawberry.argument(description="Omit it for the order of names."),
+]
+
+
+_LISTED = Rules(category.list_page, category.count, CategoryByIdLoader)
+
+
+async def _categories(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or CategoryFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "categories",
-        order=BY_NAME,
+        only={"name": accept_part(given.name, "filter.name", longest=category.LONGEST_NAME)},
+        order=ordered(order_by, BY_NAME),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: category.count(context.work),
     )
 
 

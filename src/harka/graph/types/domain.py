@@ -1,18 +1,19 @@
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import DomainStatus
-from harka.graph.field import field, leaf
+from harka.graph.enums import DomainStatus, OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.domain import DomainByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import DomainOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import domain
+from harka.learning.text import LONGEST_NAME, accept_part
 from harka.repositories.domain import Domain as DomainRow
-from harka.repositories.page import Position
 from harka.tenancy.permission import Permission
 
 
@@ -45,16 +46,51 @@ class Domain(Node):
     version: int = leaf("Grows with every change, and when the proof is looked for.")
 
 
-async def _domains(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class DomainFilter:
+    """Which domains; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[DomainRow]:
-        rows = await domain.list_page(context.work, after=position, first=limit)
-        context.loaders.of(DomainByIdLoader).prime(rows)
-        return rows
+    name: str | None = value("Only domains with this in their name, whatever its case.", default=None)
+    status: DomainStatus | None = value("Only domains that stand so.", default=None)
 
-    return await paginate(
-        context, "domains", first=first, after=after, fetch=fetch, count=lambda: domain.count(context.work)
+
+@graph_input
+class DomainOrderBy:
+    """How domains are ordered."""
+
+    field: DomainOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    DomainFilter | None,
+    strawberry.argument(name="filter", description="Which domains; omit it for all."),
+]
+Ordered = Annotated[
+    DomainOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(domain.list_page, domain.count, DomainByIdLoader)
+
+
+async def _domains(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or DomainFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
+        "domains",
+        only={"name": accept_part(given.name, "filter.name", longest=LONGEST_NAME), "status": given.status},
+        order=ordered(order_by),
+        first=first,
+        after=after,
     )
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 import strawberry
 
 from harka.errors import ValidationError
 from harka.graph.context import Info, RequestContext
-from harka.graph.cursor import Filter
 from harka.graph.enums import EnrollmentOrder, EnrollmentStatus, OrderDirection
 from harka.graph.field import graph_input, value
 from harka.graph.loaders.enrollment import (
@@ -20,7 +18,7 @@ from harka.graph.loaders.enrollment import (
     EnrollmentsByCourseLoader,
     EnrollmentsByUserLoader,
 )
-from harka.graph.pagination import After, Below, First, Slice, ordered, paginate, paginate_below
+from harka.graph.pagination import After, Asked, Below, First, Slice, ordered, paginate, paginate_below
 from harka.ids import NodeKind
 from harka.learning import enrollment
 from harka.learning.moment import accept_moment
@@ -178,14 +176,6 @@ def _moment(given: datetime | None, field: str) -> datetime | None:
     return None if given is None else accept_moment(given, field)
 
 
-def _bound(only: Only) -> tuple[Filter | datetime, ...]:
+def _bound(only: Only) -> tuple[Asked, ...]:
     """The filter as a cursor is bound to it."""
-    if only == ALL:
-        return ()
-    return tuple(_plain(given) for given in msgspec.structs.astuple(only))
-
-
-def _plain(given: str | float | datetime | UUID | None) -> Filter | datetime:
-    if isinstance(given, UUID):
-        return given.bytes
-    return str(given) if isinstance(given, float) else given
+    return () if only == ALL else msgspec.structs.astuple(only)

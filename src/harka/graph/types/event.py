@@ -9,7 +9,7 @@ from strawberry.utils.str_converters import to_camel_case
 from harka.errors import ValidationError
 from harka.graph.context import Info, RequestContext
 from harka.graph.cursor import Listing
-from harka.graph.enums import ActorKind, EventType
+from harka.graph.enums import ActorKind, EventType, OrderDirection
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateByIdLoader
 from harka.graph.loaders.course import CourseByIdLoader
@@ -18,7 +18,8 @@ from harka.graph.loaders.event import EventByIdLoader
 from harka.graph.loaders.submission import SubmissionByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import EventOrder
+from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import event
@@ -56,6 +57,14 @@ def _user_id(root: EventRow, info: Info) -> str | None:
 
 def _course_id(root: EventRow, info: Info) -> str | None:
     return None if root.course_id is None else _sealed(info, NodeKind.COURSE, root.course_id)
+
+
+def _updated_at(root: EventRow) -> datetime:
+    return root.created_at
+
+
+def _version() -> int:
+    return 1
 
 
 def _fields(root: EventRow) -> list[str]:
@@ -113,6 +122,8 @@ class Event(Node):
         _fields, "What of the object was changed, by the names of its fields; may be empty."
     )
     created_at: datetime = leaf("When it happened.")
+    updated_at: datetime = field(_updated_at, "As `createdAt`: it never changes.")
+    version: int = field(_version, "Always 1: it never changes.")
 
 
 @graph_input
@@ -127,8 +138,24 @@ Matching = Annotated[
 ]
 
 
-async def _events(info: Info, first: First, after: After = None, matching: Matching = None) -> Slice:
-    context = info.context
+@graph_input
+class EventOrderBy:
+    """How events are ordered."""
+
+    field: EventOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Ordered = Annotated[
+    EventOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+async def _events(
+    info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
+) -> Slice:
+    context, order = info.context, ordered(order_by, IN_LINE)
     types = (
         None if matching is None or matching.types is None else sorted({str(each) for each in matching.types})
     )
@@ -136,13 +163,13 @@ async def _events(info: Info, first: First, after: After = None, matching: Match
         raise ValidationError("Name at least one type, or omit it.", field="filter.types")
 
     async def fetch(position: Position | None, limit: int) -> Sequence[EventRow]:
-        return await event.list_page(context.work, after=position, first=limit, types=types)
+        return await event.list_page(context.work, after=position, first=limit, types=types, order=order)
 
     return await paginate(
         context,
         _STREAM,
         filters=tuple(types or ()),
-        order=IN_LINE,
+        order=order,
         first=first,
         after=after,
         fetch=fetch,

@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from harka.graph.context import Info
+from harka.graph.enums import OrderDirection
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.group import (
     GroupByIdLoader,
@@ -16,15 +17,14 @@ from harka.graph.loaders.group import (
     UsersByGroupLoader,
 )
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import GroupOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate, paginate_by
 from harka.graph.types import later
 from harka.graph.types.group_manager import managers_of
 from harka.ids import NodeKind
 from harka.learning import group, group_member
 from harka.learning.text import LONGEST_NAME, accept_part
-from harka.repositories.group import ALL
 from harka.repositories.group import Group as GroupRow
-from harka.repositories.group import GroupFilter as Only
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
@@ -123,37 +123,49 @@ class Group(Node):
 
 @graph_input
 class GroupFilter:
-    """Which groups; what is omitted leaves out nothing."""
+    """Which groups; what is omitted leaves out none."""
 
     name: str | None = value("Only groups with this in their name, whatever its case.", default=None)
     is_top: bool | None = value("Only groups that are below none, or only those below one.", default=None)
 
 
+@graph_input
+class GroupOrderBy:
+    """How groups are ordered."""
+
+    field: GroupOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
 Matching = Annotated[
-    GroupFilter | None, strawberry.argument(name="filter", description="Which groups; omit it for all.")
+    GroupFilter | None,
+    strawberry.argument(name="filter", description="Which groups; omit it for all."),
+]
+Ordered = Annotated[
+    GroupOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
 ]
 
 
-async def _groups(info: Info, first: First, after: After = None, matching: Matching = None) -> Slice:
-    context = info.context
-    only = ALL
-    if matching is not None:
-        name = accept_part(matching.name, "filter.name", longest=LONGEST_NAME)
-        only = Only(name=name, is_top=matching.is_top)
+_LISTED = Rules(group.list_page, group.count, GroupByIdLoader)
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
-        rows = await group.list_page(context.work, only, after=position, first=limit)
-        context.loaders.of(GroupByIdLoader).prime(rows)
-        return rows
 
-    return await paginate(
-        context,
+async def _groups(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or GroupFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "groups",
-        filters=(only.name, None if only.is_top is None else str(only.is_top)),
+        only={"name": accept_part(given.name, "filter.name", longest=LONGEST_NAME), "is_top": given.is_top},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: group.count(context.work, only),
     )
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -6,19 +6,20 @@ from uuid import UUID
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import InvitationState, Role
+from harka.graph.enums import InvitationState, OrderDirection, Role
 from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.invitation import GroupsByInvitationLoader, InvitationByIdLoader
 from harka.graph.loaders.role import CustomRoleByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import InvitationOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.types import later
 from harka.graph.types.role import CustomRole
 from harka.ids import NodeKind
 from harka.learning import invitation
+from harka.learning.text import LONGEST_EMAIL, accept_part
 from harka.repositories.invitation import Invitation as InvitationRow
-from harka.repositories.page import Position
 from harka.repositories.role import CustomRole as RoleRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
@@ -76,31 +77,46 @@ class InvitationFilter:
     """Which invitations; what is omitted leaves out none."""
 
     state: InvitationState | None = value("Only those of which this has become.", default=None)
+    email: str | None = value("Only those of addresses with this in them, whatever its case.", default=None)
+
+
+@graph_input
+class InvitationOrderBy:
+    """How invitations are ordered."""
+
+    field: InvitationOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
 
 
 Matching = Annotated[
     InvitationFilter | None,
     strawberry.argument(name="filter", description="Which invitations; omit it for all."),
 ]
+Ordered = Annotated[
+    InvitationOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
 
 
-async def _invitations(info: Info, first: First, after: After = None, matching: Matching = None) -> Slice:
-    context = info.context
-    state = None if matching is None else matching.state
+_LISTED = Rules(invitation.list_page, invitation.count, InvitationByIdLoader)
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[InvitationRow]:
-        rows = await invitation.list_page(context.work, after=position, first=limit, state=state)
-        context.loaders.of(InvitationByIdLoader).prime(rows)
-        return rows
 
-    return await paginate(
-        context,
+async def _invitations(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or InvitationFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "invitations",
-        filters=(state,),
+        only={"state": given.state, "email": accept_part(given.email, "filter.email", longest=LONGEST_EMAIL)},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: invitation.count(context.work, state=state),
     )
 
 

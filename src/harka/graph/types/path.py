@@ -1,21 +1,32 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import LearningPathStatus
-from harka.graph.field import field, leaf, related
+from harka.graph.enums import LearningPathStatus, OrderDirection
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.path import CoursesByLearningPathLoader, LearningPathByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import LearningPathOrder
+from harka.graph.pagination import (
+    FILTER_INSTEAD,
+    After,
+    Connection,
+    First,
+    Rules,
+    Slice,
+    either,
+    ordered,
+    paginate_by,
+)
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.graph.types.path_enrollment_list import people_of_path
 from harka.ids import NodeKind
 from harka.learning import path
-from harka.repositories.page import Position
+from harka.learning.text import LONGEST_TITLE, accept_part
 from harka.repositories.path import LearningPath as LearningPathRow
 from harka.tenancy.permission import Permission
 
@@ -48,30 +59,63 @@ class LearningPath(Node):
     version: int = leaf("Grows with every change.")
 
 
+Status = Annotated[
+    LearningPathStatus | None,
+    strawberry.argument(
+        description="Only paths in this state; omit it for all.", deprecation_reason=FILTER_INSTEAD
+    ),
+]
+
+
+@graph_input
+class LearningPathFilter:
+    """Which paths; what is omitted leaves out none."""
+
+    status: LearningPathStatus | None = value("Only paths in this state.", default=None)
+    title: str | None = value("Only paths with this in their title, whatever its case.", default=None)
+
+
+@graph_input
+class LearningPathOrderBy:
+    """How paths are ordered."""
+
+    field: LearningPathOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    LearningPathFilter | None,
+    strawberry.argument(name="filter", description="Which paths; omit it for all."),
+]
+Ordered = Annotated[
+    LearningPathOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(path.list_page, path.count, LearningPathByIdLoader)
+
+
 async def _paths(
     info: Info,
     first: First,
     after: After = None,
-    status: Annotated[
-        LearningPathStatus | None,
-        strawberry.argument(description="Only paths in this state; omit it for all."),
-    ] = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+    status: Status = None,
 ) -> Slice:
-    context = info.context
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[LearningPathRow]:
-        rows = await path.list_page(context.work, after=position, first=limit, status=status)
-        context.loaders.of(LearningPathByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
-        context,
+    given = matching or LearningPathFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "learningPaths",
-        filters=(status,),
+        only={
+            "status": either(given.status, status, "status"),
+            "title": accept_part(given.title, "filter.title", longest=LONGEST_TITLE),
+        },
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: path.count(context.work, status=status),
     )
 
 

@@ -1,17 +1,19 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.role import CustomRoleByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import CustomRoleOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import role
-from harka.repositories.page import Position
+from harka.learning.text import LONGEST_NAME, accept_part
 from harka.repositories.role import CustomRole as RoleRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
@@ -35,16 +37,54 @@ class CustomRole(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _roles(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class CustomRoleFilter:
+    """Which roles; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[RoleRow]:
-        rows = await role.list_page(context.work, after=position, first=limit)
-        context.loaders.of(CustomRoleByIdLoader).prime(rows)
-        return rows
+    name: str | None = value("Only roles with this in their name, whatever its case.", default=None)
+    permission: str | None = value("Only roles that have this permission, by its name.", default=None)
 
-    return await paginate(
-        context, "customRoles", first=first, after=after, fetch=fetch, count=lambda: role.count(context.work)
+
+@graph_input
+class CustomRoleOrderBy:
+    """How roles are ordered."""
+
+    field: CustomRoleOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    CustomRoleFilter | None,
+    strawberry.argument(name="filter", description="Which roles; omit it for all."),
+]
+Ordered = Annotated[
+    CustomRoleOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(role.list_page, role.count, CustomRoleByIdLoader)
+
+
+async def _roles(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or CustomRoleFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
+        "customRoles",
+        only={
+            "name": accept_part(given.name, "filter.name", longest=LONGEST_NAME),
+            "permission": accept_part(given.permission, "filter.permission", longest=LONGEST_NAME),
+        },
+        order=ordered(order_by),
+        first=first,
+        after=after,
     )
 
 

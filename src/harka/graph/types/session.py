@@ -1,21 +1,21 @@
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.enums import SessionKind
-from harka.graph.field import field, leaf, related
+from harka.graph.enums import OrderDirection, SessionKind
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.session import SessionByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import SessionOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import session
-from harka.repositories.page import Position
 from harka.repositories.session import Session as SessionRow
 
 
@@ -43,31 +43,59 @@ class Session(Node):
     version: int = leaf("Grows with every change.")
 
 
+@graph_input
+class SessionFilter:
+    """Which sessions; what is omitted leaves out none."""
+
+    kind: SessionKind | None = value("Only those that are used by this.", default=None)
+
+
+@graph_input
+class SessionOrderBy:
+    """How sessions are ordered."""
+
+    field: SessionOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    SessionFilter | None,
+    strawberry.argument(name="filter", description="Which sessions; omit it for all."),
+]
+Ordered = Annotated[
+    SessionOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(session.list_page, session.count, SessionByIdLoader)
+
+
 async def _sessions(
     info: Info,
     first: First,
     after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
     user_id: Annotated[
         strawberry.ID | None,
         strawberry.argument(description="Whose; others' need `user:write`. Omit it for the caller's own."),
     ] = None,
 ) -> Slice:
-    context = info.context
-    person = None if user_id is None else context.open_id(NodeKind.USER, user_id, "userId")
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[SessionRow]:
-        rows = await session.list_page(context.work, person, after=position, first=limit)
-        context.loaders.of(SessionByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
-        context,
+    context, own = info.context, info.context.tenant.user
+    if user_id is not None:
+        person: UUID | None = context.open_id(NodeKind.USER, user_id, "userId")
+    else:
+        person = None if own is None else own.id
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "sessions",
-        filters=(str(person or context.tenant.actor.id),),
+        of=(person,),
+        only={"kind": None if matching is None else matching.kind},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: session.count(context.work, person),
     )
 
 

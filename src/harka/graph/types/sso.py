@@ -1,27 +1,28 @@
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.field import field, graph_type, leaf
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, graph_type, leaf, value
 from harka.graph.loaders.sso import SsoAttemptByIdLoader, SsoConnectionByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import SsoAttemptOrder, SsoConnectionOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.sso_enums import SsoKind, SsoOutcome, SsoRole, SsoState
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import sso
 from harka.learning.sso_certificate import Certificate, certificates
 from harka.learning.sso_draft import RoleMapping, mappings
-from harka.repositories.page import Order, OrderDirection, Position
+from harka.repositories.page import NEWEST_FIRST
 from harka.repositories.sso import SsoAttempt as AttemptRow
 from harka.repositories.sso import SsoConnection as ConnectionRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
-
-_NEWEST_FIRST = Order("created_at", OrderDirection.DESC)
 
 
 def _start_path(root: ConnectionRow, info: Info) -> str:
@@ -203,6 +204,14 @@ async def _user(root: AttemptRow, info: Info) -> UserRow | None:
     return await info.context.loaders.of(UserByIdLoader).load(root.user_id)
 
 
+def _updated_at(root: AttemptRow) -> datetime:
+    return root.created_at
+
+
+def _version() -> int:
+    return 1
+
+
 @node_type(AttemptRow, NodeKind.SSO_ATTEMPT, SsoAttemptByIdLoader)
 class SsoAttempt(Node):
     """What came of somebody's coming in. It never changes, and is forgotten after 30 days."""
@@ -214,41 +223,115 @@ class SsoAttempt(Node):
         _user, "Who it was; null for who did not come in, and where the caller may not see them."
     )
     created_at: datetime = leaf("When it was.")
+    updated_at: datetime = field(_updated_at, "As `createdAt`: it never changes.")
+    version: int = field(_version, "Always 1: it never changes.")
 
 
-async def _connections(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class SsoConnectionFilter:
+    """Which providers; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[ConnectionRow]:
-        rows = await sso.list_page(context.work, after=position, first=limit)
-        context.loaders.of(SsoConnectionByIdLoader).prime(rows)
-        return rows
+    kind: SsoKind | None = value("Only providers that speak so.", default=None)
+    state: SsoState | None = value("Only providers that stand so.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class SsoConnectionOrderBy:
+    """How providers are ordered."""
+
+    field: SsoConnectionOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+ConnectionMatching = Annotated[
+    SsoConnectionFilter | None,
+    strawberry.argument(name="filter", description="Which providers; omit it for all."),
+]
+ConnectionOrdered = Annotated[
+    SsoConnectionOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_CONNECTION_LISTED = Rules(sso.list_page, sso.count, SsoConnectionByIdLoader)
+
+
+async def _connections(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: ConnectionMatching = None,
+    order_by: ConnectionOrdered = None,
+) -> Slice:
+    given = matching or SsoConnectionFilter()
+    return await paginate_by(
+        _CONNECTION_LISTED,
+        info.context,
         "ssoConnections",
+        only={"kind": given.kind, "state": given.state},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: sso.count(context.work),
     )
 
 
-async def _attempts(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class SsoAttemptFilter:
+    """Which attempts; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[AttemptRow]:
-        return await sso.list_attempts(context.work, after=position, first=limit)
+    outcome: SsoOutcome | None = value("Only attempts that ended so.", default=None)
+    sso_connection_id: strawberry.ID | None = value("Only attempts by this provider.", default=None)
+    user_id: strawberry.ID | None = value("Only attempts of this person.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class SsoAttemptOrderBy:
+    """How attempts are ordered."""
+
+    field: SsoAttemptOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+AttemptMatching = Annotated[
+    SsoAttemptFilter | None,
+    strawberry.argument(name="filter", description="Which attempts; omit it for all."),
+]
+AttemptOrdered = Annotated[
+    SsoAttemptOrderBy | None,
+    strawberry.argument(description="Omit it for the newest first."),
+]
+
+
+_ATTEMPT_LISTED = Rules(sso.list_attempts, sso.count_attempts)
+
+
+async def _attempts(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: AttemptMatching = None,
+    order_by: AttemptOrdered = None,
+) -> Slice:
+    return await paginate_by(
+        _ATTEMPT_LISTED,
+        info.context,
         "ssoAttempts",
-        order=_NEWEST_FIRST,
+        only=_attempt_filter(info, matching or SsoAttemptFilter()),
+        order=ordered(order_by, NEWEST_FIRST),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: sso.count_attempts(context.work),
     )
+
+
+def _attempt_filter(info: Info, given: SsoAttemptFilter) -> dict[str, str | UUID | None]:
+    connection, user = given.sso_connection_id, given.user_id
+    return {
+        "outcome": given.outcome,
+        "connection_id": None
+        if connection is None
+        else info.context.open_id(NodeKind.SSO_CONNECTION, connection, "filter.ssoConnectionId"),
+        "user_id": None if user is None else info.context.open_id(NodeKind.USER, user, "filter.userId"),
+    }
 
 
 @strawberry.type

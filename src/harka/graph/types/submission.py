@@ -1,21 +1,31 @@
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.field import field, leaf, related
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.assignment import AssignmentByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.submission import FilesBySubmissionLoader, SubmissionByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import SubmissionOrder
+from harka.graph.pagination import (
+    FILTER_INSTEAD,
+    After,
+    Connection,
+    First,
+    Rules,
+    Slice,
+    either,
+    ordered,
+    paginate_by,
+)
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import submission
-from harka.repositories.page import Position
 from harka.repositories.submission import Submission as SubmissionRow
 from harka.tenancy.permission import Permission
 
@@ -54,27 +64,64 @@ class Submission(Node):
 
 AssignmentId = Annotated[strawberry.ID, strawberry.argument(description="The assignment.")]
 Graded = Annotated[
-    bool | None, strawberry.argument(description="Only those that are graded, or are not; omit it for all.")
+    bool | None,
+    strawberry.argument(
+        description="Only those that are graded, or are not; omit it for all.",
+        deprecation_reason=FILTER_INSTEAD,
+    ),
 ]
 
 
+@graph_input
+class SubmissionFilter:
+    """Which submissions; what is omitted leaves out none."""
+
+    is_graded: bool | None = value("Only those that are graded, or only those that are not.", default=None)
+    is_late: bool | None = value(
+        "Only those that were handed in after they were due, or only those that were not.", default=None
+    )
+
+
+@graph_input
+class SubmissionOrderBy:
+    """How submissions are ordered."""
+
+    field: SubmissionOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    SubmissionFilter | None,
+    strawberry.argument(name="filter", description="Which submissions; omit it for all."),
+]
+Ordered = Annotated[
+    SubmissionOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(submission.page, submission.count, SubmissionByIdLoader)
+
+
 async def _submissions(
-    info: Info, assignment_id: AssignmentId, first: First, after: After = None, graded: Graded = None
+    info: Info,
+    assignment_id: AssignmentId,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+    graded: Graded = None,
 ) -> Slice:
-    context = info.context
-    id_ = context.open_id(NodeKind.ASSIGNMENT, assignment_id, "assignmentId")
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[SubmissionRow]:
-        return await submission.page(context.work, id_, graded=graded, after=position, first=limit)
-
-    return await paginate(
-        context,
+    given = matching or SubmissionFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "submissions",
-        filters=(id_.bytes, None if graded is None else str(graded)),
+        of=(info.context.open_id(NodeKind.ASSIGNMENT, assignment_id, "assignmentId"),),
+        only={"graded": either(given.is_graded, graded, "graded"), "is_late": given.is_late},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: submission.count(context.work, id_, graded=graded),
     )
 
 

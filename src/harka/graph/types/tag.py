@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -6,14 +6,16 @@ import strawberry
 
 from harka.graph.caching import kept
 from harka.graph.context import Info
-from harka.graph.field import field, leaf
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.tag import TagByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import TagOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import tag
-from harka.repositories.page import Position
-from harka.repositories.tag import BY_NAME
+from harka.learning.text import accept_part
+from harka.repositories.page import BY_NAME
 from harka.repositories.tag import Tag as TagRow
 from harka.tenancy.permission import Permission
 
@@ -28,22 +30,50 @@ class Tag(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _tags(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class TagFilter:
+    """Which tags; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[TagRow]:
-        rows = await tag.list_page(context.work, after=position, first=limit)
-        context.loaders.of(TagByIdLoader).prime(rows)
-        return rows
+    name: str | None = value("Only tags with this in their name, whatever its case.", default=None)
 
-    return await paginate(
-        context,
+
+@graph_input
+class TagOrderBy:
+    """How tags are ordered."""
+
+    field: TagOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    TagFilter | None,
+    strawberry.argument(name="filter", description="Which tags; omit it for all."),
+]
+Ordered = Annotated[
+    TagOrderBy | None,
+    strawberry.argument(description="Omit it for the order of names."),
+]
+
+
+_LISTED = Rules(tag.list_page, tag.count, TagByIdLoader)
+
+
+async def _tags(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    given = matching or TagFilter()
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "tags",
-        order=BY_NAME,
+        only={"name": accept_part(given.name, "filter.name", longest=tag.LONGEST_NAME)},
+        order=ordered(order_by, BY_NAME),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: tag.count(context.work),
     )
 
 

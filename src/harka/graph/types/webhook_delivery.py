@@ -1,20 +1,21 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from harka.graph.context import Info
+from harka.graph.enums import OrderDirection
 from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.webhook_delivery import WebhookDeliveryByIdLoader
 from harka.graph.loaders.webhook_endpoint import WebhookEndpointByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import WebhookDeliveryOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.types.webhook_endpoint import WebhookEndpoint
 from harka.graph.webhook_enums import WebhookDeliveryState
 from harka.ids import NodeKind
 from harka.learning import webhook_delivery
-from harka.repositories.page import Position
 from harka.repositories.webhook_delivery import WebhookDelivery as DeliveryRow
 from harka.tenancy.permission import Permission
 
@@ -72,10 +73,25 @@ class WebhookDeliveryFilter:
     state: WebhookDeliveryState | None = value("In this state.", default=None)
 
 
+@graph_input
+class WebhookDeliveryOrderBy:
+    """How deliveries are ordered."""
+
+    field: WebhookDeliveryOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
 Matching = Annotated[
     WebhookDeliveryFilter | None,
     strawberry.argument(name="filter", description="Which deliveries; omit it for all."),
 ]
+Ordered = Annotated[
+    WebhookDeliveryOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(webhook_delivery.list_page, webhook_delivery.count, WebhookDeliveryByIdLoader)
 
 
 async def _deliveries(
@@ -84,26 +100,17 @@ async def _deliveries(
     first: First,
     after: After = None,
     matching: Matching = None,
+    order_by: Ordered = None,
 ) -> Slice:
-    context = info.context
-    endpoint = context.open_id(NodeKind.WEBHOOK_ENDPOINT, webhook_endpoint_id)
-    state = None if matching is None or matching.state is None else str(matching.state)
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[DeliveryRow]:
-        rows = await webhook_delivery.list_page(
-            context.work, endpoint, after=position, first=limit, state=state
-        )
-        context.loaders.of(WebhookDeliveryByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
-        context,
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "webhookDeliveries",
-        filters=(endpoint.bytes, state),
+        of=(info.context.open_id(NodeKind.WEBHOOK_ENDPOINT, webhook_endpoint_id),),
+        only={"state": None if matching is None else matching.state},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: webhook_delivery.count(context.work, endpoint, state=state),
     )
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -6,15 +6,15 @@ import strawberry
 
 from harka import clock
 from harka.graph.context import Info
-from harka.graph.enums import EventType
-from harka.graph.field import field, leaf
+from harka.graph.enums import EventType, OrderDirection
+from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.webhook_endpoint import WebhookEndpointByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import WebhookEndpointOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.webhook_enums import WebhookPauseReason
 from harka.ids import NodeKind
 from harka.learning import webhook_endpoint
-from harka.repositories.page import Position
 from harka.repositories.webhook_endpoint import WebhookEndpoint as EndpointRow
 from harka.tenancy.permission import Permission
 
@@ -61,21 +61,51 @@ class WebhookEndpoint(Node):
     version: int = leaf("Grows with every change, not with what is sent.")
 
 
-async def _endpoints(info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+@graph_input
+class WebhookEndpointFilter:
+    """Which endpoints; what is omitted leaves out none."""
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[EndpointRow]:
-        rows = await webhook_endpoint.list_page(context.work, after=position, first=limit)
-        context.loaders.of(WebhookEndpointByIdLoader).prime(rows)
-        return rows
+    is_paused: bool | None = value(
+        "Only those to which nothing is sent, or only those to which something is.", default=None
+    )
 
-    return await paginate(
-        context,
+
+@graph_input
+class WebhookEndpointOrderBy:
+    """How endpoints are ordered."""
+
+    field: WebhookEndpointOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    WebhookEndpointFilter | None,
+    strawberry.argument(name="filter", description="Which endpoints; omit it for all."),
+]
+Ordered = Annotated[
+    WebhookEndpointOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+
+
+_LISTED = Rules(webhook_endpoint.list_page, webhook_endpoint.count, WebhookEndpointByIdLoader)
+
+
+async def _endpoints(
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Slice:
+    return await paginate_by(
+        _LISTED,
+        info.context,
         "webhookEndpoints",
+        only={"is_paused": None if matching is None else matching.is_paused},
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: webhook_endpoint.count(context.work),
     )
 
 

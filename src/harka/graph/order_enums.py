@@ -1,0 +1,169 @@
+"""What lists are ordered by, described for clients. Rows that are equal in it go by their id."""
+
+from harka.graph.enums import _describe as describe
+from harka.repositories.api_key import ApiKeyOrder
+from harka.repositories.branding import BrandingOrder
+from harka.repositories.bulk_change import BulkChangeOrder
+from harka.repositories.bulk_operation import BulkOperationOrder
+from harka.repositories.category import CategoryOrder
+from harka.repositories.domain import DomainOrder
+from harka.repositories.event import EventOrder
+from harka.repositories.group import GroupOrder
+from harka.repositories.invitation import InvitationOrder
+from harka.repositories.path import LearningPathOrder
+from harka.repositories.path_enrollment import LearningPathEnrollmentOrder
+from harka.repositories.role import CustomRoleOrder
+from harka.repositories.session import SessionOrder
+from harka.repositories.sso import SsoAttemptOrder, SsoConnectionOrder
+from harka.repositories.submission import SubmissionOrder
+from harka.repositories.tag import TagOrder
+from harka.repositories.webhook_delivery import WebhookDeliveryOrder
+from harka.repositories.webhook_endpoint import WebhookEndpointOrder
+
+__all__ = [
+    "ApiKeyOrder",
+    "BrandingOrder",
+    "BulkChangeOrder",
+    "BulkOperationOrder",
+    "CategoryOrder",
+    "CustomRoleOrder",
+    "DomainOrder",
+    "EventOrder",
+    "GroupOrder",
+    "InvitationOrder",
+    "LearningPathEnrollmentOrder",
+    "LearningPathOrder",
+    "SessionOrder",
+    "SsoAttemptOrder",
+    "SsoConnectionOrder",
+    "SubmissionOrder",
+    "TagOrder",
+    "WebhookDeliveryOrder",
+    "WebhookEndpointOrder",
+]
+
+_NAME = "What they are called, in the collation of the database."
+
+describe(
+    ApiKeyOrder,
+    "What API keys are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+    name=_NAME,
+)
+
+describe(
+    BrandingOrder,
+    "What versions of the branding are ordered by. Equal ones go by their id.",
+    created_at="When they were begun.",
+)
+
+describe(
+    BulkChangeOrder,
+    "What bulk changes are ordered by. Equal ones go by their id.",
+    created_at="When they were asked for.",
+)
+
+describe(
+    BulkOperationOrder,
+    "What bulk operations are ordered by. Equal ones go by their id.",
+    created_at="When they were asked for.",
+)
+
+describe(
+    CategoryOrder,
+    "What categories are ordered by. Equal ones go by their id.",
+    name=_NAME,
+    created_at="When they were created.",
+)
+
+describe(
+    CustomRoleOrder,
+    "What roles are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    name=_NAME,
+)
+
+describe(
+    DomainOrder,
+    "What domains are ordered by. Equal ones go by their id.",
+    created_at="When they were claimed.",
+    name="What they are called.",
+)
+
+describe(
+    EventOrder,
+    "What events are ordered by. Equal ones go by their id.",
+    xid="The order that can be relied on: whoever goes on from the oldest misses nothing.",
+)
+
+describe(
+    GroupOrder,
+    "What groups are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    name=_NAME,
+)
+
+describe(
+    InvitationOrder,
+    "What invitations are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+)
+
+describe(
+    LearningPathEnrollmentOrder,
+    "What who is on learning paths is ordered by. Equal ones go by their id.",
+    created_at="When they were put on it.",
+)
+
+describe(
+    LearningPathOrder,
+    "What learning paths are ordered by. Equal ones go by their id.",
+    created_at="When they were created.",
+    title=_NAME,
+    updated_at="When they last changed. What changes while a client reads on moves to its new place.",
+)
+
+describe(
+    SessionOrder,
+    "What sessions are ordered by. Equal ones go by their id.",
+    created_at="When they began.",
+)
+
+describe(
+    SsoAttemptOrder,
+    "What attempts to come in are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+)
+
+describe(
+    SsoConnectionOrder,
+    "What providers are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+    name=_NAME,
+)
+
+describe(
+    SubmissionOrder,
+    "What submissions are ordered by. Equal ones go by their id.",
+    created_at="When they were first handed in.",
+    submitted_at="When they were handed in last. What is handed in anew while a client reads on moves.",
+)
+
+describe(
+    TagOrder,
+    "What tags are ordered by. Equal ones go by their id.",
+    name=_NAME,
+    created_at="When they were created.",
+)
+
+describe(
+    WebhookDeliveryOrder,
+    "What deliveries are ordered by. Equal ones go by their id.",
+    created_at="When they were put in.",
+)
+
+describe(
+    WebhookEndpointOrder,
+    "What endpoints are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+)
