@@ -37,3 +37,19 @@ async def test_without_an_organization_there_is_nothing(servers: Any) -> None:
     with pytest.raises(TenantRequiredError):
         await is_first(cache, None, "test", "a", seconds=60.0)  # type: ignore[arg-type]  # that is the point
     await cache.close()
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again(
+    servers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, tenant, lost = TenantCache(servers.redis_url, KEY), new_id(), iter((True, False, True, False))
+    real = TenantCache.run_script
+
+    async def losing(self: TenantCache, script: str, key: str, *arguments: float | str) -> bytes | None:
+        answer = await real(self, script, key, *arguments)
+        return None if next(lost) else answer
+
+    monkeypatch.setattr(TenantCache, "run_script", losing)
+    assert await is_first(cache, tenant, "test", "a", seconds=60.0)
+    assert not await is_first(cache, tenant, "test", "a", seconds=60.0)
+    await cache.close()

@@ -1,8 +1,9 @@
 """A person signs in at a SAML provider that others wrote: npm's `samlp`."""
 
+import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from browser import DRIVER, Browser, open_browser
 from entering import Visitor, visiting
 from node import install, serving
 from saml_idp import Key, needs_xmlsec1, new_key
@@ -134,3 +136,42 @@ async def test_a_sign_in_begins_there_where_it_may(
         entered = await begun_there()
         assert (entered.status_code, entered.headers["location"]) == (303, "/dashboard")
         assert (await browser.ask(WHO)).json()["data"]["viewer"]["user"]["email"] == "bo@samlp.example"
+
+
+@pytest.fixture(scope="module")
+async def window(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    async with open_browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.mark.skipif(DRIVER is None and not os.environ.get("CI"), reason="no chromedriver")
+async def test_a_real_browser_is_led_through(
+    school: School, connection: dict[str, Any], peer: str, live_server: Any, window: Browser
+) -> None:
+    """It decides which cookies go with what another site has it post, and with where that leads."""
+    ours = f"http://{school.host}:{live_server.settings.port}"
+    at = {"host": f"{school.host}:{live_server.settings.port}"}
+    async with httpx2.AsyncClient(headers=at) as here, httpx2.AsyncClient() as http:
+        shown = await here.get(f"{live_server.address}{connection['saml']['metadataPath']}")
+        assert (await http.put(f"{peer}/sp", content=shown.text)).status_code == 200
+    await window.go(f"{ours}{connection['startPath']}?next=/auth/sign-out")
+    await window.until("location.pathname === '/auth/sign-out' && document.querySelector('form button')")
+    assert (await attempt(school))["outcome"] == "SIGNED_IN"
+    await window.click("form button")
+    await window.until("location.pathname.endsWith('/end')")
+    # an answer to another's request, which an attacker has this browser post
+    async with visiting(school) as theirs:
+        sent = (await theirs.get(connection["startPath"])).headers["location"]
+    fields = await sign_in_there(sent)
+    await window.go(f"{peer}/metadata")
+    script = (
+        "(() => { const form = document.createElementNS('http://www.w3.org/1999/xhtml', 'form'); "
+        f"form.method = 'post'; form.action = '{ours}{connection['saml']['acsPath']}'; "
+        "const field = document.createElementNS('http://www.w3.org/1999/xhtml', 'input'); "
+        f"field.name = 'SAMLResponse'; field.value = '{fields['SAMLResponse']}'; form.append(field); "
+        "document.documentElement.append(form); form.submit(); })()"
+    )
+    await window.evaluate(f"void {script}")
+    await window.until("document.querySelector('[role=alert]')")
+    seen = await attempt(school)
+    assert (seen["outcome"], seen["detail"][:15]) == ("WRONG_STATE", "Another browser")

@@ -254,7 +254,7 @@ class TenantCache:
         if self._writes is not None:
             await self._writes.end(tenant, scopes)
 
-    async def run_script(self, script: str, key: str, *arguments: float) -> bytes | None:
+    async def run_script(self, script: str, key: str, *arguments: float | str) -> bytes | None:
         """What a script of ours answers about one key, or None from a Valkey that is down or not there."""
         server = self._server
         if server is None:
