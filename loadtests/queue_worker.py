@@ -11,6 +11,7 @@ import uvloop
 
 from harka.app import open_runtime
 from harka.config import load
+from harka.graph.asking import asker
 from harka.learning.work import UnitOfWork
 from harka.storage.statement import Statement
 from harka.worker.registry import HANDLERS, Handler
@@ -83,6 +84,7 @@ async def main(slots: int, lease: float) -> None:
             lease=lease,
             heartbeat=lease / _BEATS,
             period=_PERIOD,
+            ask=asker(runtime),
         )
 
 

@@ -233,6 +233,9 @@ CALLS = {
     "retryWebhookDelivery": (
         'mutation { retryWebhookDelivery(input: {id: "$delivery"}) { clientMutationId } }'
     ),
+    "retryWebhookDeliveries": (
+        'mutation { retryWebhookDeliveries(input: {webhookEndpointId: "$endpoint"}) { clientMutationId } }'
+    ),
     "bulkChanges": "{ bulkChanges(first: 1) { totalCount } }",
     "bulkChange": '{ bulkChange(id: "$change") { id } }',
     "bulkChangeResults": '{ bulkChangeResults(bulkChangeId: "$change", first: 1) { totalCount } }',

@@ -26,12 +26,13 @@ class Message:
 class Receiver:
     """By path: `/take` takes it, `/fail` answers 500, `/gone` 410, `/hang` nothing, `/long` 10 MB.
 
-    `/away` leads to `/take` of this machine. `status`: what `/take` answers. `sent`: bytes that `/long`
-    could send.
+    `/away` leads to `/take` of this machine. `status`: what `/take` answers, `retry_after` beside it. `sent`:
+    bytes that `/long` could send.
     """
 
     port: int = 0
     status: int = 200
+    retry_after: str = ""
     sent: int = 0
     messages: list[Message] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -72,6 +73,7 @@ class Receiver:
         length = LONG if path == "/long" else 0
         writer.write(
             f"HTTP/1.1 {status} X\r\nlocation: {self.url()}\r\nconnection: close\r\n"
+            f"retry-after: {self.retry_after}\r\n"
             f"content-length: {length}\r\n\r\n".encode()
         )
         while self.sent < length:

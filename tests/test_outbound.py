@@ -2,6 +2,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,29 @@ async def test_the_certificate_is_of_the_name_although_the_address_is_asked(
     assert (answered.status, answered.body, len(asked)) == (200, b"ok", 1)
     assert f"host: localhost:{port}\r\n".encode() in asked[0]
     assert b"accept-encoding: identity\r\n" in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        ("\u0663", None),
+        ("9" * 400, None),
+        ("soon", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+    ],
+)
+def test_how_long_somebody_asks_to_be_left_alone(text: str, seconds: float | None) -> None:
+    assert outbound._seconds(text) == seconds
+
+
+def test_it_may_be_a_date() -> None:
+    moment = clock.now() + timedelta(seconds=90)
+    told = outbound._seconds(format_datetime(moment, usegmt=True))
+    assert told == pytest.approx(90, abs=2)

@@ -6,9 +6,11 @@ a name that means another address a moment later changes nothing. Redirects are 
 
 import asyncio
 import functools
+import math
 import socket
 import ssl
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
+from harka import clock
 from harka.errors import UnavailableError, ValidationError
 
 MOST_BYTES: Final = 65_536
@@ -27,8 +30,11 @@ _RELAYS: Final = ip_network("192.88.99.0/24")
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """`retry_after`: seconds that it asks to be left alone for, None when it does not say."""
+
     status: int
     body: bytes
+    retry_after: float | None = None
 
 
 def accept_url(url: str, field: str, *, private: bool) -> str:
@@ -113,7 +119,8 @@ async def fetch(
                     request, stream=True, auth=None if auth is None else httpx2.BasicAuth(*auth)
                 )
                 try:
-                    return Answer(answer.status_code, await _bounded(answer, most))
+                    asked = _seconds(answer.headers.get("retry-after", ""))
+                    return Answer(answer.status_code, await _bounded(answer, most), asked)
                 finally:
                     await answer.aclose()
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, UnicodeError) as error:
@@ -133,6 +140,19 @@ async def resolve(host: str, port: int, *, private: bool) -> str:
     if not addresses or not (private or all(map(is_public, addresses))):
         raise UnavailableError(f"{host} is no address of the public internet.")
     return addresses[0]
+
+
+def _seconds(text: str) -> float | None:
+    """Of a `Retry-After` (RFC 9110, 10.2.3): seconds or a date; None for what is neither, or over."""
+    text = text.strip()
+    if text.isascii() and text.isdecimal():
+        seconds = float(text)
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - clock.now().timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return seconds if 0 < seconds < math.inf else None
 
 
 async def _bounded(answer: httpx2.Response, most: int) -> bytes:

@@ -214,6 +214,7 @@ STATEMENTS = (
     webhook_delivery.TAKE,
     webhook_delivery.NOTE,
     webhook_delivery.RETRY,
+    webhook_delivery.RETRY_MANY,
     webhook_delivery.RENEW,
     webhook_delivery.DELETE_OLD,
     bulk_change.FIND_BY_IDS,

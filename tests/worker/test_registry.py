@@ -15,6 +15,7 @@ def test_every_kind_of_job_has_its_handler() -> None:
         message.MEASURE_USAGE,
         message.RECHECK_DOMAINS,
         message.RESET_PASSWORD,
+        message.RETRY_WEBHOOKS,
         message.SEND_MAIL,
         message.RECOUNT_COURSE,
         message.RECOUNT_PATH,

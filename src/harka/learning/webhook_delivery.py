@@ -1,28 +1,49 @@
 """What became of what an endpoint was to be told, for who may say where events are told."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from harka import clock
 from harka.errors import ConflictError, NotFoundError
 from harka.ids import new_id
 from harka.learning import event as event_rules
+from harka.learning.moment import accept_moment
 from harka.learning.webhook_endpoint import SECONDS_TRIED, announce, no_endpoint, require
 from harka.learning.work import UnitOfWork
+from harka.queue.enqueue import require_room
+from harka.queue.message import RETRY_WEBHOOKS
+from harka.repositories import job as jobs
 from harka.repositories import webhook_delivery as deliveries
+from harka.repositories import webhook_endpoint as endpoints
+from harka.repositories.job import Job
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.webhook_delivery import WebhookDelivery, WebhookDeliveryState
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError
-from harka.tenancy.entitlement import require_feature
+from harka.tenancy.entitlement import limits_for, require_feature
 
 TEST: Final = "webhook.test"
 """The type of what was asked for as a test."""
 DELIVERED_KEPT: Final = timedelta(days=7)
 DEAD_KEPT: Final = timedelta(days=30)
 _FORGOTTEN_AT_ONCE: Final = 10_000
+MOST_RETRIED: Final = 10_000
+"""Of an endpoint, by one job."""
+
+
+class RetryLater(msgspec.Struct, frozen=True):
+    """The payload of a job. `dead_by`: what is given up later is not meant.
+
+    `since`: only what happened from then on, None for all.
+    """
+
+    endpoint_id: UUID
+    dead_by: datetime
+    since: datetime | None = None
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[WebhookDelivery]:
@@ -106,6 +127,40 @@ async def retry(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> W
         raise ConflictError(f"This delivery is {found[0].state}.", field="id")
     announce(work)
     return again
+
+
+async def retry_all(work: UnitOfWork, endpoint_id: UUID, *, since: datetime | None = None) -> Job:
+    """Have a job try again what was given up, of what happened `since`; the one that waits for it already.
+
+    Raise `NotFoundError`, `FeatureNotInPlanError`, `QueueLimitError`.
+    """
+    require(work)
+    require_feature(work.context.organization, "api_access")
+    if since is not None:
+        accept_moment(since, "since")
+    if not await endpoints.find_by_ids(work.session, [endpoint_id]):
+        raise no_endpoint("webhookEndpointId")
+    await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
+    payload = RetryLater(endpoint_id, clock.now(), since)
+    id_ = await work.enqueue(
+        RETRY_WEBHOOKS, msgspec.to_builtins(payload), dedupe_key=f"{endpoint_id} {since or ''}"
+    )
+    return (await jobs.find_by_ids(work.session, [id_]))[0]
+
+
+async def retry_part(work: UnitOfWork, payload: RetryLater, *, most: int) -> int:
+    """Up to `most` of them, the oldest first; how many. For jobs."""
+    done = await deliveries.retry_many(
+        work.session,
+        payload.endpoint_id,
+        dead_by=payload.dead_by,
+        since=payload.since,
+        most=most,
+        seconds=SECONDS_TRIED,
+    )
+    if done:
+        announce(work)
+    return done
 
 
 async def forget_old(work: UnitOfWork) -> int:

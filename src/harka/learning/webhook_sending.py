@@ -23,10 +23,12 @@ from harka.repositories.webhook_endpoint import Health, Secrets, WebhookEndpoint
 AT_ONCE: Final = 8
 """Of an endpoint, over all workers."""
 LEASE: Final = 60.0
-"""Seconds in which who has taken some sends them, or is believed dead."""
+"""Seconds in which who has taken some sends them, or is believed dead: of usual patience with receivers."""
 _DELAYS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
 """Seconds after each failed attempt; the last one from then on."""
 _LONGEST_REST: Final = 300.0
+LONGEST_ASKED: Final = 3600.0
+"""Seconds that a receiver may ask to be left alone for; it may ask again."""
 _LONGEST_ERROR: Final = 500
 _GONE: Final = 410
 
@@ -38,15 +40,19 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """`code`: of the answer, None without one. `error`: None when it was delivered."""
+    """`code`: of the answer, None without one. `error`: None when it was delivered.
+
+    `retry_after`: seconds, where the answer asks to be left alone.
+    """
 
     delivery: WebhookDelivery
     code: int | None = None
     error: str | None = None
+    retry_after: float | None = None
 
 
-async def take(work: UnitOfWork, endpoint_id: UUID) -> Batch | None:
-    """What may be sent now. None when that is nothing, or the endpoint is gone, paused or rests."""
+async def take(work: UnitOfWork, endpoint_id: UUID, *, lease: float = LEASE) -> Batch | None:
+    """What may be sent now, within `lease` seconds. None when that is nothing, or the endpoint is gone, paused or rests."""
     endpoint = await endpoints.lock(work.session, endpoint_id)
     if endpoint is None or endpoint.paused_at is not None:
         return None
@@ -54,7 +60,7 @@ async def take(work: UnitOfWork, endpoint_id: UUID) -> Batch | None:
         return None
     most = 1 if endpoint.failures else AT_ONCE
     free = most - await deliveries.count_leased(work.session, endpoint_id)
-    taken = await deliveries.take(work.session, endpoint_id, most=free, lease=LEASE) if free > 0 else ()
+    taken = await deliveries.take(work.session, endpoint_id, most=free, lease=lease) if free > 0 else ()
     secrets = await endpoints.find_secrets(work.session, endpoint_id) if taken else None
     return None if secrets is None else Batch(endpoint, secrets, taken)
 
@@ -68,12 +74,13 @@ async def note(work: UnitOfWork, batch: Batch, sent: Sequence[Sent]) -> None:
         pause = WebhookPauseReason.GONE
     elif not is_delivered and _has_failed_long(batch.endpoint):
         pause = WebhookPauseReason.FAILING
-    rest = None if is_delivered else _spread(min(_LONGEST_REST, 2.0 ** min(batch.endpoint.failures + 1, 20)))
+    own = 0.0 if is_delivered else _spread(min(_LONGEST_REST, 2.0 ** min(batch.endpoint.failures + 1, 20)))
+    rest = max(own, *map(_asked, sent))
     # in the order in which they are locked everywhere: the endpoint first
     health = Health(
         delivered=is_delivered,
         failed=any(each.error is not None for each in sent),
-        rest=rest,
+        rest=rest or None,
         pause=None if pause is None else str(pause),
     )
     await endpoints.note(work.session, batch.endpoint.id, health)
@@ -95,9 +102,15 @@ def _outcome(sent: Sent) -> Outcome:
         left = (delivery.give_up_at - now).total_seconds()
         state = WebhookDeliveryState.PENDING if left > 0 else WebhookDeliveryState.DEAD
         # the last attempt is when its time is over
-        delay = max(0.0, min(left, _spread(_DELAYS[min(delivery.attempts, len(_DELAYS)) - 1])))
+        own = _spread(_DELAYS[min(delivery.attempts, len(_DELAYS)) - 1])
+        delay = max(0.0, min(left, max(own, _asked(sent))))
     error = None if sent.error is None else sent.error[:_LONGEST_ERROR]
     return Outcome(delivery.id, delivery.attempts, str(state), sent.code, error, delay)
+
+
+def _asked(sent: Sent) -> float:
+    """Whoever asks for a year does not keep us from noticing that they are well again."""
+    return 0.0 if sent.retry_after is None else _spread(min(LONGEST_ASKED, sent.retry_after))
 
 
 def _has_failed_long(endpoint: WebhookEndpoint) -> bool:

@@ -225,6 +225,20 @@ RETRY = Statement(
     RETURNING {_COLUMNS}""",  # noqa: S608 - constants
 )
 
+# Those of an endpoint that were given up by then, of what happened from a moment on, are tried anew: so many at
+# a time, the oldest first.
+RETRY_MANY = Statement(
+    "webhook_delivery.retry_many",
+    """UPDATE {schema}.webhook_delivery
+    SET state = 'pending', next_attempt_at = now(), finished_at = NULL,
+      give_up_at = now() + make_interval(secs => $6::float8), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = ANY(ARRAY(
+      SELECT id FROM {schema}.webhook_delivery
+      WHERE tenant_id = $1 AND endpoint_id = $2::uuid AND state = 'dead' AND finished_at <= $3::timestamptz
+        AND ($4::timestamptz IS NULL OR happened_at >= $4)
+      ORDER BY finished_at, id LIMIT $5::int FOR UPDATE SKIP LOCKED))""",
+)
+
 # Those of an endpoint that waited while it was paused have all the time again.
 RENEW = Statement(
     "webhook_delivery.renew",
@@ -321,6 +335,19 @@ async def retry(
     """None: absent, not dead, or of another version."""
     row = await session.fetch_row(RETRY, id_, version, seconds)
     return None if row is None else WebhookDelivery(*row)
+
+
+async def retry_many(
+    session: ShardSession,
+    endpoint_id: UUID,
+    *,
+    dead_by: datetime,
+    since: datetime | None,
+    most: int,
+    seconds: float,
+) -> int:
+    """How many are tried anew."""
+    return await session.execute(RETRY_MANY, endpoint_id, dead_by, since, most, seconds)
 
 
 async def renew(session: ShardSession, endpoint_id: UUID, *, seconds: float) -> None:

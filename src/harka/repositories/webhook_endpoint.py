@@ -77,7 +77,7 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What an endpoint is after some were sent. `rest`: seconds. `pause`: a `WebhookPauseReason`, or None."""
+    """What an endpoint is after some were sent. `rest`: seconds, None for none. `pause`: a `WebhookPauseReason`, or None."""
 
     delivered: bool
     failed: bool
@@ -199,7 +199,7 @@ NOTE = Statement(
     SET failures = CASE WHEN $3::boolean THEN 0 WHEN $4::boolean THEN failures + 1 ELSE failures END,
       failing_since = CASE WHEN $3 THEN NULL WHEN $4 THEN coalesce(failing_since, now())
         ELSE failing_since END,
-      rest_until = CASE WHEN $3 THEN NULL ELSE now() + make_interval(secs => $5::float8) END,
+      rest_until = now() + make_interval(secs => $5::float8),
       last_delivered_at = CASE WHEN $3 THEN now() ELSE last_delivered_at END,
       last_failed_at = CASE WHEN $4 THEN now() ELSE last_failed_at END,
       pause_reason = $6::text, paused_at = CASE WHEN $6::text IS NOT NULL THEN now() END,

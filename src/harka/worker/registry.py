@@ -9,6 +9,7 @@ from harka.learning.bulk_change import EnrollLater, WriteLater
 from harka.learning.bulk_operation import RunQuery
 from harka.learning.mail import Mail
 from harka.learning.password_request import ResetAsked
+from harka.learning.webhook_delivery import RetryLater
 from harka.queue.message import (
     BULK_ENROLL,
     BULK_OPERATION,
@@ -19,6 +20,7 @@ from harka.queue.message import (
     RECOUNT_COURSE,
     RECOUNT_PATH,
     RESET_PASSWORD,
+    RETRY_WEBHOOKS,
     SEND_MAIL,
     UNLOCK_PATHS,
 )
@@ -32,6 +34,7 @@ from harka.worker.handlers import (
     path,
     usage,
     webhook,
+    webhook_retry,
 )
 
 
@@ -60,6 +63,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     DELIVER_WEBHOOKS: Handler(
         webhook.DeliverWebhooks, webhook.deliver, takes_units=True, at_once=webhook.AT_ONCE
     ),
+    RETRY_WEBHOOKS: Handler(RetryLater, webhook_retry.retry, takes_units=True, reports=True, at_once=1),
     BULK_ENROLL: Handler(
         EnrollLater,
         bulk_change.enroll,

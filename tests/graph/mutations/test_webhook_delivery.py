@@ -16,6 +16,8 @@ TEST = f"""mutation ($input: TestWebhookEndpointInput!) {{ testWebhookEndpoint(i
   errors {{ code field }} webhookDelivery {{ {FIELDS} }} }} }}"""
 RETRY = f"""mutation ($input: RetryWebhookDeliveryInput!) {{ retryWebhookDelivery(input: $input) {{
   errors {{ code field }} webhookDelivery {{ {FIELDS} }} }} }}"""
+RETRY_ALL = """mutation ($input: RetryWebhookDeliveriesInput!) { retryWebhookDeliveries(input: $input) {
+  errors { code field } job { id type state } } }"""
 LISTED = f"""query ($id: ID!, $first: Int!, $after: String, $state: WebhookDeliveryState) {{
   webhookDeliveries(webhookEndpointId: $id, first: $first, after: $after, filter: {{state: $state}}) {{
     totalCount nodes {{ {FIELDS} }} pageInfo {{ endCursor hasNextPage }} }} }}"""
@@ -77,6 +79,22 @@ async def test_an_event_can_be_told_whatever_the_types_are(school: School, endpo
     assert (reply.code, reply.field) == ("NOT_FOUND", "id")
     reply = await school.ask(RETRY, {"input": {"id": endpoint}})
     assert (reply.code, reply.field) == ("INVALID_ID", "id")
+
+
+async def test_all_that_was_given_up_is_tried_again_by_one_job(school: School, endpoint: str) -> None:
+    given = {"input": {"webhookEndpointId": endpoint}}
+    told = [(await school.ask(RETRY_ALL, given)).data["retryWebhookDeliveries"]["job"] for _ in range(2)]
+    assert (told[0]["type"], told[0]["state"]) == ("webhook.retry", "QUEUED")
+    assert told[0] == told[1]
+    other = await school.ask(
+        RETRY_ALL, {"input": {"webhookEndpointId": endpoint, "since": "2026-11-01T00:00:00Z"}}
+    )
+    assert other.data["retryWebhookDeliveries"]["job"]["id"] != told[0]["id"]
+    absent = school.id(NodeKind.WEBHOOK_ENDPOINT, new_id())
+    reply = await school.ask(RETRY_ALL, {"input": {"webhookEndpointId": absent}})
+    assert (reply.code, reply.field) == ("NOT_FOUND", "webhookEndpointId")
+    reply = await school.ask(RETRY_ALL, given, caller=school.learner)
+    assert reply.code == "FORBIDDEN"
 
 
 async def test_deliveries_are_listed_by_state_in_pages_of_as_many_statements(

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +53,7 @@ class Post:
 
     def __init__(self, runtime: Runtime, academy: Academy, boss: User) -> None:
         self.runtime = msgspec.structs.replace(
-            runtime, settings=msgspec.structs.replace(runtime.settings, webhook_timeout=0.3)
+            runtime, settings=msgspec.structs.replace(runtime.settings, webhook_timeout=1.5)
         )
         self.academy = academy
         self.boss = boss
@@ -198,6 +199,24 @@ async def test_what_was_not_taken_is_sent_again_the_same_until_it_is(post: Post,
     row = await post.delivery(made.endpoint.id)
     assert (row["state"], row["attempts"], row["error"], row["response_code"]) == ("delivered", 2, None, 204)
     assert (await post.row(made.endpoint.id))["failures"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "least", "most"),
+    [(429, "900", 900, 1200), (503, "31536000", 3600, 4500), (500, "900", 1, 60), (429, "soon", 1, 60)],
+    ids=["a while", "a year", "of no meaning", "unreadable"],
+)
+async def test_one_that_asks_to_be_left_alone_is_for_a_while(  # noqa: PLR0913 - a case is its values
+    post: Post, receiver: Receiver, status: int, asked: str, least: int, most: int
+) -> None:
+    made = await post.endpoint(receiver.url())
+    await post.people("ada")
+    receiver.status, receiver.retry_after = status, asked
+    await post.work_off()
+    row, delivery = await post.row(made.endpoint.id), await post.delivery(made.endpoint.id)
+    began = datetime.fromisoformat(delivery["last_attempt_at"])
+    for moment in (row["rest_until"], delivery["next_attempt_at"]):
+        assert least <= (datetime.fromisoformat(moment) - began).total_seconds() <= most
 
 
 async def test_one_that_answers_badly_is_tried_with_one_however_much_waits(

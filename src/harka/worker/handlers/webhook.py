@@ -29,10 +29,13 @@ AT_ONCE: Final = 3
 _TURN: Final = 20.0
 """Seconds after which what is left has a turn of its own, behind other jobs."""
 _TIMEOUT: Final = 10.0
+_PATIENCES: Final = 6
+"""As often as long as a receiver has to answer, what was taken is given to nobody else."""
 _AGENT: Final = "HARKA-Webhooks/1"
 _SERVER_ERROR: Final = 500
 _OK: Final = range(200, 300)
 _ELSEWHERE: Final = range(300, 400)
+_BUSY: Final = frozenset({429, 503})
 
 
 class DeliverWebhooks(msgspec.Struct, frozen=True):
@@ -42,9 +45,10 @@ class DeliverWebhooks(msgspec.Struct, frozen=True):
 async def deliver(work: UnitOfWork, payload: DeliverWebhooks, units: Units) -> None:
     """What is due of an endpoint. No transaction is open while a receiver is waited for."""
     began = clock.monotonic()
+    lease = _PATIENCES * units.runtime.settings.webhook_timeout
     while clock.monotonic() - began < _TURN:
         async with units.begin(work.context, timeout=_TIMEOUT) as taking:
-            batch = await webhook_sending.take(taking, payload.endpoint_id)
+            batch = await webhook_sending.take(taking, payload.endpoint_id, lease=lease)
         if batch is None or not await _send(work, units, batch):
             return
     await work.enqueue(
@@ -128,9 +132,11 @@ async def _post(units: Units, batch: Batch, delivery: WebhookDelivery, body: byt
         return Sent(delivery, error=error.message)
     if answer.status in _OK:
         return Sent(delivery, answer.status)
+    # what else comes with that header does not mean the message (RFC 9110)
+    asked = answer.retry_after if answer.status in _BUSY else None
     if answer.status in _ELSEWHERE:
         return Sent(delivery, answer.status, "It leads elsewhere, where nobody follows.")
-    return Sent(delivery, answer.status, f"It answered {answer.status}.")
+    return Sent(delivery, answer.status, f"It answered {answer.status}.", asked)
 
 
 def _secrets(units: Units, batch: Batch) -> list[bytes]:
