@@ -2,8 +2,9 @@
 
 `./harka run python loadtests/chaos.py [--rounds 100]`
 
-Then: every acknowledged job ran to its end, no effect happened twice, no job is stuck, and one that kills its
-workers ended dead after its attempts. It ends with 1 otherwise. Everything is of the run's own.
+Then: every acknowledged job ran to its end, no effect happened twice, no job is stuck, one that kills its
+workers ended dead after its attempts, and a receiver of webhooks was told every event, each once but for what
+`webhook-id` says it had already. It ends with 1 otherwise. Everything is of the run's own.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+import chaos_webhooks
 import httpx2
 import msgspec
+from chaos_webhooks import Receiver
 from queue_worker import EFFECT, POISON
 from rich.console import Console
 from stage import LOOPBACK, SERVE, free_port
@@ -63,11 +66,12 @@ out: Final = Console(highlight=False, soft_wrap=True)
 
 
 class Told(msgspec.Struct):
-    """What was acknowledged: numbers of effects, and how many jobs of the API."""
+    """What was acknowledged: numbers of effects, how many jobs of the API, and people that were made."""
 
     tried: int = 0
     effects: set[int] = msgspec.field(default_factory=set)
     asked: int = 0
+    people: set[str] = msgspec.field(default_factory=set)
 
 
 class Programs:
@@ -189,6 +193,27 @@ async def drained(
     return None
 
 
+async def heard(
+    connection: asyncpg.Connection,
+    runtime: Runtime,
+    tenant: Organization,
+    programs: Programs,
+    receiver: Receiver,
+) -> dict[str, str]:
+    """The events, once the receiver was told all of them, or a while is over."""
+    happened = await chaos_webhooks.events(connection, runtime, tenant)
+    began = time.monotonic()
+    while receiver.subjects.keys() < happened.keys() and time.monotonic() - began < _DRAIN:
+        programs.start()
+        await asyncio.sleep(0.2)
+    told, twice = len(receiver.subjects), receiver.taken - len(receiver.subjects)
+    out.print(
+        f"{told:,} of {len(happened):,} events told, {twice} again, {len(receiver.refused)} refused first; "
+        f"the last after {time.monotonic() - began:.1f} s"
+    )
+    return happened
+
+
 async def try_again(connection: asyncpg.Connection, runtime: Runtime, tenant: Organization) -> None:
     """What lost its worker at all three attempts is a dead letter: nothing of it was done, nor is it lost."""
     dead = await connection.fetch(
@@ -237,10 +262,12 @@ async def judge(connection: asyncpg.Connection, tenant: Organization, told: Told
 
 
 async def run(embedded: Embedded, directory: Path, rounds: int) -> Sequence[str]:
-    settings = msgspec.structs.replace(embedded.settings, metrics_port=0)
+    settings = msgspec.structs.replace(
+        embedded.settings, metrics_port=0, outbound_private=True, webhook_timeout=chaos_webhooks.PATIENCE
+    )
     await prepare(settings, embedded.admin_url)
     programs, told = Programs(settings, directory), Told()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings) as runtime, chaos_webhooks.receiving() as receiver:
         tenant = await create_tenant(
             runtime.catalog, settings, name="Chaos", slug="chaos", plan=Plan.ENTERPRISE, users_expected=10
         )
@@ -254,6 +281,8 @@ async def run(embedded: Embedded, directory: Path, rounds: int) -> Sequence[str]
                 load.append(asyncio.create_task(ask(client, told)))
                 while not told.asked:  # noqa: ASYNC110 - another process comes up
                     await asyncio.sleep(0.1)
+                await chaos_webhooks.subscribe(client, receiver)
+                load.append(asyncio.create_task(chaos_webhooks.tell(runtime, tenant, told.people)))
                 assert await put_in(runtime, tenant, POISON, {})
                 killed = await disturb(embedded, programs, rounds)
                 for task in load:
@@ -270,6 +299,8 @@ async def run(embedded: Embedded, directory: Path, rounds: int) -> Sequence[str]
             await try_again(connection, runtime, tenant)
             await drained(connection, runtime, tenant, programs)
             wrong = await judge(connection, tenant, told)
+            happened = await heard(connection, runtime, tenant, programs, receiver)
+            wrong += chaos_webhooks.judge(receiver, happened, told.people)
             await connection.close()
         finally:
             programs.stop()

@@ -52,7 +52,10 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def take(work: UnitOfWork, endpoint_id: UUID, *, lease: float = LEASE) -> Batch | None:
-    """What may be sent now, within `lease` seconds. None when that is nothing, or the endpoint is gone, paused or rests."""
+    """What may be sent now, within `lease` seconds.
+
+    None when that is nothing, or the endpoint is gone, paused or rests.
+    """
     endpoint = await endpoints.lock(work.session, endpoint_id)
     if endpoint is None or endpoint.paused_at is not None:
         return None

@@ -225,8 +225,8 @@ RETRY = Statement(
     RETURNING {_COLUMNS}""",  # noqa: S608 - constants
 )
 
-# Those of an endpoint that were given up by then, of what happened from a moment on, are tried anew: so many at
-# a time, the oldest first.
+# Those of an endpoint that were given up by then, of what happened from a moment on, are tried anew: so many
+# at a time, the oldest first.
 RETRY_MANY = Statement(
     "webhook_delivery.retry_many",
     """UPDATE {schema}.webhook_delivery

@@ -77,7 +77,10 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What an endpoint is after some were sent. `rest`: seconds, None for none. `pause`: a `WebhookPauseReason`, or None."""
+    """What an endpoint is after some were sent.
+
+    `rest`: seconds, None for none. `pause`: a `WebhookPauseReason`, or None.
+    """
 
     delivered: bool
     failed: bool

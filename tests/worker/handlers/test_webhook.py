@@ -206,7 +206,7 @@ async def test_what_was_not_taken_is_sent_again_the_same_until_it_is(post: Post,
     [(429, "900", 900, 1200), (503, "31536000", 3600, 4500), (500, "900", 1, 60), (429, "soon", 1, 60)],
     ids=["a while", "a year", "of no meaning", "unreadable"],
 )
-async def test_one_that_asks_to_be_left_alone_is_for_a_while(  # noqa: PLR0913 - a case is its values
+async def test_one_that_asks_to_be_left_alone_is_for_a_while(
     post: Post, receiver: Receiver, status: int, asked: str, least: int, most: int
 ) -> None:
     made = await post.endpoint(receiver.url())
