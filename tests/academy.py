@@ -70,6 +70,8 @@ TABLES = (
     "job",
     "job_pace",
     "event",
+    "health_alert",
+    "mail_refusal",
     "webhook_endpoint",
     "webhook_delivery",
     "bulk_change",

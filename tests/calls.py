@@ -236,6 +236,10 @@ CALLS = {
     "retryWebhookDeliveries": (
         'mutation { retryWebhookDeliveries(input: {webhookEndpointId: "$endpoint"}) { clientMutationId } }'
     ),
+    "setMailSubscription": (
+        "mutation { setMailSubscription(input: {topic: CERTIFICATES, subscribed: false}) "
+        "{ clientMutationId } }"
+    ),
     "bulkChanges": "{ bulkChanges(first: 1) { totalCount } }",
     "bulkChange": '{ bulkChange(id: "$change") { id } }',
     "bulkChangeResults": '{ bulkChangeResults(bulkChangeId: "$change", first: 1) { totalCount } }',

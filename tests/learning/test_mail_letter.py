@@ -2,23 +2,27 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from academy import Academy
 from harka import clock
+from harka.auth.mail_token import unsubscribe_token
 from harka.files.store import FileStore
 from harka.ids import new_id
-from harka.learning import invitation, user
+from harka.learning import completion, invitation, mail_topic, user
+from harka.learning.completion import CompletionEntry
 from harka.learning.invitation import InvitationDraft
-from harka.learning.mail import Kind, Mail
+from harka.learning.mail import AlertLine, Kind, Mail, MailTopic
 from harka.learning.mail_letter import Places, letter_of
 from harka.learning.user import UserChanges
 from harka.mail.letter import Letter
 from harka.repositories.user import User
 
-PLACES = Places("http://{host}:8000", "harka.localhost", FileStore("memory:///", bytes(32)))
+KEY = bytes(32)
+PLACES = Places("http://{host}:8000", "harka.localhost", FileStore("memory:///", bytes(32)), KEY)
 EVIL = "{organization} {title} <b>&\"'</b> {0.__class__} $url"
 
 
@@ -92,3 +96,53 @@ async def test_an_invitation_is_sent_while_it_is_open(academy: Academy, *, revok
         assert letter is not None
         assert letter.to == "new@example.com"
         assert f"/auth/invitation?token={invited.token}" in letter.text
+
+
+def alert_for(person: User) -> Mail:
+    lines = [AlertLine("webhooks_paused", "critical", 2), AlertLine("<b>", "warning", 1)]
+    return Mail(id=new_id(), kind=Kind.ALERT, about=person.id, lines=lines)
+
+
+async def test_an_alert_tells_who_is_in_charge_and_how_to_end_it(academy: Academy) -> None:
+    owner = await changed(academy, await academy.user("owner"), locale="de")
+    letter = await written(academy, alert_for(owner))
+    assert letter is not None
+    assert "- Webhook-Endpunkte wurden angehalten und erfahren nichts mehr (2)\n- <b> (1)\n" in letter.text
+    assert "<li>&lt;b&gt; (1)</li>" in letter.html
+    token = unsubscribe_token(KEY, academy.organization.id, owner.id, "health_alerts")
+    host = f"http://{academy.organization.slug}.harka.localhost:8000"
+    assert letter.unsubscribe == f"{host}/auth/unsubscribe?token={token}"
+    assert f"Keine solchen E-Mails mehr erhalten: {letter.unsubscribe}\n" in letter.text
+    assert f'<a href="{letter.unsubscribe}">' in letter.html
+    assert f"{host}/dashboard" in letter.text
+
+
+async def test_an_alert_is_not_for_who_is_in_charge_no_more_or_has_refused_it(academy: Academy) -> None:
+    owner, admin = await academy.user("owner"), await academy.user("admin")
+    assert await written(academy, alert_for(admin)) is not None
+    async with academy.work(academy.acting(owner)) as work:
+        await mail_topic.choose(work, MailTopic.HEALTH_ALERTS, subscribed=False)
+    await changed(academy, admin, role="learner")
+    for person in (owner, admin):
+        assert await written(academy, alert_for(person)) is None
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_certificate_is_told_to_who_wants_it(academy: Academy, *, refused: bool) -> None:
+    person, course = await academy.user(), await academy.course(certifies=True)
+    enrolled = await academy.enrollment(person, course)
+    async with academy.work() as work:
+        await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id)])
+    (issued,) = await academy.rows("certificate")
+    async with academy.work(academy.acting(person)) as work:
+        await mail_topic.choose(work, MailTopic.CERTIFICATES, subscribed=not refused)
+    letter = await written(academy, Mail(id=new_id(), kind=Kind.CERTIFICATE, about=UUID(issued["id"])))
+    assert (letter is None) is refused
+    assert letter is None or "/auth/unsubscribe?token=hu_" in str(letter.unsubscribe)
+
+
+async def test_what_answers_somebody_cannot_be_refused(academy: Academy) -> None:
+    letter = await written(academy, reset_of(await academy.user()))
+    assert letter is not None
+    assert letter.unsubscribe is None
+    assert "unsubscribe" not in letter.text + letter.html

@@ -64,3 +64,18 @@ def test_no_name_adds_a_header(field: str, evil: str) -> None:
 def test_what_is_no_address_is_not_sent_to(field: str, evil: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         message_of(letter(**{field: evil}), SENDER)
+
+
+def test_a_link_that_ends_such_e_mails_is_one_word_on_a_line_of_its_own() -> None:
+    """As RFC 8058 has it; what folds or encodes it would make it another address."""
+    url = "https://academy.learning.example/auth/unsubscribe?token=hu_" + "A" * 80
+    raw = message_of(letter(unsubscribe=url), SENDER).as_bytes()
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in raw
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+    assert b"List-Unsubscribe" not in message_of(letter(), SENDER).as_bytes()
+
+
+@pytest.mark.parametrize("evil", ["https://x>\r\nBcc: y", "https://x y", "https://x>,<mailto:y", "https://ä"])
+def test_no_other_address_is_one_that_ends_them(evil: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        message_of(letter(unsubscribe=evil), SENDER)

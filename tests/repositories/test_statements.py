@@ -29,6 +29,7 @@ from harka.repositories.file import File, FilePlace
 from harka.repositories.group import Group, Place
 from harka.repositories.group_manager import GroupManager
 from harka.repositories.group_member import GroupMember
+from harka.repositories.health_alert import HealthAlert
 from harka.repositories.idempotency import Kept
 from harka.repositories.invitation import Invitation, InvitedTo
 from harka.repositories.job import Job
@@ -101,6 +102,7 @@ FIELDS = [
             InvitedTo,
             Issued,
             Guard,
+            HealthAlert,
             Job,
             JobPlace,
             Run,
@@ -204,6 +206,9 @@ PARTS = {
     "sso.policy": list(Policy.__struct_fields__),
     "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),
+    "mail_refusal.find": ["topic"],
+    "mail_refusal.find_in_charge": ["id"],
+    "mail_refusal.is_in_charge": ["id"],
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),
     "webhook_endpoint.lock_count": ["pg_advisory_xact_lock"],
 }

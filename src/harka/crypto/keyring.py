@@ -21,6 +21,7 @@ class Purpose(enum.Enum):
     DEMO_KEY = ("demo-key", 32)
     SESSION = ("session", 32)
     IDEMPOTENCY = ("idempotency", 32)
+    MAIL = ("mail", 32)
 
     def __init__(self, label: str, length: int) -> None:
         self.label = label
@@ -79,6 +80,11 @@ class Keyring:
     def idempotency(self) -> bytes:
         """32 bytes, for what `learning.idempotency` keeps."""
         return self._derive(Purpose.IDEMPOTENCY)
+
+    @functools.cached_property
+    def mail(self) -> bytes:
+        """32 bytes, for the links of `auth.mail_token`."""
+        return self._derive(Purpose.MAIL)
 
     def _derive(self, purpose: Purpose) -> bytes:
         info = _NAMESPACE + purpose.label.encode("ascii")

@@ -28,6 +28,7 @@ from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.invitation import InvitationMutation
 from harka.graph.mutations.job import JobMutation
 from harka.graph.mutations.lesson import LessonMutation
+from harka.graph.mutations.mail_subscription import MailSubscriptionMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
 from harka.graph.mutations.own_enrollment import OwnEnrollmentMutation
@@ -159,6 +160,7 @@ class Mutation(
     EnrollmentMutation,
     OwnEnrollmentMutation,
     ViewerMutation,
+    MailSubscriptionMutation,
     FileMutation,
     GroupMutation,
     GroupManagerMutation,

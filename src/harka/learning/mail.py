@@ -21,6 +21,7 @@ from harka.learning.text import accept_email, accept_line
 from harka.learning.work import UnitOfWork
 from harka.queue.enqueue import enqueue_many
 from harka.queue.message import SEND_MAIL
+from harka.repositories import mail_refusal as refusals
 from harka.repositories.certificate import Issued
 from harka.repositories.job import NewJob
 from harka.repositories.organization import Organization
@@ -29,6 +30,8 @@ from harka.tenancy.context import ActorKind
 RETRY_DELAYS: Final = (60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 43_200.0)
 """Seconds until what the server did not take is tried again, time after time; then it is a dead letter."""
 LONGEST_SENDER: Final = 100
+MOST_TOLD: Final = 50
+"""People in charge who are told what is wrong: those who are here the longest."""
 SETTINGS: Final = "mail"
 """The key of an organization's settings with a `MailSettings`."""
 
@@ -37,20 +40,44 @@ class Kind(enum.StrEnum):
     INVITATION = "invitation"
     RESET = "reset"
     CERTIFICATE = "certificate"
+    ALERT = "alert"
+
+
+class MailTopic(enum.StrEnum):
+    """What people may refuse: all that is not the answer to something that somebody did.
+
+    The values are stored and in links: never rename one.
+    """
+
+    HEALTH_ALERTS = "health_alerts"
+    CERTIFICATES = "certificates"
 
 
 class MailSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """How an organization's e-mails are signed, and whether each new certificate is told by one."""
+    """How an organization's e-mails are signed.
+
+    `certificates`: whether each new one is told. `alerts`: whether who is in charge is told what is wrong.
+    """
 
     sender_name: str | None = None
     reply_to: str | None = None
     certificates: bool = False
+    alerts: bool = True
+
+
+class AlertLine(msgspec.Struct, frozen=True):
+    """Of an issue of health, as `analytics.health` has it."""
+
+    code: str
+    severity: str
+    measured: float
+    limit: float | None = None
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The payload of a job. `about`: the invitation, person or certificate. `tries`: what came to nothing.
 
-    `id`: the same for every try. `token`: of a link, `until` when that ends.
+    `id`: the same for every try. `token`: of a link, `until` when that ends. `lines`: of an alert.
     """
 
     id: UUID
@@ -59,6 +86,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str | None = None
     until: datetime | None = None
     tries: int = 0
+    lines: Sequence[AlertLine] = ()
 
 
 def accept_settings(given: object) -> None:
@@ -90,7 +118,19 @@ async def post_certificates(work: UnitOfWork, issued: Sequence[Issued]) -> None:
         or not settings_of(context.organization).certificates
     ):
         return
-    mails = [Mail(id=each.id, kind=Kind.CERTIFICATE, about=each.id) for each in issued]
+    await _post(work, [Mail(id=each.id, kind=Kind.CERTIFICATE, about=each.id) for each in issued])
+
+
+async def post_alerts(work: UnitOfWork, lines: Sequence[AlertLine]) -> None:
+    """To who is in charge and has not refused them, by one statement; unless the organization wants none."""
+    if not settings_of(work.context.organization).alerts:
+        return
+    told = await refusals.find_in_charge(work.session, topic=MailTopic.HEALTH_ALERTS, most=MOST_TOLD)
+    if told:
+        await _post(work, [Mail(id=new_id(), kind=Kind.ALERT, about=each, lines=lines) for each in told])
+
+
+async def _post(work: UnitOfWork, mails: Sequence[Mail]) -> None:
     jobs = [
         NewJob(id=new_id(), type=SEND_MAIL, payload=json_bytes(msgspec.to_builtins(mail)).decode())
         for mail in mails

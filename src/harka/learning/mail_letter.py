@@ -12,15 +12,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from harka import clock
+from harka.auth.mail_token import unsubscribe_token
 from harka.files.store import FileStore
 from harka.learning import branding, invitation
 from harka.learning.invitation import InvitationState
-from harka.learning.mail import Kind, Mail, settings_of
+from harka.learning.mail import Kind, Mail, MailTopic, settings_of
+from harka.learning.mail_alert_words import issue_line
+from harka.learning.mail_topic import is_refused
 from harka.learning.mail_words import words_of
 from harka.learning.work import UnitOfWork
 from harka.mail.letter import Letter
 from harka.repositories import certificate as certificates
 from harka.repositories import invitation as invitations
+from harka.repositories import mail_refusal as refusals
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
 from harka.repositories.scope import Scope
@@ -31,11 +35,12 @@ _COLOR: Final = "#4338ca"
 
 
 class Places(msgspec.Struct, frozen=True):
-    """Where links lead to: see `Settings.public_url`, `platform_domain`."""
+    """Where links lead to: see `Settings.public_url`, `platform_domain`, `Keyring.mail`."""
 
     public_url: str
     platform_domain: str
     files: FileStore
+    key: bytes
 
     def address(self, organization: Organization, path: str) -> str:
         host = f"{organization.slug}.{self.platform_domain}"
@@ -43,7 +48,7 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """Whom an e-mail is for, and what it tells them."""
+    """Whom an e-mail is for, and what it tells them. `topic`: of what they may refuse, of the `person`."""
 
     to: str
     name: str
@@ -51,6 +56,8 @@ class _Told(msgspec.Struct, frozen=True):
     timezone: str
     url: str
     title: str = ""
+    topic: MailTopic | None = None
+    person: UUID | None = None
 
 
 async def letter_of(work: UnitOfWork, mail: Mail, places: Places) -> Letter | None:
@@ -65,6 +72,8 @@ async def letter_of(work: UnitOfWork, mail: Mail, places: Places) -> Letter | No
     values = {"{organization}": organization.name, "{title}": told.title, "{name}": told.name}
     until = "" if mail.until is None else words.until.replace("{until}", _moment(mail.until, told.timezone))
     lines = [_filled(words.greeting, values), _filled(body, values)]
+    items = [issue_line(language, each.code, each.measured, each.limit) for each in mail.lines]
+    unsubscribe = _unsubscribe(organization, told, places)
     url = places.address(organization, told.url)
     settings = settings_of(organization)
     logo = (
@@ -77,7 +86,14 @@ async def letter_of(work: UnitOfWork, mail: Mail, places: Places) -> Letter | No
         sender_name=settings.sender_name or organization.name,
         reply_to=settings.reply_to,
         subject=_filled(subject, values),
-        text="\n\n".join([*lines, f"{button}: {url}", *([until] if until else []), organization.name]) + "\n",
+        text=_text(
+            *lines,
+            "\n".join(f"- {each}" for each in items),
+            f"{button}: {url}",
+            until,
+            organization.name,
+            "" if unsubscribe is None else f"{words.unsubscribe}: {unsubscribe}",
+        ),
         html=_page(
             language=language,
             subject=_filled(subject, values),
@@ -89,8 +105,11 @@ async def letter_of(work: UnitOfWork, mail: Mail, places: Places) -> Letter | No
             organization=organization.name,
             color=look.primary_color or _COLOR,
             logo=logo,
+            items=items,
+            unsubscribe=None if unsubscribe is None else (words.unsubscribe, unsubscribe),
         ),
         language=language,
+        unsubscribe=unsubscribe,
     )
 
 
@@ -118,12 +137,28 @@ async def _certificate(work: UnitOfWork, mail: Mail, places: Places) -> _Told | 
     found = await certificates.find_visible(work.session, Scope(everything=True), [mail.about])
     if not found or found[0].revoked_at is not None:
         return None
+    if await is_refused(work, found[0].user_id, MailTopic.CERTIFICATES):
+        return None
     path = f"certificates/{mail.about.hex}.pdf"
     link = places.files.sign(work.context.id, path, lifetime=_CERTIFICATE_SECONDS)
-    return await _to_person(work, found[0].user_id, f"/files/certificates/{link}", title=found[0].title)
+    told = await _to_person(work, found[0].user_id, f"/files/certificates/{link}", title=found[0].title)
+    return told and msgspec.structs.replace(told, topic=MailTopic.CERTIFICATES)
 
 
-_TOLD: Final = {Kind.INVITATION: _invitation, Kind.RESET: _reset, Kind.CERTIFICATE: _certificate}
+async def _alert(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
+    topic = MailTopic.HEALTH_ALERTS
+    if not await refusals.is_in_charge(work.session, mail.about, topic=topic):
+        return None
+    told = await _to_person(work, mail.about, "/dashboard")
+    return told and msgspec.structs.replace(told, topic=topic)
+
+
+_TOLD: Final = {
+    Kind.INVITATION: _invitation,
+    Kind.RESET: _reset,
+    Kind.CERTIFICATE: _certificate,
+    Kind.ALERT: _alert,
+}
 
 
 async def _to_person(work: UnitOfWork, id_: UUID, url: str, *, title: str = "") -> _Told | None:
@@ -139,7 +174,15 @@ async def _to_person(work: UnitOfWork, id_: UUID, url: str, *, title: str = "") 
         timezone=person.timezone or organization.timezone,
         url=url,
         title=title,
+        person=person.id,
     )
+
+
+def _unsubscribe(organization: Organization, told: _Told, places: Places) -> str | None:
+    if told.topic is None or told.person is None:
+        return None
+    token = unsubscribe_token(places.key, organization.id, told.person, told.topic)
+    return places.address(organization, f"/auth/unsubscribe?token={token}")
 
 
 def _moment(moment: datetime, timezone: str) -> str:
@@ -160,10 +203,18 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def _page(*, logo: str | None, **values: str) -> str:
-    """Every value is escaped here."""
+def _text(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _page(
+    *, logo: str | None, items: Sequence[str], unsubscribe: tuple[str, str] | None, **values: str
+) -> str:
+    """Every value is escaped here. `unsubscribe`: what it says, and where it leads."""
     escaped: dict[str, Any] = {name: html.escape(value) for name, value in values.items()}
     name = escaped["organization"]
     head = name if logo is None else f'<img src="{html.escape(logo)}" alt="{name}" height="48">'
     template = Template((resources.files("harka.mail") / "letter.html").read_text())
-    return template.substitute(escaped, head=head)
+    told = "".join(f"<li>{html.escape(each)}</li>" for each in items)
+    foot = "" if unsubscribe is None else '<a href="{1}">{0}</a>'.format(*map(html.escape, unsubscribe))
+    return template.substitute(escaped, head=head, items=f"<ul>{told}</ul>" if told else "", foot=foot)

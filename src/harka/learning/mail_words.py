@@ -7,18 +7,21 @@ import msgspec
 
 
 class Words(msgspec.Struct, frozen=True):
-    """`subject`, `body`, `button`: by kind of e-mail. `until`: of what ends."""
+    """Subject, body and button by kind of e-mail. `until`: of what ends. `unsubscribe`: of what may be."""
 
     greeting: str
     until: str
+    unsubscribe: str
     invitation: tuple[str, str, str]
     reset: tuple[str, str, str]
     certificate: tuple[str, str, str]
+    alert: tuple[str, str, str]
 
 
 _ENGLISH: Final = Words(
     greeting="Hello {name},",
     until="It is good once, until {until}.",
+    unsubscribe="Do not send me such e-mails any more",
     invitation=(
         "You are invited to {organization}",
         "{organization} invites you to learn with them.",
@@ -34,12 +37,18 @@ _ENGLISH: Final = Words(
         "You have completed “{title}”. Congratulations!",
         "Open the certificate",
     ),
+    alert=(
+        "{organization}: something needs your attention",
+        "This needs somebody's attention at {organization}:",
+        "Look at it",
+    ),
 )
 _WORDS: Final[Mapping[str, Words]] = {
     "en": _ENGLISH,
     "de": Words(
         greeting="Hallo {name},",
         until="Der Link gilt einmal, bis {until}.",
+        unsubscribe="Keine solchen E-Mails mehr erhalten",
         invitation=(
             "Einladung zu {organization}",
             "{organization} lädt Sie zum Lernen ein.",
@@ -55,10 +64,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Sie haben „{title}“ abgeschlossen. Herzlichen Glückwunsch!",
             "Zertifikat öffnen",
         ),
+        alert=(
+            "{organization}: etwas braucht Ihre Aufmerksamkeit",
+            "Bei {organization} sollte sich jemand darum kümmern:",
+            "Ansehen",
+        ),
     ),
     "fr": Words(
         greeting="Bonjour {name},",
         until="Ce lien est valable une fois, jusqu'au {until}.",
+        unsubscribe="Ne plus recevoir ces e-mails",
         invitation=(
             "Invitation à rejoindre {organization}",
             "{organization} vous invite à vous former.",
@@ -74,10 +89,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Vous avez terminé « {title} ». Félicitations !",
             "Ouvrir le certificat",
         ),
+        alert=(
+            "{organization} : votre attention est requise",
+            "Voici ce qui demande votre attention chez {organization} :",
+            "Voir les détails",
+        ),
     ),
     "es": Words(
         greeting="Hola, {name}:",
         until="El enlace sirve una sola vez, hasta el {until}.",
+        unsubscribe="No recibir más estos correos",
         invitation=(
             "Invitación a {organization}",
             "{organization} le invita a formarse.",
@@ -93,10 +114,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Ha completado «{title}». ¡Enhorabuena!",
             "Abrir el certificado",
         ),
+        alert=(
+            "{organization}: algo requiere su atención",
+            "Esto requiere atención en {organization}:",
+            "Ver los detalles",
+        ),
     ),
     "it": Words(
         greeting="Buongiorno {name},",
         until="Il link vale una sola volta, fino al {until}.",
+        unsubscribe="Non ricevere più queste e-mail",
         invitation=(
             "Invito a {organization}",
             "{organization} La invita alla formazione.",
@@ -112,10 +139,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Ha completato «{title}». Congratulazioni!",
             "Aprire il certificato",
         ),
+        alert=(
+            "{organization}: serve la Sua attenzione",
+            "Questo richiede attenzione presso {organization}:",
+            "Vedere i dettagli",
+        ),
     ),
     "pt": Words(
         greeting="Olá, {name}!",
         until="O link vale uma única vez, até {until}.",
+        unsubscribe="Não receber mais estes e-mails",
         invitation=(
             "Convite para {organization}",
             "{organization} convida você a aprender.",
@@ -131,10 +164,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Você concluiu “{title}”. Parabéns!",
             "Abrir o certificado",
         ),
+        alert=(
+            "{organization}: algo precisa da sua atenção",
+            "Isto precisa de atenção em {organization}:",
+            "Ver os detalhes",
+        ),
     ),
     "nl": Words(
         greeting="Hallo {name},",
         until="De link is één keer geldig, tot {until}.",
+        unsubscribe="Deze e-mails niet meer ontvangen",
         invitation=(
             "Uitnodiging voor {organization}",
             "{organization} nodigt u uit om te leren.",
@@ -149,6 +188,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Uw certificaat: {title}",
             "U hebt '{title}' voltooid. Gefeliciteerd!",
             "Certificaat openen",
+        ),
+        alert=(
+            "{organization}: iets vraagt uw aandacht",
+            "Dit vraagt aandacht bij {organization}:",
+            "Bekijken",
         ),
     ),
 }

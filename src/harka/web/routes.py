@@ -33,6 +33,7 @@ from harka.web.saml import SamlAcs, SamlEnter, SamlMetadata
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 from harka.web.sso_logout import BackchannelLogout
+from harka.web.unsubscribe import Unsubscribe
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -114,6 +115,7 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/saml/{id}/enter", Methods(SamlEnter(runtime), "GET")),
         Route("/auth/discover", Methods(Discover(runtime), "POST")),
         Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/unsubscribe", Methods(Unsubscribe(runtime), "GET", "HEAD", "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
         Route("/auth/token", Methods(Token(runtime), "POST")),
         Route("/auth/refresh", Methods(Refresh(runtime), "POST")),

@@ -91,5 +91,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     ),
     RESET_PASSWORD: Handler(ResetAsked, password.reset, takes_units=True, at_once=2),
     SEND_MAIL: Handler(Mail, mail.send, takes_units=True, timeout=mail.TIMEOUT, at_once=mail.AT_ONCE),
-    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, at_once=1),
+    MEASURE_USAGE: Handler(usage.MeasureUsage, usage.measure, takes_files=True, takes_units=True, at_once=1),
 }

@@ -32,8 +32,9 @@ class UpdateOrganizationInput(MutationInput):
     )
     settings: JSON | None = value(
         "An object of the keys to set; those that are null are taken away, others stay. All together have at "
-        "most 16,384 bytes. `mail` is an object with `senderName` and `replyTo` of e-mails, and "
-        "`certificates`, whether each new certificate is told by one.",
+        "most 16,384 bytes. `mail` is an object with `senderName` and `replyTo` of e-mails; "
+        "`certificates`, whether each new certificate is told by one; and `alerts`, whether its admins and "
+        "owners are told what is wrong with it (true unless it says otherwise).",
         default=strawberry.UNSET,
     )
 

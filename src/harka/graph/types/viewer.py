@@ -1,9 +1,14 @@
+from collections.abc import Sequence
+
 import strawberry
 
 from harka.graph.context import Info
 from harka.graph.enums import ViewerKind
 from harka.graph.field import field, graph_type
 from harka.graph.types import later
+from harka.graph.types.mail_subscription import MailSubscription
+from harka.learning import mail_topic
+from harka.learning.mail_topic import MailSubscription as SubscriptionRow
 from harka.repositories.organization import Organization as OrganizationRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.context import ActorKind, TenantContext
@@ -26,6 +31,10 @@ def _permissions(root: TenantContext) -> list[str]:
     return sorted(root.permissions)
 
 
+async def _subscriptions(root: TenantContext, info: Info) -> Sequence[SubscriptionRow]:  # noqa: ARG001 - root is the caller
+    return await mail_topic.of_viewer(info.context.work)
+
+
 @graph_type
 class Viewer:
     """Who is calling, and what they may do."""
@@ -38,6 +47,9 @@ class Viewer:
         _organization, "The caller's organization.", requires=Permission.ORGANIZATION_READ
     )
     permissions: list[str] = field(_permissions, "What the caller may do, in alphabetical order.")
+    mail_subscriptions: list[MailSubscription] = field(
+        _subscriptions, "Which e-mails the caller gets, of those that may be refused; none for a program."
+    )
 
 
 def _viewer(info: Info) -> TenantContext | None:

@@ -28,7 +28,7 @@ async def send(work: UnitOfWork, payload: Mail, units: Units) -> None:
     if not runtime.mailer.is_open:
         return
     settings = runtime.settings
-    places = Places(settings.public_url, settings.platform_domain, runtime.files)
+    places = Places(settings.public_url, settings.platform_domain, runtime.files, runtime.keyring.mail)
     # its own, and over before the server is talked to: a slow server holds no connection of the database
     async with units.begin(work.context, timeout=_READING, read_only=True) as reading:
         letter = await letter_of(reading, payload, places)
