@@ -72,6 +72,7 @@ TABLES = (
     "event",
     "health_alert",
     "mail_refusal",
+    "mail_sender",
     "webhook_endpoint",
     "webhook_delivery",
     "bulk_change",

@@ -236,6 +236,13 @@ CALLS = {
     "retryWebhookDeliveries": (
         'mutation { retryWebhookDeliveries(input: {webhookEndpointId: "$endpoint"}) { clientMutationId } }'
     ),
+    "mailSender": "{ mailSender { id } }",
+    "setMailSender": (
+        'mutation { setMailSender(input: {address: "a@b.example", host: "smtp.b.example", username: "a", '
+        'password: "p"}) { clientMutationId } }'
+    ),
+    "testMailSender": "mutation { testMailSender(input: {}) { clientMutationId } }",
+    "deleteMailSender": "mutation { deleteMailSender(input: {}) { clientMutationId } }",
     "setMailSubscription": (
         "mutation { setMailSubscription(input: {topic: CERTIFICATES, subscribed: false}) "
         "{ clientMutationId } }"

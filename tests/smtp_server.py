@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -10,12 +11,16 @@ from typing import cast
 
 
 class SmtpServer:
-    """`answers`: by the first word of a command, instead of what it would be. `received`: whole e-mails."""
+    """`answers`: by the first word of a command, instead of what it would be. `received`: whole e-mails.
+
+    `logins`: how somebody wanted to be let in.
+    """
 
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
         self.port = 0
+        self.logins: list[str] = []
 
     @property
     def url(self) -> str:
@@ -30,6 +35,8 @@ class SmtpServer:
                     writer.write(b"354 go on\r\n")
                     content = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
                     self.received.append(cast("EmailMessage", message_from_bytes(content, policy=default)))
+                if word == "AUTH":
+                    self.logins.append(line.decode().strip())
                 writer.write(f"{self.answers.get(word, '250 yes')}\r\n".encode())
                 if word == "QUIT":
                     break
@@ -37,10 +44,10 @@ class SmtpServer:
 
 
 @contextlib.asynccontextmanager
-async def smtp_server() -> AsyncIterator[SmtpServer]:
-    """On a port of its own."""
+async def smtp_server(shown: ssl.SSLContext | None = None) -> AsyncIterator[SmtpServer]:
+    """On a port of its own. `shown`: encrypted from the first byte on."""
     server = SmtpServer()
-    listening = await asyncio.start_server(server._serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(server._serve, "127.0.0.1", 0, ssl=shown)
     server.port = listening.sockets[0].getsockname()[1]
     async with listening:
         yield server

@@ -63,6 +63,7 @@ class NodeKind(enum.IntEnum):
     BULK_OPERATION = 88
     SSO_CONNECTION = 90
     SSO_ATTEMPT = 91
+    MAIL_SENDER = 93
 
 
 def new_id() -> UUID:

@@ -13,7 +13,7 @@ from harka.analytics.health import Health, HealthStatus, Issue, IssueCode
 from harka.learning import group, group_manager, mail_topic
 from harka.learning.mail import Kind, Mail, MailTopic
 from harka.queue.message import SEND_MAIL
-from harka.repositories.health_alert import HealthAlert
+from harka.repositories.alert import HealthAlert
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 WARNING, CRITICAL = HealthStatus.WARNING, HealthStatus.CRITICAL

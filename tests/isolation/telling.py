@@ -3,11 +3,15 @@
 from typing import Any
 from uuid import UUID
 
+from harka import clock
 from harka.graph.cursor import Listing
+from harka.ids import NodeKind, new_id
 from harka.learning import event, webhook_delivery, webhook_endpoint
 from harka.learning.webhook_endpoint import EndpointChange, EndpointDraft
 from harka.learning.work import unit_of_work
+from harka.repositories import mail_sender as senders
 from harka.repositories.event import IN_LINE, EventType
+from harka.repositories.mail_sender import MailSender
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
@@ -38,7 +42,29 @@ _BURY = Statement(
 )
 
 
-async def hook(runtime: Runtime, organization: Organization, world: Any) -> tuple[UUID, UUID]:
+async def by_own_server(runtime: Runtime, organization: Organization, world: Any) -> UUID:
+    """A sender of the organization's own that takes nothing."""
+    async with unit_of_work(
+        runtime.databases,
+        runtime.cache,
+        runtime.pubsub,
+        operator_context(organization),
+        read_only=False,
+        timeout=30,
+    ) as work:
+        now = clock.now()
+        row = MailSender(
+            *(new_id(), f"{world.canary}@example.com", f"{world.canary}.example", 587, True),
+            *(f"user {world.canary}", None, None, None, now, now, 1),
+        )
+        made = await senders.put(work.session, row, world.canary.encode(), version=None)
+        assert made is not None
+        await senders.note(work.session, made.version, f"Refused: {world.canary}")
+    world.raw |= {str(made.id), made.id.hex}
+    return made.id
+
+
+async def hook(runtime: Runtime, organization: Organization, world: Any) -> dict[NodeKind, UUID]:
     """An endpoint that is paused, with one that waits and one given up, which is answered, too."""
     async with unit_of_work(
         runtime.databases,
@@ -64,4 +90,4 @@ async def hook(runtime: Runtime, organization: Organization, world: Any) -> tupl
     listing = Listing(runtime.keyring.cursor, organization.id, "events", order=IN_LINE)
     world.fitting["ReplayWebhookInput.fromCursor"] = listing.seal((1, id_))
     world.fitting["UpdateWebhookEndpointInput.version"] = 2
-    return id_, dead.id
+    return {NodeKind.WEBHOOK_ENDPOINT: id_, NodeKind.WEBHOOK_DELIVERY: dead.id}

@@ -14,7 +14,7 @@ from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
 from providers import connect
-from telling import hook, told
+from telling import by_own_server, hook, told
 
 from harka import clock
 from harka.auth import api_key, token
@@ -196,8 +196,8 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
         rows[NodeKind.SSO_CONNECTION], rows[NodeKind.SSO_ATTEMPT] = connected
     rows[NodeKind.EVENT], events = await told(runtime, organization)
     world.raw |= {text for row in events for text in (str(row), row.hex)}
-    hooked = await hook(runtime, organization, world)
-    rows[NodeKind.WEBHOOK_ENDPOINT], rows[NodeKind.WEBHOOK_DELIVERY] = hooked
+    rows |= await hook(runtime, organization, world)
+    rows[NodeKind.MAIL_SENDER] = await by_own_server(runtime, organization, world)
     rows[NodeKind.DOMAIN] = await claim(runtime, world)
     rows[NodeKind.API_KEY] = await make_key(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():

@@ -1,15 +1,19 @@
 """E-mails come to a real server whole, or it is known whether to try again."""
 
+import base64
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError
-from harka.mail.mailer import Mailer, RefusedError
+from harka.mail.mailer import Mailer, RefusedError, Server
 from mail.test_letter import SENDER, letter
 from smtp_server import SmtpServer, smtp_server
+from test_outbound import certificate
 
 
 @pytest.fixture
@@ -86,3 +90,58 @@ def test_a_server_needs_an_address_to_send_from() -> None:
     with pytest.raises(ConfigurationError, match="HARKA_MAIL_FROM"):
         Mailer(Settings(smtp_url="smtp://localhost"))
     assert not Mailer(Settings()).is_open
+
+
+def own(server: SmtpServer, **values: Any) -> Server:
+    given = {"address": "hello@acme.example", "host": "localhost", "port": server.port, "start_tls": True}
+    return Server(**(given | {"username": "acme", "password": "brass otter"} | values))
+
+
+def private() -> Mailer:
+    return Mailer(Settings(smtp_url="smtp://127.0.0.1:9", mail_from=SENDER, outbound_private=True))
+
+
+async def test_an_organizations_own_server_sends_from_its_own_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = certificate(tmp_path, "localhost")
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(file)
+    async with smtp_server(shown) as server:
+        server.answers |= {"EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "235 in"}
+        encrypted = own(server, start_tls=False)
+        # nobody vouches for that certificate
+        with pytest.raises(UnavailableError):
+            await private().send(letter(), encrypted)
+        assert (server.received, server.logins) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        await private().send(letter(), encrypted)
+        # a certificate of another name
+        with pytest.raises(UnavailableError):
+            await private().send(letter(), own(server, start_tls=False, host="127.0.0.1"))
+    (came,) = server.received
+    assert came["From"].addresses[0].addr_spec == "hello@acme.example"
+    assert base64.b64decode(server.logins[0].split()[-1]) == b"\0acme\0brass otter"
+
+
+async def test_an_own_server_that_lets_nobody_in_is_for_later_and_says_so(server: SmtpServer) -> None:
+    server.answers |= {"EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "535 not you"}
+    with pytest.raises(UnavailableError, match="535"):
+        await private().send(letter(), own(server))
+
+
+async def test_an_own_server_is_none_of_an_inner_network(server: SmtpServer) -> None:
+    with pytest.raises(UnavailableError, match="public internet"):
+        await mailer(server.url).send(letter(), own(server))
+    assert server.received == []
+
+
+async def test_an_own_server_that_is_away_is_for_later(server: SmtpServer) -> None:
+    async with smtp_server() as other:
+        gone = own(other)
+    with pytest.raises(UnavailableError, match="localhost does not answer"):
+        await private().send(letter(), gone)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "brass" not in repr(own(SmtpServer()))

@@ -11,6 +11,7 @@ import pytest
 import harka.repositories
 from academy import SCHEMA
 from harka.config import Settings
+from harka.repositories.alert import HealthAlert
 from harka.repositories.assignment import Assignment
 from harka.repositories.branding import Branding
 from harka.repositories.branding_asset import BrandingAsset
@@ -29,13 +30,14 @@ from harka.repositories.file import File, FilePlace
 from harka.repositories.group import Group, Place
 from harka.repositories.group_manager import GroupManager
 from harka.repositories.group_member import GroupMember
-from harka.repositories.health_alert import HealthAlert
 from harka.repositories.idempotency import Kept
 from harka.repositories.invitation import Invitation, InvitedTo
 from harka.repositories.job import Job
 from harka.repositories.job import Place as JobPlace
 from harka.repositories.job_run import Outlook, Run
 from harka.repositories.lesson import Lesson, Taught
+from harka.repositories.mail_sender import MailSender
+from harka.repositories.mail_sender import Sealed as SealedSender
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
 from harka.repositories.path import LearningPath, PathCourse
@@ -103,6 +105,8 @@ FIELDS = [
             Issued,
             Guard,
             HealthAlert,
+            MailSender,
+            SealedSender,
             Job,
             JobPlace,
             Run,
@@ -206,9 +210,10 @@ PARTS = {
     "sso.policy": list(Policy.__struct_fields__),
     "totp.find_proposed": ["sealed_secret"],
     "lesson.courses_of": list(Taught.__struct_fields__),
-    "mail_refusal.find": ["topic"],
-    "mail_refusal.find_in_charge": ["id"],
-    "mail_refusal.is_in_charge": ["id"],
+    "mail_topic.find": ["topic"],
+    "mail_sender.delete": ["id"],
+    "mail_topic.find_in_charge": ["id"],
+    "mail_topic.is_in_charge": ["id"],
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),
     "webhook_endpoint.lock_count": ["pg_advisory_xact_lock"],
 }

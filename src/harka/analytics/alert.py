@@ -14,8 +14,8 @@ from harka.analytics.health import Health, HealthStatus, Issue
 from harka.learning import mail
 from harka.learning.mail import AlertLine
 from harka.learning.work import UnitOfWork
-from harka.repositories import health_alert as alerts
-from harka.repositories.health_alert import HealthAlert
+from harka.repositories import alert as alerts
+from harka.repositories.alert import HealthAlert
 
 STANDING: Final = timedelta(minutes=5)
 """What is gone before that is told to nobody."""

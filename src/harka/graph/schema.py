@@ -28,6 +28,7 @@ from harka.graph.mutations.group_member import GroupMemberMutation
 from harka.graph.mutations.invitation import InvitationMutation
 from harka.graph.mutations.job import JobMutation
 from harka.graph.mutations.lesson import LessonMutation
+from harka.graph.mutations.mail_sender import MailSenderMutation
 from harka.graph.mutations.mail_subscription import MailSubscriptionMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
@@ -78,6 +79,7 @@ from harka.graph.types.group import GroupQuery
 from harka.graph.types.invitation import InvitationQuery
 from harka.graph.types.job import JobQuery
 from harka.graph.types.lesson import Lesson
+from harka.graph.types.mail_sender import MailSenderQuery
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
 from harka.graph.types.organization import OrganizationQuery
@@ -104,6 +106,7 @@ class Query(
     SubmissionQuery,
     SsoQuery,
     ViewerQuery,
+    MailSenderQuery,
     OrganizationQuery,
     UserQuery,
     GroupQuery,
@@ -161,6 +164,7 @@ class Mutation(
     OwnEnrollmentMutation,
     ViewerMutation,
     MailSubscriptionMutation,
+    MailSenderMutation,
     FileMutation,
     GroupMutation,
     GroupManagerMutation,

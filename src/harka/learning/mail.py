@@ -21,7 +21,7 @@ from harka.learning.text import accept_email, accept_line
 from harka.learning.work import UnitOfWork
 from harka.queue.enqueue import enqueue_many
 from harka.queue.message import SEND_MAIL
-from harka.repositories import mail_refusal as refusals
+from harka.repositories import mail_topic as refusals
 from harka.repositories.certificate import Issued
 from harka.repositories.job import NewJob
 from harka.repositories.organization import Organization
@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     RESET = "reset"
     CERTIFICATE = "certificate"
     ALERT = "alert"
+    TEST = "test"
 
 
 class MailTopic(enum.StrEnum):
@@ -75,9 +76,10 @@ class AlertLine(msgspec.Struct, frozen=True):
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The payload of a job. `about`: the invitation, person or certificate. `tries`: what came to nothing.
+    """The payload of a job. `about`: the invitation, certificate, or who gets it.
 
-    `id`: the same for every try. `token`: of a link, `until` when that ends. `lines`: of an alert.
+    `id`: the same for every try. `tries`: what came to nothing. `token`: of a link, `until` when that ends.
+    `lines`: of an alert.
     """
 
     id: UUID

@@ -24,7 +24,7 @@ from harka.learning.work import UnitOfWork
 from harka.mail.letter import Letter
 from harka.repositories import certificate as certificates
 from harka.repositories import invitation as invitations
-from harka.repositories import mail_refusal as refusals
+from harka.repositories import mail_topic as refusals
 from harka.repositories import user as users
 from harka.repositories.organization import Organization
 from harka.repositories.scope import Scope
@@ -153,11 +153,16 @@ async def _alert(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
     return told and msgspec.structs.replace(told, topic=topic)
 
 
+async def _test(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
+    return await _to_person(work, mail.about, "/dashboard")
+
+
 _TOLD: Final = {
     Kind.INVITATION: _invitation,
     Kind.RESET: _reset,
     Kind.CERTIFICATE: _certificate,
     Kind.ALERT: _alert,
+    Kind.TEST: _test,
 }
 
 

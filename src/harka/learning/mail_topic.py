@@ -7,7 +7,7 @@ import msgspec
 from harka.learning import user
 from harka.learning.mail import MailTopic
 from harka.learning.work import UnitOfWork
-from harka.repositories import mail_refusal as refusals
+from harka.repositories import mail_topic as refusals
 
 
 class MailSubscription(msgspec.Struct, frozen=True):

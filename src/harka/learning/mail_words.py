@@ -16,6 +16,7 @@ class Words(msgspec.Struct, frozen=True):
     reset: tuple[str, str, str]
     certificate: tuple[str, str, str]
     alert: tuple[str, str, str]
+    test: tuple[str, str, str]
 
 
 _ENGLISH: Final = Words(
@@ -41,6 +42,11 @@ _ENGLISH: Final = Words(
         "{organization}: something needs your attention",
         "This needs somebody's attention at {organization}:",
         "Look at it",
+    ),
+    test=(
+        "{organization}: your own e-mail server works",
+        "This e-mail has come by the server of {organization}.",
+        "Open the dashboard",
     ),
 )
 _WORDS: Final[Mapping[str, Words]] = {
@@ -69,6 +75,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Bei {organization} sollte sich jemand darum kümmern:",
             "Ansehen",
         ),
+        test=(
+            "{organization}: der eigene E-Mail-Server funktioniert",
+            "Diese E-Mail kam über den Server von {organization}.",
+            "Zur Übersicht",
+        ),
     ),
     "fr": Words(
         greeting="Bonjour {name},",
@@ -93,6 +104,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "{organization} : votre attention est requise",
             "Voici ce qui demande votre attention chez {organization} :",
             "Voir les détails",
+        ),
+        test=(
+            "{organization} : votre serveur de messagerie fonctionne",
+            "Cet e-mail est passé par le serveur de {organization}.",
+            "Ouvrir le tableau de bord",
         ),
     ),
     "es": Words(
@@ -119,6 +135,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Esto requiere atención en {organization}:",
             "Ver los detalles",
         ),
+        test=(
+            "{organization}: su servidor de correo funciona",
+            "Este correo ha llegado por el servidor de {organization}.",
+            "Abrir el panel",
+        ),
     ),
     "it": Words(
         greeting="Buongiorno {name},",
@@ -143,6 +164,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "{organization}: serve la Sua attenzione",
             "Questo richiede attenzione presso {organization}:",
             "Vedere i dettagli",
+        ),
+        test=(
+            "{organization}: il Suo server di posta funziona",
+            "Questa e-mail è arrivata dal server di {organization}.",
+            "Aprire il pannello",
         ),
     ),
     "pt": Words(
@@ -169,6 +195,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Isto precisa de atenção em {organization}:",
             "Ver os detalhes",
         ),
+        test=(
+            "{organization}: seu servidor de e-mail funciona",
+            "Este e-mail chegou pelo servidor de {organization}.",
+            "Abrir o painel",
+        ),
     ),
     "nl": Words(
         greeting="Hallo {name},",
@@ -193,6 +224,11 @@ _WORDS: Final[Mapping[str, Words]] = {
             "{organization}: iets vraagt uw aandacht",
             "Dit vraagt aandacht bij {organization}:",
             "Bekijken",
+        ),
+        test=(
+            "{organization}: uw eigen mailserver werkt",
+            "Deze e-mail kwam via de server van {organization}.",
+            "Open het dashboard",
         ),
     ),
 }

@@ -1,6 +1,8 @@
 """Hands e-mails to an SMTP server, or in development puts them where `/dev/outbox` shows them."""
 
+import asyncio
 import os
+import socket
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -8,11 +10,13 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+import msgspec
 from aiosmtplib import SMTPException
 
 from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError
 from harka.mail.letter import Letter, message_of
+from harka.outbound import resolve
 
 _TIMEOUT: Final = 20.0
 """Seconds for each answer of the server."""
@@ -27,6 +31,20 @@ class RefusedError(Exception):
     """The server takes no such e-mail, today or tomorrow: an address that is none, above all."""
 
 
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization's own. `address`: that its e-mails come from."""
+
+    address: str
+    host: str
+    port: int
+    start_tls: bool
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Server({self.host})"
+
+
 class Mailer:
     """One for a process; a connection for each e-mail, as few come at a time."""
 
@@ -37,22 +55,25 @@ class Mailer:
         if self._url and not settings.mail_from:
             raise ConfigurationError("HARKA_MAIL_FROM: HARKA_SMTP_URL needs it")
         self._sender = settings.mail_from or _DEVELOPMENT
+        self._private = settings.outbound_private
 
     @property
     def is_open(self) -> bool:
-        """Whether e-mails go anywhere."""
+        """Whether e-mails go anywhere by the platform's server."""
         return self._url is not None or self._outbox is not None
 
-    async def send(self, letter: Letter) -> None:
-        """Once the server has it, it is the server's.
+    async def send(self, letter: Letter, server: Server | None = None) -> None:
+        """Once the server has it, it is the server's. `server`: an organization's own, None for ours.
 
         Raise `UnavailableError` for what may go well the next time, `RefusedError` for what will not.
         """
         try:
-            message = message_of(letter, self._sender)
+            message = message_of(letter, self._sender if server is None else server.address)
         except ValueError as error:
             raise RefusedError(str(error)) from None
-        if self._url is not None:
+        if server is not None:
+            await _deliver_by(server, message, private=self._private)
+        elif self._url is not None:
             await _deliver(self._url, message)
         elif self._outbox is not None:
             _put(self._outbox, f"{letter.id}.eml", message.as_bytes())
@@ -72,6 +93,37 @@ async def _deliver(url: str, message: EmailMessage) -> None:
         start_tls=False if is_tls else None if host in _LOOPBACK else True,
         timeout=_TIMEOUT,
     )
+    await _hand_in(client, message)
+
+
+async def _deliver_by(server: Server, message: EmailMessage, *, private: bool) -> None:
+    """The name is looked up once, all its addresses are public, and one that was looked at is spoken to."""
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            address = await resolve(server.host, server.port, private=private)
+            connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            connection.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(connection, (address, server.port))
+            except BaseException:
+                connection.close()
+                raise
+    except (OSError, TimeoutError, UnicodeError) as error:
+        raise UnavailableError(f"{server.host} does not answer: {type(error).__name__}.") from error
+    client = aiosmtplib.SMTP(
+        # whose certificate it must show
+        hostname=server.host,
+        sock=connection,
+        username=server.username,
+        password=server.password,
+        use_tls=not server.start_tls,
+        start_tls=False if not server.start_tls else None if server.host in _LOOPBACK else True,
+        timeout=_TIMEOUT,
+    )
+    await _hand_in(client, message)
+
+
+async def _hand_in(client: aiosmtplib.SMTP, message: EmailMessage) -> None:
     try:
         async with client:
             await client.send_message(message)
@@ -79,7 +131,8 @@ async def _deliver(url: str, message: EmailMessage) -> None:
         code = _code(error)
         if code in _LASTING:
             raise RefusedError(f"The server has answered {code}.") from error
-        raise UnavailableError("The e-mail server does not take it now.") from error
+        said = f"{type(error).__name__} {getattr(error, 'code', '')}".rstrip()
+        raise UnavailableError(f"The e-mail server does not take it now: {said}.") from error
 
 
 def _code(error: Exception) -> int:

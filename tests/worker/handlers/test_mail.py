@@ -3,14 +3,16 @@
 import msgspec
 
 from academy import Academy
-from harka.learning import invitation, mail
+from harka.learning import invitation, mail, mail_sender
 from harka.learning.invitation import InvitationDraft
 from harka.learning.mail import Kind
+from harka.learning.mail_sender import SenderDraft
 from harka.mail.mailer import Mailer
 from harka.queue.message import SEND_MAIL
 from harka.runtime import Runtime
 from harka.worker.execution import Execution
-from smtp_server import smtp_server
+from harka.worker.units import Units
+from smtp_server import SmtpServer, smtp_server
 
 
 def posting(runtime: Runtime, url: str | None) -> Runtime:
@@ -21,8 +23,12 @@ def posting(runtime: Runtime, url: str | None) -> Runtime:
 
 
 async def invited(runtime: Runtime, academy: Academy) -> str:
+    return await invited_as(runtime, academy, "new@example.com")
+
+
+async def invited_as(runtime: Runtime, academy: Academy, email: str) -> str:
     async with academy.work() as work:
-        made = await invitation.invite(work, InvitationDraft(email="new@example.com"))
+        made = await invitation.invite(work, InvitationDraft(email=email))
         until, id_ = made.invitation.expires_at, made.invitation.id
         key = runtime.keyring.seal
         await mail.post_link(work, Kind.INVITATION, id_, made.token, until, seal_key=key)
@@ -66,3 +72,48 @@ async def test_nobody_at_the_address_is_the_end_of_it(runtime: Runtime, academy:
 async def test_without_a_server_nothing_is_sent(runtime: Runtime, academy: Academy) -> None:
     await invited(runtime, academy)
     assert await states(posting(runtime, None), academy) == ["done"]
+
+
+async def by_own_server(runtime: Runtime, academy: Academy, server: SmtpServer) -> Runtime:
+    boss = await academy.user("admin")
+    draft = SenderDraft(
+        address="hello@acme.example",
+        host="localhost",
+        port=server.port,
+        start_tls=True,
+        username="acme",
+        password="brass otter",
+    )
+    settings = msgspec.structs.replace(runtime.settings, outbound_private=True)
+    private = msgspec.structs.replace(runtime, settings=settings)
+    units = Units(private, academy.organization, "test")
+    async with units.begin(academy.acting(boss), timeout=10.0) as work:
+        await mail_sender.put(work, draft, version=None, seal_key=runtime.keyring.seal)
+    server.answers["EHLO"] = "250-here\r\n250 AUTH PLAIN"
+    return private
+
+
+async def test_an_own_server_is_tried_and_then_used(runtime: Runtime, academy: Academy) -> None:
+    async with smtp_server() as ours, smtp_server() as theirs:
+        theirs.answers["AUTH"] = "235 in"
+        await invited(runtime, academy)
+        private = posting(await by_own_server(runtime, academy, theirs), ours.url)
+        assert await states(private, academy) == ["done", "done"]
+        assert [len(ours.received), len(theirs.received)] == [1, 1]
+        await invited_as(runtime, academy, "bob@example.com")
+        assert await states(private, academy) == ["done"] * 3
+        assert [len(ours.received), len(theirs.received)] == [1, 2]
+    assert theirs.received[1]["From"].addresses[0].addr_spec == "hello@acme.example"
+
+
+async def test_an_own_server_that_lets_nobody_in_says_why(runtime: Runtime, academy: Academy) -> None:
+    async with smtp_server() as ours, smtp_server() as theirs:
+        theirs.answers["AUTH"] = "535 not you"
+        private = posting(await by_own_server(runtime, academy, theirs), ours.url)
+        assert await states(private, academy) == ["queued"]
+        await invited(runtime, academy)
+        assert "done" in await states(private, academy)
+        assert [len(ours.received), len(theirs.received)] == [1, 0]
+    (row,) = await academy.rows("mail_sender")
+    assert "535" in row["error"]
+    assert row["verified_at"] is None

@@ -6,7 +6,7 @@ import strawberry
 
 from harka.graph.context import Info
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
-from harka.graph.mail_enums import MailTopic
+from harka.graph.mail_topic import MailTopic
 from harka.graph.payload import MutationInput, Payload
 from harka.graph.permission import Access
 from harka.graph.types.mail_subscription import MailSubscription

@@ -1,5 +1,5 @@
 from harka.graph.field import graph_type, leaf
-from harka.graph.mail_enums import MailTopic
+from harka.graph.mail_topic import MailTopic
 
 
 @graph_type

@@ -21,14 +21,14 @@ class HealthAlert(msgspec.Struct, frozen=True):
 
 # What there is or lately was, held until the transaction ends.
 LOCK = Statement(
-    "health_alert.lock",
+    "alert.lock",
     """SELECT code, since, seen_at, told_severity, told_at FROM {schema}.health_alert
     WHERE tenant_id = $1 ORDER BY code FOR UPDATE""",
 )
 
 # As it is now.
 WRITE = Statement(
-    "health_alert.write",
+    "alert.write",
     """INSERT INTO {schema}.health_alert (tenant_id, code, since, seen_at, told_severity, told_at)
     SELECT $1::uuid, code, since, seen_at, told_severity, told_at
     FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::timestamptz[])
@@ -39,7 +39,7 @@ WRITE = Statement(
 
 # Forget those.
 DELETE = Statement(
-    "health_alert.delete",
+    "alert.delete",
     "DELETE FROM {schema}.health_alert WHERE tenant_id = $1 AND code = ANY($2::text[])",
 )
 

@@ -9,13 +9,13 @@ from harka.storage.statement import Statement
 
 # What a person has refused.
 FIND = Statement(
-    "mail_refusal.find",
+    "mail_topic.find",
     "SELECT topic FROM {schema}.mail_refusal WHERE tenant_id = $1 AND user_id = $2::uuid ORDER BY topic",
 )
 
 # A person who is here refuses a kind; nothing changes when they had.
 INSERT = Statement(
-    "mail_refusal.insert",
+    "mail_topic.insert",
     """INSERT INTO {schema}.mail_refusal (tenant_id, user_id, topic)
     SELECT $1::uuid, u.id, $3::text FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = $2::uuid
     ON CONFLICT (tenant_id, user_id, topic) DO NOTHING""",
@@ -23,7 +23,7 @@ INSERT = Statement(
 
 # They want it again.
 DELETE = Statement(
-    "mail_refusal.delete",
+    "mail_topic.delete",
     "DELETE FROM {schema}.mail_refusal WHERE tenant_id = $1 AND user_id = $2::uuid AND topic = $3::text",
 )
 
@@ -38,14 +38,14 @@ _IN_CHARGE: Final = """u.status = 'active' AND NOT u.is_bound
 
 # Those in charge who are to be told, the longest here first. It looks at everybody, seldom.
 FIND_IN_CHARGE = Statement(
-    "mail_refusal.find_in_charge",
+    "mail_topic.find_in_charge",
     f"""SELECT u.id FROM {{schema}}."user" u WHERE u.tenant_id = $1 AND {_IN_CHARGE}
     ORDER BY u.created_at, u.id LIMIT $3::int""",  # noqa: S608 - constants
 )
 
 # Whether somebody is one of them.
 IS_IN_CHARGE = Statement(
-    "mail_refusal.is_in_charge",
+    "mail_topic.is_in_charge",
     f"""SELECT u.id FROM {{schema}}."user" u
     WHERE u.tenant_id = $1 AND u.id = $3::uuid AND {_IN_CHARGE}""",  # noqa: S608 - constants
 )
