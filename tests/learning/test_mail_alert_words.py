@@ -16,6 +16,7 @@ def test_figures_are_in_units_that_people_read() -> None:
     assert issue_line("en", "users_near_limit", 96.0, 100.0).endswith("(96 / 100)")
     assert issue_line("de", "storage_near_limit", 9.54e9, 10e9).endswith("(9.5 GB / 10.0 GB)")
     assert issue_line("en", "jobs_failed", 3.0, None).endswith("(3)")
+    assert issue_line("en", "sso_certificate_expiring", 6.52, 7.0).endswith("(6.5 d / 7.0 d)")
     assert issue_line("en", "figures_stale", 900.0, 600.0).endswith("(15.0 min / 10.0 min)")
 
 

@@ -14,6 +14,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Usage was not measured for a while",
         "domain_proof_missing": "The proof of a domain is gone: it will not be served any more",
         "webhooks_paused": "Webhook endpoints were paused and are told nothing",
+        "sso_certificate_expiring": "A certificate of single sign-on ends: nobody comes in by it then",
     },
     "de": {
         "users_near_limit": "Aktive Personen: die Grenze Ihres Tarifs ist nahe",
@@ -25,6 +26,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Die Nutzung wurde länger nicht gemessen",
         "domain_proof_missing": "Der Nachweis einer Domain fehlt: sie wird bald nicht mehr bedient",
         "webhooks_paused": "Webhook-Endpunkte wurden angehalten und erfahren nichts mehr",
+        "sso_certificate_expiring": "Ein SSO-Zertifikat läuft ab: dann kommt damit niemand mehr herein",
     },
     "fr": {
         "users_near_limit": "Personnes actives : la limite de votre offre est proche",
@@ -36,6 +38,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "L'utilisation n'a pas été mesurée depuis un moment",
         "domain_proof_missing": "La preuve d'un domaine a disparu : il ne sera bientôt plus servi",
         "webhooks_paused": "Des webhooks ont été suspendus et ne reçoivent plus rien",
+        "sso_certificate_expiring": "Un certificat SSO expire : plus personne n'entrera par là",
     },
     "es": {
         "users_near_limit": "Personas activas: cerca del límite de su plan",
@@ -47,6 +50,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "El uso no se ha medido desde hace un rato",
         "domain_proof_missing": "Falta la prueba de un dominio: pronto dejará de atenderse",
         "webhooks_paused": "Hay webhooks en pausa que no reciben nada",
+        "sso_certificate_expiring": "Caduca un certificado de SSO: después nadie podrá entrar por él",
     },
     "it": {
         "users_near_limit": "Persone attive: vicino al limite del Suo piano",
@@ -58,6 +62,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "L'utilizzo non viene misurato da un po'",
         "domain_proof_missing": "Manca la prova di un dominio: presto non sarà più servito",
         "webhooks_paused": "Alcuni webhook sono stati sospesi e non ricevono nulla",
+        "sso_certificate_expiring": "Scade un certificato SSO: poi nessuno potrà più entrare da lì",
     },
     "pt": {
         "users_near_limit": "Pessoas ativas: perto do limite do seu plano",
@@ -69,6 +74,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "O uso não é medido há algum tempo",
         "domain_proof_missing": "Falta a prova de um domínio: em breve ele deixará de ser atendido",
         "webhooks_paused": "Há webhooks pausados que não recebem nada",
+        "sso_certificate_expiring": "Um certificado de SSO expira: depois ninguém entra por ele",
     },
     "nl": {
         "users_near_limit": "Actieve personen: dicht bij de grens van uw abonnement",
@@ -80,12 +86,14 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Het gebruik is een tijd niet gemeten",
         "domain_proof_missing": "Het bewijs van een domein ontbreekt: het wordt binnenkort niet meer bediend",
         "webhooks_paused": "Webhooks zijn gepauzeerd en krijgen niets meer te horen",
+        "sso_certificate_expiring": "Een SSO-certificaat verloopt: dan komt daarmee niemand meer binnen",
     },
 }
 _UNITS: Final[Mapping[str, tuple[float, str]]] = {
     "storage_near_limit": (1e9, " GB"),
     "bandwidth_near_limit": (1e9, " GB"),
     "figures_stale": (60.0, " min"),
+    "sso_certificate_expiring": (1.0, " d"),
 }
 """What a figure is divided by, and the sign after it; figures of others are numbers of things."""
 
@@ -94,6 +102,6 @@ def issue_line(language: str, code: str, measured: float, limit: float | None) -
     """Of a language of `mail_words.LANGUAGES`. A code that nobody has words for stands for itself."""
     said = _ISSUES[language].get(code, code)
     divisor, sign = _UNITS.get(code, (1.0, ""))
-    digits = 1 if divisor > 1 else 0
+    digits = 1 if sign else 0
     figures = [f"{each / divisor:.{digits}f}{sign}" for each in (measured, limit) if each is not None]
     return f"{said} ({' / '.join(figures)})"
