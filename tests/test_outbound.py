@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -151,3 +152,32 @@ def test_it_may_be_a_date() -> None:
     moment = clock.now() + timedelta(seconds=90)
     told = outbound._seconds(format_datetime(moment, usegmt=True))
     assert told == pytest.approx(90, abs=2)
+
+
+def meaning(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Names mean these addresses, one answer after the other; who was asked for."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        found = answers[min(len(asked), len(answers)) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return asked
+
+
+async def test_a_name_that_means_another_address_a_moment_later_changes_nothing(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = meaning(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    answered = await fetch(f"http://rebinding.example:{port}/away", private=True)
+    assert (answered.status, asked) == (302, ["rebinding.example"])
+
+
+async def test_a_name_with_one_inner_address_among_others_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meaning(monkeypatch, ["93.184.216.34", "10.0.0.1"])
+    with pytest.raises(UnavailableError, match="public internet"):
+        await fetch("https://mixed.example/", private=False)

@@ -32,12 +32,14 @@ FOR_SOME = {
     # their own
     *("changePassword", "confirmTotp", "setUpTotp", "completeUpload", "createUpload", "deleteFile"),
     *("startQuizAttempt", "submitAssignment", "submitQuizAttempt"),
-    *("enrollViewer", "unenrollViewer", "updateViewer"),
+    *("enrollViewer", "setMailSubscription", "unenrollViewer", "updateViewer"),
 }
 # whose group it is they are told once it is looked up
 OF_A_GROUP = {"addGroupMembers", "removeGroupMembers"}
 # what a school has none of; that it is seen where there is one is shown elsewhere
-ABSENT = {"bulkChange", "bulkOperation", "event", "file", "webhookDelivery", "webhookEndpoint"}
+ABSENT = {
+    *("bulkChange", "bulkOperation", "event", "file", "mailSender", "webhookDelivery", "webhookEndpoint"),
+}
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz", "learningPath"} | ABSENT
 FIELDS: dict[str, Any] = {

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from academy import Academy
@@ -19,6 +20,7 @@ from harka.repositories.bulk_change import BulkChange
 from harka.repositories.job_run import Run
 from harka.repositories.user import User
 from harka.runtime import Runtime
+from harka.tenancy.plan import Plan
 from harka.worker.execution import Execution
 
 PEOPLE = 5
@@ -140,3 +142,26 @@ async def test_people_are_made_as_who_asked(runtime: Runtime, academy: Academy) 
     await execution.run(academy.organization, await claimed(execution, academy, BULK_USERS))
     assert (await states(academy))[0] == "failed", "an admin makes no owner"
     assert len(await academy.rows('"user"')) == 1
+
+
+async def test_of_ten_thousand_each_has_a_result(
+    runtime: Runtime, academy: Academy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the parts that there are: all but the one whose address somebody has."""
+    monkeypatch.setattr(bulk_change, "_PART", 500)
+    large = msgspec.structs.replace(academy.organization, plan=Plan.ENTERPRISE)
+    enterprise, there = Academy(academy.parts, large), await academy.user()
+    addresses = [f"{number}@bulk.example.com" for number in range(9_999)]
+    addresses.insert(7_000, there.email)
+    entries = [UserEntry(changes=UserChanges(email=each, name="Ada")) for each in addresses]
+    async with enterprise.work(enterprise.acting(await academy.user("owner"))) as work:
+        await bulk_change.write_later(
+            work, entries, on_error="reject_failed_rows", seal_key=runtime.keyring.seal
+        )
+    execution = Execution(runtime)
+    await execution.run(large, await claimed(execution, enterprise, BULK_USERS))
+    assert await states(academy) == ("done", 10_000, None, "done")
+    results = await academy.rows("bulk_result")
+    assert sorted(row["number"] for row in results) == list(range(10_000))
+    assert [row["number"] for row in results if not row["created"]] == [7_000]
+    assert len(await academy.rows('"user"')) == 9_999 + 2
