@@ -15,9 +15,19 @@ NAMES = [f"{mode}-{side}" for mode in ("pool", "schema", "dedicated") for side i
 PAIRS = [pytest.param(*pair, id=" sees ".join(pair)) for pair in itertools.permutations(NAMES, 2)]
 
 
-def with_every_kind(attacker: str, victim: str) -> bool:
-    """Whether the pair stands for all of its modes: with 25 kinds of ids, all by all take ten minutes."""
-    return (attacker[-1], victim[-1]) == ("a", "b")
+_SHARES = 3
+
+
+def share_of(attacker: str, victim: str) -> int | None:
+    """Which third of the kinds a pair tries in each place; None: only what is the likeliest to pass there.
+
+    All by all would take ten minutes. A Latin square: each kind is tried in each place by attackers of each
+    mode, and with victims of each.
+    """
+    if (attacker[-1], victim[-1]) != ("a", "b"):
+        return None
+    modes = [name[:-2] for name in NAMES if name.endswith("-a")]
+    return (modes.index(attacker[:-2]) + modes.index(victim[:-2])) % _SHARES
 
 
 def reached(field: RootField) -> list[Place]:
@@ -42,19 +52,23 @@ def _soonest() -> frozenset[tuple[str, tuple[str, ...]]]:
 _SOONEST = _soonest()
 
 
-def attacks(field: RootField, victim: World, *, every_kind: bool = True) -> Iterator[tuple[Place, list[str]]]:
-    """Each place for an id or a cursor, with one value of each kind that the victim has.
+def attacks(
+    field: RootField, victim: World, *, share: int | None = None
+) -> Iterator[tuple[Place, list[str]]]:
+    """Each place for an id or a cursor, with the victim's value that is the likeliest to pass there.
 
-    One inside with the value that is the likeliest to pass there; so all of them, unless `every_kind`.
+    `share`: and that part of the values of every kind, where the place is not inside.
     """
-    for slot in reached(field):
-        if every_kind and not slot.is_nested:
-            yield slot, victim.all_cursors() if slot.is_cursor else [*victim.own.values()]
-        elif slot.is_cursor:
-            # of a list at the top nobody names a type above it
-            yield slot, [victim.cursor_of(slot.owner.removeprefix("Query"))]
-        else:
-            yield slot, [victim.id_of(slot.noun)]
+    for number, slot in enumerate(reached(field)):
+        # of a list at the top nobody names a type above it
+        likeliest = (
+            victim.cursor_of(slot.owner.removeprefix("Query")) if slot.is_cursor else victim.id_of(slot.noun)
+        )
+        dealt = []
+        if share is not None and not slot.is_nested:
+            kinds = victim.all_cursors() if slot.is_cursor else [*victim.own.values()]
+            dealt = kinds[(number + share) % _SHARES :: _SHARES]
+        yield slot, [likeliest, *(value for value in dealt if value != likeliest)]
 
 
 def filled(field: RootField, attacker: World, slot: Place, value: Any) -> dict[str, Any]:
@@ -102,7 +116,8 @@ def secrets_in(told: Any, victim: World) -> set[str]:
 
 def leaked(answer: Answer, victim: World, sent: Any) -> set[str]:
     """Secrets of the victim in the answer, but for what the attacker sent in."""
-    return secrets_in(answer.text, victim) - secrets_in(sent, victim)
+    found = secrets_in(answer.text, victim)
+    return found and found - secrets_in(sent, victim)
 
 
 async def leaked_in_log(speaker: Speaker, begin: int, victim: World) -> set[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from attack import NAMES, PAIRS, attacks, filled, invented, leaked, leaked_in_log, rightful, with_every_kind
+from attack import NAMES, PAIRS, attacks, filled, invented, leaked, leaked_in_log, rightful, share_of
 from operations import RootField
 from places import Place
 from speaker import MUTATIONS, QUERIES, Answer, Speaker
@@ -31,14 +31,14 @@ async def test_nothing_of_another_tenant_appears_or_changes(
     attacker, victim = worlds[attacker_name], worlds[victim_name]
     mine, theirs = await states.of(attacker.organization), await states.of(victim.organization)
     before = await mine.rows(), await theirs.rows()
-    every_kind = with_every_kind(attacker_name, victim_name)
+    share = share_of(attacker_name, victim_name)
     tried: Counter[str] = Counter()
     reached: set[str] = set()
     out_of_reach: set[str] = set()
     begin = len(speaker.asked)
     for field in QUERIES + MUTATIONS:
         ask = _Asking(speaker, attacker, mine, before[0], field)
-        for slot, values in attacks(field, victim, every_kind=every_kind):
+        for slot, values in attacks(field, victim, share=share):
             control = await ask.with_value(slot, invented(slot))
             if slot.is_nested and not control.codes:
                 # what was just made has nothing in its lists, so nobody looks at what is inside of these

@@ -98,6 +98,8 @@ class World:
     fitting: dict[str, Any] = field(default_factory=dict)  # by coordinate, where not any id of the type fits
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
+    # put together once for so many asked things; with how many of each there were
+    _secrets: tuple[tuple[int, ...], frozenset[str]] = ((), frozenset())
 
     @property
     def name(self) -> str:
@@ -123,10 +125,16 @@ class World:
         """One of each list."""
         return [self.cursor_of(place) for place in sorted(self.cursors)]
 
-    def secrets(self) -> set[str]:
+    def secrets(self) -> frozenset[str]:
         """Whatever must not appear in an answer or a log line of another tenant."""
-        cursors = {cursor for found in self.cursors.values() for cursor in found}
-        return {self.canary, self.organization.slug, *self.raw, *self.ids, *self.own.values(), *cursors}
+        sizes = (*map(len, (self.raw, self.ids, self.own)), *map(len, self.cursors.values()))
+        if sizes != self._secrets[0]:
+            cursors = {cursor for found in self.cursors.values() for cursor in found}
+            words = frozenset(
+                {self.canary, self.organization.slug, *self.raw, *self.ids, *self.own.values(), *cursors}
+            )
+            self._secrets = sizes, words
+        return self._secrets[1]
 
     def learn(self, answer: Any) -> None:
         """Collect ids and cursors from an answer of the tenant's own."""
