@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -110,8 +111,14 @@ def rightful(field: RootField, asker: World, others: Sequence[World]) -> Iterato
 
 
 def secrets_in(told: Any, victim: World) -> set[str]:
-    text = str(told)
+    text = _brief(str(told))
     return {secret for secret in victim.secrets() if secret in text}
+
+
+@lru_cache(1)
+def _brief(text: str) -> str:
+    """A long answer without what it repeats. No secret has a quotation mark: none lies across two parts."""
+    return "\n".join(set(text.split('"')))
 
 
 def leaked(answer: Answer, victim: World, sent: Any) -> set[str]:

@@ -5,7 +5,8 @@ root field and of those inside, is a variable: its leaves are the places where v
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,10 @@ def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -
     root = schema.get_root_type(OperationType(operation))
     assert root is not None
     for less in range(NODE_DEPTH):
-        writer = _Writer(schema, route, NODE_DEPTH - less)
-        text = writer.field(_At(root, route[:1]), route[0], DEPTH - less)
-        if writer.size <= (MOST_FIELDS if less < SHALLOWER else MOST_AT_ALL):
+        most = MOST_FIELDS if less < SHALLOWER else MOST_AT_ALL
+        writer = _Writer(schema, route, NODE_DEPTH - less, most if less < NODE_DEPTH - 1 else None)
+        with suppress(_TooLargeError):
+            text = writer.field(_At(root, route[:1]), route[0], DEPTH - less)
             break
     declared = ", ".join(argument.declaration for argument in writer.arguments)
     document = f"{operation} Isolation{f'({declared})' if declared else ''} {{ {text} }}"
@@ -165,19 +167,26 @@ class _At:
     inside: tuple[str, ...] = ()
 
 
+class _TooLargeError(Exception):
+    """A document with more fields than it may have."""
+
+
 class _Writer:
     """Writes the selections of one document, and takes down the arguments it meets.
 
     `route`: where to; of the fields on the way only those that lead there are written. `node_depth`: how deep
-    whatever has an id is followed. `size`: fields written so far.
+    whatever has an id is followed. `most`: raise `_TooLargeError` when there are more fields; None: any number.
     """
 
-    def __init__(self, schema: GraphQLSchema, route: tuple[str, ...], node_depth: int) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, route: tuple[str, ...], node_depth: int, most: int | None
+    ) -> None:
         self._schema = schema
         self._route = route
         self._node_depth = node_depth
-        self.size = 0
-        self._trees = set(_trees(schema))
+        self._most = most
+        self._size = 0
+        self._trees = _trees(schema)
         self.arguments: list[Argument] = []
         self.selected: set[str] = set()
 
@@ -185,7 +194,7 @@ class _Writer:
         """The field, with an alias where the route says so, and all that is in it."""
         field, owner = at.type.fields[name], f"{at.type.name}.{name}"
         self.selected.add(owner)
-        self.size += 1
+        self._count()
         passed = ", ".join(self._argument(owner, argument, at) for argument in field.args)
         alias = "" if at.route[-1] == name else f"{at.route[-1]}: "
         return f"{alias}{name}{f'({passed})' if passed else ''} {self._selection(field, at, depth)}"
@@ -210,7 +219,7 @@ class _Writer:
             if possible.name not in inside
             for within in [_At(possible, at.route, at.within or possible.name, inside)]
         )
-        self.size += 1
+        self._count()
         return f"{{ __typename {inner} }}"
 
     def _fields(self, at: _At, depth: int, prefix: str = "") -> str:
@@ -219,11 +228,16 @@ class _Writer:
             self.field(inside, name, depth - 1)
             for name, field in at.type.fields.items()
             if self._fits(field, at, depth - 1)
-            for inside in [replace(at, route=(*at.route, f"{prefix}{name}"))]
+            for inside in [_At(at.type, (*at.route, f"{prefix}{name}"), at.within, at.inside)]
             if self._leads(inside.route)
         )
-        self.size += 1
+        self._count()
         return f"{{ __typename {inner} }}"
+
+    def _count(self) -> None:
+        self._size += 1
+        if self._most is not None and self._size > self._most:
+            raise _TooLargeError
 
     def _leads(self, route: tuple[str, ...]) -> bool:
         return route[: len(self._route)] == self._route[: len(route)]
@@ -243,10 +257,13 @@ class _Writer:
         return depth > least and not is_end and around.count(named.name) <= (named.name in self._trees)
 
 
-def _trees(schema: GraphQLSchema) -> Iterator[str]:
+@cache
+def _trees(schema: GraphQLSchema) -> frozenset[str]:
     """Types with a field of their own type, their connections and edges."""
-    for name, type_ in schema.type_map.items():
-        if isinstance(type_, GraphQLObjectType) and any(
-            get_named_type(field.type) is type_ for field in type_.fields.values()
-        ):
-            yield from (name, f"{name}Connection", f"{name}Edge")
+    return frozenset(
+        tree
+        for name, type_ in schema.type_map.items()
+        if isinstance(type_, GraphQLObjectType)
+        and any(get_named_type(field.type) is type_ for field in type_.fields.values())
+        for tree in (name, f"{name}Connection", f"{name}Edge")
+    )
