@@ -175,7 +175,7 @@ class _Writer:
     """Writes the selections of one document, and takes down the arguments it meets.
 
     `route`: where to; of the fields on the way only those that lead there are written. `node_depth`: how deep
-    whatever has an id is followed. `most`: raise `_TooLargeError` when there are more fields; None: any number.
+    whatever has an id is followed. `most`: raise `_TooLargeError` for more fields; None: any number.
     """
 
     def __init__(
