@@ -147,7 +147,7 @@ def make_tenant(runtime: Runtime) -> MakeTenant:
         made = await create_tenant(
             runtime.catalog, runtime.settings, name=slug, slug=slug, plan=plan, users_expected=200, mode=mode
         )
-        await runtime.directory.refresh()
+        await runtime.directory.reread(made.id)
         return made
 
     return make
@@ -177,7 +177,7 @@ async def api(runtime: Runtime) -> AsyncIterator[OpenClient]:
             headers = {}
             if scopes:
                 made = await api_key.create(runtime.catalog, tenant.id, name="test", scopes=list(scopes))
-                await runtime.directory.refresh()
+                await runtime.directory.reread(tenant.id)
                 headers["x-api-key"] = made.text
             transport = httpx2.ASGITransport(build(runtime, Draining()))
             address = f"http://{tenant.slug}.{runtime.settings.platform_domain}"

@@ -302,7 +302,7 @@ class School:
             made = await api_key.create(
                 self.runtime.catalog, self.organization.id, name="test", scopes=list(scopes)
             )
-            await self.runtime.directory.refresh()
+            await self.runtime.directory.reread(self.organization.id)
             self.keys[scopes] = made.text
         return {"x-api-key": self.keys[scopes]}
 

@@ -120,7 +120,7 @@ class TenantState:
         if changed:
             await self.forget()
         if any(name.startswith(f"{CONTROL_SCHEMA}.") for name in changed):
-            await self.runtime.directory.refresh()
+            await self.runtime.directory.reread(self.organization.id)
         return changed
 
     async def forget(self) -> None:

@@ -226,7 +226,7 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
         runtime.catalog, organization.id, name="matrix", scopes=[str(each) for each in Permission]
     )
     world.api_key = key.text
-    await runtime.directory.refresh()
+    await runtime.directory.reread(organization.id)
     return world
 
 

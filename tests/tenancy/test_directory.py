@@ -75,6 +75,15 @@ async def test_a_new_organization_is_served_within_a_second(
     assert [key.tenant_id for key in seen.signing_keys.values()].count(tenant.id) == 1
 
 
+async def test_organizations_are_read_again_without_the_others(catalog: Catalog, settings: Settings) -> None:
+    directory = Directory(catalog, settings)
+    await directory.refresh()
+    one, other = await made(catalog, settings), await made(catalog, settings)
+    await directory.reread(one.id)
+    seen = directory.current
+    assert (seen.organization(one.id), seen.organization(other.id)) == (one, None)
+
+
 async def test_a_domain_is_served_within_a_second_of_its_proof_and_not_before(
     directory: Directory, catalog: Catalog, settings: Settings, tenant: Organization
 ) -> None:

@@ -109,7 +109,7 @@ async def test_the_keys_are_public_also_those_that_sign_no_more(school: School) 
     runtime, tenant = school.runtime, school.organization.id
     async with visiting(school) as app:
         await signing_keys.insert(runtime.catalog, signing.make(runtime.keyring, tenant))
-        await runtime.directory.refresh()
+        await runtime.directory.reread(tenant)
         answer = await app.http.get("/.well-known/jwks.json")
         keys = answer.json()["keys"]
         assert len(keys) == 2

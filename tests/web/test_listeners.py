@@ -62,7 +62,7 @@ async def test_whoever_shows_a_revoked_key_is_sent_away(school: School) -> None:
     async with admitted(school, scopes) as gone, admitted(school, tuple(Permission)) as stays:
         prefix = api_key.prefix_of(school.keys[scopes])
         await api_key.revoke(school.runtime.catalog, school.organization.id, prefix)
-        await school.runtime.directory.refresh()
+        await school.runtime.directory.reread(school.organization.id)
         await school.listeners.look()
         assert (await gone.closed())[0] == UNAUTHORIZED
         assert await is_answered(stays)

@@ -47,7 +47,7 @@ T = TypeVar("T", bound=_OfTenant)
 
 
 class Directory:
-    """`run` is to be kept running as one task of the process; `refresh` may be called by anyone."""
+    """`run` is to be kept running as one task of the process; `refresh`, `reread` may be called by anyone."""
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
@@ -85,6 +85,11 @@ class Directory:
                 raise
             self._swap(changes)
             self._read_at = clock.monotonic()
+
+    async def reread(self, *tenants: UUID) -> None:
+        """Read these organizations again, though nobody told of a change. Raise like `refresh`."""
+        async with self._reading:
+            self._swap(await self._read(tenants))
 
     async def run(self) -> Never:
         """Follow the catalog until cancelled."""

@@ -27,7 +27,7 @@ DAY = 86_400
 async def make(school: School, caller: Any = None, **given: Any) -> dict[str, Any]:
     draft = {"name": "ci", "scopes": ["course:read"], **given}
     reply = await school.ask(CREATE, {"input": draft}, caller=caller or school.owner)
-    await school.runtime.directory.refresh()
+    await school.runtime.directory.reread(school.organization.id)
     made: dict[str, Any] = reply.data["createApiKey"]
     assert made["errors"] == []
     return made
@@ -47,7 +47,7 @@ async def test_a_key_is_made_used_rotated_and_revoked(school: School) -> None:
 
     given = {"id": key["id"], "version": 1, "overlapSeconds": DAY}
     rotated = (await school.ask(ROTATE, {"input": given}, caller=school.owner)).data["rotateApiKey"]
-    await school.runtime.directory.refresh()
+    await school.runtime.directory.reread(school.organization.id)
     fresh, old = rotated["apiKey"], rotated["replacedApiKey"]
     same = ("name", "scopes", "networks", "requestsPerSecond")
     assert [fresh[each] for each in same] == [key[each] for each in same]
@@ -75,7 +75,7 @@ async def test_without_an_overlap_the_other_is_dead_at_once(school: School) -> N
     given = {"id": made["apiKey"]["id"], "overlapSeconds": 0}
     rotated = (await school.ask(ROTATE, {"input": given}, caller=school.owner)).data["rotateApiKey"]
     assert rotated["replacedApiKey"]["state"] == "EXPIRED"
-    await school.runtime.directory.refresh()
+    await school.runtime.directory.reread(school.organization.id)
     assert [await status(school, text) for text in (made["key"], rotated["key"])] == [401, 200]
     assert (await school.ask(ROTATE, {"input": given}, caller=school.owner)).code == "CONFLICT"
 

@@ -63,7 +63,7 @@ def nested(levels: int) -> Any:
 async def test_bad_input_changes_nothing(school: School, given: dict[str, Any], field: str) -> None:
     reply = await school.ask(UPDATE, {"input": {"version": 1, **given}})
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", field)
-    await school.runtime.directory.refresh()
+    await school.runtime.directory.reread(school.organization.id)
     assert (await school.ask(READ)).data["organization"]["version"] == 1
 
 

@@ -38,7 +38,7 @@ async def test_a_request_arrives_with_its_tenant_and_nothing_sent_to_the_databas
 ) -> None:
     tenant, echo = await make_tenant(), Echo()
     key = await api_key.create(runtime.catalog, tenant.id, name="test", scopes=[Permission.COURSE_READ])
-    await runtime.directory.refresh()
+    await runtime.directory.reread(tenant.id)
     async with client(
         behind(TenantDoor(echo, runtime)), base_url=f"http://{tenant.slug}.harka.localhost"
     ) as http:
@@ -106,7 +106,7 @@ async def test_a_key_of_another_tenant_is_refused_without_telling_whose_it_is(
 ) -> None:
     ours, theirs, echo = await make_tenant(), await make_tenant(), Echo()
     key = await api_key.create(runtime.catalog, theirs.id, name="test", scopes=[Permission.COURSE_READ])
-    await runtime.directory.refresh()
+    await runtime.directory.reread(theirs.id)
     async with client(
         behind(TenantDoor(echo, runtime)), base_url=f"http://{ours.slug}.harka.localhost"
     ) as http:
@@ -121,7 +121,7 @@ async def test_who_is_refused_counts_for_the_tenant_at_whose_address_it_was(
 ) -> None:
     ours, theirs = await make_tenant(), await make_tenant()
     key = await api_key.create(runtime.catalog, theirs.id, name="test", scopes=[Permission.COURSE_READ])
-    await runtime.directory.refresh()
+    await runtime.directory.reread(theirs.id)
     records: list[RequestRecord] = []
     door = TenantDoor(Echo(), runtime)
 
@@ -144,7 +144,7 @@ async def test_the_use_of_a_key_is_noted_unless_it_was_refused(
         await api_key.create(runtime.catalog, each.id, name="test", scopes=[Permission.COURSE_READ])
         for each in (ours, theirs)
     ]
-    await runtime.directory.refresh()
+    await runtime.directory.reread(ours.id, theirs.id)
     async with client(
         behind(TenantDoor(Echo(), runtime)), base_url=f"http://{ours.slug}.harka.localhost"
     ) as http:
@@ -165,7 +165,7 @@ async def test_beyond_its_plan_a_tenant_waits_and_others_do_not(
     # hardly any comes back while the test runs
     wanted = Wanted(limits={"burst": burst, "requests_per_second": 0.001, "concurrent_requests": 1000})
     await change(runtime.catalog, busy, wanted, actor="test")
-    await runtime.directory.refresh()
+    await runtime.directory.reread(busy.id)
     async with client(app, base_url=f"http://{busy.slug}.harka.localhost") as http:
         answers = await asyncio.gather(*(http.get("/") for _ in range(2 * burst)))
         refused = [answer for answer in answers if answer.status_code == 429]
