@@ -105,7 +105,9 @@ def servers() -> Iterator[Servers]:
     directory.chmod(0o755)
     given = config.load()
     # as the caller's environment has it: the same suite over both executors
-    programs = Settings(pg_bin=given.pg_bin, valkey_bin=given.valkey_bin, executor=given.executor)
+    programs = Settings(
+        pg_bin=given.pg_bin, valkey_bin=given.valkey_bin, executor=given.executor, xmlsec1=given.xmlsec1
+    )
     try:
         with Embedded(programs, directory, durable=False) as embedded:
             embedded.wait()

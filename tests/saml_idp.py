@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509.oid import NameOID
 
-from harka import clock
+from harka import clock, config
 from harka.auth.saml import Peer
 from harka.auth.saml_metadata import new_key_pair
 from harka.ids import new_id
 
 _SHA1 = hashes.SHA1()  # noqa: S303 - what is refused, and OAEP
-PROGRAM = Path(os.environ.get("HARKA_XMLSEC1", "/usr/bin/xmlsec1"))
+PROGRAM = Path(config.load().xmlsec1)
 _NO = {"", "0", "false", "no"}
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"

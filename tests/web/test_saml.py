@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from entering import visiting
+from entering import PASSWORD, give_password, visiting
 from harka.auth.saml_xml import read
 from saml_idp import (
     ISSUER,
@@ -59,6 +59,23 @@ async def test_somebody_comes_in_and_again_by_their_name_id(school: School) -> N
         )
         assert (await come(browser, connection, again)).status_code == 303
         assert (await browser.ask(WHO)).json()["data"]["viewer"]["user"]["email"] == email
+
+
+async def test_whose_address_is_here_shows_their_password_once(school: School) -> None:
+    connection = await made(school)
+    await give_password(school, school.learner)
+    told = {"name_id": "known there", "attributes": {"mail": [school.learner.email]}}
+    async with visiting(school) as browser:
+        request = (await asked(browser, connection)).get("ID")
+        page = await come(browser, connection, answer(browser, connection, request, **told))
+        assert (page.status_code, "harka" in browser.cookies) == (200, False)
+        assert (await attempt(school))["outcome"] == "ADDRESS_TAKEN"
+        fields = {**await browser.form("/auth/sign-in"), "email": school.learner.email, "password": PASSWORD}
+        assert (await browser.post("/auth/sso/link", fields)).status_code == 303
+    async with visiting(school) as browser:
+        request = (await asked(browser, connection)).get("ID")
+        entered = await come(browser, connection, answer(browser, connection, request, **told))
+        assert (entered.status_code, "harka" in browser.cookies) == (303, True)
 
 
 async def test_an_answer_is_used_once(school: School) -> None:
