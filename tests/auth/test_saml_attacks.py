@@ -5,6 +5,8 @@ was done to it. The wrapping attacks are those that Somorovsky et al. named 1 to
 """
 
 import hmac
+import random
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 
@@ -432,6 +434,34 @@ async def test_another_connections_answer_is_nobody(assertions: Assertions) -> N
     assert "not by a certificate" in await refusal(assertions, document, stranger)
     with pytest.raises(SsoRefusedError):
         await assertions.answer(PEER, posted(document), ACS.replace("/x/", "/y/"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_moved_or_put_in_means_nobody_else(assertions: Assertions, seed: int) -> None:
+    """Elements of honest answers, and of one that nobody signed, cut out, doubled and put elsewhere."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    one = said(attributes={"mail": ["mail@example.com"]})
+    evil = changed(one, name_id=EVIL, id=f"{one.id}x").xml()
+    parts_of_it = [*re.findall(r"<[^<>]+>", honest(one)), evil, f"<!--{evil}-->", f"<![CDATA[{evil}]]>", EVIL]
+    for _ in range(25):
+        pieces = re.split(r"(?<=>)|(?=<)", honest(one))
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(len(pieces))
+            end = place + chance.randint(0, 6)
+            match chance.randrange(4):
+                case 0:
+                    pieces[place:end] = []
+                case 1:
+                    pieces[end:end] = pieces[place:end]
+                case 2:
+                    pieces[place:place] = [chance.choice(parts_of_it)]
+                case _:
+                    pieces[place] = pieces[place].replace("subject", EVIL)
+        try:
+            told = await assertions.answer(PEER, posted("".join(pieces)), ACS)
+        except SsoRefusedError:
+            continue
+        assert (told.identity.subject, told.identity.email) == ("subject", "mail@example.com")
 
 
 def test_the_list_is_whole() -> None:
