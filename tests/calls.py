@@ -34,6 +34,7 @@ CALLS = {
     "enrollViewer": 'mutation { enrollViewer(input: {courseId: "$course"}) { clientMutationId } }',
     "unenrollViewer": 'mutation { unenrollViewer(input: {id: "$enrollment"}) { clientMutationId } }',
     "updateViewer": "mutation { updateViewer(input: {version: 1}) { clientMutationId } }",
+    "certificates": "{ certificates(first: 1) { totalCount } }",
     "categories": "{ categories(first: 1) { totalCount } }",
     "category": '{ category(id: "$category") { id } }',
     "tags": "{ tags(first: 1) { totalCount } }",

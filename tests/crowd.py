@@ -17,7 +17,7 @@ CROWDED = (
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
     *("search_word", "search_spelling", "file"),
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
-    *("category", "tag", "custom_role"),
+    *("category", "tag", "custom_role", "certificate"),
     *("quiz", "quiz_question", "quiz_attempt"),
     *("session", "password", "event", "webhook_endpoint", "webhook_delivery"),
 )
@@ -87,14 +87,22 @@ SEED = {
       WHERE p.tenant_id = $1 AND u.tenant_id = $1""",
     "empty path": """INSERT INTO {schema}.learning_path (tenant_id, id, title, status, created_at, updated_at)
       SELECT $1::uuid, uuidv7(), 'p' || n, 'draft', now() + n * interval '1 ms', now() + n * interval '1 ms'
-      FROM generate_series(1, 2000) AS n""",
+      FROM generate_series(1, 500) AS n""",
+    "certificate": """INSERT INTO {schema}.certificate
+        (tenant_id, id, user_id, course_id, enrollment_id, serial, holder_name, course_title, issued_at,
+         expires_at, created_at)
+      SELECT $1::uuid, uuidv7(), user_id, course_id, id, replace(gen_random_uuid()::text, '-', ''), 'h', 't',
+        created_at,
+        CASE WHEN extract(second FROM created_at)::int % 2 = 0 THEN created_at + interval '1 year' END,
+        created_at
+      FROM (SELECT * FROM {schema}.enrollment WHERE tenant_id = $1 ORDER BY id LIMIT 2000) AS taken""",
     "category": """INSERT INTO {schema}.category (tenant_id, id, name, created_at)
-      SELECT $1::uuid, uuidv7(), 'c' || n, now() + n * interval '1 ms' FROM generate_series(1, 2000) AS n""",
+      SELECT $1::uuid, uuidv7(), 'c' || n, now() + n * interval '1 ms' FROM generate_series(1, 500) AS n""",
     "tag": """INSERT INTO {schema}.tag (tenant_id, id, name, created_at)
-      SELECT $1::uuid, uuidv7(), 't' || n, now() + n * interval '1 ms' FROM generate_series(1, 2000) AS n""",
+      SELECT $1::uuid, uuidv7(), 't' || n, now() + n * interval '1 ms' FROM generate_series(1, 500) AS n""",
     "role": """INSERT INTO {schema}.custom_role (tenant_id, id, name, permissions, created_at)
       SELECT $1::uuid, uuidv7(), 'r' || n, '{course:read}', now() + n * interval '1 ms'
-      FROM generate_series(1, 2000) AS n""",
+      FROM generate_series(1, 500) AS n""",
     "session": """INSERT INTO {schema}.session (tenant_id, id, user_id, kind, expires_at, ends_at, created_at)
       SELECT $1::uuid, uuidv7(), id, 'app', now() + interval '1 day', now() + interval '1 day', created_at
       FROM {schema}."user", generate_series(1, 3) WHERE tenant_id = $1""",
@@ -139,6 +147,7 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
         async with academy.work() as work:
             for table in (
                 *("webhook_endpoint", "file", "user_scope", "user_group", "job", "lesson_progress", "event"),
+                "certificate",
                 *("learning_path_enrollment", "learning_path", "enrollment", "course", '"user"'),
             ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant

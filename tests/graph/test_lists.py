@@ -10,7 +10,10 @@ from graph.mutations.test_assignment import create as create_assignment
 from graph.mutations.test_submission import SUBMIT, given_by
 from harka.graph import schema
 from harka.ids import NodeKind, new_id
-from harka.learning import path, path_enrollment
+from harka.learning import completion, path, path_enrollment
+from harka.learning import course as courses
+from harka.learning.completion import CompletionEntry
+from harka.learning.course import CourseChanges
 from harka.repositories import sso
 from school import School
 
@@ -108,6 +111,16 @@ async def fill_path_enrollments(school: School) -> dict[str, Any]:
     return {}
 
 
+async def fill_certificates(school: School) -> dict[str, Any]:
+    course = school.courses[0]
+    async with school.work() as work:
+        await courses.update(work, course.id, CourseChanges(awards_certificate=True), version=course.version)
+        for person in (school.learner, school.other):
+            id_ = school.enrollment_of(person, course).id
+            await completion.complete_many(work, [CompletionEntry(enrollment_id=id_)])
+    return {}
+
+
 async def fill_submissions(school: School) -> dict[str, Any]:
     asked = await create_assignment(school)
     for person in (school.learner, school.other):
@@ -141,6 +154,7 @@ async def fill_changes(school: School) -> dict[str, Any]:
 
 FILLED: dict[str, Callable[[School], Awaitable[dict[str, Any]]]] = {
     "bulkChanges": fill_changes,
+    "certificates": fill_certificates,
     "domains": fill_domains,
     "invitations": fill_invitations,
     "learningPathEnrollments": fill_path_enrollments,
@@ -210,6 +224,9 @@ async def test_a_list_is_walked_in_its_order_from_either_end(
         ("ssoAttempts", "{outcome: NO_SEAT}", 2),
         ("ssoAttempts", '{userId: "$learner"}', 3),
         ("ssoAttempts", '{userId: "$owner", outcome: NO_SEAT}', 0),
+        ("certificates", '{userId: "$learner", state: VALID}', 1),
+        ("certificates", '{learningPathId: "$path"}', 0),
+        ("certificates", '{courseId: "$course", expiresFrom: "2026-01-01T00:00:00Z"}', 0),
         ("domains", '{name: "B", status: PENDING}', 1),
         ("domains", "{status: ACTIVE}", 0),
         ("brandings", "{status: PUBLISHED}", 0),
@@ -242,6 +259,7 @@ async def test_a_list_is_narrowed_to_what_is_asked_for(
         ("$learner", school.id(NodeKind.USER, school.learner)),
         ("$owner", school.id(NodeKind.USER, school.owner)),
         ("$path", school.id(NodeKind.LEARNING_PATH, school.path)),
+        ("$course", school.id(NodeKind.COURSE, school.courses[0])),
     ):
         narrowed = narrowed.replace(word, id_)
     found = (await school.ask(document(noun, "", f", filter: {narrowed}"), {"first": 100, **given})).data[

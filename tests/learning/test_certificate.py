@@ -3,18 +3,32 @@
 import asyncio
 import re
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from academy import Academy
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError, ValidationError
 from harka.ids import new_id
-from harka.learning import certificate, completion, course, enrollment, progress, progress_batch, user, waiver
+from harka.learning import (
+    certificate,
+    completion,
+    course,
+    enrollment,
+    group,
+    group_manager,
+    group_member,
+    progress,
+    progress_batch,
+    user,
+    waiver,
+)
 from harka.learning.certificate import CertificateState
 from harka.learning.completion import CompletionEntry
 from harka.learning.course import CourseChanges
 from harka.learning.progress import ProgressEntry
-from harka.learning.user import UserChanges
+from harka.learning.user import UserChanges, UserDraft
 from harka.repositories.certificate import Certificate
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.user import User
@@ -211,3 +225,57 @@ async def test_impossible_days(academy: Academy, days: int) -> None:
         async with academy.work() as work:
             await course.update(work, subject.id, CourseChanges(certificate_days=days), version=1)
     assert caught.value.field == "certificateDays"
+
+
+async def test_everybody_lists_those_they_see(academy: Academy) -> None:
+    (learner, own), (other, theirs) = await certified(academy), await certified(academy)
+    async with academy.work() as work:
+        team = await group.create(work, name="Team")
+        await group_member.add(work, team.id, [other.id])
+        manager = await user.create(work, UserDraft(email="m@example.com", name="M", role="instructor"))
+        await group_manager.assign(work, team.id, manager.id)
+    for context, seen in (
+        (academy.acting(learner), [own]),
+        (academy.key(Permission.ENROLLMENT_READ), [own, theirs]),
+        (academy.managing(manager), [theirs]),
+    ):
+        async with academy.work(context, read_only=True) as work:
+            assert await certificate.list_page(work, after=None, first=9) == seen
+            assert await certificate.count(work) == len(seen)
+            for person, found in ((learner, own), (other, theirs)):
+                shown = [found] if found in seen else []
+                assert await certificate.list_page(work, after=None, first=9, user_id=person.id) == shown
+                assert await certificate.count(work, user_id=person.id) == len(shown)
+            at_all = await certificate.by_enrollment(work, [own.enrollment_id, theirs.enrollment_id])
+            assert sorted(at_all) == sorted(each.enrollment_id for each in seen)
+    with pytest.raises(ForbiddenError):
+        async with academy.work(academy.key(Permission.COURSE_READ), read_only=True) as work:
+            await certificate.list_page(work, after=None, first=9)
+    with pytest.raises(UnauthenticatedError):
+        async with academy.work(academy.anonymous(), read_only=True) as work:
+            await certificate.count(work)
+
+
+async def test_certificates_are_narrowed_by_all_that_is_asked(academy: Academy) -> None:
+    _, first = await certified(academy)
+    _, second = await certified(academy)
+    assert second.expires_at is not None
+    async with academy.work() as work:
+        await certificate.revoke(work, first.id, "X")
+
+        async def found(**only: Any) -> list[UUID]:
+            rows = await certificate.list_page(work, after=None, first=9, **only)
+            assert await certificate.count(work, **only) == len(rows)
+            return [row.id for row in rows]
+
+        assert await found() == [first.id, second.id]
+        assert await found(state="revoked") == [first.id]
+        assert await found(state="valid") == [second.id]
+        assert await found(state="expired") == []
+        assert await found(course_id=second.course_id) == [second.id]
+        assert await found(course_id=second.course_id, user_id=first.user_id) == []
+        assert await found(path_id=new_id()) == []
+        assert await found(issued_from=second.issued_at) == [second.id]
+        assert await found(issued_before=second.issued_at) == [first.id]
+        assert await found(expires_from=second.expires_at) == [second.id]
+        assert await found(expires_before=second.expires_at) == [first.id]

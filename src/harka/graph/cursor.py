@@ -23,7 +23,12 @@ _MICROSECOND = timedelta(microseconds=1)
 _TAG_BYTES = 8
 _ID_BYTES = 16
 _KEY_BYTES = 8
-_MOMENTS = frozenset({"created_at", "updated_at", "enrolled_at", "due_at", "completed_at", "submitted_at"})
+_MOMENTS = frozenset(
+    {
+        *("created_at", "updated_at", "enrolled_at", "due_at", "completed_at"),
+        *("expires_at", "submitted_at"),
+    }
+)
 _FRACTIONS = frozenset({"progress"})
 _WHOLE = frozenset({"size", "number", "xid"})
 _FRACTION = struct.Struct(">d")

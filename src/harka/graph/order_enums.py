@@ -6,6 +6,7 @@ from harka.repositories.branding import BrandingOrder
 from harka.repositories.bulk_change import BulkChangeOrder
 from harka.repositories.bulk_operation import BulkOperationOrder
 from harka.repositories.category import CategoryOrder
+from harka.repositories.certificate_list import CertificateOrder
 from harka.repositories.domain import DomainOrder
 from harka.repositories.event import EventOrder
 from harka.repositories.group import GroupOrder
@@ -26,6 +27,7 @@ __all__ = [
     "BulkChangeOrder",
     "BulkOperationOrder",
     "CategoryOrder",
+    "CertificateOrder",
     "CustomRoleOrder",
     "DomainOrder",
     "EventOrder",
@@ -74,6 +76,13 @@ describe(
     "What categories are ordered by. Equal ones go by their id.",
     name=_NAME,
     created_at="When they were created.",
+)
+
+describe(
+    CertificateOrder,
+    "What certificates are ordered by. Equal ones go by their id.",
+    created_at="When they were written.",
+    expires_at="When they end. Those that never do come after all others.",
 )
 
 describe(

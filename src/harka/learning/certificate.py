@@ -3,9 +3,11 @@
 import enum
 import re
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
+
+import msgspec
 
 from harka.errors import ConflictError, NotFoundError
 from harka.learning import visibility
@@ -13,9 +15,11 @@ from harka.learning.moment import has_passed
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
+from harka.repositories import certificate_list as lists
 from harka.repositories.certificate import Certificate
+from harka.repositories.certificate_list import CertificateFilter
 from harka.repositories.event import EventType
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -24,6 +28,19 @@ LONGEST_REASON: Final = 500
 RENEWED_WITHIN: Final = 30
 """Days before its end from which on a certificate can be renewed."""
 _SERIAL: Final = re.compile("[0-9a-f]{32}")
+
+
+class Only(TypedDict, total=False):
+    """As of `CertificateFilter`."""
+
+    state: str | None
+    user_id: UUID | None
+    course_id: UUID | None
+    path_id: UUID | None
+    issued_from: datetime | None
+    issued_before: datetime | None
+    expires_from: datetime | None
+    expires_before: datetime | None
 
 
 class CertificateState(enum.StrEnum):
@@ -42,6 +59,41 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Certificate]
     """By id, those the reader may see: like enrollments."""
     scope = visibility.of_enrollments(work.context)
     return ByKey(await certificates.find_visible(work.session, scope, ids))
+
+
+async def list_page(
+    work: UnitOfWork,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    **only: Unpack[Only],
+) -> Sequence[Certificate]:
+    """The next `first` that match and that the reader may see, in that order."""
+    scope, shown = _shown(work, only)
+    if shown is None:
+        return []
+    return await lists.list_page(work.session, scope, shown, after=after, first=first, order=order)
+
+
+async def count(work: UnitOfWork, **only: Unpack[Only]) -> int:
+    """How many match that the reader may see."""
+    scope, shown = _shown(work, only)
+    return 0 if shown is None else await lists.count(work.session, scope, shown)
+
+
+async def by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> ByKey[Certificate]:
+    """Those the reader may see; enrollments without one are left out."""
+    scope = visibility.of_enrollments(work.context)
+    found = await certificates.find_by_enrollments(work.session, scope, enrollment_ids)
+    return ByKey(found, "enrollment_id")
+
+
+async def by_path_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> ByKey[Certificate]:
+    """Like `by_enrollment`, of enrollments on paths."""
+    scope = visibility.of_enrollments(work.context)
+    found = await certificates.find_by_path_enrollments(work.session, scope, enrollment_ids)
+    return ByKey(found, "path_enrollment_id")
 
 
 async def page_of_user(
@@ -121,6 +173,16 @@ async def renew(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> C
     if ends is None or not has_passed(ends - timedelta(days=RENEWED_WITHIN)):
         raise ConflictError(f"This certificate does not end within {RENEWED_WITHIN} days.")
     raise ConflictError("What was completed awards no certificate any more.")
+
+
+def _shown(work: UnitOfWork, only: Only) -> tuple[Scope, CertificateFilter | None]:
+    """What the reader is shown of what they asked for; None for nothing: they see their own alone."""
+    scope, asked = visibility.of_enrollments(work.context), CertificateFilter(**only)
+    if scope.everything or scope.manager is not None:
+        return scope, asked
+    if scope.user is None or asked.user_id not in (None, scope.user):
+        return scope, None
+    return scope, msgspec.structs.replace(asked, user_id=scope.user)
 
 
 def _asked(scope: Scope, user_ids: Sequence[UUID]) -> list[UUID]:

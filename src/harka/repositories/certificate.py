@@ -53,6 +53,26 @@ FIND_VISIBLE = Statement(
       AND ($2::boolean OR user_id = $3::uuid OR {managed("certificate.user_id", "$5")})""",  # noqa: S608 - constants
 )
 
+# The certificates of enrollments that the reader may see.
+FIND_BY_ENROLLMENTS = Statement(
+    "certificate.find_by_enrollments",
+    f"""SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {{schema}}.certificate
+    WHERE tenant_id = $1 AND enrollment_id = ANY($4::uuid[])
+      AND ($2::boolean OR user_id = $3::uuid OR {managed("certificate.user_id", "$5")})""",  # noqa: S608 - constants
+)
+
+# The same of enrollments on paths.
+FIND_BY_PATH_ENROLLMENTS = Statement(
+    "certificate.find_by_path_enrollments",
+    f"""SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
+      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
+    FROM {{schema}}.certificate
+    WHERE tenant_id = $1 AND path_enrollment_id = ANY($4::uuid[])
+      AND ($2::boolean OR user_id = $3::uuid OR {managed("certificate.user_id", "$5")})""",  # noqa: S608 - constants
+)
+
 # The certificate of a serial, for anybody.
 FIND_BY_SERIAL = Statement(
     "certificate.find_by_serial",
@@ -167,6 +187,24 @@ RENEW = Statement(
 async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Certificate]:
     return await session.fetch_rows(
         Certificate, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
+    )
+
+
+async def find_by_enrollments(
+    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
+) -> Sequence[Certificate]:
+    """At most one of each."""
+    return await session.fetch_rows(
+        Certificate, FIND_BY_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
+    )
+
+
+async def find_by_path_enrollments(
+    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
+) -> Sequence[Certificate]:
+    """At most one of each."""
+    return await session.fetch_rows(
+        Certificate, FIND_BY_PATH_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
     )
 
 

@@ -25,7 +25,11 @@ BEFORE_ALL: Final = datetime(2, 1, 1, tzinfo=UTC)
 
 Not the first moment of Python: asyncpg sends that one as minus infinity.
 """
-_STAND_INS: Final[Mapping[str, datetime]] = {"due_at": AFTER_ALL, "completed_at": BEFORE_ALL}
+_STAND_INS: Final[Mapping[str, datetime]] = {
+    "due_at": AFTER_ALL,
+    "expires_at": AFTER_ALL,
+    "completed_at": BEFORE_ALL,
+}
 
 
 class OrderDirection(enum.StrEnum):

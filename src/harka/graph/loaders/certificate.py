@@ -12,6 +12,16 @@ class CertificateByIdLoader(Loader[UUID, Certificate | None]):
         return (await certificate.find_many(self.work, keys)).aligned(keys)
 
 
+class CertificateByEnrollmentLoader(Loader[UUID, Certificate | None]):
+    async def fetch(self, keys: list[UUID]) -> Sequence[Certificate | None]:
+        return (await certificate.by_enrollment(self.work, keys)).aligned(keys)
+
+
+class CertificateByPathEnrollmentLoader(Loader[UUID, Certificate | None]):
+    async def fetch(self, keys: list[UUID]) -> Sequence[Certificate | None]:
+        return (await certificate.by_path_enrollment(self.work, keys)).aligned(keys)
+
+
 class CertificatesByUserLoader(Loader[FirstOf, Sequence[Certificate]]):
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Certificate]]:
         found = {

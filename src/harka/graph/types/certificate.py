@@ -15,7 +15,10 @@ from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.path import LearningPathByIdLoader, LearningPathEnrollmentByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
+from harka.graph.pagination import Connection
+from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.certificate_list import everybodys_certificates
 from harka.ids import NodeKind
 from harka.learning import certificate
 from harka.repositories.certificate import Certificate as CertificateRow
@@ -128,6 +131,11 @@ def _verify(
 
 @strawberry.type
 class CertificateQuery:
+    certificates: Connection[Certificate] | None = field(
+        everybodys_certificates,
+        "What proves completions. Callers without `enrollment:read` see their own only.",
+        requires=Access.SIGNED_IN,
+    )
     verify_certificate: VerifiedCertificate | None = field(
         _verify,
         "Whether a certificate of this organization is genuine, for anybody, without signing in; null for a "

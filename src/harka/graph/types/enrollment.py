@@ -4,6 +4,7 @@ import strawberry
 
 from harka.graph.enums import EnrollmentStatus
 from harka.graph.field import field, leaf, related
+from harka.graph.loaders.certificate import CertificateByEnrollmentLoader
 from harka.graph.loaders.completion import CompletionByEnrollmentLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
@@ -56,6 +57,11 @@ class Enrollment(Node):
         CompletionByEnrollmentLoader,
         "id",
         "The record of the completion; null unless the course is completed.",
+    )
+    certificate: later.Certificate | None = related(
+        CertificateByEnrollmentLoader,
+        "id",
+        "What proves it, revoked or not; null unless the course is completed and awarded one then.",
     )
     quiz_attempts: Connection[later.QuizAttempt] | None = field(
         attempts_of, "What they did at the quizzes of the course, oldest first."

@@ -4,6 +4,7 @@ import strawberry
 
 from harka.graph.enums import EnrollmentStatus
 from harka.graph.field import field, leaf, related
+from harka.graph.loaders.certificate import CertificateByPathEnrollmentLoader
 from harka.graph.loaders.path import LearningPathByIdLoader, LearningPathEnrollmentByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
@@ -29,6 +30,11 @@ class LearningPathEnrollment(Node):
     progress: float = leaf("How many of the courses that complete it are completed: 0 to 1.")
     completed_at: datetime | None = leaf("When they completed the path; null unless they did.")
     withdrawn_at: datetime | None = leaf("When they were taken off it; null unless they were.")
+    certificate: later.Certificate | None = related(
+        CertificateByPathEnrollmentLoader,
+        "id",
+        "What proves it, revoked or not; null unless the path is completed and awarded one then.",
+    )
     created_at: datetime = leaf("When they were put on the path.")
     updated_at: datetime = leaf("When this last changed.")
     version: int = leaf("Grows with every change.")
