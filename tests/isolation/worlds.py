@@ -14,6 +14,7 @@ from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
 from providers import connect
+from quizzing import give_quizzes
 from telling import by_own_server, hook, told
 
 from harka import clock
@@ -37,9 +38,6 @@ from harka.learning import (
     path,
     path_enrollment,
     progress,
-    quiz,
-    quiz_attempt,
-    quiz_question,
     role,
     session,
     submission,
@@ -53,9 +51,6 @@ from harka.learning.course import CourseDraft
 from harka.learning.invitation import InvitationDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.path import PathDraft
-from harka.learning.quiz import QuizDraft
-from harka.learning.quiz_grading import Answer
-from harka.learning.quiz_question import QuestionDraft
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import password as passwords
@@ -98,7 +93,7 @@ class World:
     fitting: dict[str, Any] = field(default_factory=dict)  # by coordinate, where not any id of the type fits
     ids: set[str] = field(default_factory=set)
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
-    # put together once for so many asked things; with how many of each there were
+    # put together once, of so many of each
     _secrets: tuple[tuple[int, ...], frozenset[str]] = ((), frozenset())
 
     @property
@@ -129,11 +124,8 @@ class World:
         """Whatever must not appear in an answer or a log line of another tenant."""
         sizes = (*map(len, (self.raw, self.ids, self.own)), *map(len, self.cursors.values()))
         if sizes != self._secrets[0]:
-            cursors = {cursor for found in self.cursors.values() for cursor in found}
-            words = frozenset(
-                {self.canary, self.organization.slug, *self.raw, *self.ids, *self.own.values(), *cursors}
-            )
-            self._secrets = sizes, words
+            words = self.raw.union(self.ids, self.own.values(), *self.cursors.values())
+            self._secrets = sizes, frozenset({self.canary, self.organization.slug, *words})
         return self._secrets[1]
 
     def learn(self, answer: Any) -> None:
@@ -339,7 +331,9 @@ async def _study(
     )
     takers = [each for each in enrolled if each.course_id == begun.course_id]
     beside_it = [each.id for each in lessons[begun.course_id] if each.id != taught.id]
-    quizzes, spare, items = await _quizzes(work, world, [taught.id, *beside_it], [each.id for each in takers])
+    quizzes, spare, items = await give_quizzes(
+        work, world, [taught.id, *beside_it], [each.id for each in takers]
+    )
     as_owner = _acting(runtime, work, world, people[0])
     filed, loose = await populate_files(runtime, as_owner, world)
     shown = await content.create(
@@ -428,43 +422,6 @@ async def _study(
         **quizzes,
         NodeKind.COMPLETION: completed[proven.id].id,
     }
-
-
-async def _quizzes(
-    work: UnitOfWork, world: World, lesson_ids: list[UUID], takers: list[UUID]
-) -> tuple[dict[NodeKind, UUID], UUID, list[UUID]]:
-    """Two quizzes of the first lesson that all `takers` begin; the second the last of them does not submit.
-
-    Answers a row of each kind that belongs to it; a quiz that is not shown, as every lesson has one; and the
-    items that show the others.
-    """
-    draft = QuizDraft(
-        title=f"Quiz {world.canary}", description=f"About {world.canary}", reveal="after_submission"
-    )
-    lesson_id = lesson_ids[0]
-    spares = [await quiz.create(work, each, draft) for each in lesson_ids]
-    made, other = [await quiz.create(work, lesson_id, draft) for _ in range(2)]
-    rows: dict[NodeKind, UUID] = {}
-    items = []
-    for each in (other, made):
-        asked = await quiz_question.create(
-            work, each.id, QuestionDraft(kind="true_false", prompt=f"Is it {world.canary}?", is_true=True)
-        )
-        shown = ContentDraft(kind="quiz", title=f"Quiz {world.canary}", quiz_id=each.id)
-        items.append((await content.create(work, lesson_id, shown)).id)
-        begun = [
-            (await quiz_attempt.start(work, enrollment_id=taker, quiz_id=each.id)).attempt for taker in takers
-        ]
-        for attempt in begun if each is other else begun[:-1]:
-            await quiz_attempt.submit(work, attempt.id, [Answer(question_id=asked.id, is_true=True)])
-        world.raw |= {text for row in (asked, *begun) for text in (str(row.id), row.id.hex)}
-        rows = {
-            NodeKind.QUIZ: each.id,
-            NodeKind.QUIZ_QUESTION: asked.id,
-            NodeKind.QUIZ_ATTEMPT: begun[-1].id,
-        }
-    world.raw |= {text for row in (*spares, made, other) for text in (str(row.id), row.id.hex)}
-    return rows, spares[0].id, items
 
 
 def _acting(runtime: Runtime, work: UnitOfWork, world: World, person: User) -> UnitOfWork:
