@@ -180,7 +180,10 @@ def response(
 
 @dataclass(frozen=True)
 class Signing:
-    """How a signature is made; each may be a lie. `shown`: what stands in its KeyInfo."""
+    """How a signature is made; each may be a lie. `shown`: what stands in its KeyInfo.
+
+    `inclusive`: the prefix of a namespace that is signed although only a value uses it.
+    """
 
     key: Key
     reference: str | None = None
@@ -189,6 +192,7 @@ class Signing:
     canonical: str = EXCLUSIVE
     transforms: Sequence[str] = (ENVELOPED, EXCLUSIVE)
     shown: str | None = None
+    inclusive: str = ""
 
 
 def signature(content: str, id_: str, how: Signing) -> str:
@@ -197,7 +201,13 @@ def signature(content: str, id_: str, how: Signing) -> str:
     digest = hashlib.new(
         "sha1" if how.digest == SHA1 else "sha256", _COMMENT.sub("", content).encode()
     ).digest()
-    transforms = "".join(f'<ds:Transform Algorithm="{each}"></ds:Transform>' for each in how.transforms)
+    named = f'xmlns:ec="{EXCLUSIVE}" PrefixList="{how.inclusive}"'
+    inside = {
+        EXCLUSIVE: f"<ec:InclusiveNamespaces {named}></ec:InclusiveNamespaces>" if how.inclusive else ""
+    }
+    transforms = "".join(
+        f'<ds:Transform Algorithm="{each}">{inside.get(each, "")}</ds:Transform>' for each in how.transforms
+    )
     reference = f"#{id_}" if how.reference is None else how.reference
     inside = (
         f'<ds:CanonicalizationMethod Algorithm="{how.canonical}"></ds:CanonicalizationMethod>'

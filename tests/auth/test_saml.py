@@ -13,6 +13,7 @@ from saml_idp import (
     OWN,
     PEER,
     PROGRAM,
+    Signing,
     around,
     encrypted,
     needs_xmlsec1,
@@ -54,3 +55,15 @@ async def test_what_is_signed_is_believed(assertions: Assertions, way: str, kind
     assert (told.identity.issuer, told.identity.email) == (ISSUER, "ann@example.com")
     assert (told.identity.name, told.identity.roles) == ("Ann & Co", ["a", "b"])
     assert (told.in_response_to, told.id) == ("_q", one.id)
+
+
+@needs_xmlsec1
+async def test_a_namespace_that_only_a_type_uses_is_signed_too(assertions: Assertions) -> None:
+    """As Okta and Shibboleth write attributes."""
+    xml = said(attributes={"mail": ["ann@example.com"]}).xml()
+    xml = xml.replace(' ID="', ' xmlns:xs="http://www.w3.org/2001/XMLSchema" ID="', 1)
+    typed = '<saml:AttributeValue xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string">'
+    xml = xml.replace("<saml:AttributeValue>", typed)
+    sent = around(signed(xml, Signing(KEY, inclusive="xs")))
+    told = await assertions.answer(PEER, posted(sent), ACS)
+    assert told.identity.email == "ann@example.com"

@@ -128,6 +128,29 @@ async def test_another_kind_does_not_learn_to_speak_it(school: School) -> None:
     assert (await school.ask(update, {"input": given})).field == "saml"
 
 
+async def test_a_certificate_that_ends_soon_is_told_of_those_that_are_offered(school: School) -> None:
+    asked = "{ analytics { health { issues { code severity measured limit objectIds } } } }"
+    ending = metadata(keys=(new_key(days=5.5), new_key(days=-1)))
+    made = (await create(school, saml={"metadata": ending})).data["createSsoConnection"]["ssoConnection"]
+    assert (await school.ask(asked)).data["analytics"]["health"]["issues"] == []
+    assert (await school.ask(TEST, {"id": made["id"]})).data["testSsoConnection"]["errors"] == []
+    (issue,) = (await school.ask(asked)).data["analytics"]["health"]["issues"]
+    assert 5 < issue.pop("measured") < 5.5
+    told = {"code": "SSO_CERTIFICATE_EXPIRING", "severity": "CRITICAL", "limit": 7, "objectIds": [made["id"]]}
+    assert issue == told
+    # the next one is there
+    version = (await school.ask(READ, {"id": made["id"]})).data["node"]["version"]
+    update = (
+        "mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) "
+        "{ errors { code } ssoConnection { state } } }"
+    )
+    pem = [each["pem"] for each in made["saml"]["certificates"]]
+    given = {"certificates": "".join([*pem, KEY.certificate])}
+    reply = await school.ask(update, {"input": {"id": made["id"], "version": version, "saml": given}})
+    assert reply.data["updateSsoConnection"] == {"errors": [], "ssoConnection": {"state": "TESTED"}}
+    assert (await school.ask(asked)).data["analytics"]["health"]["issues"] == []
+
+
 def test_nothing_of_it_is_written_to_a_log() -> None:
     assert KEY.certificate not in repr(SamlDraft(certificates=KEY.certificate))
     assert "PRIVATE" not in repr(PEER)

@@ -28,7 +28,7 @@ async def study(school: School, person: User, fraction: float) -> None:
         )
 
 
-async def test_an_organizations_figures_are_two_statements(school: School) -> None:
+async def test_an_organizations_figures_are_three_statements(school: School) -> None:
     await study(school, school.learner, 1)
     reply = await school.ask(TENANT, caller=school.owner)
     told = reply.data["analytics"]
