@@ -65,6 +65,9 @@ CALLS = {
     "createApiKey": (
         'mutation { createApiKey(input: {name: "X", scopes: ["organization:write"]}) { clientMutationId } }'
     ),
+    "scimTokens": "{ scimTokens(first: 1) { totalCount } }",
+    "createScimToken": 'mutation { createScimToken(input: {name: "X"}) { clientMutationId } }',
+    "revokeScimToken": 'mutation { revokeScimToken(input: {id: "$scim"}) { clientMutationId } }',
     "rotateApiKey": 'mutation { rotateApiKey(input: {id: "$key"}) { clientMutationId } }',
     "revokeApiKey": 'mutation { revokeApiKey(input: {id: "$key"}) { clientMutationId } }',
     "sessions": "{ sessions(first: 1) { totalCount } }",

@@ -19,7 +19,7 @@ CROWDED = (
     *("learning_path", "learning_path_course", "learning_path_enrollment"),
     *("category", "tag", "custom_role", "certificate"),
     *("quiz", "quiz_question", "quiz_attempt"),
-    *("session", "password", "event", "webhook_endpoint", "webhook_delivery"),
+    *("session", "password", "event", "webhook_endpoint", "webhook_delivery", "scim_user"),
 )
 SEED = {
     "user": """INSERT INTO {schema}."user" (tenant_id, id, email, name, created_at)
@@ -103,6 +103,10 @@ SEED = {
     "role": """INSERT INTO {schema}.custom_role (tenant_id, id, name, permissions, created_at)
       SELECT $1::uuid, uuidv7(), 'r' || n, '{course:read}', now() + n * interval '1 ms'
       FROM generate_series(1, 500) AS n""",
+    "scim_user": """INSERT INTO {schema}.scim_user
+        (tenant_id, user_id, user_name, external_id, removed_version)
+      SELECT $1::uuid, id, 'u' || email, id::text, CASE WHEN email LIKE '1%0@%' THEN 1 END
+      FROM {schema}."user" WHERE tenant_id = $1""",
     "session": """INSERT INTO {schema}.session (tenant_id, id, user_id, kind, expires_at, ends_at, created_at)
       SELECT $1::uuid, uuidv7(), id, 'app', now() + interval '1 day', now() + interval '1 day', created_at
       FROM {schema}."user", generate_series(1, 3) WHERE tenant_id = $1""",
@@ -148,6 +152,7 @@ async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
             for table in (
                 *("webhook_endpoint", "file", "user_scope", "user_group", "job", "lesson_progress", "event"),
                 "certificate",
+                "scim_user",
                 *("learning_path_enrollment", "learning_path", "enrollment", "course", '"user"'),
             ):
                 text = f"DELETE FROM {{schema}}.{table} WHERE tenant_id = $1"  # noqa: S608 - a constant

@@ -36,6 +36,7 @@ from harka.ids import NodeIds
 from harka.mail.mailer import Mailer
 from harka.metrics import Metrics
 from harka.pubsub import PubSub
+from harka.repositories import scim_token
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.catalog import Catalog
@@ -51,6 +52,7 @@ from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
 from harka.web.refusals import REFUSALS, Refusals
 from harka.web.routes import build
+from harka.web.scim import door as scim
 
 log = logs.logger("app")
 
@@ -72,12 +74,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(databases.close)
         catalog = Catalog(settings)
         stack.push_async_callback(catalog.close)
-        cache = TenantCache(
-            settings.redis_url,
-            keyring.cache,
-            local_bytes=settings.cache_bytes,
-            patience=settings.cache_timeout,
-        )
+        cache = _cache(settings, keyring)
         stack.push_async_callback(cache.close)
         pubsub = PubSub(settings.redis_url)
         stack.push_async_callback(pubsub.close)
@@ -85,6 +82,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         await _read_once(directory)
         await stack.enter_async_context(_background("directory", directory.run))
         key_usage = await _written_at_times(stack, "key usage", KeyUsage(catalog))
+        scim_usage = await _written_at_times(stack, "scim usage", KeyUsage(catalog, scim_token.touch))
         session_usage = await _written_at_times(stack, "session usage", SessionUsage(databases))
         requests = await _written_at_times(stack, "requests", Requests(catalog, directory.timezone_of))
         hasher = Hasher()
@@ -104,6 +102,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             authenticator=Authenticator(settings),
             key_usage=key_usage,
             key_rates=KeyRates(),
+            scim_usage=scim_usage,
             session_usage=session_usage,
             hasher=hasher,
             directories=directories,
@@ -151,6 +150,15 @@ async def _written_at_times(stack: AsyncExitStack, name: str, counts: C) -> C:
     stack.push_async_callback(counts.flush)
     await stack.enter_async_context(_background(name, counts.run))
     return counts
+
+
+def _cache(settings: Settings, keyring: Keyring) -> TenantCache:
+    return TenantCache(
+        settings.redis_url,
+        keyring.cache,
+        local_bytes=settings.cache_bytes,
+        patience=settings.cache_timeout,
+    )
 
 
 def _admission(settings: Settings, requests: Requests, stack: AsyncExitStack) -> Admission:
@@ -229,6 +237,8 @@ class Application:
                 await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                 return
             state[REFUSALS] = Refusals(runtime)
+            if runtime.directory.current.scim_tokens:
+                await scim.load()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             self.drain()

@@ -5,7 +5,9 @@ HarkaError
 │   ├── InvalidIdError         INVALID_ID           400
 │   ├── InvalidCursorError     INVALID_CURSOR       400
 │   ├── ValidationError        VALIDATION_FAILED    400
-│   │   └── ContrastError      CONTRAST_TOO_LOW     400   of a colour; the message tells the measured ratio
+│   │   ├── ContrastError      CONTRAST_TOO_LOW     400   of a colour; the message tells the measured ratio
+│   │   └── TakenError         VALIDATION_FAILED    400   on purpose its parent's code; SCIM says 409
+│   ├── ScimRequestError       SCIM_REQUEST_INVALID 400   says what is wrong by a keyword of RFC 7644
 │   ├── DocumentSyntaxError    GRAPHQL_PARSE_FAILED 400
 │   ├── DocumentInvalidError   GRAPHQL_VALIDATION_FAILED 400
 │   ├── DocumentLimitError     GRAPHQL_LIMIT_EXCEEDED 400
@@ -35,6 +37,7 @@ HarkaError
 │   ├── NoAttemptLeftError     NO_ATTEMPT_LEFT      409
 │   └── AttemptExpiredError    ATTEMPT_EXPIRED      409   its time is over
 ├── IdempotencyKeyReusedError  IDEMPOTENCY_KEY_REUSED 422
+├── PreconditionFailedError    PRECONDITION_FAILED  412   it has changed since its ETag
 ├── PayloadTooLargeError       PAYLOAD_TOO_LARGE    413
 ├── UnsupportedMediaTypeError  UNSUPPORTED_MEDIA_TYPE 415
 ├── RangeNotSatisfiableError   RANGE_NOT_SATISFIABLE 416 says how much there is
@@ -42,6 +45,7 @@ HarkaError
 │   └── QuotaExceededError     QUOTA_EXCEEDED       429   of a month's, until the next begins
 ├── InternalError              INTERNAL             500   the mask over everything else
 │   └── TenantRequiredError    INTERNAL             500   a bug: tenant-scoped thing opened without a tenant
+├── NotSupportedError          NOT_SUPPORTED        501
 ├── UnavailableError           UNAVAILABLE          503
 │   └── OverloadedError        OVERLOADED           503   refused unread; nothing was done
 └── DeadlineExceededError      DEADLINE_EXCEEDED    504
@@ -105,6 +109,21 @@ class ContrastError(ValidationError):
     """This colour cannot be told apart."""
 
     code = "CONTRAST_TOO_LOW"
+
+
+class TakenError(ValidationError):
+    """Somebody else has this already."""
+
+
+class ScimRequestError(BadRequestError):
+    """The SCIM request is malformed."""
+
+    code = "SCIM_REQUEST_INVALID"
+
+    def __init__(self, message: str, kind: str) -> None:
+        """`kind`: a `scimType` of RFC 7644, section 3.12."""
+        super().__init__(message)
+        self.kind = kind
 
 
 class DocumentSyntaxError(BadRequestError):
@@ -329,6 +348,13 @@ class IdempotencyKeyReusedError(HarkaError):
     status = 422
 
 
+class PreconditionFailedError(HarkaError):
+    """Someone else changed this since it was read."""
+
+    code = "PRECONDITION_FAILED"
+    status = 412
+
+
 class PayloadTooLargeError(HarkaError):
     """The request body is too large."""
 
@@ -401,6 +427,13 @@ class InternalError(HarkaError):
 
 class TenantRequiredError(InternalError):
     """A tenant-scoped resource was opened without a tenant."""
+
+
+class NotSupportedError(HarkaError):
+    """This is not supported here."""
+
+    code = "NOT_SUPPORTED"
+    status = 501
 
 
 class UnavailableError(HarkaError):

@@ -64,6 +64,7 @@ class NodeKind(enum.IntEnum):
     SSO_CONNECTION = 90
     SSO_ATTEMPT = 91
     MAIL_SENDER = 93
+    SCIM_TOKEN = 95
 
 
 def new_id() -> UUID:

@@ -42,6 +42,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator
     key_usage: KeyUsage
     key_rates: KeyRates
+    scim_usage: KeyUsage
     session_usage: SessionUsage
     hasher: Hasher
     throttle: Throttle

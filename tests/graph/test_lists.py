@@ -45,6 +45,7 @@ NAMED = {
     "groups": "createGroup(input: {name: $name}) { errors { code } }",
     "customRoles": 'createRole(input: {name: $name, permissions: ["course:read"]}) { errors { code } }',
     "apiKeys": 'createApiKey(input: {name: $name, scopes: ["course:read"]}) { errors { code } }',
+    "scimTokens": "createScimToken(input: {name: $name}) { errors { code } }",
     "learningPaths": "createLearningPath(input: {title: $name}) { errors { code } }",
     "ssoConnections": 'createSsoConnection(input: {name: $name, issuer: "https://login.example.com/x", '
     'clientId: "c", clientSecret: "s"}) { errors { code } }',
@@ -216,6 +217,8 @@ async def test_a_list_is_walked_in_its_order_from_either_end(
         ("customRoles", '{permission: "user:write"}', 0),
         ("apiKeys", '{name: "B", state: LIVE}', 1),
         ("apiKeys", '{name: "B", state: REVOKED}', 0),
+        ("scimTokens", '{name: "B", state: LIVE}', 1),
+        ("scimTokens", "{state: EXPIRED}", 0),
         ("apiKeys", '{name: "B", state: EXPIRED}', 0),
         ("learningPaths", '{title: "B", status: DRAFT}', 1),
         ("learningPaths", '{title: "B", status: PUBLISHED}', 0),

@@ -83,6 +83,7 @@ def call(school: School, name: str) -> str:
         "key": school.id(NodeKind.API_KEY, new_id()),
         "session": school.id(NodeKind.SESSION, new_id()),
         "sso": school.id(NodeKind.SSO_CONNECTION, new_id()),
+        "scim": school.id(NodeKind.SCIM_TOKEN, new_id()),
         "domain": school.id(NodeKind.DOMAIN, new_id()),
         "branding": school.id(NodeKind.BRANDING, new_id()),
         "quiz": school.id(NodeKind.QUIZ, school.quiz),

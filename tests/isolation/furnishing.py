@@ -4,11 +4,14 @@ from base64 import b64encode
 from typing import Any
 from uuid import UUID
 
+from harka.codec import json_bytes
 from harka.learning import branding, file, group, group_manager, group_member
 from harka.learning.branding import BrandingChanges
 from harka.learning.file import UploadDraft
 from harka.learning.work import UnitOfWork
+from harka.repositories import scim_group, scim_user
 from harka.repositories.file import File
+from harka.repositories.scim_user import Known
 from harka.repositories.user import User
 from harka.runtime import Runtime
 
@@ -38,6 +41,10 @@ async def plant_tree(work: UnitOfWork, world: Any, people: list[User]) -> tuple[
             way.append(made.id)
     for way, person in zip(ways, people[1:], strict=True):
         await group_manager.assign(work, way[1], person.id)
+    # and a directory calls somebody and a group something
+    known = Known(people[2].id, None, "known", "work", json_bytes({"title": world.canary}).decode())
+    await scim_user.write_many(work.session, [known])
+    await scim_group.name(work.session, ways[0][0], "known")
     return ways[0][0], ways[1][1], ways[1][2]
 
 

@@ -101,6 +101,7 @@ class TenantState:
     async def rows(self) -> Rows:
         # when keys were last used is written once a minute: now, lest it be in the middle of a test
         await self.runtime.key_usage.flush()
+        await self.runtime.scim_usage.flush()
         found: dict[str, str] = {}
         for base in self.bases:
             found |= await base.rows()

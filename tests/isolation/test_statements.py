@@ -16,7 +16,7 @@ CONSTANTS = [
 ]
 STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)]
 # those of the platform itself: the directory reads every tenant, and keys are known by then to be verified
-OF_ALL_TENANTS = {"organization.list_ids", "api_key.touch"}
+OF_ALL_TENANTS = {"organization.list_ids", "api_key.touch", "scim_token.touch"}
 CATALOG = [
     value for value in CONSTANTS if isinstance(value, CatalogStatement) and value.name not in OF_ALL_TENANTS
 ]

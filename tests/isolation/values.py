@@ -37,6 +37,7 @@ OWN: Mapping[str, Any] = {
     "SetMailSenderInput.address": "fresh@example.com",
     "SetMailSenderInput.host": "smtp.fresh.example",
     "SetMailSenderInput.port": 587,
+    "CreateScimTokenInput.expiresAt": "2099-01-31T09:30:00Z",
     "CreateWebhookEndpointInput.scopes": ["event:read"],
     "UpdateWebhookEndpointInput.scopes": ["event:read"],
     "document": "query ($event: ID!) { event(id: $event) { id } }",

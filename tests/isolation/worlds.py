@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from belongings import claim, make_key
+from belongings import claim, make_keys
 from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
@@ -18,7 +18,7 @@ from quizzing import give_quizzes
 from telling import by_own_server, hook, told
 
 from harka import clock
-from harka.auth import api_key, token
+from harka.auth import token
 from harka.auth.password import hash_password
 from harka.auth.permissions import permissions_of
 from harka.auth.totp import STEP_SECONDS, code_at
@@ -64,7 +64,6 @@ from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
 from harka.tenancy.context import Actor, ActorKind, TenantContext, operator_context
-from harka.tenancy.permission import Permission
 
 PEOPLE = (("ada@example.com", "owner"), ("bob@example.com", "instructor"), ("cyd@example.com", "learner"))
 CODES = ("MATH-1", "BIO-2", "ART-3")
@@ -85,6 +84,7 @@ class World:
     owner: str = ""
     learner: str = ""
     api_key: str = ""
+    scim: str = ""
     refresh_token: str = ""
     cookies: dict[str, str] = field(default_factory=dict)  # by address
     raw: set[str] = field(default_factory=set)  # ids as the database and the log write them
@@ -199,7 +199,7 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
     rows |= await hook(runtime, organization, world)
     rows[NodeKind.MAIL_SENDER] = await by_own_server(runtime, organization, world)
     rows[NodeKind.DOMAIN] = await claim(runtime, world)
-    rows[NodeKind.API_KEY] = await make_key(runtime, world)
+    rows[NodeKind.API_KEY], rows[NodeKind.SCIM_TOKEN] = await make_keys(runtime, world)
     for kind, row in {NodeKind.ORGANIZATION: organization.id, **rows}.items():
         world.own[type_of(kind)] = runtime.node_ids.seal(organization.id, kind, row)
     for coordinate, row in (("UpdateGroupInput.parentId", branch), ("DeleteGroupInput.id", team)):
@@ -214,10 +214,6 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
     world.fitting["Query.branding(host:)"] = f"{organization.slug}.{runtime.settings.platform_domain}"
     world.owner = await _token(runtime, world, people[0].id)
     world.learner = await _token(runtime, world, people[2].id)
-    key = await api_key.create(
-        runtime.catalog, organization.id, name="matrix", scopes=[str(each) for each in Permission]
-    )
-    world.api_key = key.text
     await runtime.directory.reread(organization.id)
     return world
 

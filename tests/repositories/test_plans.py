@@ -44,6 +44,8 @@ from harka.repositories import (
     quiz_question,
     role,
     rollup,
+    scim_group,
+    scim_user,
     search,
     session,
     sso_session,
@@ -58,12 +60,13 @@ from harka.repositories.page import OLDEST_FIRST, Order, Pages, position_of, sta
 from harka.repositories.scope import Scope
 from harka.storage.migrate import connected
 from harka.storage.statement import Statement
+from repositories.scim_shapes import BY_INDEX
 
 BIG = {
     *("search_word", "search_spelling", "file", "learning_path_enrollment", "certificate"),
     *("user", "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("enrollment", "lesson_progress", "quiz_question", "quiz_attempt", "job"),
-    *("session", "password", "event", "webhook_delivery"),
+    *("session", "password", "event", "webhook_delivery", "scim_user"),
 }
 # indexes of the few rows that wait or run
 PARTIAL = {
@@ -78,8 +81,20 @@ PARTIAL = {
     "webhook_delivery_leased",
 }
 
+
 STATEMENTS = (
     user.FIND_BY_IDS,
+    group_member.DELETE_OF_USER,
+    scim_user.FIND_BY_IDS,
+    scim_user.EXTERNAL_IDS,
+    scim_user.TAKERS,
+    scim_user.GROUPS_OF,
+    *BY_INDEX,
+    scim_group.FIND_BY_IDS,
+    scim_group.EXTERNAL_IDS,
+    scim_group.NAME,
+    scim_group.MEMBERS,
+    scim_group.MEMBERSHIP,
     user.FIND_BY_EMAILS,
     user.FIND_ACTING,
     user.FIND_VISIBLE,

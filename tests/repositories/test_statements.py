@@ -48,6 +48,9 @@ from harka.repositories.quiz_attempt import QuizAttempt, Sheet
 from harka.repositories.quiz_question import QuizQuestion
 from harka.repositories.role import CustomRole
 from harka.repositories.rollup import Totals
+from harka.repositories.scim_group import Membership as ScimMembers
+from harka.repositories.scim_group import ScimGroup
+from harka.repositories.scim_user import Membership, ScimUser, Taker
 from harka.repositories.search import Asked, Found
 from harka.repositories.session import Held, Session
 from harka.repositories.sso import Ending, Policy, SsoAttempt, SsoConnection
@@ -128,6 +131,7 @@ FIELDS = [
             Unlock,
         ),
         *(PathCourse, PathEnrollment, Tag, Totals, Usage, User),
+        *(Membership, ScimGroup, ScimMembers, ScimUser, Taker),
         *(WebhookDelivery, WebhookDue, WebhookEndpoint, WebhookSecrets),
     )
 ]
@@ -197,6 +201,8 @@ PARTS = {
         *("questions", "lesson_id", "completes_lesson"),
     ],
     "quiz_question.reorder": ["exact"],
+    "scim_group.external_ids": ["id", "external_id"],
+    "scim_user.external_ids": ["user_id", "external_id"],
     "session.hold": list(Held.__struct_fields__),
     "session.live": ["id"],
     "sso.break_glass": ["id"],

@@ -1,6 +1,10 @@
-"""When API keys were last used: noted on the way in, written together once a minute, never waited for."""
+"""When API keys and SCIM tokens were last used: noted on the way in, written together once a minute.
+
+Nobody waits for it.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, Never
 from uuid import UUID
@@ -8,7 +12,7 @@ from uuid import UUID
 from harka import clock, logs
 from harka.errors import HarkaError
 from harka.repositories import api_key
-from harka.storage.catalog import Catalog
+from harka.storage.catalog import Catalog, CatalogAccess
 
 PERIOD: Final = 60.0
 """Seconds between writings: how often a process writes a busy key, and how late `last_used_at` may be."""
@@ -16,12 +20,16 @@ _PATIENCE: Final = 5.0
 
 log = logs.logger("key_usage")
 
+Touch = Callable[[CatalogAccess, Mapping[UUID, datetime]], Awaitable[None]]
+
 
 class KeyUsage:
     """The uses of this process that stand in no database yet; at most one for each key."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, touch: Touch = api_key.touch) -> None:
+        """`touch`: writes them down."""
         self._catalog = catalog
+        self._touch = touch
         self._newest: dict[UUID, datetime] = {}
 
     def note(self, key: UUID | None, now: datetime | None = None) -> None:
@@ -43,7 +51,7 @@ class KeyUsage:
         written = False
         try:
             async with asyncio.timeout(_PATIENCE):
-                await api_key.touch(self._catalog, taken)
+                await self._touch(self._catalog, taken)
             written = True
         except (HarkaError, TimeoutError) as error:
             log.warning("use of keys not written", keys=len(taken), error=type(error).__name__)

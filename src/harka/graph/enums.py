@@ -466,6 +466,7 @@ _describe(
     anonymous="Somebody who had not signed in, as by an invitation.",
     user="A person.",
     api_key="A program with an API key.",
+    scim="The organization's own directory, by SCIM.",
     job="Work in the background.",
     operator="The operator of the platform, as by an import.",
 )

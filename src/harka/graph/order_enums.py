@@ -14,6 +14,7 @@ from harka.repositories.invitation import InvitationOrder
 from harka.repositories.path import LearningPathOrder
 from harka.repositories.path_enrollment import LearningPathEnrollmentOrder
 from harka.repositories.role import CustomRoleOrder
+from harka.repositories.scim_token import ScimTokenOrder
 from harka.repositories.session import SessionOrder
 from harka.repositories.sso import SsoAttemptOrder, SsoConnectionOrder
 from harka.repositories.submission import SubmissionOrder
@@ -35,6 +36,7 @@ __all__ = [
     "InvitationOrder",
     "LearningPathEnrollmentOrder",
     "LearningPathOrder",
+    "ScimTokenOrder",
     "SessionOrder",
     "SsoAttemptOrder",
     "SsoConnectionOrder",
@@ -130,6 +132,13 @@ describe(
     created_at="When they were created.",
     title=_NAME,
     updated_at="When they last changed. What changes while a client reads on moves to its new place.",
+)
+
+describe(
+    ScimTokenOrder,
+    "What SCIM tokens are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+    name=_NAME,
 )
 
 describe(

@@ -42,6 +42,7 @@ from harka.graph.mutations.quiz import QuizMutation
 from harka.graph.mutations.quiz_attempt import QuizAttemptMutation
 from harka.graph.mutations.quiz_question import QuizQuestionMutation
 from harka.graph.mutations.role import RoleMutation
+from harka.graph.mutations.scim_token import ScimTokenMutation
 from harka.graph.mutations.session import SessionMutation
 from harka.graph.mutations.sso import SsoMutation
 from harka.graph.mutations.submission import SubmissionMutation
@@ -90,6 +91,7 @@ from harka.graph.types.quiz import QuizQuery
 from harka.graph.types.quiz_attempt import QuizAttempt
 from harka.graph.types.quiz_question import QuizQuestion
 from harka.graph.types.role import RoleQuery
+from harka.graph.types.scim_token import ScimTokenQuery
 from harka.graph.types.search import SearchQuery
 from harka.graph.types.session import SessionQuery
 from harka.graph.types.sso import SsoQuery
@@ -105,6 +107,7 @@ from harka.graph.types.webhook_endpoint import WebhookEndpointQuery
 class Query(
     SubmissionQuery,
     SsoQuery,
+    ScimTokenQuery,
     ViewerQuery,
     MailSenderQuery,
     OrganizationQuery,
@@ -147,6 +150,7 @@ class Mutation(
     PasswordMutation,
     SessionMutation,
     SsoMutation,
+    ScimTokenMutation,
     TotpMutation,
     AssignmentMutation,
     SubmissionMutation,

@@ -1,11 +1,20 @@
-"""Enums of single sign-on, described for clients."""
+"""Enums of single sign-on and of directories, described for clients."""
 
 from harka.graph.enums import _describe as describe
+from harka.learning.scim_token import ScimTokenState
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_draft import SsoRole
 from harka.repositories.sso import SsoKind, SsoState
 
-__all__ = ["SsoKind", "SsoOutcome", "SsoRole", "SsoState"]
+__all__ = ["ScimTokenState", "SsoKind", "SsoOutcome", "SsoRole", "SsoState"]
+
+describe(
+    ScimTokenState,
+    "Whether a SCIM token is accepted.",
+    live="It is.",
+    expired="It has ended.",
+    revoked="It was revoked.",
+)
 
 describe(
     SsoKind,

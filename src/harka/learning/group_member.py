@@ -90,6 +90,13 @@ async def remove(
     return held, await members.delete_many(work.session, group_id, asked)
 
 
+async def leave_all(work: UnitOfWork, user_id: UUID) -> int:
+    """Take somebody, who is held, out of every group. Answers in how many they were."""
+    work.context.require(Permission.USER_WRITE)
+    work.context.require_everybody()
+    return await members.delete_of_user(work.session, user_id)
+
+
 def _seen(work: UnitOfWork) -> Scope:
     work.context.require(Permission.USER_READ)
     return visibility.of_users(work.context)

@@ -33,7 +33,7 @@ from harka.tenancy.permission import Permission
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
     """`locale` (BCP 47) and `timezone` (IANA name): None for the organization's.
 
-    `role_id`: a role of the organization's own, in place of `role`.
+    `role_id`: a role of the organization's own, in place of `role`. Who is inactive takes no seat.
     """
 
     email: str
@@ -42,6 +42,7 @@ class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
     locale: str | None = None
     timezone: str | None = None
     role_id: UUID | None = None
+    status: str = UserStatus.ACTIVE
 
 
 class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ async def create_many(work: UnitOfWork, drafts: Sequence[UserDraft]) -> list[Use
     work.context.require_everybody()
     made = [row_of(work, msgspec.structs.asdict(draft)) for draft in drafts]
     await require_grantable(work, made)
-    await require_seats(work, len(made))
+    await require_seats(work, sum(each.status == UserStatus.ACTIVE for each in made))
     await insert_many(work, made)
     return made
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from harka import clock
 from harka.auth.permissions import PERMISSIONS, Role, may_grant, permissions_of
-from harka.errors import ForbiddenError, ValidationError
+from harka.errors import ForbiddenError, TakenError, ValidationError
 from harka.ids import new_id
 from harka.learning import role as roles
 from harka.learning.locale import accept_locale, accept_timezone
@@ -17,16 +17,15 @@ from harka.tenancy.permission import Permission
 
 
 def row_of(work: UnitOfWork, given: Mapping[str, Any]) -> User:
-    """A new active user of what was `accepted`; `require_grantable` comes after."""
-    return new_row(**accepted(work, given))
+    """A new user of what was `accepted`, active unless it says otherwise; `require_grantable` comes after."""
+    status = given.get("status", UserStatus.ACTIVE)
+    return new_row(str(status), **accepted(work, {name: given[name] for name in given if name != "status"}))
 
 
-def new_row(**attributes: Any) -> User:
-    """A new active user."""
+def new_row(status: str = UserStatus.ACTIVE, **attributes: Any) -> User:
+    """A new user."""
     now = clock.now()
-    return User(
-        id=new_id(), status=str(UserStatus.ACTIVE), created_at=now, updated_at=now, version=1, **attributes
-    )
+    return User(id=new_id(), status=str(status), created_at=now, updated_at=now, version=1, **attributes)
 
 
 def accepted(work: UnitOfWork, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,5 +107,5 @@ _ACCEPT: Final[Mapping[str, Callable[[UnitOfWork, Any], Any]]] = {
 }
 
 
-def taken() -> ValidationError:
-    return ValidationError("Another user has this address.", field="email")
+def taken() -> TakenError:
+    return TakenError("Another user has this address.", field="email")

@@ -75,6 +75,13 @@ DELETE_MANY = Statement(
     RETURNING group_id, user_id""",
 )
 
+# Take somebody out of every group.
+DELETE_OF_USER = Statement(
+    "group_member.delete_of_user",
+    """DELETE FROM {schema}.user_group_member WHERE tenant_id = $1 AND user_id = $2::uuid
+    RETURNING group_id, user_id""",
+)
+
 
 async def next_of_groups(
     session: ShardSession, scope: Scope, group_ids: Sequence[UUID], *, after: UUID | None, first: int
@@ -112,3 +119,8 @@ async def insert_many(session: ShardSession, group_id: UUID, user_ids: Sequence[
 async def delete_many(session: ShardSession, group_id: UUID, user_ids: Sequence[UUID]) -> int:
     """How many were in it."""
     return len(await session.fetch(DELETE_MANY, group_id, user_ids))
+
+
+async def delete_of_user(session: ShardSession, user_id: UUID) -> int:
+    """In how many groups they were."""
+    return len(await session.fetch(DELETE_OF_USER, user_id))

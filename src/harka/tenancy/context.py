@@ -17,12 +17,13 @@ class ActorKind(enum.StrEnum):
     ANONYMOUS = "anonymous"
     USER = "user"
     API_KEY = "api_key"
+    SCIM = "scim"
     JOB = "job"
     OPERATOR = "operator"
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """`id`: of the user, API key or job; None for others. `name`: never a personal datum."""
+    """`id`: of the user, API key, SCIM token or job; None for others. `name`: never a personal datum."""
 
     kind: ActorKind
     id: UUID | None = None

@@ -15,7 +15,7 @@ from uuid import UUID
 from harka import clock, logs
 from harka.config import Settings
 from harka.errors import DeadlineExceededError, UnavailableError
-from harka.repositories import api_key, domain, organization, signing_key
+from harka.repositories import api_key, domain, organization, scim_token, signing_key
 from harka.storage.catalog import Catalog
 from harka.storage.listen import listen
 from harka.storage.location import listen_url
@@ -174,6 +174,7 @@ class Directory:
         domains = _by_tenant(await domain.list_served(self._catalog, ids))
         keys = _by_tenant(await api_key.list_live(self._catalog, ids))
         signing_keys = _by_tenant(await signing_key.list_live(self._catalog, ids))
+        tokens = _by_tenant(await scim_token.list_live(self._catalog, ids))
         records: dict[UUID, TenantRecord | None] = dict.fromkeys(ids)
         for each in found:
             records[each.id] = TenantRecord(
@@ -181,6 +182,7 @@ class Directory:
                 domains=tuple(sorted(item.name for item in domains[each.id])),
                 api_keys=tuple(sorted(keys[each.id], key=lambda key: key.id)),
                 signing_keys=tuple(sorted(signing_keys[each.id], key=lambda key: key.kid)),
+                scim_tokens=tuple(sorted(tokens[each.id], key=lambda token: token.id)),
             )
         known = self._current.records
         return {id_: record for id_, record in records.items() if record != known.get(id_)}

@@ -9,23 +9,26 @@ import msgspec
 from harka.fastpath import HostTable
 from harka.repositories.api_key import ApiKey
 from harka.repositories.organization import Organization
+from harka.repositories.scim_token import ScimToken
 from harka.repositories.signing_key import SigningKey
 
 
 class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one organization that resolution and authentication need.
 
-    `domains`: those that are served. `api_keys`, `signing_keys`: live ones, without private halves.
+    `domains`: those that are served. `api_keys`, `signing_keys`, `scim_tokens`: live ones, without private
+    halves.
     """
 
     organization: Organization
     domains: tuple[str, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
     signing_keys: tuple[SigningKey, ...] = ()
+    scim_tokens: tuple[ScimToken, ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Made by `Snapshot.of` and `updated`; callers read `hosts`, `organizations`, `api_keys`, `signing_keys`.
+    """Made by `Snapshot.of` and `updated`; callers read the rest but `records` to `domains`.
 
     `organizations`: in the order of the indexes that `hosts` answers. `loaded`: the catalog was read.
     """
@@ -36,6 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     organizations: list[Organization]
     api_keys: dict[str, ApiKey]
     signing_keys: dict[str, SigningKey]
+    scim_tokens: dict[str, ScimToken]
     records: dict[UUID, TenantRecord]
     positions: dict[UUID, int]
     subdomains: dict[str, int]
@@ -98,6 +102,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             organizations=draft.organizations,
             api_keys=draft.api_keys,
             signing_keys=draft.signing_keys,
+            scim_tokens=draft.scim_tokens,
             records=draft.records,
             positions=draft.positions,
             subdomains=draft.subdomains,
@@ -113,6 +118,7 @@ class _Draft:
         self.organizations = list(base.organizations) if base else []
         self.api_keys = dict(base.api_keys) if base else {}
         self.signing_keys = dict(base.signing_keys) if base else {}
+        self.scim_tokens = dict(base.scim_tokens) if base else {}
         self.records = dict(base.records) if base else {}
         self.positions = dict(base.positions) if base else {}
         self.subdomains = dict(base.subdomains) if base else {}
@@ -132,6 +138,7 @@ class _Draft:
         self.domains.update((domain, position) for domain in record.domains)
         self.api_keys.update((key.prefix, key) for key in record.api_keys)
         self.signing_keys.update((key.kid, key) for key in record.signing_keys)
+        self.scim_tokens.update((token.prefix, token) for token in record.scim_tokens)
         self.records[tenant] = record
 
     def servable(self, platform_domain: str) -> Iterator[tuple[str, int]]:
@@ -155,6 +162,8 @@ class _Draft:
             self.api_keys.pop(key.prefix, None)
         for signing_key in old.signing_keys:
             self.signing_keys.pop(signing_key.kid, None)
+        for token in old.scim_tokens:
+            self.scim_tokens.pop(token.prefix, None)
 
 
 def _remove(names: dict[str, int], gone: Iterable[str], position: int) -> None:

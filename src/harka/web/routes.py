@@ -30,6 +30,7 @@ from harka.web.outbox import Outbox
 from harka.web.password_request import PATH as RESET_PATH
 from harka.web.password_request import AskReset
 from harka.web.saml import SamlAcs, SamlEnter, SamlMetadata
+from harka.web.scim.door import Scim
 from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 from harka.web.sso_logout import BackchannelLogout
@@ -77,6 +78,7 @@ def _routes(
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
         *_ways_in(runtime),
+        Route("/scim/{path:path}", Scim(runtime)),
         Route("/files/certificates/{link}", certificates),
         Route("/files/branding/{hash}", branding),
         Route("/files/{link}", files),

@@ -6,6 +6,7 @@ from mutants import (
     answer,
     caller,
     database,
+    directory,
     domain,
     events,
     jobs,
@@ -33,4 +34,5 @@ MUTANTS: Final = [
     *events.MUTANTS,
     *webhooks.MUTANTS,
     *sign_on.MUTANTS,
+    *directory.MUTANTS,
 ]

@@ -33,6 +33,7 @@ _STREAM: Final = "events"
 _ACTORS = {
     ActorKind.USER: NodeKind.USER,
     ActorKind.API_KEY: NodeKind.API_KEY,
+    ActorKind.SCIM: NodeKind.SCIM_TOKEN,
     ActorKind.JOB: NodeKind.TENANT_JOB,
 }
 

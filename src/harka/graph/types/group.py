@@ -7,6 +7,7 @@ import strawberry
 from harka.graph.context import Info
 from harka.graph.enums import OrderDirection
 from harka.graph.field import field, graph_input, leaf, value
+from harka.graph.loaders.external_id import ExternalIdByGroupLoader
 from harka.graph.loaders.group import (
     GroupByIdLoader,
     GroupCountByParentLoader,
@@ -97,12 +98,21 @@ async def groups_of(root: UserRow, info: Info, first: First, after: After = None
     )
 
 
+async def _external_id(root: GroupRow, info: Info) -> str | None:
+    return await info.context.loaders.of(ExternalIdByGroupLoader).load(root.id)
+
+
 @node_type(GroupRow, NodeKind.GROUP, GroupByIdLoader)
 class Group(Node):
     """People who belong together: a branch, a department, a team. Groups form a tree of at most 10 levels."""
 
     name: str = leaf("What the group is called.")
     parent: later.Group | None = field(_parent, "The group it is directly below; null at the top.")
+    external_id: str | None = field(
+        _external_id,
+        "What the organization's own directory calls it, where it keeps it here by SCIM.",
+        requires=Permission.USER_READ,
+    )
     children: Connection[later.Group] | None = field(
         _children, "The groups directly below it.", requires=Permission.USER_READ
     )

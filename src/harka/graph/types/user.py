@@ -9,6 +9,7 @@ from harka.graph.context import Info, RequestContext
 from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
+from harka.graph.loaders.external_id import ExternalIdByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
@@ -49,6 +50,10 @@ async def _certificates(root: UserRow, info: Info, first: First, after: After = 
     )
 
 
+async def _external_id(root: UserRow, info: Info) -> str | None:
+    return await info.context.loaders.of(ExternalIdByUserLoader).load(root.id)
+
+
 @node_type(UserRow, NodeKind.USER, UserByIdLoader)
 class User(Node):
     """A person in one organization. The same person in two organizations is two users who share nothing."""
@@ -62,6 +67,11 @@ class User(Node):
     status: UserStatus = leaf("Whether they may sign in.")
     locale: str | None = leaf("Their language, as a BCP 47 tag; null for the organization's.")
     timezone: str | None = leaf("Their time zone, as an IANA name; null for the organization's.")
+    external_id: str | None = field(
+        _external_id,
+        "What the organization's own directory calls them, where it keeps them here by SCIM.",
+        requires=Permission.USER_READ,
+    )
     enrollments: Connection[later.Enrollment] | None = field(
         of_user,
         "What they take part in. Callers without `enrollment:read` see their own enrollments only.",

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harka import logs
 from harka.errors import HarkaError
 from harka.web.errors import error_response, masked
+from harka.web.scim.errors import error_response as scim_response
+from harka.web.scim.errors import is_scim
 
 log = logs.logger("web")
 
@@ -56,6 +58,7 @@ def recorded(scope: Scope, error: Exception) -> HarkaError:
 async def _answer(scope: Scope, receive: Receive, send: Send, error: HarkaError) -> None:
     """Before anything was sent: an HTTP answer, also to a WebSocket's handshake where the server can."""
     if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
-        await error_response(error, scope["harka"].id)(scope, receive, send)
+        answer = scim_response(error) if is_scim(scope["path"]) else error_response(error, scope["harka"].id)
+        await answer(scope, receive, send)
     else:
         await send({"type": "websocket.close", "code": _CLOSE_CODE_BASE + error.status, "reason": error.code})

@@ -1,0 +1,164 @@
+"""Groups as an organization's own directory knows them."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from harka.repositories.group import Group
+from harka.repositories.group_member import GroupMember
+from harka.repositories.scim_condition import EVERYTHING, Column, Condition, Kind, compiled
+from harka.storage.session import ShardSession
+from harka.storage.statement import Statement
+
+
+class ScimGroup(msgspec.Struct, frozen=True):
+    """A group with what a directory calls it."""
+
+    id: UUID
+    parent_id: UUID | None
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    external_id: str | None
+
+    @property
+    def group(self) -> Group:
+        return Group(*msgspec.structs.astuple(self)[:6])
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """How many are in a group, and a number that is another when others are."""
+
+    members: int
+    digest: int
+
+
+_SELECT: Final = """SELECT g.id, g.parent_id, g.name, g.created_at, g.updated_at, g.version, g.external_id
+    FROM {schema}.user_group g WHERE g.tenant_id = $1"""
+
+# Groups by id.
+FIND_BY_IDS = Statement("scim_group.find_by_ids", f"{_SELECT} AND g.id = ANY($2::uuid[])")
+
+# What a directory calls groups.
+EXTERNAL_IDS = Statement(
+    "scim_group.external_ids",
+    """SELECT id, external_id FROM {schema}.user_group
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+)
+
+# What a directory calls a group from now on.
+NAME = Statement(
+    "scim_group.name",
+    """UPDATE {schema}.user_group SET external_id = $3::text, updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND id = $2::uuid""",
+)
+
+# Who is in groups, in the order of their ids.
+MEMBERS = Statement(
+    "scim_group.members",
+    """SELECT group_id, user_id FROM {schema}.user_group_member
+    WHERE tenant_id = $1 AND group_id = ANY($2::uuid[]) ORDER BY group_id, user_id LIMIT $3""",
+)
+
+# Which people are in a group, as one number.
+MEMBERSHIP = Statement(
+    "scim_group.membership",
+    """SELECT count(*) AS members, coalesce(bit_xor(uuid_hash_extended(user_id, 0)), 0) AS digest
+    FROM {schema}.user_group_member WHERE tenant_id = $1 AND group_id = $2::uuid""",
+)
+
+_HAS: Final = """g.id = ANY(ARRAY(
+      SELECT m.group_id FROM {schema}.user_group_member m WHERE m.tenant_id = $1 AND m.user_id = {}))"""
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "id": Column(Kind.ID, "g.id"),
+    "displayname": Column(Kind.TEXT, "g.name_key"),
+    "externalid": Column(Kind.EXACT, "g.external_id"),
+    "members.value": Column(Kind.MEMBER, equal=_HAS),
+    "meta.created": Column(Kind.MOMENT, "g.created_at"),
+    "meta.lastmodified": Column(Kind.MOMENT, "g.updated_at"),
+}
+"""By what groups are found. In lower case: so is an attribute's name compared."""
+
+SORTED: Final[Mapping[str, str]] = {
+    "id": "g.id",
+    "displayname": "g.name_key",
+    "meta.created": "g.created_at",
+    "meta.lastmodified": "g.updated_at",
+}
+"""By what groups are ordered."""
+
+OLDEST_FIRST: Final = "meta.created"
+_SHAPES: Final = 256
+
+
+async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[ScimGroup]:
+    """In no particular order; unknown ids are left out."""
+    return await session.fetch_rows(ScimGroup, FIND_BY_IDS, ids)
+
+
+async def page(
+    session: ShardSession,
+    condition: Condition = EVERYTHING,
+    *,
+    offset: int,
+    first: int,
+    by: str = OLDEST_FIRST,
+    descending: bool = False,
+) -> Sequence[ScimGroup]:
+    """`first` groups after the `offset` first that match. `by`: one of `SORTED`."""
+    asked = compiled(condition, COLUMNS, 4)
+    statement = page_statement(asked.sql, by, descending=descending)
+    return await session.fetch_rows(ScimGroup, statement, offset, first, *asked.values)
+
+
+async def count(session: ShardSession, condition: Condition = EVERYTHING) -> int:
+    """How many match."""
+    asked = compiled(condition, COLUMNS, 2)
+    return int(await session.fetch_value(count_statement(asked.sql), *asked.values))
+
+
+@functools.lru_cache(_SHAPES)
+def page_statement(condition: str, by: str, *, descending: bool) -> Statement:
+    """`condition`: made of constants by `compiled`, its parameters from $4 on."""
+    down = " DESC" if descending else ""
+    order = f"{SORTED[by]}{down}, g.id{down}"
+    return Statement(
+        "scim_group.page", f"{_SELECT} AND {condition} ORDER BY {order} OFFSET $2::bigint LIMIT $3"
+    )
+
+
+@functools.lru_cache(_SHAPES)
+def count_statement(condition: str) -> Statement:
+    """`condition`: made of constants by `compiled`, its parameters from $2 on."""
+    return Statement(
+        "scim_group.count",
+        f"SELECT count(*) FROM {{schema}}.user_group g WHERE g.tenant_id = $1 AND {condition}",  # noqa: S608 - constants
+    )
+
+
+async def name(session: ShardSession, id_: UUID, external_id: str | None) -> None:
+    """Of a group that is held."""
+    await session.execute(NAME, id_, external_id)
+
+
+async def members(session: ShardSession, ids: Sequence[UUID], *, most: int) -> Sequence[GroupMember]:
+    """Of all these groups, by group and then by id. `most`: of all of them together."""
+    return await session.fetch_rows(GroupMember, MEMBERS, ids, most)
+
+
+async def membership(session: ShardSession, id_: UUID) -> Membership:
+    row = await session.fetch_row(MEMBERSHIP, id_)
+    assert row is not None  # noqa: S101 - it counts
+    return Membership(*row)
+
+
+async def external_ids(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Of those that have one."""
+    rows = await session.fetch(EXTERNAL_IDS, ids)
+    return {row["id"]: row["external_id"] for row in rows if row["external_id"] is not None}

@@ -1,0 +1,68 @@
+"""The door to `/scim`: a token of an organization's own directory, and nothing else."""
+
+import asyncio
+import importlib
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from harka import clock
+from harka.auth import scim_token
+from harka.auth.principal import Credential
+from harka.runtime import Runtime
+from harka.tenancy.context import TenantContext
+from harka.tenancy.resolution import signals
+from harka.web.connection import while_connected
+from harka.web.middleware.request_scope import RequestScope
+from harka.web.middleware.tenant_door import count, in_turn, require_room
+
+_ROOM: Final = "harka.web.scim.endpoint"
+
+
+async def load() -> Any:
+    """What is behind the door. Importing it takes a second, and most processes never see a directory."""
+    return await asyncio.to_thread(importlib.import_module, _ROOM)
+
+
+class Scim:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._room: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tenant = await self._admit(scope)
+        if self._room is None:
+            self._room = await load()
+            # the first that ever came is not to pay for that
+            deadline = clock.monotonic() + self._runtime.settings.request_timeout
+            tenant = msgspec.structs.replace(tenant, deadline=deadline)
+        work = in_turn(
+            self._runtime,
+            tenant,
+            scope["headers"],
+            self._room.answer(self._runtime, tenant, Request(scope, receive)),
+        )
+        response: Response = await while_connected(scope, receive, work)
+        await response(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> TenantContext:
+        """Raise like `scim_token.authenticate`, and like the door for everybody."""
+        runtime, headers = self._runtime, scope["headers"]
+        request: RequestScope = scope["harka"]
+        snapshot, now = runtime.directory.current, clock.now()
+        said = signals(snapshot, headers, trusted=request.trusted)
+        request.record.tenant = said.host
+        token, context = scim_token.authenticate(snapshot, said, now)
+        request.record.tenant, request.record.actor = context.id, context.actor.kind
+        runtime.scim_usage.note(token.id, now)
+        credential = Credential(
+            organization=context.organization, actor=context.actor, user=None, scopes=context.permissions
+        )
+        require_room(runtime, credential, headers)
+        await count(runtime, request, credential)
+        tenant = msgspec.structs.replace(context, request_id=request.id, deadline=request.deadline)
+        scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
+        return tenant
