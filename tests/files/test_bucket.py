@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 
 from harka.errors import NotFoundError, UnavailableError
 from harka.files.store import FileStore
@@ -15,6 +14,8 @@ KEY = bytes(range(32))
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - a second, in every process that collects tests
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,5 +1,6 @@
 """How something in the schema is taken out: told why and until when, and counted while it is still used."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -25,6 +26,7 @@ from graphql import (
     visit,
 )
 
+_SCHEMAS: Final = 4  # a process has one; tests have several
 _FORM: Final = re.compile(r"\S.*\. Removed after (\d{4}-\d{2}-\d{2})\.", re.DOTALL)
 
 
@@ -39,8 +41,9 @@ def deprecated(reason: str, *, until: date) -> str:
     return text
 
 
-def deprecations(schema: GraphQLSchema) -> dict[str, str]:
-    """The reason for each deprecated part, by its coordinate in the schema."""
+@functools.lru_cache(_SCHEMAS)
+def deprecations(schema: GraphQLSchema) -> Mapping[str, str]:
+    """The reason for each deprecated part, by its coordinate in the schema, which is looked through once."""
     return {coordinate: part.deprecation_reason for coordinate, part in _parts(schema) if _is_old(part)}
 
 
