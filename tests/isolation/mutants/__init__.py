@@ -10,6 +10,7 @@ from mutants import (
     domain,
     events,
     jobs,
+    mails,
     neighbour,
     reader,
     session,
@@ -33,6 +34,7 @@ MUTANTS: Final = [
     *neighbour.MUTANTS,
     *events.MUTANTS,
     *webhooks.MUTANTS,
+    *mails.MUTANTS,
     *sign_on.MUTANTS,
     *directory.MUTANTS,
 ]
