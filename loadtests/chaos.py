@@ -214,7 +214,8 @@ async def heard(
         programs.start()
         if len(receiver.subjects) > told:
             told, moved = len(receiver.subjects), time.monotonic()
-        await asyncio.sleep(0.2)
+        await chaos_webhooks.hurry(connection, tenant)
+        await asyncio.sleep(1.0)
     told, twice = len(receiver.subjects), receiver.taken - len(receiver.subjects)
     out.print(
         f"{told:,} of {len(happened):,} events told, {twice} again, {len(receiver.refused)} refused first; "

@@ -24,7 +24,7 @@ from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 
-PATIENCE: Final = 0.5
+PATIENCE: Final = 2.0
 """Seconds; what a killed worker had taken is sent by another after six times that."""
 _REFUSED: Final = 0.02
 _TELL_EVERY: Final = 0.05
@@ -119,6 +119,20 @@ async def events(connection: asyncpg.Connection, runtime: Runtime, tenant: Organ
     )
     seal = runtime.node_ids.seal
     return {seal(tenant.id, NodeKind.EVENT, row[0]): seal(tenant.id, NodeKind.USER, row[1]) for row in rows}
+
+
+async def hurry(connection: asyncpg.Connection, tenant: Organization) -> None:
+    """What waits to be tried again is due now: minutes and hours are not for this run to wait."""
+    schema = tenant.location.schema
+    await connection.execute(
+        f"UPDATE {schema}.webhook_endpoint SET rest_until = NULL WHERE tenant_id = $1",  # noqa: S608 - see above
+        tenant.id,
+    )
+    await connection.execute(
+        f"""UPDATE {schema}.webhook_delivery SET next_attempt_at = now()
+        WHERE tenant_id = $1 AND state = 'pending' AND next_attempt_at > now()""",  # noqa: S608 - see above
+        tenant.id,
+    )
 
 
 def judge(receiver: Receiver, happened: dict[str, str], people: set[str]) -> list[str]:
