@@ -61,6 +61,7 @@ _WRITERS: Final = 4
 _WRITE_EVERY: Final = 0.01
 _ASK_EVERY: Final = 0.1
 _DRAIN: Final = 60.0
+_LOG_SHOWN: Final = 4_000
 ENQUEUE: Final = "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { job { id } errors { code } } }"
 
 out: Final = Console(highlight=False, soft_wrap=True)
@@ -327,6 +328,9 @@ def main(rounds: int) -> int:
         with Embedded(Settings(pg_bin=given.pg_bin, valkey_bin=given.valkey_bin), directory) as embedded:
             embedded.wait()
             wrong = asyncio.run(run(embedded, directory, rounds))
+        if wrong:
+            # its log goes with the folder
+            out.print((directory / "programs.log").read_text(errors="replace")[-_LOG_SHOWN:], markup=False)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     for each in wrong:
