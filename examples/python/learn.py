@@ -77,8 +77,8 @@ async def learn(http: Any, socket: Any) -> None:
         changed = sum(result["changed"] for result in batch["results"])
         print(f"offline batch, attempt {attempt}: {changed} of {len(entries)} were news")
 
-    held = await http.execute(request("Certificates", userId=other["user"]["id"]))
-    (certificate,) = held["user"]["certificates"]["nodes"]
+    of = {"userId": other["user"]["id"], "courseId": course["id"]}
+    (certificate,) = (await http.execute(request("Certificates", **of)))["certificates"]["nodes"]
     # whoever is shown one may ask this, at the organization's address, without a key
     verified = (await http.execute(request("Verify", serial=certificate["serial"])))["verifyCertificate"]
     print(f"certificate of {verified['holderName']} for {verified['title']!r}: {verified['state']}")

@@ -110,8 +110,8 @@ for (const attempt of [1, 2]) {
   console.log(`offline batch, attempt ${attempt}: ${changed} of ${entries.length} were news`);
 }
 
-const held = await ask(CertificatesDocument, { userId: present(present(other).user).id });
-const { serial } = present(held.user?.certificates?.nodes[0]);
+const held = await ask(CertificatesDocument, { userId: present(present(other).user).id, courseId: course.id });
+const { serial } = present(held.certificates?.nodes[0]);
 // whoever is shown one may ask this, at the organization's address, without a key
 const verified = present((await ask(VerifyDocument, { serial })).verifyCertificate);
 console.log(`certificate of ${verified.holderName} for '${verified.title}': ${verified.state}`);

@@ -7,7 +7,7 @@ from harka import clock
 from harka.auth import totp
 from harka.auth.password import hash_password
 from harka.crypto import envelope
-from harka.ids import new_id
+from harka.ids import NodeKind, new_id
 from harka.learning import sso, user
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_directory import NO_DIRECTORY
@@ -66,6 +66,7 @@ async def connect(
         factor = envelope.seal(seal, totp.new_secret(), tenant=tenant, purpose=f"totp:{owner.id}")
         await totps.propose(work.session, owner.id, factor)
         await totps.confirm(work.session, owner.id, 1, [])
+    world.fitting["SsoAttemptFilter.userId"] = runtime.node_ids.seal(tenant, NodeKind.USER, person)
     for id_ in (made.id, attempt.id, *(owner.id for owner in owners)):
         world.raw |= {str(id_), id_.hex}
     return made.id, attempt.id

@@ -13,6 +13,7 @@ from belongings import claim, make_keys
 from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
+from proofs import prove_on_path
 from providers import connect
 from quizzing import give_quizzes
 from telling import by_own_server, hook, told
@@ -382,6 +383,7 @@ async def _study(
     certified = await certificate.page_of_user(work, proven.user_id, after=None, first=1)
     world.fitting["Query.verifyCertificate(serial:)"] = certified[0].serial
     world.raw.add(certified[0].serial)
+    await prove_on_path(runtime, work, world, proven)
     published = await course_version.page_of_course(work, begun.course_id, after=None, first=1)
     rows = [
         *people,
