@@ -60,7 +60,8 @@ _PAUSE: Final = (0.2, 1.2)
 _WRITERS: Final = 4
 _WRITE_EVERY: Final = 0.01
 _ASK_EVERY: Final = 0.1
-_DRAIN: Final = 60.0
+_DRAIN: Final = 120.0
+"""Seconds without any progress: on a machine with much else to do a worker takes half a minute to begin."""
 _LOG_SHOWN: Final = 4_000
 ENQUEUE: Final = "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { job { id } errors { code } } }"
 

@@ -13,6 +13,6 @@ def test_whatever_is_killed_every_job_is_done_once() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=280,
     )
     assert (ended.returncode, ended.stdout.splitlines()[-1:]) == (0, ["held"]), ended.stdout + ended.stderr
