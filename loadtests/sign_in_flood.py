@@ -56,7 +56,7 @@ def main() -> int:
     interrupt_on_stop()
     with stage() as staged:
         # each guess is somebody else's, as far as the server can see
-        settings = msgspec.structs.replace(staged.settings, trusted_proxies=("127.0.0.1/32",))
+        settings = msgspec.structs.replace(staged.settings, trusted_proxies="127.0.0.1/32")
         asked = asyncio.run(_prepare(staged))
         port = free_port()
         with Stage(settings, staged.admin_url, staged.directory).serving(port):

@@ -94,6 +94,7 @@ TABLES = (
     "sso_connection",
     "sso_identity",
     "sso_session",
+    "passkey",
     "totp",
     "recovery_code",
     "rollup",

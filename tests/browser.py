@@ -66,6 +66,18 @@ class Browser:
         """Key by key."""
         await self._post(f"{await self._find(into)}/value", text=text)
 
+    async def own_passkeys(self) -> None:
+        """From now on it has a device that makes them, and whose owner always puts a finger on it."""
+        await self._post(
+            "webauthn/authenticator",
+            protocol="ctap2",
+            transport="internal",
+            hasResidentKey=True,
+            hasUserVerification=True,
+            isUserConsenting=True,
+            isUserVerified=True,
+        )
+
     async def console(self) -> list[str]:
         """What it said since it was last asked: errors, refused resources, breaches of the policy."""
         entries = await self._post("se/log", type="browser")

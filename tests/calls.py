@@ -70,6 +70,11 @@ CALLS = {
     "revokeScimToken": 'mutation { revokeScimToken(input: {id: "$scim"}) { clientMutationId } }',
     "rotateApiKey": 'mutation { rotateApiKey(input: {id: "$key"}) { clientMutationId } }',
     "revokeApiKey": 'mutation { revokeApiKey(input: {id: "$key"}) { clientMutationId } }',
+    "passkeys": "{ passkeys(first: 1) { totalCount } }",
+    "updatePasskey": (
+        'mutation { updatePasskey(input: {id: "$passkey", version: 1, name: "X"}) { clientMutationId } }'
+    ),
+    "deletePasskey": 'mutation { deletePasskey(input: {passkeyId: "$passkey"}) { clientMutationId } }',
     "sessions": "{ sessions(first: 1) { totalCount } }",
     "revokeSession": 'mutation { revokeSession(input: {id: "$session"}) { clientMutationId } }',
     "changePassword": (

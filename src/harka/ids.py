@@ -65,6 +65,7 @@ class NodeKind(enum.IntEnum):
     SSO_ATTEMPT = 91
     MAIL_SENDER = 93
     SCIM_TOKEN = 95
+    PASSKEY = 99
 
 
 def new_id() -> UUID:

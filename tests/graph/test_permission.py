@@ -28,7 +28,7 @@ FOR_SOME = {
     *("renewCertificate", "revokeCertificate"),
     *("waiveLesson", "withdrawFromLearningPath", "recordProgress", "recordProgressBatch", "gradeSubmission"),
     *("bulkUsers", "createPasswordReset", "deactivateUser", "inviteUser", "reactivateUser", "updateUser"),
-    *("revokeInvitation", "revokeSession", "removeTotp"),
+    *("revokeInvitation", "revokeSession", "removeTotp", "deletePasskey", "updatePasskey"),
     # their own
     *("changePassword", "confirmTotp", "setUpTotp", "completeUpload", "createUpload", "deleteFile"),
     *("startQuizAttempt", "submitAssignment", "submitQuizAttempt"),
@@ -81,6 +81,7 @@ def call(school: School, name: str) -> str:
         "module": school.id(NodeKind.MODULE, lesson.module_id),
         "certificate": school.id(NodeKind.CERTIFICATE, new_id()),
         "key": school.id(NodeKind.API_KEY, new_id()),
+        "passkey": school.id(NodeKind.PASSKEY, new_id()),
         "session": school.id(NodeKind.SESSION, new_id()),
         "sso": school.id(NodeKind.SSO_CONNECTION, new_id()),
         "scim": school.id(NodeKind.SCIM_TOKEN, new_id()),

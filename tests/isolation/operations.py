@@ -167,6 +167,16 @@ class _At:
     inside: tuple[str, ...] = ()
 
 
+def _is_alike(schema: GraphQLSchema, name: str, field: GraphQLField) -> bool:
+    """Whether a field of this name is the same leaf in every type: an alias would only be one of too many."""
+    of_name = {
+        str(each.fields[name].type)
+        for each in schema.type_map.values()
+        if isinstance(each, GraphQLObjectType) and name in each.fields
+    }
+    return is_leaf_type(get_named_type(field.type)) and not field.args and len(of_name) == 1
+
+
 class _TooLargeError(Exception):
     """A document with more fields than it may have."""
 
@@ -228,7 +238,8 @@ class _Writer:
             self.field(inside, name, depth - 1)
             for name, field in at.type.fields.items()
             if self._fits(field, at, depth - 1)
-            for inside in [_At(at.type, (*at.route, f"{prefix}{name}"), at.within, at.inside)]
+            for alias in [name if _is_alike(self._schema, name, field) else f"{prefix}{name}"]
+            for inside in [_At(at.type, (*at.route, alias), at.within, at.inside)]
             if self._leads(inside.route)
         )
         self._count()

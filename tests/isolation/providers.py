@@ -1,5 +1,6 @@
-"""By which provider the people of a world come in, and who may go past it."""
+"""By what the people of a world come in: a provider, who may go past it, and what they carry."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,10 +15,13 @@ from harka.learning.sso_directory import NO_DIRECTORY
 from harka.learning.sso_saml import NO_SAML
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
+from harka.repositories import passkey as passkeys
 from harka.repositories import password as passwords
 from harka.repositories import sso as connections
 from harka.repositories import totp as totps
+from harka.repositories.passkey import Passkey
 from harka.repositories.sso import SsoConnection
+from harka.repositories.user import User
 from harka.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ _HASH = hash_password("vexed kiln plumage 4")
 
 async def connect(
     runtime: Runtime, work: UnitOfWork, world: "World", person: UUID, issuer: str
-) -> tuple[UUID, UUID]:
+) -> dict[NodeKind, UUID]:
     """A connection that may be enforced, and somebody's attempt to come in by it."""
     now, tenant, seal = clock.now(), work.context.id, runtime.keyring.seal
     made = SsoConnection(
@@ -69,4 +73,24 @@ async def connect(
     world.fitting["SsoAttemptFilter.userId"] = runtime.node_ids.seal(tenant, NodeKind.USER, person)
     for id_ in (made.id, attempt.id, *(owner.id for owner in owners)):
         world.raw |= {str(id_), id_.hex}
-    return made.id, attempt.id
+    return {NodeKind.SSO_CONNECTION: made.id, NodeKind.SSO_ATTEMPT: attempt.id}
+
+
+async def carry(work: UnitOfWork, world: "World", people: Sequence[User]) -> UUID:
+    """Everybody has a passkey, the owner two, whose keys nobody looks at. Answers one of the owner's."""
+    now = clock.now()
+    for person in (*people, people[0]):
+        made = Passkey(
+            id=new_id(),
+            user_id=person.id,
+            name=f"Phone {world.canary}",
+            host=f"{world.canary}.example",
+            is_synced=True,
+            last_used_at=None,
+            created_at=now,
+            updated_at=now,
+            version=1,
+        )
+        await passkeys.insert(work.session, made, made.id.bytes, world.canary.encode(), 0)
+        world.raw |= {str(made.id), made.id.hex}
+    return made.id

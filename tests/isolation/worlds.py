@@ -14,7 +14,7 @@ from furnishing import brand, plant_tree, populate_files
 from jobs import ask_for_all, change_many, employ
 from places import NODE
 from proofs import prove_on_path
-from providers import connect
+from providers import carry, connect
 from quizzing import give_quizzes
 from telling import by_own_server, hook, told
 
@@ -192,9 +192,9 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
         rows[NodeKind.BULK_OPERATION] = asked.id
         known = (rows[NodeKind.TENANT_JOB], dead, many.id, many.job_id, asked.id, asked.job_id)
         world.raw |= {text for row in known for text in (str(row), row.hex)}
+        rows[NodeKind.PASSKEY] = await carry(work, world, people)
         rows[NodeKind.SESSION] = await _identify(runtime, work, world, people)
-        connected = await connect(runtime, work, world, people[0].id, issuer)
-        rows[NodeKind.SSO_CONNECTION], rows[NodeKind.SSO_ATTEMPT] = connected
+        rows |= await connect(runtime, work, world, rows[NodeKind.USER], issuer)
     rows[NodeKind.EVENT], events = await told(runtime, organization)
     world.raw |= {text for row in events for text in (str(row), row.hex)}
     rows |= await hook(runtime, organization, world)

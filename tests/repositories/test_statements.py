@@ -40,6 +40,8 @@ from harka.repositories.mail_sender import MailSender
 from harka.repositories.mail_sender import Sealed as SealedSender
 from harka.repositories.module import Module
 from harka.repositories.page import Pages, statements_of
+from harka.repositories.passkey import Known as KnownPasskey
+from harka.repositories.passkey import Passkey
 from harka.repositories.path import LearningPath, PathCourse
 from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.progress import LessonProgress
@@ -122,6 +124,7 @@ FIELDS = [
             Quiz,
             QuizAttempt,
             QuizQuestion,
+            Passkey,
             Session,
             SsoAttempt,
             SsoConnection,
@@ -190,6 +193,8 @@ PARTS = {
     "user.lock_seats": ["pg_advisory_xact_lock"],
     "progress.recalculate": [*Enrollment.__struct_fields__, "is_news"],
     "progress.lock_target": [*Enrollment.__struct_fields__, "has_lesson", "guarded", "finished_by"],
+    "passkey.credentials": ["credential_id"],
+    "passkey.find_by_credential": list(KnownPasskey.__struct_fields__),
     "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.spend_reset": ["user_id"],

@@ -33,6 +33,7 @@ from harka.graph.mutations.mail_subscription import MailSubscriptionMutation
 from harka.graph.mutations.module import ModuleMutation
 from harka.graph.mutations.organization import OrganizationMutation
 from harka.graph.mutations.own_enrollment import OwnEnrollmentMutation
+from harka.graph.mutations.passkey import PasskeyMutation
 from harka.graph.mutations.password import PasswordMutation
 from harka.graph.mutations.path import LearningPathMutation
 from harka.graph.mutations.path_enrollment import LearningPathEnrollmentMutation
@@ -84,6 +85,7 @@ from harka.graph.types.mail_sender import MailSenderQuery
 from harka.graph.types.module import Module
 from harka.graph.types.node import NodeQuery
 from harka.graph.types.organization import OrganizationQuery
+from harka.graph.types.passkey import PasskeyQuery
 from harka.graph.types.path import LearningPathQuery
 from harka.graph.types.path_enrollment import LearningPathEnrollmentQuery
 from harka.graph.types.progress import LessonProgress
@@ -124,6 +126,7 @@ class Query(
     QuizQuery,
     ApiKeyQuery,
     SessionQuery,
+    PasskeyQuery,
     DomainQuery,
     FileQuery,
     CategoryQuery,
@@ -149,6 +152,7 @@ class Mutation(
     ApiKeyMutation,
     PasswordMutation,
     SessionMutation,
+    PasskeyMutation,
     SsoMutation,
     ScimTokenMutation,
     TotpMutation,

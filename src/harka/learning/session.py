@@ -79,7 +79,7 @@ async def begin(work: UnitOfWork, key: bytes, user_id: UUID, device: Device) -> 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Session]:
     """One's own; of others for who may change them."""
-    scope, own = _scope(work), work.context.user
+    scope, own = scope_of(work), work.context.user
     return ByKey(await sessions.find_by_ids(work.session, scope, ids, own=None if own is None else own.id))
 
 
@@ -96,17 +96,17 @@ async def list_page(
 
     `kind`: None for any.
     """
-    person = _person(work, user_id)
+    person = person_of(work, user_id)
     if person is None:
         return []
     return await sessions.page(
-        work.session, _scope(work), person, after=after, first=first, order=order, kind=kind
+        work.session, scope_of(work), person, after=after, first=first, order=order, kind=kind
     )
 
 
 async def count(work: UnitOfWork, user_id: UUID | None, *, kind: str | None = None) -> int:
-    person = _person(work, user_id)
-    return 0 if person is None else await sessions.count(work.session, _scope(work), person, kind=kind)
+    person = person_of(work, user_id)
+    return 0 if person is None else await sessions.count(work.session, scope_of(work), person, kind=kind)
 
 
 async def revoke(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Session:
@@ -132,14 +132,14 @@ async def forget_old(work: UnitOfWork) -> int:
     return await sessions.delete_old(work.session, older_than=KEPT)
 
 
-def _scope(work: UnitOfWork) -> Scope:
+def scope_of(work: UnitOfWork) -> Scope:
     context = work.context
     if context.allows(Permission.USER_WRITE):
         return msgspec.structs.replace(visibility.to_change(context), everything=True)
     return Scope(everything=False)
 
 
-def _person(work: UnitOfWork, user_id: UUID | None) -> UUID | None:
+def person_of(work: UnitOfWork, user_id: UUID | None) -> UUID | None:
     """Whose are asked for; None for those of a program, which has none."""
     context = work.context
     own = None if context.user is None else context.user.id

@@ -5,7 +5,7 @@ import hashlib
 import html
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
 from typing import Final
@@ -30,6 +30,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 _TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 _LONGEST_FORM: Final = 8192
 _MOST_FIELDS: Final = 8
+_SCRIPTED: Final = frozenset({"sign_in", "passkeys"})
+"""Pages on which our own scripts run, and ask us: for passkeys. They do all else without."""
 _PLAIN_COLOR: Final = "#4338ca"
 
 
@@ -42,11 +44,12 @@ async def page(
     title: str,
     error: HarkaError | None = None,
     markup: Mapping[str, str] | None = None,
+    rows: Sequence[Mapping[str, str]] = (),
     **values: str,
 ) -> Response:
     """The page `name` with `values` in it, every one of them escaped here; `error`: what was wrong.
 
-    `markup`: more values, which are HTML already.
+    `markup`: more values, which are HTML already. `rows`: of values for a list, by the page `<name>_row`.
     """
     cookie = form_value(scope) or secrets.token_urlsafe(16)
     look = await _look(runtime, tenant)
@@ -57,7 +60,8 @@ async def page(
         "error": "" if error is None else error.message,
         "organization": tenant.organization.name,
     }
-    body = _template(name).substitute(_escaped(inside), failure=_failure(error), **(markup or {}))
+    more = {**(markup or {}), "rows": _rows(name, inside, rows)}
+    body = _template(name).substitute(_escaped(inside), failure=_failure(error), **more)
     whole = _template("frame").substitute(
         _escaped({"title": title, "organization": tenant.organization.name, "lang": "en"}),
         logo=_logo(look, tenant.organization.name),
@@ -65,7 +69,8 @@ async def page(
         style=style,
         body=body,
     )
-    headers = {"Content-Security-Policy": _policy(style), "Referrer-Policy": "same-origin"}
+    policy = _policy(style, scripted=name in _SCRIPTED)
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
     status = 200
     if error is not None:
         status, headers = error.status, headers | error_headers(error)
@@ -127,12 +132,20 @@ def _icon(look: Look) -> str:
     return f'<link rel="icon" href="{address}">'
 
 
-def _policy(style: str) -> str:
+def _rows(name: str, inside: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> str:
+    return "\n".join(
+        _template(f"{name}_row").substitute(_escaped({**inside, **row, "number": str(number)}))
+        for number, row in enumerate(rows, 1)
+    )
+
+
+def _policy(style: str, *, scripted: bool) -> str:
     """Nothing but our own style sheet, the organization's colour and pictures; forms go to this address."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    scripts = "script-src 'self'; connect-src 'self'; " if scripted else ""
     return (
-        f"default-src 'none'; style-src 'self' 'sha256-{digest}'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; {scripts}style-src 'self' 'sha256-{digest}'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 HOME: Final = "/dashboard"
 SIGN_IN: Final = "/auth/sign-in"
-PLACES: Final = frozenset({HOME, "/graphql", "/auth/sign-out"})
+PLACES: Final = frozenset({HOME, "/graphql", "/auth/sign-out", "/auth/passkeys"})
 SEE_OTHER: Final = 303
 
 

@@ -27,6 +27,15 @@ from harka.web.middleware.request_scope import RequestScopeMiddleware
 from harka.web.middleware.security_headers import SecurityHeadersMiddleware
 from harka.web.middleware.tenant_door import HostDoor, TenantDoor
 from harka.web.outbox import Outbox
+from harka.web.passkey import (
+    PasskeyChange,
+    PasskeyCreation,
+    PasskeyCreationOptions,
+    PasskeyOptions,
+    Passkeys,
+    PasskeyScript,
+    PasskeySignIn,
+)
 from harka.web.password_request import PATH as RESET_PATH
 from harka.web.password_request import AskReset
 from harka.web.saml import SamlAcs, SamlEnter, SamlMetadata
@@ -119,9 +128,22 @@ def _ways_in(runtime: Runtime) -> list[Route]:
         Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
         Route("/auth/unsubscribe", Methods(Unsubscribe(runtime), "GET", "HEAD", "POST")),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
+        *_passkeys(runtime),
         Route("/auth/token", Methods(Token(runtime), "POST")),
         Route("/auth/refresh", Methods(Refresh(runtime), "POST")),
         Route("/.well-known/jwks.json", Methods(JsonWebKeys(runtime), "GET", "HEAD")),
+    ]
+
+
+def _passkeys(runtime: Runtime) -> list[Route]:
+    return [
+        Route("/auth/passkey.js", HostDoor(Methods(PasskeyScript(), "GET", "HEAD"), runtime)),
+        Route("/auth/passkey/options", Methods(PasskeyOptions(runtime), "POST")),
+        Route("/auth/passkey", Methods(PasskeySignIn(runtime), "POST")),
+        Route("/auth/passkeys", Methods(Passkeys(runtime), "GET", "HEAD")),
+        Route("/auth/passkeys/options", Methods(PasskeyCreationOptions(runtime), "POST")),
+        Route("/auth/passkeys/new", Methods(PasskeyCreation(runtime), "POST")),
+        Route("/auth/passkeys/{id}", Methods(PasskeyChange(runtime), "POST")),
     ]
 
 

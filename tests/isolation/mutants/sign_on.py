@@ -48,6 +48,27 @@ MUTANTS: Final = [
         ("tests/web/test_sso_logout.py",),
     ),
     Mutant(
+        "a-challenge-is-good-twice",
+        "learning/passkey_ceremony.py",
+        "    if await entrance.throttle.take(context.id, _ONCE, ceremony.challenge.hex()) > 0.0:\n",
+        "    if False:\n",
+        ("tests/learning/test_passkey_ceremony.py", "tests/web/test_passkey.py"),
+    ),
+    Mutant(
+        "a-passkey-without-a-finger",
+        "auth/passkey.py",
+        "            credential_current_sign_count=0,\n            require_user_verification=True,\n",
+        "            credential_current_sign_count=0,\n            require_user_verification=False,\n",
+        ("tests/auth/test_passkey.py", "tests/web/test_passkey.py"),
+    ),
+    Mutant(
+        "a-copied-passkey-is-not-noticed",
+        "learning/passkey_entrance.py",
+        "    if (used or known.sign_count) and used <= known.sign_count:\n",
+        "    if False:\n",
+        ("tests/web/test_passkey.py",),
+    ),
+    Mutant(
         "who-is-let-in-no-more-by-a-provider-gets-a-password",
         "learning/password_request.py",
         "    return known.hash is not None or not await connections.is_linked(work.session, known.user_id)\n",
