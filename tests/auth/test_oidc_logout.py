@@ -11,7 +11,7 @@ from harka.errors import SsoRefusedError
 from harka.ids import new_id
 
 CLIENT = Client(new_id(), "https://idp.example", "harka", "", private=False)
-NO = object()
+NO = "(absent)"
 
 
 def told(**changes: Any) -> dict[str, Any]:
