@@ -169,12 +169,17 @@ class _At:
 
 def _is_alike(schema: GraphQLSchema, name: str, field: GraphQLField) -> bool:
     """Whether a field of this name is the same leaf in every type: an alias would only be one of too many."""
-    of_name = {
+    return is_leaf_type(get_named_type(field.type)) and not field.args and len(_types_of(schema, name)) == 1
+
+
+@cache
+def _types_of(schema: GraphQLSchema, name: str) -> frozenset[str]:
+    """The types of the fields of this name, asked for a hundred thousand times."""
+    return frozenset(
         str(each.fields[name].type)
         for each in schema.type_map.values()
         if isinstance(each, GraphQLObjectType) and name in each.fields
-    }
-    return is_leaf_type(get_named_type(field.type)) and not field.args and len(of_name) == 1
+    )
 
 
 class _TooLargeError(Exception):
