@@ -27,6 +27,7 @@ LISTS = """query ($ours: ID!, $stranger: ID!, $course: ID!, $group: ID!) {
   group(id: $group) { members(first: 50) { totalCount } }
   user(id: $ours) { ...person }
   stranger: user(id: $stranger) { ...person }
+  certificates(first: 50) { totalCount nodes { id holderName } }
   learningPathEnrollments(first: 50) { totalCount nodes { user { id } } }
   learningPaths(first: 9) { nodes { enrollments(first: 50) { totalCount nodes { user { id } } } } }
   search(query: "person", first: 50) { totalCount nodes { user { id } } }
@@ -107,6 +108,7 @@ async def test_no_list_shows_or_counts_who_is_beyond(school: School) -> None:
     assert seen["stranger"] is None
     assert seen["search"] == {"totalCount": 1, "nodes": [{"user": own}]}
     assert seen["user"]["certificates"]["totalCount"] == 1
+    assert (seen["certificates"]["totalCount"], len(seen["certificates"]["nodes"])) == (1, 1)
     # of the school's group, and of the team: the one learner
     assert [node["members"]["totalCount"] for node in seen["groups"]["nodes"]] == [1, 0, 1]
     assert [node["managers"]["totalCount"] for node in seen["groups"]["nodes"]] == [0, 1, 0]

@@ -1,6 +1,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,6 +11,7 @@ from harka.auth.hashing import Hasher
 from harka.auth.ldap import Directories
 from harka.auth.oidc import Providers
 from harka.auth.password import hash_password, is_outdated
+from harka.auth.saml import Assertions
 from harka.cache.throttle import Rate, Throttle
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
@@ -32,7 +34,12 @@ _HASH = hash_password(PASSWORD)
 
 @pytest.fixture
 async def door(academy: Academy, academy_settings: Settings) -> AsyncIterator[Entrance]:
-    parts, hasher, directories = academy.parts, Hasher(workers=1), Directories()
+    parts, hasher, directories, assertions = (
+        academy.parts,
+        Hasher(workers=1),
+        Directories(),
+        Assertions(Path("xmlsec1")),
+    )
     yield Entrance(
         databases=parts.databases,
         cache=parts.cache,
@@ -42,10 +49,12 @@ async def door(academy: Academy, academy_settings: Settings) -> AsyncIterator[En
         throttle=Throttle(parts.cache),
         providers=Providers(),
         directories=directories,
+        assertions=assertions,
         outside=Outside(Catalog(academy_settings), Dns(""), "harka.localhost"),
     )
     hasher.close()
     directories.close()
+    assertions.close()
 
 
 async def person_of(academy: Academy, hashed: str = _HASH) -> User:
