@@ -43,7 +43,7 @@ def working(runtime: Runtime) -> OpenWorker:
         stop = asyncio.Event()
         worker = asyncio.create_task(run(runtime, stop=stop, handlers=handlers, **values))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 yield stop
         finally:
             stop.set()
