@@ -8,11 +8,12 @@ from harka.errors import NotFoundError, TenantRequiredError
 from harka.files.link import Link, Links, Purpose
 
 LINKS = Links(bytes(range(32)))
-SOON = int(datetime.now(UTC).timestamp()) + 600
+LIFE = timedelta(seconds=600)
 
 
 def sealed(tenant: UUID, links: Links = LINKS) -> str:
-    return links.seal(tenant, Link(Purpose.READ, "a.csv", SOON, "A.csv", "text/csv"))
+    expires = int((datetime.now(UTC) + LIFE).timestamp())
+    return links.seal(tenant, Link(Purpose.READ, "a.csv", expires, "A.csv", "text/csv"))
 
 
 def refused(tenant: UUID, token: str, purpose: Purpose = Purpose.READ) -> bool:
@@ -39,7 +40,7 @@ def test_another_tenant_purpose_or_secret_refuses_it() -> None:
 def test_an_expired_link_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = uuid4()
     token = sealed(tenant)
-    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(seconds=601))
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + LIFE)
     assert refused(tenant, token)
 
 
