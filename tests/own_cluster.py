@@ -1,10 +1,14 @@
-"""A Valkey cluster of a test's own: three nodes on loopback, each with a third of the slots."""
+"""A Valkey cluster of a test's own: three nodes on loopback, each with a third of the slots.
+
+On request each has a replica, which takes its place when it is gone.
+"""
 
 import contextlib
 import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
@@ -17,15 +21,18 @@ from harka.config import Settings
 _SLOTS = 16_384
 _NODES = 3
 _TIMEOUT = 20.0
+_NOTICED = "1000"
+"""Milliseconds without a word after which a node is held to be gone."""
 
 
 class OwnCluster:
-    def __init__(self) -> None:
+    def __init__(self, *, replicas: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="hc-", dir="/tmp"))
         self._children: list[Child] = []
-        # of the node, and of its bus
-        ports = free_ports(2 * _NODES)
-        self.ports = list(zip(ports[:_NODES], ports[_NODES:], strict=True))
+        count = 2 * _NODES if replicas else _NODES
+        # of the node, and of its bus; the replicas are the last
+        ports = free_ports(2 * count)
+        self.ports = list(zip(ports[:count], ports[count:], strict=True))
 
     @property
     def url(self) -> str:
@@ -42,16 +49,26 @@ class OwnCluster:
         for child, node in zip(self._children, nodes, strict=True):
             process.wait_until(child, lambda node=node: _answers(node), _TIMEOUT)
         for number, node in enumerate(nodes):
-            first, end = (_SLOTS * each // _NODES for each in (number, number + 1))
-            node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            if number < _NODES:
+                first, end = (_SLOTS * each // _NODES for each in (number, number + 1))
+                node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
             node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             node.execute_command("CLUSTER", "MEET", "127.0.0.1", *self.ports[0])
-        until = time.monotonic() + _TIMEOUT
-        while not all(_is_whole(node) for node in nodes):
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        _await(lambda: all(_is_whole(node, len(nodes)) for node in nodes))
+        for number, replica in enumerate(nodes[_NODES:]):
+            of = nodes[number].execute_command("CLUSTER", "MYID")
+            replica.execute_command("CLUSTER", "REPLICATE", of)
+        _await(lambda: all(_has_followed(replica) for replica in nodes[_NODES:]))
         for node in nodes:
             node.close()
+
+    def kill_owner(self, key: str) -> None:
+        """Of the slot that a key is in. Its replica notices, and stands for election."""
+        with Redis(port=self.ports[0][0]) as node:
+            slot = node.execute_command("CLUSTER", "KEYSLOT", key)
+        number = slot * _NODES // _SLOTS
+        self._children[number].process.kill()
+        self._children[number].process.wait()
 
     def remove(self) -> None:
         process.stop(self._children, _TIMEOUT)
@@ -62,12 +79,14 @@ def _node(program: Path, port: int, bus: int, data: Path) -> Program:
     single = valkey.serve(program, data, data, durable=False)
     given = ("--bind", "127.0.0.1", "--port", str(port), "--cluster-port", str(bus))
     names = (
+        "--repl-diskless-sync-delay",
+        "0",
         "--cluster-enabled",
         "yes",
         "--cluster-config-file",
         "nodes.conf",
         "--cluster-node-timeout",
-        "2000",
+        _NOTICED,
     )
     arguments = tuple(each for each in single.arguments if each not in {"--port", "0"})
     return Program(
@@ -93,7 +112,18 @@ def _answers(node: Redis) -> bool:
         return False
 
 
-def _is_whole(node: Redis) -> bool:
+def _is_whole(node: Redis, nodes: int) -> bool:
     told = node.execute_command("CLUSTER", "INFO")
     text = told if isinstance(told, dict) else dict(line.split(":") for line in told.decode().split())
-    return text["cluster_state"] == "ok" and text["cluster_known_nodes"] == str(_NODES)
+    return text["cluster_state"] == "ok" and text["cluster_known_nodes"] == str(nodes)
+
+
+def _has_followed(replica: Redis) -> bool:
+    return replica.info("replication").get("master_link_status") == "up"
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + _TIMEOUT
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)

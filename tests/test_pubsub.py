@@ -176,6 +176,20 @@ async def test_a_frozen_valkey_delays_only_the_first_writer(own_valkey: OwnValke
     await pubsub.close()
 
 
+async def test_what_valkey_did_not_take_is_made_up_for_by_a_resync(own_valkey: OwnValkey) -> None:
+    writer, listener, tenant = PubSub(own_valkey.url), PubSub(own_valkey.url), uuid4()
+    async with listener.subscribe(tenant, "t") as events, listener.subscribe(tenant, "u") as others:
+        own_valkey.freeze()
+        assert not await writer.publish(tenant, "t", {"in": "vain"})
+        own_valkey.thaw()
+        while await next_event(events) != RESYNC:
+            pass
+        await writer.publish(tenant, "u", {"other": True})
+        assert (await next_event(others)).payload == {"other": True}
+    for each in (writer, listener):
+        await each.close()
+
+
 async def test_subscriptions_end_when_the_process_stops(pubsub: PubSub) -> None:
     async with pubsub.subscribe(uuid4(), "t") as events:
         pubsub.end_subscriptions()

@@ -1,7 +1,8 @@
 """Events between processes over Valkey: a channel for each tenant and topic, one connection to listen on.
 
 Docs: `docs/decisions/0009-cache-and-pubsub.md`. Delivery is at most once. Whoever may have missed something
-(a lost connection, a full queue) is told so by an event with `resync`, and reads the truth again.
+(a lost connection, a full queue, a Valkey that did not take it) is told so by an event with `resync`, and
+reads the truth again.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ _PUBLISHERS: Final = 32
 _PUBLISH_TIMEOUT: Final = 0.5
 # after a failure nobody else waits for a Valkey that is down
 _REFUSAL_PERIOD: Final = 1.0
+_MOST_MISSED: Final = 10_000
 _CONFIRM_TIMEOUT: Final = 1.0
 _SOON: Final = 0.25
 # a silent connection is asked for a sign of life, and given up when it gives none
@@ -55,6 +57,7 @@ class _Message(msgspec.Struct, frozen=True, array_like=True):
     tenant: UUID
     topic: str
     payload: dict[str, Any]
+    resync: bool = False
 
 
 class Subscription:
@@ -104,25 +107,53 @@ class PubSub:
         self._slots = asyncio.Semaphore(_PUBLISHERS)
         self._refuse_until = 0.0
         self._soon: dict[str, asyncio.Task[bool]] = {}
+        # the channels of what was not published: those who listen are told when Valkey takes it again
+        self._missed: dict[str, bytes] = {}
+        self._making_up: asyncio.Task[None] | None = None
         self._closed = False
 
     async def publish(self, tenant: UUID, topic: str, payload: Mapping[str, Any]) -> bool:
-        """Tell subscribers in all processes; False when Valkey did not take it. Never fails the writer."""
+        """Tell subscribers in all processes. Never fails the writer.
+
+        False when Valkey did not take it: they are given a `resync` when it does.
+        """
         name = _channel_name(tenant, topic)
         message = packed(_Message(tenant, topic, dict(payload)))
         if self._redis is None:
             _deliver(self._channels, name, message)
             return True
-        if clock.monotonic() < self._refuse_until:
-            return False
+        if clock.monotonic() >= self._refuse_until and await self._published(name, message):
+            return True
+        self._miss(name, packed(_Message(tenant, topic, {}, resync=True)))
+        return False
+
+    async def _published(self, name: str, message: bytes) -> bool:
+        assert self._redis is not None  # noqa: S101 - without one, nothing is published
         try:
             async with asyncio.timeout(_PUBLISH_TIMEOUT), self._slots:
                 await command(self._redis, "PUBLISH", name, message)
         except (RedisError, OSError, TimeoutError) as error:
             self._refuse_until = clock.monotonic() + _REFUSAL_PERIOD
-            log.warning("event not published", tenant=tenant, error=type(error).__name__)
+            log.warning("event not published", channel=name, error=type(error).__name__)
             return False
         return True
+
+    def _miss(self, name: str, message: bytes) -> None:
+        if self._closed or len(self._missed) >= _MOST_MISSED:
+            return
+        self._missed[name] = message
+        if self._making_up is None or self._making_up.done():
+            self._making_up = asyncio.create_task(self._make_up(), name="events missed")
+
+    async def _make_up(self) -> None:
+        while self._missed:
+            await asyncio.sleep(_REFUSAL_PERIOD)
+            while self._missed:
+                # what is missed while this is on its way is missed anew
+                name, message = self._missed.popitem()
+                if not await self._published(name, message):
+                    self._missed.setdefault(name, message)
+                    break
 
     def publish_soon(self, tenant: UUID, topic: str) -> None:
         """Tell subscribers in a quarter of a second, once for all that is said until then; no payload."""
@@ -171,7 +202,7 @@ class PubSub:
 
     async def close(self) -> None:
         self.end_subscriptions()
-        for task in self._soon.values():
+        for task in (*self._soon.values(), *([self._making_up] if self._making_up else [])):
             task.cancel()
         if self._line is not None:
             await self._line.close()
@@ -299,7 +330,7 @@ def _deliver(channels: Mapping[str, _Channel], name: str, message: bytes) -> Non
     if _channel_name(received.tenant, received.topic) != name:
         log.error("event on another tenant's channel dropped", tenant=received.tenant)
         return
-    event = Event(received.payload)
+    event = RESYNC if received.resync else Event(received.payload)
     for subscription in channel.subscriptions:
         subscription.put(event)
 

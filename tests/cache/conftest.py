@@ -4,6 +4,7 @@ import pytest
 
 from harka.cache.tenant import TenantCache
 from harka.valkey import Client, open_client
+from own_cluster import OwnCluster
 from own_pair import OwnPair
 from own_valkey import OwnValkey
 
@@ -31,6 +32,15 @@ def own_pair() -> Iterator[OwnPair]:
     pair = OwnPair()
     yield pair
     pair.remove()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[OwnCluster]:
+    """With a replica of each node."""
+    cluster = OwnCluster(replicas=True)
+    cluster.start()
+    yield cluster
+    cluster.remove()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from cache.test_fuzz import Database, at_random
 from harka.cache.server import PATIENCE
 from harka.cache.tenant import Namespace, TenantCache
+from own_cluster import OwnCluster
 from own_pair import OwnPair
 from own_valkey import OwnValkey
 from waiting import until
@@ -92,14 +93,27 @@ async def test_nobody_is_given_what_is_old_while_it_fails_over(own_pair: OwnPair
     await _under_load(own_pair.url, fail_over)
 
 
-async def _under_load(url: str, disturb: Callable[[], Awaitable[None]]) -> None:
+@pytest.mark.parametrize("of", ["the organization", "the news"])
+async def test_nobody_is_given_what_is_old_while_a_node_of_a_cluster_fails_over(
+    own_cluster: OwnCluster, of: str
+) -> None:
+    tenant = uuid4()
+    key = f"{{{tenant.hex}}}" if of == "the organization" else "{harka:news}"
+
+    async def kill() -> None:
+        await asyncio.to_thread(own_cluster.kill_owner, key)
+
+    await _under_load(own_cluster.url, kill, tenant)
+
+
+async def _under_load(url: str, disturb: Callable[[], Awaitable[None]], tenant: UUID | None = None) -> None:
     """Four processes read and write at random, before, meanwhile, and until the cache is used again."""
     async with processes(url, 4) as caches:
-        await _at_work(caches, disturb)
+        await _at_work(caches, disturb, tenant or uuid4())
 
 
-async def _at_work(caches: list[TenantCache], disturb: Callable[[], Awaitable[None]]) -> None:
-    tenant, database = uuid4(), Database()
+async def _at_work(caches: list[TenantCache], disturb: Callable[[], Awaitable[None]], tenant: UUID) -> None:
+    database = Database()
     over = asyncio.Event()
 
     async def work(cache: TenantCache) -> None:

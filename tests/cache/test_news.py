@@ -16,8 +16,9 @@ class Process:
 
     def __init__(self, client: Client) -> None:
         self.numbers: dict[UUID, Mapping[str, int]] = {}
+        self.doubted: list[UUID] = []
         self.losses = 0
-        self.news = News(client, learn=self.numbers.__setitem__, lost=self._lost)
+        self.news = News(client, learn=self.numbers.__setitem__, doubt=self.doubted.append, lost=self._lost)
 
     def _lost(self) -> None:
         self.losses += 1
@@ -52,6 +53,14 @@ async def test_everybody_has_heard_of_it_before_the_writer_goes_on(process: Make
         writer = processes[number % 4].news
         await writer.heard(await writer.tell(tenant, {"": number}))
         assert [each.numbers.get(tenant) for each in processes] == [{"": number}] * 4
+
+
+async def test_who_cannot_tell_what_it_changed_is_doubted_by_all_others(process: Make) -> None:
+    processes = [await process() for _ in range(3)]
+    tenant, writer = uuid4(), processes[0].news
+    await writer.heard(await writer.tell(tenant, {}))
+    assert [each.doubted for each in processes] == [[], [tenant], [tenant]]
+    assert not any(each.numbers for each in processes)
 
 
 async def test_it_is_heard_within_the_lease(process: Make) -> None:

@@ -21,16 +21,17 @@ from harka.repositories.scim_condition import (
     Operator,
     compiled,
 )
+from harka.repositories.scim_list import OLDEST_FIRST, Asked, ScimList
 from harka.repositories.scim_user import Known
 from repositories.test_statements import unfiltered
 
 __all__ = ["academy", "academy_settings", "parts"]
 
-ROOMS = {"user": scim_user, "group": scim_group}
+LISTS: dict[str, ScimList[Any]] = {"user": scim_user.LISTED, "group": scim_group.LISTED}
 SHAPES = [
     pytest.param(noun, name, operator, id=f"{noun}.{name}.{operator}")
-    for noun, room in ROOMS.items()
-    for name, column in room.COLUMNS.items()
+    for noun, listed in LISTS.items()
+    for name, column in listed.columns.items()
     for operator in sorted(OPERATORS[column.kind])
 ]
 VALUES: dict[Kind, Any] = {
@@ -47,31 +48,19 @@ VALUES: dict[Kind, Any] = {
 async def test_every_column_by_every_operator_runs_and_names_the_tenant(
     academy: Academy, noun: str, name: str, operator: Operator
 ) -> None:
-    room = ROOMS[noun]
-    asked = Comparison(name, operator, VALUES[room.COLUMNS[name].kind])
-    found = compiled(asked, room.COLUMNS, 4)
-    page = room.page_statement(found.sql, "meta.created", descending=True)
-    for statement in (page, room.count_statement(compiled(asked, room.COLUMNS, 2).sql)):
+    listed = LISTS[noun]
+    asked = Comparison(name, operator, VALUES[listed.columns[name].kind])
+    found = compiled(asked, listed.columns, 4)
+    page = listed.page_statement(found.sql, OLDEST_FIRST, descending=True)
+    for statement in (page, listed.count_statement(compiled(asked, listed.columns, 2).sql)):
         assert unfiltered(statement.text) == []
         assert "'x'" not in statement.text
     async with academy.work(read_only=True) as work:
-        rows = await room.page(work.session, asked, offset=0, first=50)
-        assert await room.count(work.session, asked) >= len(rows)
-        none = await room.page(
-            work.session, Joined((asked, Fixed(holds=False)), every=True), offset=0, first=50
-        )
-    assert list(none) == []
-
-
-@pytest.mark.parametrize(("noun", "by"), [(n, by) for n, room in ROOMS.items() for by in room.SORTED])
-async def test_every_order_runs_both_ways(academy: Academy, noun: str, by: str) -> None:
-    room = ROOMS[noun]
-    async with academy.work(read_only=True) as work:
-        up, down = [
-            [row.id for row in await room.page(work.session, offset=0, first=1000, by=by, descending=way)]
-            for way in (False, True)
-        ]
-    assert up == down[::-1]
+        some = await listed.find(work.session, Asked(condition=asked, first=50))
+        assert some.total >= len(some.rows)
+        nothing = Joined((asked, Fixed(holds=False)), every=True)
+        none = await listed.find(work.session, Asked(condition=nothing, first=50))
+    assert (list(none.rows), none.total) == ([], 0)
 
 
 async def test_people_are_found_as_they_should_be(academy: Academy) -> None:
@@ -95,9 +84,11 @@ async def test_people_are_found_as_they_should_be(academy: Academy) -> None:
     async def found(asked: Condition) -> str:
         async with academy.work(read_only=True) as work:
             both = Joined((ours, asked), every=True)
-            rows = await scim_user.page(work.session, both, offset=0, first=9, by="emails.value")
-            assert await scim_user.count(work.session, both) == len(rows)
-        return " ".join(row.email.partition("@")[0] for row in rows)
+            people = await scim_user.LISTED.find(
+                work.session, Asked(condition=both, first=9, by="emails.value")
+            )
+            assert people.total == len(people.rows)
+        return " ".join(row.email.partition("@")[0] for row in people.rows)
 
     def by(name: str, operator: str, value: Any = None) -> Comparison:
         return Comparison(name, Operator(operator), value)

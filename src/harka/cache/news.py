@@ -7,7 +7,9 @@ Either way nothing old is used anywhere once a writer has its answer, and nobody
 `LEASE`, even one that is stopped or cut off.
 
 A Valkey that does not answer leaves writers who could not tell: they make up for it when it is back. So
-whoever notices that it did not answer uses nothing of what it holds for a second longer.
+whoever notices that it did not answer uses nothing of what it holds for a second longer. In a cluster it may
+be the tenant's node that is away, which nobody else notices: then the writer tells that there is something
+which it cannot tell, until it can, and the others do without that tenant's values meanwhile (`Doubts`).
 """
 
 import asyncio
@@ -49,7 +51,7 @@ _PROCESSES: Final = 1024
 
 
 class _Told(msgspec.Struct, frozen=True, array_like=True):
-    """`numbers`: of `generation`, by scope, as they are now.
+    """`numbers`: of `generation`, by scope, as they are now; none where the sender cannot tell them.
 
     `number`: the sender's messages that want an answer are counted; 0 for one that does not.
     """
@@ -74,11 +76,20 @@ class News:
     """
 
     def __init__(
-        self, client: Client, *, learn: Callable[[UUID, Mapping[str, int]], None], lost: Callable[[], None]
+        self,
+        client: Client,
+        *,
+        learn: Callable[[UUID, Mapping[str, int]], None],
+        doubt: Callable[[UUID], None],
+        lost: Callable[[], None],
     ) -> None:
-        """`learn`: called with what somebody told. `lost`: called when something may have been missed."""
+        """`learn`: called with what somebody told. `doubt`: called when somebody cannot tell what it changed.
+
+        `lost`: called when something may have been missed.
+        """
         self._client = client
         self._learn = learn
+        self._doubt = doubt
         self._lost = lost
         self._id = new_id()
         self._number = 0
@@ -95,6 +106,10 @@ class News:
         self._trusted_from = 0.0
         self._used = 0.0
         self.until = 0.0
+
+    def noticed_by(self, now: float) -> float:
+        """When whoever listens has noticed that it is not answered, if it is not: not before `NOTICED`."""
+        return (self._answered or now) + NOTICED
 
     def is_trusted(self, now: float) -> bool:
         """Whether what Valkey holds may be used: it answers, and has done so for a while."""
@@ -138,10 +153,10 @@ class News:
         message = packed(_Told(self._id, 0, tenant, dict(numbers)))
         return int(await command(self._client, "SPUBLISH", _CHANNEL, message))
 
-    async def heard(self, waiting: "_Waiting") -> None:
+    async def heard(self, waiting: "_Waiting", within: float = LEASE) -> None:
         """Return when all who listen have heard it, or cannot rely on anything older any more."""
         try:
-            async with asyncio.timeout(LEASE):
+            async with asyncio.timeout(within):
                 await waiting.done.wait()
         except TimeoutError:
             log.debug("somebody did not hear of a change in time")
@@ -244,7 +259,10 @@ class News:
             self._lost()
 
     def _told(self, told: _Told) -> None:
-        self._learn(told.tenant, told.numbers)
+        if told.numbers:
+            self._learn(told.tenant, told.numbers)
+        elif told.sender != self._id:
+            self._doubt(told.tenant)
         if not told.number:
             return
         if told.sender == self._id:

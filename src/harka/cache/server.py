@@ -46,10 +46,10 @@ class Server:
                 return None
             return await self._asked(call, self._patience)
 
-    async def insist(self, call: Callable[[], Awaitable[R]]) -> R | None:
+    async def insist(self, call: Callable[[], Awaitable[R]], patience: float = NOTICED) -> R | None:
         """Like `attempt`, though slower and whatever it did before: for what has to be done in the end."""
         async with self._slots:
-            return await self._asked(call, max(NOTICED, self._patience))
+            return await self._asked(call, max(patience, self._patience))
 
     async def lease_over(self) -> None:
         """Return when nobody can rely any more on what they knew when Valkey began to fail."""

@@ -16,6 +16,7 @@ import msgspec
 from harka import clock, logs
 from harka.cache import generation as generations
 from harka.cache import ledger
+from harka.cache.doubts import Doubts
 from harka.cache.flight import Flights
 from harka.cache.generation import ANY, TENANT, Reading, has_writers
 from harka.cache.ledger import Stored
@@ -97,10 +98,13 @@ class TenantCache:
         self._patience = patience
         self._seal = Seal(key)
         self._local = LocalCache(local_bytes)
+        self._doubts = Doubts()
         self._news: News | None = None
         self._writes: Writes | None = None
         if self._server is not None:
-            self._news = News(self._server.client, learn=self._local.learn, lost=self._local.clear)
+            self._news = News(
+                self._server.client, learn=self._local.learn, doubt=self._doubt, lost=self._local.clear
+            )
             self._writes = Writes(self._server, self._news, self._local)
         self._flights = Flights()
         # to others this process is one reader: its own flights are for those within
@@ -282,7 +286,13 @@ class TenantCache:
         return news.is_trusted(clock.monotonic())
 
     def _owes(self, tenant: UUID) -> bool:
-        return self._writes is not None and self._writes.owes(tenant)
+        """Whether there are changes of which this process, or another that told so, could not tell."""
+        return (self._writes is not None and self._writes.owes(tenant)) or self._doubts.holds(tenant)
+
+    def _doubt(self, tenant: UUID) -> None:
+        self._doubts.add(tenant)
+        # what is kept is not found any more, and what is being looked for is not kept
+        self._local.drop(tenant)
 
     async def _elsewhere(
         self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], keys: Sequence[Any]

@@ -1,22 +1,35 @@
 """What writers forget: around their commit, in every process, and later where Valkey does not answer now."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from harka import logs
+from harka import clock, logs
 from harka.cache import generation as generations
 from harka.cache.generation import BEGIN, END, FORGET, TENANT
 from harka.cache.local import LocalCache
-from harka.cache.news import MADE_UP, News
+from harka.cache.news import MADE_UP, NOTICED, News
 from harka.cache.server import Server
 
 log = logs.logger("cache")
 
 _RETRY: Final = MADE_UP / 4
+
+
+class _Debt:
+    """What others do not know of a tenant.
+
+    `is_known`: that there is something. `noticed_by`: monotonic; when who cannot be told that has noticed it.
+    """
+
+    def __init__(self, noticed_by: float) -> None:
+        self.changes: list[tuple[Sequence[str], int]] = []
+        self.noticed_by = noticed_by
+        self.is_known = asyncio.Event()
 
 
 class Writes:
@@ -26,7 +39,7 @@ class Writes:
         self._server = server
         self._news = news
         self._local = local
-        self._owed: dict[UUID, list[tuple[Sequence[str], int]]] = {}
+        self._owed: dict[UUID, _Debt] = {}
         self._begun: Counter[tuple[UUID, tuple[str, ...]]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -79,21 +92,35 @@ class Writes:
         is_possible = tenant not in self._owed and not self._server.is_lost
         if is_possible and await self._told(tenant, scopes, change):
             return
-        is_first = tenant not in self._owed
-        self._owed.setdefault(tenant, []).append((scopes, change))
-        if is_first:
+        now = clock.monotonic()
+        debt = self._owed.get(tenant)
+        if debt is None:
+            debt = self._owed[tenant] = _Debt(self._news.noticed_by(now))
             log.warning("invalidation failed, cache bypassed", tenant=tenant)
-            _ = self._start(self._pay(tenant))
+            _ = self._start(self._pay(tenant, debt))
+            _ = self._start(self._confess(tenant, debt))
+        debt.changes.append((scopes, change))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, debt.noticed_by - now)):
+                await debt.is_known.wait()
         await self._server.lease_over()
 
-    async def _pay(self, tenant: UUID) -> None:
-        owed = self._owed[tenant]
-        while owed:
+    async def _pay(self, tenant: UUID, debt: _Debt) -> None:
+        while debt.changes:
             await asyncio.sleep(_RETRY)
-            while owed and await self._told(tenant, *owed[0]):
-                del owed[0]
+            while debt.changes and await self._told(tenant, *debt.changes[0]):
+                del debt.changes[0]
         del self._owed[tenant]
         log.info("invalidation made up for", tenant=tenant)
+
+    async def _confess(self, tenant: UUID, debt: _Debt) -> None:
+        """Tell that there is something to tell, for as long as there is: the others' doubts do not last."""
+        while debt.changes:
+            told = await self._server.insist(partial(self._news.tell, tenant, {}), MADE_UP)
+            if told is not None:
+                await self._news.heard(told, NOTICED)
+                debt.is_known.set()
+            await asyncio.sleep(_RETRY)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

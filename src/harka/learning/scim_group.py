@@ -16,8 +16,8 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import scim_group as groups
 from harka.repositories.group_member import GroupMember
-from harka.repositories.scim_condition import EVERYTHING, Condition
-from harka.repositories.scim_group import OLDEST_FIRST, Membership, ScimGroup
+from harka.repositories.scim_group import Membership, ScimGroup
+from harka.repositories.scim_list import Asked, Page
 from harka.tenancy.permission import Permission
 
 MOST_SHOWN = 20_000
@@ -39,13 +39,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     removed: frozenset[UUID] = frozenset()
 
 
-class Page(msgspec.Struct, frozen=True):
-    """`total`: how many match."""
-
-    rows: Sequence[ScimGroup]
-    total: int
-
-
 class TooManyMembersError(ValidationError):
     """These groups have more members than are shown at once: leave out `members`."""
 
@@ -59,24 +52,9 @@ async def find(work: UnitOfWork, id_: UUID) -> ScimGroup:
     return found[0]
 
 
-async def search(
-    work: UnitOfWork,
-    condition: Condition = EVERYTHING,
-    *,
-    offset: int,
-    first: int,
-    by: str = OLDEST_FIRST,
-    descending: bool = False,
-) -> Page:
-    """`first` groups after the `offset` first that match."""
+async def search(work: UnitOfWork, asked: Asked) -> Page[ScimGroup]:
     _require_reader(work)
-    total = await groups.count(work.session, condition)
-    if not first or offset >= total:
-        return Page([], total)
-    rows = await groups.page(
-        work.session, condition, offset=offset, first=first, by=by, descending=descending
-    )
-    return Page(rows, total)
+    return await groups.LISTED.find(work.session, asked)
 
 
 async def members_of(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[GroupMember]]:

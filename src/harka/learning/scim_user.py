@@ -25,8 +25,8 @@ from harka.learning.user import UserChanges, UserDraft
 from harka.learning.user_row import row_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import scim_user as people
-from harka.repositories.scim_condition import EVERYTHING, Condition
-from harka.repositories.scim_user import OLDEST_FIRST, Known, Membership, ScimUser, Taker
+from harka.repositories.scim_list import Asked, Page
+from harka.repositories.scim_user import Known, Membership, ScimUser, Taker
 from harka.repositories.user import User, UserStatus
 from harka.storage.session import UniqueError
 from harka.tenancy.permission import Permission
@@ -58,13 +58,6 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
 
 
-class Page(msgspec.Struct, frozen=True):
-    """`total`: how many match."""
-
-    rows: Sequence[ScimUser]
-    total: int
-
-
 async def find(work: UnitOfWork, id_: UUID) -> ScimUser:
     """Raise `NotFoundError`, also for whom the directory took away."""
     _require_reader(work)
@@ -74,24 +67,9 @@ async def find(work: UnitOfWork, id_: UUID) -> ScimUser:
     return found[0]
 
 
-async def search(
-    work: UnitOfWork,
-    condition: Condition = EVERYTHING,
-    *,
-    offset: int,
-    first: int,
-    by: str = OLDEST_FIRST,
-    descending: bool = False,
-) -> Page:
-    """`first` people after the `offset` first that match."""
+async def search(work: UnitOfWork, asked: Asked) -> Page[ScimUser]:
     _require_reader(work)
-    total = await people.count(work.session, condition)
-    if not first or offset >= total:
-        return Page([], total)
-    rows = await people.page(
-        work.session, condition, offset=offset, first=first, by=by, descending=descending
-    )
-    return Page(rows, total)
+    return await people.LISTED.find(work.session, asked)
 
 
 async def groups_of(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[Membership]]:

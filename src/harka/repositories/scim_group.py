@@ -1,6 +1,5 @@
 """Groups as an organization's own directory knows them."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,7 +9,8 @@ import msgspec
 
 from harka.repositories.group import Group
 from harka.repositories.group_member import GroupMember
-from harka.repositories.scim_condition import EVERYTHING, Column, Condition, Kind, compiled
+from harka.repositories.scim_condition import Column, Kind
+from harka.repositories.scim_list import ScimList
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -38,11 +38,14 @@ class Membership(msgspec.Struct, frozen=True):
     digest: int
 
 
-_SELECT: Final = """SELECT g.id, g.parent_id, g.name, g.created_at, g.updated_at, g.version, g.external_id
-    FROM {schema}.user_group g WHERE g.tenant_id = $1"""
+_SHOWN: Final = "g.id, g.parent_id, g.name, g.created_at, g.updated_at, g.version, g.external_id"
+_SOURCE: Final = "{schema}.user_group g WHERE g.tenant_id = $1"
 
 # Groups by id.
-FIND_BY_IDS = Statement("scim_group.find_by_ids", f"{_SELECT} AND g.id = ANY($2::uuid[])")
+FIND_BY_IDS = Statement(
+    "scim_group.find_by_ids",
+    f"SELECT {_SHOWN} FROM {_SOURCE} AND g.id = ANY($2::uuid[])",  # noqa: S608 - constants
+)
 
 # What a directory calls groups.
 EXTERNAL_IDS = Statement(
@@ -93,53 +96,14 @@ SORTED: Final[Mapping[str, str]] = {
 }
 """By what groups are ordered."""
 
-OLDEST_FIRST: Final = "meta.created"
-_SHAPES: Final = 256
+LISTED: Final = ScimList(
+    ScimGroup, name="scim_group", shown=_SHOWN, source=_SOURCE, key="g.id", columns=COLUMNS, sorted_by=SORTED
+)
 
 
 async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[ScimGroup]:
     """In no particular order; unknown ids are left out."""
     return await session.fetch_rows(ScimGroup, FIND_BY_IDS, ids)
-
-
-async def page(
-    session: ShardSession,
-    condition: Condition = EVERYTHING,
-    *,
-    offset: int,
-    first: int,
-    by: str = OLDEST_FIRST,
-    descending: bool = False,
-) -> Sequence[ScimGroup]:
-    """`first` groups after the `offset` first that match. `by`: one of `SORTED`."""
-    asked = compiled(condition, COLUMNS, 4)
-    statement = page_statement(asked.sql, by, descending=descending)
-    return await session.fetch_rows(ScimGroup, statement, offset, first, *asked.values)
-
-
-async def count(session: ShardSession, condition: Condition = EVERYTHING) -> int:
-    """How many match."""
-    asked = compiled(condition, COLUMNS, 2)
-    return int(await session.fetch_value(count_statement(asked.sql), *asked.values))
-
-
-@functools.lru_cache(_SHAPES)
-def page_statement(condition: str, by: str, *, descending: bool) -> Statement:
-    """`condition`: made of constants by `compiled`, its parameters from $4 on."""
-    down = " DESC" if descending else ""
-    order = f"{SORTED[by]}{down}, g.id{down}"
-    return Statement(
-        "scim_group.page", f"{_SELECT} AND {condition} ORDER BY {order} OFFSET $2::bigint LIMIT $3"
-    )
-
-
-@functools.lru_cache(_SHAPES)
-def count_statement(condition: str) -> Statement:
-    """`condition`: made of constants by `compiled`, its parameters from $2 on."""
-    return Statement(
-        "scim_group.count",
-        f"SELECT count(*) FROM {{schema}}.user_group g WHERE g.tenant_id = $1 AND {condition}",  # noqa: S608 - constants
-    )
 
 
 async def name(session: ShardSession, id_: UUID, external_id: str | None) -> None:

@@ -1,6 +1,5 @@
 """People as an organization's own directory knows them."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -8,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.scim_condition import EVERYTHING, Column, Condition, Kind, compiled
+from harka.repositories.scim_condition import Column, Kind
+from harka.repositories.scim_list import ScimList
 from harka.repositories.user import User
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -67,15 +67,17 @@ class Taker(msgspec.Struct, frozen=True):
     removed: bool
 
 
-_SELECT: Final = """SELECT u.id, u.email, u.name, u.role, u.status, u.locale, u.timezone, u.created_at,
-      u.updated_at, u.version, u.role_id, s.user_name, s.external_id, s.email_type,
-      s.attributes::text AS attributes
-    FROM {schema}."user" u
+_SHOWN: Final = """u.id, u.email, u.name, u.role, u.status, u.locale, u.timezone, u.created_at, u.updated_at,
+      u.version, u.role_id, s.user_name, s.external_id, s.email_type, s.attributes::text AS attributes"""
+_SOURCE: Final = """{schema}."user" u
     LEFT JOIN {schema}.scim_user s ON s.tenant_id = $1 AND s.user_id = u.id
     WHERE u.tenant_id = $1 AND s.removed_version IS DISTINCT FROM u.version"""
 
 # People by id, whom the directory did not take away.
-FIND_BY_IDS = Statement("scim_user.find_by_ids", f"{_SELECT} AND u.id = ANY($2::uuid[])")
+FIND_BY_IDS = Statement(
+    "scim_user.find_by_ids",
+    f"SELECT {_SHOWN} FROM {_SOURCE} AND u.id = ANY($2::uuid[])",  # noqa: S608 - constants
+)
 
 # What a directory calls people.
 EXTERNAL_IDS = Statement(
@@ -171,55 +173,14 @@ SORTED: Final[Mapping[str, str]] = {
 }
 """By what people are ordered."""
 
-OLDEST_FIRST: Final = "meta.created"
-_SHAPES: Final = 256
+LISTED: Final = ScimList(
+    ScimUser, name="scim_user", shown=_SHOWN, source=_SOURCE, key="u.id", columns=COLUMNS, sorted_by=SORTED
+)
 
 
 async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[ScimUser]:
     """In no particular order; unknown ids, and whom the directory took away, are left out."""
     return await session.fetch_rows(ScimUser, FIND_BY_IDS, ids)
-
-
-async def page(
-    session: ShardSession,
-    condition: Condition = EVERYTHING,
-    *,
-    offset: int,
-    first: int,
-    by: str = OLDEST_FIRST,
-    descending: bool = False,
-) -> Sequence[ScimUser]:
-    """`first` people after the `offset` first that match. `by`: one of `SORTED`."""
-    asked = compiled(condition, COLUMNS, 4)
-    statement = page_statement(asked.sql, by, descending=descending)
-    return await session.fetch_rows(ScimUser, statement, offset, first, *asked.values)
-
-
-async def count(session: ShardSession, condition: Condition = EVERYTHING) -> int:
-    """How many match."""
-    asked = compiled(condition, COLUMNS, 2)
-    return int(await session.fetch_value(count_statement(asked.sql), *asked.values))
-
-
-@functools.lru_cache(_SHAPES)
-def page_statement(condition: str, by: str, *, descending: bool) -> Statement:
-    """`condition`: made of constants by `compiled`, its parameters from $4 on."""
-    down = " DESC" if descending else ""
-    order = f"{SORTED[by]}{down}, u.id{down}"
-    return Statement(
-        "scim_user.page", f"{_SELECT} AND {condition} ORDER BY {order} OFFSET $2::bigint LIMIT $3"
-    )
-
-
-@functools.lru_cache(_SHAPES)
-def count_statement(condition: str) -> Statement:
-    """`condition`: made of constants by `compiled`, its parameters from $2 on."""
-    return Statement(
-        "scim_user.count",
-        f"""SELECT count(*) FROM {{schema}}."user" u
-    LEFT JOIN {{schema}}.scim_user s ON s.tenant_id = $1 AND s.user_id = u.id
-    WHERE u.tenant_id = $1 AND s.removed_version IS DISTINCT FROM u.version AND {condition}""",  # noqa: S608 - constants
-    )
 
 
 async def takers(session: ShardSession, asked: Sequence[tuple[str, str]]) -> Sequence[Taker]:

@@ -133,7 +133,7 @@ async def _search(call: Call, request: Request) -> Response:
 
     async def step(work: UnitOfWork) -> Response:
         resources, total = await room.search(work, call.names, query)
-        return told(list_of(resources, total, query.offset))
+        return told(list_of(resources, total, query.asked.offset))
 
     return await _work(call, request, step, read_only=True)
 
@@ -146,11 +146,12 @@ async def _search_all(call: Call, request: Request) -> Response:
 
     async def step(work: UnitOfWork) -> Response:
         found, total = await users.search(work, call.names, people)
-        left = msgspec.structs.replace(
-            teams, offset=max(teams.offset - total, 0), first=people.first - len(found)
+        rows = msgspec.structs.replace(
+            teams.asked, offset=max(teams.asked.offset - total, 0), first=people.asked.first - len(found)
         )
+        left = msgspec.structs.replace(teams, asked=rows)
         others, more = await groups.search(work, call.names, left)
-        return told(list_of([*found, *others], total + more, people.offset))
+        return told(list_of([*found, *others], total + more, people.asked.offset))
 
     return await _work(call, request, step, read_only=True)
 

@@ -9,7 +9,6 @@ from harka.ids import NodeKind
 from harka.learning import scim_group
 from harka.learning.scim_group import Change
 from harka.learning.work import UnitOfWork
-from harka.repositories import scim_group as rows
 from harka.repositories.group_member import GroupMember
 from harka.repositories.scim_group import COLUMNS, SORTED, ScimGroup
 from harka.repositories.scim_group import Membership as Digest
@@ -37,14 +36,7 @@ async def read(work: UnitOfWork, names: Names, id_: str, projection: Projection 
 
 async def search(work: UnitOfWork, names: Names, query: Query) -> tuple[list[Resource], int]:
     """So many of those that match, and how many do. No version is told: members would be read for it."""
-    found = await scim_group.search(
-        work,
-        query.condition,
-        offset=query.offset,
-        first=query.first,
-        by=query.by or rows.OLDEST_FIRST,
-        descending=query.descending,
-    )
+    found = await scim_group.search(work, query.asked)
     shows = query.projection.needs("members")
     members = await scim_group.members_of(work, [row.id for row in found.rows]) if shows else {}
     resources = [resource_of(row, members.get(row.id, []), names) for row in found.rows]

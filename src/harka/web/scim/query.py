@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from harka.errors import ScimRequestError
-from harka.repositories.scim_condition import EVERYTHING, Condition
+from harka.repositories.scim_condition import EVERYTHING
+from harka.repositories.scim_list import OLDEST_FIRST, Asked
 from harka.web.scim.filter import Filterable, condition_of
 from harka.web.scim.models import MOST_RESULTS
 from harka.web.scim.names import Names
@@ -19,13 +20,9 @@ _NAMES: Final = ("filter", "sortBy", "sortOrder", "startIndex", "count", "attrib
 
 
 class Query(msgspec.Struct, frozen=True):
-    """`by`: None for the order in which they were made. `offset`: how many are passed over."""
+    """`projection`: what is shown of what is found."""
 
-    condition: Condition
-    by: str | None
-    descending: bool
-    offset: int
-    first: int
+    asked: Asked
     projection: Projection
 
 
@@ -38,14 +35,14 @@ def query_of(
     filter_, by, order = (said[name] for name in ("filter", "sortBy", "sortOrder"))
     if not all(each is None or isinstance(each, str) for each in (filter_, by, order)):
         raise ScimRequestError("filter, sortBy and sortOrder are texts.", "invalidValue")
-    return Query(
+    rows = Asked(
         condition=condition_of(filter_, resource, names) if filter_ else EVERYTHING,
-        by=_order(by, resource, sorted_by) if by else None,
+        by=_order(by, resource, sorted_by) if by else OLDEST_FIRST,
         descending=(order or "").lower() == "descending",
         offset=max(_number(said["startIndex"], "startIndex", 1), 1) - 1,
         first=min(max(_number(said["count"], "count", _USUAL), 0), MOST_RESULTS),
-        projection=projection_of(said["attributes"], said["excludedAttributes"], resource.schema),
     )
+    return Query(rows, projection_of(said["attributes"], said["excludedAttributes"], resource.schema))
 
 
 def list_of(resources: list[dict[str, Any]], total: int, offset: int) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from harka.ids import NodeKind
 from harka.learning import scim_user
 from harka.learning.scim_user import Person
 from harka.learning.work import UnitOfWork
-from harka.repositories import scim_user as rows
 from harka.repositories.scim_user import COLUMNS, SORTED, ScimUser
 from harka.web.scim import models
 from harka.web.scim.etag import require_match
@@ -33,14 +32,7 @@ async def read(work: UnitOfWork, names: Names, id_: str, projection: Projection 
 
 async def search(work: UnitOfWork, names: Names, query: Query) -> tuple[list[Resource], int]:
     """So many of those that match, and how many do."""
-    found = await scim_user.search(
-        work,
-        query.condition,
-        offset=query.offset,
-        first=query.first,
-        by=query.by or rows.OLDEST_FIRST,
-        descending=query.descending,
-    )
+    found = await scim_user.search(work, query.asked)
     resources = await _resources(work, names, found.rows, query.projection)
     return [query.projection.of(each) for each in resources], found.total
 
