@@ -21,14 +21,16 @@ from harka.config import Settings
 _SLOTS = 16_384
 _NODES = 3
 _TIMEOUT = 20.0
-_NOTICED = "1000"
-"""Milliseconds without a word after which a node is held to be gone."""
+_NOTICED = 1000
+"""Milliseconds without a word after which a node is held to be gone, where there are replicas."""
+_NOT_NOTICED = 60_000
 
 
 class OwnCluster:
     def __init__(self, *, replicas: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="hc-", dir="/tmp"))
         self._children: list[Child] = []
+        self._noticed = _NOTICED if replicas else _NOT_NOTICED
         count = 2 * _NODES if replicas else _NODES
         # of the node, and of its bus; the replicas are the last
         ports = free_ports(2 * count)
@@ -44,7 +46,7 @@ class OwnCluster:
         for port, bus in self.ports:
             data = self._directory / str(port)
             data.mkdir()
-            self._children.append(process.start(_node(program, port, bus, data)))
+            self._children.append(process.start(_node(program, port, bus, data, self._noticed)))
         nodes = [Redis(port=port) for port, _ in self.ports]
         for child, node in zip(self._children, nodes, strict=True):
             process.wait_until(child, lambda node=node: _answers(node), _TIMEOUT)
@@ -62,11 +64,14 @@ class OwnCluster:
         for node in nodes:
             node.close()
 
-    def kill_owner(self, key: str) -> None:
-        """Of the slot that a key is in. Its replica notices, and stands for election."""
+    def owner(self, key: str) -> int:
+        """The number of the node that a key is on."""
         with Redis(port=self.ports[0][0]) as node:
-            slot = node.execute_command("CLUSTER", "KEYSLOT", key)
-        number = slot * _NODES // _SLOTS
+            return int(node.execute_command("CLUSTER", "KEYSLOT", key)) * _NODES // _SLOTS
+
+    def kill_owner(self, key: str) -> None:
+        """A replica notices, and stands for election."""
+        number = self.owner(key)
         self._children[number].process.kill()
         self._children[number].process.wait()
 
@@ -75,7 +80,7 @@ class OwnCluster:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _node(program: Path, port: int, bus: int, data: Path) -> Program:
+def _node(program: Path, port: int, bus: int, data: Path, noticed: int) -> Program:
     single = valkey.serve(program, data, data, durable=False)
     given = ("--bind", "127.0.0.1", "--port", str(port), "--cluster-port", str(bus))
     names = (
@@ -86,7 +91,7 @@ def _node(program: Path, port: int, bus: int, data: Path) -> Program:
         "--cluster-config-file",
         "nodes.conf",
         "--cluster-node-timeout",
-        _NOTICED,
+        str(noticed),
     )
     arguments = tuple(each for each in single.arguments if each not in {"--port", "0"})
     return Program(

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.codec import packed, unpacked
 from harka.errors import TenantRequiredError
-from harka.valkey import Client, command, make_connection, open_client
+from harka.valkey import Client, close_client, command, make_connection, open_client
 
 log = logs.logger("pubsub")
 
@@ -207,7 +207,7 @@ class PubSub:
         if self._line is not None:
             await self._line.close()
         if self._redis is not None:
-            await self._redis.aclose()
+            await close_client(self._redis)
 
 
 class _Channel:

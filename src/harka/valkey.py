@@ -101,6 +101,14 @@ def open_client(url: str, *, connections: int, connect_timeout: float) -> Client
     )
 
 
+async def close_client(client: Client) -> None:
+    """A cluster's client that has lost a node calls itself closed, and may have opened connections since."""
+    await client.aclose()
+    if isinstance(client, RedisCluster):
+        await client.nodes_manager.aclose()
+        await client.nodes_manager.aclose("startup_nodes")
+
+
 async def make_connection(client: Client, channel: str) -> AbstractConnection:
     """A connection of one's own, to listen on where `channel` is published; it never goes into the pool."""
     if isinstance(client, RedisCluster):

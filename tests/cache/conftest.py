@@ -36,6 +36,14 @@ def own_pair() -> Iterator[OwnPair]:
 
 @pytest.fixture
 def own_cluster() -> Iterator[OwnCluster]:
+    cluster = OwnCluster()
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def replicated_cluster() -> Iterator[OwnCluster]:
     """With a replica of each node."""
     cluster = OwnCluster(replicas=True)
     cluster.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,12 +24,20 @@ def cluster() -> Iterator[OwnCluster]:
     started.remove()
 
 
+@asynccontextmanager
+async def processes(cluster: OwnCluster) -> AsyncIterator[list[TenantCache]]:
+    opened = [TenantCache(cluster.url, KEY, patience=1.0) for _ in range(2)]
+    try:
+        yield opened
+    finally:
+        for cache in opened:
+            await cache.close()
+
+
 @pytest.fixture
 async def caches(cluster: OwnCluster) -> AsyncIterator[list[TenantCache]]:
-    opened = [TenantCache(cluster.url, KEY, patience=1.0) for _ in range(2)]
-    yield opened
-    for cache in opened:
-        await cache.close()
+    async with processes(cluster) as opened:
+        yield opened
 
 
 async def store(cache: TenantCache, tenant: UUID, **values: str) -> None:
@@ -49,6 +58,23 @@ async def test_tenants_of_all_nodes_are_found_by_every_process(caches: list[Tena
 
         await until(is_found)
     assert writer.counts["failed"] == reader.counts["failed"] == 0
+
+
+async def test_what_a_writer_cannot_tell_is_used_by_nobody(own_cluster: OwnCluster) -> None:
+    """The node of the tenant's is gone, and nobody but the writer notices: the news are on another."""
+    news = own_cluster.owner("{harka:news}")
+    tenant = next(each for each in iter(uuid4, None) if own_cluster.owner(f"{{{each.hex}}}") != news)
+    async with processes(own_cluster) as (writer, reader):
+
+        async def is_kept() -> bool:
+            await store(reader, tenant, a="old")
+            return reader.find(tenant, NAMES, "a") == "old"
+
+        await until(is_kept)
+        own_cluster.kill_owner(f"{{{tenant.hex}}}")
+        await writer.invalidate(tenant)
+        assert reader.find(tenant, NAMES, "a") is None
+        assert (await reader.get_many(tenant, NAMES, ["a"])).missing is None
 
 
 async def test_a_change_is_known_to_every_process_when_the_writer_goes_on(caches: list[TenantCache]) -> None:

@@ -95,15 +95,15 @@ async def test_nobody_is_given_what_is_old_while_it_fails_over(own_pair: OwnPair
 
 @pytest.mark.parametrize("of", ["the organization", "the news"])
 async def test_nobody_is_given_what_is_old_while_a_node_of_a_cluster_fails_over(
-    own_cluster: OwnCluster, of: str
+    replicated_cluster: OwnCluster, of: str
 ) -> None:
     tenant = uuid4()
     key = f"{{{tenant.hex}}}" if of == "the organization" else "{harka:news}"
 
     async def kill() -> None:
-        await asyncio.to_thread(own_cluster.kill_owner, key)
+        await asyncio.to_thread(replicated_cluster.kill_owner, key)
 
-    await _under_load(own_cluster.url, kill, tenant)
+    await _under_load(replicated_cluster.url, kill, tenant)
 
 
 async def _under_load(url: str, disturb: Callable[[], Awaitable[None]], tenant: UUID | None = None) -> None:

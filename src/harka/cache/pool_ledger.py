@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.cache.breaker import Breaker
 from harka.errors import UnavailableError
-from harka.valkey import Patience, Script, open_client
+from harka.valkey import Patience, Script, close_client, open_client
 
 LEASE: Final = 5.0
 """Seconds that what a process holds is its own."""
@@ -205,4 +205,4 @@ class SharedLedger:
                 log.warning("ledger not reached", error=type(error).__name__)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await close_client(self._client)

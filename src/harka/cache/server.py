@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.cache.breaker import Breaker
 from harka.cache.news import LEASE, NOTICED
-from harka.valkey import Client, Patience, command, open_client
+from harka.valkey import Client, Patience, close_client, command, open_client
 
 R = TypeVar("R")
 
@@ -80,4 +80,4 @@ class Server:
         return True
 
     async def close(self) -> None:
-        await self.client.aclose()
+        await close_client(self.client)
