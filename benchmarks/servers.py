@@ -6,8 +6,8 @@ import msgspec
 from population import Population, fill, found, make_key, settle
 from stage import Stage
 
-from harka.app import open_runtime
 from harka.config import Settings
+from harka.opening import open_runtime
 from harka.repositories.organization import Organization
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode

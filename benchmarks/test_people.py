@@ -18,10 +18,10 @@ from stage import Stage, stage
 from test_request import asking, served
 
 from harka import logs
-from harka.app import open_runtime
 from harka.codec import from_json
 from harka.config import Settings
 from harka.ids import NodeKind
+from harka.opening import open_runtime
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan

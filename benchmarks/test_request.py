@@ -17,9 +17,9 @@ from servers import Ground
 from starlette.types import ASGIApp, Message
 
 from harka import executor, logs
-from harka.app import open_runtime
 from harka.codec import from_json, json_bytes
 from harka.config import Settings
+from harka.opening import open_runtime
 from harka.web import routes
 from harka.web.middleware.draining import Draining
 

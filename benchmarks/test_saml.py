@@ -18,7 +18,6 @@ from servers import Ground
 
 from entering import Visitor
 from harka import logs
-from harka.app import open_runtime
 from harka.auth.saml import Assertions
 from harka.config import Settings
 from harka.ids import NodeKind, new_id
@@ -26,6 +25,7 @@ from harka.learning import sso, sso_saml
 from harka.learning.sso_draft import SsoDraft
 from harka.learning.sso_saml import SamlDraft
 from harka.learning.work import unit_of_work
+from harka.opening import open_runtime
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.web import routes

@@ -19,12 +19,12 @@ from stage import Stage, stage
 from test_request import asking, served
 
 from harka import logs
-from harka.app import open_runtime
 from harka.codec import from_json
 from harka.config import Settings
 from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.learning.work import unit_of_work
+from harka.opening import open_runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 from harka.tenancy.placement import Mode

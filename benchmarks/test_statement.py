@@ -14,8 +14,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from servers import SIZE, Ground
 
 from harka import rows
-from harka.app import open_runtime
 from harka.learning.work import unit_of_work
+from harka.opening import open_runtime
 from harka.repositories import course
 from harka.repositories.lesson import FIND_BY_COURSES, Lesson
 from harka.repositories.scope import Scope

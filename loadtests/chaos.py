@@ -34,7 +34,6 @@ from rich.console import Console
 from stage import LOOPBACK, SERVE, free_port
 
 from harka import config
-from harka.app import open_runtime
 from harka.auth import api_key
 from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
@@ -42,6 +41,7 @@ from harka.config import Settings
 from harka.errors import HarkaError
 from harka.learning import job as jobs
 from harka.learning.work import unit_of_work
+from harka.opening import open_runtime
 from harka.queue.enqueue import signal as wake
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime

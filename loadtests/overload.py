@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 from stage import LOOPBACK, Stage, free_port, stage
 
-from harka.app import open_runtime
 from harka.cli.signals import interrupt_on_stop
+from harka.opening import open_runtime
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan
 

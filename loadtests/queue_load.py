@@ -20,9 +20,9 @@ from rich.console import Console
 from stage import Stage, stage
 
 from harka import config
-from harka.app import open_runtime
 from harka.codec import json_bytes
 from harka.ids import new_id
+from harka.opening import open_runtime
 from harka.queue.claim import claim
 from harka.queue.enqueue import enqueue_many, signal
 from harka.repositories.job import NewJob

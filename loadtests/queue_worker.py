@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 import uvloop
 
-from harka.app import open_runtime
 from harka.config import load
 from harka.graph.asking import asker
 from harka.learning.work import UnitOfWork
+from harka.opening import open_runtime
 from harka.storage.statement import Statement
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.runner import run

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from stage import Stage, free_port, stage
 
-from harka.app import open_runtime
 from harka.auth.password import hash_password
 from harka.cli.signals import interrupt_on_stop
 from harka.learning.work import unit_of_work
+from harka.opening import open_runtime
 from harka.repositories import password as passwords
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context

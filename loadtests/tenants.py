@@ -14,9 +14,9 @@ from population import Filled, Population, fill, found, make_key, settle
 from stage import Stage
 
 from harka import clock
-from harka.app import open_runtime
 from harka.auth import token
 from harka.ids import NodeKind
+from harka.opening import open_runtime
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime

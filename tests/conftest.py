@@ -138,7 +138,7 @@ async def settings(servers: Servers) -> Settings:
 
 @pytest.fixture(scope="session")
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    from harka.app import open_runtime  # noqa: PLC0415 - the lower floors' tests need not wait for it
+    from harka.opening import open_runtime  # noqa: PLC0415 - the lower floors' tests need not wait for it
 
     async with open_runtime(settings) as runtime:
         yield runtime

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from harka.app import open_runtime
 from harka.auth import api_key
 from harka.cli.embedded import process
 from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings, load
+from harka.opening import open_runtime
 from harka.repositories.organization import Organization
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan

@@ -16,9 +16,10 @@ import websockets
 
 from doors import logged
 from harka import clock
-from harka.app import Application, open_runtime
+from harka.app import Application
 from harka.codec import from_json, json_bytes
 from harka.config import Settings, environment
+from harka.opening import open_runtime
 from harka.queue.message import PLATFORM, USAGE_TOPIC
 from harka.repositories.api_key import list_by_tenant
 from harka.repositories.organization import Organization

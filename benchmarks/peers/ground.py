@@ -9,8 +9,8 @@ import msgspec
 from population import Population, fill, found, make_key, settle
 from stage import Stage
 
-from harka.app import open_runtime
 from harka.ids import NodeIds
+from harka.opening import open_runtime
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.location import admin_url

@@ -26,6 +26,11 @@ def test_a_password_is_kept_as_argon2id_with_the_parameters_of_the_house() -> No
     assert not verify_password(hashed, "\ud800" * 12)
 
 
+def test_what_nobodys_password_is_compared_with_takes_as_long_as_any() -> None:
+    assert not is_outdated(passwords._NOBODYS)
+    assert not verify_password(None, "nobody has this password")
+
+
 def test_what_looks_the_same_is_the_same() -> None:
     assert verify_password(hash_password("cafe\u0301 kiln plumage"), "caf\u00e9 kiln plumage")
 

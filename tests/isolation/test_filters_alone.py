@@ -10,8 +10,8 @@ from attack import leaked, rightful
 from speaker import QUERIES, Speaker, overheard
 from worlds import World
 
-from harka.app import open_runtime
 from harka.config import Settings
+from harka.opening import open_runtime
 from harka.storage.location import app_url, with_credentials
 
 

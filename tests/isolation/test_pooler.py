@@ -8,8 +8,8 @@ import httpx2
 import msgspec
 from worlds import World
 
-from harka.app import open_runtime
 from harka.config import Settings
+from harka.opening import open_runtime
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
 from pgbouncer import needs_pgbouncer, pooled

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from doors import client
-from harka.app import open_runtime
 from harka.config import Settings
+from harka.opening import open_runtime
 from harka.runtime import Runtime
 from harka.web.health import Health
 from harka.web.middleware.draining import Draining

@@ -59,7 +59,7 @@ def operate(data: Path, action: Callable[[Catalog, Settings], Awaitable[T]], *, 
 @asynccontextmanager
 async def operating(settings: Settings, organization: Organization) -> AsyncIterator[UnitOfWork]:
     """A unit of work as the operator of an organization, committed at the end of the block."""
-    from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+    from harka.opening import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
 
     async with (
         open_runtime(settings) as runtime,

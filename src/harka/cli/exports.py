@@ -37,7 +37,7 @@ def export(
     """Write people, courses and what people did in them as JSON Lines, and files; all from one moment."""
 
     async def action(catalog: Catalog, settings: Settings) -> list[str]:
-        from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+        from harka.opening import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
 
         organization = await get_by_slug(catalog, tenant)
         async with open_runtime(settings) as runtime:

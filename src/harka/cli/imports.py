@@ -43,7 +43,7 @@ def oulad(*, data: Data = DEFAULT_DATA) -> None:
             bar.update(task, completed=loaded.done, total=loaded.total, description=loaded.slug)
 
         async def action(_: Catalog, settings: Settings) -> DemoSummary:
-            from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+            from harka.opening import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
 
             async with open_runtime(settings) as runtime:
                 return await demo.load(runtime, report)
@@ -117,7 +117,7 @@ def archive(
 async def _restore(
     catalog: Catalog, settings: Settings, tenant: str, directory: Path, *, keep: bool
 ) -> Restored:
-    from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+    from harka.opening import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
 
     def lines(name: str) -> Iterator[bytes]:
         path = directory / name
@@ -161,7 +161,7 @@ async def _import(
     *,
     keep: bool,
 ) -> list[tuple[Path, Imported]]:
-    from harka.app import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
+    from harka.opening import open_runtime  # noqa: PLC0415 - `--help` need not wait for the server
 
     context = operator_context(await get_by_slug(catalog, tenant), "import")
     done = []

@@ -16,7 +16,6 @@ import msgspec
 import uvloop
 
 from harka import logs
-from harka.app import open_runtime
 from harka.cli import children, welcome
 from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
@@ -25,6 +24,7 @@ from harka.cli.signals import on_stop
 from harka.config import Settings
 from harka.errors import HarkaError
 from harka.onboarding.demo import summary
+from harka.opening import open_runtime
 
 log = logs.logger("up")
 

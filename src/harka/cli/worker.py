@@ -6,11 +6,11 @@ import msgspec
 import uvloop
 
 from harka import logs
-from harka.app import open_monitored
 from harka.cli.serving import require_servers
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
 from harka.graph.asking import asker
+from harka.opening import open_monitored
 from harka.worker.runner import SLOTS, SPARE_CONNECTIONS, run
 
 log = logs.logger("worker")

@@ -30,7 +30,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from uuid import UUID
 from harka import config
-from harka.app import open_runtime
+from harka.opening import open_runtime
 from harka.learning import bulk_change
 from harka.worker.execution import Execution
 

@@ -39,7 +39,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from uuid import UUID
 from harka import config
-from harka.app import open_runtime
+from harka.opening import open_runtime
 from harka.graph.asking import asker
 from harka.worker.execution import Execution
 from harka.worker.handlers import bulk_operation
