@@ -1,5 +1,6 @@
 """What is a tenant's own is accepted wherever a foreign value is tried, or a refusal would prove nothing."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,8 +15,15 @@ EVERY_WAY = [(field, slot) for field in QUERIES for slot in field.slots if slot.
 LISTS = [(field, slot) for field in QUERIES for slot in reached(field) if slot.is_cursor]
 
 
-@pytest.mark.parametrize("field", QUERIES + MUTATIONS, ids=lambda field: field.name)
-@pytest.mark.parametrize("name", NAMES)
+# of the two tenants of a mode, which are made alike, each takes every other field
+DEALT = [
+    pytest.param(name, field, id=f"{name}-{field.name}")
+    for name, (number, field) in itertools.product(NAMES, enumerate(QUERIES + MUTATIONS))
+    if number % 2 == NAMES.index(name) % 2
+]
+
+
+@pytest.mark.parametrize(("name", "field"), DEALT)
 async def test_owners_own_values_are_accepted(
     speaker: Speaker, states: States, worlds: dict[str, World], name: str, field: RootField
 ) -> None:
