@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +25,7 @@ from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
+from own_cluster import free_ports
 from own_servers import OwnServers
 from waiting import PATIENCE, until
 
@@ -219,12 +219,6 @@ class Process(msgspec.Struct, frozen=True):
         return f"http://127.0.0.1:{self.port}"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 async def is_ready(http: httpx2.AsyncClient) -> bool:
     with contextlib.suppress(httpx2.TransportError):
         return (await http.get("/readyz")).status_code == 200
@@ -233,7 +227,8 @@ async def is_ready(http: httpx2.AsyncClient) -> bool:
 
 @contextlib.asynccontextmanager
 async def serving(world: World) -> AsyncIterator[Process]:
-    settings = msgspec.structs.replace(world.settings, port=free_port(), metrics_port=free_port())
+    port, metrics_port = free_ports(2)
+    settings = msgspec.structs.replace(world.settings, port=port, metrics_port=metrics_port)
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "harka.cli.main", "serve"),
         env=environment(settings),

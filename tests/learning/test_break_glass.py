@@ -13,6 +13,7 @@ from harka.learning.session import Device
 from harka.learning.user import UserChanges
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection
+from harka.storage.statement import Statement
 from harka.tenancy.context import ANONYMOUS, TenantContext
 from provider import Provider
 from school import School, school
@@ -36,6 +37,19 @@ FEWER = (
     "updateUser(input: {id: $id, version: $version, role: ADMIN})",
     "removeTotp(input: {userId: $id})",
 )
+
+
+TOLD = Statement(
+    "test.told",
+    """SELECT payload->>'about' AS about, payload->>'person' AS person FROM {schema}.job
+    WHERE tenant_id = $1 AND payload->>'kind' = 'break_glass'""",
+)
+
+
+async def _told(school: School) -> list[tuple[str, str]]:
+    """To whom, and of whom."""
+    async with school.work() as work:
+        return [(row["about"], row["person"]) for row in await work.session.fetch(TOLD)]
 
 
 async def _is_kept(school: School) -> None:
@@ -99,6 +113,7 @@ async def test_nobody_is_locked_out(school: School, connection: SsoConnection, p
         assert (await browser.sign_in(school.owner.email, code=code)).status_code == 303
     seen = await attempt(school)
     assert (seen["outcome"], seen["user"]["email"]) == ("BREAK_GLASS", school.owner.email)
+    assert await _told(school) == [(str(school.other.id), str(school.owner.id))]
     # a plan that lost the feature locks nobody out
     plain = msgspec.structs.replace(school.organization, plan="STARTER")
     stranger = TenantContext(organization=plain, actor=ANONYMOUS, request_id="test")

@@ -127,6 +127,22 @@ async def test_an_alert_is_not_for_who_is_in_charge_no_more_or_has_refused_it(ac
         assert await written(academy, alert_for(person)) is None
 
 
+async def test_owners_are_told_who_came_in_past_the_provider_and_nobody_else_is(academy: Academy) -> None:
+    owner, came_in = await academy.user("owner"), await academy.user("owner")
+
+    async def told(person: User) -> Letter | None:
+        mail = Mail(id=new_id(), kind=Kind.BREAK_GLASS, about=person.id, person=came_in.id)
+        return await written(academy, mail)
+
+    letter = await told(owner)
+    assert letter is not None
+    assert (letter.to, letter.unsubscribe) == (owner.email, None)
+    assert letter.subject == f"Academy: {came_in.name} came in past single sign-on"
+    assert f"{came_in.name} has signed in at Academy as an owner" in letter.text
+    await changed(academy, owner, role="admin")
+    assert await told(owner) is None
+
+
 @pytest.mark.parametrize("refused", [False, True])
 async def test_a_certificate_is_told_to_who_wants_it(academy: Academy, *, refused: bool) -> None:
     person, course = await academy.user(), await academy.course(certifies=True)

@@ -129,11 +129,7 @@ async def sign_in(
     if known.sealed_secret is not None and not shown.code:
         await give_back(entrance, context, taken)
         raise SecondFactorError
-    begun = await _begin(entrance, context, known, shown, device)
-    if forbidden:
-        log.warning("an owner came in by password, past the enforced sign-in", tenant=str(context.id))
-        async with working(entrance, context, read_only=False) as work:
-            await sso.note(work, sso.SsoOutcome.BREAK_GLASS, user=known.user_id)
+    begun = await _begin(entrance, context, known, shown, device, is_past=forbidden)
     await give_back(entrance, context, taken)
     return begun
 
@@ -185,9 +181,12 @@ async def sign_out(entrance: Entrance, context: TenantContext) -> None:
 
 
 async def _begin(
-    entrance: Entrance, context: TenantContext, known: Known, shown: Shown, device: Device
+    entrance: Entrance, context: TenantContext, known: Known, shown: Shown, device: Device, *, is_past: bool
 ) -> Begun:
-    """The password is right. What was spent of a second factor, and the session: both or neither."""
+    """The password is right. What was spent of a second factor, and the session: both or neither.
+
+    `is_past`: past an enforced connection; nobody is without it being told.
+    """
     fresh = None
     if known.hash is not None and is_outdated(known.hash):
         fresh = await entrance.hasher.hash(context.id, shown.password)
@@ -196,6 +195,8 @@ async def _begin(
             await _require_code(work, entrance.keyring, known, (shown.code or "")[:_LONGEST_CODE])
         if fresh is not None and known.hash is not None:
             await passwords.rehash(work.session, known.user_id, known.hash, fresh)
+        if is_past:
+            await sso.came_past(work, known.user_id)
         return await session.begin(work, entrance.keyring.session, known.user_id, device)
 
 

@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     RESET = "reset"
     CERTIFICATE = "certificate"
     ALERT = "alert"
+    BREAK_GLASS = "break_glass"
     TEST = "test"
 
 
@@ -79,7 +80,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The payload of a job. `about`: the invitation, certificate, or who gets it.
 
     `id`: the same for every try. `tries`: what came to nothing. `token`: of a link, `until` when that ends.
-    `lines`: of an alert.
+    `lines`: of an alert. `person`: who came in past the enforced sign-in.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None = None
     tries: int = 0
     lines: Sequence[AlertLine] = ()
+    person: UUID | None = None
 
 
 def accept_settings(given: object) -> None:
@@ -130,6 +132,15 @@ async def post_alerts(work: UnitOfWork, lines: Sequence[AlertLine]) -> None:
     told = await refusals.find_in_charge(work.session, topic=MailTopic.HEALTH_ALERTS, most=MOST_TOLD)
     if told:
         await _post(work, [Mail(id=new_id(), kind=Kind.ALERT, about=each, lines=lines) for each in told])
+
+
+async def post_break_glass(work: UnitOfWork, person: UUID) -> None:
+    """To all other owners; nobody can refuse it."""
+    told = await refusals.find_other_owners(work.session, person, most=MOST_TOLD)
+    if told:
+        await _post(
+            work, [Mail(id=new_id(), kind=Kind.BREAK_GLASS, about=each, person=person) for each in told]
+        )
 
 
 async def _post(work: UnitOfWork, mails: Sequence[Mail]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from harka import clock
 from harka.auth.mail_token import unsubscribe_token
+from harka.auth.permissions import Role
 from harka.files.store import FileStore
 from harka.learning import branding, invitation
 from harka.learning.invitation import InvitationState
@@ -153,6 +154,17 @@ async def _alert(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
     return told and msgspec.structs.replace(told, topic=topic)
 
 
+async def _break_glass(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
+    """Who is told may have ceased to be an owner."""
+    if mail.person is None:
+        return None
+    found = {each.id: each for each in await users.find_by_ids(work.session, [mail.about, mail.person])}
+    owner, came_in = found.get(mail.about), found.get(mail.person)
+    if owner is None or owner.role != Role.OWNER or came_in is None:
+        return None
+    return await _to_person(work, owner.id, "/dashboard", title=came_in.name)
+
+
 async def _test(work: UnitOfWork, mail: Mail, _places: Places) -> _Told | None:
     return await _to_person(work, mail.about, "/dashboard")
 
@@ -162,6 +174,7 @@ _TOLD: Final = {
     Kind.RESET: _reset,
     Kind.CERTIFICATE: _certificate,
     Kind.ALERT: _alert,
+    Kind.BREAK_GLASS: _break_glass,
     Kind.TEST: _test,
 }
 

@@ -16,6 +16,7 @@ class Words(msgspec.Struct, frozen=True):
     reset: tuple[str, str, str]
     certificate: tuple[str, str, str]
     alert: tuple[str, str, str]
+    break_glass: tuple[str, str, str]
     test: tuple[str, str, str]
 
 
@@ -41,6 +42,15 @@ _ENGLISH: Final = Words(
     alert=(
         "{organization}: something needs your attention",
         "This needs somebody's attention at {organization}:",
+        "Look at it",
+    ),
+    break_glass=(
+        "{organization}: {title} came in past single sign-on",
+        (
+            "{title} has signed in at {organization} as an owner, with a password or a passkey of"
+            " their own, although sign-in by your identity provider is enforced. If the provider "
+            "is down, that is what this way is for. If not, end their sessions and ask them."
+        ),
         "Look at it",
     ),
     test=(
@@ -75,6 +85,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Bei {organization} sollte sich jemand darum kümmern:",
             "Ansehen",
         ),
+        break_glass=(
+            "{organization}: Anmeldung am SSO vorbei durch {title}",
+            (
+                "{title} hat sich bei {organization} als Inhaber mit eigenem Passwort oder "
+                "Passkey angemeldet, obwohl die Anmeldung über Ihren Identitätsanbieter "
+                "vorgeschrieben ist. Ist der Anbieter ausgefallen, ist dieser Weg dafür da. Wenn "
+                "nicht: Sitzungen beenden und nachfragen."
+            ),
+            "Ansehen",
+        ),
         test=(
             "{organization}: der eigene E-Mail-Server funktioniert",
             "Diese E-Mail kam über den Server von {organization}.",
@@ -103,6 +123,16 @@ _WORDS: Final[Mapping[str, Words]] = {
         alert=(
             "{organization} : votre attention est requise",
             "Voici ce qui demande votre attention chez {organization} :",
+            "Voir les détails",
+        ),
+        break_glass=(
+            "{organization} : {title} est entré sans le SSO",
+            (
+                "{title} s'est connecté à {organization} en tant que propriétaire, par son propre"
+                " mot de passe ou sa clé d'accès, alors que la connexion par votre fournisseur "
+                "d'identité est imposée. Si ce fournisseur est en panne, cette voie est faite "
+                "pour cela. Sinon, mettez fin à ses sessions et posez-lui la question."
+            ),
             "Voir les détails",
         ),
         test=(
@@ -135,6 +165,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Esto requiere atención en {organization}:",
             "Ver los detalles",
         ),
+        break_glass=(
+            "{organization}: {title} ha entrado sin el SSO",
+            (
+                "{title} ha iniciado sesión en {organization} como propietario, con su propia "
+                "contraseña o llave de acceso, aunque se exige su proveedor de identidad. Si el "
+                "proveedor no funciona, esta vía es para eso. Si no, cierre sus sesiones y "
+                "pregúntele."
+            ),
+            "Ver los detalles",
+        ),
         test=(
             "{organization}: su servidor de correo funciona",
             "Este correo ha llegado por el servidor de {organization}.",
@@ -163,6 +203,16 @@ _WORDS: Final[Mapping[str, Words]] = {
         alert=(
             "{organization}: serve la Sua attenzione",
             "Questo richiede attenzione presso {organization}:",
+            "Vedere i dettagli",
+        ),
+        break_glass=(
+            "{organization}: {title} è entrato senza l'SSO",
+            (
+                "{title} ha effettuato l'accesso a {organization} come proprietario, con la "
+                "propria password o passkey, benché sia imposto il Suo provider di identità. Se "
+                "il provider non funziona, questa via serve a questo. Altrimenti chiuda le sue "
+                "sessioni e chieda spiegazioni."
+            ),
             "Vedere i dettagli",
         ),
         test=(
@@ -195,6 +245,16 @@ _WORDS: Final[Mapping[str, Words]] = {
             "Isto precisa de atenção em {organization}:",
             "Ver os detalhes",
         ),
+        break_glass=(
+            "{organization}: {title} entrou sem o SSO",
+            (
+                "{title} entrou em {organization} como proprietário, com a própria senha ou chave"
+                " de acesso, embora o seu provedor de identidade seja obrigatório. Se o provedor "
+                "estiver fora do ar, este caminho é para isso. Se não, encerre as sessões e "
+                "pergunte."
+            ),
+            "Ver os detalhes",
+        ),
         test=(
             "{organization}: seu servidor de e-mail funciona",
             "Este e-mail chegou pelo servidor de {organization}.",
@@ -223,6 +283,16 @@ _WORDS: Final[Mapping[str, Words]] = {
         alert=(
             "{organization}: iets vraagt uw aandacht",
             "Dit vraagt aandacht bij {organization}:",
+            "Bekijken",
+        ),
+        break_glass=(
+            "{organization}: {title} kwam binnen buiten SSO om",
+            (
+                "{title} heeft zich bij {organization} als eigenaar aangemeld met een eigen "
+                "wachtwoord of passkey, hoewel aanmelden via uw identiteitsprovider verplicht is."
+                " Ligt de provider eruit, dan is deze weg daarvoor bedoeld. Zo niet: beëindig de "
+                "sessies en vraag het na."
+            ),
             "Bekijken",
         ),
         test=(

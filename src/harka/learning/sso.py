@@ -27,7 +27,7 @@ from harka.errors import (
     ValidationError,
 )
 from harka.ids import new_id
-from harka.learning import break_glass, sso_saml
+from harka.learning import break_glass, mail, sso_saml
 from harka.learning.sso_directory import NO_DIRECTORY, place_of
 from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
 from harka.learning.sso_saml import NO_SAML, peer_of, with_end
@@ -269,6 +269,13 @@ async def note(
     """What came of an attempt, for admins to read."""
     printable = "".join(each for each in detail if each.isprintable())[:LONGEST_DETAIL]
     await connections.insert_attempt(work.session, new_id(), connection, user, str(outcome), printable)
+
+
+async def came_past(work: UnitOfWork, person: UUID) -> None:
+    """An owner came in although a connection is enforced: noted, logged, and told to the other owners."""
+    log.warning("an owner came in past the enforced sign-in", tenant=str(work.context.id), user=str(person))
+    await note(work, SsoOutcome.BREAK_GLASS, user=person)
+    await mail.post_break_glass(work, person)
 
 
 async def forget_old(work: UnitOfWork) -> int:

@@ -50,6 +50,14 @@ IS_IN_CHARGE = Statement(
     WHERE u.tenant_id = $1 AND u.id = $3::uuid AND {_IN_CHARGE}""",  # noqa: S608 - constants
 )
 
+# The other owners who are here.
+FIND_OTHER_OWNERS = Statement(
+    "mail_topic.find_other_owners",
+    """SELECT u.id FROM {schema}."user" u
+    WHERE u.tenant_id = $1 AND u.role = 'owner' AND u.status = 'active' AND u.id <> $2::uuid
+    ORDER BY u.created_at, u.id LIMIT $3::int""",
+)
+
 
 async def find(session: ShardSession, user: UUID) -> set[str]:
     """The topics."""
@@ -68,6 +76,11 @@ async def delete(session: ShardSession, user: UUID, topic: str) -> None:
 async def find_in_charge(session: ShardSession, *, topic: str, most: int) -> Sequence[UUID]:
     """Whom to tell."""
     return [row["id"] for row in await session.fetch(FIND_IN_CHARGE, topic, most)]
+
+
+async def find_other_owners(session: ShardSession, user: UUID, *, most: int) -> Sequence[UUID]:
+    """The longest here first."""
+    return [row["id"] for row in await session.fetch(FIND_OTHER_OWNERS, user, most)]
 
 
 async def is_in_charge(session: ShardSession, user: UUID, *, topic: str) -> bool:
