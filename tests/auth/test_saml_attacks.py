@@ -27,6 +27,7 @@ from saml_idp import (
     SAML,
     SAMLP,
     SHA1,
+    Key,
     Said,
     Signing,
     around,
@@ -160,6 +161,16 @@ def hmac_of_certificate(one: Said) -> str:
     return around(into(one.xml(), f"{head}{begin}{value}{tail[tail.index('</ds:SignatureValue>') :]}"))
 
 
+def beside_the_secret(one: Said, key: Key) -> str:
+    """Our public key is anybody's, to encrypt what they like: a signature must be of what is inside."""
+    sealed = encrypted(changed(one, name_id=EVIL).xml(), OWN.certificate)
+    head = f'<saml:EncryptedAssertion xmlns:saml="{SAML}"'
+    assert sealed.startswith(f"{head}>")
+    named = sealed.replace(head, f'{head} ID="_x1"', 1)
+    end = "</saml:EncryptedAssertion>"
+    return named.removesuffix(end) + signature(named, "_x1", Signing(key)) + end
+
+
 def key_value() -> str:
     numbers = STRANGER.private.public_key().public_numbers()
     modulus = b64encode(numbers.n.to_bytes(256)).decode()  # type: ignore[union-attr]  # it is of RSA
@@ -236,6 +247,8 @@ SIGNATURES: dict[str, Attack] = {
         around(signed(one.xml(), KEY)), Signing(STRANGER)
     ),
     "encrypted, not signed": lambda one: around(encrypted(one.xml(), OWN.certificate)),
+    "encrypted, anybody's signature beside it": lambda one: around(beside_the_secret(one, STRANGER)),
+    "encrypted, the provider's signature beside it": lambda one: around(beside_the_secret(one, KEY)),
     "encrypted, signed by another": lambda one: around(
         encrypted(signed(one.xml(), STRANGER), OWN.certificate)
     ),

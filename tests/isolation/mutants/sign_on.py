@@ -85,8 +85,15 @@ MUTANTS: Final = [
     Mutant(
         "an-assertion-that-nobody-signed-is-believed",
         "auth/saml.py",
-        "        if not signatures:\n",
+        "        if not is_verified:\n",
         "        if False:\n",
+        ("tests/auth/test_saml_attacks.py",),
+    ),
+    Mutant(
+        "a-signature-beside-what-is-encrypted-counts",
+        "auth/saml.py",
+        "[whole, inside] if is_plain else [whole])}\n        is_verified = whole.tag in by_parent\n",
+        "[whole, inside])}\n        is_verified = bool(by_parent)\n",
         ("tests/auth/test_saml_attacks.py",),
     ),
     Mutant(
