@@ -186,9 +186,15 @@ async def discover(client: Client) -> Provider:
     if "S256" not in provider.code_challenge_methods_supported:
         raise SsoRefusedError("provider_error", "The provider does not know PKCE with S256.")
     try:
-        # browsers are sent there
-        accept_url(provider.authorization_endpoint, "id", private=client.private)
-        accept_url(provider.end_session_endpoint or provider.issuer, "id", private=client.private)
+        # found by the test of a connection, not by the first who comes
+        for endpoint in (
+            provider.authorization_endpoint,
+            provider.token_endpoint,
+            provider.jwks_uri,
+            provider.userinfo_endpoint or provider.issuer,
+            provider.end_session_endpoint or provider.issuer,
+        ):
+            accept_url(endpoint, "id", private=client.private)
     except ValidationError as error:
         raise SsoRefusedError(
             "provider_error", "The provider names an endpoint that is not https."

@@ -5,7 +5,7 @@ statements sent and a password hashed alike. No transaction is open while a pass
 """
 
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -48,9 +48,13 @@ from harka.tenancy.context import TenantContext
 from harka.tenancy.entitlement import features_for
 
 OF_ACCOUNT: Final = Rate("account", most=10, seconds=60.0)
+OF_ACCOUNT_ANYWHERE: Final = Rate("account-anywhere", most=100, seconds=20.0)
 OF_ADDRESS: Final = Rate("address", most=50, seconds=2.0)
 OF_ALL: Final = Rate("sign-in", most=1000, seconds=0.1)
-"""Tries that may fail: at once, and how long one takes to come back. What succeeds is given back."""
+"""Tries that may fail: at once, and how long one takes to come back. What succeeds is given back.
+
+Of an account from one network, and from all: who guesses elsewhere does not keep its owner out.
+"""
 _TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
 _NOWHERE: Final = "unknown"
@@ -95,13 +99,17 @@ class Refreshed(msgspec.Struct, frozen=True):
         return f"Refreshed({self.held.id})"
 
 
+Also = Callable[[UnitOfWork, Begun], Awaitable[None]]
+"""What happens together with the beginning of a session, or neither."""
+
+
 async def sign_in(
-    entrance: Entrance, context: TenantContext, shown: Shown, device: Device, *, linking: bool = False
+    entrance: Entrance, context: TenantContext, shown: Shown, device: Device, *, linking: Also | None = None
 ) -> Begun:
     """Begin a session of whoever shows a right password. `context`: of nobody, in their organization.
 
     Where a connection is enforced, whatever is wrong is `SsoRequiredError`, and so is a password of anybody
-    but an owner with a second factor. `linking`: they have shown who they are by a connection, too.
+    but an owner with a second factor. `linking`: they have come by a connection, too, and are linked to it.
 
     Raise `WrongPasswordError`, the same for an address that is nobody's; `SecondFactorError` when the
     password is right and a code is missing; `RateLimitedError` after too many tries, for a right password
@@ -114,12 +122,13 @@ async def sign_in(
         known = await passwords.find_by_email(work.session, email)
         policy = await connections.policy(work.session, None if known is None else known.user_id)
     # a plan that lost the feature locks nobody out
-    forbidden = policy.enforced and features_for(context.organization).sso and not linking
+    forbidden = policy.enforced and features_for(context.organization).sso and linking is None
     # of somebody by who they are: an address is spelt in more ways than we would think of
     account = email.lower() if known is None else str(known.user_id)
-    await take(entrance, context, OF_ACCOUNT, account)
-    await take(entrance, context, OF_ALL, "")
-    taken = ((OF_ADDRESS, place), (OF_ACCOUNT, account), (OF_ALL, ""))
+    tries = of_account(account, place)
+    for rate, of in tries:
+        await take(entrance, context, rate, of)
+    taken = ((OF_ADDRESS, place), *tries)
     matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
     if forbidden and not policy.is_break_glass:
         # also for a right one: it says nothing about the password
@@ -129,7 +138,8 @@ async def sign_in(
     if known.sealed_secret is not None and not shown.code:
         await give_back(entrance, context, taken)
         raise SecondFactorError
-    begun = await _begin(entrance, context, known, shown, device, is_past=forbidden)
+    also = linking or (_came_past if forbidden else None)
+    begun = await _begin(entrance, context, known, shown, device, also)
     await give_back(entrance, context, taken)
     return begun
 
@@ -181,12 +191,9 @@ async def sign_out(entrance: Entrance, context: TenantContext) -> None:
 
 
 async def _begin(
-    entrance: Entrance, context: TenantContext, known: Known, shown: Shown, device: Device, *, is_past: bool
+    entrance: Entrance, context: TenantContext, known: Known, shown: Shown, device: Device, also: Also | None
 ) -> Begun:
-    """The password is right. What was spent of a second factor, and the session: both or neither.
-
-    `is_past`: past an enforced connection; nobody is without it being told.
-    """
+    """The password is right. What was spent of a second factor, the session and `also`: all or nothing."""
     fresh = None
     if known.hash is not None and is_outdated(known.hash):
         fresh = await entrance.hasher.hash(context.id, shown.password)
@@ -195,9 +202,14 @@ async def _begin(
             await _require_code(work, entrance.keyring, known, (shown.code or "")[:_LONGEST_CODE])
         if fresh is not None and known.hash is not None:
             await passwords.rehash(work.session, known.user_id, known.hash, fresh)
-        if is_past:
-            await sso.came_past(work, known.user_id)
-        return await session.begin(work, entrance.keyring.session, known.user_id, device)
+        begun = await session.begin(work, entrance.keyring.session, known.user_id, device)
+        if also is not None:
+            await also(work, begun)
+        return begun
+
+
+async def _came_past(work: UnitOfWork, begun: Begun) -> None:
+    await sso.came_past(work, begun.session.user_id)
 
 
 async def _require_code(work: UnitOfWork, keyring: Keyring, known: Known, code: str) -> None:
@@ -214,6 +226,11 @@ async def take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) 
     wait = await entrance.throttle.take(context.id, rate, of)
     if wait > 0.0:
         raise RateLimitedError("Too many tries: wait, and try again.", retry_after=wait)
+
+
+def of_account(account: str, place: str) -> tuple[tuple[Rate, str], ...]:
+    """What a try of an account takes. `place`: see `network_of`."""
+    return (OF_ACCOUNT, f"{account}@{place}"), (OF_ACCOUNT_ANYWHERE, account), (OF_ALL, "")
 
 
 def network_of(address: str) -> str:

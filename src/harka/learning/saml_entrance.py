@@ -18,7 +18,7 @@ from harka.auth.oidc import Identity
 from harka.auth.saml import Peer, Request
 from harka.auth.saml_metadata import own_metadata
 from harka.cache.once import is_first
-from harka.errors import NotFoundError, SsoRefusedError, UnavailableError
+from harka.errors import HarkaError, NotFoundError, SsoRefusedError, UnavailableError
 from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, give_back, network_of, take, working
 from harka.learning.session import Device
 from harka.learning.sso import SsoOutcome
@@ -88,7 +88,10 @@ async def arrive(
         await take(entrance, context, rate, of)
     try:
         passed = await _pass(entrance, context, connection, peer, response, where, next_)
-    except (SsoRefusedError, UnavailableError) as error:
+    except HarkaError as error:
+        if isinstance(error, UnavailableError):
+            # nobody has said that anything was wrong
+            await give_back(entrance, context, taken)
         raise await refused(entrance, context, id_, error) from error
     await give_back(entrance, context, taken)
     return sealed(entrance, context, _PASSED, passed)

@@ -25,20 +25,21 @@ from harka.errors import (
     HarkaError,
     NotFoundError,
     PlanLimitError,
+    RateLimitedError,
     SsoRefusedError,
     UnavailableError,
     ValidationError,
     WrongPasswordError,
 )
-from harka.learning import session, sso, user, user_row
+from harka.learning import scim_user, session, sso, user, user_row
 from harka.learning.entrance import (
-    OF_ACCOUNT,
     OF_ADDRESS,
     OF_ALL,
     Entrance,
     Shown,
     give_back,
     network_of,
+    of_account,
     sign_in,
     take,
     working,
@@ -48,6 +49,7 @@ from harka.learning.sso import Asked, SsoOutcome
 from harka.learning.sso_draft import role_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import domain as domains
+from harka.repositories import scim_user as scim_users
 from harka.repositories import sso as connections
 from harka.repositories import sso_session
 from harka.repositories import user as users
@@ -190,11 +192,19 @@ async def finish(
     redirect_uri: str,
     device: Device,
 ) -> Arrived:
-    """`said`: what the provider sent along. Raise `SsoRefusedError`, with a trace that admins read."""
+    """`said`: what the provider sent along. Raise `SsoRefusedError`, with a trace that admins read.
+
+    `RateLimitedError` after too many tries: each asks the provider.
+    """
+    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ALL, ""))
+    for rate, of in taken:
+        await take(entrance, context, rate, of)
     try:
-        return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
-    except (SsoRefusedError, UnavailableError, NotFoundError) as error:
+        arrived = await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
+    except HarkaError as error:
         raise await refused(entrance, context, id_, error) from error
+    await give_back(entrance, context, taken)
+    return arrived
 
 
 async def enter(
@@ -216,7 +226,8 @@ async def enter(
         raise NotFoundError
     known_as = login.strip()
     account = f"{connection.id}:{known_as[: LONGEST_LOGIN + 1].lower()}"
-    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ACCOUNT, account), (OF_ALL, ""))
+    network = network_of(device.address)
+    taken = ((OF_ADDRESS, network), *of_account(account, network))
     for rate, of in taken:
         await take(entrance, context, rate, of)
     try:
@@ -225,7 +236,10 @@ async def enter(
     except WrongPasswordError:
         await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
         raise
-    except (SsoRefusedError, UnavailableError) as error:
+    except HarkaError as error:
+        if isinstance(error, UnavailableError):
+            # a directory that is away has not said that anything was wrong
+            await give_back(entrance, context, taken)
         raise await refused(entrance, context, id_, error) from error
     await give_back(entrance, context, taken)
     return arrived
@@ -234,7 +248,7 @@ async def enter(
 async def link(
     entrance: Entrance, context: TenantContext, cookie: str, shown: Shown, device: Device
 ) -> tuple[Begun, SsoConnection]:
-    """Whoever shows their password is from now on whom the provider meant.
+    """Whoever has the address that the provider told, and shows their password, is whom it meant from now on.
 
     Raise `SsoRefusedError` for a cookie that is too old, and like `entrance.sign_in`.
     """
@@ -242,15 +256,19 @@ async def link(
     if pending is None or clock.now().timestamp() - pending.began_at > _LINK_SECONDS:
         raise SsoRefusedError(SsoOutcome.WRONG_STATE)
     connection, _ = await asked(entrance, context, pending.connection)
-    begun = await sign_in(entrance, context, shown, device, linking=True)
-    person = begun.session.user_id
+
+    async def linking(work: UnitOfWork, begun: Begun) -> None:
+        person = begun.session.user_id
+        await connections.link(work.session, connection.id, pending.issuer, pending.subject, person)
+        origin = Origin(connection.id, pending.issuer, pending.subject, pending.sid)
+        await sso_session.insert(work.session, begun.session.id, origin)
+        await connections.prove(work.session, connection)
+        await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person)
+
     try:
-        async with working(entrance, context, read_only=False) as work:
-            await connections.link(work.session, connection.id, pending.issuer, pending.subject, person)
-            origin = Origin(connection.id, pending.issuer, pending.subject, pending.sid)
-            await sso_session.insert(work.session, begun.session.id, origin)
-            await connections.prove(work.session, connection)
-            await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person)
+        # nobody else's password will do: they would come in by it past what is enforced
+        theirs = Shown(pending.email, shown.password, shown.code)
+        begun = await sign_in(entrance, context, theirs, device, linking=linking)
     except UniqueError as error:
         raise ConflictError("Somebody is linked to this already.") from error
     return begun, connection
@@ -304,6 +322,8 @@ async def let_in(
             work.session, connection.id, identity.issuer, identity.subject
         )
         if person is None:
+            person = await _named_by_directory(work, connection, identity)
+        if person is None:
             if identity.email is None:
                 raise SsoRefusedError(
                     SsoOutcome.ADDRESS_MISSING, "The provider tells no e-mail address that it has verified."
@@ -331,6 +351,21 @@ async def let_in(
         await connections.prove(work.session, connection)
         await sso.note(work, SsoOutcome.SIGNED_IN, connection=connection.id, user=person)
     return Arrived(begun, next_)
+
+
+async def _named_by_directory(work: UnitOfWork, connection: SsoConnection, identity: Identity) -> UUID | None:
+    """Linked: whom the organization's own directory (SCIM) calls what the provider calls them.
+
+    Their address must be theirs, too, and they no more than a directory may make of anybody.
+    """
+    found = [] if identity.email is None else await users.find_by_emails(work.session, [identity.email])
+    if not found or found[0].role not in scim_user.ROLES:
+        return None
+    if not await scim_users.is_called(work.session, found[0].id, identity.subject):
+        return None
+    await connections.link(work.session, connection.id, identity.issuer, identity.subject, found[0].id)
+    await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=found[0].id)
+    return found[0].id
 
 
 async def _come_in(work: UnitOfWork, connection: SsoConnection, identity: Identity) -> UUID:
@@ -376,7 +411,7 @@ async def refused(
     entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
 ) -> HarkaError:
     """What to tell; it is traced."""
-    if isinstance(error, NotFoundError):
+    if isinstance(error, NotFoundError | RateLimitedError):
         return error
     outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
     if isinstance(error, SsoRefusedError):

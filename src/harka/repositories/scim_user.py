@@ -79,6 +79,15 @@ FIND_BY_IDS = Statement(
     f"SELECT {_SHOWN} FROM {_SOURCE} AND u.id = ANY($2::uuid[])",  # noqa: S608 - constants
 )
 
+# Whether a directory calls a person so, whom it has not taken away.
+IS_CALLED = Statement(
+    "scim_user.is_called",
+    """SELECT EXISTS (SELECT FROM {schema}.scim_user s
+        JOIN {schema}."user" u ON u.tenant_id = $1 AND u.id = s.user_id
+        WHERE s.tenant_id = $1 AND s.user_id = $2::uuid AND s.removed_version IS DISTINCT FROM u.version
+          AND (s.external_id = $3::text OR s.user_name_key = lower($3::text))) AS is_called""",
+)
+
 # What a directory calls people.
 EXTERNAL_IDS = Statement(
     "scim_user.external_ids",
@@ -204,6 +213,11 @@ async def remove(session: ShardSession, user: User) -> None:
 async def groups_of(session: ShardSession, ids: Sequence[UUID], *, most: int) -> Sequence[Membership]:
     """`most`: of each person."""
     return await session.fetch_rows(Membership, GROUPS_OF, ids, most)
+
+
+async def is_called(session: ShardSession, user: UUID, name: str) -> bool:
+    """`name`: an external id, or a name of theirs other than their address."""
+    return bool(await session.fetch_value(IS_CALLED, user, name))
 
 
 async def external_ids(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:

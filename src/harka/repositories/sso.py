@@ -277,10 +277,12 @@ FIND_IDENTITY = Statement(
     WHERE tenant_id = $1 AND connection_id = $2::uuid AND issuer = $3::text AND subject = $4::text""",
 )
 
-# Whether a person comes in by a provider.
+# Whether a person comes in by a provider by which people are let in.
 IS_LINKED = Statement(
     "sso.is_linked",
-    """SELECT EXISTS (SELECT FROM {schema}.sso_identity WHERE tenant_id = $1 AND user_id = $2::uuid)
+    """SELECT EXISTS (SELECT FROM {schema}.sso_identity i
+        JOIN {schema}.sso_connection c ON c.tenant_id = $1 AND c.id = i.connection_id
+        WHERE i.tenant_id = $1 AND i.user_id = $2::uuid AND c.state IN ('tested', 'enforced'))
         AS is_linked""",
 )
 

@@ -31,8 +31,8 @@ MUTANTS: Final = [
     Mutant(
         "a-directory-finds-groups-of-all",
         "repositories/scim_group.py",
-        'FROM {schema}.user_group g WHERE g.tenant_id = $1"""',
-        'FROM {schema}.user_group g WHERE $1::uuid IS NOT NULL"""',
+        '{schema}.user_group g WHERE g.tenant_id = $1"\n',
+        '{schema}.user_group g WHERE $1::uuid IS NOT NULL"\n',
         ("tests/repositories/test_statements.py", *SCIM),
     ),
     Mutant(
