@@ -7,7 +7,8 @@ from browser import DRIVER
 from node import install
 
 # where there is no browser the rest is tested all the same; CI has to have one
-collect_ignore = [] if DRIVER or os.environ.get("CI") else ["test_browser.py", "test_browser_passkey.py"]
+_IS_REQUIRED = any(os.environ.get(name) for name in ("CI", "HARKA_REQUIRE_CHROMIUM"))
+collect_ignore = [] if DRIVER or _IS_REQUIRED else ["test_browser.py", "test_browser_passkey.py"]
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,10 @@ _ROWS: Final = (
     "azertyuiopqsdfghjklmwxcvbn",
     "abcdefghijklmnopqrstuvwxyz",
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "1qazxsw23edcvfr45tgbnhy67ujm",
+    "zaq12wsxcde34rfvbgt56yhnmju7",
+    "qazwsxedcrfvtgbyhnujmikolp",
+    "zaqxswcdevfrbgtnhymju",
     "12345678901234567890",
     "09876543210987654321",
 )
