@@ -27,6 +27,8 @@ LEASE: Final = 60.0
 _DELAYS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
 """Seconds after each failed attempt; the last one from then on."""
 _LONGEST_REST: Final = 300.0
+_UNTRIED_REST: Final = 5.0
+"""Where nothing could be asked for: perhaps nothing can be for a while, however much waits."""
 LONGEST_ASKED: Final = 3600.0
 """Seconds that a receiver may ask to be left alone for; it may ask again."""
 _LONGEST_ERROR: Final = 500
@@ -42,13 +44,15 @@ class Batch(msgspec.Struct, frozen=True):
 class Sent(msgspec.Struct, frozen=True):
     """`code`: of the answer, None without one. `error`: None when it was delivered.
 
-    `retry_after`: seconds, where the answer asks to be left alone.
+    `retry_after`: seconds, where the answer asks to be left alone. `was_tried`: not when we had nothing to
+    send, which says nothing of the receiver.
     """
 
     delivery: WebhookDelivery
     code: int | None = None
     error: str | None = None
     retry_after: float | None = None
+    was_tried: bool = True
 
 
 async def take(work: UnitOfWork, endpoint_id: UUID, *, lease: float = LEASE) -> Batch | None:
@@ -71,18 +75,18 @@ async def take(work: UnitOfWork, endpoint_id: UUID, *, lease: float = LEASE) -> 
 async def note(work: UnitOfWork, batch: Batch, sent: Sequence[Sent]) -> None:
     """What came of it: delivered, to be tried again, or given up; and how the endpoint is."""
     outcomes = [_outcome(each) for each in sent]
-    is_delivered = any(each.error is None for each in sent)
+    tried = [each for each in sent if each.was_tried]
+    is_delivered = any(each.error is None for each in tried)
     pause = None
-    if any(each.code == _GONE for each in sent):
+    if any(each.code == _GONE for each in tried):
         pause = WebhookPauseReason.GONE
-    elif not is_delivered and _has_failed_long(batch.endpoint):
+    elif tried and not is_delivered and _has_failed_long(batch.endpoint):
         pause = WebhookPauseReason.FAILING
-    own = 0.0 if is_delivered else _spread(min(_LONGEST_REST, 2.0 ** min(batch.endpoint.failures + 1, 20)))
-    rest = max(own, *map(_asked, sent))
+    rest = max(_own_rest(batch, tried, is_delivered=is_delivered), *map(_asked, tried), 0.0)
     # in the order in which they are locked everywhere: the endpoint first
     health = Health(
         delivered=is_delivered,
-        failed=any(each.error is not None for each in sent),
+        failed=any(each.error is not None for each in tried),
         rest=rest or None,
         pause=None if pause is None else str(pause),
     )
@@ -90,12 +94,25 @@ async def note(work: UnitOfWork, batch: Batch, sent: Sequence[Sent]) -> None:
     await deliveries.note(work.session, outcomes)
 
 
-async def give_back(work: UnitOfWork, batch: Batch, pause: WebhookPauseReason | None = None) -> None:
-    """Nothing was sent after all. `pause`: and nothing will be."""
+async def give_back(
+    work: UnitOfWork, batch: Batch, *, pause: WebhookPauseReason | None = None, delay: float = 0.0
+) -> None:
+    """These were not tried after all. `pause`: and nothing will be. `delay`: seconds until they are."""
     if pause is not None:
         health = Health(delivered=False, failed=False, pause=str(pause))
         await endpoints.note(work.session, batch.endpoint.id, health)
-    await deliveries.release(work.session, batch.deliveries)
+    await deliveries.release(
+        work.session, batch.deliveries, delay=_spread(min(LONGEST_ASKED, delay)) if delay else 0.0
+    )
+
+
+def _own_rest(batch: Batch, tried: Sequence[Sent], *, is_delivered: bool) -> float:
+    """Seconds: longer each time that it took nothing."""
+    if is_delivered:
+        return 0.0
+    if not tried:
+        return _spread(_UNTRIED_REST)
+    return _spread(min(_LONGEST_REST, 2.0 ** min(batch.endpoint.failures + 1, 20)))
 
 
 def _outcome(sent: Sent) -> Outcome:

@@ -196,11 +196,12 @@ NOTE = Statement(
     WHERE d.tenant_id = $1 AND d.id = said.id AND d.attempts = said.attempt AND d.state = 'pending'""",
 )
 
-# Give back some that were taken and not tried after all.
+# Give back some that were taken and not tried after all, for a while.
 RELEASE = Statement(
     "webhook_delivery.release",
     """UPDATE {schema}.webhook_delivery d
-    SET leased_until = NULL, attempts = d.attempts - 1, updated_at = now()
+    SET leased_until = NULL, attempts = d.attempts - 1, updated_at = now(),
+      next_attempt_at = now() + make_interval(secs => $4::float8)
     FROM unnest($2::uuid[], $3::int[]) AS taken (id, attempt)
     WHERE d.tenant_id = $1 AND d.id = taken.id AND d.attempts = taken.attempt AND d.state = 'pending'""",
 )
@@ -314,8 +315,9 @@ async def note(session: ShardSession, outcomes: Sequence[Outcome]) -> None:
     await session.execute(NOTE, *columns)
 
 
-async def release(session: ShardSession, taken: Sequence[WebhookDelivery]) -> None:
-    await session.execute(RELEASE, [each.id for each in taken], [each.attempts for each in taken])
+async def release(session: ShardSession, taken: Sequence[WebhookDelivery], *, delay: float) -> None:
+    """`delay`: seconds until they may be taken again."""
+    await session.execute(RELEASE, [each.id for each in taken], [each.attempts for each in taken], delay)
 
 
 async def insert(session: ShardSession, new: WebhookDelivery, *, seconds: float) -> WebhookDelivery:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,15 +12,19 @@ import msgspec
 import pytest
 
 from academy import Academy
+from harka.errors import DeadlineExceededError, HarkaError, RateLimitedError
 from harka.graph.asking import asker
 from harka.ids import NodeKind
 from harka.learning import user, webhook_delivery, webhook_endpoint, webhook_sending
+from harka.learning.asking import Reply
 from harka.learning.user import UserDraft
 from harka.learning.webhook_endpoint import EndpointDraft, Made
+from harka.queue.message import DELIVER_WEBHOOKS
 from harka.repositories import rollup
 from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
+from harka.tenancy.context import TenantContext
 from harka.worker.dispatcher import look
 from harka.worker.execution import Execution
 from harka.worker.units import Units
@@ -274,6 +278,63 @@ async def test_a_document_that_does_not_fit_any_more_pauses(post: Post, receiver
     await post.work_off()
     assert receiver.messages == []
     assert (await post.row(made.endpoint.id))["pause_reason"] == "document_invalid"
+
+
+def refusing(post: Post, failure: HarkaError, *, after: int) -> None:
+    """From now on a worker that has queries answered, but those of events after the first so many."""
+    answering, known = asker(post.runtime), list[str]()
+
+    async def ask(context: TenantContext, text: str, variables: Mapping[str, Any]) -> Reply:
+        if variables["event"] not in known:
+            known.append(variables["event"])
+        if known.index(variables["event"]) >= after:
+            return Reply({}, failure)
+        return await answering(context, text, variables)
+
+    post.execution = Execution(post.runtime, ask=ask)
+
+
+async def test_an_event_that_cannot_be_asked_for_holds_up_no_other_and_is_given_up_in_time(
+    post: Post, receiver: Receiver
+) -> None:
+    made = await post.endpoint(receiver.url())
+    await post.people("ada", "bob", "eve")
+    refusing(post, DeadlineExceededError(), after=2)
+    await post.work_off()
+    assert len(await receiver.until(2)) == 2
+    rows = {row["state"]: row for row in await post.deliveries(made.endpoint.id)}
+    assert rows.keys() == {"delivered", "pending"}
+    bad = rows["pending"]
+    assert (bad["attempts"], bad["response_code"]) == (1, None)
+    assert "was not answered" in bad["error"]
+    assert bad["next_attempt_at"] > bad["last_attempt_at"]
+    # the receiver, who was not asked, is not blamed for it, however long it lasts
+    await post.pass_over(HURRY, AGE)
+    await post.work_off()
+    (bad,) = [row for row in await post.deliveries(made.endpoint.id) if row["id"] == bad["id"]]
+    endpoint = await post.row(made.endpoint.id)
+    assert (bad["state"], bad["attempts"]) == ("dead", 2)
+    assert (endpoint["failures"], endpoint["paused_at"]) == (0, None)
+    assert len(receiver.taken()) == 2
+    assert {row["state"] for row in await post.academy.rows("job") if row["type"] == DELIVER_WEBHOOKS} == {
+        "done"
+    }
+
+
+async def test_while_there_are_no_points_nothing_is_tried_and_nobody_looks_in_vain(
+    post: Post, receiver: Receiver
+) -> None:
+    made = await post.endpoint(receiver.url())
+    await post.people("ada", "bob")
+    refusing(post, RateLimitedError(retry_after=900.0), after=1)
+    await post.work_off()
+    assert len(await receiver.until(1)) == 1
+    (left,) = [row for row in await post.deliveries(made.endpoint.id) if row["state"] == "pending"]
+    assert (left["attempts"], left["error"], left["leased_until"]) == (0, None, None)
+    seconds = (await look(post.runtime, post.academy.organization)).seconds
+    assert seconds is not None
+    assert 800 < seconds <= 1080
+    assert [row["state"] for row in await post.academy.rows("job")] == ["done"]
 
 
 async def test_inner_networks_are_not_sent_to(post: Post, receiver: Receiver) -> None:

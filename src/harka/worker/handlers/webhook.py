@@ -1,6 +1,7 @@
 """Events to their receivers: each is asked for as whom the endpoint acts for, signed, and sent."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +32,10 @@ _TURN: Final = 20.0
 _TIMEOUT: Final = 10.0
 _PATIENCES: Final = 6
 """As often as long as a receiver has to answer, what was taken is given to nobody else."""
+_ASKING: Final = 10.0
+"""Seconds after which no other query of a batch is begun: it is sent, and noted, within the lease."""
+_OUTAGE_DELAY: Final = 30.0
+"""Seconds until what could not be asked for is looked at again."""
 _AGENT: Final = "HARKA-Webhooks/1"
 _SERVER_ERROR: Final = 500
 _OK: Final = range(200, 300)
@@ -40,6 +45,18 @@ _BUSY: Final = frozenset({429, 503})
 
 class DeliverWebhooks(msgspec.Struct, frozen=True):
     endpoint_id: UUID
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """`bodies`: what to send. `failed`: what was not answered.
+
+    `left`: what was not asked for, not to be before `delay` seconds have passed.
+    """
+
+    bodies: list[tuple[WebhookDelivery, bytes]]
+    failed: list[Sent]
+    left: Sequence[WebhookDelivery] = ()
+    delay: float = 0.0
 
 
 async def deliver(work: UnitOfWork, payload: DeliverWebhooks, units: Units) -> None:
@@ -57,29 +74,35 @@ async def deliver(work: UnitOfWork, payload: DeliverWebhooks, units: Units) -> N
 
 
 async def _send(work: UnitOfWork, units: Units, batch: Batch) -> bool:
-    """Whether it was sent, delivered or not; otherwise the endpoint is paused."""
+    """Whether there may be more to send now: not to an endpoint that is paused, nor while we cannot ask."""
     try:
         acting = await _acting(units, batch)
-        bodies = [await _body(units, acting, batch, each) for each in batch.deliveries]
+        asked = await _ask(units, acting, batch)
     except _PausedError as error:
-        await _give_back(work, units, batch, error.reason)
+        await _give_back(work, units, batch, pause=error.reason)
         return False
     except HarkaError:
-        await _give_back(work, units, batch)
+        await _give_back(work, units, batch, delay=_OUTAGE_DELAY)
         raise
-    sent = await asyncio.gather(
-        *(_post(units, batch, each, body) for each, body in zip(batch.deliveries, bodies, strict=True))
-    )
+    sent = await asyncio.gather(*(_post(units, batch, each, body) for each, body in asked.bodies))
     async with units.begin(work.context, timeout=_TIMEOUT) as noting:
-        await webhook_sending.note(noting, batch, sent)
-    return True
+        await webhook_sending.note(noting, batch, [*sent, *asked.failed])
+        if asked.left:
+            rest = msgspec.structs.replace(batch, deliveries=asked.left)
+            await webhook_sending.give_back(noting, rest, delay=asked.delay)
+    return bool(sent) and not asked.delay
 
 
 async def _give_back(
-    work: UnitOfWork, units: Units, batch: Batch, pause: WebhookPauseReason | None = None
+    work: UnitOfWork,
+    units: Units,
+    batch: Batch,
+    *,
+    pause: WebhookPauseReason | None = None,
+    delay: float = 0.0,
 ) -> None:
     async with units.begin(work.context, timeout=_TIMEOUT) as noting:
-        await webhook_sending.give_back(noting, batch, pause)
+        await webhook_sending.give_back(noting, batch, pause=pause, delay=delay)
 
 
 async def _acting(units: Units, batch: Batch) -> TenantContext:
@@ -94,21 +117,39 @@ async def _acting(units: Units, batch: Batch) -> TenantContext:
     return acting
 
 
-async def _body(units: Units, acting: TenantContext, batch: Batch, delivery: WebhookDelivery) -> bytes:
-    message = {"type": delivery.event_type, "timestamp": delivery.happened_at, "data": None}
-    if delivery.event_id is not None and delivery.subject_id is not None:
-        variables = {
-            "event": _sealed(units, NodeKind.EVENT, delivery.event_id),
-            "subject": _sealed(units, SUBJECTS[delivery.event_type.partition(".")[0]], delivery.subject_id),
-        }
-        reply = await units.ask(acting, batch.endpoint.document, variables)
-        if reply.failure is not None:
-            # what is over in a while is not the document's fault
-            if isinstance(reply.failure, RateLimitedError) or reply.failure.status >= _SERVER_ERROR:
-                raise reply.failure
-            raise _PausedError(WebhookPauseReason.DOCUMENT_INVALID)
-        message |= reply.body
-    return json_bytes(message)
+async def _ask(units: Units, acting: TenantContext, batch: Batch) -> _Asked:
+    """One after the other, each judged by itself. Raise `_PausedError` for a document that does not fit."""
+    ask, asked = units.ask, _Asked([], [])
+    until = clock.monotonic() + _ASKING
+    for number, delivery in enumerate(batch.deliveries):
+        if clock.monotonic() >= until:
+            # what hangs must not keep the others until the lease is over
+            return msgspec.structs.replace(asked, left=batch.deliveries[number:])
+        message = {"type": delivery.event_type, "timestamp": delivery.happened_at, "data": None}
+        if delivery.event_id is not None and delivery.subject_id is not None:
+            reply = await ask(acting, batch.endpoint.document, _variables(units, delivery))
+            if isinstance(reply.failure, RateLimitedError):
+                delay = reply.failure.retry_after
+                return msgspec.structs.replace(asked, left=batch.deliveries[number:], delay=delay)
+            if reply.failure is not None:
+                # what may be over in a while is not the document's fault
+                if reply.failure.status < _SERVER_ERROR:
+                    raise _PausedError(WebhookPauseReason.DOCUMENT_INVALID)
+                why = f"The document was not answered: {reply.failure.message}"
+                asked.failed.append(Sent(delivery, error=why, was_tried=False))
+                continue
+            message |= reply.body
+        asked.bodies.append((delivery, json_bytes(message)))
+    return asked
+
+
+def _variables(units: Units, delivery: WebhookDelivery) -> dict[str, str]:
+    assert delivery.event_id is not None  # noqa: S101 - asked for before
+    assert delivery.subject_id is not None  # noqa: S101 - likewise
+    return {
+        "event": _sealed(units, NodeKind.EVENT, delivery.event_id),
+        "subject": _sealed(units, SUBJECTS[delivery.event_type.partition(".")[0]], delivery.subject_id),
+    }
 
 
 async def _post(units: Units, batch: Batch, delivery: WebhookDelivery, body: bytes) -> Sent:
