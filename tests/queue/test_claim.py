@@ -1,6 +1,8 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
+
 from academy import Academy
 from harka import clock
 from harka.queue.claim import claim
@@ -142,6 +144,22 @@ async def test_what_lost_its_worker_is_given_out_alone(academy: Academy) -> None
     async with academy.work() as work:
         assert await claim(work.session, LIMITS, most=4, lost=0) == []
     assert [run.was_lost for run in await take(academy, 4)] == [True]
+
+
+async def test_no_more_long_ones_are_taken_than_there_is_room_for(academy: Academy) -> None:
+    await put(academy, "old", "old", "new", "test")
+    limits = msgspec.structs.replace(LIMITS, long=("old", "new"))
+
+    async def taken(long: int) -> list[str]:
+        async with academy.work() as work:
+            runs = await claim(work.session, limits, most=9, long=long, lease=-1.0)
+        return sorted(run.type for run in runs)
+
+    assert await taken(1) == ["old", "test"]
+    # what was lost has been one of them, and is one again
+    assert await taken(0) == ["test"]
+    assert await taken(1) == ["old"]
+    assert {"new", "old"} <= set(await taken(9))
 
 
 async def test_a_heartbeat_keeps_the_lease_and_hears_of_a_cancellation(academy: Academy) -> None:

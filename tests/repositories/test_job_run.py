@@ -47,7 +47,7 @@ async def queue(parts: Parts, academy_settings: Settings) -> AsyncIterator[Acade
 async def jobs_read(academy: Academy, settings: Settings) -> int:
     """By a claim of eight, and by a look at what is left."""
     tenant, types = f"'{academy.organization.id}'", "'{held,free,none,of,these}'"
-    claim = f"{tenant}, 20, 8, 100, {types}, '{{1,100,9,9,9}}', 1000, 1, 1"
+    claim = f"{tenant}, 20, 8, 100, {types}, '{{1,100,9,9,9}}', 1000, 1, 1, '{{none}}', 1"
     async with connected(admin_url(settings)) as connection:
         await connection.execute(f"VACUUM ANALYZE {HOME}.job")
     read = 0

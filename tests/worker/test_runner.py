@@ -9,11 +9,13 @@ import pytest
 
 from academy import Academy
 from harka import clock
+from harka.errors import RateLimitedError
 from harka.ids import new_id
 from harka.learning import course, enrollment
 from harka.learning import progress as progresses
 from harka.learning.work import UnitOfWork
-from harka.queue.enqueue import enqueue
+from harka.queue.claim import claim
+from harka.queue.enqueue import enqueue, signal
 from harka.queue.message import JOBS_TOPIC, PLATFORM
 from harka.runtime import Runtime
 from harka.storage.location import app_url, database_name
@@ -21,6 +23,8 @@ from harka.storage.migrate import connected
 from harka.storage.statement import Statement
 from harka.tenancy.placement import Mode
 from harka.tenancy.plan import Plan, limits_of
+from harka.worker.allowance import allowance
+from harka.worker.execution import Execution
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.runner import run
 
@@ -168,6 +172,79 @@ async def test_no_more_run_at_once_than_the_plan_allows_over_all_workers(
         await put(academy, *range(24))
         assert len({(await desk.done.get())[1] for _ in range(24)}) == 24
     assert max(most) <= limits_of(Plan.STARTER).running_jobs
+
+
+async def test_long_jobs_leave_half_of_the_slots_to_others(found: Found, working: Working) -> None:
+    busy, calm = [await found() for _ in range(3)], await found()
+    desk, held = Desk(calm), asyncio.Semaphore(0)
+    begun: list[int] = []
+    gate = asyncio.Event()
+
+    async def slow(work: UnitOfWork, payload: Payload) -> None:
+        if work.context.id in {each.organization.id for each in busy}:
+            begun.append(payload.n)
+            held.release()
+            await gate.wait()
+
+    for each in busy:
+        async with each.work() as work:
+            for n in range(2):
+                await work.enqueue("slow", {"n": n})
+    handlers = {**desk.handlers, "slow": Handler(Payload, slow, at_once=2, long=True)}
+    async with working(handlers, period=3600.0, slots=4):
+        for _ in range(2):
+            await held.acquire()
+        await put(calm, *range(9))
+        assert {(await desk.done.get())[1] for _ in range(9)} == set(range(9))
+        assert len(begun) == 2
+        gate.set()
+        for _ in range(4):
+            await held.acquire()
+
+
+async def test_a_lost_job_that_goes_on_for_long_holds_up_no_other_lost_one(
+    runtime: Runtime, found: Found, working: Working
+) -> None:
+    long, short = await found(), await found()
+    desk, begun, gate = Desk(short), asyncio.Event(), asyncio.Event()
+
+    async def slow(work: UnitOfWork, _payload: Payload) -> None:
+        if work.context.id == long.organization.id:
+            begun.set()
+            await gate.wait()
+
+    handlers = {"slow": Handler(Payload, slow), "test": desk.handlers["test"]}
+    died = Execution(runtime, handlers=handlers, lease=-1.0)
+    async with long.work() as work:
+        await work.enqueue("slow", {})
+    await died.claim(long.organization, 1)
+    async with working(handlers, period=3600.0, heartbeat=0.1):
+        await begun.wait()
+        async with short.work() as work:
+            # in one transaction: the live worker is not to be faster
+            await enqueue(work.session, "test", {"n": 1})
+            limits = allowance(short.organization, {"test": 1})
+            (lost,) = await claim(work.session, limits, lease=-1.0)
+        await signal(runtime.pubsub, short.organization.id)
+        assert await desk.done.get() == (short.organization.slug, 1)
+        gate.set()
+    assert lost.attempts == 1
+
+
+async def test_a_job_that_failed_is_begun_again_when_it_is_due(academy: Academy, working: Working) -> None:
+    desk, failed = Desk(academy), asyncio.Event()
+
+    async def fail_once(work: UnitOfWork, payload: Payload) -> None:
+        if work.context.id == academy.organization.id and not failed.is_set():
+            failed.set()
+            raise RateLimitedError(retry_after=0.2)
+        await desk.run(work, payload)
+
+    # whose lease would not end, which has somebody look
+    async with working({"test": Handler(Payload, fail_once)}, period=3600.0, lease=3600.0):
+        await put(academy, 1)
+        assert await desk.done.get() == (academy.organization.slug, 1)
+    assert failed.is_set()
 
 
 async def test_a_job_without_a_signal_is_found_by_the_round(academy: Academy, working: Working) -> None:

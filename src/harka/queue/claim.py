@@ -11,14 +11,23 @@ HEARTBEAT: Final = 2.0
 
 
 async def claim(
-    session: ShardSession, limits: Limits, *, most: int = 1, lost: int = 1, lease: float = LEASE
+    session: ShardSession,
+    limits: Limits,
+    *,
+    most: int = 1,
+    lost: int = 1,
+    long: int | None = None,
+    lease: float = LEASE,
 ) -> list[Run]:
     """Take the tenant's next jobs, for `lease` seconds from now: as many as may run, up to `most`.
 
     `lost`: how many of these may be such as lost their worker. Perhaps it died of one of them: run together
-    again, the others would be lost with it until all of them are dead.
+    again, the others would be lost with it until all of them are dead. `long`: how many may be of the long
+    types, None for any.
 
     Commit before working on them. One that comes dead lost its worker on the last attempt, one that comes
     cancelled was to end when it did: neither is to be run.
     """
-    return await job_run.claim(session, limits, most=most, lost=lost, lease=lease)
+    return await job_run.claim(
+        session, limits, most=most, lost=lost, long=most if long is None else long, lease=lease
+    )

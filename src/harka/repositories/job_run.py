@@ -36,13 +36,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one claim may take, and what the tenant may have running everywhere.
 
     `types`: those this worker can do, with how many of each may run. `per_second`: how many may begin, of
-    which what `burst` seconds allow may be saved up.
+    which what `burst` seconds allow may be saved up. `long`: the types that keep a worker for long.
     """
 
     running: int
     types: dict[str, int]
     per_second: float
     burst: float
+    long: tuple[str, ...] = ()
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -73,7 +74,8 @@ LOCK_CLAIMS = Statement(
 
 # Take the most urgent jobs that are due and may run, and those whose worker was lost: these hold their slots
 # already, and are dead when that was their last attempt.
-# The rate is looked at before any slot is. Each lane (type, urgency) is read from its beginning only.
+# The rate is looked at before any slot is; no more of the long types are taken than there is room for.
+# Each lane (type, urgency) is read from its beginning only.
 CLAIM = Statement(
     "job_run.claim",
     """WITH pace AS MATERIALIZED (
@@ -86,14 +88,18 @@ CLAIM = Statement(
       SELECT type, count(*)::int AS jobs FROM {schema}.job
       WHERE tenant_id = $1 AND state = 'running' GROUP BY type
     ), lost AS MATERIALIZED (
-      SELECT id FROM {schema}.job
+      SELECT id, type FROM {schema}.job
       WHERE tenant_id = $1 AND state = 'running' AND leased_until < now() AND type = ANY($5::text[])
+        AND ($11::int > 0 OR type <> ALL($10::text[]))
       ORDER BY leased_until LIMIT least($9::int, (SELECT jobs FROM room)) FOR UPDATE SKIP LOCKED
     ), due AS MATERIALIZED (
-      SELECT first.id, first.priority, first.run_at, handler.free,
+      SELECT first.id, first.priority, first.run_at, handler.free, handler.long,
         row_number() OVER (PARTITION BY handler.type ORDER BY first.priority, first.run_at, first.id)
-          AS number
-      FROM (SELECT able.type, greatest(0, able.most - coalesce(busy.jobs, 0)) AS free
+          AS number,
+        row_number() OVER (PARTITION BY handler.long ORDER BY first.priority, first.run_at, first.id)
+          AS number_of_long
+      FROM (SELECT able.type, able.type = ANY($10) AS long, least(greatest(0, able.most
+          - coalesce(busy.jobs, 0)), CASE WHEN able.type = ANY($10) THEN $11 END) AS free
         FROM unnest($5::text[], $6::int[]) AS able (type, most) LEFT JOIN busy ON busy.type = able.type
       ) AS handler
       CROSS JOIN unnest('{-1,0,1}'::int[]) AS urgency (priority)
@@ -104,7 +110,9 @@ CLAIM = Statement(
         ORDER BY run_at, id LIMIT least(handler.free, $3) FOR UPDATE SKIP LOCKED
       ) AS first
     ), waiting AS (
-      SELECT id FROM due WHERE number <= free ORDER BY priority, run_at, id
+      SELECT id FROM due WHERE number <= free AND (NOT long OR number_of_long <=
+        $11 - (SELECT count(*) FROM lost WHERE type = ANY($10)))
+      ORDER BY priority, run_at, id
       LIMIT greatest(0, least((SELECT jobs FROM room) - (SELECT count(*) FROM lost),
         $4::int - (SELECT coalesce(sum(jobs), 0) FROM busy)))
     ), taken AS (
@@ -207,11 +215,13 @@ DEFER = Statement(
 )
 
 
-async def claim(session: ShardSession, limits: Limits, *, most: int, lost: int, lease: float) -> list[Run]:
+async def claim(
+    session: ShardSession, limits: Limits, *, most: int, lost: int, long: int, lease: float
+) -> list[Run]:
     """The most urgent, then the oldest, `most` at the most; some may come dead or cancelled.
 
-    `lost`: how many of them may be such as lost their worker, who come first. `lease`: seconds until
-    another may take them. Two statements, in a transaction that is committed at once.
+    `lost`: how many of them may be such as lost their worker, who come first; `long`: of the long types.
+    `lease`: seconds until another may take them. Two statements, in a transaction that is committed at once.
     """
     await session.execute(LOCK_CLAIMS)
     rows = await session.fetch(
@@ -224,6 +234,8 @@ async def claim(session: ShardSession, limits: Limits, *, most: int, lost: int, 
         limits.per_second,
         limits.burst,
         lost,
+        list(limits.long),
+        long,
     )
     return [msgspec.structs.replace(Run(*row), payload=from_json(row["payload"])) for row in rows]
 

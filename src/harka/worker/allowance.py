@@ -9,9 +9,13 @@ _BURST: Final = 1.0
 """Seconds: so much of the rate may be saved up."""
 
 
-def allowance(organization: Organization, types: Mapping[str, int]) -> Limits:
-    """What the tenant may have running. `types`: those a worker can do, with their limits."""
+def allowance(organization: Organization, types: Mapping[str, int], *, long: tuple[str, ...] = ()) -> Limits:
+    """What the tenant may have running. `types`: a worker's, with their limits. `long`: of these."""
     limits = limits_for(organization)
     return Limits(
-        running=limits.running_jobs, types=dict(types), per_second=limits.jobs_per_second, burst=_BURST
+        running=limits.running_jobs,
+        types=dict(types),
+        per_second=limits.jobs_per_second,
+        burst=_BURST,
+        long=long,
     )

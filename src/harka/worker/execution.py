@@ -71,20 +71,24 @@ class Execution:
         self._metrics = runtime.metrics
         self._handlers = handlers
         self._types = {type_: handler.at_once for type_, handler in handlers.items()}
+        self._long = tuple(type_ for type_, handler in handlers.items() if handler.long)
         self._lease = lease
         self._finisher = Finisher(runtime.databases)
         self.pulse = Pulse(runtime.databases, runtime.pubsub, lease=lease, period=heartbeat)
         self._metrics.expect_jobs(handlers)
 
-    async def claim(self, organization: Organization, most: int, *, lost: int = 1) -> Claimed:
+    async def claim(
+        self, organization: Organization, most: int, *, lost: int = 1, long: int | None = None
+    ) -> Claimed:
         """Take up to `most` of the tenant's jobs, of which `lost` may have lost their worker.
 
+        `long`: how many may be of the types that run for long, None for any.
         Raise `HarkaError` when the queue cannot be read.
         """
-        limits = allowance(organization, self._types)
+        limits = allowance(organization, self._types, long=self._long)
         session = self._session(organization)
         try:
-            found = await claim(session, limits, most=most, lost=lost, lease=self._lease)
+            found = await claim(session, limits, most=most, lost=lost, long=long, lease=self._lease)
             for run in found:
                 if run.cron is not None and run.attempts == 1:
                     await self._put_in_next(session, organization, run)
@@ -112,7 +116,7 @@ class Execution:
         finally:
             await session.rollback()
 
-    async def run(self, organization: Organization, run: Run) -> None:
+    async def run(self, organization: Organization, run: Run) -> JobOutcome:
         """Do a claimed job; how it ended stands in the queue."""
         began = clock.monotonic()
         error = await self._attempt(organization, run)
@@ -120,6 +124,7 @@ class Execution:
         outcome = JobOutcome.DONE if error is None else await self._fail(organization, run, error)
         self._metrics.observe_job(run.type, outcome, seconds=seconds)
         self._runtime.pubsub.publish_soon(organization.id, JOB_CHANGES_TOPIC)
+        return outcome
 
     async def _put_in_next(self, session: ShardSession, organization: Organization, run: Run) -> None:
         """In the transaction of the claim: one for each time, whoever does this one and however it ends."""

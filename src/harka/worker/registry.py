@@ -44,6 +44,7 @@ class Handler(msgspec.Struct, frozen=True):
     `takes_files`: it is called with the file store, too. `takes_units`: and with `Units`. `reports`: and
     with a `Report`, at the end.
     `timeout`: seconds for an attempt. `at_once`: how many of a tenant's may run, over all workers.
+    `long`: it may run for minutes and more; such jobs have half of a worker's slots at the most, together.
     """
 
     payload: type[msgspec.Struct]
@@ -53,6 +54,7 @@ class Handler(msgspec.Struct, frozen=True):
     reports: bool = False
     timeout: float = 60.0
     at_once: int = 100
+    long: bool = False
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
@@ -71,6 +73,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         reports=True,
         timeout=bulk_change.TIMEOUT,
         at_once=1,
+        long=True,
     ),
     BULK_USERS: Handler(
         WriteLater,
@@ -79,6 +82,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         reports=True,
         timeout=bulk_change.TIMEOUT,
         at_once=1,
+        long=True,
     ),
     BULK_OPERATION: Handler(
         RunQuery,
@@ -88,6 +92,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         reports=True,
         timeout=bulk_operation.TIMEOUT,
         at_once=1,
+        long=True,
     ),
     RESET_PASSWORD: Handler(ResetAsked, password.reset, takes_units=True, at_once=2),
     SEND_MAIL: Handler(Mail, mail.send, takes_units=True, timeout=mail.TIMEOUT, at_once=mail.AT_ONCE),

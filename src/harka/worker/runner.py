@@ -10,6 +10,7 @@ import msgspec
 from harka import logs
 from harka.errors import HarkaError
 from harka.learning.asking import Ask
+from harka.metrics import JobOutcome
 from harka.pubsub import PubSub
 from harka.queue.claim import HEARTBEAT, LEASE
 from harka.queue.enqueue import signal
@@ -31,6 +32,8 @@ SPARE_CONNECTIONS: Final = 6
 """Beside one for each slot: for claims, heartbeats, the schedule and the dispatcher."""
 _TURN: Final = 4
 """Jobs in a turn of a tenant of weight 1: few enough to be fair soon, enough to be worth a claim."""
+_TRUSTED_AFTER: Final = 5
+"""Heartbeats that a job lives through which had lost its worker: then it may well be innocent of that."""
 _UNREACHABLE_DELAY: Final = 2.0
 _CAPPED_DELAYS: Final = (0.05, 1.0)
 """Seconds until a tenant is looked at again whose slots were all taken, perhaps by other workers: doubled."""
@@ -55,7 +58,8 @@ async def run(
     visits of a tenant by the schedule. `lease`, `heartbeat`, `ask`: as of `Execution`.
     """
     execution = Execution(runtime, handlers=handlers, lease=lease, heartbeat=heartbeat, ask=ask)
-    desk = _Desk(runtime, execution, slots)
+    types = frozenset(type_ for type_, handler in handlers.items() if handler.long)
+    desk = _Desk(runtime, execution, slots, long_types=types, trusted_after=_TRUSTED_AFTER * heartbeat)
     # what this worker cannot send it does not put in either
     dispatcher = Dispatcher(runtime) if DELIVER_WEBHOOKS in handlers else None
 
@@ -83,13 +87,26 @@ class _Desk:
     """Gives free slots to the jobs of whose turn it is.
 
     One claim at a time of each database: one that does not answer holds up its own tenants, and half of the
-    slots for as long as it takes to notice.
+    slots for as long as it takes to notice. Jobs of the long types have half of the slots at the most: who
+    waits for a short one, a letter or a webhook, waits for no other's hours.
     """
 
-    def __init__(self, runtime: Runtime, execution: Execution, slots: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        execution: Execution,
+        slots: int,
+        *,
+        long_types: frozenset[str],
+        trusted_after: float,
+    ) -> None:
+        """`trusted_after`: seconds after which a job that had lost its worker is like any other."""
         self._runtime = runtime
         self._execution = execution
         self._slots = self._free = slots
+        self._free_for_long = max(1, slots // 2)
+        self._long_types = long_types
+        self._trusted_after = trusted_after
         self._rotation = Rotation()
         self._alarms = Alarms(self.wake)
         self._claiming: set[str] = set()
@@ -143,15 +160,19 @@ class _Desk:
             return
         turn = _TURN * limits_for(organization).jobs_weight
         most = min(self._rotation.credit(tenant, turn), self._free, -(-self._slots // 2))
+        # half of those, so that a claim of another database beside it finds some as well
+        long = min(most, -(-self._free_for_long // 2))
         self._free -= most
+        self._free_for_long -= long
         self._claiming.add(organization.database)
-        self._begin(self._claim(organization, most))
+        self._begin(self._claim(organization, most, long))
 
-    async def _claim(self, organization: Organization, most: int) -> None:
+    async def _claim(self, organization: Organization, most: int, long: int) -> None:
         tenant, claimed = organization.id, Claimed([], full=False)
         try:
             # one at a time: what a worker died of should take no others with it
-            claimed = await self._execution.claim(organization, most, lost=0 if self._suspects else 1)
+            lost = 0 if self._suspects else 1
+            claimed = await self._execution.claim(organization, most, lost=lost, long=long)
         except HarkaError as error:
             log.warning("queue not read", tenant=str(tenant), code=error.code)
             self._rest(organization.database)
@@ -159,11 +180,12 @@ class _Desk:
         finally:
             self._claiming.discard(organization.database)
             self._free += most - len(claimed.runs)
+            self._free_for_long += long - sum(run.type in self._long_types for run in claimed.runs)
             self._rotation.settle(tenant, len(claimed.runs), more=claimed.full, capped=claimed.outlook.waits)
             self._changed.set()
         for run in claimed.runs:
             if run.was_lost:
-                self._suspects.add(run.id)
+                self._suspect(run.id)
             self._begin(self._run(organization, run))
         self._look_ahead(tenant, claimed)
 
@@ -182,14 +204,22 @@ class _Desk:
             self._alarms.set(tenant, seconds)
 
     async def _run(self, organization: Organization, run: Run) -> None:
+        outcome = None
         try:
-            await self._execution.run(organization, run)
+            outcome = await self._execution.run(organization, run)
         finally:
             self._free += 1
+            self._free_for_long += run.type in self._long_types
             self._suspects.discard(run.id)
-            if run.was_lost or organization.id in self._capped:
+            # one that is to be done again, too: when, the claim finds out
+            if run.was_lost or outcome is JobOutcome.RETRY or organization.id in self._capped:
                 self._rotation.add(organization.id)
             self._changed.set()
+
+    def _suspect(self, job: UUID) -> None:
+        """For a while, or until it ends. Other lost jobs have alarms of their own, and need not be told."""
+        self._suspects.add(job)
+        asyncio.get_running_loop().call_later(self._trusted_after, self._suspects.discard, job)
 
     def _rest(self, database: str) -> None:
         """Nobody asks a database that has not answered, for a while."""

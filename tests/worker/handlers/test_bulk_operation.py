@@ -12,6 +12,7 @@ import pytest
 from academy import Academy
 from harka import config
 from harka.codec import from_json
+from harka.errors import HarkaError, RateLimitedError, UnavailableError
 from harka.graph import schema
 from harka.graph.asking import asker
 from harka.graph.bulk_query import accept_query
@@ -19,6 +20,7 @@ from harka.graph.document import Documents
 from harka.graph.limits import Limits
 from harka.ids import NodeKind
 from harka.learning import bulk_operation, user
+from harka.learning.asking import Reply
 from harka.learning.bulk_operation import QueryDraft
 from harka.learning.user import UserChanges
 from harka.queue.message import BULK_OPERATION
@@ -26,6 +28,7 @@ from harka.repositories.bulk_operation import BulkOperation
 from harka.repositories.job_run import Run
 from harka.repositories.user import User
 from harka.runtime import Runtime
+from harka.storage.statement import Statement
 from harka.worker.execution import Execution
 from harka.worker.handlers import bulk_operation as handler
 
@@ -33,6 +36,8 @@ QUERY = "{ users { nodes { id email role } } }"
 PEOPLE = 5
 OF_TWO = 4
 """Points of a page of two people."""
+
+DUE = Statement("test.due", "UPDATE {schema}.job SET run_at = now() WHERE tenant_id = $1")
 
 # a worker whose lease is over as soon as it is dead
 KILLED = """
@@ -152,6 +157,54 @@ async def test_after_a_killed_worker_each_line_is_there_once(
     assert ended == -signal.SIGKILL, (tmp_path / "log").read_text()
     (row,) = await academy.rows("bulk_operation")
     assert (row["outcome"], row["objects"], len(row["parts"])) == (None, 2, 1)
+    assert (await run(runtime, academy))["outcome"] == "done"
+    assert await lines(runtime, academy, operation, boss) == await everybody(runtime, academy)
+
+
+async def test_the_rest_has_another_turn_behind_others(
+    runtime: Runtime, academy: Academy, boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = await asked(runtime, academy, boss)
+    monkeypatch.setattr(handler, "_TURN", 0.0)
+    execution = Execution(runtime, ask=asker(runtime))
+    for done in (2, 4, 5):
+        await execution.run(academy.organization, await claimed(execution, academy))
+        (job,) = [each for each in await academy.rows("job") if each["type"] == BULK_OPERATION]
+        (row,) = await academy.rows("bulk_operation")
+        assert (job["state"], job["attempts"], row["objects"]) == ("queued", 0, done)
+    assert (await run(runtime, academy))["outcome"] == "done"
+    assert await lines(runtime, academy, operation, boss) == await everybody(runtime, academy)
+
+
+@pytest.mark.parametrize("failure", [RateLimitedError(retry_after=0.0), UnavailableError()], ids=repr)
+async def test_what_was_read_before_a_refusal_is_kept(
+    runtime: Runtime,
+    academy: Academy,
+    boss: User,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: HarkaError,
+) -> None:
+    """Of two pages that would be one part the second is refused."""
+    operation, asks = await asked(runtime, academy, boss), 0
+    monkeypatch.setattr(handler, "_PART_BYTES", 1 << 20)
+    answer = asker(runtime)
+
+    async def ask(context: Any, text: str, variables: dict[str, Any]) -> Reply:
+        nonlocal asks
+        asks += 1
+        if asks == 1:
+            return await answer(context, text, variables)
+        told = {"message": "Later.", "extensions": {"code": failure.code}}
+        return Reply({"errors": [told]}, failure)
+
+    execution = Execution(runtime, ask=ask)
+    for done in (2, 4):
+        asks = 0
+        await execution.run(academy.organization, await claimed(execution, academy))
+        (row,) = await academy.rows("bulk_operation")
+        assert (row["outcome"], row["objects"]) == (None, done)
+        async with academy.work() as work:
+            await work.session.execute(DUE)
     assert (await run(runtime, academy))["outcome"] == "done"
     assert await lines(runtime, academy, operation, boss) == await everybody(runtime, academy)
 

@@ -5,7 +5,14 @@ from typing import Any, Final
 
 from harka import clock
 from harka.codec import from_json, json_bytes
-from harka.errors import ForbiddenError, NotFoundError, PayloadTooLargeError, UnauthenticatedError
+from harka.errors import (
+    ForbiddenError,
+    HarkaError,
+    NotFoundError,
+    PayloadTooLargeError,
+    RateLimitedError,
+    UnauthenticatedError,
+)
 from harka.files.store import FileStore
 from harka.learning import bulk_operation
 from harka.learning.bulk_operation import AFTER, LIST, MOST_BYTES, Part, RunQuery
@@ -16,8 +23,10 @@ from harka.worker.pulse import Report
 from harka.worker.reply import AskedError, data_of, pause_after
 from harka.worker.units import Units
 
-TIMEOUT: Final = 6 * 3600.0
-"""Seconds for all pages."""
+TIMEOUT: Final = 1800.0
+"""Seconds for a turn, with the file that is made at the end."""
+_TURN: Final = 60.0
+"""Seconds after which what is left has a turn of its own: other jobs wait for no more than that."""
 _TIMEOUT: Final = 30.0
 _PART_BYTES: Final = 4 * 1024 * 1024
 _PART_SECONDS: Final = 5.0
@@ -28,8 +37,9 @@ _LASTING: Final = (ForbiddenError, UnauthenticatedError, NotFoundError, PayloadT
 
 
 async def run(work: UnitOfWork, payload: RunQuery, files: FileStore, units: Units, report: Report) -> None:
-    """`work`, which ends the job, does nothing else."""
+    """`work`, which ends the job, does nothing else. Raise `RateLimitedError` for another turn."""
     id_, tenant = payload.operation_id, work.context.id
+    until = clock.monotonic() + _TURN
     try:
         while True:
             async with units.begin(work.context, timeout=_TIMEOUT, read_only=True) as looking:
@@ -49,6 +59,9 @@ async def run(work: UnitOfWork, payload: RunQuery, files: FileStore, units: Unit
             new = await bulk_operation.write_part(files, tenant, id_, number, part)
             async with units.begin(work.context, timeout=_TIMEOUT) as keeping:
                 await bulk_operation.add_part(keeping, id_, new, after=number)
+            if clock.monotonic() >= until:
+                # the job is put off, and no attempt is used: it goes on after the parts that count
+                raise RateLimitedError(retry_after=0.0)
     except _LASTING as error:
         async with units.begin(work.context, timeout=_TIMEOUT) as noting:
             await bulk_operation.fail(noting, files, id_, code=error.code, message=error.message)
@@ -60,9 +73,15 @@ async def _read(payload: RunQuery, so_far: Progress, units: Units) -> Part:
     lines, objects, size, cursor = list[bytes](), 0, 0, so_far.cursor
     until = clock.monotonic() + _PART_SECONDS
     while True:
-        # afresh for each page: they may have been let in no more meanwhile
-        acting = await units.acting(payload.delegate)
-        page = data_of(await units.ask(acting, so_far.document, {**variables, AFTER: cursor}))[LIST]
+        try:
+            # afresh for each page: they may have been let in no more meanwhile
+            acting = await units.acting(payload.delegate)
+            page = data_of(await units.ask(acting, so_far.document, {**variables, AFTER: cursor}))[LIST]
+        except HarkaError as error:
+            if isinstance(error, _LASTING) or not objects:
+                raise
+            # what was read is paid for, and read once
+            return Part(b"".join(lines), objects, cursor, last=False)
         if page is None:
             raise AskedError(ForbiddenError.code, "The list cannot be seen.")
         for node in page["nodes"]:
