@@ -34,6 +34,8 @@ OWN: Mapping[str, Any] = {
     "CreateApiKeyInput.scopes": ["course:read"],
     "CreateApiKeyInput.networks": ["192.0.2.0/24"],
     "CreateApiKeyInput.expiresAt": "2099-01-31T09:30:00Z",
+    "EnrollInput.expiresAt": "2099-01-31T09:30:00Z",
+    "BulkEnrollInput.expiresAt": "2099-01-31T09:30:00Z",
     "SetMailSenderInput.address": "fresh@example.com",
     "SetMailSenderInput.host": "smtp.fresh.example",
     "SetMailSenderInput.port": 587,

@@ -175,6 +175,23 @@ async def test_everybody_sees_their_own_changes_and_who_reads_jobs_all(
         assert len(await bulk_change.find_many(work, [change.id])) == 0
 
 
+async def test_who_manages_some_groups_sees_their_own_changes_whatever_they_may_read(
+    academy: Academy,
+) -> None:
+    course, admin = await academy.course(), await academy.user("admin")
+    theirs = await asked(academy, course, new_id())
+    own = await asked(academy, course, new_id(), context=academy.acting(admin))
+    assert Permission.JOB_READ in academy.managing(admin).permissions
+    for context, seen in ((academy.acting(admin), {theirs.id, own.id}), (academy.managing(admin), {own.id})):
+        async with academy.work(context, read_only=True) as work:
+            assert (await bulk_change.find_many(work, [theirs.id, own.id])).keys() == seen
+            listed = await bulk_change.list_page(work, after=None, first=9)
+            assert {each.id for each in listed} == seen
+            assert await bulk_change.count(work) == len(seen)
+            results = await bulk_change.count_results(work, theirs.id, only_failed=False)
+            assert results == 0
+
+
 async def test_what_cannot_be_asked_is_refused(academy: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
     course, draft = await academy.course(), await academy.course(published=False)
     with pytest.raises(ValidationError):

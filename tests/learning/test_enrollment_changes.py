@@ -1,6 +1,8 @@
 """When somebody should be done, and until when they have access."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,10 +10,11 @@ from academy import Academy
 from harka import clock
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import bulk_enrollment, enrollment, progress, progress_batch
+from harka.learning import bulk_change, bulk_enrollment, enrollment, progress, progress_batch
 from harka.learning.bulk_enrollment import OnError
-from harka.learning.enrollment import EnrollmentChanges
+from harka.learning.enrollment import EnrollmentChanges, EnrollmentEntry
 from harka.learning.progress import ProgressEntry
+from harka.learning.work import UnitOfWork
 from harka.repositories.enrollment import Enrollment
 from harka.tenancy.permission import Permission
 
@@ -49,6 +52,67 @@ async def test_dates_come_with_the_enrollment(academy: Academy) -> None:
     for row in (made.enrollment, many.fates[0].enrollment):
         assert row is not None
         assert (row.due_at, row.expires_at) == (DUE, END)
+
+
+@pytest.mark.parametrize(
+    ("due_at", "expires_at", "field"),
+    [
+        (None, "past", "expiresAt"),
+        ("past", "past", "expiresAt"),
+        (END, DUE, "dueAt"),
+        (None, datetime(1800, 1, 1, tzinfo=UTC), "expiresAt"),
+    ],
+)
+async def test_nobody_is_enrolled_with_dates_that_cannot_be(
+    academy: Academy, due_at: datetime | str | None, expires_at: datetime | str, field: str
+) -> None:
+    course, who = await academy.course(), await academy.user()
+    past = clock.now() - timedelta(seconds=1)
+    due, end = (past if each == "past" else each for each in (due_at, expires_at))
+    dates: Any = {"due_at": due, "expires_at": end}
+    state = await academy.state()
+    acts: list[Callable[[UnitOfWork], Awaitable[Any]]] = [
+        lambda work: enrollment.enroll(work, user_id=who.id, course_id=course.id, **dates),
+        lambda work: bulk_enrollment.enroll(
+            work, course.id, [who.id], on_error=OnError.IGNORE_FAILED, **dates
+        ),
+        lambda work: bulk_change.enroll_later(
+            work, course.id, [who.id], on_error="ignore_failed", seal_key=bytes(32), **dates
+        ),
+    ]
+    for act in acts:
+        with pytest.raises(ValidationError) as refused:
+            async with academy.work() as work:
+                await act(work)
+        assert (refused.value.field, academy.statements) == (field, 0)
+    assert await academy.state() == state
+
+
+async def test_imports_take_in_dates_as_they_were(academy: Academy) -> None:
+    course, who = await academy.course(), await academy.user()
+    past = clock.now() - timedelta(days=1)
+    entry = EnrollmentEntry(user_id=who.id, course_id=course.id, due_at=DUE, expires_at=past)
+    async with academy.work() as work:
+        (row,) = await enrollment.enroll_many(work, [entry])
+    assert (row.due_at, row.expires_at) == (DUE, past)
+
+
+async def test_access_may_end_before_somebody_is_due_but_nobody_becomes_due_after_it(
+    academy: Academy,
+) -> None:
+    due = await change(academy, await begin(academy), EnrollmentChanges(due_at=DUE))
+    ended = await change(academy, due, EnrollmentChanges(expires_at=clock.now()))
+    assert ended.due_at == DUE
+    row = await change(academy, ended, EnrollmentChanges(due_at=DUE, expires_at=END))
+    for changes in (
+        EnrollmentChanges(due_at=END + timedelta(seconds=1)),
+        EnrollmentChanges(due_at=END, expires_at=DUE),
+    ):
+        with pytest.raises(ValidationError) as refused:
+            await change(academy, row, changes)
+        assert refused.value.field == "dueAt"
+    kept = await change(academy, row, EnrollmentChanges())
+    assert (kept.due_at, kept.expires_at) == (DUE, END)
 
 
 async def test_what_cannot_be_changed_stays(academy: Academy, rival: Academy) -> None:
@@ -111,7 +175,8 @@ async def test_enrolling_again_extends_access_that_has_ended_and_no_other(academ
 
     assert await again(END) == running
     ended = await change(academy, running, EnrollmentChanges(expires_at=clock.now()))
-    assert await again(clock.now() - timedelta(days=1)) == ended
+    with pytest.raises(ValidationError):
+        await again(clock.now() - timedelta(seconds=1))
     extended = await again(END)
     assert (extended.id, extended.due_at, extended.expires_at) == (running.id, DUE, END)
     assert extended.version == ended.version + 1

@@ -17,7 +17,7 @@ from harka.ids import new_id
 from harka.learning import bulk_enrollment, bulk_user
 from harka.learning.bulk_enrollment import MOST, OnError
 from harka.learning.bulk_user import UserEntry
-from harka.learning.enrollment import require_published
+from harka.learning.enrollment import require_published, require_term
 from harka.learning.work import UnitOfWork
 from harka.queue.enqueue import require_room
 from harka.queue.message import BULK_ENROLL, BULK_USERS
@@ -110,11 +110,12 @@ async def enroll_later(
 ) -> BulkChange:
     """Have a job do what `bulk_enrollment.enroll` does, with what the actor may do then.
 
-    Raise `NotFoundError` and `ValidationError` for what is wrong with the course already, `ValidationError`
-    for more than `MOST`, `QueueLimitError`.
+    Raise `NotFoundError` and `ValidationError` for what is wrong with the course or the dates already,
+    `ValidationError` for more than `MOST`, `QueueLimitError`.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     require_few(people, "userIds")
+    require_term(due_at, expires_at)
     await require_published(work, {course_id})
     payload = EnrollLater(
         change_id=new_id(),
@@ -208,7 +209,7 @@ async def fail(work: UnitOfWork, id_: UUID, error: HarkaError) -> None:
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[BulkChange]:
-    """By id, those that the reader asked for; with `job:read` anybody's."""
+    """By id, those that the reader asked for; with `job:read` anybody's, unless groups bound the reader."""
     return ByKey(await changes.find_by_ids(work.session, ids, actor=_asker(work)))
 
 
@@ -252,8 +253,11 @@ async def forget_old(work: UnitOfWork) -> int:
 
 
 def _asker(work: UnitOfWork) -> UUID | None:
-    """Whose changes the reader sees: None for anybody's; nobody's where the reader is nobody."""
-    if work.context.allows(Permission.JOB_READ):
+    """Whose changes the reader sees: None for anybody's; nobody's where the reader is nobody.
+
+    A change of somebody else's names people beyond a manager's groups, and tells how many they are.
+    """
+    if work.context.allows(Permission.JOB_READ) and work.context.manager is None:
         return None
     return work.context.actor.id or work.context.id
 

@@ -11,7 +11,7 @@ import msgspec
 
 from harka.errors import CourseFullError, HarkaError, NotFoundError, ValidationError
 from harka.learning import seat, user, visibility
-from harka.learning.enrollment import insert_many, require_published, row_of
+from harka.learning.enrollment import insert_many, require_published, require_term, row_of
 from harka.learning.work import UnitOfWork
 from harka.repositories import user as users
 from harka.repositories.enrollment import Enrollment
@@ -80,11 +80,12 @@ async def enroll(
     Named twice is enrolled once. Seats go to the first in the order asked for.
 
     Who is an error already is refused with it. Raise `NotFoundError` and `ValidationError` for what is wrong
-    with the course or the moment, and for more than `MOST` people.
+    with the course or the dates (`require_term`), and for more than `MOST` people.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     if len(people) > MOST:
         raise ValidationError(f"At most {MOST:,} people at once.", field="userIds")
+    require_term(due_at, expires_at)
     seats = await require_published(work, {course_id})
     named = {place: who for place, who in enumerate(people) if isinstance(who, UUID)}
     refused = {place: who for place, who in enumerate(people) if isinstance(who, HarkaError)}

@@ -10,7 +10,7 @@ from harka.errors import ConflictError, CourseFullError, NotFoundError, Validati
 from harka.ids import new_id
 from harka.learning import seat, visibility
 from harka.learning.batch import batches
-from harka.learning.moment import accept_moment, accept_past
+from harka.learning.moment import accept_moment, accept_past, has_passed
 from harka.learning.work import UnitOfWork
 from harka.repositories import course as courses
 from harka.repositories import enrollment as enrollments
@@ -153,16 +153,17 @@ async def enroll(
     """Enroll a user, or find that they are. Who withdrew starts anew.
 
     Where their access has ended it goes on, until the moments given now, like a new enrollment's.
-    Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published
-    or a user who is not active, `CourseFullError`.
+    Raise `NotFoundError` for an unknown user or course, `ValidationError` for a course that is not published,
+    a user who is not active or dates as in `require_term`, `CourseFullError`.
     """
+    require_term(due_at, expires_at)
     entry = EnrollmentEntry(user_id=user_id, course_id=course_id, due_at=due_at, expires_at=expires_at)
     found, created = (await _enroll(work, [entry]))[user_id, course_id]
     return Enrolled(found, created)
 
 
 async def enroll_many(work: UnitOfWork, entries: Sequence[EnrollmentEntry]) -> list[Enrollment]:
-    """Like `enroll`, in input order and in as many statements as for one."""
+    """Like `enroll`, in input order and in as many statements as for one. Any dates: it takes in what was."""
     done = await _enroll(work, entries)
     return [done[entry.user_id, entry.course_id][0] for entry in entries]
 
@@ -172,7 +173,9 @@ async def update(
 ) -> Enrollment:
     """Change what `changes` names. `version`: None for whichever there is.
 
-    Raise `ConflictError` when it has changed since, or is withdrawn; `ValidationError`; `NotFoundError`.
+    Access may end now, or have ended, and before the due date that there is; only a due date that is given
+    must be within it. Raise `ConflictError` when it has changed since, or is withdrawn; `ValidationError`,
+    and then undo the unit; `NotFoundError`.
     """
     work.context.require(Permission.ENROLLMENT_WRITE)
     changed = await enrollments.update(
@@ -184,6 +187,8 @@ async def update(
         expires_at=_accept(changes.expires_at, "expiresAt"),
     )
     if changed is not None:
+        if isinstance(changes.due_at, datetime):
+            _require_within(changed.due_at, changed.expires_at)
         given = msgspec.structs.asdict(changes)
         fields = [name for name, value in given.items() if value is not UNSET]
         _record(work, EventType.ENROLLMENT_UPDATED, [changed], fields=fields)
@@ -295,6 +300,18 @@ async def require_published(work: UnitOfWork, course_ids: Collection[UUID]) -> d
     if {each.status for each in found} - {CourseStatus.PUBLISHED}:
         raise ValidationError("Only a published course accepts enrollments.", field="courseId")
     return {each.id: each.seats for each in found}
+
+
+def require_term(due_at: datetime | None, expires_at: datetime | None) -> None:
+    """Raise `ValidationError` for access that would be over already, or before the due date."""
+    if expires_at is not None and has_passed(accept_moment(expires_at, "expiresAt")):
+        raise ValidationError("Access must end later than now.", field="expiresAt")
+    _require_within(None if due_at is None else accept_moment(due_at, "dueAt"), expires_at)
+
+
+def _require_within(due_at: datetime | None, expires_at: datetime | None) -> None:
+    if due_at is not None and expires_at is not None and due_at > expires_at:
+        raise ValidationError("This is after their access ends.", field="dueAt")
 
 
 def row_of(

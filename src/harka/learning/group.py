@@ -1,4 +1,7 @@
-"""Groups of people as a tree. Who may read people reads groups; who may write people writes them."""
+"""Groups of people as a tree. Who may read people reads groups; who may write people writes them.
+
+Everybody reads which they are in themselves.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from harka import clock
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
+from harka.learning import visibility
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import group as groups
@@ -31,8 +35,10 @@ class GroupChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Group]:
-    work.context.require(Permission.USER_READ)
-    return ByKey(await groups.find_by_ids(work.session, ids))
+    """By id. Without `user:read` a person finds the groups that they are in themselves, and no other."""
+    scope = visibility.of_users(work.context)
+    member = None if work.context.allows(Permission.USER_READ) else scope.user
+    return ByKey(await groups.find_by_ids(work.session, ids, member=member))
 
 
 async def list_page(

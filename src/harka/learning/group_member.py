@@ -33,9 +33,15 @@ async def users_by_group(
 async def groups_by_user(
     work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, after: UUID | None = None
 ) -> dict[UUID, list[Group]]:
-    """The next `first` of each, in the order of their ids; who is in none is left out."""
-    scope = _seen(work)
-    pairs = await members.next_of_users(work.session, scope, user_ids, after=after, first=first)
+    """The next `first` of each, in the order of their ids; who is in none, or not to be seen, is left out.
+
+    Without `user:read` a person sees which they are in themselves.
+    """
+    scope = visibility.of_users(work.context)
+    asked = _visible(scope, user_ids)
+    if not asked:
+        return {}
+    pairs = await members.next_of_users(work.session, scope, asked, after=after, first=first)
     found = await group.find_many(work, list({pair.group_id for pair in pairs})) if pairs else {}
     listed: dict[UUID, list[Group]] = {}
     for pair in pairs:
@@ -52,7 +58,9 @@ async def count_by_group(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UU
 
 async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Who is in none, or not to be seen, is left out."""
-    return await members.count_of_users(work.session, _seen(work), user_ids)
+    scope = visibility.of_users(work.context)
+    asked = _visible(scope, user_ids)
+    return await members.count_of_users(work.session, scope, asked) if asked else {}
 
 
 async def add(
@@ -100,6 +108,13 @@ async def leave_all(work: UnitOfWork, user_id: UUID) -> int:
 def _seen(work: UnitOfWork) -> Scope:
     work.context.require(Permission.USER_READ)
     return visibility.of_users(work.context)
+
+
+def _visible(scope: Scope, user_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Of a manager of groups the statement tells."""
+    if scope.everything or scope.manager is not None:
+        return user_ids
+    return [id_ for id_ in user_ids if id_ == scope.user]
 
 
 async def _require_visible(work: UnitOfWork, user_ids: Sequence[UUID]) -> None:

@@ -50,11 +50,14 @@ class Place(msgspec.Struct, frozen=True):
     is_below: bool
 
 
-# Groups by id.
+# Groups by id; of a member, only those that they are in.
 FIND_BY_IDS = Statement(
     "group.find_by_ids",
     """SELECT id, parent_id, name, created_at, updated_at, version
-    FROM {schema}.user_group WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
+    FROM {schema}.user_group
+    WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR EXISTS (
+      SELECT FROM {schema}.user_group_member who
+      WHERE who.tenant_id = $1 AND who.group_id = user_group.id AND who.user_id = $3))""",
 )
 
 _MATCHES: Final = narrowed(NAMED, Condition("boolean", "(parent_id IS NULL) = {}"))
@@ -174,9 +177,11 @@ ATTACH = Statement(
 )
 
 
-async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Group]:
-    """In no particular order; unknown ids are left out."""
-    return await session.fetch_rows(Group, FIND_BY_IDS, ids)
+async def find_by_ids(
+    session: ShardSession, ids: Sequence[UUID], *, member: UUID | None = None
+) -> Sequence[Group]:
+    """In no particular order; unknown ids are left out. `member`: only groups they are in; None for any."""
+    return await session.fetch_rows(Group, FIND_BY_IDS, ids, member)
 
 
 async def list_page(

@@ -81,14 +81,30 @@ async def test_lists_go_on_after_the_first_page(school: School) -> None:
         assert seen == expected
 
 
-async def test_learners_see_no_group_by_any_way(school: School) -> None:
-    id_, own = school.id(NodeKind.GROUP, school.group), school.id(NodeKind.USER, school.learner)
+async def test_learners_read_which_groups_they_are_in(school: School) -> None:
+    async with school.work() as work:
+        top = await group.create(work, name="Top")
+        team = await group.create(work, name="Team", parent_id=top.id)
+        await group_member.add(work, team.id, [school.learner.id, school.other.id])
+    id_, other = school.id(NodeKind.GROUP, team), school.id(NodeKind.USER, school.other)
+    shown = "groups(first: 9) { totalCount nodes { id name parent { id } } }"
+    text = f'{{ viewer {{ user {{ {shown} }} }} user(id: "{other}") {{ id }} node(id: "{id_}") {{ id }} }}'
+    reply = await school.ask(text, caller=school.learner)
+    all_ = {"id": school.id(NodeKind.GROUP, school.group), "name": "Everybody", "parent": None}
+    found = {"totalCount": 2, "nodes": [all_, {"id": id_, "name": "Team", "parent": None}]}
+    assert reply.data == {"viewer": {"user": {"groups": found}}, "user": None, "node": {"id": id_}}
+    members = f'{{ node(id: "{id_}") {{ ... on Group {{ members(first: 9) {{ totalCount }} }} }} }}'
+    assert (await school.ask(members, caller=school.learner)).code == "FORBIDDEN"
+
+
+async def test_learners_see_no_other_group_by_any_way(school: School) -> None:
+    async with school.work() as work:
+        id_ = school.id(NodeKind.GROUP, await group.create(work, name="Staff"))
     hidden = await school.ask(f'{{ nodes(ids: ["{id_}"]) {{ id }} }}', caller=school.learner)
     assert hidden.data == {"nodes": [None]}
     for asked in (
         f'{{ group(id: "{id_}") {{ id }} }}',
         "{ groups(first: 1) { totalCount } }",
-        f'{{ user(id: "{own}") {{ groups(first: 1) {{ totalCount }} }} }}',
     ):
         assert (await school.ask(asked, caller=school.learner)).code == "FORBIDDEN"
     seen = await school.ask(f'{{ node(id: "{id_}") {{ id }} }}', caller=school.instructor)

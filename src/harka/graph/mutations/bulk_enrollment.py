@@ -52,8 +52,10 @@ class BulkEnrollInput(MutationInput):
     filter: PeopleFilter | None = value(
         f"All active people that it finds, if they are no more than {MOST:,}.", default=None
     )
-    due_at: datetime | None = value("When they should be done.", default=None)
-    expires_at: datetime | None = value("When their access ends; omit it for never.", default=None)
+    due_at: datetime | None = value("When they should be done, no later than `expiresAt`.", default=None)
+    expires_at: datetime | None = value(
+        "When their access ends, later than now; omit it for never.", default=None
+    )
     on_error: OnError = value(
         "What becomes of the others when somebody cannot be enrolled.", default=OnError.REJECT_EVERYTHING
     )

@@ -30,8 +30,10 @@ class EnrollInput(MutationInput):
 
     user_id: strawberry.ID = value("The user. They must be active.")
     course_id: strawberry.ID = value("The course. It must be published.")
-    due_at: datetime | None = value("When they should be done.", default=None)
-    expires_at: datetime | None = value("When their access ends; omit it for never.", default=None)
+    due_at: datetime | None = value("When they should be done, no later than `expiresAt`.", default=None)
+    expires_at: datetime | None = value(
+        "When their access ends, later than now; omit it for never.", default=None
+    )
 
 
 @graph_input
@@ -44,11 +46,11 @@ class UpdateEnrollmentInput(MutationInput):
         default=None,
     )
     due_at: datetime | None = value(
-        "When they should be done; null for no such date.", default=strawberry.UNSET
+        "When they should be done, while they have access; null for no such date.", default=strawberry.UNSET
     )
     expires_at: datetime | None = value(
-        "When their access ends; null for never. A later moment gives expired access back, "
-        "even where no seat is free.",
+        "When their access ends, which may be now; null for never. A later moment gives expired access "
+        "back, even where no seat is free.",
         default=strawberry.UNSET,
     )
 

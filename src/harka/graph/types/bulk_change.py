@@ -235,7 +235,7 @@ class BulkChangeQuery:
     bulk_changes: Connection[BulkChange] | None = field(
         _changes,
         "What the caller asked for by `bulkEnroll` and `bulkUsers` that jobs do; with `job:read`, what "
-        "anybody did.",
+        "anybody did. Who manages some groups only sees their own.",
         requires=Access.SIGNED_IN,
     )
     bulk_change: BulkChange | None = field(

@@ -107,7 +107,9 @@ class Group(Node):
     """People who belong together: a branch, a department, a team. Groups form a tree of at most 10 levels."""
 
     name: str = leaf("What the group is called.")
-    parent: later.Group | None = field(_parent, "The group it is directly below; null at the top.")
+    parent: later.Group | None = field(
+        _parent, "The group it is directly below; null at the top, and where the caller may not see it."
+    )
     external_id: str | None = field(
         _external_id,
         "What the organization's own directory calls it, where it keeps it here by SCIM.",

@@ -84,8 +84,9 @@ class User(Node):
     )
     groups: Connection[later.Group] | None = field(
         groups_of,
-        "The groups they are in, in the order of their ids; not those above.",
-        requires=Permission.USER_READ,
+        "The groups they are in, in the order of their ids; not those above. Callers without `user:read` see "
+        "their own only.",
+        requires=Access.SIGNED_IN,
     )
     managed_groups: Connection[later.Group] | None = field(
         managed_by,
