@@ -176,13 +176,15 @@ async def _course_analytics(info: Info, course_id: CourseId) -> CourseAnalyticsR
 class AnalyticsQuery:
     analytics: TenantAnalytics | None = field(
         _analytics,
-        "What the organization's people do, what it uses, and how it is doing.",
+        "What the organization's people do, what it uses, and how it is doing. Not for who manages some "
+        "groups only.",
         requires=Permission.ANALYTICS_READ,
         several=True,
     )
     course_analytics: CourseAnalytics | None = field(
         _course_analytics,
-        "How far the people of one course get; null for one that the caller may not see.",
+        "How far the people of one course get; null for one that the caller may not see. Needs the feature "
+        "`advancedAnalytics`. Not for who manages some groups only.",
         requires=Permission.ENROLLMENT_READ,
         several=True,
     )
