@@ -222,7 +222,7 @@ async def test_a_lost_job_that_goes_on_for_long_holds_up_no_other_lost_one(
         await begun.wait()
         async with short.work() as work:
             # in one transaction: the live worker is not to be faster
-            await enqueue(work.session, "test", {"n": 1})
+            await enqueue(work.session, "test", {"n": 1}, run_at=clock.now() - timedelta(hours=1))
             limits = allowance(short.organization, {"test": 1})
             (lost,) = await claim(work.session, limits, lease=-1.0)
         await signal(runtime.pubsub, short.organization.id)
