@@ -1,5 +1,6 @@
 """How a person comes in, as a browser and as an app do it, at a school's own address."""
 
+import html
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -48,7 +49,8 @@ class Visitor:
     async def form(self, path: str) -> dict[str, str]:
         """The hidden fields of the form there."""
         text = (await self.get(path)).text
-        return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
+        found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text)
+        return {name: html.unescape(value) for name, value in found}
 
     async def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> httpx2.Response:
         fields = {**await self.form("/auth/sign-in"), "email": email, "password": password, **more}

@@ -226,6 +226,7 @@ PARTS = {
     "mail_topic.find_in_charge": ["id"],
     "mail_topic.find_other_owners": ["id"],
     "scim_user.is_called": ["is_called"],
+    "session.find_live": ["user_id", "status"],
     "mail_topic.is_in_charge": ["id"],
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),
     "webhook_endpoint.lock_count": ["pg_advisory_xact_lock"],

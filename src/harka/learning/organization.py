@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from harka.codec import json_bytes
 from harka.errors import ConflictError, ValidationError
-from harka.learning import mail
+from harka.learning import app_sign_in, mail
 from harka.learning.locale import accept_locale, accept_timezone
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
@@ -71,6 +71,8 @@ def _settings(merged: Mapping[str, Any]) -> dict[str, Any]:
     _require_plain(settings, _DEEPEST)
     if mail.SETTINGS in settings:
         mail.accept_settings(settings[mail.SETTINGS])
+    if app_sign_in.SETTINGS in settings:
+        app_sign_in.accept_settings(settings[app_sign_in.SETTINGS])
     if len(json_bytes(settings)) > MOST_SETTINGS:
         raise ValidationError(f"All settings together have at most {MOST_SETTINGS} bytes.", field="settings")
     return settings

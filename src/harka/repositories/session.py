@@ -65,6 +65,13 @@ class Held(msgspec.Struct, frozen=True):
     status: str
 
 
+class Live(msgspec.Struct, frozen=True):
+    """Whose session it is, and the status of that person."""
+
+    user_id: UUID
+    status: str
+
+
 IS_LIVE: Final = "s.revoked_at IS NULL AND s.expires_at > now()"
 _KIND: Final = Condition("text", "s.kind = {}")
 _MATCHES: Final = f"{IS_LIVE} AND {unless_beyond('s.user_id', '$3')} AND {narrowed(_KIND, begin=4)}"
@@ -176,6 +183,14 @@ DELETE_OLD = Statement(
       ORDER BY expires_at LIMIT 1000))""",
 )
 
+# Whose session it is, of whatever kind.
+FIND_LIVE = Statement(
+    "session.find_live",
+    f"""SELECT s.user_id, u.status FROM {{schema}}.session s
+    JOIN {{schema}}."user" u ON u.tenant_id = $1 AND u.id = s.user_id
+    WHERE s.tenant_id = $1 AND s.id = $2::uuid AND {IS_LIVE} FOR SHARE OF s""",  # noqa: S608 - constants
+)
+
 
 async def find_by_ids(
     session: ShardSession, scope: Scope, ids: Sequence[UUID], *, own: UUID | None
@@ -217,6 +232,12 @@ async def revoke(session: ShardSession, id_: UUID, version: int | None) -> Sessi
 async def revoke_others(session: ShardSession, person: UUID, kept: UUID | None) -> int:
     """How many."""
     return await session.execute(REVOKE_OTHERS, person, kept)
+
+
+async def find_live(session: ShardSession, id_: UUID) -> Live | None:
+    """Until this transaction ends it stays so. None: absent, or dead."""
+    row = await session.fetch_row(FIND_LIVE, id_)
+    return None if row is None else Live(*row)
 
 
 async def hold(session: ShardSession, id_: UUID) -> Held | None:

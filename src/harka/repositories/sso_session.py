@@ -22,6 +22,14 @@ INSERT = Statement(
     VALUES ($1, $2::uuid, $3::uuid, $4::text, $5::text, $6::text)""",
 )
 
+# A session began in another, and perhaps by a provider like that.
+COPY = Statement(
+    "sso_session.copy",
+    """INSERT INTO {schema}.sso_session (tenant_id, session_id, connection_id, issuer, subject, sid)
+    SELECT $1::uuid, $3::uuid, o.connection_id, o.issuer, o.subject, o.sid
+    FROM {schema}.sso_session o WHERE o.tenant_id = $1 AND o.session_id = $2::uuid""",
+)
+
 # End what began by a provider for somebody; a sid of NULL stands for every session of theirs.
 REVOKE_OF_SUBJECT = Statement(
     "sso_session.revoke_of_subject",
@@ -46,6 +54,11 @@ REVOKE_OF_SID = Statement(
 
 async def insert(session: ShardSession, id_: UUID, origin: Origin) -> None:
     await session.execute(INSERT, id_, *msgspec.structs.astuple(origin))
+
+
+async def copy(session: ShardSession, begun: UUID, in_it: UUID) -> None:
+    """Nothing happens where `begun` began by no provider."""
+    await session.execute(COPY, begun, in_it)
 
 
 async def revoke(

@@ -33,6 +33,7 @@ _MOST_FIELDS: Final = 8
 _SCRIPTED: Final = frozenset({"sign_in", "passkeys"})
 """Pages on which our own scripts run, and ask us: for passkeys. They do all else without."""
 _PLAIN_COLOR: Final = "#4338ca"
+_FORMS: Final = "form-action 'self'"
 
 
 async def page(
@@ -139,13 +140,19 @@ def _rows(name: str, inside: Mapping[str, str], rows: Sequence[Mapping[str, str]
     )
 
 
+def lead_to(response: Response, source: str) -> None:
+    """The page's form leads elsewhere in the end: to this origin, or this scheme."""
+    policy = response.headers["content-security-policy"]
+    response.headers["content-security-policy"] = policy.replace(_FORMS, f"{_FORMS} {source}")
+
+
 def _policy(style: str, *, scripted: bool) -> str:
     """Nothing but our own style sheet, the organization's colour and pictures; forms go to this address."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     scripts = "script-src 'self'; connect-src 'self'; " if scripted else ""
     return (
         f"default-src 'none'; {scripts}style-src 'self' 'sha256-{digest}'; img-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"{_FORMS}; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 from harka import clock
 from harka.auth import token as tokens
 from harka.codec import json_bytes
-from harka.errors import InvalidIdError, NotFoundError, SsoRefusedError, UnavailableError
+from harka.errors import BadRequestError, InvalidIdError, NotFoundError, SsoRefusedError, UnavailableError
 from harka.ids import NodeKind
-from harka.learning import entrance, sso_entrance
+from harka.learning import app_sign_in, entrance, sso_entrance
 from harka.learning.entrance import Shown
 from harka.learning.session import Begun, Device
 from harka.learning.sso import SsoOutcome
@@ -28,11 +28,16 @@ ACCESS_LIFETIME: Final = timedelta(minutes=10)
 
 
 class _Credentials(msgspec.Struct, frozen=True):
-    email: str
-    password: str
+    """A password with its address, or what `/auth/app` sent the browser back with."""
+
+    email: str | None = None
+    password: str | None = None
     code: str | None = None
+    """Of a second factor; beside `code_verifier`, the one that stands for a sign-in by the browser."""
     connection: str | None = None
     """A directory whose password it is; `email` is then what people are called there."""
+    code_verifier: str | None = None
+    redirect_uri: str = ""
 
 
 class _Spent(msgspec.Struct, frozen=True):
@@ -50,26 +55,33 @@ class Token:
         tenant = await visit(runtime, request, scope["headers"])
         given = await read_json(scope, receive, _Credentials)
         device = device_of(SessionKind.APP, request, scope["headers"])
-        if given.connection is None:
-            shown = Shown(given.email, given.password, given.code)
-            begun = await entrance.sign_in(runtime.entrance, tenant, shown, device)
-        else:
-            begun = await self._by_directory(tenant, given, given.connection, device)
+        begun = await self._begun(tenant, given, device)
         await _answer(
             runtime, tenant, begun.session.user_id, begun.session.id, begun.token, scope, receive, send
         )
 
+    async def _begun(self, tenant: TenantContext, given: _Credentials, device: Device) -> Begun:
+        way = self._runtime.entrance
+        if given.code_verifier is not None:
+            code = given.code or ""
+            return await app_sign_in.redeem(
+                way, tenant, code, given.code_verifier, given.redirect_uri, device
+            )
+        if given.email is None or given.password is None:
+            raise BadRequestError("`email` and `password` are needed, or `code` and `code_verifier`.")
+        if given.connection is not None:
+            return await self._by_directory(tenant, given.email, given.password, given.connection, device)
+        return await entrance.sign_in(way, tenant, Shown(given.email, given.password, given.code), device)
+
     async def _by_directory(
-        self, tenant: TenantContext, given: _Credentials, connection: str, device: Device
+        self, tenant: TenantContext, login: str, password: str, connection: str, device: Device
     ) -> Begun:
         runtime = self._runtime
         try:
             id_ = runtime.node_ids.open_as(tenant.id, NodeKind.SSO_CONNECTION, connection)
         except InvalidIdError:
             raise NotFoundError from None
-        arrived = await sso_entrance.enter(
-            runtime.entrance, tenant, id_, given.email, given.password, "", device
-        )
+        arrived = await sso_entrance.enter(runtime.entrance, tenant, id_, login, password, "", device)
         if arrived.begun is None:
             # they show the password that links them in a browser, once
             raise SsoRefusedError(SsoOutcome.ADDRESS_TAKEN)

@@ -7,6 +7,7 @@ from harka.errors import NotFoundError
 from harka.graph.execution import Engine
 from harka.graph.trusted import read_trusted
 from harka.runtime import Runtime
+from harka.web.app_sign_in import AppSignIn
 from harka.web.auth_tokens import JsonWebKeys, Refresh, Token
 from harka.web.branding import BrandingFiles
 from harka.web.certificate import CertificateFiles
@@ -113,6 +114,7 @@ def _ways_in(runtime: Runtime) -> list[Route]:
     return [
         Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
         Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
+        Route("/auth/app", Methods(AppSignIn(runtime), "GET", "HEAD", "POST")),
         Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
         Route(RESET_PATH, Methods(AskReset(runtime), "GET", "HEAD", "POST")),
         Route("/auth/sso/link", Methods(SsoLink(runtime), "POST")),

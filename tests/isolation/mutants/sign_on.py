@@ -6,6 +6,27 @@ from mutants.mutant import Mutant
 
 MUTANTS: Final = [
     Mutant(
+        "an-app-is-led-wherever-a-link-says",
+        "learning/app_sign_in.py",
+        "    if not any(_is_same(each, asked.redirect_uri) for each in",
+        "    if False and not any(_is_same(each, asked.redirect_uri) for each in",
+        ("tests/web/test_app_sign_in.py",),
+    ),
+    Mutant(
+        "a-code-is-anybodys-who-sees-it",
+        "learning/app_sign_in.py",
+        "        or not secrets.compare_digest(granted.challenge, _challenge_of(verifier))\n",
+        "",
+        ("tests/web/test_app_sign_in.py",),
+    ),
+    Mutant(
+        "an-apps-code-is-good-twice",
+        "learning/app_sign_in.py",
+        "_PURPOSE, granted.nonce, seconds=_SECONDS)",
+        "_PURPOSE, secrets.token_hex(), seconds=_SECONDS)",
+        ("tests/web/test_app_sign_in.py",),
+    ),
+    Mutant(
         "what-another-browser-began-is-ended",
         "learning/sso_entrance.py",
         '        or not secrets.compare_digest(flow.state.encode(), said.get("state", "").encode())\n',

@@ -34,7 +34,8 @@ class UpdateOrganizationInput(MutationInput):
         "An object of the keys to set; those that are null are taken away, others stay. All together have at "
         "most 16,384 bytes. `mail` is an object with `senderName` and `replyTo` of e-mails; "
         "`certificates`, whether each new certificate is told by one; and `alerts`, whether its admins and "
-        "owners are told what is wrong with it (true unless it says otherwise).",
+        "owners are told what is wrong with it (true unless it says otherwise). `apps` is an object with "
+        "`redirectUris`, the addresses to which `/auth/app` may send a browser back with a code.",
         default=strawberry.UNSET,
     )
 
