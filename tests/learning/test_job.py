@@ -1,14 +1,17 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from academy import Academy
 from harka import clock
-from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
-from harka.learning import job
-from harka.learning.job import JobDraft, JobKind
+from harka.errors import ConflictError, ForbiddenError, NotFoundError, QueueLimitError, ValidationError
+from harka.learning import course, job
+from harka.learning.job import LONGEST_KEY, JobDraft, JobKind
+from harka.queue.message import RECOUNT_COURSE
 from harka.repositories.job import JobState
+from harka.repositories.organization import Granted
 from harka.storage.statement import Statement
 
 MEASURE = JobDraft(kind=JobKind.MEASURE_USAGE)
@@ -67,6 +70,41 @@ async def test_it_is_known_when_jobs_should_be_done(academy: Academy) -> None:
     assert timedelta(seconds=25) < running.ends_at - clock.now() < timedelta(seconds=35)
     assert (waiting.position, waiting.ends_at) == (1, None), "nothing was done yet to learn from"
     assert delayed.position is None
+
+
+async def test_what_waits_already_needs_no_room(academy: Academy) -> None:
+    one = Granted(limits={"queued_jobs": 1}, shadow=False, version=1)
+    academy.organization = msgspec.structs.replace(academy.organization, granted=one)
+    keyed = JobDraft(kind=JobKind.MEASURE_USAGE, dedupe_key="k" * LONGEST_KEY)
+    boss = academy.acting(await academy.user("admin"))
+    async with academy.work(boss) as work:
+        first = await job.enqueue(work, keyed)
+    async with academy.work(boss) as work:
+        assert (await job.enqueue(work, keyed)).id == first.id
+    for other in ("another", None):
+        async with academy.work(boss) as work:
+            with pytest.raises(QueueLimitError):
+                await job.enqueue(work, JobDraft(kind=JobKind.MEASURE_USAGE, dedupe_key=other))
+    assert len(await academy.rows("job")) == 1
+
+
+async def test_what_people_put_in_for_later_holds_up_no_rule(academy: Academy) -> None:
+    """Rules put in jobs under keys, too: ids, that everybody can read."""
+    subject = await academy.course(weights=(1,))
+    later = clock.now() + timedelta(days=300)
+    draft = JobDraft(
+        kind=JobKind.RECOUNT_COURSE, course_id=subject.id, dedupe_key=str(subject.id), run_at=later
+    )
+    async with academy.work() as work:
+        asked = await job.enqueue(work, draft)
+    async with academy.work() as work:
+        await course.archive(work, subject.id)
+        await course.publish(work, subject.id)
+    rows = {row["id"]: row for row in await academy.rows("job") if row["type"] == RECOUNT_COURSE}
+    assert len(rows) == 2
+    del rows[str(asked.id)]
+    (ruled,) = rows.values()
+    assert ruled["run_at"] < later.isoformat()
 
 
 async def test_a_job_is_put_in_for_when_it_was_asked(academy: Academy) -> None:

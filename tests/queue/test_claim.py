@@ -135,6 +135,31 @@ async def test_a_job_that_loses_every_worker_is_buried(academy: Academy) -> None
     assert (dead["type"], dead["attempts"], dead["error"]) == ("fatal", 3, "its worker was lost")
 
 
+async def test_one_whose_type_nobody_knows_any_more_is_buried_after_a_day(academy: Academy) -> None:
+    """It holds a slot of its tenant, and nobody else would end it."""
+    day = 24 * 3600.0
+    await put(academy, "old", "fatal")
+    await take(academy, 2, lease=-1.0)
+    async with academy.work() as work:
+        await work.session.execute(LOSE, "old", 2 * day)
+        await work.session.execute(LOSE, "fatal", day / 2)
+    fresh = Limits(running=100, types={"new": 100}, per_second=1e6, burst=1.0)
+
+    assert [(run.type, run.state) for run in await take(academy, 8, limits=fresh)] == [("old", "dead")]
+    assert await take(academy, 8, limits=fresh) == []
+    rows = {row["type"]: row for row in await academy.rows("job")}
+    assert (rows["old"]["state"], rows["old"]["error"]) == ("dead", "its worker was lost")
+    assert rows["old"]["finished_at"] is not None
+    assert rows["fatal"]["state"] == "running"
+
+
+LOSE = Statement(
+    "test.lose",
+    """UPDATE {schema}.job SET leased_until = now() - make_interval(secs => $3::float8)
+    WHERE tenant_id = $1 AND type = $2::text""",
+)
+
+
 async def test_what_lost_its_worker_is_given_out_alone(academy: Academy) -> None:
     """One of them may be what the worker died of: together, all would be dead in the end."""
     await put(academy, *(["test"] * 4))

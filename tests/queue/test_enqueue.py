@@ -1,9 +1,11 @@
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from academy import Academy
+from harka import clock
 from harka.errors import ConflictError, QueueLimitError
 from harka.ids import new_id
 from harka.queue.enqueue import enqueue, enqueue_many, enqueue_unless_recent, require_room, signal
@@ -46,6 +48,15 @@ async def test_a_recurring_job_is_put_in_once_a_period(academy: Academy) -> None
         await academy.finished(work, job)
     assert not await ask(60), "one was put in a moment ago"
     assert await ask(0)
+
+
+async def test_what_people_put_in_does_not_keep_a_recurring_job_away(academy: Academy) -> None:
+    async with academy.work() as work:
+        later = clock.now() + timedelta(days=365)
+        await enqueue(work.session, MEASURE_USAGE, {}, run_at=later)
+        await enqueue(work.session, MEASURE_USAGE, {}, run_at=later, cron="0 3 1 1 *")
+        assert await enqueue_unless_recent(work.session, MEASURE_USAGE, seconds=60)
+        assert not await enqueue_unless_recent(work.session, MEASURE_USAGE, seconds=60)
 
 
 async def test_whoever_asks_at_once_puts_in_one_recurring_job(academy: Academy) -> None:

@@ -328,6 +328,83 @@ async def test_a_job_that_comes_again_puts_in_its_next_once(runtime: Runtime, ac
     }
 
 
+async def test_one_put_off_beside_another_of_its_key_waits_without_it(
+    runtime: Runtime, academy: Academy
+) -> None:
+    async def put(work: UnitOfWork) -> None:
+        await work.enqueue("test", {}, dedupe_key="k")
+
+    async def defer(_work: UnitOfWork, _payload: Payload) -> None:
+        async with academy.work() as other:
+            await put(other)
+        raise RateLimitedError(retry_after=30)
+
+    bench = Bench(runtime, academy, defer)
+    async with academy.work() as work:
+        await put(work)
+    await bench.turn()
+
+    rows = await academy.rows("job")
+    assert [(row["state"], row["attempts"]) for row in rows] == [("queued", 0)] * 2
+    assert sorted(row["dedupe_key"] or "" for row in rows) == ["", "k"]
+    assert bench.counted() == {"retry": 1}
+
+
+async def test_one_put_off_alone_keeps_its_key(runtime: Runtime, academy: Academy) -> None:
+    async def defer(_work: UnitOfWork, _payload: Payload) -> None:
+        raise RateLimitedError(retry_after=30)
+
+    bench = Bench(runtime, academy, defer)
+    async with academy.work() as work:
+        first = await work.enqueue("test", {}, dedupe_key="k")
+    await bench.turn()
+    async with academy.work() as work:
+        assert await work.enqueue("test", {}, dedupe_key="k") == first
+
+
+async def test_a_job_that_comes_again_and_is_put_off_puts_in_one_next(
+    runtime: Runtime, academy: Academy
+) -> None:
+    async def defer(_work: UnitOfWork, _payload: Payload) -> None:
+        raise RateLimitedError(retry_after=0)
+
+    bench = Bench(runtime, academy, defer)
+    async with academy.work() as work:
+        await work.enqueue("test", {}, cron="0 3 * * *")
+    for _ in range(3):
+        assert await bench.turn()
+
+    assert [row["attempts"] for row in await academy.rows("job")] == [0, 0]
+
+
+async def test_a_job_that_comes_again_and_ends_with_its_worker_puts_in_one_next(
+    runtime: Runtime, academy: Academy
+) -> None:
+    bench = Bench(runtime, academy, create)
+    async with academy.work() as work:
+        id_ = await work.enqueue("test", {}, cron="0 3 * * *")
+    assert (await bench.execution.claim(academy.organization, 1)).runs
+    async with academy.work() as work:
+        await jobs.cancel(work, id_)
+        await work.session.execute(EXPIRE)
+    assert not await bench.turn()
+
+    assert sorted(row["state"] for row in await academy.rows("job")) == ["cancelled", "queued"]
+
+
+async def test_what_is_given_back_is_as_if_it_had_not_been_claimed(
+    runtime: Runtime, academy: Academy
+) -> None:
+    bench = Bench(runtime, academy, create)
+    await bench.put()
+    (run,) = (await bench.execution.claim(academy.organization, 1)).runs
+    await bench.execution.give_back(academy.organization, run)
+
+    (job,) = await academy.rows("job")
+    assert (job["state"], job["attempts"], job["leased_until"]) == ("queued", 0, None)
+    assert await bench.turn(), "at once"
+
+
 async def test_a_queue_that_cannot_be_read_is_told(runtime: Runtime, academy: Academy) -> None:
     bench = Bench(runtime, academy, create)
     academy.organization = msgspec.structs.replace(academy.organization, database="harka_" + "0" * 32)

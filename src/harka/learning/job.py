@@ -16,7 +16,7 @@ from harka.learning.moment import accept_moment
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.queue import cron
-from harka.queue.enqueue import require_room
+from harka.queue.enqueue import find_waiting, require_room
 from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS, RECOUNT_COURSE, RECOUNT_PATH
 from harka.queue.retry import MAX_ATTEMPTS
 from harka.repositories import job as jobs
@@ -28,6 +28,8 @@ from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
 LONGEST_KEY: Final = 200
+_ASKED: Final = "asked:"
+"""Before people's keys: those of rules are of their own, and what people put in for later holds up none."""
 MOST_DAYS: Final = 366
 """How far ahead a job may be put in."""
 LONGEST_TYPE: Final = 100
@@ -119,9 +121,12 @@ async def enqueue(work: UnitOfWork, draft: JobDraft) -> Job:
     work.context.require(Permission.JOB_WRITE)
     payload = await _accept_payload(work, draft)
     run_at = _accept_start(work, draft)
-    key = (
-        None if draft.dedupe_key is None else accept_line(draft.dedupe_key, "dedupeKey", longest=LONGEST_KEY)
-    )
+    key = None
+    if draft.dedupe_key is not None:
+        key = _ASKED + accept_line(draft.dedupe_key, "dedupeKey", longest=LONGEST_KEY)
+        waiting = await find_waiting(work.session, str(draft.kind), key)
+        if waiting is not None:
+            return (await jobs.find_by_ids(work.session, [waiting]))[0]
     await _require_room(work)
     id_ = await work.enqueue(
         str(draft.kind),

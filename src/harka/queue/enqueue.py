@@ -60,6 +60,15 @@ async def enqueue_many(session: ShardSession, new: Sequence[NewJob]) -> set[UUID
     return await job.insert(session, new, max_attempts=MAX_ATTEMPTS)
 
 
+async def find_waiting(session: ShardSession, type_: str, dedupe_key: str) -> UUID | None:
+    """The job that waits under a key, held like the queue until the caller's transaction ends.
+
+    Asked before `require_room`: what waits already needs none.
+    """
+    await job.lock_length(session)
+    return await job.hold_waiting(session, type_, dedupe_key)
+
+
 async def require_room(session: ShardSession, jobs: int, *, most: int) -> None:
     """Hold the queue until the caller's transaction ends; `jobs` more are to wait.
 
@@ -72,7 +81,7 @@ async def require_room(session: ShardSession, jobs: int, *, most: int) -> None:
 
 
 async def enqueue_unless_recent(session: ShardSession, type_: str, *, seconds: float) -> bool:
-    """Put in a job without payload, unless one of its type waits or was put in within `seconds`."""
+    """Put in a job without payload, unless this did within `seconds`, or what it put in waits."""
     since = earliest_id(clock.now() - timedelta(seconds=seconds))
     return await job.insert_unless_recent(session, new_id(), type_, max_attempts=MAX_ATTEMPTS, since=since)
 

@@ -126,18 +126,18 @@ HOLD_WAITING = Statement(
     FOR SHARE""",
 )
 
-# Put in a job without payload, unless one of its type waits or was put in after an id was made.
-# Ids begin with the moment they were made, so the recent ones are a range of the primary key.
-# By the first and the newest, not by NOT EXISTS: a plan for any type and moment expects a match soon, and
-# reads the whole table.
+# Put in a job without payload, unless one put in like this waits, or was put in after an id was made: what
+# people put in, perhaps for later, is no reason. Ids begin with the moment they were made, so the recent ones
+# are a range of the primary key.
+# By the newest, not by NOT EXISTS: a plan for any type and moment expects a match soon, and reads the whole
+# table.
 INSERT_UNLESS_RECENT = Statement(
     "job.insert_unless_recent",
     """INSERT INTO {schema}.job (tenant_id, id, type, max_attempts, dedupe_key)
     SELECT $1::uuid, $2::uuid, $3::text, $4::int, 'recurring'
-    WHERE (SELECT id FROM {schema}.job WHERE tenant_id = $1 AND type = $3 AND state = 'queued'
-        ORDER BY priority, run_at, id LIMIT 1) IS NULL
-      AND (SELECT id FROM {schema}.job
-        WHERE tenant_id = $1 AND type = $3 AND id > $5::uuid ORDER BY id DESC LIMIT 1) IS NULL
+    WHERE (SELECT id FROM {schema}.job
+        WHERE tenant_id = $1 AND type = $3 AND id > $5::uuid AND dedupe_key = 'recurring'
+        ORDER BY id DESC LIMIT 1) IS NULL
     ON CONFLICT (tenant_id, type, dedupe_key)
       WHERE dedupe_key IS NOT NULL AND state = 'queued' AND attempts = 0 DO NOTHING""",
 )

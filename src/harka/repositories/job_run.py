@@ -1,6 +1,7 @@
 """What workers do with a tenant's jobs: claim, keep alive, end. Every end names the fence of its claim."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,8 +15,8 @@ class Run(msgspec.Struct, frozen=True):
     """A job as a worker gets it.
 
     `state`: running, or how it ended instead: dead or cancelled. `fence`: grows with every claim. `sealed`:
-    the payload, where it holds personal data; then `payload` is empty. `was_lost`: it may be what its last
-    worker died of.
+    the payload, where it holds personal data; then `payload` is empty. `is_first`: nobody has begun it
+    before. `was_lost`: it may be what its last worker died of.
     """
 
     id: UUID
@@ -29,6 +30,7 @@ class Run(msgspec.Struct, frozen=True):
     priority: int
     cron: str | None
     dedupe_key: str | None
+    is_first: bool
     was_lost: bool
 
 
@@ -72,24 +74,29 @@ LOCK_CLAIMS = Statement(
     "SELECT pg_advisory_xact_lock(hashtextextended('claims of {schema}.job ' || $1::uuid, 0))",
 )
 
+_OVER: Final = "(cancelling OR attempts >= max_attempts OR NOT type = ANY($5::text[]))"
+"""Of a job that is claimed: it is not run any more."""
+
 # Take the most urgent jobs that are due and may run, and those whose worker was lost: these hold their slots
-# already, and are dead when that was their last attempt.
+# already, and are dead when that was their last attempt, or when for a day nobody was there who knows their
+# type. `attempts` may be given back, so that a job is begun for the first time is a column of its own.
 # The rate is looked at before any slot is; no more of the long types are taken than there is room for.
 # Each lane (type, urgency) is read from its beginning only.
 CLAIM = Statement(
     "job_run.claim",
-    """WITH pace AS MATERIALIZED (
+    f"""WITH pace AS MATERIALIZED (
       SELECT greatest(now() - make_interval(secs => $8::float8),
-        (SELECT ready_at FROM {schema}.job_pace WHERE tenant_id = $1)) AS ready_at
+        (SELECT ready_at FROM {{schema}}.job_pace WHERE tenant_id = $1)) AS ready_at
     ), room AS MATERIALIZED (
       SELECT greatest(0,
         least($3::int, floor(extract(epoch FROM now() - ready_at) * $7::float8)))::int AS jobs FROM pace
     ), busy AS MATERIALIZED (
-      SELECT type, count(*)::int AS jobs FROM {schema}.job
+      SELECT type, count(*)::int AS jobs FROM {{schema}}.job
       WHERE tenant_id = $1 AND state = 'running' GROUP BY type
     ), lost AS MATERIALIZED (
-      SELECT id, type FROM {schema}.job
-      WHERE tenant_id = $1 AND state = 'running' AND leased_until < now() AND type = ANY($5::text[])
+      SELECT id, type FROM {{schema}}.job
+      WHERE tenant_id = $1 AND state = 'running' AND leased_until < now()
+        AND (type = ANY($5::text[]) OR leased_until < now() - interval '1 day')
         AND ($11::int > 0 OR type <> ALL($10::text[]))
       ORDER BY leased_until LIMIT least($9::int, (SELECT jobs FROM room)) FOR UPDATE SKIP LOCKED
     ), due AS MATERIALIZED (
@@ -102,9 +109,9 @@ CLAIM = Statement(
           - coalesce(busy.jobs, 0)), CASE WHEN able.type = ANY($10) THEN $11 END) AS free
         FROM unnest($5::text[], $6::int[]) AS able (type, most) LEFT JOIN busy ON busy.type = able.type
       ) AS handler
-      CROSS JOIN unnest('{-1,0,1}'::int[]) AS urgency (priority)
+      CROSS JOIN unnest('{{-1,0,1}}'::int[]) AS urgency (priority)
       CROSS JOIN LATERAL (
-        SELECT id, priority, run_at FROM {schema}.job
+        SELECT id, priority, run_at FROM {{schema}}.job
         WHERE tenant_id = $1 AND type = handler.type AND priority = urgency.priority
           AND state = 'queued' AND run_at <= now()
         ORDER BY run_at, id LIMIT least(handler.free, $3) FOR UPDATE SKIP LOCKED
@@ -116,28 +123,26 @@ CLAIM = Statement(
       LIMIT greatest(0, least((SELECT jobs FROM room) - (SELECT count(*) FROM lost),
         $4::int - (SELECT coalesce(sum(jobs), 0) FROM busy)))
     ), taken AS (
-      UPDATE {schema}.job
-      SET state = CASE WHEN cancelling THEN 'cancelled' WHEN attempts < max_attempts THEN 'running'
-          ELSE 'dead' END,
+      UPDATE {{schema}}.job
+      SET state = CASE WHEN cancelling THEN 'cancelled' WHEN {_OVER} THEN 'dead' ELSE 'running' END,
         attempts = CASE WHEN cancelling THEN attempts ELSE least(attempts + 1, max_attempts) END,
-        fence = fence + 1, leased_until = now() + make_interval(secs => $2::float8),
-        error = CASE WHEN cancelling OR attempts < max_attempts THEN error ELSE 'its worker was lost' END,
-        started_at = CASE WHEN cancelling OR attempts >= max_attempts THEN started_at
-          ELSE clock_timestamp() END,
-        finished_at = CASE WHEN cancelling OR attempts >= max_attempts THEN now() END,
+        fence = fence + 1, begun = true, leased_until = now() + make_interval(secs => $2::float8),
+        error = CASE WHEN {_OVER} AND NOT cancelling THEN 'its worker was lost' ELSE error END,
+        started_at = CASE WHEN {_OVER} THEN started_at ELSE clock_timestamp() END,
+        finished_at = CASE WHEN {_OVER} THEN now() END,
         done = NULL, total = NULL, message = NULL, updated_at = now(), version = version + 1
       WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM lost UNION ALL SELECT id FROM waiting))
       RETURNING id, type, payload, sealed, state, attempts, max_attempts, fence, priority, cron,
-        dedupe_key, run_at
+        dedupe_key, run_at, old.attempts = 0 AND NOT old.begun AS is_first
     ), paced AS (
-      INSERT INTO {schema}.job_pace (tenant_id, ready_at)
+      INSERT INTO {{schema}}.job_pace (tenant_id, ready_at)
       SELECT $1::uuid, ready_at + make_interval(secs => (SELECT count(*) FROM taken) / $7) FROM pace
       WHERE EXISTS (SELECT FROM taken)
       ON CONFLICT (tenant_id) DO UPDATE SET ready_at = excluded.ready_at
     )
     SELECT id, type, payload, sealed, state, attempts, max_attempts, fence, priority, cron, dedupe_key,
-      id = ANY(ARRAY(SELECT id FROM lost)) AS was_lost
-    FROM taken ORDER BY priority, run_at, id""",
+      is_first, id = ANY(ARRAY(SELECT id FROM lost)) AS was_lost
+    FROM taken ORDER BY priority, run_at, id""",  # noqa: S608 - constants
 )
 
 # What there is beside what was claimed: jobs that are due and may not run now, and the seconds until a claim
@@ -203,14 +208,18 @@ FAIL = Statement(
     RETURNING state""",
 )
 
-# The work was not begun after all: again after a while, and the attempt does not count.
+# The work was not done after all: again after a while, and the attempt does not count. Where another of its
+# key was put in meanwhile, that one has the key.
 DEFER = Statement(
     "job_run.defer",
-    """UPDATE {schema}.job
-    SET state = CASE WHEN cancelling THEN 'cancelled' ELSE 'queued' END, attempts = attempts - 1,
+    """UPDATE {schema}.job j
+    SET dedupe_key = CASE WHEN NOT EXISTS (SELECT FROM {schema}.job twin
+        WHERE twin.tenant_id = $1 AND twin.type = j.type AND twin.dedupe_key = j.dedupe_key
+          AND twin.state = 'queued' AND twin.attempts = 0) THEN dedupe_key END,
+      state = CASE WHEN cancelling THEN 'cancelled' ELSE 'queued' END, attempts = attempts - 1,
       run_at = now() + make_interval(secs => $4::float8), leased_until = NULL, updated_at = now(),
       finished_at = CASE WHEN cancelling THEN now() END, version = version + 1
-    WHERE tenant_id = $1 AND id = $2::uuid AND fence = $3::int8 AND state = 'running'
+    WHERE j.tenant_id = $1 AND id = $2::uuid AND fence = $3::int8 AND state = 'running'
     RETURNING state""",
 )
 
@@ -265,6 +274,6 @@ async def fail(session: ShardSession, run: Run, error: str, *, delay: float) -> 
 
 
 async def defer(session: ShardSession, run: Run, *, delay: float) -> str | None:
-    """Like `fail`, without an attempt."""
+    """Like `fail`, without an attempt. Raise `UniqueError` when another of its key came in this moment."""
     state: str | None = await session.fetch_value(DEFER, run.id, run.fence, delay)
     return state

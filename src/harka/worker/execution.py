@@ -23,11 +23,11 @@ from harka.repositories.job import JobState
 from harka.repositories.job_run import Limits, Outlook, Run
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
-from harka.storage.session import ShardSession, open_session
+from harka.storage.session import ShardSession, UniqueError, open_session
 from harka.tenancy.context import job_context
 from harka.worker.allowance import allowance
 from harka.worker.finishing import Finisher
-from harka.worker.pulse import Attempt, JobCancelledError, LeaseLostError, Pulse
+from harka.worker.pulse import Attempt, JobCancelledError, LeaseLostError, Pulse, WorkerStoppingError
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.units import Units
 
@@ -90,7 +90,7 @@ class Execution:
         try:
             found = await claim(session, limits, most=most, lost=lost, long=long, lease=self._lease)
             for run in found:
-                if run.cron is not None and run.attempts == 1:
+                if run.cron is not None and run.is_first:
                     await self._put_in_next(session, organization, run)
             await session.commit()
         finally:
@@ -125,6 +125,11 @@ class Execution:
         self._metrics.observe_job(run.type, outcome, seconds=seconds)
         self._runtime.pubsub.publish_soon(organization.id, JOB_CHANGES_TOPIC)
         return outcome
+
+    async def give_back(self, organization: Organization, run: Run) -> None:
+        """A claimed job that this worker does not begin any more."""
+        outcome = await self._fail(organization, run, WorkerStoppingError())
+        self._metrics.observe_job(run.type, outcome, seconds=None)
 
     async def _put_in_next(self, session: ShardSession, organization: Organization, run: Run) -> None:
         """In the transaction of the claim: one for each time, whoever does this one and however it ends."""
@@ -195,7 +200,7 @@ class Execution:
 
     async def _fail(self, organization: Organization, run: Run, error: Exception) -> JobOutcome:
         """Note the failure. When even that fails, the lease runs out and the job comes back by itself."""
-        is_expected = isinstance(error, (JobCancelledError, RateLimitedError))
+        is_expected = isinstance(error, JobCancelledError | RateLimitedError | WorkerStoppingError)
         log.warning(
             "job stopped" if is_expected else "job failed",
             tenant=str(organization.id),
@@ -204,19 +209,33 @@ class Execution:
             attempt=run.attempts,
             exc_info=None if is_expected else error,
         )
-        session = self._session(organization)
         try:
-            if isinstance(error, RateLimitedError):
-                state = await job_run.defer(session, run, delay=error.retry_after)
-            else:
-                state = await job_run.fail(session, run, reason(error), delay=delay_after(run.attempts))
-            await session.commit()
+            state = await self._note(organization, run, error)
         except HarkaError as failure:
             log.warning("failure not noted", tenant=str(organization.id), job=str(run.id), code=failure.code)
             return JobOutcome.LOST
+        return _OUTCOMES[None if state is None else JobState(state)]
+
+    async def _note(self, organization: Organization, run: Run, error: Exception) -> str | None:
+        session = self._session(organization)
+        try:
+            if isinstance(error, RateLimitedError | WorkerStoppingError):
+                delay = error.retry_after if isinstance(error, RateLimitedError) else 0.0
+                state = await self._defer(session, run, delay)
+            else:
+                state = await job_run.fail(session, run, reason(error), delay=delay_after(run.attempts))
+            await session.commit()
         finally:
             await session.rollback()
-        return _OUTCOMES[None if state is None else JobState(state)]
+        return state
+
+    async def _defer(self, session: ShardSession, run: Run, delay: float) -> str | None:
+        try:
+            async with session.savepoint():
+                return await job_run.defer(session, run, delay=delay)
+        except UniqueError:
+            # another of its key was committed in between: now it is seen
+            return await job_run.defer(session, run, delay=delay)
 
     def _session(self, organization: Organization, *, read_only: bool = False) -> ShardSession:
         return open_session(

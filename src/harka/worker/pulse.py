@@ -29,6 +29,10 @@ class JobCancelledError(HarkaError):
     """Somebody cancelled the job."""
 
 
+class WorkerStoppingError(HarkaError):
+    """The worker ends before the job did, which is another's, at once, and the attempt does not count."""
+
+
 class Report:
     """Of a handler to whoever watches its job: told with the next heartbeat, whatever becomes of the work."""
 
@@ -74,17 +78,28 @@ class Pulse:
         self._lease = lease
         self._period = period
         self._attempts: dict[UUID, Attempt] = {}
+        self._stopped: HarkaError | None = None
 
     def begin(self, organization: Organization, run: Run) -> Attempt:
         """Of the task that calls it, which is cancelled when the job is lost or cancelled. `end` it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - whoever runs is a task
         attempt = self._attempts[run.id] = Attempt(organization, run, task)
+        if self._stopped is not None:
+            attempt.stop(self._stopped)
         return attempt
 
     def end(self, attempt: Attempt) -> None:
         """It is neither told of nor ended any more."""
         self._attempts.pop(attempt.run.id, None)
+
+    def stop(self, why: HarkaError) -> set[UUID]:
+        """End all that runs, or begins later. Answers whose jobs these are."""
+        self._stopped = why
+        attempts = list(self._attempts.values())
+        for attempt in attempts:
+            attempt.stop(why)
+        return {attempt.organization.id for attempt in attempts}
 
     async def run(self) -> Never:
         """Beat until cancelled; each tenant for itself, so that one whose shard is down stops no other."""

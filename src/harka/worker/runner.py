@@ -23,6 +23,7 @@ from harka.worker import schedule
 from harka.worker.alarm import Alarms
 from harka.worker.dispatcher import Dispatcher
 from harka.worker.execution import Claimed, Execution
+from harka.worker.pulse import WorkerStoppingError
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.rotation import Rotation
 
@@ -34,6 +35,8 @@ _TURN: Final = 4
 """Jobs in a turn of a tenant of weight 1: few enough to be fair soon, enough to be worth a claim."""
 _TRUSTED_AFTER: Final = 5
 """Heartbeats that a job lives through which had lost its worker: then it may well be innocent of that."""
+_LAST_WORDS: Final = 5.0
+"""Seconds for giving back what was cut off when the worker stops."""
 _UNREACHABLE_DELAY: Final = 2.0
 _CAPPED_DELAYS: Final = (0.05, 1.0)
 """Seconds until a tenant is looked at again whose slots were all taken, perhaps by other workers: doubled."""
@@ -54,8 +57,8 @@ async def run(
 ) -> None:
     """Work until `stop` is set, then finish what has begun, for at most `settings.shutdown_grace` seconds.
 
-    A job cut off after that is undone and comes back when its lease runs out. `period`: seconds between two
-    visits of a tenant by the schedule. `lease`, `heartbeat`, `ask`: as of `Execution`.
+    A job cut off after that is undone and given back, for other workers to begin at once. `period`: seconds
+    between two visits of a tenant by the schedule. `lease`, `heartbeat`, `ask`: as of `Execution`.
     """
     execution = Execution(runtime, handlers=handlers, lease=lease, heartbeat=heartbeat, ask=ask)
     types = frozenset(type_ for type_, handler in handlers.items() if handler.long)
@@ -134,19 +137,22 @@ class _Desk:
             await self._changed.wait()
 
     async def close(self, grace: float) -> None:
-        """Begin nothing more, and let what has begun end within `grace` seconds; cut off the rest."""
+        """Begin nothing more, and let what has begun end within `grace` seconds; give back the rest."""
         self._closed = True
         self._alarms.close()
-        late = set(self._tasks)
+        tenants, late = set[UUID](), set(self._tasks)
         if late:
             _, late = await asyncio.wait(late, timeout=grace)
         if late:
             log.warning("jobs cut off at shutdown", count=len(late))
-            for task in late:
-                task.cancel()
+            tenants = self._execution.pulse.stop(WorkerStoppingError())
+            _, late = await asyncio.wait(late, timeout=_LAST_WORDS)
+        for task in late:
+            task.cancel()
+        if late:
             await asyncio.wait(late)
         # what is left is for other workers, at once
-        for tenant in self._rotation.waiting:
+        for tenant in tenants.union(self._rotation.waiting):
             await signal(self._runtime.pubsub, tenant)
 
     def _is_ready(self, tenant: UUID) -> bool:
@@ -183,6 +189,9 @@ class _Desk:
             self._free_for_long += long - sum(run.type in self._long_types for run in claimed.runs)
             self._rotation.settle(tenant, len(claimed.runs), more=claimed.full, capped=claimed.outlook.waits)
             self._changed.set()
+        if self._closed:
+            await asyncio.gather(*(self._execution.give_back(organization, run) for run in claimed.runs))
+            return
         for run in claimed.runs:
             if run.was_lost:
                 self._suspect(run.id)

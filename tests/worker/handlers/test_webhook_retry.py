@@ -3,13 +3,16 @@
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from academy import Academy
 from harka import clock
+from harka.errors import QueueLimitError
 from harka.learning import webhook_delivery
 from harka.learning.webhook_delivery import RetryLater
 from harka.repositories.job import Job
+from harka.repositories.organization import Granted
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
 from harka.worker.execution import Execution
@@ -40,6 +43,16 @@ async def asked(academy: Academy, endpoint: UUID) -> Job:
     boss = await academy.user("admin")
     async with academy.work(academy.acting(boss)) as work:
         return await webhook_delivery.retry_all(work, endpoint)
+
+
+async def test_one_that_waits_already_is_answered_in_a_full_queue(academy: Academy) -> None:
+    endpoint, other = await hooked(academy), await hooked(academy)
+    one = Granted(limits={"queued_jobs": 1}, shadow=False, version=1)
+    academy.organization = msgspec.structs.replace(academy.organization, granted=one)
+    first = await asked(academy, endpoint)
+    assert (await asked(academy, endpoint)).id == first.id
+    with pytest.raises(QueueLimitError):
+        await asked(academy, other)
 
 
 async def test_everything_of_the_endpoint_is_tried_again(
