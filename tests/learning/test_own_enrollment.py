@@ -3,17 +3,28 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+import quizzes
 from academy import Academy
 from harka import clock
-from harka.errors import ConflictError, CourseFullError, ForbiddenError, NotFoundError, ValidationError
-from harka.learning import completion, course, enrollment, own_enrollment
+from harka.errors import (
+    ConflictError,
+    CourseFullError,
+    ForbiddenError,
+    NoAttemptLeftError,
+    NotFoundError,
+    ValidationError,
+)
+from harka.learning import completion, course, enrollment, own_enrollment, quiz_attempt
 from harka.learning.completion import CompletionEntry
 from harka.learning.course import CourseChanges
 from harka.learning.enrollment import Enrolled, EnrollmentChanges
 from harka.repositories.course import Course
+from harka.repositories.quiz import Reveal
+from harka.repositories.quiz_attempt import QuizAttempt
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 
@@ -40,6 +51,63 @@ async def test_who_comes_leaves_and_comes_again(academy: Academy) -> None:
     anew = await enroll(academy, learner, subject)
     assert anew.created
     assert anew.enrollment.id != first.enrollment.id
+
+
+async def test_who_comes_again_has_no_more_attempts(academy: Academy) -> None:
+    """Else what the last attempt reveals would be known before the one that counts."""
+    of = await quizzes.taken(academy, allowed_attempts=2, reveal=Reveal.AFTER_LAST_ATTEMPT)
+    async with academy.work() as work:
+        (subject,) = (await course.find_many(work, [of.lesson.course_id])).values()
+        changes = CourseChanges(self_enrollment=True)
+        await course.update(work, subject.id, changes, version=subject.version)
+
+    async def attempt(enrollment_id: UUID) -> QuizAttempt:
+        async with academy.work(of.acting) as work:
+            begun = await quiz_attempt.start(work, enrollment_id=enrollment_id, quiz_id=of.quiz.id)
+            return (await quiz_attempt.submit(work, begun.attempt.id, [])).attempt
+
+    async def told(attempt_id: UUID) -> bool:
+        async with academy.work(of.acting, read_only=True) as work:
+            asked = (await quiz_attempt.questions_by_attempt(work, [attempt_id]))[attempt_id]
+        return any(each.is_correct is not None for each in asked)
+
+    async def come_again(enrollment_id: UUID) -> UUID:
+        async with academy.work(of.acting) as work:
+            await own_enrollment.leave(work, enrollment_id)
+        return (await enroll(academy, of.learner, subject)).enrollment.id
+
+    first = await attempt(of.enrollment.id)
+    second_enrollment = await come_again(of.enrollment.id)
+    assert not await told(first.id)
+    second = await attempt(second_enrollment)
+    assert (first.number, second.number) == (1, 1)
+    assert (await told(first.id), await told(second.id)) == (True, True)
+    third_enrollment = await come_again(second_enrollment)
+    for again in (second_enrollment, third_enrollment):
+        before = await academy.state()
+        with pytest.raises(ConflictError) as refused:
+            await attempt(again)
+        assert isinstance(refused.value, NoAttemptLeftError) == (again == third_enrollment)
+        assert await academy.state() == before
+
+
+async def test_an_attempt_that_was_left_open_counts(academy: Academy) -> None:
+    of = await quizzes.taken(academy, allowed_attempts=2, reveal=Reveal.AFTER_LAST_ATTEMPT)
+    async with academy.work(of.acting) as work:
+        await quiz_attempt.start(work, enrollment_id=of.enrollment.id, quiz_id=of.quiz.id)
+    async with academy.work() as work:
+        await enrollment.unenroll(work, of.enrollment.id)
+        given = {"user_id": of.learner.id, "course_id": of.lesson.course_id}
+        anew = (await enrollment.enroll(work, **given)).enrollment
+    async with academy.work(of.acting) as work:
+        last = await quiz_attempt.start(work, enrollment_id=anew.id, quiz_id=of.quiz.id)
+        await quiz_attempt.submit(work, last.attempt.id, [])
+        with pytest.raises(NoAttemptLeftError):
+            await quiz_attempt.start(work, enrollment_id=anew.id, quiz_id=of.quiz.id)
+    async with academy.work(of.acting, read_only=True) as work:
+        asked = (await quiz_attempt.questions_by_attempt(work, [last.attempt.id]))[last.attempt.id]
+    # nothing can come of the other any more
+    assert asked[0].is_correct is False
 
 
 async def test_of_200_at_once_exactly_50_get_the_50_seats(academy: Academy) -> None:

@@ -97,6 +97,19 @@ async def test_the_last_lesson_completes_the_course_once(academy: Academy) -> No
     assert (made.completed_at, made.score) == (recorded.enrollment.completed_at, 75.0)
 
 
+@pytest.mark.parametrize("many", [False, True])
+async def test_where_nothing_was_marked_the_completion_has_no_score(academy: Academy, *, many: bool) -> None:
+    study = await begin(academy, 1)
+    if many:
+        entry = ProgressEntry(enrollment_id=study.enrollment.id, lesson_id=study.lessons[0].id, fraction=1)
+        async with academy.work() as work:
+            await progress.record_many(work, [entry])
+    else:
+        await study.record(0, 1)
+
+    assert [row["score"] for row in await academy.rows("completion")] == [None]
+
+
 async def test_a_smaller_fraction_changes_nothing(academy: Academy) -> None:
     study = await begin(academy)
     await study.record(0, 0.8)

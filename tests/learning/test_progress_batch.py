@@ -12,7 +12,9 @@ from academy import Academy
 from harka import clock
 from harka.errors import HarkaError, InvalidIdError, ValidationError
 from harka.ids import new_id
-from harka.learning import enrollment, progress_batch
+from harka.learning import enrollment, progress, progress_batch
+from harka.learning.lesson import LessonChanges
+from harka.learning.lesson import update as update_lesson
 from harka.learning.progress import ProgressEntry
 from harka.learning.progress_batch import MOST, Batch
 from harka.repositories.enrollment import Enrollment
@@ -164,3 +166,33 @@ async def test_a_batch_has_an_end(academy: Academy, ground: Ground) -> None:
     assert caught.value.field == "entries"
     assert academy.statements == 0
     assert len((await recorded(academy, *[ground.entry()] * MOST)).fates) == MOST
+
+
+async def test_where_nothing_was_marked_the_completion_has_no_score(academy: Academy, ground: Ground) -> None:
+    await recorded(academy, *(ground.entry(n) for n in range(4)), by=ground.user)
+    assert [row["score"] for row in await academy.rows("completion")] == [None]
+
+
+@pytest.mark.parametrize("kind", ["quiz", "assignment", "exam", "reading"])
+async def test_nobody_marks_an_exam_themselves(academy: Academy, ground: Ground, kind: str) -> None:
+    async with academy.work() as work:
+        await update_lesson(work, ground.lessons[0].id, LessonChanges(kind=kind), version=1)
+    marked = ground.entry(fraction=0.5, score=100)
+    if kind == "reading":
+        # what the lesson shows may report a score of its own
+        assert (await recorded(academy, marked, by=ground.user)).fates[0].changed
+        return
+    before = await academy.state()
+    (fate,) = (await recorded(academy, marked, by=ground.user)).fates
+    given = {"enrollment_id": ground.taken.id, "lesson_id": ground.lessons[0].id}
+    with pytest.raises(ValidationError) as caught:
+        async with academy.work(academy.acting(ground.user)) as work:
+            await progress.record(work, **given, fraction=0.5, score=100)
+    assert isinstance(fate.refused, ValidationError)
+    assert (fate.refused.field, caught.value.field) == ("score", "score")
+    assert await academy.state() == before
+    # who enrolls people may; and without a mark it is the learner's
+    manager = await academy.user("manager")
+    assert (await recorded(academy, marked, by=manager)).fates[0].changed
+    assert (await recorded(academy, ground.entry(), by=ground.user)).fates[0].changed
+    assert await kept(academy) == {ground.lessons[0].id: (1, 100)}

@@ -7,8 +7,10 @@ import math
 import sys
 from datetime import timedelta
 from fractions import Fraction
+from typing import TypeAlias
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -29,12 +31,20 @@ WEIGHTS = (1.0, 2.0, 0.0, 5.0)
 REQUIRED = (2,)
 PLACES = st.integers(0, len(WEIGHTS) - 1)
 FRACTIONS = st.sampled_from([0.0, 0.1, 0.25, 1 / 3, 0.5, 0.9, 0.999999, 1.0, 1.0])
-STEPS = st.lists(st.tuples(PLACES, FRACTIONS), min_size=1, max_size=4)
+SCORES = st.sampled_from([None, None, 0.0, 41.5, 100.0])
+STEPS = st.lists(st.tuples(PLACES, FRACTIONS, SCORES), min_size=1, max_size=4)
 PERCENTS = st.sampled_from([0, 1, 25, 62, 63, 100])
 
 
+Step: TypeAlias = tuple[int, float, float | None]
+"""Of a lesson: how far, and how it was marked."""
+
+
 class Model:
-    """One person in one course. `fractions` and `status` are those of the current enrollment."""
+    """One person in one course. What is told of learning is of the current enrollment.
+
+    `mark`: of its completion; None when nothing was marked until then.
+    """
 
     def __init__(self, percent: int) -> None:
         self.percent = percent
@@ -43,7 +53,9 @@ class Model:
 
     def begin(self) -> None:
         self.fractions = [Fraction(0)] * len(WEIGHTS)
+        self.scores: list[float | None] = [None] * len(WEIGHTS)
         self.progress, self.completed, self.waived = 0.0, False, set[int]()
+        self.mark: float | None = None
 
     def enroll(self) -> None:
         """Whoever is, though their access has ended, may go on; unless said otherwise, without an end."""
@@ -58,11 +70,14 @@ class Model:
             return True
         return False
 
-    def advance(self, steps: list[tuple[int, float]]) -> None:
-        before = list(self.fractions)
-        for place, fraction in steps:
+    def advance(self, steps: list[Step]) -> None:
+        before = [*self.fractions], [*self.scores]
+        for place, fraction, score in steps:
             self.fractions[place] = max(self.fractions[place], Fraction(str(round(fraction, 6))))
-        if self.fractions != before:
+            known = self.scores[place]
+            if score is not None and (known is None or score > known):
+                self.scores[place] = score
+        if (self.fractions, self.scores) != before:
             self.recount()
 
     def recount(self) -> None:
@@ -70,7 +85,13 @@ class Model:
         share /= Fraction(sum(WEIGHTS))
         self.progress = math.floor(share * 1_000_000) / 1_000_000
         required = all(self.fractions[place] == 1 for place in REQUIRED)
-        self.completed = self.completed or (required and share * 100 >= self.percent)
+        if not self.completed and required and share * 100 >= self.percent:
+            self.completed, self.mark = True, self.average()
+
+    def average(self) -> float | None:
+        marked = [(w, s) for w, s in zip(WEIGHTS, self.scores, strict=True) if s is not None]
+        weight = sum(w for w, _ in marked)
+        return sum(w * s for w, s in marked) / weight if weight else None
 
 
 class World:
@@ -81,11 +102,13 @@ class World:
         self.current: UUID | None = None
         self.ended: dict[UUID, Enrollment] = {}
 
-    def entries(self, steps: list[tuple[int, float]]) -> list[ProgressEntry]:
+    def entries(self, steps: list[Step]) -> list[ProgressEntry]:
         assert self.current is not None
         return [
-            ProgressEntry(enrollment_id=self.current, lesson_id=self.lessons[place].id, fraction=fraction)
-            for place, fraction in steps
+            ProgressEntry(
+                enrollment_id=self.current, lesson_id=self.lessons[place].id, fraction=fraction, score=score
+            )
+            for place, fraction, score in steps
         ]
 
     async def enroll(self, *, many: bool) -> None:
@@ -104,7 +127,7 @@ class World:
         assert found.id not in self.ended
         self.current = found.id
 
-    async def record(self, steps: list[tuple[int, float]], how: str) -> str | None:
+    async def record(self, steps: list[Step], how: str) -> str | None:
         """The code of what refused it."""
         entries = self.entries(steps)
         try:
@@ -123,6 +146,7 @@ class World:
                         enrollment_id=each.enrollment_id,
                         lesson_id=each.lesson_id,
                         fraction=each.fraction,
+                        score=each.score,
                     )
         except ConflictError as error:
             return error.code
@@ -165,7 +189,7 @@ class World:
     async def agrees(self, model: Model) -> None:
         rows = {UUID(row["id"]): row for row in await self.academy.rows("enrollment")}
         rows = {id_: row for id_, row in rows.items() if row["user_id"] == str(self.learner.id)}
-        completions = {row["enrollment_id"] for row in await self.academy.rows("completion")}
+        completions = {row["enrollment_id"]: row["score"] for row in await self.academy.rows("completion")}
         assert rows.keys() == self.ended.keys() | ({self.current} if self.current else set())
         for id_, ended in self.ended.items():
             assert (rows[id_]["status"], rows[id_]["progress"]) == ("withdrawn", ended.progress)
@@ -177,6 +201,7 @@ class World:
         assert abs(row["progress"] - model.progress) <= 1e-6 + sys.float_info.epsilon
         assert row["status"] == ("completed" if model.completed else "active")
         assert (str(self.current) in completions) == model.completed
+        assert completions.get(str(self.current)) == pytest.approx(model.mark)
         assert (row["completed_at"] is not None) == model.completed
         waived = {
             each["lesson_id"]
@@ -212,16 +237,18 @@ async def step(world: World, model: Model, name: str, data: st.DataObject) -> No
         news = model.fractions[place] < 1
         if news:
             model.waived.add(place)
-        model.advance([(place, 1.0)])
+        model.advance([(place, 1.0, None)])
         assert await world.waive(place) == news
     else:
         await learn(world, model, name, data.draw(STEPS))
 
 
-async def learn(world: World, model: Model, how: str, steps: list[tuple[int, float]]) -> None:
+async def learn(world: World, model: Model, how: str, steps: list[Step]) -> None:
     assert await world.record(steps, how) == ("CONFLICT" if model.expired else None)
     if not model.expired:
-        model.advance(steps)
+        # one by one: what is marked after the step that completes the course is not in the course's mark
+        for part in [[each] for each in steps] if how == "one" else [steps]:
+            model.advance(part)
 
 
 @settings(

@@ -130,7 +130,12 @@ async def test_any_number_of_attempts_ends_somewhere(academy: Academy) -> None:
     of = await taken(academy)
     attempt = (await start(academy, of)).attempt
     await submit(academy, of, attempt.id, [])
-    text = "UPDATE {schema}.quiz_attempt SET number = $2::int WHERE tenant_id = $1"
+    text = """INSERT INTO {schema}.quiz_attempt
+      (tenant_id, id, quiz_id, enrollment_id, number, started_at, submitted_at, pass_percent, points, earned,
+       percent, passed, questions, answers)
+    SELECT tenant_id, uuidv7(), quiz_id, enrollment_id, n, started_at, submitted_at, pass_percent, points,
+      earned, percent, passed, questions, answers
+    FROM {schema}.quiz_attempt, generate_series(2, $2::int) n WHERE tenant_id = $1"""
     async with academy.work() as work:
         await work.session.execute(Statement("test.number", text), MOST_ATTEMPTS - 1)
     last = (await start(academy, of)).attempt
@@ -389,13 +394,21 @@ async def test_a_lesson_that_a_quiz_finishes_is_finished_by_nothing_else_of_a_le
     # who enrolls people may decide so
     async with academy.work(academy.acting(await academy.user("manager"))) as work:
         assert (await progress_batch.record(work, [whole])).fates[0].changed
-    # and where no item shows the quiz, nobody could pass it
+
+
+async def test_it_does_so_while_no_item_shows_it(academy: Academy) -> None:
+    of = await taken(academy, completes_lesson=True)
     async with academy.work() as work:
-        other = await taken(academy, completes_lesson=True)
-        await content.delete(work, other.item.id, version=1)
-    async with academy.work(other.acting) as work:
-        free = ProgressEntry(enrollment_id=other.enrollment.id, lesson_id=other.lesson.id, fraction=1)
-        assert (await progress_batch.record(work, [free])).fates[0].changed
+        await content.delete(work, of.item.id, version=1)
+    before = await academy.state()
+    whole = ProgressEntry(enrollment_id=of.enrollment.id, lesson_id=of.lesson.id, fraction=1)
+    with pytest.raises(QuizRequiredError):
+        async with academy.work(of.acting) as work:
+            await progress.record(work, enrollment_id=of.enrollment.id, lesson_id=of.lesson.id, fraction=1)
+    async with academy.work(of.acting) as work:
+        (fate,) = (await progress_batch.record(work, [whole])).fates
+    assert isinstance(fate.refused, QuizRequiredError)
+    assert await academy.state() == before
 
 
 async def test_passing_the_last_lesson_completes_the_course(academy: Academy) -> None:

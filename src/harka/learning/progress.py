@@ -17,6 +17,7 @@ from harka.ids import new_id
 from harka.learning import finish, unlock, visibility
 from harka.learning.batch import ROWS, batches
 from harka.learning.moment import accept_past, has_passed
+from harka.learning.outline import LessonKind
 from harka.learning.work import UnitOfWork
 from harka.repositories import enrollment as enrollments
 from harka.repositories import lesson as lessons
@@ -27,6 +28,8 @@ from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
 HIGHEST_SCORE: Final = 100.0
+MARKED_BY_OTHERS: Final = frozenset({LessonKind.QUIZ, LessonKind.ASSIGNMENT, LessonKind.EXAM})
+"""Of other lessons, what a learner is shown may report a score of its own."""
 _DECIMALS: Final = 6
 
 
@@ -76,6 +79,7 @@ async def record(
     `fraction`: 0 to 1. `score`: 0 to 100. Raise `ValidationError`; `NotFoundError` for an enrollment that is
     absent or somebody else's; `ConflictError` for a withdrawn or expired one; `LessonLockedError`;
     `QuizRequiredError` or `AssignmentRequiredError` for who would finish or mark a lesson that one finishes.
+    `ValidationError` for a learner's own mark of an exam, too.
     """
     work.context.require(Permission.PROGRESS_WRITE)
     entry = ProgressEntry(
@@ -161,7 +165,7 @@ async def _lock_one(work: UnitOfWork, row: LessonProgress) -> Enrollment:
         raise no_lesson()
     if target.guarded is not None:
         await unlock.require_unlocked(work, enrollment.id, target.guarded)
-    require_no_verdict(work, row, target.finished_by)
+    require_no_verdict(work, row, finished_by=target.finished_by, kind=target.kind)
     return enrollment
 
 
@@ -209,12 +213,19 @@ def may_write(work: UnitOfWork, enrollment: Enrollment | Held) -> bool:
     return own or work.context.allows(Permission.ENROLLMENT_WRITE)
 
 
-def require_no_verdict(work: UnitOfWork, row: LessonProgress, finished_by: str | None) -> None:
+def require_no_verdict(
+    work: UnitOfWork, row: LessonProgress, *, finished_by: str | None, kind: str | None
+) -> None:
     """Raise for a learner who says done, or marked, of a lesson that a quiz or an assignment finishes.
 
-    Who enrolls people may decide so. `finished_by`: see `Target`.
+    Nor do they mark an exam themselves, or the like. Who enrolls people may decide so. For `finished_by` and
+    `kind` see `Target`.
     """
-    if finished_by is None or work.context.allows(Permission.ENROLLMENT_WRITE):
+    if work.context.allows(Permission.ENROLLMENT_WRITE):
+        return
+    if finished_by is None:
+        if row.score is not None and kind in MARKED_BY_OTHERS:
+            raise ValidationError("Nobody marks this lesson themselves.", field="score")
         return
     refused = QuizRequiredError if finished_by == "quiz" else AssignmentRequiredError
     if row.fraction == 1:

@@ -105,8 +105,8 @@ async def _allowed(
             taught = taught_in.get(row.lesson_id)
             if taught is None or taught.course_id != enrollment.course_id:
                 raise no_lesson()
-            require_no_verdict(work, row, taught.finished_by)
-        except (NotFoundError, ConflictError) as error:
+            require_no_verdict(work, row, finished_by=taught.finished_by, kind=taught.kind)
+        except (NotFoundError, ConflictError, ValidationError) as error:
             refused[place] = error
     guarded = {each.id: each.guarded for each in taught_in.values() if each.guarded is not None}
     allowed = {place: row for place, row in rows.items() if place not in refused}

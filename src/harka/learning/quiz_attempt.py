@@ -34,7 +34,7 @@ from harka.tenancy.permission import Permission
 GRACE: Final = timedelta(seconds=30)
 """How long after its end an attempt is still taken: answers are on their way for a while."""
 MOST_ATTEMPTS: Final = 1000
-"""Of an enrollment at a quiz that allows any number."""
+"""Of a person at a quiz that allows any number."""
 _NOWHERE: Final = UUID(int=0)
 
 
@@ -138,15 +138,16 @@ async def start(work: UnitOfWork, *, enrollment_id: UUID, quiz_id: UUID) -> Star
     """
     work.context.require(Permission.PROGRESS_WRITE)
     quiz, target = await _held(work, enrollment_id, quiz_id)
-    latest = await attempts.latest(work.session, enrollment_id, quiz_id)
+    latest, made = await attempts.latest(work.session, enrollment_id, quiz_id)
     if latest is not None and state_of(latest) == AttemptState.IN_PROGRESS:
         return Started(latest, created=False)
-    number = 1 if latest is None else latest.number + 1
-    if number > (quiz.allowed_attempts or MOST_ATTEMPTS):
+    # of the person: leaving a course and coming again gives nobody more
+    if made >= (quiz.allowed_attempts or MOST_ATTEMPTS):
         raise NoAttemptLeftError(field="quizId")
     found = await questions.find_by_quizzes(work.session, [quiz_id])
     if not found:
         raise ConflictError("This quiz has no questions yet.", field="quizId")
+    number = 1 if latest is None else latest.number + 1
     attempt = _attempt(quiz, target.enrollment, number, points=sum(each.points for each in found))
     await attempts.insert(work.session, attempt, written(found, shuffled=quiz.shuffles_options))
     # the lesson is begun

@@ -33,13 +33,15 @@ class Lesson(msgspec.Struct, frozen=True):
 class Taught(msgspec.Struct, frozen=True):
     """Of which course a lesson is. `guarded`: its module, if that has rules when to open.
 
-    `finished_by`: what must be passed to finish it, "quiz" or "assignment", where that was asked.
+    `finished_by`: what must be passed to finish it, "quiz" or "assignment", where that was asked. It and
+    `kind` are None where nobody asks.
     """
 
     id: UUID
     course_id: UUID
     guarded: UUID | None
     finished_by: str | None = None
+    kind: str | None = None
 
 
 # Lessons by id, of courses the reader may see.
@@ -61,11 +63,10 @@ COURSES_OF = Statement(
     "lesson.courses_of",
     """SELECT l.id, l.course_id, u.module_id AS guarded,
       CASE WHEN EXISTS (SELECT FROM {schema}.quiz q
-        JOIN {schema}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
         WHERE q.tenant_id = $1 AND q.lesson_id = l.id AND q.completes_lesson) THEN 'quiz'
       WHEN EXISTS (SELECT FROM {schema}.assignment a
         WHERE a.tenant_id = $1 AND a.lesson_id = l.id AND a.completes_lesson) THEN 'assignment'
-      END AS finished_by
+      END AS finished_by, l.kind
     FROM {schema}.lesson l
     LEFT JOIN {schema}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id
     WHERE l.tenant_id = $1 AND l.id = ANY($2::uuid[]) ORDER BY l.id FOR KEY SHARE OF l""",

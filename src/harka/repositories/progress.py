@@ -15,12 +15,14 @@ class Target(msgspec.Struct, frozen=True):
     """What is about to be written. `guarded`: the lesson's module, if it has rules when to open.
 
     `finished_by`: what must be passed to finish the lesson, "quiz" or "assignment", if that was asked.
+    `kind`: the lesson's, None where there is none.
     """
 
     enrollment: Enrollment
     has_lesson: bool
     guarded: UUID | None
     finished_by: str | None
+    kind: str | None
 
 
 class Recalculated(msgspec.Struct, frozen=True):
@@ -94,12 +96,12 @@ COUNT = Statement(
 )
 
 # Hold an enrollment, of somebody a manager sees, against every other writer, and see whether a lesson is one
-# of its course's, which then is not taken away meanwhile, of which module, if that has rules, and whether a
-# quiz or an assignment finishes it.
+# of its course's, which then is not taken away meanwhile, of which module, if that has rules, whether a quiz
+# or an assignment finishes it, shown yet or not, and of which kind it is.
 LOCK_TARGET = Statement(
     "progress.lock_target",
     f"""WITH lesson AS MATERIALIZED (
-      SELECT l.course_id, l.module_id FROM {{schema}}.lesson l
+      SELECT l.course_id, l.module_id, l.kind FROM {{schema}}.lesson l
       WHERE l.tenant_id = $1 AND l.id = $3::uuid FOR KEY SHARE
     )
     SELECT id, user_id, course_id, status, progress, enrolled_at, completed_at, withdrawn_at, due_at,
@@ -108,11 +110,10 @@ LOCK_TARGET = Statement(
       (SELECT u.module_id FROM lesson l
         JOIN {{schema}}.module_unlock u ON u.tenant_id = $1 AND u.module_id = l.module_id) AS guarded,
       CASE WHEN EXISTS (SELECT FROM {{schema}}.quiz q
-        JOIN {{schema}}.content_item i ON i.tenant_id = $1 AND i.quiz_id = q.id
         WHERE q.tenant_id = $1 AND q.lesson_id = $3::uuid AND q.completes_lesson) THEN 'quiz'
       WHEN EXISTS (SELECT FROM {{schema}}.assignment a
         WHERE a.tenant_id = $1 AND a.lesson_id = $3::uuid AND a.completes_lesson) THEN 'assignment'
-      END AS finished_by
+      END AS finished_by, (SELECT kind FROM lesson) AS kind
     FROM {{schema}}.enrollment e
     WHERE e.tenant_id = $1 AND e.id = $2::uuid AND {unless_beyond("e.user_id", "$4")}
     FOR UPDATE""",  # noqa: S608 - constants
@@ -154,6 +155,7 @@ WAIVE = Statement(
 # Work out the progress of enrollments from their lessons, complete those that are done, answer what changed.
 # In numeric, so that the sum is exact; rounded down, so that only a finished course reads 1. One enrollment
 # after the other: joined at once, a plan for any number of them reads every lesson, and may all progress.
+# least() would make 100 of no score at all.
 RECALCULATE = Statement(
     "progress.recalculate",
     """WITH measured AS (
@@ -188,7 +190,8 @@ RECALCULATE = Statement(
       RETURNING e.*, m.score
     ), awarded AS (
       INSERT INTO {schema}.completion (tenant_id, id, enrollment_id, completed_at, score)
-      SELECT $1::uuid, uuidv7(), id, completed_at, least(score, 100) FROM changed WHERE status = 'completed'
+      SELECT $1::uuid, uuidv7(), id, completed_at, CASE WHEN score > 100 THEN 100 ELSE score END
+      FROM changed WHERE status = 'completed'
       ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
       RETURNING enrollment_id
     )
@@ -236,7 +239,7 @@ async def lock_target(
     None: absent, or beyond a manager's groups.
     """
     row = await session.fetch_row(LOCK_TARGET, enrollment_id, lesson_id, scope.manager)
-    return None if row is None else Target(Enrollment(*row[:-3]), *row[-3:])
+    return None if row is None else Target(Enrollment(*row[:_ENROLLMENT]), *row[_ENROLLMENT:])
 
 
 async def advance(session: ShardSession, entries: Sequence[LessonProgress]) -> list[LessonProgress]:

@@ -156,14 +156,17 @@ BEST_OF_ENROLLMENTS = Statement(
 )
 
 # What attempts ask, of enrollments the reader may see. What is right is revealed as the quiz says now: after
-# the last attempt means that all that are allowed are submitted, or were out of time before $5.
+# the last attempt means that all that are allowed are over, whichever enrollments of the person they are of:
+# submitted, out of time before $5, or of an enrollment that is withdrawn.
 SHEETS = Statement(
     "quiz_attempt.sheets",
     f"""SELECT a.id AS attempt_id, a.questions::text AS questions, a.answers::text AS answers,
       a.submitted_at IS NOT NULL AND (q.reveal = 'after_submission' OR (q.reveal = 'after_last_attempt' AND (
-        SELECT count(*) FROM {{schema}}.quiz_attempt o
-        WHERE o.tenant_id = $1 AND o.enrollment_id = a.enrollment_id AND o.quiz_id = a.quiz_id
-          AND (o.submitted_at IS NOT NULL OR o.ends_at < $5::timestamptz)
+        SELECT count(*) FROM {{schema}}.enrollment w
+        JOIN {{schema}}.quiz_attempt o ON o.tenant_id = $1 AND o.enrollment_id = w.id
+        WHERE w.tenant_id = $1 AND w.user_id = e.user_id AND w.course_id = e.course_id
+          AND o.quiz_id = a.quiz_id
+          AND (o.submitted_at IS NOT NULL OR o.ends_at < $5::timestamptz OR w.status = 'withdrawn')
       ) >= q.allowed_attempts)) IS TRUE AS is_revealed
     FROM {{schema}}.quiz_attempt a
     JOIN {{schema}}.quiz q ON q.tenant_id = $1 AND q.id = a.quiz_id
@@ -172,14 +175,18 @@ SHEETS = Statement(
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})""",  # noqa: S608 - constants
 )
 
-# The last attempt of an enrollment, which is held, at a quiz.
+# The last attempt of an enrollment, which is held, at a quiz, or where it has none, one of an earlier
+# enrollment of the person; and how many all of these have.
 LATEST = Statement(
     "quiz_attempt.latest",
-    """SELECT id, quiz_id, enrollment_id, number, started_at, ends_at, submitted_at, pass_percent, points,
-      earned, percent, passed, created_at, updated_at, version
-    FROM {schema}.quiz_attempt
-    WHERE tenant_id = $1 AND enrollment_id = $2::uuid AND quiz_id = $3::uuid
-    ORDER BY number DESC LIMIT 1""",
+    """SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
+      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version,
+      count(*) OVER () AS attempts
+    FROM {schema}.enrollment h
+    JOIN {schema}.enrollment e ON e.tenant_id = $1 AND e.user_id = h.user_id AND e.course_id = h.course_id
+    JOIN {schema}.quiz_attempt a ON a.tenant_id = $1 AND a.enrollment_id = e.id
+    WHERE h.tenant_id = $1 AND h.id = $2::uuid AND a.quiz_id = $3::uuid
+    ORDER BY a.enrollment_id = h.id DESC, a.number DESC LIMIT 1""",
 )
 
 # A new attempt.
@@ -307,10 +314,13 @@ async def sheets(
     return [Sheet(*row) for row in rows]
 
 
-async def latest(session: ShardSession, enrollment_id: UUID, quiz_id: UUID) -> QuizAttempt | None:
-    """Its number is how many there are."""
+async def latest(session: ShardSession, enrollment_id: UUID, quiz_id: UUID) -> tuple[QuizAttempt | None, int]:
+    """The enrollment's last one, and how many the person has, in enrollments that they withdrew from too."""
     row = await session.fetch_row(LATEST, enrollment_id, quiz_id)
-    return None if row is None else QuizAttempt(*row)
+    if row is None:
+        return None, 0
+    attempt = QuizAttempt(*row[:-1])
+    return (attempt if attempt.enrollment_id == enrollment_id else None), row[-1]
 
 
 async def insert(session: ShardSession, attempt: QuizAttempt, questions: str) -> None:

@@ -36,7 +36,11 @@ class ProgressEntryInput:
     enrollment_id: strawberry.ID = value("Whose progress it is, in which course.")
     lesson_id: strawberry.ID = value("The lesson. It must be one of the course.")
     fraction: float = value("How much of the lesson is done: 0 to 1.")
-    score: float | None = value("The mark, 0 to 100; omit it when nothing was marked.", default=None)
+    score: float | None = value(
+        "The mark, 0 to 100; omit it when nothing was marked. Without `enrollment:write`, of a lesson of "
+        "kind QUIZ, ASSIGNMENT or EXAM it is VALIDATION_FAILED.",
+        default=None,
+    )
     occurred_at: datetime | None = value(
         "When it happened, by the client's clock. What is older than the enrollment is taken for now.",
         default=None,

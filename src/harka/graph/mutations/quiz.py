@@ -19,11 +19,12 @@ from harka.tenancy.permission import Permission
 _TITLE = "What it is called: 1 to 200 characters."
 _DESCRIPTION = "What a learner should know before: at most 10,000 characters."
 _SECONDS = "How long an attempt may take: 10 to 86,400 seconds; null for as long as one likes."
-_ATTEMPTS = "How many attempts an enrollment has: 1 to 100; null for any number."
+_ATTEMPTS = "How many attempts a person has, in enrollments that ended too: 1 to 100; null for any number."
 _PERCENT = "How much of the points passes it: 0 to 100."
 _REVEAL = "When learners see which answers are right."
 _COMPLETES = (
-    "Whether passing it, and nothing else, finishes the lesson for learners. One quiz of a lesson may do so."
+    "Whether passing it, and nothing else, finishes the lesson for learners, also while no content item "
+    "shows it yet. One quiz of a lesson may do so."
 )
 _SHUFFLES = "Whether each attempt has the options in another order."
 _VERSION = "The version that was read. When it has changed since, the answer is CONFLICT."

@@ -52,7 +52,9 @@ class Quiz(Node):
     title: str = leaf("What it is called.")
     description: str = leaf("What a learner should know before; may be empty.")
     time_limit_seconds: int | None = leaf("How long an attempt may take; null for as long as one likes.")
-    allowed_attempts: int | None = leaf("How many attempts an enrollment has; null for any number.")
+    allowed_attempts: int | None = leaf(
+        "How many attempts a person has, in enrollments that ended too; null for any number."
+    )
     pass_percent: int = leaf("How much of the points passes it: 0 to 100.")
     reveal: Reveal = leaf("When learners see which answers are right.")
     completes_lesson: bool = leaf(
