@@ -20,8 +20,8 @@ async def test_enrollments_are_completed_by_decision(academy: Academy, size: int
 
     async with academy.work() as work:
         assert await completion.complete_many(work, [*entries, entries[0]]) == size
-    # the last two: certificates, learning paths
-    assert academy.statements == 4
+    # the last three: certificates, the people held, learning paths
+    assert academy.statements == 5
 
     async with academy.work(read_only=True) as work:
         found = await completion.by_enrollment(work, [each.id for each in made])

@@ -22,6 +22,8 @@ from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
 from harka.repositories.user import User
+from harka.storage.statement import Statement
+from waiting import until
 
 
 async def begun(
@@ -63,6 +65,23 @@ async def unlock(academy: Academy) -> None:
 async def now(academy: Academy, of: PathEnrollment) -> PathEnrollment:
     async with academy.work() as work:
         return (await path_enrollment.find_many(work, [of.id]))[of.id]
+
+
+WAITERS = Statement(
+    "test.waiters",
+    """SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')
+      AND $1::uuid IS NOT NULL AND to_regclass('{schema}.course') IS NOT NULL""",
+)
+
+
+async def waited_for(academy: Academy) -> None:
+    """Until somebody waits for what another transaction holds."""
+
+    async def is_so() -> bool:
+        async with academy.work(read_only=True) as work:
+            return bool(await work.session.fetch_value(WAITERS))
+
+    await until(is_so)
 
 
 async def test_a_sequential_path_opens_course_after_course(academy: Academy) -> None:
@@ -115,6 +134,48 @@ async def test_courses_completed_at_once_all_count(academy: Academy) -> None:
     _, way = await begun(academy, person, *courses, sequential=False)
     await asyncio.gather(*(complete(academy, person, of) for of in courses))
     assert (await now(academy, way)).status == "completed"
+
+
+async def test_what_is_being_completed_counts_on_a_path_that_is_begun_meanwhile(academy: Academy) -> None:
+    of, person = await academy.course(weights=(1,)), await academy.user()
+    taking = await academy.enrollment(person, of)
+    (lesson,) = await academy.lessons(of)
+    async with academy.work() as work:
+        way = await path.publish(work, (await path.create(work, PathDraft(title="W", course_ids=[of.id]))).id)
+
+    async def begin() -> PathEnrollment:
+        async with academy.work() as work:
+            return (await path_enrollment.enroll(work, path_id=way.id, user_id=person.id)).enrollment
+
+    async with academy.work() as work:
+        await progress.record(work, enrollment_id=taking.id, lesson_id=lesson.id, fraction=1)
+        beginning = asyncio.create_task(begin())
+        await waited_for(academy)
+    assert (await now(academy, await beginning)).status == "completed"
+
+
+async def test_what_is_being_completed_counts_on_a_path_that_gets_its_course_meanwhile(
+    academy: Academy,
+) -> None:
+    one, two = [await academy.course(weights=(1,)) for _ in range(2)]
+    person = await academy.user()
+    taking = await academy.enrollment(person, two)
+    way, put = await begun(academy, person, one)
+    (lesson,) = await academy.lessons(two)
+
+    async def recount() -> None:
+        async with academy.work() as work:
+            await path_progress.recount(work, way.id)
+
+    async with academy.work() as work:
+        await progress.record(work, enrollment_id=taking.id, lesson_id=lesson.id, fraction=1)
+        async with academy.work() as other:
+            changes = PathChanges(course_ids=[one.id, two.id])
+            await path.update(other, way.id, changes, version=way.version)
+        counting = asyncio.create_task(recount())
+        await waited_for(academy)
+    await counting
+    assert (await now(academy, put)).progress == 0.5
 
 
 async def test_completions_by_decision_count_in_as_many_statements_whatever_their_number(

@@ -413,8 +413,8 @@ async def test_recording_many_costs_as_much_as_recording_few(academy: Academy, l
     async with academy.work() as work:
         changed = await progress.record_many(work, entries)
 
-    # the last two: certificates and learning paths of whom it completes the course
-    assert academy.statements == 6
+    # the last three: certificates, people held, learning paths of whom it completes the course
+    assert academy.statements == 7
     assert {each.id for each in changed} == {each.id for each in enrolled}
     assert {each.status for each in changed} == {"completed"}
     assert len(await academy.rows("completion")) == learners

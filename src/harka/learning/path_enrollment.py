@@ -93,6 +93,8 @@ async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrol
         raise no_path("learningPathId")
     if status != PathStatus.PUBLISHED:
         raise ValidationError("Only a published learning path accepts enrollments.", field="learningPathId")
+    # what they are about to complete is waited for, else neither would see the other
+    await path_enrollments.lock_people(work.session, [user_id])
     row = _row(path_id, user_id)
     found = await path_enrollments.insert(work.session, row)
     recounted = await path_progress.recalculate(work, [found.id])

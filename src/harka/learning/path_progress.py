@@ -23,6 +23,8 @@ async def advance(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> None:
 
     A job enrolls them in what that opens: here other courses would have to be held, against their authors.
     """
+    # a statement of its own: who is put on a path meanwhile, or a path that has another course, is waited for
+    await path_enrollments.lock_learners(work.session, enrollment_ids)
     held = await path_enrollments.lock_of_completed(work.session, enrollment_ids)
     if not held:
         return

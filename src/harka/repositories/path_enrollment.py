@@ -198,6 +198,39 @@ WITHDRAW = Statement(
       version""",  # noqa: S608 - constants
 )
 
+# Hold people, so that what one of them completes and their paths are worked out one after the other: neither
+# would see what the other has not committed yet. In one order everywhere. By rows, of which there may be any
+# number: advisory locks of a large import would not fit into PostgreSQL's table of them.
+LOCK_PEOPLE = Statement(
+    "path_enrollment.lock_people",
+    """WITH held AS MATERIALIZED (
+      SELECT FROM {schema}."user" WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+      ORDER BY id FOR NO KEY UPDATE
+    ) SELECT count(*) FROM held""",
+)
+
+# Hold those of some enrollments.
+LOCK_LEARNERS = Statement(
+    "path_enrollment.lock_learners",
+    """WITH held AS MATERIALIZED (
+      SELECT FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = ANY(ARRAY(
+        SELECT e.user_id FROM {schema}.enrollment e WHERE e.tenant_id = $1 AND e.id = ANY($2::uuid[])))
+      ORDER BY u.id FOR NO KEY UPDATE
+    ) SELECT count(*) FROM held""",
+)
+
+# Hold those who are on a path, a page at a time.
+LOCK_PEOPLE_OF_PATH = Statement(
+    "path_enrollment.lock_people_of_path",
+    """WITH held AS MATERIALIZED (
+      SELECT FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = ANY(ARRAY(
+        SELECT user_id FROM {schema}.learning_path_enrollment
+        WHERE tenant_id = $1 AND path_id = $2::uuid AND status = 'active' AND id > $3::uuid
+        ORDER BY id LIMIT $4))
+      ORDER BY u.id FOR NO KEY UPDATE
+    ) SELECT count(*) FROM held""",
+)
+
 # Hold those that some completed enrollments count for, in one order everywhere.
 LOCK_OF_COMPLETED = Statement(
     "path_enrollment.lock_of_completed",
@@ -373,8 +406,20 @@ async def lock_of_completed(session: ShardSession, enrollment_ids: Sequence[UUID
     return [row["id"] for row in await session.fetch(LOCK_OF_COMPLETED, enrollment_ids)]
 
 
+async def lock_people(session: ShardSession, user_ids: Sequence[UUID]) -> None:
+    """Before their paths are worked out, by a statement of its own."""
+    await session.fetch_value(LOCK_PEOPLE, user_ids)
+
+
+async def lock_learners(session: ShardSession, enrollment_ids: Sequence[UUID]) -> None:
+    """Like `lock_people`, those of some enrollments."""
+    await session.fetch_value(LOCK_LEARNERS, enrollment_ids)
+
+
 async def lock_of_path(session: ShardSession, path_id: UUID, *, after: UUID, first: int) -> list[UUID]:
     """The next active ones of a path, ascending; held."""
+    # first, as who completes a course does
+    await session.fetch_value(LOCK_PEOPLE_OF_PATH, path_id, after, first)
     return [row["id"] for row in await session.fetch(LOCK_OF_PATH, path_id, after, first)]
 
 
