@@ -4,21 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import dns.asyncresolver
 import dns.flags
 import dns.message
+import dns.nameserver
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
 
-__all__ = ["NameServer", "name_server"]
+from harka import name_lookup
+
+__all__ = ["NameServer", "asking", "name_server"]
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """`records`: the TXT records of each name. Names that are `broken` fail, `silent` ones get no answer."""
+    """`records`: the TXT records of each name; `addresses`: of each, of both kinds.
+
+    Names that are `broken` fail, `silent` ones get no answer.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, list[str]] = {}
+        self.addresses: dict[str, list[str]] = {}
         self.broken: set[str] = set()
         self.silent: set[str] = set()
         self.asked: list[str] = []
@@ -41,11 +49,19 @@ class NameServer(asyncio.DatagramProtocol):
         response.flags |= dns.flags.AA | dns.flags.RA
         if name in self.broken:
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif name not in self.records:
+        elif name not in self.records and name not in self.addresses:
             response.set_rcode(dns.rcode.NXDOMAIN)
-        elif question.rdtype == dns.rdatatype.TXT and self.records[name]:
-            response.answer = [dns.rrset.from_text(question.name, 1, "IN", "TXT", *self.records[name])]
+        elif found := self._found(name, question.rdtype):
+            kind = dns.rdatatype.to_text(question.rdtype)
+            response.answer = [dns.rrset.from_text(question.name, 1, "IN", kind, *found)]
         self._transport.sendto(response.to_wire(), addr)
+
+    def _found(self, name: str, kind: int) -> list[str]:
+        if kind == dns.rdatatype.TXT:
+            return self.records.get(name, [])
+        return [
+            each for each in self.addresses.get(name, []) if (":" in each) == (kind == dns.rdatatype.AAAA)
+        ]
 
 
 @pytest.fixture
@@ -55,3 +71,13 @@ async def name_server() -> AsyncIterator[NameServer]:
     )
     yield server
     transport.close()
+
+
+@pytest.fixture
+def asking(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """Whom this process asks where names are, instead of the system's servers."""
+    host, port = name_server.address.split(":")
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = [dns.nameserver.Do53Nameserver(host, int(port))]
+    monkeypatch.setattr(name_lookup, "_resolver", lambda _changed: resolver)
+    return name_server

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,6 +14,9 @@ from cryptography.x509.oid import NameOID
 from harka import clock, outbound
 from harka.errors import UnavailableError, ValidationError
 from harka.outbound import MOST_BYTES, accept_url, fetch, is_public
+from nameserver import NameServer, asking, name_server
+
+__all__ = ["asking", "name_server"]
 
 
 @pytest.mark.parametrize(
@@ -154,30 +156,16 @@ def test_it_may_be_a_date() -> None:
     assert told == pytest.approx(90, abs=2)
 
 
-def meaning(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Names mean these addresses, one answer after the other; who was asked for."""
-    asked: list[str] = []
-
-    def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
-        asked.append(host)
-        found = answers[min(len(asked), len(answers)) - 1]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return asked
-
-
 async def test_a_name_that_means_another_address_a_moment_later_changes_nothing(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, asking: NameServer
 ) -> None:
-    asked = meaning(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    asking.addresses["rebinding.example"] = ["127.0.0.1"]
     answered = await fetch(f"http://rebinding.example:{port}/away", private=True)
-    assert (answered.status, asked) == (302, ["rebinding.example"])
+    # for both kinds of address, once
+    assert (answered.status, asking.asked) == (302, ["rebinding.example"] * 2)
 
 
-async def test_a_name_with_one_inner_address_among_others_is_not_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    meaning(monkeypatch, ["93.184.216.34", "10.0.0.1"])
+async def test_a_name_with_one_inner_address_among_others_is_not_asked(asking: NameServer) -> None:
+    asking.addresses["mixed.example"] = ["93.184.216.34", "10.0.0.1"]
     with pytest.raises(UnavailableError, match="public internet"):
         await fetch("https://mixed.example/", private=False)

@@ -7,7 +7,6 @@ a name that means another address a moment later changes nothing. Redirects are 
 import asyncio
 import functools
 import math
-import socket
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -20,6 +19,7 @@ import msgspec
 
 from harka import clock
 from harka.errors import UnavailableError, ValidationError
+from harka.name_lookup import addresses_of
 
 MOST_BYTES: Final = 65_536
 _PATIENCE: Final = 5.0
@@ -91,10 +91,9 @@ async def fetch(
     accept_url(url, "url", private=private)
     parts = urlsplit(url)
     host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(patience):
-            address = await resolve(host, port, private=private)
+            address = await resolve(host, private=private)
             shown = f"[{address}]" if ":" in address else address
             target = httpx2.URL(url).copy_with(host=shown)
             async with httpx2.AsyncClient(
@@ -133,11 +132,13 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def resolve(host: str, port: int, *, private: bool) -> str:
-    """An address of it, checked. Raise `UnavailableError`, `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(each[4][0]) for each in found]
-    if not addresses or not (private or all(map(is_public, addresses))):
+async def resolve(host: str, *, private: bool) -> str:
+    """An address of it, checked. Raise `UnavailableError`."""
+    try:
+        addresses = await addresses_of(host)
+    except OSError as error:
+        raise UnavailableError(f"{host} is not found.") from error
+    if not (private or all(map(is_public, addresses))):
         raise UnavailableError(f"{host} is no address of the public internet.")
     return addresses[0]
 

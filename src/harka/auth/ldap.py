@@ -108,7 +108,7 @@ class Directories:
         host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         try:
             async with asyncio.timeout(PATIENCE):
-                address = await resolve(host, port, private=place.private)
+                address = await resolve(host, private=place.private)
                 return await self._threads.run(
                     place.tenant, partial(_converse, place, host, address, port, watch, call)
                 )

@@ -100,7 +100,7 @@ async def _deliver_by(server: Server, message: EmailMessage, *, private: bool) -
     """The name is looked up once, all its addresses are public, and one that was looked at is spoken to."""
     try:
         async with asyncio.timeout(_TIMEOUT):
-            address = await resolve(server.host, server.port, private=private)
+            address = await resolve(server.host, private=private)
             connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
             connection.setblocking(False)
             try:

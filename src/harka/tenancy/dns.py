@@ -1,4 +1,4 @@
-"""What name servers say: the one place where HARKA asks the world about a domain."""
+"""What name servers say of a domain, apart from where it is (`name_lookup`)."""
 
 from typing import Final
 
