@@ -38,11 +38,37 @@ def test_each_page_is_asked_for_after_the_one_before(documents: Documents, text:
     query = accepted(documents, text)
     assert one_line(query.text) == (
         "query BulkOperation($harkaAfter: String) { "
-        "list: users(filter: { role: LEARNER }, first: 100, after: $harkaAfter) { "
+        "list: users( filter: { role: LEARNER } orderBy: { field: CREATED_AT } first: 100 "
+        "after: $harkaAfter ) { "
         "nodes { id name } pageInfo { hasNextPage endCursor } } }"
     )
     # the page itself, its nodes, and where it lies
     assert query.cost == 102
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("{ tags { nodes { id } } }", "orderBy: { field: CREATED_AT }"),
+        ("{ tags(orderBy: null) { nodes { id } } }", "orderBy: { field: CREATED_AT }"),
+        ("{ events { nodes { id } } }", "orderBy: { field: SEQUENCE }"),
+        (
+            "{ users(orderBy: {field: CREATED_AT, direction: DESC}) { nodes { id } } }",
+            "orderBy: { field: CREATED_AT, direction: DESC }",
+        ),
+        ("query ($o: UserOrderBy) { users(orderBy: $o) { nodes { id } } }", "orderBy: $o"),
+    ],
+)
+def test_the_order_is_one_in_which_a_node_stays_where_it_is(
+    documents: Documents, text: str, order: str
+) -> None:
+    assert order in one_line(accepted(documents, text, o={"field": "CREATED_AT"}).text)
+
+
+def test_another_order_is_no_variable_either(documents: Documents) -> None:
+    text = "query ($o: UserOrderBy) { users(orderBy: $o) { nodes { id } } }"
+    with pytest.raises(ValidationError, match="by NAME"):
+        accepted(documents, text, o={"field": "NAME"})
 
 
 def test_variables_and_fragments_are_its_own(documents: Documents) -> None:
@@ -84,6 +110,9 @@ def test_pages_are_as_long_as_they_may_cost(documents: Documents) -> None:
             "pages of its own",
         ),
         ("query ($harkaAfter: String) { users(filter: {name: $harkaAfter}) { nodes { id } } }", "harkaAfter"),
+        ("{ users(orderBy: {field: NAME}) { nodes { id } } }", "order by NAME"),
+        ("{ courses(orderBy: {field: UPDATED_AT, direction: DESC}) { nodes { id } } }", "by UPDATED_AT"),
+        ("query ($by: UserOrder! = EMAIL) { users(orderBy: {field: $by}) { nodes { id } } }", "by EMAIL"),
         ("query A { users { nodes { id } } } query B { users { nodes { id } } }", "operationName"),
         ("{ users { nodes { id } } }" + "\n" * 5_001, "lines"),
     ],

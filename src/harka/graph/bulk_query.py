@@ -3,9 +3,10 @@
     { courses(filter: {status: PUBLISHED}) { nodes { id title } } }
 
 `edges { node { … } }` will do as well. Which page is not for the client to say: `first` and `after` are taken
-out, and each page is asked for with a size that its cost allows and the cursor of the one before. Lists with
-pages of their own below the nodes are refused: a page of them would pass for all, and they are lists to be
-asked for themselves.
+out, and each page is asked for with a size that its cost allows and the cursor of the one before. It is read
+in the order in which its nodes were made: in another a node that changes meanwhile may move from where the
+reading has not come yet to where it has been, or the other way. Lists with pages of their own below the nodes
+are refused: a page of them would pass for all, and they are lists to be asked for themselves.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import msgspec
 from graphql import (
     ArgumentNode,
     DocumentNode,
+    EnumValueNode,
     FieldNode,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -22,6 +24,9 @@ from graphql import (
     IntValueNode,
     NamedTypeNode,
     NameNode,
+    NullValueNode,
+    ObjectFieldNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -32,6 +37,7 @@ from graphql import (
     Visitor,
     get_named_type,
     print_ast,
+    value_from_ast_untyped,
     visit,
 )
 
@@ -42,6 +48,9 @@ from harka.graph.pagination import MOST_ROWS
 from harka.learning.bulk_operation import AFTER, LIST
 
 _PAGING: Final = frozenset({"first", "after"})
+_ORDER: Final = "orderBy"
+_LASTING: Final = ("CREATED_AT", "SEQUENCE")
+"""Orders in which a node stays where it is."""
 _SIZES: Final = (MOST_ROWS, 50, 20, 10, 5, 2, 1)
 _FIELD: Final = "query"
 
@@ -73,9 +82,11 @@ def _accepted(documents: Documents, text: str, variables: Mapping[str, Any], mos
     if AFTER in {each.variable.name.value for each in operation.variable_definitions or ()}:
         raise _refused(f"No variable may be called ${AFTER}.")
     _require_no_lists_below(documents.schema, tree, root, connection)
+    _require_lasting_order(operation, root, variables)
+    order = _lasting_order(documents.schema, root)
     cost = 0
     for size in _SIZES:
-        paged = print_ast(_paged(tree, operation, root, nodes, size))
+        paged = print_ast(_paged(tree, operation, root, nodes, size, order))
         document = documents.prepare(paged, hide_suggestions=False)
         cost = _cost(document, variables)
         if cost <= most:
@@ -156,19 +167,61 @@ class _ListFinder(Visitor):
             )
 
 
+def _require_lasting_order(
+    operation: OperationDefinitionNode, root: FieldNode, variables: Mapping[str, Any]
+) -> None:
+    given = {
+        each.variable.name.value: value_from_ast_untyped(each.default_value)
+        for each in operation.variable_definitions or ()
+        if each.default_value is not None
+    } | dict(variables)
+    for argument in root.arguments or ():
+        if argument.name.value == _ORDER:
+            order = value_from_ast_untyped(argument.value, given)
+            by = order.get("field") if isinstance(order, dict) else None
+            if by is not None and by not in _LASTING:
+                raise _refused(
+                    f"A node that changes its place in the order by {by} while the list is read would be "
+                    "written twice, or not at all: leave `orderBy` out, and sort what you get."
+                )
+
+
+def _lasting_order(schema: GraphQLSchema, root: FieldNode) -> str | None:
+    """The one to ask for where the client leaves it open: None where the list has none."""
+    query = schema.query_type
+    definition = None if query is None else query.fields.get(root.name.value)
+    argument = None if definition is None else definition.args.get(_ORDER)
+    if argument is None:
+        return None
+    fields: Any = get_named_type(get_named_type(argument.type).fields["field"].type)
+    return next((each for each in _LASTING if each in fields.values), None)
+
+
+def _ordered(root: FieldNode, order: str | None) -> list[ArgumentNode]:
+    given = [each for each in root.arguments or () if each.name.value not in _PAGING]
+    is_open = all(each.name.value != _ORDER or isinstance(each.value, NullValueNode) for each in given)
+    if order is None or not is_open:
+        return given
+    field = ObjectFieldNode(name=_name("field"), value=EnumValueNode(value=order))
+    return [
+        *(each for each in given if each.name.value != _ORDER),
+        ArgumentNode(name=_name(_ORDER), value=ObjectValueNode(fields=(field,))),
+    ]
+
+
 def _paged(
     tree: DocumentNode,
     operation: OperationDefinitionNode,
     root: FieldNode,
     nodes: SelectionSetNode,
     size: int,
+    order: str | None,
 ) -> DocumentNode:
-    arguments = [each for each in root.arguments or () if each.name.value not in _PAGING]
     page = FieldNode(
         alias=_name(LIST),
         name=root.name,
         arguments=(
-            *arguments,
+            *_ordered(root, order),
             ArgumentNode(name=_name("first"), value=IntValueNode(value=str(size))),
             ArgumentNode(name=_name("after"), value=VariableNode(name=_name(AFTER))),
         ),

@@ -35,7 +35,9 @@ class CreateBulkOperationInput(MutationInput):
 
     query: str = value(
         "A query with one list at its root: `{ users(filter: {role: LEARNER}) { nodes { id name } } }`. Its "
-        "`first` and `after` are left out or of no account; lists with pages below its nodes are refused."
+        "`first` and `after` are left out or of no account; lists with pages below its nodes are refused, "
+        "and orders in which a node may move while the list is read: it comes in the order of `CREATED_AT` "
+        "(events of `SEQUENCE`)."
     )
     variables: JSON = value("Those of the query, as an object.", default_factory=dict)
 
