@@ -7,8 +7,10 @@ import pytest
 
 from entering import PASSWORD as OWN_PASSWORD
 from entering import Visitor, give_password, visiting
+from harka.auth.saml_metadata import certificates_of, ends_at
 from harka.ids import NodeKind
 from harka.learning import user
+from harka.repositories import sso as connections
 from harka.repositories.user import User
 from school import School, school
 from slapd import BASE, PASSWORD, READER, READER_PASSWORD, TEACHERS, Directory, needs_slapd, serving
@@ -129,6 +131,7 @@ async def person_of(school: School, id_: str) -> User:
 @needs_slapd
 async def test_how_it_is_asked_makes_it_a_draft(school: School, slapd: Directory) -> None:
     made = await proven(school, slapd)
+    ends = [await _end(school, made)]
     asked = {"id": made["id"], "version": 2, "directory": {"userFilter": "(cn=*)", "caCertificates": None}}
     changed = (await school.ask(UPDATE, {"input": asked})).data["updateSsoConnection"]["ssoConnection"]
     assert changed == {
@@ -136,10 +139,19 @@ async def test_how_it_is_asked_makes_it_a_draft(school: School, slapd: Directory
         "version": 3,
         "directory": {"userFilter": "(cn=*)", "caCertificates": None},
     }
+    ends.append(await _end(school, made))
+    assert ends == [ends_at(certificates_of(slapd.ca)), None], "of whose end admins are warned"
     reply = await school.ask(TEST, {"id": made["id"]})
     assert reply.code == "VALIDATION_FAILED"
     async with visiting(school) as browser:
         assert (await browser.get(made["startPath"])).status_code == 404
+
+
+async def _end(school: School, made: dict[str, Any]) -> Any:
+    id_ = school.runtime.node_ids.open_as(school.organization.id, NodeKind.SSO_CONNECTION, made["id"])
+    async with school.work() as work:
+        (found,) = await connections.find_by_ids(work.session, [id_])
+    return found.certificates_end_at
 
 
 @pytest.mark.parametrize(

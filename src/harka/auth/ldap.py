@@ -18,6 +18,7 @@ from uuid import UUID
 
 import ldap3
 import msgspec
+from cryptography import x509
 from ldap3.core.exceptions import (
     LDAPException,
     LDAPInvalidCredentialsResult,
@@ -242,6 +243,8 @@ def accept_certificates(text: str, field: str) -> str:
         raise ValidationError(f"At most {LONGEST_CERTIFICATES} characters of PEM.", field=field)
     try:
         context_of(text)
+        # also by whoever looks for their end
+        x509.load_pem_x509_certificates(text.encode("ascii"))
     except (ValueError, OSError):
         raise ValidationError("These are no certificates in PEM.", field=field) from None
     return text

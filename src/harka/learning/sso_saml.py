@@ -163,13 +163,13 @@ def described(metadata: str, issuer: str | None, *, private: bool) -> dict[str, 
 
 
 def with_end(connection: SsoConnection) -> SsoConnection:
-    """As it is to be stored: when one of the sides has no certificate any more that holds."""
-    if connection.idp_certificates is None or connection.own_certificate is None:
-        return connection
-    ends = [
-        ends_at(certificates_of(each)) for each in (connection.idp_certificates, connection.own_certificate)
-    ]
-    return msgspec.structs.replace(connection, certificates_end_at=min(ends))
+    """As it is to be stored: when one of the sides has no certificate any more that holds.
+
+    Of a directory, when none of those does by which its own is believed.
+    """
+    sides = (connection.idp_certificates, connection.own_certificate, connection.ca_certificates)
+    ends = [ends_at(certificates_of(each)) for each in sides if each is not None]
+    return msgspec.structs.replace(connection, certificates_end_at=min(ends, default=None))
 
 
 def keeps_certificate(before: SsoConnection, after: SsoConnection) -> bool:
