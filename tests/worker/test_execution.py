@@ -350,6 +350,45 @@ async def test_one_put_off_beside_another_of_its_key_waits_without_it(
     assert bench.counted() == {"retry": 1}
 
 
+async def test_one_put_off_while_another_of_its_key_is_put_in_waits_without_it(
+    runtime: Runtime, academy: Academy
+) -> None:
+    begun, given = asyncio.Event(), asyncio.Event()
+
+    async def defer(_work: UnitOfWork, _payload: Payload) -> None:
+        begun.set()
+        await given.wait()
+        raise RateLimitedError(retry_after=30)
+
+    async def waits() -> bool:
+        async with academy.work(read_only=True) as looking:
+            return bool(await looking.session.fetch_value(WAITING))
+
+    bench = Bench(runtime, academy, defer)
+    async with academy.work() as work:
+        await work.enqueue("test", {}, dedupe_key="k")
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        turn = group.create_task(bench.turn())
+        await begun.wait()
+        async with academy.work() as other:
+            await other.enqueue("test", {}, dedupe_key="k")
+            # it does not see the other yet, and meets it in the index
+            given.set()
+            await until(waits)
+        await turn
+
+    rows = await academy.rows("job")
+    assert [(row["state"], row["attempts"]) for row in rows] == [("queued", 0)] * 2
+    assert sorted(row["dedupe_key"] or "" for row in rows) == ["", "k"]
+
+
+WAITING = Statement(
+    "test.waiting",
+    """SELECT count(*) FROM pg_locks WHERE NOT granted
+      AND $1::uuid IS NOT NULL AND to_regclass('{schema}.job') IS NOT NULL""",
+)
+
+
 async def test_one_put_off_alone_keeps_its_key(runtime: Runtime, academy: Academy) -> None:
     async def defer(_work: UnitOfWork, _payload: Payload) -> None:
         raise RateLimitedError(retry_after=30)
