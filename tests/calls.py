@@ -305,3 +305,12 @@ CALLS = {
     "enforceSso": 'mutation { enforceSso(input: {id: "$sso"}) { clientMutationId } }',
     "disableSso": 'mutation { disableSso(input: {id: "$sso"}) { clientMutationId } }',
 }
+
+LISTENS = {
+    "completionRecorded": 'subscription { completionRecorded(courseId: "$course") { resync } }',
+    "coursePublished": "subscription { coursePublished { resync } }",
+    "jobProgress": 'subscription { jobProgress(jobId: "$job") { resync } }',
+    "progressChanged": 'subscription { progressChanged(enrollmentId: "$enrollment") { resync } }',
+    "submissionGraded": 'subscription { submissionGraded(enrollmentId: "$enrollment") { resync } }',
+    "tenantAnalyticsChanged": "subscription { tenantAnalyticsChanged { resync } }",
+}

@@ -349,7 +349,11 @@ class School:
 
     @asynccontextmanager
     async def stream(
-        self, document: str, variables: Mapping[str, Any] | None = None, *, caller: User | None
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        caller: User | Sequence[Permission] | None,
     ) -> AsyncIterator[Stream]:
         """A request for server-sent events; it leaves at the end of the block."""
         headers = {

@@ -7,7 +7,7 @@ import pytest
 from graphql import parse
 
 from harka.graph import schema
-from harka.graph.cost import LIST, MUTATION, objects_in
+from harka.graph.cost import DEAR, LIST, MUTATION, objects_in
 from harka.graph.document import Document
 from harka.tenancy import plan
 from harka.tenancy.plan import Plan
@@ -44,6 +44,10 @@ FRAGMENTS = """{ ...A ...A } fragment A on Query { courses(first: 3) { ...B } }
         ('{ node(id: "x") { id ... on Course { modules { id } } ... on Module { lessons { id } } } }',
          1 + 2 * LIST),
         ("{ __schema { types { name } } }", 1 + LIST),
+        ('{ courseAnalytics(courseId: "x") { asOf funnel { enrolled } } }',
+         DEAR["Query", "courseAnalytics"] + 2),
+        ('{ a: search(query: "", first: 3) { nodes { kind } } b: search(query: "y", first: 0) { isCapped } }',
+         2 * DEAR["Query", "search"] + 5),
     ],
 )  # fmt: skip
 def test_an_object_is_a_point(text: str, points: int) -> None:
@@ -111,6 +115,19 @@ async def told(school: School, text: str, **variables: Any) -> dict[str, int]:
     answer = await school.send(json={"query": text, "variables": variables}, headers=headers)
     cost: dict[str, int] = answer.json()["extensions"]["cost"]
     return cost
+
+
+def test_what_is_dear_is_a_field_at_the_root() -> None:
+    """Below it, in a list, it would be paid for once."""
+    for type_, name in DEAR:
+        assert type_ in {"Query", "Mutation"}
+        assert name in schema.core().type_map[type_].fields
+
+
+async def test_what_is_dear_is_not_given_back(school: School) -> None:
+    cost = await told(school, '{ search(query: "nothing at all", first: 9) { nodes { kind } } }')
+    price = DEAR["Query", "search"]
+    assert (cost["requested"], cost["actual"]) == (price + 1 + 9, price + 1)
 
 
 async def test_whoever_asks_is_told_what_it_cost(school: School) -> None:

@@ -4,13 +4,14 @@ import msgspec
 import pytest
 
 from branches import Branch, branch_of
-from calls import CALLS
+from calls import CALLS, LISTENS
 from harka.auth.permissions import PERMISSIONS, Role
 from harka.graph import schema
 from harka.graph.permission import Requires
 from harka.ids import NodeKind, new_id
 from harka.learning import user
 from harka.learning.user import UserDraft
+from harka.pubsub import RESYNC
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 from school import OpenSchool, School
@@ -48,13 +49,20 @@ FIELDS: dict[str, Any] = {
     for name, field in schema.core().type_map[root].fields.items()
     if name not in {"viewer", "verifyCertificate", "branding", "acceptInvitation", "resetPassword"}
 }
+HEARD: dict[str, Any] = schema.core().type_map["Subscription"].fields
+
+
+@pytest.fixture(autouse=True)
+def _counted(record_property: Any) -> None:
+    """A test is a case; how many they are is in decision 0023."""
+    record_property("permission_cases", 1)
 
 
 def required(name: str) -> Permission | None:
     """None: whoever is signed in."""
     (guard,) = [
         each
-        for each in FIELDS[name].extensions["strawberry-definition"].extensions
+        for each in (FIELDS | HEARD)[name].extensions["strawberry-definition"].extensions
         if isinstance(each, Requires)
     ]
     return guard.required if isinstance(guard.required, Permission) else None
@@ -99,7 +107,7 @@ def call(school: School, name: str) -> str:
         "operation": school.id(NodeKind.BULK_OPERATION, new_id()),
         "role": school.id(NodeKind.CUSTOM_ROLE, school.role),
     }
-    text = CALLS[name]
+    text = (CALLS | LISTENS)[name]
     for kind, id_ in ids.items():
         text = text.replace(f"${kind}", id_)
     return text
@@ -107,6 +115,7 @@ def call(school: School, name: str) -> str:
 
 def test_every_root_field_is_tried() -> None:
     assert CALLS.keys() == FIELDS.keys()
+    assert LISTENS.keys() == HEARD.keys()
 
 
 def opens(name: str, role: Role) -> bool:
@@ -221,7 +230,7 @@ async def test_a_manager_of_some_groups_changes_nothing_of_everybodys(
         assert reply.statements == 0 or name in OF_A_GROUP
 
 
-@pytest.mark.parametrize("name", sorted(CALLS))
+@pytest.mark.parametrize("name", sorted(CALLS | LISTENS))
 async def test_a_caller_of_another_organization_is_refused_at_the_door(
     lasting_school: School, name: str
 ) -> None:
@@ -234,6 +243,61 @@ async def test_a_caller_of_another_organization_is_refused_at_the_door(
     answer = await lasting_school.send(json={"query": call(lasting_school, name)}, headers=headers)
     assert answer.status_code in {403, 404}
     assert "data" not in answer.json()
+
+
+async def refused(school: School, name: str, caller: Any) -> str | None:
+    """With which code; None for who may listen, and is told."""
+    async with school.stream(call(school, name), caller=caller) as stream:
+        assert (await stream.opened(), await stream.event()) == (200, ("heartbeat", None))
+        channels = list(school.runtime.pubsub._channels.values())
+        listening = [each for channel in channels for each in channel.subscriptions]
+        for each in listening:
+            each.put(RESYNC)
+        kind, told = await stream.event()
+        assert kind == "next"
+        if "errors" in told:
+            assert listening == [], "who is refused does not listen all the same"
+            code: str = told["errors"][0]["extensions"]["code"]
+            return code
+        assert told["data"] == {name: {"resync": True}}
+        return None
+
+
+@pytest.mark.parametrize("name", sorted(LISTENS))
+async def test_listening_takes_the_permission_and_no_other(lasting_school: School, name: str) -> None:
+    assert await refused(lasting_school, name, None) == "UNAUTHENTICATED"
+    assert await refused(lasting_school, name, list(Permission)) is None
+    # what is anybody's who is signed in is shown to who may see it
+    needed = required(name) or Permission.ENROLLMENT_READ
+    others = [each for each in Permission if each is not needed]
+    assert await refused(lasting_school, name, others) == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(("name", "role"), [(name, role) for name in sorted(LISTENS) for role in PERMISSIONS])
+async def test_a_role_listens_to_what_its_permissions_open(
+    lasting_school: School, people: dict[Role, User], name: str, role: Role
+) -> None:
+    expected = None if opens(name, role) else "FORBIDDEN"
+    if required(name) is None:
+        # it is somebody else's
+        expected = None if Permission.ENROLLMENT_READ in PERMISSIONS[role] else "NOT_FOUND"
+    assert await refused(lasting_school, name, people[role]) == expected
+
+
+@pytest.mark.parametrize("role", ["manager", "admin"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("progressChanged", "NOT_FOUND"),
+        ("submissionGraded", "NOT_FOUND"),
+        ("tenantAnalyticsChanged", "FORBIDDEN"),
+    ],
+)
+async def test_a_manager_of_some_groups_listens_to_nobody_elses(
+    branches: dict[Role, Branch], name: str, code: str, role: Role
+) -> None:
+    branch = branches[role]
+    assert await refused(branch.school, name, branch.manager) == code
 
 
 async def of_role(school: School, role: Role) -> User:

@@ -2,6 +2,7 @@ import random
 
 import pytest
 
+from harka.learning.bulk_change import AT_ONCE
 from harka.onboarding.dataset import Dataset, read
 from harka.onboarding.partition import Part, loading_order, partition
 from harka.tenancy.plan import Plan
@@ -29,6 +30,11 @@ def test_there_are_tenants_of_all_three_sizes(parts: list[Part]) -> None:
 def test_the_largest_regions_stay_whole(parts: list[Part]) -> None:
     large = {part.slug: part.learners for part in parts if part.plan is Plan.ENTERPRISE}
     assert large == {"east-anglian": 3_000, "scotland": 2_934, "london": 2_845}
+
+
+def test_the_one_that_the_examples_name_has_hundreds_and_fewer_than_are_for_a_job(parts: list[Part]) -> None:
+    assert [part.learners for part in parts if part.slug == "wales-bbb"] == [812]
+    assert AT_ONCE > 812
 
 
 def test_every_registration_falls_to_exactly_one_tenant(dataset: Dataset, parts: list[Part]) -> None:

@@ -1,5 +1,7 @@
 """What an operation costs, in points: one for each object of its answer, ten more for each mutation.
 
+The few fields that take more than their objects tell cost more (`DEAR`).
+
 Before it is executed, as much as it may come to: lists of pages are as long as `first` says, what is asked
 for by `ids` as long as those; other lists count as `LIST`, which some exceed. Every type that an object may
 be counts. Afterwards, what was answered. A fragment counts once in a selection, as when it is executed, so
@@ -34,6 +36,13 @@ from harka.graph.pagination import MOST_ROWS
 LIST: Final = 10
 """How many items a list counts for that has no `first`."""
 MUTATION: Final = 10
+DEAR: Final[Mapping[tuple[str, str], int]] = {
+    # counts the enrollments and the progress of a whole course, of which it answers the sums
+    ("Query", "courseAnalytics"): 500,
+    # looks for spellings and words among all there are, however few are found
+    ("Query", "search"): 20,
+}
+"""Points of a field, by its type and name, beside its objects. They are of the operation's root only."""
 _PAGE_SIZE: Final = "first"
 _IDS: Final = "ids"
 _REMEMBERED: Final = 64
@@ -79,7 +88,8 @@ class Cost:
         self._price = reader.price(root, operation.selection_set, None)
         self._sizes = sorted(_variables(self._price))
         self._known: dict[tuple[Any, ...], int] = {}
-        self.fixed = MUTATION * reader.roots if operation.operation is OperationType.MUTATION else 0
+        is_mutation = operation.operation is OperationType.MUTATION
+        self.fixed = reader.dear + (MUTATION * reader.roots if is_mutation else 0)
         self._always = None if self._sizes else max(self.fixed + self._price.points({}), 1)
 
     def requested(self, variables: Mapping[str, Any] | None) -> int:
@@ -114,7 +124,7 @@ def objects_in(data: Any) -> int:
 
 
 class _Reader:
-    """`roots`: fields of the operation itself that were met."""
+    """`roots`: fields of the operation itself that were met. `dear`: what of `DEAR` was, in points."""
 
     def __init__(
         self,
@@ -122,7 +132,7 @@ class _Reader:
         fragments: Mapping[str, FragmentDefinitionNode],
         defaults: Mapping[str, int],
     ) -> None:
-        self.roots = 0
+        self.roots = self.dear = 0
         self._schema = schema
         self._fragments = fragments
         self._defaults = defaults
@@ -163,6 +173,7 @@ class _Reader:
         named = get_named_type(definition.type)
         if is_leaf_type(named):
             return
+        self.dear += DEAR.get((type_.name, field.name.value), 0)
         within = self.price(named, field.selection_set, self._size(field, _PAGE_SIZE), depth + 1)
         within.fixed += 1
         inner = definition.type.of_type if is_non_null_type(definition.type) else definition.type

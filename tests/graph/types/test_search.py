@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from harka.graph.types import search as types
 from harka.ids import NodeKind
-from harka.learning import course
+from harka.learning import course, search
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from school import School
@@ -40,6 +41,17 @@ async def test_each_kind_is_found_in_its_field(school: School, fern: course.Cour
     assert {hit["user"]["id"] for hit in found["nodes"]} == {
         school.id(NodeKind.USER, person) for person in school.people
     }
+
+
+async def test_no_more_than_the_best_are_counted_and_that_is_told(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '{ search(query: "course", first: 1) { totalCount isCapped } }'
+    every = (await school.ask(text)).data["search"]
+    assert every == {"totalCount": 4, "isCapped": False}
+    for room in (search, types):
+        monkeypatch.setattr(room, "MOST_HITS", 3)
+    assert (await school.ask(text)).data["search"] == {"totalCount": 3, "isCapped": True}
 
 
 async def test_a_learner_finds_neither_people_nor_drafts(school: School, fern: course.Course) -> None:

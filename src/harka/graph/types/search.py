@@ -55,6 +55,25 @@ class SearchHit:
     learning_path: later.LearningPath | None = field(_path, "The learning path that was found.")
 
 
+def _total_count(root: Slice) -> Awaitable[int]:
+    return root.count()
+
+
+async def _is_capped(root: Slice) -> bool:
+    return await root.count() >= MOST_HITS
+
+
+@strawberry.type(name="SearchHitConnection", description="One page of what was found, the best first.")
+class SearchHits(Connection[SearchHit]):
+    total_count: int = field(
+        _total_count, f"How many were found, the {MOST_HITS} best at the most: see `isCapped`."
+    )
+    is_capped: bool = field(
+        _is_capped,
+        f"Whether as many were found as are kept, {MOST_HITS}. Then more may match: type more of the words.",
+    )
+
+
 async def _search(
     info: Info,
     query: Annotated[
@@ -95,12 +114,12 @@ async def _search(
 
 @strawberry.type
 class SearchQuery:
-    search: Connection[SearchHit] | None = field(
+    search: SearchHits | None = field(
         _search,
         "People by name and address, courses by title and code, lessons and learning paths by title: those "
         "that have every word, the best first. A word may be begun only, and have a typing mistake or two. "
         "Callers find what their lists show them: nobody without `user:read`. No more than the "
-        f"{MOST_HITS} best are counted.",
+        f"{MOST_HITS} best are kept.",
         requires=Access.SIGNED_IN,
         several=True,
     )
