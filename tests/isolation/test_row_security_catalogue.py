@@ -72,6 +72,9 @@ FAULTS: dict[str, str] = {
       FROM c, expected, aclexplode(relacl) AS granted
       WHERE grantee <> relowner AND NOT (pg_get_userbyid(grantee) = app AND NOT is_grantable
         AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))""",
+    "what has happened may be changed": """SELECT relname FROM c, expected, aclexplode(relacl) AS granted
+      WHERE relname = 'event' AND grantee <> relowner
+        AND privilege_type NOT IN ('SELECT', 'INSERT', 'DELETE')""",
     "view with its owner's eyes": """SELECT relname FROM c WHERE relkind = 'v'
       AND NOT coalesce(reloptions, '{}') && ARRAY['security_invoker=true', 'security_invoker=on']""",
     "function with its owner's rights": """SELECT proname FROM pg_proc, expected

@@ -10,7 +10,7 @@ from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimit
 from harka.files.store import FileStore
 from harka.ids import new_id
 from harka.learning import bulk_operation
-from harka.learning.bulk_operation import MOST_OPEN, Part, QueryDraft
+from harka.learning.bulk_operation import LEFT, MOST_OPEN, Part, QueryDraft
 from harka.repositories.bulk_operation import BulkOperation, NewPart
 from harka.storage.statement import Statement
 from harka.tenancy.context import TenantContext
@@ -23,6 +23,12 @@ AGED = Statement(
     "test.aged",
     "UPDATE {schema}.bulk_operation SET created_at = created_at - interval '8 days' WHERE tenant_id = $1",
 )
+JOB_ENDED = Statement(
+    "test.job_ended",
+    """UPDATE {schema}.job SET state = $2::text, error = 'lost', leased_until = NULL,
+      finished_at = now() - make_interval(secs => $3::float8) WHERE tenant_id = $1""",
+)
+JOB_GONE = Statement("test.job_gone", "DELETE FROM {schema}.job WHERE tenant_id = $1")
 FILLED = Statement(
     "test.filled",
     """INSERT INTO {schema}.file_ledger (tenant_id, bytes) SELECT $1::uuid, 9000000000000""",
@@ -155,6 +161,35 @@ async def test_a_file_takes_room_until_it_is_forgotten(academy: Academy, store: 
     (ledger,) = await academy.rows("file_ledger")
     assert (ledger["bytes"], await academy.rows("bulk_operation")) == (0, [])
     assert await store.find(academy.organization.id, place) is None
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("dead", "failed"), ("cancelled", "cancelled")])
+async def test_an_operation_whose_job_is_over_without_it_is_over_in_a_while(
+    academy: Academy, store: FileStore, state: str, outcome: str
+) -> None:
+    """Its parts take no room of the organization's: they are not to lie there for days."""
+    id_ = (await asked(academy)).id
+    part = await written(academy, store, id_)
+    await add(academy, id_, part, 0)
+    place = f"bulk/{id_.hex}/parts/{part.name}"
+    for seconds, ended in ((0.0, 0), (LEFT.total_seconds() - 60, 0), (LEFT.total_seconds() + 1, 1)):
+        async with academy.work() as work:
+            assert await bulk_operation.end_left(work, store) == 0, "its job waits, or has just ended"
+            await work.session.execute(JOB_ENDED, state, seconds)
+        async with academy.work() as work:
+            assert await bulk_operation.end_left(work, store) == ended
+        assert (await store.find(academy.organization.id, place) is None) == bool(ended)
+    found = await row(academy)
+    assert (found["outcome"], found["error"], found["room"]) == (outcome, "lost", 0)
+
+
+async def test_an_operation_whose_job_is_gone_is_over(academy: Academy, store: FileStore) -> None:
+    await asked(academy)
+    async with academy.work() as work:
+        await work.session.execute(JOB_GONE)
+    async with academy.work() as work:
+        assert await bulk_operation.end_left(work, store) == 1
+    assert (await row(academy))["outcome"] == "cancelled"
 
 
 async def test_without_room_there_is_no_file(academy: Academy, store: FileStore) -> None:

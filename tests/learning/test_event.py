@@ -7,7 +7,7 @@ import pytest
 
 from academy import Academy
 from harka import clock
-from harka.errors import ConflictError, ForbiddenError
+from harka.errors import ConflictError, ForbiddenError, HarkaError
 from harka.ids import earliest_id, new_id
 from harka.learning import bulk_enrollment, course, enrollment, event, progress, user
 from harka.learning.bulk_enrollment import OnError
@@ -18,7 +18,14 @@ from harka.repositories.event import EventType
 from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
 
-AGE = Statement("test.age", "UPDATE {schema}.event SET id = $2::uuid WHERE tenant_id = $1 AND id = $3::uuid")
+# written anew, for nobody may change one
+AGE = Statement(
+    "test.age",
+    """WITH gone AS (DELETE FROM {schema}.event WHERE tenant_id = $1 AND id = $3::uuid RETURNING *)
+    INSERT INTO {schema}.event (tenant_id, id, xid, type, subject_id, actor_kind, actor_id)
+    SELECT tenant_id, $2::uuid, xid, type, subject_id, actor_kind, actor_id FROM gone""",
+)
+CHANGE = Statement("test.change", "UPDATE {schema}.event SET type = 'user.deleted' WHERE tenant_id = $1")
 
 
 async def told(academy: Academy) -> list[tuple[str, str]]:
@@ -154,3 +161,13 @@ async def test_withdrawal_is_told_once(academy: Academy) -> None:
         await enrollment.unenroll(work, enrolled.id)
     types = [type_ for type_, _ in await told(academy)]
     assert types.count(EventType.ENROLLMENT_WITHDRAWN) == 1
+
+
+async def test_what_has_happened_is_not_changed(academy: Academy) -> None:
+    await academy.course(weights=(1,))
+    before = await academy.rows("event")
+    with pytest.raises(HarkaError):
+        async with academy.work() as work:
+            await work.session.execute(CHANGE)
+    assert before
+    assert await academy.rows("event") == before

@@ -253,6 +253,7 @@ STATEMENTS = (
     bulk_operation.PROGRESS,
     bulk_operation.ADD_PART,
     bulk_operation.END,
+    bulk_operation.END_LEFT,
     job.CANCEL,
     job.DELETE_ENDED,
     job.FIND_BY_IDS,

@@ -144,6 +144,7 @@ PARTS = {
     "bulk_change.lock": list(Standing.__struct_fields__),
     "bulk_operation.count_all": ["kept", "open"],
     "bulk_operation.delete_old": ["id"],
+    "bulk_operation.end_left": ["id"],
     "bulk_operation.progress": list(Progress.__struct_fields__),
     "enrollment.lock_seats": ["pg_advisory_xact_lock"],
     "enrollment.seats_taken": ["course_id", "seats", "seated"],

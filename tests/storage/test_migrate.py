@@ -45,9 +45,12 @@ async def schema(owner: asyncpg.Connection) -> AsyncIterator[str]:
 
 
 async def shape(connection: asyncpg.Connection, schema: str) -> set[tuple[str, ...]]:
-    """Everything a schema consists of, by kind and name."""
+    """Everything a schema consists of, by kind and name, and who may do what with its tables."""
     rows = await connection.fetch(
         """SELECT 'class', relname::text, relkind::text FROM pg_class WHERE relnamespace = $1::regnamespace
+        UNION ALL SELECT 'right', relname::text, granted.grantee::regrole::text || granted.privilege_type
+          FROM pg_class, aclexplode(relacl) AS granted WHERE relnamespace = $1::regnamespace
+            AND relname <> 'schema_migrations'
         UNION ALL SELECT 'column', attrelid::regclass::text, attname FROM pg_attribute
           JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = $1::regnamespace AND NOT attisdropped
         UNION ALL SELECT 'function', proname, '' FROM pg_proc WHERE pronamespace = $1::regnamespace

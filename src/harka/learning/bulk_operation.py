@@ -41,6 +41,8 @@ MOST_KEPT: Final = 100
 """Of an organization, with those that are over."""
 KEPT: Final = timedelta(days=7)
 """From when an operation was asked for until it is forgotten, with its file."""
+LEFT: Final = timedelta(hours=1)
+"""From when the job of an operation failed for good or was cancelled until the operation goes with it."""
 MOST_BYTES: Final = 1_073_741_824
 """Of a file."""
 LIST: Final = "list"
@@ -221,6 +223,16 @@ async def fail(work: UnitOfWork, store: FileStore, id_: UUID, *, code: str, mess
     words = message[:_LONGEST_MESSAGE]
     if await operations.end(work.session, id_, BulkOperationState.FAILED, code=code, error=words):
         _forget(work, store, [id_])
+
+
+async def end_left(work: UnitOfWork, store: FileStore) -> int:
+    """How many whose job is over without them are over now, too; what was written of them goes. For jobs.
+
+    Some time after: a job that was tried again in between has gone on where it was.
+    """
+    ended = await operations.end_left(work.session, over_for=LEFT.total_seconds(), most=_FORGOTTEN_AT_ONCE)
+    _forget(work, store, ended)
+    return len(ended)
 
 
 async def forget_old(work: UnitOfWork, store: FileStore) -> int:

@@ -173,6 +173,23 @@ END = Statement(
     WHERE tenant_id = $1 AND id = $2::uuid AND outcome IS NULL AND ($6::int IS NULL OR version = $6)""",
 )
 
+# End those, so many of them, whose job has been over for a while, or is gone: nobody goes on with them.
+END_LEFT = Statement(
+    "bulk_operation.end_left",
+    """UPDATE {schema}.bulk_operation o
+    SET outcome = CASE WHEN left_over.state = 'dead' THEN 'failed' ELSE 'cancelled' END,
+      error = left_over.error, finished_at = now(), updated_at = now(), version = o.version + 1
+    FROM (
+      SELECT o.id, j.state, left(j.error, 500) AS error
+      FROM {schema}.bulk_operation o LEFT JOIN {schema}.job j ON j.tenant_id = $1 AND j.id = o.job_id
+      WHERE o.tenant_id = $1 AND o.outcome IS NULL AND (j.id IS NULL OR (j.state IN ('dead', 'cancelled')
+        AND j.finished_at < now() - make_interval(secs => $2::float8)))
+      ORDER BY o.created_at, o.id LIMIT $3::int FOR UPDATE OF o SKIP LOCKED
+    ) AS left_over
+    WHERE o.tenant_id = $1 AND o.id = left_over.id
+    RETURNING o.id""",
+)
+
 # Forget the oldest of those whose time is over, so many of them, and give their room back.
 DELETE_OLD = Statement(
     "bulk_operation.delete_old",
@@ -244,6 +261,11 @@ async def end(
 ) -> bool:
     """False when it is over already, gone, or of another version."""
     return await session.execute(END, id_, str(outcome), code, error, version) > 0
+
+
+async def end_left(session: ShardSession, *, over_for: float, most: int) -> list[UUID]:
+    """Which. `over_for`: seconds since their jobs ended."""
+    return [row[0] for row in await session.fetch(END_LEFT, over_for, most)]
 
 
 async def delete_old(session: ShardSession, *, older_than: float, most: int) -> list[UUID]:

@@ -45,6 +45,7 @@ async def measure(work: UnitOfWork, _payload: MeasureUsage, files: FileStore, un
     await event.forget_old(work)
     await webhook_delivery.forget_old(work)
     await bulk_change.forget_old(work)
+    await bulk_operation.end_left(work, files)
     await bulk_operation.forget_old(work, files)
     await sso.forget_old(work)
     await file.release_abandoned(work, files)
