@@ -222,6 +222,8 @@ PARTS = {
     "sso.policy": list(Policy.__struct_fields__),
     "totp.find_proposed": ["sealed_secret"],
     "quiz_attempt.latest": [*QuizAttempt.__struct_fields__, "attempts"],
+    "path.published_with": ["id"],
+    "path_enrollment.active_of_user": ["id"],
     "lesson.courses_of": list(Taught.__struct_fields__),
     "mail_topic.find": ["topic"],
     "mail_sender.delete": ["id"],

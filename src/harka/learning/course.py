@@ -9,7 +9,7 @@ from harka import clock
 from harka.cache.tenant import Namespace
 from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import category, course_version, outline, seat, visibility
+from harka.learning import category, course_version, outline, path_opening, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.outline import ModuleOutline
 from harka.learning.text import (
@@ -175,6 +175,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
         raise _archived()
     if changes.seats is not UNSET:
         await seat.require_enough(work, changed)
+        await path_opening.of_courses(work, [id_])
     if changes.completion_percent is not UNSET and changed.status == CourseStatus.PUBLISHED:
         await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     _forget(work, id_)
@@ -197,6 +198,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         raise _without_lesson()
     await course_version.keep_many(work, [id_])
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
+    await path_opening.of_courses(work, [id_])
     _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
     work.record(EventType.COURSE_PUBLISHED, id_)

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from harka import clock
 from harka.errors import ConflictError, CourseFullError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import seat, visibility
+from harka.learning import path_opening, seat, visibility
 from harka.learning.batch import batches
 from harka.learning.moment import accept_moment, accept_past, has_passed
 from harka.learning.work import UnitOfWork
@@ -274,6 +274,7 @@ async def withdraw_many(work: UnitOfWork, scope: Scope, at: Mapping[UUID, dateti
     """Those that are active, and whose people the writer reaches; when, by id. Answers what they are now."""
     withdrawn = await enrollments.withdraw_many(work.session, scope, at)
     _record(work, EventType.ENROLLMENT_WITHDRAWN, withdrawn)
+    await path_opening.of_seats(work, {each.course_id for each in withdrawn})
     return withdrawn
 
 

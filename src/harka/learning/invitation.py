@@ -16,7 +16,7 @@ from harka import clock
 from harka.auth.permissions import Role, may_grant
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import group, group_manager, user, user_row
+from harka.learning import group, group_manager, path_opening, user, user_row
 from harka.learning.moment import accept_moment, has_passed
 from harka.learning.text import accept_email
 from harka.learning.work import UnitOfWork
@@ -254,6 +254,7 @@ async def _come_in(work: UnitOfWork, invitation: Invitation, given: dict[str, An
         raise ConflictError("Somebody who has this address is here already.", field="token")
     back = msgspec.structs.replace(held, status=str(UserStatus.ACTIVE), **promised, **given)
     work.record(EventType.USER_REACTIVATED, back.id)
+    await path_opening.of_person(work, back.id)
     return await user.write(work, back)
 
 

@@ -14,6 +14,7 @@ from harka.learning import course, visibility
 from harka.learning.text import LONGEST_DESCRIPTION, LONGEST_TITLE, accept_line, accept_text
 from harka.learning.work import UnitOfWork
 from harka.queue.message import RECOUNT_PATH
+from harka.repositories import course as courses
 from harka.repositories import path as paths
 from harka.repositories.course import Course, CourseStatus
 from harka.repositories.page import OLDEST_FIRST, Order, Position
@@ -115,7 +116,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
     """Change what `changes` names. Who is on the path is worked out again; who has completed it stays so.
 
     Raise `ConflictError` for another `version` and an archived path; `ValidationError`, for a published path
-    that would lead nowhere too; `NotFoundError`, of a course too.
+    that would lead nowhere, or to a course that is not published, too; `NotFoundError`, of a course too.
     """
     held = await _hold(work, id_, version)
     if held.status == PathStatus.ARCHIVED:
@@ -129,8 +130,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
         given["certificate_days"] = course.accept_days(given["certificate_days"])
     if "course_ids" in given:
         course_ids: Sequence[UUID] = _accept_courses(given.pop("course_ids"))
-        if held.status == PathStatus.PUBLISHED and not course_ids:
-            raise _without_course()
+        if held.status == PathStatus.PUBLISHED:
+            await _require_open(work, id_, course_ids)
         await _set_courses(work, id_, course_ids)
     else:
         course_ids = [each.course_id for each in await paths.courses_of(work.session, [id_])]
@@ -155,7 +156,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     if not found:
         raise _without_course()
     if any(each.status != CourseStatus.PUBLISHED for each in found):
-        raise ValidationError("Every course of it must be published.", field="courseIds")
+        raise _with_closed_course()
     published = msgspec.structs.replace(
         held,
         status=str(PathStatus.PUBLISHED),
@@ -199,6 +200,17 @@ async def _set_courses(work: UnitOfWork, id_: UUID, course_ids: Sequence[UUID]) 
         raise NotFoundError("There is no such course here.", field="courseIds") from error
 
 
+async def _require_open(work: UnitOfWork, id_: UUID, course_ids: Sequence[UUID]) -> None:
+    """Raise unless a published path leads somewhere. What is on it already may have been archived since."""
+    if not course_ids:
+        raise _without_course()
+    known = {each.course_id for each in await paths.courses_of(work.session, [id_])}
+    added = [id_ for id_ in course_ids if id_ not in known]
+    found = await courses.lock_status(work.session, added)
+    if any(each.status != CourseStatus.PUBLISHED for each in found):
+        raise _with_closed_course()
+
+
 def _accept_courses(ids: Sequence[UUID]) -> list[UUID]:
     if len(ids) > MOST_COURSES:
         raise ValidationError(f"A learning path has at most {MOST_COURSES} courses.", field="courseIds")
@@ -211,6 +223,10 @@ def _accept_count(required: int | None, courses: int) -> int | None:
     if required is not None and not 1 <= required <= courses:
         raise ValidationError("Required are between 1 and all of its courses.", field="requiredCount")
     return required
+
+
+def _with_closed_course() -> ValidationError:
+    return ValidationError("Every course of it must be published.", field="courseIds")
 
 
 def _without_course() -> ValidationError:

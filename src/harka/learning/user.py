@@ -14,7 +14,7 @@ from harka.errors import (
     UnauthenticatedError,
     ValidationError,
 )
-from harka.learning import break_glass, visibility
+from harka.learning import break_glass, path_opening, visibility
 from harka.learning.batch import batches
 from harka.learning.user_row import accepted, allowed_to, require_grantable, row_of, taken
 from harka.learning.work import UnitOfWork
@@ -172,6 +172,7 @@ async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
         return held
     await require_seats(work, 1)
     work.record(EventType.USER_REACTIVATED, id_)
+    await path_opening.of_person(work, id_)
     return await write(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
 
 

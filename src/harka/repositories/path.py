@@ -1,5 +1,5 @@
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -150,6 +150,16 @@ COURSES_OF = Statement(
     WHERE k.tenant_id = $1 AND k.path_id = ANY($2::uuid[]) ORDER BY k.path_id, k.position, k.course_id""",
 )
 
+# Published paths that lead through courses; $3: through those with limited seats alone.
+PUBLISHED_WITH = Statement(
+    "path.published_with",
+    """SELECT DISTINCT w.id FROM {schema}.learning_path_course k
+    JOIN {schema}.learning_path w ON w.tenant_id = $1 AND w.id = k.path_id AND w.status = 'published'
+    JOIN {schema}.course c ON c.tenant_id = $1 AND c.id = k.course_id AND c.status = 'published'
+      AND (NOT $3::boolean OR c.seats IS NOT NULL)
+    WHERE k.tenant_id = $1 AND k.course_id = ANY($2::uuid[]) ORDER BY w.id""",
+)
+
 # Let a path lead through these courses and no others, in this order.
 SET_COURSES = Statement(
     "path.set_courses",
@@ -216,6 +226,13 @@ async def update(session: ShardSession, path: LearningPath) -> LearningPath:
 async def courses_of(session: ShardSession, ids: Sequence[UUID]) -> Sequence[PathCourse]:
     """Grouped by path, in order."""
     return await session.fetch_rows(PathCourse, COURSES_OF, ids)
+
+
+async def published_with(
+    session: ShardSession, course_ids: Collection[UUID], *, limited: bool = False
+) -> list[UUID]:
+    """Of courses that are published; `limited`: of those whose seats are."""
+    return [row["id"] for row in await session.fetch(PUBLISHED_WITH, list(course_ids), limited)]
 
 
 async def set_courses(session: ShardSession, id_: UUID, course_ids: Sequence[UUID]) -> None:

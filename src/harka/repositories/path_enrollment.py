@@ -198,6 +198,13 @@ WITHDRAW = Statement(
       version""",  # noqa: S608 - constants
 )
 
+# On which paths somebody is that they have not completed.
+ACTIVE_OF_USER = Statement(
+    "path_enrollment.active_of_user",
+    """SELECT id FROM {schema}.learning_path_enrollment
+    WHERE tenant_id = $1 AND user_id = $2::uuid AND status = 'active' ORDER BY id""",
+)
+
 # Hold people, so that what one of them completes and their paths are worked out one after the other: neither
 # would see what the other has not committed yet. In one order everywhere. By rows, of which there may be any
 # number: advisory locks of a large import would not fit into PostgreSQL's table of them.
@@ -404,6 +411,10 @@ async def withdraw(
 async def lock_of_completed(session: ShardSession, enrollment_ids: Sequence[UUID]) -> list[UUID]:
     """Of active ones that these count for, held until this transaction ends."""
     return [row["id"] for row in await session.fetch(LOCK_OF_COMPLETED, enrollment_ids)]
+
+
+async def active_of_user(session: ShardSession, user_id: UUID) -> list[UUID]:
+    return [row["id"] for row in await session.fetch(ACTIVE_OF_USER, user_id)]
 
 
 async def lock_people(session: ShardSession, user_ids: Sequence[UUID]) -> None:

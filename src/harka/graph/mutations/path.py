@@ -170,7 +170,7 @@ class LearningPathMutation:
     update_learning_path: UpdateLearningPathPayload | None = mutation(
         _update,
         "Change a learning path that is not archived. Who is on it is worked out again soon after; who has "
-        "completed it stays so.",
+        "completed it stays so. Courses that a published one gets must be published.",
         requires=Permission.COURSE_WRITE,
     )
     publish_learning_path: PublishLearningPathPayload | None = mutation(
