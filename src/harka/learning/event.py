@@ -59,8 +59,16 @@ async def count(work: UnitOfWork, *, types: Sequence[str] | None = None) -> int:
 
 async def forget_old(work: UnitOfWork) -> int:
     """Those older than `DAYS_KEPT`, so many at a time; how many."""
-    before = earliest_id(clock.now() - timedelta(days=DAYS_KEPT))
-    return await events.delete_old(work.session, before, most=_FORGOTTEN_AT_ONCE)
+    return await events.delete_old(work.session, _earliest(), most=_FORGOTTEN_AT_ONCE)
+
+
+def is_kept(id_: UUID) -> bool:
+    """Whether an event of this id is not yet to be forgotten: what came right after an older one may be."""
+    return id_ >= _earliest()
+
+
+def _earliest() -> UUID:
+    return earliest_id(clock.now() - timedelta(days=DAYS_KEPT))
 
 
 def require_reader(work: UnitOfWork) -> None:

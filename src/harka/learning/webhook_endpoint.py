@@ -14,6 +14,7 @@ from harka.auth.permissions import permissions_named
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
 from harka.ids import new_id
 from harka.learning import webhook_signature
+from harka.learning.event import DAYS_KEPT, is_kept
 from harka.learning.text import accept_line, accept_text
 from harka.learning.work import UnitOfWork
 from harka.outbound import accept_url
@@ -197,10 +198,15 @@ async def rotate_secret(
 async def replay(work: UnitOfWork, id_: UUID, after: tuple[int, UUID] | None) -> WebhookEndpoint:
     """Have it told again what came after a place in the stream; None for all that is kept.
 
-    Raise `NotFoundError`, `FeatureNotInPlanError`.
+    Raise `NotFoundError`, `FeatureNotInPlanError`; `ValidationError` for a place before what is kept.
     """
     require(work)
     require_feature(work.context.organization, "api_access")
+    if after is not None and not is_kept(after[1]):
+        raise ValidationError(
+            f"What came after it may be gone; events are kept for {DAYS_KEPT} days. Omit it for all of them.",
+            field="fromCursor",
+        )
     moved = await endpoints.move(work.session, id_, *(after or (0, UUID(int=0))))
     if moved is None:
         raise no_endpoint()

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from harka.ids import NodeKind, new_id
-from harka.learning import webhook_endpoint
+from harka.learning import event, webhook_endpoint
 from harka.tenancy.permission import Permission
 from school import OpenSchool, School
 
@@ -116,6 +116,20 @@ async def test_nobody_lends_what_they_do_not_have(school: School) -> None:
     nothing = {"id": change["id"], "version": 2, "url": None}
     reply = await school.ask(UPDATE, {"input": nothing}, caller=school.owner)
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", "url")
+
+
+async def test_a_place_before_what_is_kept_is_refused(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise there would be a gap that nobody is told of."""
+    id_ = (await make(school))["webhookEndpoint"]["id"]
+    text = "{ events(first: 1) { pageInfo { endCursor } } }"
+    while not (cursor := (await school.ask(text)).data["events"]["pageInfo"]["endCursor"]):
+        pass
+    monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    reply = await school.ask(REPLAY, {"input": {"id": id_, "fromCursor": cursor}})
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "fromCursor")
+    assert (await school.ask(REPLAY, {"input": {"id": id_}})).data["replayWebhook"]["errors"] == []
 
 
 async def test_a_place_in_the_stream_is_of_the_stream_and_of_the_organization(

@@ -84,7 +84,7 @@ class UpdateWebhookEndpointInput(MutationInput):
     description: str | None = value(_DESCRIPTION, default=strawberry.UNSET)
     paused: bool | None = value(
         "Whether nothing shall be sent. What waits and what happens meanwhile is sent when it is false "
-        "again.",
+        f"again, as far as it is kept: after {DAYS_KEPT} days events are gone, told or not.",
         default=strawberry.UNSET,
     )
 
@@ -121,7 +121,7 @@ class ReplayWebhookInput(MutationInput):
     id: strawberry.ID = value("The endpoint.")
     from_cursor: str | None = value(
         "A cursor of `events` without a filter: what comes after it is told, again or for the first time. "
-        f"Omit it for all that is kept, {DAYS_KEPT} days.",
+        f"Omit it for all that is kept, {DAYS_KEPT} days; an older place is refused.",
         default=None,
     )
 
