@@ -40,6 +40,7 @@ class Branch(msgspec.Struct, frozen=True):
             "course": self.id(NodeKind.COURSE, enrolled.course_id),
             "lesson": self.id(NodeKind.LESSON, taught),
             "certificate": self.id(NodeKind.CERTIFICATE, self.certificates[person.id]),
+            "certified": self.id(NodeKind.ENROLLMENT, self.certificates[person.id].enrollment_id),
             "group": self.id(NodeKind.GROUP, self.top),
         }
 

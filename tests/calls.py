@@ -108,6 +108,9 @@ CALLS = {
     "revokeCertificate": (
         'mutation { revokeCertificate(input: {id: "$certificate", reason: "X"}) { clientMutationId } }'
     ),
+    "issueCertificate": (
+        'mutation { issueCertificate(input: {enrollmentId: "$enrollment"}) { clientMutationId } }'
+    ),
     "renewCertificate": 'mutation { renewCertificate(input: {id: "$certificate"}) { clientMutationId } }',
     "unenroll": 'mutation { unenroll(input: {id: "$enrollment"}) { clientMutationId } }',
     "recordProgress": (

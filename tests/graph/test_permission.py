@@ -26,7 +26,7 @@ TO_ALL = {"assignManager", "unassignManager", "addGroupMembers", "removeGroupMem
 # what a manager of some groups does for the people of these, or with what is their own
 FOR_SOME = {
     *("bulkEnroll", "enroll", "enrollInLearningPath", "unenroll", "updateEnrollment"),
-    *("renewCertificate", "revokeCertificate"),
+    *("issueCertificate", "renewCertificate", "revokeCertificate"),
     *("waiveLesson", "withdrawFromLearningPath", "recordProgress", "recordProgressBatch", "gradeSubmission"),
     *("bulkUsers", "createPasswordReset", "deactivateUser", "inviteUser", "reactivateUser", "updateUser"),
     *("revokeInvitation", "revokeSession", "removeTotp", "deletePasskey", "updatePasskey"),

@@ -46,6 +46,7 @@ CHANGES = {
     "unenroll": 'unenroll(input: {id: "$enrollment"})',
     "waiveLesson": 'waiveLesson(input: {enrollmentId: "$enrollment", lessonId: "$lesson", reason: "X"})',
     "revokeCertificate": 'revokeCertificate(input: {id: "$certificate", reason: "X"})',
+    "issueCertificate": 'issueCertificate(input: {enrollmentId: "$certified"})',
     "renewCertificate": 'renewCertificate(input: {id: "$certificate"})',
     "recordProgress": (
         'recordProgress(input: {enrollmentId: "$enrollment", lessonId: "$lesson", fraction: 0.5})'
@@ -139,6 +140,7 @@ async def test_what_is_beyond_is_changed_as_little_as_what_is_not_there(school: 
         "user": branch.id(NodeKind.USER, new_id()),
         "enrollment": branch.id(NodeKind.ENROLLMENT, new_id()),
         "certificate": branch.id(NodeKind.CERTIFICATE, new_id()),
+        "certified": branch.id(NodeKind.ENROLLMENT, new_id()),
     }
     answers = []
     for ids in (branch.of(branch.stranger), gone, branch.of(branch.ours)):

@@ -279,3 +279,52 @@ async def test_certificates_are_narrowed_by_all_that_is_asked(academy: Academy) 
         assert await found(issued_before=second.issued_at) == [first.id]
         assert await found(expires_from=second.expires_at) == [second.id]
         assert await found(expires_before=second.expires_at) == [first.id]
+
+
+async def test_who_completed_before_is_issued_one_once(academy: Academy) -> None:
+    learner, enrolled = await begin(academy, certifies=False)
+    manager = academy.acting(await academy.user("manager"))
+    before = await academy.state()
+
+    async def issue() -> certificate.Issuance:
+        async with academy.work(manager) as work:
+            return await certificate.issue(work, enrolled.id)
+
+    with pytest.raises(ConflictError) as refused:
+        await issue()
+    assert (refused.value.field, await academy.state()) == ("enrollmentId", before)
+    await complete(academy, enrolled)
+    before = await academy.state()
+    with pytest.raises(ConflictError) as refused:
+        await issue()
+    assert (refused.value.field, await academy.state()) == ("enrollmentId", before)
+    async with academy.work() as work:
+        (subject,) = (await course.find_many(work, [enrolled.course_id])).values()
+        await course.update(work, subject.id, CourseChanges(awards_certificate=True), version=subject.version)
+    both = await asyncio.gather(issue(), issue())
+    assert sorted(each.created for each in both) == [False, True]
+    assert both[0].certificate == both[1].certificate
+    made = both[0].certificate
+    (completed,) = await academy.rows("completion")
+    assert (made.user_id, made.enrollment_id) == (learner.id, enrolled.id)
+    assert made.issued_at.isoformat() == completed["completed_at"]
+    told = [row for row in await academy.rows("event") if row["type"] == "certificate.issued"]
+    assert len(told) == 1
+    # what was revoked is not given back by this
+    async with academy.work() as work:
+        await certificate.revoke(work, made.id, "Copied")
+    assert not (await issue()).created
+    assert len(await academy.rows("certificate")) == 1
+
+
+async def test_certificates_are_issued_by_who_enrolls_people(academy: Academy, rival: Academy) -> None:
+    learner, enrolled = await begin(academy)
+    await complete(academy, enrolled)
+    before = await academy.state()
+    with pytest.raises(ForbiddenError):
+        async with academy.work(academy.acting(learner)) as work:
+            await certificate.issue(work, enrolled.id)
+    with pytest.raises(NotFoundError):
+        async with rival.work() as work:
+            await certificate.issue(work, enrolled.id)
+    assert await academy.state() == before

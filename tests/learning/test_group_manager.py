@@ -188,6 +188,7 @@ async def test_pages_and_counts_of_whom_they_manage_cost_one_statement(academy: 
 
 
 BEYOND: dict[str, Callable[[Ground], Act]] = {
+    "issue": lambda made: lambda work: certificate.issue(work, made.enrollments[made.stranger.id].id),
     "unenroll": lambda made: lambda work: enrollment.unenroll(work, made.enrollments[made.stranger.id].id),
     "record": lambda made: (
         lambda work: progress.record_many(

@@ -10,14 +10,16 @@ from uuid import UUID
 import msgspec
 
 from harka.errors import ConflictError, NotFoundError
-from harka.learning import visibility
+from harka.learning import path_progress, visibility
 from harka.learning.moment import has_passed
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import certificate as certificates
 from harka.repositories import certificate_list as lists
+from harka.repositories import enrollment as enrollments
 from harka.repositories.certificate import Certificate
 from harka.repositories.certificate_list import CertificateFilter
+from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.scope import Scope
@@ -41,6 +43,13 @@ class Only(TypedDict, total=False):
     issued_before: datetime | None
     expires_from: datetime | None
     expires_before: datetime | None
+
+
+class Issuance(msgspec.Struct, frozen=True):
+    """`created`: False for one that there was."""
+
+    certificate: Certificate
+    created: bool
 
 
 class CertificateState(enum.StrEnum):
@@ -126,6 +135,27 @@ async def verify(work: UnitOfWork, serial: str) -> Certificate | None:
     if not _SERIAL.fullmatch(serial):
         return None
     return await certificates.find_by_serial(work.session, serial)
+
+
+async def issue(work: UnitOfWork, enrollment_id: UUID) -> Issuance:
+    """To who completed a course before it awarded certificates, dated as of then; what there is stays.
+
+    Raise `NotFoundError`; `ConflictError` for an enrollment that is not completed, and where the course
+    awards no certificate.
+    """
+    work.context.require(Permission.ENROLLMENT_WRITE)
+    scope = visibility.to_change(work.context)
+    held = await enrollments.lock(work.session, scope, [enrollment_id])
+    if not held:
+        raise NotFoundError("There is no such enrollment here.", field="enrollmentId")
+    if held[0].status != EnrollmentStatus.COMPLETED:
+        raise ConflictError("This enrollment is not completed.", field="enrollmentId")
+    issued = await certificates.issue_many(work.session, [enrollment_id])
+    await path_progress.tell_issued(work, issued)
+    found = await certificates.find_by_enrollments(work.session, scope, [enrollment_id])
+    if not found:
+        raise ConflictError("This course awards no certificate.", field="enrollmentId")
+    return Issuance(found[0], created=bool(issued))
 
 
 async def revoke(work: UnitOfWork, id_: UUID, reason: str, *, version: int | None = None) -> Certificate:

@@ -99,3 +99,20 @@ async def test_a_classmate_sees_none(school: School) -> None:
     assert (await school.ask(document, {"id": own["id"]}, caller=school.other)).data == {"node": None}
     reply = await school.ask(OWN, {"id": school.id(NodeKind.USER, school.learner)})
     assert [node["id"] for node in reply.data["user"]["certificates"]["nodes"]] == [own["id"]]
+
+
+async def test_one_that_there_is_stays(school: School) -> None:
+    own = await awarded(school)
+    issue = """mutation ($input: IssueCertificateInput!) { issueCertificate(input: $input) {
+      errors { code field } created certificate { serial } } }"""
+    course = school.courses[0]
+    given = {"enrollmentId": school.id(NodeKind.ENROLLMENT, school.enrollment_of(school.learner, course))}
+    reply = await school.ask(issue, {"input": given})
+    assert reply.data["issueCertificate"] == {
+        "errors": [],
+        "created": False,
+        "certificate": {"serial": own["serial"]},
+    }
+    given = {"enrollmentId": school.id(NodeKind.ENROLLMENT, new_id())}
+    assert (await school.ask(issue, {"input": given})).code == "NOT_FOUND"
+    assert (await school.ask(issue, {"input": given}, caller=school.learner)).code == "FORBIDDEN"

@@ -9,13 +9,20 @@ from harka.graph.payload import MutationInput, Payload
 from harka.graph.types.certificate import Certificate
 from harka.ids import NodeKind
 from harka.learning import certificate
-from harka.learning.certificate import RENEWED_WITHIN
+from harka.learning.certificate import RENEWED_WITHIN, Issuance
 from harka.repositories.certificate import Certificate as CertificateRow
 from harka.tenancy.permission import Permission
 
 
 class Written(msgspec.Struct, frozen=True):
     certificate: CertificateRow
+
+
+@graph_input
+class IssueCertificateInput(MutationInput):
+    """Who shall have a certificate after all."""
+
+    enrollment_id: strawberry.ID = value("A completed enrollment in a course that awards certificates now.")
 
 
 @graph_input
@@ -40,6 +47,14 @@ class RenewCertificateInput(MutationInput):
 
 
 @graph_type
+class IssueCertificatePayload(Payload):
+    """The certificate that there is now."""
+
+    certificate: Certificate | None = leaf("The certificate of the enrollment.")
+    created: bool | None = leaf("Whether it was issued now; false when there was one.")
+
+
+@graph_type
 class RenewCertificatePayload(Payload):
     """The certificate that was renewed."""
 
@@ -51,6 +66,14 @@ class RevokeCertificatePayload(Payload):
     """The certificate that was revoked."""
 
     certificate: Certificate | None = leaf("The certificate as it is now.")
+
+
+async def _issue(
+    info: Info,
+    given: Annotated[IssueCertificateInput, strawberry.argument(name="input", description="To whom.")],
+) -> Issuance:
+    id_ = info.context.open_id(NodeKind.ENROLLMENT, given.enrollment_id, "enrollmentId")
+    return await certificate.issue(info.context.work, id_)
 
 
 async def _revoke(
@@ -71,6 +94,13 @@ async def _renew(
 
 @strawberry.type
 class CertificateMutation:
+    issue_certificate: IssueCertificatePayload | None = mutation(
+        _issue,
+        "Issue the certificate of somebody who completed a course before it awarded any, dated as of then. "
+        "Doing it twice changes nothing, also when it was revoked. CONFLICT for what is not completed, and "
+        "where the course awards none.",
+        requires=Permission.ENROLLMENT_WRITE,
+    )
     renew_certificate: RenewCertificatePayload | None = mutation(
         _renew,
         "Let a certificate go on from now, for as long as its course or learning path says today and under "
