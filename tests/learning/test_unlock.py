@@ -138,8 +138,9 @@ async def test_a_phone_may_finish_a_module_and_the_next_while_it_is_offline(taug
     await taught.require(taught.B, requires=[taught.A])
     await taught.require(taught.C, requires=[taught.B])
     assert await taught.batch(taught.c, taught.b, taught.a) == [None, None, None]
-    # the entries, held twice over; the rules; written, and counted; completed, which may lead on along a path
-    assert taught.academy.statements == 7
+    # the entries, held twice over; the rules; written, and counted; completed, which holds the person,
+    # and may lead on along a path
+    assert taught.academy.statements == 8
 
 
 async def test_what_is_refused_opens_nothing_in_a_batch(taught: Class) -> None:
