@@ -15,8 +15,8 @@ MUTANTS: Final = [
     Mutant(
         "an-own-server-is-of-inner-networks",
         "mail/mailer.py",
-        "            address = await resolve(server.host, server.port, private=private)\n",
-        "            address = await resolve(server.host, server.port, private=True)\n",
+        "            address = await resolve(server.host, private=private)\n",
+        "            address = await resolve(server.host, private=True)\n",
         ("tests/mail/test_mailer.py",),
     ),
     Mutant(
