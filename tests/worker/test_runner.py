@@ -161,6 +161,9 @@ async def test_no_more_run_at_once_than_the_plan_allows_over_all_workers(
     desk = Desk(academy)
 
     async def crowd(work: UnitOfWork, payload: Payload) -> None:
+        # not of those that other tests left behind
+        if work.context.id not in desk.tenants:
+            return
         running[0] += 1
         most.append(running[0])
         for _ in range(20):
