@@ -202,10 +202,11 @@ async def test_down_it_finds_nothing_and_costs_nothing(own_valkey: OwnValkey) ->
     await until(lambda: nothing_found(cache, tenant, one))
     for _ in range(3):
         assert await found(cache, tenant, one) == {}
-    start = time.perf_counter()
+    asked = cache.counts["failed"]
     for _ in range(1000):
         await store(cache, tenant, one)
-    assert time.perf_counter() - start < 0.1
+    # now and then somebody looks whether it is back
+    assert cache.counts["failed"] - asked < 10
     assert not await cache.ping()
     await cache.close()
 
