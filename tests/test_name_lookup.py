@@ -8,6 +8,7 @@ from harka.errors import UnavailableError
 from harka.name_lookup import addresses_of
 from harka.outbound import resolve
 from nameserver import NameServer, asking, name_server
+from waiting import until
 
 __all__ = ["asking", "name_server"]
 
@@ -66,8 +67,11 @@ async def test_names_whose_servers_hang_hold_up_no_other(
     asking.silent.update(hanging)
     asking.addresses["fine.example"] = ["127.0.0.1"]
     waiting = [asyncio.create_task(addresses_of(name)) for name in hanging]
-    while len(set(asking.asked)) < len(hanging):  # noqa: ASYNC110 - the server tells nobody
-        await asyncio.sleep(0.01)
+
+    async def all_hang() -> bool:
+        return len(set(asking.asked)) == len(hanging)
+
+    await until(all_hang)
     assert await addresses_of("fine.example") == ["127.0.0.1"]
     assert not any(task.done() for task in waiting)
     for task in waiting:

@@ -96,8 +96,8 @@ def request_options(place: Place, challenge: bytes) -> dict[str, Any]:
 
 def registered(credential: Mapping[str, Any], challenge: bytes, place: Place) -> Registered:
     """Raise `PasskeyError` unless a device made it here, for this challenge, and knew its owner."""
-    import webauthn  # noqa: PLC0415 - see above
-    from webauthn.helpers.cose import COSEAlgorithmIdentifier  # noqa: PLC0415 - see above
+    import webauthn  # noqa: PLC0415 - slow, and few need it
+    from webauthn.helpers.cose import COSEAlgorithmIdentifier  # noqa: PLC0415 - slow, and few need it
 
     try:
         made = webauthn.verify_registration_response(
@@ -131,7 +131,7 @@ def proved(credential: Mapping[str, Any], challenge: bytes, place: Place, public
 
     Raise `PasskeyError` unless it was used here, for this challenge, by its owner.
     """
-    import webauthn  # noqa: PLC0415 - see above
+    import webauthn  # noqa: PLC0415 - slow, and few need it
 
     try:
         return webauthn.verify_authentication_response(
