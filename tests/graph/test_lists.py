@@ -14,7 +14,7 @@ from harka.learning import completion, path, path_enrollment
 from harka.learning import course as courses
 from harka.learning.completion import CompletionEntry
 from harka.learning.course import CourseChanges
-from harka.repositories import sso
+from harka.repositories import sso_attempt
 from school import School
 
 CORE = schema.core()
@@ -99,7 +99,7 @@ async def fill_invitations(school: School) -> dict[str, Any]:
 async def fill_attempts(school: School) -> dict[str, Any]:
     async with school.work() as work:
         for outcome in ("wrong_state", "no_seat", "no_seat"):
-            await sso.insert_attempt(work.session, new_id(), None, school.learner.id, outcome, "")
+            await sso_attempt.insert(work.session, new_id(), None, school.learner.id, outcome, "")
     return {}
 
 

@@ -55,7 +55,8 @@ from harka.repositories.scim_group import ScimGroup
 from harka.repositories.scim_user import Membership, ScimUser, Taker
 from harka.repositories.search import Asked, Found
 from harka.repositories.session import Held, Session
-from harka.repositories.sso import Ending, Policy, SsoAttempt, SsoConnection
+from harka.repositories.sso import Ending, Policy, SsoConnection
+from harka.repositories.sso_attempt import SsoAttempt
 from harka.repositories.submission import Submission, SubmissionFile
 from harka.repositories.tag import Tag
 from harka.repositories.unlock import Guard, Lock, Unlock

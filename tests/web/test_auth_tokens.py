@@ -112,6 +112,9 @@ async def test_the_keys_are_public_also_those_that_sign_no_more(school: School) 
         await runtime.directory.reread(tenant)
         answer = await app.http.get("/.well-known/jwks.json")
         keys = answer.json()["keys"]
+        # whoever keeps it so long knows a key before it signs
+        kept = int(answer.headers["cache-control"].removeprefix("public, max-age="))
+        assert kept < signing_keys.KNOWN_AFTER.total_seconds()
         assert len(keys) == 2
         assert all({*each} == {"kty", "crv", "x", "kid", "alg", "use"} for each in keys)
         assert '"d"' not in json.dumps(keys)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -13,12 +14,14 @@ from harka.ids import NodeKind
 from harka.learning import progress, sso
 from harka.learning.sso_directory import DirectoryDraft
 from harka.learning.sso_draft import SsoDraft
+from harka.repositories.sso import SsoConnection
 from harka.tenancy.permission import Permission
 from node import install
+from provider import Provider
 from school import School, school, until
-from sso_school import give_second_factor, working
+from sso_school import connection, give_second_factor, issuer, provider, working
 
-__all__ = ["school"]
+__all__ = ["connection", "issuer", "provider", "school"]
 
 FIGURES = (
     "Object.fromEntries([...document.querySelectorAll('#figures .card')].map("
@@ -267,6 +270,29 @@ async def test_what_pages_tell_breaks_no_rule_of_accessibility(
     assert await _violations(browser, axe) == []
     await browser.click("form button")
     await browser.until("location.pathname === '/auth/sign-in'")
+
+
+async def test_the_page_that_links_an_account_breaks_no_rule_of_accessibility(
+    browser: Browser, school: School, address: str, axe: str, connection: SsoConnection, provider: Provider
+) -> None:
+    """Somebody with their address is here: before they show their password, and after a wrong one."""
+    await give_password(school, school.learner)
+    id_ = school.id(NodeKind.SSO_CONNECTION, connection)
+    await browser.go(f"{address}/auth/sso/{id_}/start")
+    sent = await browser.evaluate("location.href")
+    assert sent.startswith(f"{provider.issuer}/authorize?")
+    said = provider.authorize(sent, "linking", email=school.learner.email, email_verified=True)
+    await browser.go(f"{address}/auth/sso/{id_}/callback?{urlencode(said)}")
+    assert await browser.text("h1") == "Link your account"
+    assert await browser.evaluate(ACCESSIBLE) == [True, "en", 1, 1, True]
+    assert await _violations(browser, axe) == []
+    await browser.type("wrong", into="#password")
+    await browser.click("form button")
+    await browser.until("document.querySelector('[role=alert]')")
+    assert await _violations(browser, axe) == []
+    await browser.type(PASSWORD, into="#password")
+    await browser.click("form button")
+    await browser.until("location.pathname === '/dashboard'")
 
 
 async def _provider(school: School) -> str:

@@ -11,13 +11,16 @@ from harka.auth.token import MAX_LIFETIME
 from harka.crypto.keyring import Keyring
 from harka.crypto.signing import Algorithm
 from harka.repositories import signing_key as signing_keys
-from harka.repositories.signing_key import SigningKey
+from harka.repositories.signing_key import KNOWN_AFTER, SigningKey
 from harka.storage.catalog import Catalog
 from harka.tenancy import signing_key
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """`made`: the kid that signs from now on. `retired`: kids whose tokens are not accepted any more."""
+    """`made`: the kid that signs once everybody knows it (`KNOWN_AFTER`), at once where there is no other.
+
+    `retired`: kids whose tokens are not accepted any more.
+    """
 
     made: str
     retired: list[str]
@@ -33,7 +36,8 @@ async def rotate(
 ) -> Rotation:
     """Make a key, and retire those that have signed nothing for as long as a token lives.
 
-    `leaked`: retire all others at once, and with them every token there is.
+    `leaked`: retire all others at once, and with them every token there is; the new one signs at once, and
+    whoever kept our keys refuses its tokens until they look again.
     """
     live = await signing_keys.list_live(catalog, [tenant])
     made = signing_key.make(keyring, tenant, algorithm)
@@ -47,6 +51,5 @@ async def rotate(
 def spent(live: list[SigningKey], now: datetime) -> list[SigningKey]:
     """Those in whose place another has signed for as long as a token lives."""
     ordered = sorted(live, key=lambda key: key.created_at)
-    return [
-        key for key, following in itertools.pairwise(ordered) if following.created_at + MAX_LIFETIME < now
-    ]
+    over = now - MAX_LIFETIME - KNOWN_AFTER
+    return [key for key, following in itertools.pairwise(ordered) if following.created_at < over]

@@ -55,7 +55,7 @@ def rotate_key(
     ] = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Sign with a new key; tokens of the one before are accepted for as long as they live."""
+    """Sign with a new key, once all know it; tokens of the one before are accepted while they live."""
 
     async def action(catalog: Catalog, settings: Settings) -> Rotation:
         organization = await get_by_slug(catalog, tenant)
@@ -63,6 +63,6 @@ def rotate_key(
         return await rotate(catalog, keyring, organization.id, algorithm=algorithm, leaked=leaked)
 
     done = operate(data, action)
-    notes.print(
-        f"{tenant}: signs with {done.made}; retired: {', '.join(done.retired) or 'none'}", markup=False
-    )
+    since = "at once" if leaked else f"in {int(signing_keys.KNOWN_AFTER.total_seconds())} s"
+    retired = ", ".join(done.retired) or "none"
+    notes.print(f"{tenant}: signs with {done.made} {since}; retired: {retired}", markup=False)

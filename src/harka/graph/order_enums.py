@@ -16,7 +16,8 @@ from harka.repositories.path_enrollment import LearningPathEnrollmentOrder
 from harka.repositories.role import CustomRoleOrder
 from harka.repositories.scim_token import ScimTokenOrder
 from harka.repositories.session import SessionOrder
-from harka.repositories.sso import SsoAttemptOrder, SsoConnectionOrder
+from harka.repositories.sso import SsoConnectionOrder
+from harka.repositories.sso_attempt import SsoAttemptOrder
 from harka.repositories.submission import SubmissionOrder
 from harka.repositories.tag import TagOrder
 from harka.repositories.webhook_delivery import WebhookDeliveryOrder

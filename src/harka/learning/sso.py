@@ -33,8 +33,10 @@ from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
 from harka.learning.sso_saml import NO_SAML, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
+from harka.repositories import sso_attempt as attempts
 from harka.repositories.page import NEWEST_FIRST, OLDEST_FIRST, Order, Position
-from harka.repositories.sso import AttemptFilter, SsoAttempt, SsoConnection, SsoKind, SsoState
+from harka.repositories.sso import SsoConnection, SsoKind, SsoState
+from harka.repositories.sso_attempt import AttemptFilter, SsoAttempt
 from harka.rows import ByKey
 from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
@@ -97,7 +99,7 @@ async def count(work: UnitOfWork, *, kind: str | None = None, state: str | None 
 
 async def find_attempts(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoAttempt]:
     _require(work)
-    return ByKey(await connections.find_attempts(work.session, ids))
+    return ByKey(await attempts.find_by_ids(work.session, ids))
 
 
 async def list_attempts(
@@ -110,12 +112,12 @@ async def list_attempts(
 ) -> Sequence[SsoAttempt]:
     """The next `first` in that order."""
     _require(work)
-    return await connections.page_of_attempts(work.session, after=after, first=first, order=order, **only)
+    return await attempts.list_page(work.session, after=after, first=first, order=order, **only)
 
 
 async def count_attempts(work: UnitOfWork, **only: Unpack[AttemptFilter]) -> int:
     _require(work)
-    return await connections.count_attempts(work.session, **only)
+    return await attempts.count(work.session, **only)
 
 
 async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConnection:
@@ -268,7 +270,7 @@ async def note(
 ) -> None:
     """What came of an attempt, for admins to read."""
     printable = "".join(each for each in detail if each.isprintable())[:LONGEST_DETAIL]
-    await connections.insert_attempt(work.session, new_id(), connection, user, str(outcome), printable)
+    await attempts.insert(work.session, new_id(), connection, user, str(outcome), printable)
 
 
 async def came_past(work: UnitOfWork, person: UUID) -> None:
@@ -280,7 +282,7 @@ async def came_past(work: UnitOfWork, person: UUID) -> None:
 
 async def forget_old(work: UnitOfWork) -> int:
     """How many."""
-    return await connections.delete_old_attempts(work.session, older_than=KEPT)
+    return await attempts.delete_old(work.session, older_than=KEPT)
 
 
 async def asked_by(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> Asked:

@@ -1,12 +1,19 @@
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from harka import clock
 from harka.codec import from_json, json_bytes
 from harka.storage.catalog import CatalogAccess, Record
 from harka.storage.statement import CatalogStatement
+
+SHOWN_FOR: Final = timedelta(minutes=5)
+"""How long whoever verifies may keep what `/.well-known/jwks.json` said."""
+KNOWN_AFTER: Final = SHOWN_FOR + timedelta(seconds=30)
+"""The age at which whoever verifies knows a key: our processes within 5 s, others when they look again."""
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,13 +35,14 @@ LIST_LIVE = CatalogStatement(
     FROM control.signing_key WHERE tenant_id = ANY($1::uuid[]) AND retired_at IS NULL""",
 )
 
-# The key a tenant signs with: its newest that every process has heard of by now, or else its newest.
+# The key a tenant signs with: its newest of those made before a moment, or else its eldest.
 FIND_CURRENT = CatalogStatement(
     "signing_key.find_current",
     """SELECT kid, tenant_id, algorithm, public_jwk, sealed_private, created_at, retired_at
     FROM control.signing_key
     WHERE tenant_id = $1 AND retired_at IS NULL AND sealed_private IS NOT NULL
-    ORDER BY created_at < now() - interval '5 s' DESC, created_at DESC, kid DESC LIMIT 1""",
+    ORDER BY created_at < $2::timestamptz DESC, CASE WHEN created_at < $2 THEN created_at END DESC,
+      created_at, kid LIMIT 1""",
 )
 
 # A new key.
@@ -58,9 +66,14 @@ async def list_live(catalog: CatalogAccess, tenants: Sequence[UUID]) -> list[Sig
     return [_signing_key(row) for row in await catalog.fetch(LIST_LIVE, tenants)]
 
 
-async def find_current(catalog: CatalogAccess, tenant: UUID) -> SigningKey | None:
-    """With its private half, still sealed."""
-    row = await catalog.fetch_row(FIND_CURRENT, tenant)
+async def find_current(
+    catalog: CatalogAccess, tenant: UUID, *, now: datetime | None = None
+) -> SigningKey | None:
+    """The newest that everybody who verifies knows; with its private half, still sealed. `now`: the clock's.
+
+    Where none is that old, the one that most may know.
+    """
+    row = await catalog.fetch_row(FIND_CURRENT, tenant, (now or clock.now()) - KNOWN_AFTER)
     return None if row is None else _signing_key(row)
 
 

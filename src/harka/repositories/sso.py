@@ -1,7 +1,7 @@
 import enum
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TypedDict, Unpack
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from harka.repositories.page import (
     CREATED,
     NAME,
-    NEWEST_FIRST,
     OLDEST_FIRST,
     Condition,
     Order,
@@ -37,10 +36,6 @@ class SsoState(enum.StrEnum):
 class SsoConnectionOrder(enum.StrEnum):
     CREATED_AT = "created_at"
     NAME = "name"
-
-
-class SsoAttemptOrder(enum.StrEnum):
-    CREATED_AT = "created_at"
 
 
 class SsoConnection(msgspec.Struct, frozen=True):
@@ -94,25 +89,6 @@ class Ending(msgspec.Struct, frozen=True):
 
     id: UUID
     certificates_end_at: datetime
-
-
-class SsoAttempt(msgspec.Struct, frozen=True):
-    """What came of somebody's coming in. `detail`: for an admin, without secrets. It never changes."""
-
-    id: UUID
-    connection_id: UUID | None
-    user_id: UUID | None
-    outcome: str
-    detail: str
-    created_at: datetime
-
-
-class AttemptFilter(TypedDict, total=False):
-    """What is None, or left out, leaves out nothing. `outcome`: as of `learning.sso`."""
-
-    outcome: str | None
-    connection_id: UUID | None
-    user_id: UUID | None
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -293,49 +269,6 @@ LINK = Statement(
     VALUES ($1, $2::uuid, $3::text, $4::text, $5::uuid)""",
 )
 
-# What came of an attempt.
-INSERT_ATTEMPT = Statement(
-    "sso.insert_attempt",
-    """INSERT INTO {schema}.sso_attempt (tenant_id, id, connection_id, user_id, outcome, detail)
-    VALUES ($1, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text)""",
-)
-
-# Attempts by id.
-FIND_ATTEMPTS = Statement(
-    "sso.find_attempts",
-    """SELECT id, connection_id, user_id, outcome, detail, created_at
-    FROM {schema}.sso_attempt WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
-)
-
-_ATTEMPT_MATCHES: Final = narrowed(
-    Condition("text", "outcome = {}"),
-    Condition("uuid", "connection_id = {}"),
-    Condition("uuid", "user_id = {}"),
-)
-
-# One page of attempts, in each order.
-PAGES_OF_ATTEMPTS = pages(
-    "sso.page_of_attempts",
-    f"""SELECT id, connection_id, user_id, outcome, detail, created_at
-    FROM {{schema}}.sso_attempt
-    WHERE tenant_id = $1 AND {_ATTEMPT_MATCHES} {{after}} ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
-    {SsoAttemptOrder.CREATED_AT: CREATED},
-    position=6,
-)
-
-# How many attempts match.
-COUNT_ATTEMPTS = Statement(
-    "sso.count_attempts",
-    f"SELECT count(*) FROM {{schema}}.sso_attempt WHERE tenant_id = $1 AND {_ATTEMPT_MATCHES}",  # noqa: S608 - constants
-)
-
-# Forget what is old.
-DELETE_OLD_ATTEMPTS = Statement(
-    "sso.delete_old_attempts",
-    """DELETE FROM {schema}.sso_attempt
-    WHERE tenant_id = $1 AND created_at < now() - $2::float8 * interval '1 second'""",
-)
-
 
 async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[SsoConnection]:
     """In no particular order."""
@@ -457,40 +390,3 @@ async def is_linked(session: ShardSession, user: UUID) -> bool:
 async def link(session: ShardSession, connection: UUID, issuer: str, subject: str, user: UUID) -> None:
     """Raise `UniqueError` when somebody is linked to it."""
     await session.execute(LINK, connection, issuer, subject, user)
-
-
-async def insert_attempt(
-    session: ShardSession, id_: UUID, connection: UUID | None, user: UUID | None, outcome: str, detail: str
-) -> None:
-    await session.execute(INSERT_ATTEMPT, id_, connection, user, outcome, detail)
-
-
-async def find_attempts(session: ShardSession, ids: Sequence[UUID]) -> Sequence[SsoAttempt]:
-    """In no particular order."""
-    return await session.fetch_rows(SsoAttempt, FIND_ATTEMPTS, ids)
-
-
-async def page_of_attempts(
-    session: ShardSession,
-    *,
-    after: Position | None,
-    first: int,
-    order: Order = NEWEST_FIRST,
-    **only: Unpack[AttemptFilter],
-) -> Sequence[SsoAttempt]:
-    asked = (*_matches(only), first, *(after or ()))
-    return await session.fetch_rows(SsoAttempt, PAGES_OF_ATTEMPTS[order].of(after), *asked)
-
-
-async def count_attempts(session: ShardSession, **only: Unpack[AttemptFilter]) -> int:
-    return int(await session.fetch_value(COUNT_ATTEMPTS, *_matches(only)))
-
-
-async def delete_old_attempts(session: ShardSession, *, older_than: float) -> int:
-    """How many. `older_than`: seconds."""
-    return await session.execute(DELETE_OLD_ATTEMPTS, older_than)
-
-
-def _matches(only: AttemptFilter) -> tuple[str | UUID | None, ...]:
-    """The parameters of `_ATTEMPT_MATCHES`."""
-    return only.get("outcome"), only.get("connection_id"), only.get("user_id")

@@ -115,7 +115,7 @@ class JsonWebKeys:
         body = json_bytes(
             {"keys": [{**key.public_jwk, "kid": key.kid, "alg": key.algorithm, "use": "sig"} for key in keys]}
         )
-        headers = {"Cache-Control": "public, max-age=300"}
+        headers = {"Cache-Control": f"public, max-age={int(signing_keys.SHOWN_FOR.total_seconds())}"}
         await Response(body, headers=headers, media_type="application/jwk-set+json")(scope, receive, send)
 
 

@@ -3,7 +3,8 @@ from uuid import UUID
 
 from harka.graph.loaders.loader import Loader
 from harka.learning import sso
-from harka.repositories.sso import SsoAttempt, SsoConnection
+from harka.repositories.sso import SsoConnection
+from harka.repositories.sso_attempt import SsoAttempt
 
 
 class SsoConnectionByIdLoader(Loader[UUID, SsoConnection | None]):

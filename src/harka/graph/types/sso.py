@@ -19,8 +19,8 @@ from harka.learning import sso
 from harka.learning.sso_certificate import Certificate, certificates
 from harka.learning.sso_draft import RoleMapping, mappings
 from harka.repositories.page import NEWEST_FIRST
-from harka.repositories.sso import SsoAttempt as AttemptRow
 from harka.repositories.sso import SsoConnection as ConnectionRow
+from harka.repositories.sso_attempt import SsoAttempt as AttemptRow
 from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
