@@ -60,6 +60,8 @@ def place(slapd: Directory) -> Place:
         base_dn=BASE,
         login_attribute="uid",
         user_filter=None,
+        email_attribute=None,
+        name_attribute=None,
         group_attribute="memberOf",
         ca_certificates=slapd.ca,
         private=True,
@@ -81,6 +83,18 @@ async def test_a_person_is_found_and_shows_who_they_are(
     assert (await directories.identity(asked, "ben", PASSWORD)).roles == []
     with pytest.raises(WrongPasswordError):
         await directories.identity(asked, "ann", "another")
+
+
+@needs_slapd
+async def test_what_somebody_is_called_stands_where_the_connection_says(
+    directories: Directories, place: Place
+) -> None:
+    named = msgspec.structs.replace(place, email_attribute="UID", name_attribute="employeeNumber")
+    who = await directories.identity(named, "ann", PASSWORD)
+    assert (who.email, who.name, who.roles) == ("ann", "0", [TEACHERS])
+    absent = msgspec.structs.replace(place, email_attribute="title", name_attribute="title")
+    who = await directories.identity(absent, "ann", PASSWORD)
+    assert (who.email, who.name) == (None, None)
 
 
 @needs_slapd
@@ -155,6 +169,8 @@ async def test_an_inner_address_is_not_asked(directories: Directories) -> None:
         base_dn="dc=x",
         login_attribute="uid",
         user_filter=None,
+        email_attribute=None,
+        name_attribute=None,
         group_attribute=None,
         ca_certificates=None,
         private=False,

@@ -45,9 +45,9 @@ def given(slapd: Directory, **more: Any) -> dict[str, Any]:
     }
 
 
-async def proven(school: School, slapd: Directory) -> dict[str, Any]:
+async def proven(school: School, slapd: Directory, **more: Any) -> dict[str, Any]:
     """A connection by which people may come in."""
-    reply = await school.ask(CREATE, {"input": given(slapd)})
+    reply = await school.ask(CREATE, {"input": given(slapd, **more)})
     made = dict(reply.data["createSsoConnection"]["ssoConnection"])
     reply = await school.ask(TEST, {"id": made["id"]})
     assert reply.data["testSsoConnection"] == {"ssoConnection": {"state": "TESTED"}, "errors": []}
@@ -80,6 +80,17 @@ async def test_somebody_comes_in_by_their_password_there(school: School, slapd: 
         assert (await browser.get(f"{made['startPath'].removesuffix('start')}callback")).status_code == 404
     seen = await attempt(school)
     assert (seen["outcome"], seen["user"]["email"]) == ("SIGNED_IN", "person0@directory.example")
+
+
+@needs_slapd
+async def test_what_they_are_called_stands_where_the_connection_says(
+    school: School, slapd: Directory
+) -> None:
+    made = await proven(school, slapd, emailClaim="mail", nameClaim="employeeNumber")
+    async with visiting(school) as browser:
+        assert (await show(browser, made, "ann")).status_code == 303
+        who = (await browser.ask(WHO)).json()["data"]["viewer"]["user"]
+    assert who == {"email": "person0@directory.example", "name": "0", "role": "INSTRUCTOR"}
 
 
 @needs_slapd
@@ -163,6 +174,8 @@ async def _end(school: School, made: dict[str, Any]) -> Any:
         ({"issuer": "ldaps://x.example/dc=x??sub"}, "issuer"),
         ({"clientId": "reader"}, "clientId"),
         ({"roleClaim": "member of"}, "roleClaim"),
+        ({"emailClaim": "mail)(x"}, "emailClaim"),
+        ({"nameClaim": "a.b"}, "nameClaim"),
         ({"directory": {"baseDn": "x"}}, "baseDn"),
         ({"directory": {"baseDn": BASE, "loginAttribute": "uid)(x"}}, "loginAttribute"),
         ({"directory": {"baseDn": BASE, "userFilter": "(a=b"}}, "userFilter"),

@@ -21,6 +21,8 @@ CREATE = """mutation ($input: CreateSsoConnectionInput!) { createSsoConnection(i
         ("clientId", "a\0b"),
         ("clientSecret", ""),
         ("roleClaim", "x" * 101),
+        ("emailClaim", "x" * 201),
+        ("nameClaim", "a\0b"),
         ("emailDomains", ["localhost"]),
         ("emailDomains", ["x.harka.localhost"]),
         ("roleMappings", [{"value": "", "role": "LEARNER"}]),

@@ -17,8 +17,8 @@ __all__ = ["school"]
 
 pytestmark = needs_xmlsec1
 CREATE = """mutation ($input: CreateSsoConnectionInput!) { createSsoConnection(input: $input) {
-  errors { code field message } ssoConnection { id issuer clientId saml {
-    ssoUrl metadataUrl nameAttribute certificates { pem } } } } }"""
+  errors { code field message } ssoConnection { id issuer clientId emailClaim nameClaim saml {
+    ssoUrl metadataUrl emailAttribute nameAttribute certificates { pem } } } } }"""
 READ = "query ($id: ID!) { node(id: $id) { ... on SsoConnection { version saml { certificates { pem } } } } }"
 BY_HAND = {"ssoUrl": PEER.sso_url, "certificates": KEY.certificate}
 
@@ -52,16 +52,23 @@ async def create(school: School, **given: Any) -> Any:
 
 async def test_one_is_described_by_hand_too(school: School) -> None:
     reply = await create(
-        school, issuer=ISSUER, clientId="urn:known:there", saml={**BY_HAND, "nameAttribute": "cn"}
+        school,
+        issuer=ISSUER,
+        clientId="urn:known:there",
+        emailClaim="urn:mail",
+        saml={**BY_HAND, "nameAttribute": "cn"},
     )
     made = reply.data["createSsoConnection"]["ssoConnection"]
     assert (made["issuer"], made["clientId"]) == (ISSUER, "urn:known:there")
     assert made["saml"] == {
         "ssoUrl": PEER.sso_url,
         "metadataUrl": None,
+        "emailAttribute": "urn:mail",
         "nameAttribute": "cn",
         "certificates": [{"pem": KEY.certificate}],
     }
+    # the same, whichever way it is said
+    assert (made["emailClaim"], made["nameClaim"]) == ("urn:mail", "cn")
 
 
 async def test_metadata_are_read_where_they_are_and_again_with_every_test(school: School) -> None:
@@ -105,11 +112,12 @@ async def test_metadata_are_not_read_within_somebodys_network(school: School) ->
         ({"saml": {"metadata": "<x/>"}}, "metadata"),
         ({"saml": {"metadata": metadata(), "metadataUrl": "https://idp.example/"}}, "metadataUrl"),
         ({"saml": {"metadata": metadata(), "emailAttribute": ""}}, "emailAttribute"),
+        ({"nameClaim": "x", "saml": {"metadata": metadata(), "nameAttribute": "y"}}, "nameClaim"),
         ({"clientSecret": "x", "saml": {"metadata": metadata()}}, "clientSecret"),
         ({"saml": {"metadata": metadata()}, "directory": {"baseDn": "dc=x"}}, "saml"),
         ({"issuer": "https://x.example", "clientId": "x"}, "clientSecret"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 async def test_what_is_no_provider_is_refused(school: School, given: dict[str, Any], field: str) -> None:
     reply = await create(school, **given)

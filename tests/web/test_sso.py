@@ -167,6 +167,40 @@ async def test_what_a_token_does_not_tell_the_provider_is_asked(
     assert (await attempt(school))["outcome"] == ("SIGNED_IN" if of == "them" else "ADDRESS_MISSING")
 
 
+CLAIMS = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
+  errors { code field } ssoConnection { version emailClaim nameClaim roleClaim } } }"""
+
+
+@pytest.mark.parametrize("where", ["token", "userinfo"])
+async def test_what_they_are_called_stands_where_the_connection_says(
+    school: School, connection: SsoConnection, provider: Provider, where: str
+) -> None:
+    """As in Keycloak, whose tokens tell roles inside of other claims, or elsewhere alone."""
+    provider.configuration["userinfo_endpoint"] = f"{provider.issuer}/me"
+    id_ = school.id(NodeKind.SSO_CONNECTION, connection)
+    await school.ask(TEST, {"id": id_})
+    named = {"emailClaim": "upn", "nameClaim": "profile.nickname", "roleClaim": "realm_access.roles"}
+    reply = await school.ask(CLAIMS, {"input": {"id": id_, "version": connection.version + 1, **named}})
+    kept = reply.data["updateSsoConnection"]["ssoConnection"]
+    assert kept == {**named, "version": connection.version + 2}
+    email, subject = f"claims-{connection.id.hex}@example.com", connection.id.hex
+    told = {"profile": {"nickname": "Annie"}, "realm_access": {"roles": ["Instructor"]}}
+    async with visiting(school) as browser:
+        address = await begin(browser, school, connection)
+        more = told if where == "token" else {}
+        said = provider.authorize(
+            address, subject, upn=email, email="x@example.com", email_verified=False, name="Ann", **more
+        )
+        provider.info = {"sub": subject, **told}
+        assert (await come_back(browser, school, connection, said)).status_code == 303
+        who = (await browser.ask({"query": "{ viewer { user { email role name } } }"})).json()
+    assert who["data"]["viewer"]["user"] == {"email": email, "role": "INSTRUCTOR", "name": "Annie"}
+    assert ("/me" in provider.asked) == (where == "userinfo")
+    usual = {"emailClaim": None, "nameClaim": None, "roleClaim": None}
+    reply = await school.ask(CLAIMS, {"input": {"id": id_, "version": kept["version"], **usual}})
+    assert reply.data["updateSsoConnection"]["ssoConnection"] == {**usual, "version": kept["version"] + 1}
+
+
 async def test_what_another_browser_began_nobody_ends(
     school: School, connection: SsoConnection, provider: Provider
 ) -> None:

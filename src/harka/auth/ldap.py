@@ -60,6 +60,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """How one connection asks. `private`: see `outbound.fetch`. `ca_certificates`: PEM; None for the usual.
 
     `start_tls`: of `ldap://`, before anything is said. `user_filter`: what else must hold of who comes in.
+    `email_attribute`, `name_attribute`: None for the usual ones.
     """
 
     tenant: UUID
@@ -70,6 +71,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     base_dn: str
     login_attribute: str
     user_filter: str | None
+    email_attribute: str | None
+    name_attribute: str | None
     group_attribute: str | None
     ca_certificates: str | None
     private: bool
@@ -169,7 +172,7 @@ def _search(
     connection: ldap3.Connection, place: Place, wanted: str, *, scope: str
 ) -> Sequence[Mapping[str, Any]]:
     """Entries, two at the most."""
-    asked = [*_SUBJECTS, _MAIL, *_NAMES]
+    asked = [*_SUBJECTS, *_emails(place), *_names(place)]
     if place.group_attribute is not None:
         asked.append(place.group_attribute)
     # of more than two it tells two
@@ -198,10 +201,22 @@ def _told(place: Place, attributes: Mapping[str, Sequence[bytes]]) -> Identity:
     return Identity(
         place.url,
         f"{name}:{known_as}",
-        next(map(_text, values.get(_MAIL, [])), None),
-        next((_text(values[each.lower()][0]) for each in _NAMES if values.get(each.lower())), None),
+        _first(values, _emails(place)),
+        _first(values, _names(place)),
         [_text(each).lower() for each in groups],
     )
+
+
+def _emails(place: Place) -> Sequence[str]:
+    return (_MAIL,) if place.email_attribute is None else (place.email_attribute,)
+
+
+def _names(place: Place) -> Sequence[str]:
+    return _NAMES if place.name_attribute is None else (place.name_attribute,)
+
+
+def _first(values: Mapping[str, Sequence[bytes]], names: Sequence[str]) -> str | None:
+    return next((_text(values[each.lower()][0]) for each in names if values.get(each.lower())), None)
 
 
 def _text(value: bytes) -> str:

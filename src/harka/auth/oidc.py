@@ -7,7 +7,8 @@ it signs with: neither `none` nor an HMAC under a public key is ever one.
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -32,6 +33,9 @@ _REFRESHED_AT_MOST: Final = 30.0
 _REMEMBERED: Final = 1000
 _OK: Final = 200
 _LONGEST_NAME: Final = 255
+_EMAIL: Final = "email"
+_NAME: Final = "name"
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -87,6 +91,14 @@ class Tokens(msgspec.Struct, frozen=True):
         return "Tokens(…)"
 
 
+class Names(msgspec.Struct, frozen=True):
+    """Which claims tell what. None for the usual one; of `role`, for none. See `claim`."""
+
+    email: str | None = None
+    name: str | None = None
+    role: str | None = None
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Whom the provider means. `email`: one that it has verified, None otherwise. `roles`: what it names.
 
@@ -110,9 +122,6 @@ class _Claims(msgspec.Struct, frozen=True):
     nonce: str | None = None
     azp: str | None = None
     sid: str | None = None
-    email: str | None = None
-    email_verified: bool | str = False
-    name: str | None = None
 
 
 class _Known(msgspec.Struct):
@@ -131,20 +140,19 @@ class Providers:
         """Raise `UnavailableError`, and `SsoRefusedError` for one that is not who it should be."""
         return (await self._find(client, afresh=afresh)).provider
 
-    async def identity(self, client: Client, tokens: Tokens, nonce: str, role_claim: str | None) -> Identity:
+    async def identity(self, client: Client, tokens: Tokens, nonce: str, names: Names) -> Identity:
         """Whom an ID token means. A key that is not known is looked for again, now and then.
 
-        Many tokens do not tell an address where there is another way: then the provider is asked.
+        Many tokens do not tell an address or roles where there is another way: then the provider is asked.
         Raise `SsoRefusedError` for whatever is wrong, `UnavailableError`.
         """
         claims = await self.payload(client, tokens.id, types=None)
-        who = accept_claims(claims, client, nonce, role_claim)
-        if "email" in claims:
+        who = accept_claims(claims, client, nonce, names)
+        wanted = [names.email or _EMAIL, *(each for each in (names.name, names.role) if each is not None)]
+        if all(claim(claims, each) is not None for each in wanted):
             return who
         told = await _user_info(await self.find(client), client, tokens.access, who.subject)
-        # of one address from one place
-        verified = {"email_verified": told.get("email_verified", False)}
-        return accept_claims({**told, **claims, **verified}, client, nonce, role_claim)
+        return accept_claims(claims, client, nonce, names, told)
 
     async def payload(self, client: Client, token: str, *, types: frozenset[str] | None) -> dict[str, Any]:
         """What a token of the provider's says, whatever that is. Raise like `identity`.
@@ -285,8 +293,17 @@ async def _user_info(provider: Provider, client: Client, access: str | None, sub
     return told if told.get("sub") == subject else {}
 
 
-def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_claim: str | None) -> Identity:
-    """Raise `SsoRefusedError` unless a verified token is of this issuer, for us, for this sign-in, now."""
+def accept_claims(
+    payload: Mapping[str, Any],
+    client: Client,
+    nonce: str,
+    names: Names,
+    told: Mapping[str, Any] = _NOTHING,
+) -> Identity:
+    """Raise `SsoRefusedError` unless a verified token is of this issuer, for us, for this sign-in, now.
+
+    `told`: what else the provider says of them; who they are says the token alone.
+    """
     try:
         claims = msgspec.convert(payload, _Claims)
     except msgspec.ValidationError as error:
@@ -303,19 +320,50 @@ def accept_claims(payload: dict[str, Any], client: Client, nonce: str, role_clai
         "subject": not is_name(claims.sub),
     }
     if any(wrong.values()):
-        told = ", ".join(name for name, is_wrong in wrong.items() if is_wrong)
-        raise SsoRefusedError("token_refused", f"Wrong in the token: {told}.")
-    verified = claims.email_verified in {True, "true"}
-    named = payload.get(role_claim) if role_claim is not None else None
+        listed = ", ".join(name for name, is_wrong in wrong.items() if is_wrong)
+        raise SsoRefusedError("token_refused", f"Wrong in the token: {listed}.")
+    # of one address from one place
+    email = _verified_email(payload if claim(payload, names.email or _EMAIL) is not None else told, names)
+    name = _first(names.name or _NAME, payload, told)
+    named = None if names.role is None else _first(names.role, payload, told)
     roles = named if isinstance(named, list) else [named]
     return Identity(
         claims.iss,
         claims.sub,
-        claims.email if verified else None,
-        claims.name,
+        email,
+        name if isinstance(name, str) else None,
         [each.lower() for each in roles if isinstance(each, str)],
         claims.sid if is_name(claims.sid) else None,
     )
+
+
+def _verified_email(said: Mapping[str, Any], names: Names) -> str | None:
+    """One that the provider says it has verified, or of which the connection says that it is to be believed.
+
+    What `email_verified` says is about `email` alone.
+    """
+    email, verified = claim(said, names.email or _EMAIL), said.get("email_verified")
+    is_believed = names.email is not None and (names.email != _EMAIL or verified is None)
+    is_verified = verified is True or verified == "true"
+    return email if isinstance(email, str) and (is_verified or is_believed) else None
+
+
+def _first(name: str, *said: Mapping[str, Any]) -> Any:
+    return next((found for each in said if (found := claim(each, name)) is not None), None)
+
+
+def claim(said: Mapping[str, Any], name: str) -> Any:
+    """What is said under a name, or inside of what is, with a dot before each further name; None for nothing.
+
+    Names may have dots themselves, as `https://example.com/roles`: the whole is looked for first.
+    """
+    if name in said:
+        return said[name]
+    for place, sign in enumerate(name):
+        inside = said.get(name[:place]) if sign == "." else None
+        if isinstance(inside, dict) and (found := claim(inside, name[place + 1 :])) is not None:
+            return found
+    return None
 
 
 def is_name(text: str | None) -> bool:

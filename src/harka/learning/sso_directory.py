@@ -88,6 +88,8 @@ def place_of(tenant: UUID, connection: SsoConnection, secret: str, *, private: b
         base_dn=connection.base_dn or "",
         login_attribute=connection.login_attribute or "",
         user_filter=connection.user_filter,
+        email_attribute=connection.email_attribute,
+        name_attribute=connection.name_attribute,
         group_attribute=connection.role_claim,
         ca_certificates=connection.ca_certificates,
         private=private,

@@ -22,6 +22,15 @@ from harka.tenancy.domain_name import accept_domain
 
 MOST_MAPPINGS: Final = 50
 MOST_DOMAINS: Final = 20
+_CLAIMED: Final = (("email_claim", "email_attribute"), ("name_claim", "name_attribute"))
+_LINES: Final = (
+    ("issuer", "issuer", 500),
+    ("client_id", "clientId", 200),
+    ("email_attribute", "emailClaim", sso_saml.LONGEST_ATTRIBUTE),
+    ("name_attribute", "nameClaim", sso_saml.LONGEST_ATTRIBUTE),
+    ("role_claim", "roleClaim", 100),
+)
+"""Column, field, and how long it may be."""
 
 
 class SsoRole(enum.StrEnum):
@@ -40,32 +49,39 @@ class RoleMapping(msgspec.Struct, frozen=True):
 
 
 class SsoDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`issuer`: None where metadata tell it; `client_id`, `client_secret`: None for SAML."""
+    """`issuer`: None where metadata tell it; `client_id`, `client_secret`: None for SAML.
+
+    `email_claim`, `name_claim`: None for the usual ones.
+    """
 
     name: str
     issuer: str | None = None
     client_id: str | None = None
     client_secret: str | None = None
+    email_claim: str | None = None
+    name_claim: str | None = None
     role_claim: str | None = None
     role_mappings: Sequence[RoleMapping] = ()
     default_role: str = SsoRole.LEARNER
     email_domains: Sequence[str] = ()
     directory: DirectoryDraft | None = None
-    """Given: `issuer` is an address, `client_id` the name that asks, `role_claim` an attribute."""
+    """Given: `issuer` is an address, `client_id` the name that asks, claims are attributes."""
     saml: SamlDraft | None = None
-    """Given: `issuer` and `client_id` are entity ids, the provider's and ours, `role_claim` an attribute."""
+    """Given: `issuer` and `client_id` are entity ids, the provider's and ours, claims are attributes."""
 
     def __repr__(self) -> str:
         return f"SsoDraft({self.issuer!r})"
 
 
 class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What is UNSET stays as it is; a `role_claim` of None takes it away."""
+    """What is UNSET stays as it is; a claim of None takes it away."""
 
     name: str | UnsetType = UNSET
     issuer: str | UnsetType = UNSET
     client_id: str | UnsetType = UNSET
     client_secret: str | UnsetType = UNSET
+    email_claim: str | UnsetType | None = UNSET
+    name_claim: str | UnsetType | None = UNSET
     role_claim: str | UnsetType | None = UNSET
     role_mappings: Sequence[RoleMapping] | UnsetType = UNSET
     default_role: str | UnsetType = UNSET
@@ -80,6 +96,9 @@ class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
 async def accepted(work: UnitOfWork, kind: str, given: SsoDraft | SsoChanges) -> dict[str, Any]:
     """The columns of what is given, and `client_secret`. Raise `ValidationError` naming the field."""
     values = {name: each for name in given.__struct_fields__ if (each := getattr(given, name)) is not UNSET}
+    for claim, attribute in _CLAIMED:
+        if claim in values:
+            values[attribute] = values.pop(claim)
     values |= _spoken(work, SsoKind(kind), values, is_new=isinstance(given, SsoDraft))
     if "name" in values:
         values["name"] = accept_line(values["name"], "name", longest=100)
@@ -107,8 +126,9 @@ def _directory(given: dict[str, Any], *, private: bool) -> dict[str, Any]:
         values["issuer"] = sso_directory.accept_address(values["issuer"], "issuer", private=private)
     if "client_id" in values:
         accept_dn(values["client_id"], "clientId")
-    if "role_claim" in values:
-        accept_attribute(values["role_claim"], "roleClaim")
+    for name, field, _ in _LINES:
+        if name in values and field.endswith("Claim"):
+            accept_attribute(values[name], field)
     return values
 
 
@@ -137,7 +157,13 @@ def _of_saml(
         raise ValidationError("A provider that speaks SAML has no secret.", field="clientSecret")
     found = _lines(values)
     if saml is not None:
-        found |= sso_saml.accepted(saml, found.get("issuer"), private=work.outside.private_addresses)
+        spoken = sso_saml.accepted(saml, found.get("issuer"), private=work.outside.private_addresses)
+        for attribute, field in (("email_attribute", "emailClaim"), ("name_attribute", "nameClaim")):
+            if found.get(attribute) is None:
+                continue
+            if spoken.pop(attribute, None) is not None:
+                raise ValidationError("It is said in `saml`, too.", field=field)
+        found |= spoken
     if is_new and "client_id" not in found:
         found["client_id"] = sso_saml.new_entity_id(work.context.organization.slug)
     return found
@@ -150,11 +176,10 @@ def _require_client(values: dict[str, Any]) -> None:
 
 
 def _lines(given: dict[str, Any]) -> dict[str, str]:
-    """Of who is asked, and as whom, what is given; not what is taken away."""
-    limits = (("issuer", "issuer", 500), ("client_id", "clientId", 200), ("role_claim", "roleClaim", 100))
+    """Of who is asked, as whom, and what is believed, what is given; not what is taken away."""
     return {
         name: accept_line(given[name], field, longest=longest)
-        for name, field, longest in limits
+        for name, field, longest in _LINES
         if given.get(name) is not None
     }
 

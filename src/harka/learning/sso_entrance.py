@@ -15,7 +15,7 @@ import msgspec
 from harka import clock
 from harka.auth import oidc, saml
 from harka.auth.ldap import LONGEST_LOGIN, Place
-from harka.auth.oidc import Flow, Identity
+from harka.auth.oidc import Flow, Identity, Names
 from harka.auth.saml import Peer
 from harka.cache.throttle import Rate
 from harka.codec import json_bytes
@@ -305,7 +305,8 @@ async def _finish(
     if "error" in said or "code" not in said:
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
     tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
-    identity = await entrance.providers.identity(client, tokens, flow.nonce, connection.role_claim)
+    names = Names(connection.email_attribute, connection.name_attribute, connection.role_claim)
+    identity = await entrance.providers.identity(client, tokens, flow.nonce, names)
     return await let_in(entrance, context, connection, identity, flow.next, device)
 
 

@@ -31,7 +31,17 @@ _CLIENT = "As the provider gave it; the distinguished name by which a directory 
 _SECRET = "As the provider gave it; the password of that name. Kept sealed, and never shown again."  # noqa: S105 - none
 _ROLE_CLAIM = (
     "The claim that names somebody's role, or several, when they come for the first time; of an entry in a "
-    "directory the attribute, mostly `memberOf`. Nobody becomes an admin or owner by signing in."
+    "directory the attribute, mostly `memberOf`. Claims inside of others have a dot between: "
+    "`realm_access.roles`. Nobody becomes an admin or owner by signing in."
+)
+_EMAIL_CLAIM = (
+    "The claim, or the attribute of an entry, that tells somebody's e-mail address, where it is not the "
+    "usual one: `email` as far as `email_verified` says so, `mail`. One that is named is believed without "
+    "that, as in Entra `email` or `upn`: name none that people may write themselves."
+)
+_NAME_CLAIM = (
+    "The claim, or the attribute of an entry, that tells somebody's name, where it is not the usual one: "
+    "`name`, `displayName`, `cn`."
 )
 _BASE = "Below which entry people are looked for."
 _LOGIN = "The attribute that holds what they type as their name: `uid`, `mail`, `sAMAccountName`."
@@ -134,6 +144,8 @@ class CreateSsoConnectionInput(MutationInput):
         f"{_CLIENT} With SAML our entity id, where the provider knows one already.", default=None
     )
     client_secret: str | None = value(f"{_SECRET} Omit it with SAML.", default=None)
+    email_claim: str | None = value(_EMAIL_CLAIM, default=None)
+    name_claim: str | None = value(_NAME_CLAIM, default=None)
     role_claim: str | None = value(_ROLE_CLAIM, default=None)
     role_mappings: list[SsoRoleMappingInput] = value(_MAPPINGS, default_factory=list)
     default_role: SsoRole = value(
@@ -156,6 +168,8 @@ class UpdateSsoConnectionInput(MutationInput):
     issuer: str | None = value(_ISSUER, default=strawberry.UNSET)
     client_id: str | None = value(_CLIENT, default=strawberry.UNSET)
     client_secret: str | None = value(_SECRET, default=strawberry.UNSET)
+    email_claim: str | None = value(f"{_EMAIL_CLAIM} Null for that.", default=strawberry.UNSET)
+    name_claim: str | None = value(f"{_NAME_CLAIM} Null for those.", default=strawberry.UNSET)
     role_claim: str | None = value(f"{_ROLE_CLAIM} Null for none.", default=strawberry.UNSET)
     role_mappings: list[SsoRoleMappingInput] | None = value(_MAPPINGS, default=strawberry.UNSET)
     default_role: SsoRole | None = value(
@@ -298,6 +312,8 @@ async def _create(
         issuer=given.issuer,
         client_id=given.client_id,
         client_secret=given.client_secret,
+        email_claim=given.email_claim,
+        name_claim=given.name_claim,
         role_claim=given.role_claim,
         role_mappings=[RoleMapping(each.value, each.role) for each in given.role_mappings],
         default_role=given.default_role,
@@ -320,6 +336,8 @@ async def _update(
         issuer=required(given.issuer, "issuer"),
         client_id=required(given.client_id, "clientId"),
         client_secret=required(given.client_secret, "clientSecret"),
+        email_claim=optional(given.email_claim),
+        name_claim=optional(given.name_claim),
         role_claim=optional(given.role_claim),
         role_mappings=UNSET if mapped is UNSET else [RoleMapping(each.value, each.role) for each in mapped],
         default_role=required(given.default_role, "defaultRole"),

@@ -158,6 +158,14 @@ class SsoConnection(Node):
     )
     directory: SsoDirectory | None = field(_directory, "How a directory is asked; null of a provider.")
     saml: SsoSaml | None = field(_saml, "What SAML needs; null of what speaks otherwise.")
+    email_attribute: str | None = leaf(
+        "The claim of the ID token, or the attribute of an entry or assertion, that tells somebody's e-mail "
+        "address; null for the usual one.",
+        name="emailClaim",
+    )
+    name_attribute: str | None = leaf(
+        "The claim or attribute that tells somebody's name; null for the usual one.", name="nameClaim"
+    )
     role_claim: str | None = leaf(
         "The claim of the ID token, or the attribute of an entry, that names somebody's role or groups when "
         "they come for the first time; null where none does."
