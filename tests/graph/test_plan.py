@@ -12,7 +12,8 @@ from graphql import GraphQLSchema, OperationDefinitionNode, parse, validate
 from harka import executor
 from harka.codec import from_json
 from harka.graph import batch
-from harka.graph.field import related
+from harka.graph import schema as platform
+from harka.graph.field import related, related_of, sends_several
 from harka.graph.loaders.loader import Loader, Loaders
 from harka.graph.plan import Operation
 from harka.learning.work import UnitOfWork
@@ -119,3 +120,18 @@ async def test_a_loader_is_asked_for_what_its_own_request_needs() -> None:
         found = await answer(operation, caller)
         assert found == {"one": f"number {number}", "two": f"number {number + 1}"}
         assert caller.fetched == [[number, number + 1]]
+
+
+def test_a_resolver_that_may_wait_says_so() -> None:
+    """A plan ends its transaction with the last statement: it goes by what resolvers are annotated with."""
+    schema = platform.core()
+    silent = []
+    for type_ in schema.type_map.values():
+        for name, field in getattr(type_, "fields", {}).items():
+            resolver = getattr(field.extensions.get("strawberry-definition"), "base_resolver", None)
+            if resolver is None or related_of(resolver.wrapped_func) or sends_several(resolver.wrapped_func):
+                continue
+            takes_info = resolver.info_parameter is not None
+            if takes_info and resolver.wrapped_func.__annotations__.get("return", Any) is Any:
+                silent.append(f"{type_.name}.{name}")
+    assert not silent

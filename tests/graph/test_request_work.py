@@ -31,10 +31,19 @@ OPERATIONS = {
         "{ enrollments(first: 8) { totalCount nodes { id status user { name } course { title } } } }",
         4,
     ),
+    "people, a page of enrollments each": (
+        "{ users(first: 8) { nodes { id name enrollments(first: 3) { totalCount nodes { id status } } } } }",
+        3,
+    ),
 }
 RENAME = """mutation ($id: ID!, $version: Int!) {
   updateUser(input: {id: $id, version: $version, name: "Ada"}) { errors { code } } }"""
-TRIPS = {"one course": 1, "courses, modules, lessons": 2, "enrollments, user, course": 2}
+TRIPS = {
+    "one course": 1,
+    "courses, modules, lessons": 2,
+    "enrollments, user, course": 2,
+    "people, a page of enrollments each": 3,
+}
 WARM = 20
 MANY = 1_000
 Ask = Callable[[], Awaitable[bytes]]

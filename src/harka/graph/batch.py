@@ -75,7 +75,7 @@ class _Run:
                 raise
             level = []
             for frame, field, values in asked:
-                level += frame.attach(field, values.values if isinstance(values, _Request) else values)
+                level += frame.attach(field, values.answers() if isinstance(values, _Request) else values)
 
     def _expand(self, level: list[Any], waiting: "_Waiting", asked: list[tuple[Any, Any, Any]]) -> None:
         """Go as deep as nothing has to be waited for, and collect what has."""
@@ -105,16 +105,16 @@ class _Run:
         if step.resolver is None:
             return frame.column(field.name)
         values = self._call(step, frame.sources)
-        wanted = _all_wanted(values)
+        before, wanted = waiting.count, _all_wanted(values)
         if wanted is not None:
-            # rows stay rows: nobody looks at them one by one
-            return waiting.load(wanted, [value.key for value in values])
+            waiting.several |= step.waits > 1
+            return waiting.load(wanted, [value.key for value in values], wanted=values)
         for place, value in enumerate(values):
             if type(value) is Wanted:
                 waiting.want(values, place, value)
             elif is_awaitable(value):
-                waiting.several |= step.waits > 1
                 waiting.add(values, place)
+        waiting.several |= step.waits > 1 and waiting.count > before
         return values
 
     def _call(self, step: Step, sources: Sequence[Any]) -> list[Any]:
@@ -138,18 +138,29 @@ class _Request:
     """Keys asked of a loader, and later its answers in their order.
 
     `places`: the keys differ, and this is where among them each object's own is; None: a key for each object.
+    `wanted`: what is to be made of each answer.
     """
 
-    __slots__ = ("keys", "places", "values")
+    __slots__ = ("keys", "places", "values", "wanted")
 
-    def __init__(self, keys: list[Any], places: list[int] | None) -> None:
+    def __init__(
+        self, keys: list[Any], places: list[int] | None, wanted: Sequence[Wanted[Any, Any]] = ()
+    ) -> None:
         self.keys = keys
         self.places = places
+        self.wanted = wanted
         self.values: Sequence[Any] = ()
 
     def each(self) -> list[Any]:
         """The key of each object."""
         return self.keys if self.places is None else [self.keys[place] for place in self.places]
+
+    def answers(self) -> Sequence[Any]:
+        """What there is for each object."""
+        if all(each.made is None for each in self.wanted):
+            # rows stay rows: nobody looks at them one by one
+            return self.values
+        return [_made(each, answer) for each, answer in zip(self.wanted, self.values, strict=True)]
 
 
 class _Waiting:
@@ -175,11 +186,16 @@ class _Waiting:
         self._places.append((values, place))
 
     def load(
-        self, loader: type[Loader[Any, Any]], keys: list[Any], places: list[int] | None = None
+        self,
+        loader: type[Loader[Any, Any]],
+        keys: list[Any],
+        places: list[int] | None = None,
+        *,
+        wanted: Sequence[Wanted[Any, Any]] = (),
     ) -> _Request:
-        """`places`: as those of a `_Request`."""
+        """`places`, `wanted`: as those of a `_Request`."""
         self.count += 1
-        request = _Request(keys, places)
+        request = _Request(keys, places, wanted)
         self._loads.setdefault(loader, []).append(request)
         return request
 
@@ -205,7 +221,7 @@ class _Waiting:
         places, ahead = self._places, self._ahead
         if len(self._loads) == 1 and not (places or ahead):
             for loader, requests in self._loads.items():
-                if last and _is_one(loader, requests):
+                if last and not self.several and _is_one(loader, requests):
                     context.work.end_with_next_read()
                 await _load(context.loaders.of(loader), requests)
         else:
@@ -218,7 +234,7 @@ class _Waiting:
                 values[place] = answer
         for request, values, wanted in self._wanted:
             for place, answer in zip(wanted, request.values, strict=True):
-                values[place] = answer
+                values[place] = _made(values[place], answer)
 
     def drop(self) -> None:
         """Nobody will wait for these any more."""
@@ -226,6 +242,10 @@ class _Waiting:
             close = getattr(values[place], "close", None)
             if close is not None:
                 close()
+
+
+def _made(wanted: Wanted[Any, Any], answer: Any) -> Any:
+    return answer if wanted.made is None else wanted.made(answer)
 
 
 async def _together(

@@ -7,7 +7,7 @@ Pages before a cursor would need every list statement twice, for a direction no 
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -104,19 +104,32 @@ async def paginate(
 
     Raise `ValidationError` for a `first` out of range, `InvalidCursorError` for a cursor of anything else.
     """
-    if not 0 <= first <= MOST_ROWS:
-        raise ValidationError(f"Must be between 0 and {MOST_ROWS}.", field="first")
-    bound = tuple(_bound(value) for value in filters)
-    listing = Listing(context.runtime.keyring.cursor, context.tenant.id, name, bound, order=order)
+    listing = _listing(context, name, filters, order, first)
     position = None if after is None else listing.open(after)
     rows = await fetch(position, first + 1)
+    return _slice(rows, first, listing, count, is_first=after is None)
+
+
+def _slice(
+    rows: Sequence[Row], first: int, listing: Listing, count: Callable[[], Awaitable[int]], *, is_first: bool
+) -> Slice:
+    """`rows`: one more than `first`, if there are so many."""
     return Slice(
         rows=rows[:first],
         listing=listing,
         has_next_page=len(rows) > first,
-        has_previous_page=after is not None,
+        has_previous_page=not is_first,
         count=count,
     )
+
+
+def _listing(
+    context: RequestContext, name: str, filters: tuple[Asked, ...], order: Order, first: int
+) -> Listing:
+    if not 0 <= first <= MOST_ROWS:
+        raise ValidationError(f"Must be between 0 and {MOST_ROWS}.", field="first")
+    bound = tuple(_bound(value) for value in filters)
+    return Listing(context.runtime.keyring.cursor, context.tenant.id, name, bound, order=order)
 
 
 def _bound(asked: Asked) -> Filter:
@@ -173,18 +186,25 @@ class Below(msgspec.Struct, frozen=True, kw_only=True):
     """A list that every `parent` has: first pages of many are read together, and so are their counts.
 
     `asked`: what of it, its filter last; `bound`: that filter as a cursor is bound to it. Keys of `rows` are
-    (parent, (limit, *asked)), those of `counts` (parent, the filter).
+    (parent, (limit, *asked)), those of `counts` (parent, the filter). Of what has neither, they are
+    (parent, limit) and the parent.
     """
 
     name: str
     parent: UUID
     rows: type[Loader[Any, Any]]
     counts: type[Loader[Any, int]]
-    asked: tuple[Any, ...]
-    bound: tuple[Asked, ...]
+    asked: tuple[Any, ...] = ()
+    bound: tuple[Asked, ...] = ()
+
+    def key(self, limit: int) -> tuple[UUID, Any]:
+        return self.parent, (limit, *self.asked) if self.asked else limit
+
+    def count_key(self) -> tuple[UUID, Any] | UUID:
+        return (self.parent, self.asked[-1]) if self.asked else self.parent
 
 
-async def paginate_below(
+def paginate_below(
     context: RequestContext,
     below: Below,
     *,
@@ -192,26 +212,34 @@ async def paginate_below(
     first: int,
     after: str | None,
     rest: Callable[[Position, int], Awaitable[Sequence[Row]]],
-) -> Slice:
-    """Like `paginate`; `rest(after, limit)` reads what follows a first page."""
-    loaders, parent = context.loaders, below.parent
+) -> Awaitable[Slice]:
+    """Like `paginate`; `rest(after, limit)` reads what follows a first page.
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[Row]:
-        if position is None:
-            found: Sequence[Row] = await loaders.of(below.rows).load((parent, (limit, *below.asked)))
-            return found
-        return await rest(position, limit)
+    A first page is wanted, not awaited: no task for each parent.
+    """
+    loaders, filters = context.loaders, (below.parent.bytes, *below.bound)
 
-    return await paginate(
-        context,
-        below.name,
-        filters=(parent.bytes, *below.bound),
-        order=order,
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: loaders.of(below.counts).load((parent, below.asked[-1])),
-    )
+    def count() -> Awaitable[int]:
+        return loaders.of(below.counts).want(below.count_key())
+
+    if after is not None:
+        return paginate(
+            context,
+            below.name,
+            filters=filters,
+            order=order,
+            first=first,
+            after=after,
+            # there is a position: a first page is read elsewhere
+            fetch=cast("Callable[[Position | None, int], Awaitable[Sequence[Row]]]", rest),
+            count=count,
+        )
+    listing = _listing(context, below.name, filters, order, first)
+
+    def made(rows: Sequence[Row]) -> Slice:
+        return _slice(rows, first, listing, count, is_first=True)
+
+    return loaders.of(below.rows).want(below.key(first + 1), made)
 
 
 def _cursor(listing: Listing, row: Row) -> str:

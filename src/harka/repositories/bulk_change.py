@@ -200,21 +200,27 @@ FAIL = Statement(
     WHERE tenant_id = $1 AND id = $2::uuid AND outcome IS NULL""",
 )
 
+# Whether the change is one of this actor, or of any.
+_ASKED_BY: Final = """EXISTS (SELECT FROM {{schema}}.bulk_change AS c
+      WHERE c.tenant_id = $1 AND c.id = $2::uuid AND ({0}::uuid IS NULL OR c.actor_id = {0}))"""
+
 # One page of what became of the entries of a change, of all or of those that failed, in their order.
 PAGE_OF_RESULTS = Statement(
     "bulk_change.page_of_results",
-    """SELECT change_id AS id, number, user_id, enrollment_id, created, error_code, error_message, error_field
-    FROM {schema}.bulk_result
-    WHERE tenant_id = $1 AND change_id = $2::uuid AND number > $3::int
+    f"""SELECT change_id AS id, number, user_id, enrollment_id, created,
+      error_code, error_message, error_field
+    FROM {{schema}}.bulk_result
+    WHERE tenant_id = $1 AND change_id = $2::uuid AND {_ASKED_BY.format("$6")} AND number > $3::int
       AND (error_code IS NOT NULL OR NOT $5::boolean)
-    ORDER BY number LIMIT $4""",
+    ORDER BY number LIMIT $4""",  # noqa: S608 - constants
 )
 
 # How many results a change has, all or those that failed.
 COUNT_RESULTS = Statement(
     "bulk_change.count_results",
-    """SELECT count(*) FROM {schema}.bulk_result
-    WHERE tenant_id = $1 AND change_id = $2::uuid AND (error_code IS NOT NULL OR NOT $3::boolean)""",
+    f"""SELECT count(*) FROM {{schema}}.bulk_result
+    WHERE tenant_id = $1 AND change_id = $2::uuid AND {_ASKED_BY.format("$4")}
+      AND (error_code IS NOT NULL OR NOT $3::boolean)""",  # noqa: S608 - constants
 )
 
 # Forget changes that nobody works at any more, with their results.
@@ -292,14 +298,15 @@ async def fail(session: ShardSession, id_: UUID, error: str) -> None:
 
 
 async def list_results(
-    session: ShardSession, id_: UUID, *, after: int, first: int, only_failed: bool
+    session: ShardSession, id_: UUID, *, actor: UUID | None, after: int, first: int, only_failed: bool
 ) -> Sequence[BulkResult]:
-    """`after`: the number of the last one seen, -1 for none."""
-    return await session.fetch_rows(BulkResult, PAGE_OF_RESULTS, id_, after, first, only_failed)
+    """`after`: the number of the last one seen, -1 for none. `actor`: as for `find_by_ids`."""
+    return await session.fetch_rows(BulkResult, PAGE_OF_RESULTS, id_, after, first, only_failed, actor)
 
 
-async def count_results(session: ShardSession, id_: UUID, *, only_failed: bool) -> int:
-    return int(await session.fetch_value(COUNT_RESULTS, id_, only_failed))
+async def count_results(session: ShardSession, id_: UUID, *, actor: UUID | None, only_failed: bool) -> int:
+    """`actor`: as for `find_by_ids`."""
+    return int(await session.fetch_value(COUNT_RESULTS, id_, only_failed, actor))
 
 
 async def delete_old(session: ShardSession, *, older_than: float) -> int:

@@ -31,6 +31,8 @@ class GroupCountByParentLoader(Loader[UUID, int]):
 
 
 class GroupsByUserLoader(Loader[FirstOf, Sequence[Group]]):
+    several = True
+
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Group]]:
         found = {
             first: await group_member.groups_by_user(self.work, users, first=first)
@@ -46,6 +48,8 @@ class GroupCountByUserLoader(Loader[UUID, int]):
 
 
 class UsersByGroupLoader(Loader[FirstOf, Sequence[User]]):
+    several = True
+
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[User]]:
         found = {
             first: await group_member.users_by_group(self.work, groups, first=first)

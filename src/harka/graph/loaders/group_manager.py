@@ -9,6 +9,8 @@ from harka.repositories.user import User
 
 
 class ManagersByGroupLoader(Loader[FirstOf, Sequence[User]]):
+    several = True
+
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[User]]:
         found = {
             first: await group_manager.users_by_group(self.work, groups, first=first)
@@ -24,6 +26,8 @@ class ManagerCountByGroupLoader(Loader[UUID, int]):
 
 
 class GroupsByManagerLoader(Loader[FirstOf, Sequence[Group]]):
+    several = True
+
     async def fetch(self, keys: list[FirstOf]) -> Sequence[Sequence[Group]]:
         found = {
             first: await group_manager.groups_by_user(self.work, users, first=first)

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Generator, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from harka import rows
@@ -86,9 +86,12 @@ class Loader(ABC, Generic[K, V]):
         # as many places as keys, and in the order in which they came: they are each other's
         return answers if len(places) == len(keys) else rows.take(answers, places)
 
-    def want(self, key: K) -> "Wanted[K, V]":
-        """Like `load`, for whoever may know of more keys before the answer is needed."""
-        return Wanted(self, key)
+    def want(self, key: K, made: Callable[[V], Any] | None = None) -> "Wanted[K, V]":
+        """Like `load`, for whoever may know of more keys before the answer is needed.
+
+        `made`: what becomes of the answer; None for itself.
+        """
+        return Wanted(self, key, made)
 
     def load(self, key: K) -> Awaitable[V]:
         known = self._find(key)
@@ -191,14 +194,21 @@ def _shared(known: asyncio.Future[V]) -> Awaitable[V]:
 class Wanted(Generic[K, V]):
     """An answer that is loaded when it is awaited, or with others before that."""
 
-    __slots__ = ("key", "loader")
+    __slots__ = ("key", "loader", "made")
 
-    def __init__(self, loader: Loader[K, V], key: K) -> None:
+    def __init__(self, loader: Loader[K, V], key: K, made: Callable[[V], Any] | None = None) -> None:
         self.loader = loader
         self.key = key
+        self.made = made
 
-    def __await__(self) -> Generator[Any, None, V]:
-        return self.loader.load(self.key).__await__()
+    def __await__(self) -> Generator[Any, None, Any]:
+        answer = yield from self.loader.load(self.key).__await__()
+        return answer if self.made is None else self.made(answer)
+
+
+def is_there(answer: object) -> bool:
+    """For `want`."""
+    return answer is not None
 
 
 class Loaders:

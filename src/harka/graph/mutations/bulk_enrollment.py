@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from harka.learning import bulk_change, bulk_enrollment
 from harka.learning.bulk_change import AT_ONCE
 from harka.learning.bulk_enrollment import MOST, Fate
 from harka.repositories.bulk_change import BulkChange as BulkChangeRow
+from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
 
@@ -63,8 +65,8 @@ class BulkEnrollInput(MutationInput):
     as_job: bool = value(AS_JOB, default=False)
 
 
-def _user(root: Fate, info: Info) -> Any:
-    return None if root.user_id is None else info.context.loaders.of(UserByIdLoader).load(root.user_id)
+def _user(root: Fate, info: Info) -> Awaitable[UserRow | None] | None:
+    return None if root.user_id is None else info.context.loaders.of(UserByIdLoader).want(root.user_id)
 
 
 def _error(root: Fate) -> Refusal | None:

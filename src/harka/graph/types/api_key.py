@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -25,16 +26,16 @@ def _state(root: UsedApiKey) -> str:
     return api_key.state_of(root)
 
 
-async def _user(root: UsedApiKey, info: Info) -> UserRow | None:
-    return await _person(info, root.user_id)
+def _user(root: UsedApiKey, info: Info) -> Awaitable[UserRow | None] | None:
+    return _person(info, root.user_id)
 
 
-async def _creator(root: UsedApiKey, info: Info) -> UserRow | None:
-    return await _person(info, root.created_by)
+def _creator(root: UsedApiKey, info: Info) -> Awaitable[UserRow | None] | None:
+    return _person(info, root.created_by)
 
 
-async def _person(info: Info, id_: UUID | None) -> UserRow | None:
-    return None if id_ is None else await info.context.loaders.of(UserByIdLoader).load(id_)
+def _person(info: Info, id_: UUID | None) -> Awaitable[UserRow | None] | None:
+    return None if id_ is None else info.context.loaders.of(UserByIdLoader).want(id_)
 
 
 @node_type(UsedApiKey, NodeKind.API_KEY, ApiKeyByIdLoader)

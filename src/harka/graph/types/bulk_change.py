@@ -55,10 +55,10 @@ def _job_id(root: BulkChangeRow, info: Info) -> str:
     return context.runtime.node_ids.seal(context.tenant.id, NodeKind.TENANT_JOB, root.job_id)
 
 
-async def _course(root: BulkChangeRow, info: Info) -> CourseRow | None:
+def _course(root: BulkChangeRow, info: Info) -> Awaitable[CourseRow | None] | None:
     if root.course_id is None:
         return None
-    return await info.context.loaders.of(CourseByIdLoader).load(root.course_id)
+    return info.context.loaders.of(CourseByIdLoader).want(root.course_id)
 
 
 @node_type(BulkChangeRow, NodeKind.BULK_CHANGE, BulkChangeByIdLoader)
@@ -92,14 +92,14 @@ class BulkChange(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _user(root: BulkResultRow, info: Info) -> UserRow | None:
-    return None if root.user_id is None else await info.context.loaders.of(UserByIdLoader).load(root.user_id)
+def _user(root: BulkResultRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return None if root.user_id is None else info.context.loaders.of(UserByIdLoader).want(root.user_id)
 
 
-async def _enrollment(root: BulkResultRow, info: Info) -> EnrollmentRow | None:
+def _enrollment(root: BulkResultRow, info: Info) -> Awaitable[EnrollmentRow | None] | None:
     if root.enrollment_id is None:
         return None
-    return await info.context.loaders.of(EnrollmentByIdLoader).load(root.enrollment_id)
+    return info.context.loaders.of(EnrollmentByIdLoader).want(root.enrollment_id)
 
 
 def _error(root: BulkResultRow) -> Refusal | None:

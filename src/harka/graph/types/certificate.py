@@ -42,23 +42,23 @@ def _title(root: CertificateRow) -> str:
 
 
 def _course(root: CertificateRow, info: Info) -> Awaitable[CourseRow | None] | None:
-    return None if root.course_id is None else info.context.loaders.of(CourseByIdLoader).load(root.course_id)
+    return None if root.course_id is None else info.context.loaders.of(CourseByIdLoader).want(root.course_id)
 
 
 def _enrollment(root: CertificateRow, info: Info) -> Awaitable[EnrollmentRow | None] | None:
     id_ = root.enrollment_id
-    return None if id_ is None else info.context.loaders.of(EnrollmentByIdLoader).load(id_)
+    return None if id_ is None else info.context.loaders.of(EnrollmentByIdLoader).want(id_)
 
 
 def _path(root: CertificateRow, info: Info) -> Awaitable[PathRow | None] | None:
     return (
-        None if root.path_id is None else info.context.loaders.of(LearningPathByIdLoader).load(root.path_id)
+        None if root.path_id is None else info.context.loaders.of(LearningPathByIdLoader).want(root.path_id)
     )
 
 
 def _path_enrollment(root: CertificateRow, info: Info) -> Awaitable[PathEnrollmentRow | None] | None:
     id_ = root.path_enrollment_id
-    return None if id_ is None else info.context.loaders.of(LearningPathEnrollmentByIdLoader).load(id_)
+    return None if id_ is None else info.context.loaders.of(LearningPathEnrollmentByIdLoader).want(id_)
 
 
 def _pdf_url(root: CertificateRow, info: Info) -> str | None:

@@ -57,7 +57,7 @@ Ordered = Annotated[CourseOrderBy | None, strawberry.argument(description="Omit 
 def _category(root: CourseRow, info: Info) -> Awaitable[CategoryRow | None] | None:
     if root.category_id is None:
         return None
-    return info.context.loaders.of(CategoryByIdLoader).load(root.category_id)
+    return info.context.loaders.of(CategoryByIdLoader).want(root.category_id)
 
 
 @node_type(CourseRow, NodeKind.COURSE, CourseByIdLoader, cached=kept(60))

@@ -15,7 +15,7 @@ from harka.graph.loaders.course_version import (
 )
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, First, Slice, paginate
+from harka.graph.pagination import After, Below, First, Slice, paginate_below
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import course_version
@@ -61,7 +61,7 @@ class ModuleVersion:
 def _published_by(root: CourseVersionRow, info: Info) -> Awaitable[User | None] | None:
     if root.published_by is None:
         return None
-    return info.context.loaders.of(UserByIdLoader).load(root.published_by)
+    return info.context.loaders.of(UserByIdLoader).want(root.published_by)
 
 
 @node_type(CourseVersionRow, NodeKind.COURSE_VERSION, CourseVersionByIdLoader)
@@ -84,21 +84,16 @@ class CourseVersion(Node):
     version: int = leaf("Always 1: it never changes.")
 
 
-async def versions_of(root: CourseRow, info: Info, first: First, after: After = None) -> Slice:
+def versions_of(root: CourseRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of a course's versions."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[CourseVersionRow]:
-        if position is None:
-            return await context.loaders.of(CourseVersionsByCourseLoader).load((root.id, limit))
-        return await course_version.page_of_course(context.work, root.id, after=position, first=limit)
+    async def rest(position: Position, limit: int) -> Sequence[CourseVersionRow]:
+        return await course_version.page_of_course(info.context.work, root.id, after=position, first=limit)
 
-    return await paginate(
-        context,
-        "course.versions",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(CourseVersionCountByCourseLoader).load(root.id),
+    below = Below(
+        name="course.versions",
+        parent=root.id,
+        rows=CourseVersionsByCourseLoader,
+        counts=CourseVersionCountByCourseLoader,
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)

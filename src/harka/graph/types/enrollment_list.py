@@ -1,6 +1,6 @@
 """Lists of enrollments: everybody's, a person's, a course's; the same filter and orders for all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -91,14 +91,14 @@ async def everybodys(
     )
 
 
-async def of_user(
+def of_user(
     root: User,
     info: Info,
     first: First,
     after: After = None,
     matching: Matching = None,
     order_by: Ordered = None,
-) -> Slice:
+) -> Awaitable[Slice]:
     """A page of a person's."""
     only, order = _accepted(info.context, matching), ordered(order_by)
 
@@ -116,17 +116,17 @@ async def of_user(
         asked=(order, only),
         bound=_bound(only),
     )
-    return await paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
-async def of_course(
+def of_course(
     root: Course,
     info: Info,
     first: First,
     after: After = None,
     matching: Matching = None,
     order_by: Ordered = None,
-) -> Slice:
+) -> Awaitable[Slice]:
     """A page of a course's."""
     only, order = _accepted(info.context, matching), ordered(order_by)
 
@@ -144,7 +144,7 @@ async def of_course(
         asked=(order, only),
         bound=_bound(only),
     )
-    return await paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
 def _accepted(context: RequestContext, given: EnrollmentFilter | None) -> Only:

@@ -77,7 +77,7 @@ def _about(loader: type[Any], kind: NodeKind) -> Any:
 
     def resolver(root: EventRow, info: Info) -> Awaitable[Any] | None:
         is_it = event.subject_kind(root) == kind
-        return info.context.loaders.of(loader).load(root.subject_id) if is_it else None
+        return info.context.loaders.of(loader).want(root.subject_id) if is_it else None
 
     return resolver
 

@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -18,13 +18,14 @@ from harka.learning.text import accept_part
 from harka.repositories.file import File as FileRow
 from harka.repositories.file import FileFilter as Only
 from harka.repositories.page import Position
+from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
 _LONGEST_MEDIA_TYPE = 100
 
 
-def _user(root: FileRow, info: Info) -> Any:
-    return None if root.user_id is None else info.context.loaders.of(UserByIdLoader).load(root.user_id)
+def _user(root: FileRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return None if root.user_id is None else info.context.loaders.of(UserByIdLoader).want(root.user_id)
 
 
 def _download_url(root: FileRow, info: Info) -> str | None:

@@ -19,7 +19,17 @@ from harka.graph.loaders.group import (
 )
 from harka.graph.node import Node, node_type
 from harka.graph.order_enums import GroupOrder
-from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate, paginate_by
+from harka.graph.pagination import (
+    After,
+    Below,
+    Connection,
+    First,
+    Rules,
+    Slice,
+    ordered,
+    paginate_below,
+    paginate_by,
+)
 from harka.graph.types import later
 from harka.graph.types.group_manager import managers_of
 from harka.ids import NodeKind
@@ -31,75 +41,51 @@ from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
 
-async def _parent(root: GroupRow, info: Info) -> GroupRow | None:
+def _parent(root: GroupRow, info: Info) -> Awaitable[GroupRow | None] | None:
     if root.parent_id is None:
         return None
-    return await info.context.loaders.of(GroupByIdLoader).load(root.parent_id)
+    return info.context.loaders.of(GroupByIdLoader).want(root.parent_id)
 
 
-async def _children(root: GroupRow, info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
-        if position is None:
-            return await context.loaders.of(GroupsByParentLoader).load((root.id, limit))
-        found = await group.pages_by_parent(context.work, [root.id], first=limit, after=position)
+def _children(root: GroupRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
+    async def rest(position: Position, limit: int) -> Sequence[GroupRow]:
+        found = await group.pages_by_parent(info.context.work, [root.id], first=limit, after=position)
         return found.get(root.id, [])
 
-    return await paginate(
-        context,
-        "group.children",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(GroupCountByParentLoader).load(root.id),
+    below = Below(
+        name="group.children", parent=root.id, rows=GroupsByParentLoader, counts=GroupCountByParentLoader
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def _members(root: GroupRow, info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
-        if position is None:
-            return await context.loaders.of(UsersByGroupLoader).load((root.id, limit))
-        found = await group_member.users_by_group(context.work, [root.id], first=limit, after=position[1])
+def _members(root: GroupRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
+    async def rest(position: Position, limit: int) -> Sequence[UserRow]:
+        found = await group_member.users_by_group(
+            info.context.work, [root.id], first=limit, after=position[1]
+        )
         return found.get(root.id, [])
 
-    return await paginate(
-        context,
-        "group.members",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(UserCountByGroupLoader).load(root.id),
+    below = Below(
+        name="group.members", parent=root.id, rows=UsersByGroupLoader, counts=UserCountByGroupLoader
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def groups_of(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+def groups_of(root: UserRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of the groups a person is in."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
-        if position is None:
-            return await context.loaders.of(GroupsByUserLoader).load((root.id, limit))
-        found = await group_member.groups_by_user(context.work, [root.id], first=limit, after=position[1])
+    async def rest(position: Position, limit: int) -> Sequence[GroupRow]:
+        found = await group_member.groups_by_user(
+            info.context.work, [root.id], first=limit, after=position[1]
+        )
         return found.get(root.id, [])
 
-    return await paginate(
-        context,
-        "user.groups",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(GroupCountByUserLoader).load(root.id),
-    )
+    below = Below(name="user.groups", parent=root.id, rows=GroupsByUserLoader, counts=GroupCountByUserLoader)
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def _external_id(root: GroupRow, info: Info) -> str | None:
-    return await info.context.loaders.of(ExternalIdByGroupLoader).load(root.id)
+def _external_id(root: GroupRow, info: Info) -> Awaitable[str | None]:
+    return info.context.loaders.of(ExternalIdByGroupLoader).want(root.id)
 
 
 @node_type(GroupRow, NodeKind.GROUP, GroupByIdLoader)

@@ -1,6 +1,6 @@
 """The lists between people and the groups they manage; the fields stand with `User` and `Group`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from harka.graph.context import Info
 from harka.graph.loaders.group_manager import (
@@ -9,50 +9,41 @@ from harka.graph.loaders.group_manager import (
     ManagerCountByGroupLoader,
     ManagersByGroupLoader,
 )
-from harka.graph.pagination import After, First, Slice, paginate
+from harka.graph.pagination import After, Below, First, Slice, paginate_below
 from harka.learning import group_manager
 from harka.repositories.group import Group as GroupRow
 from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
 
 
-async def managers_of(root: GroupRow, info: Info, first: First, after: After = None) -> Slice:
+def managers_of(root: GroupRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of who manages a group."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
-        if position is None:
-            return await context.loaders.of(ManagersByGroupLoader).load((root.id, limit))
-        found = await group_manager.users_by_group(context.work, [root.id], first=limit, after=position[1])
+    async def rest(position: Position, limit: int) -> Sequence[UserRow]:
+        found = await group_manager.users_by_group(
+            info.context.work, [root.id], first=limit, after=position[1]
+        )
         return found.get(root.id, [])
 
-    return await paginate(
-        context,
-        "group.managers",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(ManagerCountByGroupLoader).load(root.id),
+    below = Below(
+        name="group.managers", parent=root.id, rows=ManagersByGroupLoader, counts=ManagerCountByGroupLoader
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def managed_by(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
+def managed_by(root: UserRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of the groups that a person manages."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[GroupRow]:
-        if position is None:
-            return await context.loaders.of(GroupsByManagerLoader).load((root.id, limit))
-        found = await group_manager.groups_by_user(context.work, [root.id], first=limit, after=position[1])
+    async def rest(position: Position, limit: int) -> Sequence[GroupRow]:
+        found = await group_manager.groups_by_user(
+            info.context.work, [root.id], first=limit, after=position[1]
+        )
         return found.get(root.id, [])
 
-    return await paginate(
-        context,
-        "user.managedGroups",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(GroupCountByManagerLoader).load(root.id),
+    below = Below(
+        name="user.managedGroups",
+        parent=root.id,
+        rows=GroupsByManagerLoader,
+        counts=GroupCountByManagerLoader,
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)

@@ -29,22 +29,22 @@ def _state(root: InvitationRow) -> str:
     return invitation.state_of(root)
 
 
-async def _role(root: InvitationRow, info: Info) -> RoleRow | None:
+def _role(root: InvitationRow, info: Info) -> Awaitable[RoleRow | None] | None:
     if root.role_id is None:
         return None
-    return await info.context.loaders.of(CustomRoleByIdLoader).load(root.role_id)
+    return info.context.loaders.of(CustomRoleByIdLoader).want(root.role_id)
 
 
-async def _inviter(root: InvitationRow, info: Info) -> UserRow | None:
-    return await _person(info, root.invited_by)
+def _inviter(root: InvitationRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return _person(info, root.invited_by)
 
 
-async def _user(root: InvitationRow, info: Info) -> UserRow | None:
-    return await _person(info, root.user_id)
+def _user(root: InvitationRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return _person(info, root.user_id)
 
 
-async def _person(info: Info, id_: UUID | None) -> UserRow | None:
-    return None if id_ is None else await info.context.loaders.of(UserByIdLoader).load(id_)
+def _person(info: Info, id_: UUID | None) -> Awaitable[UserRow | None] | None:
+    return None if id_ is None else info.context.loaders.of(UserByIdLoader).want(id_)
 
 
 @node_type(InvitationRow, NodeKind.INVITATION, InvitationByIdLoader)

@@ -45,12 +45,12 @@ def _priority(root: JobRow) -> str:
     return JobPriority[Rank(root.priority).name]
 
 
-async def _position(root: JobRow, info: Info) -> int | None:
-    return (await info.context.loaders.of(ForecastByJobLoader).load(root)).position
+def _position(root: JobRow, info: Info) -> Awaitable[int | None]:
+    return info.context.loaders.of(ForecastByJobLoader).want(root, lambda forecast: forecast.position)
 
 
-async def _ends_at(root: JobRow, info: Info) -> datetime | None:
-    return (await info.context.loaders.of(ForecastByJobLoader).load(root)).ends_at
+def _ends_at(root: JobRow, info: Info) -> Awaitable[datetime | None]:
+    return info.context.loaders.of(ForecastByJobLoader).want(root, lambda forecast: forecast.ends_at)
 
 
 @graph_type

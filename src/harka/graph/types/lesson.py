@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 
 from harka.graph.caching import kept
@@ -8,6 +9,7 @@ from harka.graph.loaders.assignment import AssignmentsByLessonLoader
 from harka.graph.loaders.content import ContentItemsByLessonLoader
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonByIdLoader
+from harka.graph.loaders.loader import is_there
 from harka.graph.loaders.module import ModuleByIdLoader
 from harka.graph.loaders.quiz import QuizzesByLessonLoader
 from harka.graph.loaders.unlock import LockByModuleLoader
@@ -17,8 +19,8 @@ from harka.ids import NodeKind
 from harka.repositories.lesson import Lesson as LessonRow
 
 
-async def _is_locked(root: LessonRow, info: Info) -> bool:
-    return await info.context.loaders.of(LockByModuleLoader).load(root.module_id) is not None
+def _is_locked(root: LessonRow, info: Info) -> Awaitable[bool]:
+    return info.context.loaders.of(LockByModuleLoader).want(root.module_id, is_there)
 
 
 @node_type(LessonRow, NodeKind.LESSON, LessonByIdLoader, cached=kept(60))

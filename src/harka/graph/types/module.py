@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 
 from harka.graph.caching import kept
@@ -5,6 +6,7 @@ from harka.graph.context import Info
 from harka.graph.field import field, leaf, related
 from harka.graph.loaders.course import CourseByIdLoader
 from harka.graph.loaders.lesson import LessonsByModuleLoader
+from harka.graph.loaders.loader import is_there
 from harka.graph.loaders.module import ModuleByIdLoader
 from harka.graph.loaders.unlock import LockByModuleLoader, UnlockByModuleLoader
 from harka.graph.node import Node, node_type
@@ -13,8 +15,8 @@ from harka.ids import NodeKind
 from harka.repositories.module import Module as ModuleRow
 
 
-async def _is_locked(root: ModuleRow, info: Info) -> bool:
-    return await info.context.loaders.of(LockByModuleLoader).load(root.id) is not None
+def _is_locked(root: ModuleRow, info: Info) -> Awaitable[bool]:
+    return info.context.loaders.of(LockByModuleLoader).want(root.id, is_there)
 
 
 @node_type(ModuleRow, NodeKind.MODULE, ModuleByIdLoader, cached=kept(60))

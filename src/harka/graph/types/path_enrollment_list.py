@@ -1,6 +1,6 @@
 """Who is on which learning path, as lists: everybody's, a person's, a path's."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -125,9 +125,9 @@ async def everybodys_paths(
     )
 
 
-async def paths_of_user(
+def paths_of_user(
     root: User, info: Info, first: First, after: After = None, matching: OfOne = None, status: Standing = None
-) -> Slice:
+) -> Awaitable[Slice]:
     """A page of a person's."""
     stands = _stands(matching, status)
 
@@ -144,17 +144,17 @@ async def paths_of_user(
         asked=(stands,),
         bound=(stands,),
     )
-    return await paginate_below(info.context, below, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def people_of_path(
+def people_of_path(
     root: LearningPath,
     info: Info,
     first: First,
     after: After = None,
     matching: OfOne = None,
     status: Standing = None,
-) -> Slice:
+) -> Awaitable[Slice]:
     """A page of a path's."""
     stands = _stands(matching, status)
 
@@ -171,7 +171,7 @@ async def people_of_path(
         asked=(stands,),
         bound=(stands,),
     )
-    return await paginate_below(info.context, below, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
 def _stands(given: LearningPathStandingFilter | None, status: str | None) -> str | None:

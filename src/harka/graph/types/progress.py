@@ -1,5 +1,5 @@
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import Any
 
 from harka.graph.context import Info
 from harka.graph.field import field, leaf, related
@@ -11,10 +11,11 @@ from harka.graph.node import Node, node_type
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.repositories.progress import LessonProgress as LessonProgressRow
+from harka.repositories.user import User as UserRow
 
 
-def _waived_by(root: LessonProgressRow, info: Info) -> Any:
-    return None if root.waived_by is None else info.context.loaders.of(UserByIdLoader).load(root.waived_by)
+def _waived_by(root: LessonProgressRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return None if root.waived_by is None else info.context.loaders.of(UserByIdLoader).want(root.waived_by)
 
 
 @node_type(LessonProgressRow, NodeKind.LESSON_PROGRESS, LessonProgressByIdLoader)

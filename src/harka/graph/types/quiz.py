@@ -12,7 +12,7 @@ from harka.graph.loaders.quiz import QuizByIdLoader
 from harka.graph.loaders.quiz_attempt import QuizAttemptCountByQuizLoader, QuizAttemptsByQuizLoader
 from harka.graph.loaders.quiz_question import QuizQuestionsByQuizLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.pagination import After, Below, Connection, First, Slice, paginate_below
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import quiz_attempt
@@ -22,24 +22,19 @@ from harka.repositories.quiz_attempt import QuizAttempt as QuizAttemptRow
 from harka.tenancy.permission import Permission
 
 
-async def attempts_of(root: QuizRow, info: Info, first: First, after: After = None) -> Slice:
+def attempts_of(root: QuizRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of a quiz's attempts."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[QuizAttemptRow]:
-        if position is None:
-            return await context.loaders.of(QuizAttemptsByQuizLoader).load((root.id, limit))
-        return await quiz_attempt.page_of_quiz(context.work, root.id, after=position, first=limit)
+    async def rest(position: Position, limit: int) -> Sequence[QuizAttemptRow]:
+        return await quiz_attempt.page_of_quiz(info.context.work, root.id, after=position, first=limit)
 
-    return await paginate(
-        context,
-        "quiz.attempts",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(QuizAttemptCountByQuizLoader).load(root.id),
+    below = Below(
+        name="quiz.attempts",
+        parent=root.id,
+        rows=QuizAttemptsByQuizLoader,
+        counts=QuizAttemptCountByQuizLoader,
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
 @node_type(QuizRow, NodeKind.QUIZ, QuizByIdLoader)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 import strawberry
@@ -15,7 +15,7 @@ from harka.graph.loaders.quiz_attempt import (
     QuizAttemptsByEnrollmentLoader,
 )
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, First, Slice, paginate
+from harka.graph.pagination import After, Below, First, Slice, paginate_below
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import quiz_attempt
@@ -89,21 +89,16 @@ class QuizAttempt(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def attempts_of(root: EnrollmentRow, info: Info, first: First, after: After = None) -> Slice:
+def attempts_of(root: EnrollmentRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
     """A page of an enrollment's attempts."""
-    context = info.context
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[QuizAttemptRow]:
-        if position is None:
-            return await context.loaders.of(QuizAttemptsByEnrollmentLoader).load((root.id, limit))
-        return await quiz_attempt.page_of_enrollment(context.work, root.id, after=position, first=limit)
+    async def rest(position: Position, limit: int) -> Sequence[QuizAttemptRow]:
+        return await quiz_attempt.page_of_enrollment(info.context.work, root.id, after=position, first=limit)
 
-    return await paginate(
-        context,
-        "enrollment.quizAttempts",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(QuizAttemptCountByEnrollmentLoader).load(root.id),
+    below = Below(
+        name="enrollment.quizAttempts",
+        parent=root.id,
+        rows=QuizAttemptsByEnrollmentLoader,
+        counts=QuizAttemptCountByEnrollmentLoader,
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)

@@ -19,11 +19,11 @@ from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
 
-async def role_of(root: UserRow, info: Info) -> RoleRow | None:
+def role_of(root: UserRow, info: Info) -> Awaitable[RoleRow | None] | None:
     """The role of the organization's own that a person holds."""
     if root.role_id is None:
         return None
-    return await info.context.loaders.of(CustomRoleByIdLoader).load(root.role_id)
+    return info.context.loaders.of(CustomRoleByIdLoader).want(root.role_id)
 
 
 @node_type(RoleRow, NodeKind.CUSTOM_ROLE, CustomRoleByIdLoader)

@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -25,10 +26,10 @@ def _state(root: UsedScimToken) -> str:
     return scim_token.state_of(root)
 
 
-async def _creator(root: UsedScimToken, info: Info) -> UserRow | None:
+def _creator(root: UsedScimToken, info: Info) -> Awaitable[UserRow | None] | None:
     if root.created_by is None:
         return None
-    return await info.context.loaders.of(UserByIdLoader).load(root.created_by)
+    return info.context.loaders.of(UserByIdLoader).want(root.created_by)
 
 
 @node_type(UsedScimToken, NodeKind.SCIM_TOKEN, ScimTokenByIdLoader)

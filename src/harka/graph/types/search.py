@@ -26,21 +26,21 @@ _BEST_FIRST: Final = Order("place")
 
 
 def _user(root: Hit, info: Info) -> Awaitable[UserRow | None] | None:
-    return info.context.loaders.of(UserByIdLoader).load(root.id) if root.kind == SearchKind.USER else None
+    return info.context.loaders.of(UserByIdLoader).want(root.id) if root.kind == SearchKind.USER else None
 
 
 def _course(root: Hit, info: Info) -> Awaitable[CourseRow | None] | None:
-    return info.context.loaders.of(CourseByIdLoader).load(root.id) if root.kind == SearchKind.COURSE else None
+    return info.context.loaders.of(CourseByIdLoader).want(root.id) if root.kind == SearchKind.COURSE else None
 
 
 def _lesson(root: Hit, info: Info) -> Awaitable[LessonRow | None] | None:
-    return info.context.loaders.of(LessonByIdLoader).load(root.id) if root.kind == SearchKind.LESSON else None
+    return info.context.loaders.of(LessonByIdLoader).want(root.id) if root.kind == SearchKind.LESSON else None
 
 
 def _path(root: Hit, info: Info) -> Awaitable[PathRow | None] | None:
     if root.kind != SearchKind.LEARNING_PATH:
         return None
-    return info.context.loaders.of(LearningPathByIdLoader).load(root.id)
+    return info.context.loaders.of(LearningPathByIdLoader).want(root.id)
 
 
 @graph_type

@@ -1,3 +1,4 @@
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -200,16 +201,16 @@ class SsoConnection(Node):
     version: int = leaf("Grows with every change.")
 
 
-async def _connection(root: AttemptRow, info: Info) -> ConnectionRow | None:
+def _connection(root: AttemptRow, info: Info) -> Awaitable[ConnectionRow | None] | None:
     if root.connection_id is None:
         return None
-    return await info.context.loaders.of(SsoConnectionByIdLoader).load(root.connection_id)
+    return info.context.loaders.of(SsoConnectionByIdLoader).want(root.connection_id)
 
 
-async def _user(root: AttemptRow, info: Info) -> UserRow | None:
+def _user(root: AttemptRow, info: Info) -> Awaitable[UserRow | None] | None:
     if root.user_id is None:
         return None
-    return await info.context.loaders.of(UserByIdLoader).load(root.user_id)
+    return info.context.loaders.of(UserByIdLoader).want(root.user_id)
 
 
 def _updated_at(root: AttemptRow) -> datetime:

@@ -1,5 +1,6 @@
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -27,11 +28,12 @@ from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import submission
 from harka.repositories.submission import Submission as SubmissionRow
+from harka.repositories.user import User as UserRow
 from harka.tenancy.permission import Permission
 
 
-def _graded_by(root: SubmissionRow, info: Info) -> Any:
-    return None if root.graded_by is None else info.context.loaders.of(UserByIdLoader).load(root.graded_by)
+def _graded_by(root: SubmissionRow, info: Info) -> Awaitable[UserRow | None] | None:
+    return None if root.graded_by is None else info.context.loaders.of(UserByIdLoader).want(root.graded_by)
 
 
 @node_type(SubmissionRow, NodeKind.SUBMISSION, SubmissionByIdLoader)

@@ -12,7 +12,7 @@ from harka.graph.loaders.certificate import CertificateCountByUserLoader, Certif
 from harka.graph.loaders.external_id import ExternalIdByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
+from harka.graph.pagination import After, Below, Connection, First, Slice, ordered, paginate, paginate_below
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.graph.types.enrollment_list import of_user
@@ -31,27 +31,21 @@ from harka.repositories.user import UserFilter as Only
 from harka.tenancy.permission import Permission
 
 
-async def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Slice:
-    context = info.context
+def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
+    async def rest(position: Position, limit: int) -> Sequence[CertificateRow]:
+        return await certificate.page_of_user(info.context.work, root.id, after=position, first=limit)
 
-    async def fetch(position: Position | None, limit: int) -> Sequence[CertificateRow]:
-        if position is None:
-            return await context.loaders.of(CertificatesByUserLoader).load((root.id, limit))
-        return await certificate.page_of_user(context.work, root.id, after=position, first=limit)
-
-    return await paginate(
-        context,
-        "user.certificates",
-        filters=(root.id.bytes,),
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: context.loaders.of(CertificateCountByUserLoader).load(root.id),
+    below = Below(
+        name="user.certificates",
+        parent=root.id,
+        rows=CertificatesByUserLoader,
+        counts=CertificateCountByUserLoader,
     )
+    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
-async def _external_id(root: UserRow, info: Info) -> str | None:
-    return await info.context.loaders.of(ExternalIdByUserLoader).load(root.id)
+def _external_id(root: UserRow, info: Info) -> Awaitable[str | None]:
+    return info.context.loaders.of(ExternalIdByUserLoader).want(root.id)
 
 
 @node_type(UserRow, NodeKind.USER, UserByIdLoader)
