@@ -45,6 +45,7 @@ async def connect(
         role_claim=None,
         role_mapping=[],
         default_role="learner",
+        roles_at_sign_in="first",
         email_domains=[],
         **NO_DIRECTORY,
         **NO_SAML,

@@ -4,9 +4,9 @@ from harka.graph.enums import _describe as describe
 from harka.learning.scim_token import ScimTokenState
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_draft import SsoRole
-from harka.repositories.sso import SsoKind, SsoState
+from harka.repositories.sso import SsoKind, SsoRolesAtSignIn, SsoState
 
-__all__ = ["ScimTokenState", "SsoKind", "SsoOutcome", "SsoRole", "SsoState"]
+__all__ = ["ScimTokenState", "SsoKind", "SsoOutcome", "SsoRole", "SsoRolesAtSignIn", "SsoState"]
 
 describe(
     ScimTokenState,
@@ -26,6 +26,13 @@ describe(
 
 describe(
     SsoRole, "What one becomes by signing in.", learner="Learner.", instructor="Teacher.", manager="Manager."
+)
+
+describe(
+    SsoRolesAtSignIn,
+    "When somebody becomes what the provider names.",
+    first="When they come for the first time; from then on their role is changed here.",
+    every="Whenever they come in, also back to less.",
 )
 
 describe(

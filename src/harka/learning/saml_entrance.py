@@ -6,7 +6,6 @@ plain GET with which it sends the cookie of who began, and there both must be of
 in by an answer that an attacker got and had somebody else's browser post.
 """
 
-from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -22,8 +21,8 @@ from harka.errors import HarkaError, NotFoundError, SsoRefusedError, Unavailable
 from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, give_back, network_of, take, working
 from harka.learning.session import Device
 from harka.learning.sso import SsoOutcome
-from harka.learning.sso_draft import role_of
 from harka.learning.sso_entrance import SAML_FLOW, Arrived, Where, asked, let_in, opened, refused, sealed
+from harka.learning.sso_role import deciding
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoKind
 from harka.tenancy.context import TenantContext
@@ -117,7 +116,7 @@ async def _pass(
         who.subject,
         None if who.email is None else who.email[: _LONGEST_EMAIL + 1],
         None if who.name is None else who.name[:_LONGEST_NAME],
-        _deciding(connection, who.roles),
+        deciding(connection, who.roles),
         answer.in_response_to,
         next_,
         int(now),
@@ -168,8 +167,3 @@ async def _enter(
         raise SsoRefusedError(SsoOutcome.WRONG_STATE, "It was used before.")
     identity = Identity(connection.issuer, found.subject, found.email, found.name, found.roles)
     return await let_in(entrance, context, connection, identity, next_, device)
-
-
-def _deciding(connection: SsoConnection, named: Sequence[str]) -> list[str]:
-    role = role_of(connection, named)
-    return next(([name] for name in named if role_of(connection, [name]) == role), [])

@@ -29,7 +29,7 @@ from harka.errors import (
 from harka.ids import new_id
 from harka.learning import break_glass, mail, sso_saml
 from harka.learning.sso_directory import NO_DIRECTORY, place_of
-from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted
+from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted, require_role_claim
 from harka.learning.sso_saml import NO_SAML, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
@@ -142,6 +142,7 @@ async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConn
         version=1,
         **given,
     )
+    require_role_claim(made)
     made = with_end(made)
     await connections.insert(work.session, made, _sealed(work, keyring, made.id, secret))
     return made
@@ -170,6 +171,7 @@ async def update(
     given = await accepted(work, found.kind, changes)
     secret = given.pop("client_secret", None)
     changed = msgspec.structs.replace(found, **given)
+    require_role_claim(changed)
     if _whom(changed) != _whom(found) or secret is not None or not sso_saml.keeps_certificate(found, changed):
         if found.state == SsoState.ENFORCED:
             raise ConflictError("This connection is enforced: disable it first.", field="id")

@@ -17,7 +17,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.outbound import accept_url
 from harka.repositories import domain as domains
-from harka.repositories.sso import SsoConnection, SsoKind
+from harka.repositories.sso import SsoConnection, SsoKind, SsoRolesAtSignIn
 from harka.tenancy.domain_name import accept_domain
 
 MOST_MAPPINGS: Final = 50
@@ -63,6 +63,7 @@ class SsoDraft(msgspec.Struct, frozen=True, kw_only=True):
     role_claim: str | None = None
     role_mappings: Sequence[RoleMapping] = ()
     default_role: str = SsoRole.LEARNER
+    roles_at_sign_in: str = SsoRolesAtSignIn.FIRST
     email_domains: Sequence[str] = ()
     directory: DirectoryDraft | None = None
     """Given: `issuer` is an address, `client_id` the name that asks, claims are attributes."""
@@ -85,6 +86,7 @@ class SsoChanges(msgspec.Struct, frozen=True, kw_only=True):
     role_claim: str | UnsetType | None = UNSET
     role_mappings: Sequence[RoleMapping] | UnsetType = UNSET
     default_role: str | UnsetType = UNSET
+    roles_at_sign_in: str | UnsetType = UNSET
     email_domains: Sequence[str] | UnsetType = UNSET
     directory: DirectoryChanges | UnsetType = UNSET
     saml: SamlChanges | UnsetType = UNSET
@@ -106,11 +108,18 @@ async def accepted(work: UnitOfWork, kind: str, given: SsoDraft | SsoChanges) ->
         values["client_secret"] = accept_line(values["client_secret"], "clientSecret", longest=500)
     if "role_mappings" in values:
         values["role_mapping"] = _accept_mappings(values.pop("role_mappings"))
-    if "default_role" in values:
-        values["default_role"] = str(values["default_role"])
+    for name in ("default_role", "roles_at_sign_in"):
+        if name in values:
+            values[name] = str(values[name])
     if "email_domains" in values:
         values["email_domains"] = await _accept_domains(work, values["email_domains"])
     return values
+
+
+def require_role_claim(connection: SsoConnection) -> None:
+    """Raise `ValidationError` where everybody would lose their role as nothing names one."""
+    if connection.roles_at_sign_in == SsoRolesAtSignIn.EVERY and connection.role_claim is None:
+        raise ValidationError("Say by `roleClaim` first what names somebody's role.", field="rolesAtSignIn")
 
 
 def _provider(given: dict[str, Any], *, private: bool) -> dict[str, Any]:
@@ -215,7 +224,7 @@ def mappings(connection: SsoConnection) -> list[RoleMapping]:
 
 
 def role_of(connection: SsoConnection, named: Sequence[str]) -> str:
-    """What somebody begins as: the role that allows most of those that the provider names, and may name.
+    """What somebody is to be: the role that allows most of those that the provider names, and may name.
 
     `named`: lower case.
     """

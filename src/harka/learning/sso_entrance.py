@@ -31,7 +31,7 @@ from harka.errors import (
     ValidationError,
     WrongPasswordError,
 )
-from harka.learning import scim_user, session, sso, user, user_row
+from harka.learning import scim_user, session, sso, sso_role, user, user_row
 from harka.learning.entrance import (
     OF_ADDRESS,
     OF_ALL,
@@ -104,7 +104,10 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """An identity that nobody is linked to, whose address somebody has: to be linked by their password."""
+    """An identity that nobody is linked to, whose address somebody has: to be linked by their password.
+
+    `roles`: of all that the provider names the one that decides.
+    """
 
     connection: UUID
     issuer: str
@@ -112,6 +115,7 @@ class Pending(msgspec.Struct, frozen=True):
     email: str
     began_at: int
     sid: str | None = None
+    roles: list[str] = []
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -263,7 +267,8 @@ async def link(
         origin = Origin(connection.id, pending.issuer, pending.subject, pending.sid)
         await sso_session.insert(work.session, begun.session.id, origin)
         await connections.prove(work.session, connection)
-        await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person)
+        told = await sso_role.follow(work, connection, person, pending.roles)
+        await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person, detail=told)
 
     try:
         # nobody else's password will do: they would come in by it past what is enforced
@@ -318,6 +323,7 @@ async def let_in(
     next_: str,
     device: Device,
 ) -> Arrived:
+    told = ""
     async with working(entrance, context, read_only=False) as work:
         person = await connections.find_identity(
             work.session, connection.id, identity.issuer, identity.subject
@@ -338,6 +344,7 @@ async def let_in(
                     identity.email,
                     int(clock.now().timestamp()),
                     identity.sid,
+                    sso_role.deciding(connection, identity.roles),
                 )
                 cookie = sealed(entrance, context, _LINK, pending)
                 return Arrived(None, next_, cookie, identity.email)
@@ -346,11 +353,12 @@ async def let_in(
             found = await users.find_by_ids(work.session, [person])
             if not found or found[0].status != UserStatus.ACTIVE:
                 raise SsoRefusedError(SsoOutcome.INACTIVE, "They are deactivated here.")
+            told = await sso_role.follow(work, connection, person, identity.roles, known=found[0])
         begun = await session.begin(work, entrance.keyring.session, person, device)
         origin = Origin(connection.id, identity.issuer, identity.subject, identity.sid)
         await sso_session.insert(work.session, begun.session.id, origin)
         await connections.prove(work.session, connection)
-        await sso.note(work, SsoOutcome.SIGNED_IN, connection=connection.id, user=person)
+        await sso.note(work, SsoOutcome.SIGNED_IN, connection=connection.id, user=person, detail=told)
     return Arrived(begun, next_)
 
 

@@ -33,6 +33,11 @@ class SsoState(enum.StrEnum):
     DISABLED = "disabled"
 
 
+class SsoRolesAtSignIn(enum.StrEnum):
+    FIRST = "first"
+    EVERY = "every"
+
+
 class SsoConnectionOrder(enum.StrEnum):
     CREATED_AT = "created_at"
     NAME = "name"
@@ -42,6 +47,7 @@ class SsoConnection(msgspec.Struct, frozen=True):
     """Without its secret. `role_claim`: the claim that names a role; None where none does.
 
     `role_mapping`: each a role, a colon, and what the claim says for it; empty where it says the role itself.
+    `roles_at_sign_in`: an `SsoRolesAtSignIn`.
     `email_domains`: lower case; people with an address there are sent here.
 
     Of a directory `issuer` is the address, `client_id` the name that asks, `role_claim` the attribute that
@@ -63,6 +69,7 @@ class SsoConnection(msgspec.Struct, frozen=True):
     role_claim: str | None
     role_mapping: list[str]
     default_role: str
+    roles_at_sign_in: str
     email_domains: list[str]
     base_dn: str | None
     login_attribute: str | None
@@ -104,9 +111,9 @@ _NOBODY: Final = UUID(int=0)
 FIND_BY_IDS = Statement(
     "sso.find_by_ids",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -116,9 +123,9 @@ _MATCHES: Final = narrowed(Condition("text", "kind = {}"), Condition("text", "st
 PAGES = pages(
     "sso.page",
     f"""SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {{schema}}.sso_connection
     WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
     {SsoConnectionOrder.CREATED_AT: CREATED, SsoConnectionOrder.NAME: NAME},
@@ -135,9 +142,9 @@ COUNT = Statement(
 OFFERED = Statement(
     "sso.offered",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
     ORDER BY created_at, id""",
 )
@@ -146,9 +153,9 @@ OFFERED = Statement(
 ROUTED = Statement(
     "sso.routed",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-      certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
     FROM {schema}.sso_connection
     WHERE tenant_id = $1 AND state IN ('tested', 'enforced') AND $2::text = ANY(email_domains)
     ORDER BY created_at, id LIMIT 1""",
@@ -174,13 +181,14 @@ INSERT = Statement(
     "sso.insert",
     """INSERT INTO {schema}.sso_connection
       (tenant_id, id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-       email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-       metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-       certificates_end_at, tested_at, proven_at, created_at, updated_at, version, sealed_secret)
+       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+       sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+       name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version,
+       sealed_secret)
     VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::text,
-      $11::text[], $12::text, $13::text, $14::text, $15::boolean, $16::text, $17::text, $18::text, $19::text,
-      $20::text, $21::boolean, $22::text, $23::text, $24::timestamptz, $25::timestamptz, $26::timestamptz,
-      $27::timestamptz, $28::timestamptz, $29::int, $30::bytea)""",
+      $11::text, $12::text[], $13::text, $14::text, $15::text, $16::boolean, $17::text, $18::text, $19::text,
+      $20::text, $21::text, $22::boolean, $23::text, $24::text, $25::timestamptz, $26::timestamptz,
+      $27::timestamptz, $28::timestamptz, $29::timestamptz, $30::int, $31::bytea)""",
 )
 
 # Write a connection, unless someone else changed it; a secret of NULL stays as it is.
@@ -188,18 +196,19 @@ UPDATE = Statement(
     "sso.update",
     """UPDATE {schema}.sso_connection
     SET name = $4::text, state = $5::text, issuer = $6::text, client_id = $7::text, role_claim = $8::text,
-      role_mapping = $9::text[], default_role = $10::text, email_domains = $11::text[],
-      base_dn = $12::text, login_attribute = $13::text, user_filter = $14::text, start_tls = $15::boolean,
-      ca_certificates = $16::text, sso_url = $17::text, metadata_url = $18::text,
-      idp_certificates = $19::text, own_certificate = $20::text, idp_initiated = $21::boolean,
-      email_attribute = $22::text, name_attribute = $23::text, certificates_end_at = $24::timestamptz,
-      tested_at = $25::timestamptz, proven_at = $26::timestamptz,
-      sealed_secret = coalesce($27::bytea, sealed_secret), updated_at = now(), version = version + 1
+      role_mapping = $9::text[], default_role = $10::text, roles_at_sign_in = $11::text,
+      email_domains = $12::text[], base_dn = $13::text, login_attribute = $14::text,
+      user_filter = $15::text, start_tls = $16::boolean, ca_certificates = $17::text,
+      sso_url = $18::text, metadata_url = $19::text, idp_certificates = $20::text,
+      own_certificate = $21::text, idp_initiated = $22::boolean,
+      email_attribute = $23::text, name_attribute = $24::text, certificates_end_at = $25::timestamptz,
+      tested_at = $26::timestamptz, proven_at = $27::timestamptz,
+      sealed_secret = coalesce($28::bytea, sealed_secret), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
     RETURNING id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
-      email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates, sso_url,
-      metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute, name_attribute,
-      certificates_end_at, tested_at, proven_at, created_at, updated_at, version""",
+      roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
+      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
+      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version""",
 )
 
 # Somebody came in by it: it works. That is no change of the connection, and not written each time.
@@ -331,6 +340,7 @@ async def update(
         changed.role_claim,
         changed.role_mapping,
         changed.default_role,
+        changed.roles_at_sign_in,
         changed.email_domains,
         changed.base_dn,
         changed.login_attribute,

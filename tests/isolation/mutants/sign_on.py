@@ -48,6 +48,13 @@ MUTANTS: Final = [
         ("tests/web/test_sso.py",),
     ),
     Mutant(
+        "a-provider-unmakes-owners",
+        "learning/sso_role.py",
+        "    return held.role in FOLLOWING and held.role != role\n",
+        "    return held.role != role\n",
+        ("tests/learning/test_sso_role.py",),
+    ),
+    Mutant(
         "a-logout-token-is-good-twice",
         "learning/sso_logout.py",
         "    if await entrance.throttle.take(context.id, _ONCE, token) > 0.0:\n",

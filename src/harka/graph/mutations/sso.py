@@ -7,7 +7,7 @@ from msgspec import UNSET
 from harka.graph.context import Info, RequestContext
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
 from harka.graph.payload import MutationInput, Payload, optional, required
-from harka.graph.sso_enums import SsoRole
+from harka.graph.sso_enums import SsoRole, SsoRolesAtSignIn
 from harka.graph.types.sso import SsoConnection
 from harka.ids import NodeKind
 from harka.learning import sso, sso_saml
@@ -30,9 +30,9 @@ _ISSUER = (
 _CLIENT = "As the provider gave it; the distinguished name by which a directory is asked."
 _SECRET = "As the provider gave it; the password of that name. Kept sealed, and never shown again."  # noqa: S105 - none
 _ROLE_CLAIM = (
-    "The claim that names somebody's role, or several, when they come for the first time; of an entry in a "
-    "directory the attribute, mostly `memberOf`. Claims inside of others have a dot between: "
-    "`realm_access.roles`. Nobody becomes an admin or owner by signing in."
+    "The claim that names somebody's role, or several; of an entry in a directory the attribute, mostly "
+    "`memberOf`. Claims inside of others have a dot between: `realm_access.roles`. Nobody becomes an admin "
+    "or owner by signing in."
 )
 _EMAIL_CLAIM = (
     "The claim, or the attribute of an entry, that tells somebody's e-mail address, where it is not the "
@@ -68,6 +68,10 @@ _MAPPINGS = (
     "What that claim says for which role: at most 50. Where there are none, it says `manager`, "
     "`instructor` or `learner` itself."
 )
+_ROLES_AT = (
+    "When somebody becomes what is named. `EVERY`: whoever is named no more becomes what `defaultRole` says; "
+    "owners, admins and who has a role of the organization's own stay what they are. Wants a `roleClaim`."
+)
 _DOMAINS = (
     "Whose people are sent here by their e-mail address: at most 20 domains, which the organization has "
     "proven to be its own."
@@ -76,9 +80,9 @@ _DOMAINS = (
 
 @graph_input
 class SsoRoleMappingInput:
-    """What somebody begins as whom the provider names so."""
+    """What somebody is whom the provider names so."""
 
-    role: SsoRole = value("What they begin as here.")
+    role: SsoRole = value("What they are here.")
     value: str = value("What the provider says: 1 to 300 characters; small and capital letters are the same.")
 
 
@@ -148,9 +152,8 @@ class CreateSsoConnectionInput(MutationInput):
     name_claim: str | None = value(_NAME_CLAIM, default=None)
     role_claim: str | None = value(_ROLE_CLAIM, default=None)
     role_mappings: list[SsoRoleMappingInput] = value(_MAPPINGS, default_factory=list)
-    default_role: SsoRole = value(
-        "What somebody is when they come for the first time and no role is named.", default=SsoRole.LEARNER
-    )
+    default_role: SsoRole = value("What somebody is to be when no role is named.", default=SsoRole.LEARNER)
+    roles_at_sign_in: SsoRolesAtSignIn = value(_ROLES_AT, default=SsoRolesAtSignIn.FIRST)
     email_domains: list[str] = value(_DOMAINS, default_factory=list)
     directory: SsoDirectoryInput | None = value(
         "Given for a directory (LDAP); omitted for a provider that speaks OpenID Connect.", default=None
@@ -173,8 +176,9 @@ class UpdateSsoConnectionInput(MutationInput):
     role_claim: str | None = value(f"{_ROLE_CLAIM} Null for none.", default=strawberry.UNSET)
     role_mappings: list[SsoRoleMappingInput] | None = value(_MAPPINGS, default=strawberry.UNSET)
     default_role: SsoRole | None = value(
-        "What somebody is when they come for the first time and no role is named.", default=strawberry.UNSET
+        "What somebody is to be when no role is named.", default=strawberry.UNSET
     )
+    roles_at_sign_in: SsoRolesAtSignIn | None = value(_ROLES_AT, default=strawberry.UNSET)
     email_domains: list[str] | None = value(_DOMAINS, default=strawberry.UNSET)
     directory: SsoDirectoryChangesInput | None = value(
         "How the directory is asked, where it is one.", default=strawberry.UNSET
@@ -317,6 +321,7 @@ async def _create(
         role_claim=given.role_claim,
         role_mappings=[RoleMapping(each.value, each.role) for each in given.role_mappings],
         default_role=given.default_role,
+        roles_at_sign_in=given.roles_at_sign_in,
         email_domains=given.email_domains,
         directory=None if given.directory is None else _directory(given.directory),
         saml=None if given.saml is None else await _saml(info.context, given.saml),
@@ -341,6 +346,7 @@ async def _update(
         role_claim=optional(given.role_claim),
         role_mappings=UNSET if mapped is UNSET else [RoleMapping(each.value, each.role) for each in mapped],
         default_role=required(given.default_role, "defaultRole"),
+        roles_at_sign_in=required(given.roles_at_sign_in, "rolesAtSignIn"),
         email_domains=required(given.email_domains, "emailDomains"),
         directory=UNSET if asked is UNSET else _directory_changes(asked),
         saml=UNSET if spoken is UNSET else await _saml_changes(context, spoken),

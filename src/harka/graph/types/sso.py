@@ -13,7 +13,7 @@ from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
 from harka.graph.order_enums import SsoAttemptOrder, SsoConnectionOrder
 from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
-from harka.graph.sso_enums import SsoKind, SsoOutcome, SsoRole, SsoState
+from harka.graph.sso_enums import SsoKind, SsoOutcome, SsoRole, SsoRolesAtSignIn, SsoState
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import sso
@@ -137,10 +137,10 @@ class SsoSaml:
 
 @graph_type
 class SsoRoleMapping:
-    """What somebody begins as whom the provider names so."""
+    """What somebody is whom the provider names so."""
 
     value: str = leaf("What the provider says; small and capital letters are the same.")
-    role: SsoRole = leaf("What they begin as here.")
+    role: SsoRole = leaf("What they are here.")
 
 
 @node_type(ConnectionRow, NodeKind.SSO_CONNECTION, SsoConnectionByIdLoader)
@@ -168,15 +168,16 @@ class SsoConnection(Node):
         "The claim or attribute that tells somebody's name; null for the usual one.", name="nameClaim"
     )
     role_claim: str | None = leaf(
-        "The claim of the ID token, or the attribute of an entry, that names somebody's role or groups when "
-        "they come for the first time; null where none does."
+        "The claim of the ID token, or the attribute of an entry or assertion, that names somebody's role or "
+        "groups; null where none does."
     )
     role_mappings: list[SsoRoleMapping] = field(
         _mappings,
         "What that claim says for which role; empty where it says `manager`, `instructor` or `learner` "
         "itself.",
     )
-    default_role: SsoRole = leaf("What somebody is when they come for the first time and no role is named.")
+    default_role: SsoRole = leaf("What somebody is to be when no role is named.")
+    roles_at_sign_in: SsoRolesAtSignIn = leaf("When somebody becomes what is named: once, or each time.")
     email_domains: list[str] = leaf(
         "Whose people `POST /auth/discover` sends here: domains that the organization has proven to be its "
         "own."
