@@ -3,9 +3,9 @@ from enum import Enum
 
 import pytest
 
-from harka.graph import bulk_enums, enums, order_enums, schema, sso_enums, webhook_enums
+from harka.graph import bulk_enums, enums, event_enums, order_enums, schema, sso_enums, webhook_enums
 
-ROOMS = (enums, bulk_enums, order_enums, sso_enums, webhook_enums)
+ROOMS = (enums, bulk_enums, event_enums, order_enums, sso_enums, webhook_enums)
 ENUMS = [getattr(room, name) for room in ROOMS for name in room.__all__]
 
 

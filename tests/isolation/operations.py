@@ -228,8 +228,14 @@ class _Writer:
         inside = (*at.inside, at.type.name)
         if not isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
             return self._fields(_At(type_, at.route, at.within, inside), depth)
+        if at.within:
+            # whatever it is inside of whatever that is: there are too many of both
+            self._count()
+            return "{ __typename id }"
+        # inside of something else it shows its own leaves: what is behind them has a way of its own
+        deep = self._node_depth if len(at.route) == 1 else 1
         inner = " ".join(
-            f"... on {possible.name} {self._fields(within, self._node_depth, prefix=f'{possible.name}_')}"
+            f"... on {possible.name} {self._fields(within, deep, prefix=f'{possible.name}_')}"
             for possible in self._schema.get_possible_types(type_)
             if possible.name not in inside
             for within in [_At(possible, at.route, at.within or possible.name, inside)]

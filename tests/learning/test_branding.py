@@ -75,6 +75,9 @@ async def test_versions_are_kept_and_rolled_back_to(academy: Academy) -> None:
         with pytest.raises(ConflictError):
             await branding.roll_back(work, waiting.id)
     assert (await shown(academy)).primary_color == BLUE
+    # each of them once, and what it was rolled back to again
+    told = [row["subject_id"] for row in await academy.rows("event") if row["type"] == "branding.published"]
+    assert (len(told), told.count(str(first.id))) == (3, 2)
     rows = await academy.rows("branding")
     assert sorted(row["status"] for row in rows) == ["draft", "published", "retired"]
     assert len(await academy.rows("branding_asset")) == 2

@@ -9,10 +9,30 @@ from academy import Academy
 from harka import clock
 from harka.errors import ConflictError, ForbiddenError, HarkaError
 from harka.ids import earliest_id, new_id
-from harka.learning import bulk_enrollment, course, enrollment, event, progress, user
+from harka.learning import (
+    bulk_enrollment,
+    category,
+    course,
+    enrollment,
+    event,
+    group,
+    group_manager,
+    group_member,
+    invitation,
+    own_enrollment,
+    path,
+    path_enrollment,
+    progress,
+    user,
+    viewer,
+)
 from harka.learning.bulk_enrollment import OnError
-from harka.learning.course import CourseChanges
+from harka.learning.course import CourseChanges, CourseDraft
+from harka.learning.group import GroupChanges
+from harka.learning.invitation import InvitationDraft
+from harka.learning.path import PathChanges, PathDraft
 from harka.learning.user import UserChanges, UserDraft
+from harka.learning.viewer import ViewerChanges
 from harka.learning.work import UnitOfWork
 from harka.repositories.event import EventType
 from harka.storage.statement import Statement
@@ -32,6 +52,12 @@ async def told(academy: Academy) -> list[tuple[str, str]]:
     """Type and subject of every event, in order."""
     rows = await academy.rows("event")
     return [(row["type"], row["subject_id"]) for row in sorted(rows, key=lambda row: row["id"])]
+
+
+async def concerning(academy: Academy, subject: UUID) -> list[tuple[str, str | None]]:
+    """Type and person of every event of an object, in order."""
+    rows = [row for row in await academy.rows("event") if row["subject_id"] == str(subject)]
+    return [(row["type"], row["user_id"]) for row in sorted(rows, key=lambda row: row["id"])]
 
 
 async def test_what_happens_in_a_unit_is_told_in_its_order(academy: Academy) -> None:
@@ -152,6 +178,113 @@ async def test_old_ones_are_forgotten(academy: Academy) -> None:
         await work.session.execute(AGE, old, first)
         assert await event.forget_old(work) == 1
     assert [row["id"] for row in await academy.rows("event")] == [str(second)]
+
+
+async def test_a_group_its_people_and_who_manages_it(academy: Academy) -> None:
+    """Who is in it already, or manages it, is not told of again."""
+    one, two, boss = await academy.user(), await academy.user(), await academy.user("admin")
+    async with academy.work() as work:
+        made = await group.create(work, name="Team")
+        await group.update(work, made.id, GroupChanges(name="Crew"), version=1)
+        await group_member.add(work, made.id, [one.id])
+        await group_member.add(work, made.id, [one.id, two.id])
+        await group_member.remove(work, made.id, [one.id])
+        await group_member.remove(work, made.id, [one.id])
+        await group_member.leave_all(work, two.id)
+        for _ in range(2):
+            await group_manager.assign(work, made.id, boss.id)
+        for _ in range(2):
+            await group_manager.unassign(work, made.id, boss.id)
+        await group.delete(work, made.id)
+    assert await concerning(academy, made.id) == [
+        ("group.created", None),
+        ("group.updated", None),
+        ("group.member_added", str(one.id)),
+        ("group.member_added", str(two.id)),
+        ("group.member_removed", str(one.id)),
+        ("group.member_removed", str(two.id)),
+        ("group.manager_assigned", str(boss.id)),
+        ("group.manager_unassigned", str(boss.id)),
+        ("group.deleted", None),
+    ]
+
+
+async def test_a_learning_path_and_who_is_on_it(academy: Academy) -> None:
+    taken, learner, other = await academy.course(weights=(1,)), await academy.user(), await academy.user()
+    async with academy.work() as work:
+        way = await path.create(work, PathDraft(title="Way", course_ids=[taken.id]))
+        await path.update(work, way.id, PathChanges(course_ids=[taken.id]), version=way.version)
+        for _ in range(2):
+            await path.publish(work, way.id)
+        on = [
+            (await path_enrollment.enroll(work, path_id=way.id, user_id=each.id)).enrollment
+            for each in (learner, other, other)
+        ]
+        for _ in range(2):
+            await path_enrollment.withdraw(work, on[1].id)
+        for _ in range(2):
+            await path.archive(work, way.id)
+    enrolled = await academy.enrollment(learner, taken)
+    (lesson,) = await academy.lessons(taken)
+    async with academy.work(academy.acting(learner)) as work:
+        await progress.record(work, enrollment_id=enrolled.id, lesson_id=lesson.id, fraction=1.0)
+    steps = ("created", "updated", "published", "archived")
+    assert await concerning(academy, way.id) == [(f"learning_path.{step}", None) for step in steps]
+    for person, row, end in ((learner, on[0], "completed"), (other, on[1], "withdrawn")):
+        assert await concerning(academy, row.id) == [
+            (f"learning_path_enrollment.{step}", str(person.id)) for step in ("created", end)
+        ]
+    # what it opened is told, too
+    assert EventType.ENROLLMENT_CREATED in [type_ for type_, _ in await told(academy)]
+
+
+async def test_who_is_let_in_again_and_who_enrolls_themselves(academy: Academy) -> None:
+    open_ = await academy.course(open_to_all=True)
+    gone = await academy.user(status="inactive")
+    async with academy.work() as work:
+        for _ in range(2):
+            await user.reactivate(work, gone.id)
+    async with academy.work(academy.acting(await academy.user())) as work:
+        mine = await own_enrollment.enroll(work, open_.id)
+    assert await concerning(academy, gone.id) == [("user.reactivated", None)]
+    assert [type_ for type_, _ in await concerning(academy, mine.enrollment.id)] == ["enrollment.created"]
+
+
+async def test_who_comes_in_by_an_invitation_is_in_its_groups(academy: Academy) -> None:
+    async with academy.work() as work:
+        team, branch = [await group.create(work, name=name) for name in ("Team", "Branch")]
+        first = await invitation.invite(work, InvitationDraft(email="a@example.com"))
+        draft = InvitationDraft(
+            email="a@example.com", role="admin", group_ids=[team.id], managed_group_ids=[branch.id]
+        )
+        second = await invitation.invite(work, draft)
+    async with academy.work(academy.anonymous()) as work:
+        _, person = await invitation.accept(work, second.token, name="Ada")
+    taken_back = [("invitation.created", None), ("invitation.revoked", None)]
+    assert await concerning(academy, first.invitation.id) == taken_back
+    accepted = [("invitation.created", None), ("invitation.accepted", str(person.id))]
+    assert await concerning(academy, second.invitation.id) == accepted
+    assert ("group.member_added", str(person.id)) in await concerning(academy, team.id)
+    assert ("group.manager_assigned", str(person.id)) in await concerning(academy, branch.id)
+
+
+async def test_fields_are_told_as_readers_call_them(academy: Academy) -> None:
+    person = await academy.user()
+    async with academy.work() as work:
+        kind = await category.create(work, "Kind")
+        top, below = [await group.create(work, name=name) for name in ("Top", "Below")]
+        taken = await course.create(work, CourseDraft(title="T", code="T"))
+        await course.update(work, taken.id, CourseChanges(category_id=kind.id), version=1)
+        await group.update(work, below.id, GroupChanges(parent_id=top.id), version=1)
+    async with academy.work(academy.acting(person)) as work:
+        await viewer.update(work, ViewerChanges(name="Grace"), version=person.version)
+    rows = {row["type"]: row["fields"] for row in await academy.rows("event")}
+    updated = ("course.updated", "group.updated", "user.updated")
+    assert [rows[type_] for type_ in updated] == [["category"], ["parent"], ["name"]]
+
+
+def test_every_type_names_what_it_happened_to() -> None:
+    assert {each.partition(".")[0] for each in EventType} == set(event.SUBJECTS)
 
 
 async def test_withdrawal_is_told_once(academy: Academy) -> None:

@@ -97,6 +97,7 @@ async def test_what_was_uploaded_is_there(academy: Academy, store: FileStore) ->
     assert academy.statements == 2
     assert (done.status, done.version, await reserved(academy)) == (FileStatus.READY, 2, 5)
     assert await complete(academy, store, begun, learner) == done
+    assert [row["type"] for row in await academy.rows("event")] == ["file.uploaded"]
     read = store.read(academy.organization.id, file.path_of(done.id))
     assert b"".join([piece async for piece in read]) == b"Hello"
 

@@ -143,6 +143,9 @@ FIELDS = [
 PARTS = {
     "course.lock_status": ["id", "status", "seats", "self_enrollment"],
     "bulk_change.lock": list(Standing.__struct_fields__),
+    "invitation.accept": [*Invitation.__struct_fields__, "managed"],
+    "invitation.join_groups": ["group_id"],
+    "invitation.replace": ["id"],
     "bulk_operation.count_all": ["kept", "open"],
     "bulk_operation.delete_old": ["id"],
     "bulk_operation.end_left": ["id"],

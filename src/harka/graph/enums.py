@@ -24,7 +24,6 @@ from harka.repositories.course import CourseOrder, CourseStatus
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.enrollment_list import EnrollmentOrder
-from harka.repositories.event import EventType
 from harka.repositories.file import FileOrder
 from harka.repositories.job import JobOrder, JobState
 from harka.repositories.page import OrderDirection
@@ -49,7 +48,6 @@ __all__ = [
     "DomainStatus",
     "EnrollmentOrder",
     "EnrollmentStatus",
-    "EventType",
     "FileOrder",
     "FileStatus",
     "HealthStatus",
@@ -433,31 +431,6 @@ _describe(
     "What a caller is.",
     user="A person.",
     api_key="A program with an API key.",
-)
-
-_describe(
-    EventType,
-    "What can happen. More may come: clients pass over what they do not know.",
-    **{
-        "user.created": "Somebody was added.",
-        "user.updated": "A person's name, address, role or settings were changed.",
-        "user.deactivated": "Somebody may sign in no more.",
-        "user.reactivated": "Somebody may sign in again.",
-        "user.password_reset": "Somebody set a new password by a link.",
-        "course.created": "A course was made.",
-        "course.updated": "What a course says of itself was changed.",
-        "course.published": "A course was opened for enrollment.",
-        "course.archived": "A course was closed for enrollment.",
-        "enrollment.created": "Somebody was enrolled in a course.",
-        "enrollment.updated": "By when an enrollment is due, or ends, was changed.",
-        "enrollment.withdrawn": "Somebody left a course before its end.",
-        "enrollment.completed": "Somebody completed a course.",
-        "certificate.issued": "A certificate was awarded.",
-        "certificate.revoked": "A certificate was taken back.",
-        "certificate.renewed": "A certificate goes on.",
-        "submission.submitted": "Something was handed in, or handed in anew.",
-        "submission.graded": "What was handed in was graded, or graded anew.",
-    },
 )
 
 _describe(

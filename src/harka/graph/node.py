@@ -89,7 +89,7 @@ def is_node_id(resolver: Callable[..., Any]) -> bool:
 
 async def find_node(context: RequestContext, id_: str) -> Any:
     """None when it is absent or not the caller's to see. Raise `InvalidIdError` before any SQL."""
-    return await _find(context, *context.runtime.node_ids.open(context.tenant.id, id_))
+    return await find_of_kind(context, *context.runtime.node_ids.open(context.tenant.id, id_))
 
 
 async def find_nodes(context: RequestContext, ids: Sequence[str]) -> list[Any]:
@@ -97,10 +97,11 @@ async def find_nodes(context: RequestContext, ids: Sequence[str]) -> list[Any]:
     if len(ids) > MOST_NODES:
         raise ValidationError(f"At most {MOST_NODES} ids.", field="ids")
     opened = [context.runtime.node_ids.open(context.tenant.id, id_) for id_ in ids]
-    return await asyncio.gather(*(_find(context, kind, id_) for kind, id_ in opened))
+    return await asyncio.gather(*(find_of_kind(context, kind, id_) for kind, id_ in opened))
 
 
-async def _find(context: RequestContext, kind: NodeKind, id_: UUID) -> Any:
+async def find_of_kind(context: RequestContext, kind: NodeKind, id_: UUID) -> Any:
+    """None when it is absent or not the caller's to see."""
     try:
         return await context.loaders.of(_BY_KIND[kind].loader).load(id_)
     except ForbiddenError:

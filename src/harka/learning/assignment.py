@@ -20,6 +20,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import assignment as assignments
 from harka.repositories import quiz as quizzes
 from harka.repositories.assignment import Assignment
+from harka.repositories.event import EventType
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
@@ -90,12 +91,13 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: AssignmentDraft) -> A
             version=1,
         )
     )
-    await course.hold(work, (await lesson.require(work, lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, lesson_id)).course_id)
     beside = await assignments.find_by_lessons(work.session, [lesson_id])
     if len(beside) >= MOST_ASSIGNMENTS:
         raise ValidationError(f"A lesson has at most {MOST_ASSIGNMENTS} assignments.", field="lessonId")
     await _require_one_to_complete(work, made, beside)
     await assignments.insert(work.session, made)
+    work.record(EventType.ASSIGNMENT_CREATED, made.id, course_id=held.id)
     return made
 
 
@@ -107,13 +109,14 @@ async def update(work: UnitOfWork, id_: UUID, changes: AssignmentChanges, *, ver
         raise ConflictError
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     wanted = _accepted(msgspec.structs.replace(before, **given))
-    await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
     if wanted.completes_lesson and not before.completes_lesson:
         beside = await assignments.find_by_lessons(work.session, [before.lesson_id])
         await _require_one_to_complete(work, wanted, beside)
     changed = await assignments.update(work.session, wanted)
     if changed is None:
         raise ConflictError
+    work.record(EventType.ASSIGNMENT_UPDATED, id_, course_id=held.id, fields=given)
     return changed
 
 
@@ -121,11 +124,12 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int) -> None:
     """Take an assignment away. Raise `ConflictError` when it is stale, or something was handed in."""
     work.context.require(Permission.COURSE_WRITE)
     before = await require(work, id_)
-    await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
     if before.version != version:
         raise ConflictError
     if not await assignments.delete(work.session, id_, version):
         raise ConflictError("Somebody has handed something in.")
+    work.record(EventType.ASSIGNMENT_DELETED, id_, course_id=held.id)
 
 
 async def require(work: UnitOfWork, id_: UUID) -> Assignment:

@@ -19,6 +19,7 @@ from harka.repositories import branding as brandings
 from harka.repositories import branding_asset as assets
 from harka.repositories.branding import Branding, BrandingStatus
 from harka.repositories.branding_asset import BrandingAsset
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.context import TenantContext
@@ -121,6 +122,7 @@ async def publish(work: UnitOfWork, *, version: int | None = None) -> Branding:
     _require_feature(work.context)
     draft = await _hold_draft(work, version)
     work.invalidate("branding")
+    work.record(EventType.BRANDING_PUBLISHED, draft.id)
     return await brandings.publish(work.session, draft.id)
 
 
@@ -151,6 +153,7 @@ async def roll_back(work: UnitOfWork, id_: UUID, *, version: int | None = None) 
     if target.status == BrandingStatus.PUBLISHED:
         return target
     work.invalidate("branding")
+    work.record(EventType.BRANDING_PUBLISHED, id_)
     return await brandings.publish(work.session, id_)
 
 

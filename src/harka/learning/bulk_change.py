@@ -31,6 +31,7 @@ from harka.repositories.bulk_change import (
     NewBulkResult,
     Standing,
 )
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.entitlement import limits_for
@@ -205,7 +206,8 @@ async def write_part(work: UnitOfWork, given: WriteLater) -> Standing:
 
 async def fail(work: UnitOfWork, id_: UUID, error: HarkaError) -> None:
     """What cannot be gone on with; what is done stays so. For jobs."""
-    await changes.fail(work.session, id_, f"{error.code}: {error.message}"[:_LONGEST_MESSAGE])
+    if await changes.fail(work.session, id_, f"{error.code}: {error.message}"[:_LONGEST_MESSAGE]):
+        work.record(EventType.BULK_CHANGE_FINISHED, id_)
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[BulkChange]:
@@ -333,6 +335,8 @@ async def _part(
         failed=failed,
         outcome=state,
     )
+    if state is not None:
+        work.record(EventType.BULK_CHANGE_FINISHED, given.change_id)
     return Standing(done, held.total, state)
 
 

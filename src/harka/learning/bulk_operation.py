@@ -30,6 +30,7 @@ from harka.repositories.bulk_operation import (
     NewPart,
     Progress,
 )
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
 from harka.tenancy.entitlement import limits_for
@@ -128,6 +129,7 @@ async def cancel(
     if await jobs.cancel(work.session, found.job_id, None) is not None:
         work.signal()
     _forget(work, store, [id_])
+    _tell(work, id_)
     return (await find_many(work, [id_]))[id_]
 
 
@@ -216,6 +218,7 @@ async def finish(work: UnitOfWork, store: FileStore, id_: UUID, given: Progress)
         if given.bytes and not await storage.take(work, given.bytes):
             raise PlanLimitError("There is no room left for the file.")
         work.after_commit(partial(store.delete_below, work.context.id, _parts(id_)))
+        _tell(work, id_)
 
 
 async def fail(work: UnitOfWork, store: FileStore, id_: UUID, *, code: str, message: str) -> None:
@@ -223,6 +226,7 @@ async def fail(work: UnitOfWork, store: FileStore, id_: UUID, *, code: str, mess
     words = message[:_LONGEST_MESSAGE]
     if await operations.end(work.session, id_, BulkOperationState.FAILED, code=code, error=words):
         _forget(work, store, [id_])
+        _tell(work, id_)
 
 
 async def end_left(work: UnitOfWork, store: FileStore) -> int:
@@ -232,6 +236,8 @@ async def end_left(work: UnitOfWork, store: FileStore) -> int:
     """
     ended = await operations.end_left(work.session, over_for=LEFT.total_seconds(), most=_FORGOTTEN_AT_ONCE)
     _forget(work, store, ended)
+    for id_ in ended:
+        _tell(work, id_)
     return len(ended)
 
 
@@ -240,6 +246,11 @@ async def forget_old(work: UnitOfWork, store: FileStore) -> int:
     gone = await operations.delete_old(work.session, older_than=KEPT.total_seconds(), most=_FORGOTTEN_AT_ONCE)
     _forget(work, store, gone)
     return len(gone)
+
+
+def _tell(work: UnitOfWork, id_: UUID) -> None:
+    """It is over, however it ended."""
+    work.record(EventType.BULK_OPERATION_FINISHED, id_)
 
 
 def _forget(work: UnitOfWork, store: FileStore, ids: Sequence[UUID]) -> None:

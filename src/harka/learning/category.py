@@ -11,6 +11,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import category as categories
 from harka.repositories.category import Category
+from harka.repositories.event import EventType
 from harka.repositories.page import BY_NAME, Order, Position
 from harka.rows import ByKey
 from harka.storage.session import UniqueError
@@ -52,6 +53,7 @@ async def create(work: UnitOfWork, name: str) -> Category:
     except UniqueError as error:
         raise _taken() from error
     work.invalidate("category")
+    work.record(EventType.CATEGORY_CREATED, made.id)
     return made
 
 
@@ -66,6 +68,7 @@ async def rename(work: UnitOfWork, id_: UUID, name: str, *, version: int) -> Cat
     if renamed is None:
         raise await _stale(work, id_)
     work.invalidate("category")
+    work.record(EventType.CATEGORY_UPDATED, id_, fields=["name"])
     return renamed
 
 
@@ -75,6 +78,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     if not await categories.delete(work.session, id_, version):
         raise await _stale(work, id_)
     work.invalidate()
+    work.record(EventType.CATEGORY_DELETED, id_)
 
 
 def no_category(field: str) -> NotFoundError:

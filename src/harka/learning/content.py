@@ -20,6 +20,7 @@ from harka.repositories import content as contents
 from harka.repositories import lesson as lessons
 from harka.repositories import quiz as quizzes
 from harka.repositories.content import ContentItem
+from harka.repositories.event import EventType
 from harka.repositories.lesson import Lesson
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -123,10 +124,11 @@ async def update(work: UnitOfWork, id_: UUID, changes: ContentChanges, *, versio
     accepted = _accepted(msgspec.structs.replace(before, **given))
     if accepted.file_id is not None and accepted.file_id != before.file_id:
         await file.require_ready(work, accepted.file_id, "fileId")
-    await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
     changed = await contents.update(work.session, accepted)
     if changed is None:
         raise ConflictError
+    tell(work, before.lesson_id, held.id)
     return changed
 
 
@@ -162,7 +164,13 @@ async def touch(work: UnitOfWork, lesson_id: UUID, *, version: int | None = None
     if touched is None:
         await lesson.require(work, lesson_id)
         raise ConflictError
+    tell(work, lesson_id, known.course_id)
     return touched
+
+
+def tell(work: UnitOfWork, lesson_id: UUID, course_id: UUID) -> None:
+    """What a lesson shows is other than it was."""
+    work.record(EventType.LESSON_UPDATED, lesson_id, course_id=course_id, fields=["content_items"])
 
 
 async def _require_quiz(work: UnitOfWork, quiz_id: UUID, lesson_id: UUID) -> None:

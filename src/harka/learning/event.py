@@ -23,6 +23,22 @@ SUBJECTS: Final[dict[str, NodeKind]] = {
     "enrollment": NodeKind.ENROLLMENT,
     "certificate": NodeKind.CERTIFICATE,
     "submission": NodeKind.SUBMISSION,
+    "group": NodeKind.GROUP,
+    "role": NodeKind.CUSTOM_ROLE,
+    "invitation": NodeKind.INVITATION,
+    "module": NodeKind.MODULE,
+    "lesson": NodeKind.LESSON,
+    "quiz": NodeKind.QUIZ,
+    "quiz_attempt": NodeKind.QUIZ_ATTEMPT,
+    "assignment": NodeKind.ASSIGNMENT,
+    "category": NodeKind.CATEGORY,
+    "tag": NodeKind.TAG,
+    "learning_path": NodeKind.LEARNING_PATH,
+    "learning_path_enrollment": NodeKind.LEARNING_PATH_ENROLLMENT,
+    "branding": NodeKind.BRANDING,
+    "file": NodeKind.FILE,
+    "bulk_operation": NodeKind.BULK_OPERATION,
+    "bulk_change": NodeKind.BULK_CHANGE,
 }
 """What the first word of an event's type names."""
 

@@ -19,6 +19,7 @@ from harka.learning.reading import readable
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import file as files
+from harka.repositories.event import EventType
 from harka.repositories.file import File, FileFilter
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
@@ -121,6 +122,7 @@ async def complete_upload(work: UnitOfWork, store: FileStore, id_: UUID) -> File
         return file
     await store.move(work.context.id, _arriving(file.id), path_of(file.id))
     await require_as_said(store, work.context.id, file)
+    work.record(EventType.FILE_UPLOADED, file.id, user_id=file.user_id)
     return await files.complete(work.session, file.id)
 
 
@@ -151,6 +153,7 @@ async def delete(work: UnitOfWork, store: FileStore, id_: UUID, *, version: int)
     if not await files.delete(work.session, id_, version):
         raise ConflictError("This file is in use.")
     _forget(work, store, [id_])
+    work.record(EventType.FILE_DELETED, id_, user_id=file.user_id)
     return file
 
 

@@ -17,6 +17,7 @@ from harka.learning import visibility
 from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import group as groups
+from harka.repositories.event import EventType
 from harka.repositories.group import Group
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey, Grouped
@@ -94,6 +95,7 @@ async def create(work: UnitOfWork, *, name: str, parent_id: UUID | None = None) 
         await groups.lock_tree(work.session)
         await _require_place(work, parent_id, made.id)
     await groups.insert(work.session, made)
+    work.record(EventType.GROUP_CREATED, made.id)
     return made
 
 
@@ -117,6 +119,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: GroupChanges, *, version:
             await _require_place(work, changes.parent_id, id_)
         await groups.move(work.session, id_, changes.parent_id)
         changed["parent_id"] = changes.parent_id
+    work.record(EventType.GROUP_UPDATED, id_, fields=changed)
     return await groups.update(work.session, msgspec.structs.replace(held, **changed))
 
 
@@ -136,6 +139,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
         await groups.delete(work.session, id_)
     except ForeignKeyError as error:
         raise ConflictError("Somebody manages it: take it from them first.", field="id") from error
+    work.record(EventType.GROUP_DELETED, id_)
     return held
 
 

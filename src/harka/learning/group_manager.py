@@ -10,6 +10,7 @@ from harka.learning import group, user, visibility
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
 from harka.repositories import group_manager as managers
+from harka.repositories.event import EventType
 from harka.repositories.group import Group
 from harka.repositories.scope import Scope
 from harka.repositories.user import User
@@ -71,7 +72,10 @@ async def assign(
     held, person = await _held(work, group_id, user_id, version)
     if person.role == Role.OWNER:
         raise ValidationError("An owner sees everybody.", field="userId")
-    return held, person, await managers.insert(work.session, group_id, user_id)
+    is_new = await managers.insert(work.session, group_id, user_id)
+    if is_new:
+        work.record(EventType.GROUP_MANAGER_ASSIGNED, group_id, user_id=user_id)
+    return held, person, is_new
 
 
 async def unassign(
@@ -82,7 +86,10 @@ async def unassign(
     `frees`: once they have none they see everybody whom their role lets them see. Raise like `assign`.
     """
     held, person = await _held(work, group_id, user_id, version)
-    return held, person, await managers.delete(work.session, group_id, user_id, frees=frees)
+    had = await managers.delete(work.session, group_id, user_id, frees=frees)
+    if had:
+        work.record(EventType.GROUP_MANAGER_UNASSIGNED, group_id, user_id=user_id)
+    return held, person, had
 
 
 async def create(work: UnitOfWork, draft: UserDraft, group_ids: Sequence[UUID]) -> User:
@@ -97,6 +104,8 @@ async def create(work: UnitOfWork, draft: UserDraft, group_ids: Sequence[UUID]) 
             await managers.insert_many(work.session, made.id, asked)
         except ForeignKeyError as error:
             raise no_managed_group() from error
+    for group_id in asked:
+        work.record(EventType.GROUP_MANAGER_ASSIGNED, group_id, user_id=made.id)
     return made
 
 

@@ -7,7 +7,9 @@ from harka.learning import group, user, visibility
 from harka.learning.work import UnitOfWork
 from harka.repositories import group_member as members
 from harka.repositories import user as users
+from harka.repositories.event import EventType
 from harka.repositories.group import Group
+from harka.repositories.group_member import GroupMember
 from harka.repositories.scope import Scope
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
@@ -77,7 +79,9 @@ async def add(
     held = await group.hold(work, group_id, version=version)
     await group.require_managed(work, [group_id])
     await _require_visible(work, asked)
-    return held, await members.insert_many(work.session, group_id, asked)
+    return held, len(
+        _told(work, EventType.GROUP_MEMBER_ADDED, await members.insert_many(work.session, group_id, asked))
+    )
 
 
 async def remove(
@@ -95,14 +99,24 @@ async def remove(
     await group.require_managed(work, [group_id])
     if work.context.manager is not None:
         await _require_visible(work, asked)
-    return held, await members.delete_many(work.session, group_id, asked)
+    return held, len(
+        _told(work, EventType.GROUP_MEMBER_REMOVED, await members.delete_many(work.session, group_id, asked))
+    )
 
 
 async def leave_all(work: UnitOfWork, user_id: UUID) -> int:
     """Take somebody, who is held, out of every group. Answers in how many they were."""
     work.context.require(Permission.USER_WRITE)
     work.context.require_everybody()
-    return await members.delete_of_user(work.session, user_id)
+    return len(
+        _told(work, EventType.GROUP_MEMBER_REMOVED, await members.delete_of_user(work.session, user_id))
+    )
+
+
+def _told(work: UnitOfWork, type_: EventType, pairs: Sequence[GroupMember]) -> Sequence[GroupMember]:
+    for pair in pairs:
+        work.record(type_, pair.group_id, user_id=pair.user_id)
+    return pairs
 
 
 def _seen(work: UnitOfWork) -> Scope:

@@ -153,11 +153,13 @@ async def invite(work: UnitOfWork, draft: InvitationDraft) -> Invited:
     by = None if actor is None else actor.id
     made = Invitation(new_id(), email, role, role_id, expires_at, None, None, by, None, now, now, 1)
     token = f"hi_{urlsafe_b64encode(os.urandom(_ENTROPY_BYTES)).rstrip(b'=').decode('ascii')}"
-    await invitations.replace(work.session, email, inviter=inviter)
+    for ended in await invitations.replace(work.session, email, inviter=inviter):
+        work.record(EventType.INVITATION_REVOKED, ended)
     try:
         await invitations.insert(work.session, made, _hashed(token), group_ids, managed)
     except UniqueError as error:
         raise ConflictError("Somebody else has invited this address.", field="email") from error
+    work.record(EventType.INVITATION_CREATED, made.id)
     return Invited(made, token)
 
 
@@ -192,7 +194,13 @@ async def accept(
     person = await _come_in(work, held, given)
     if password_hash is not None:
         await passwords.set_hash(work.session, person.id, password_hash)
-    return await invitations.accept(work.session, held.id, person.id), person
+    done = await invitations.accept(work.session, held.id, person.id)
+    work.record(EventType.INVITATION_ACCEPTED, held.id, user_id=person.id)
+    for joined in done.joined:
+        work.record(EventType.GROUP_MEMBER_ADDED, joined, user_id=person.id)
+    for managed in done.managed:
+        work.record(EventType.GROUP_MANAGER_ASSIGNED, managed, user_id=person.id)
+    return done.invitation, person
 
 
 async def revoke(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Invitation:
@@ -203,6 +211,7 @@ async def revoke(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     inviter = _inviter(work)
     revoked = await invitations.revoke(work.session, id_, version, inviter=inviter)
     if revoked is not None:
+        work.record(EventType.INVITATION_REVOKED, id_)
         return revoked
     found = await invitations.find_by_ids(work.session, [id_], inviter=inviter)
     if not found:

@@ -22,6 +22,7 @@ from harka.learning.work import UnitOfWork
 from harka.queue.message import RECOUNT_COURSE
 from harka.repositories import lesson as lessons
 from harka.repositories import module as modules
+from harka.repositories.event import EventType
 from harka.repositories.lesson import Lesson
 from harka.repositories.module import Module
 from harka.rows import ByKey, Grouped
@@ -93,6 +94,7 @@ async def create(work: UnitOfWork, module_id: UUID, draft: LessonOutline) -> Les
     )
     await lessons.insert_many(work.session, [made])
     await work.enqueue(RECOUNT_COURSE, {"course_id": parent.course_id}, dedupe_key=str(parent.course_id))
+    work.record(EventType.LESSON_CREATED, made.id, course_id=made.course_id)
     return made
 
 
@@ -126,6 +128,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: LessonChanges, *, version
         await work.enqueue(
             RECOUNT_COURSE, {"course_id": changed.course_id}, dedupe_key=str(changed.course_id)
         )
+    given = [name for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET]
+    work.record(EventType.LESSON_UPDATED, id_, course_id=changed.course_id, fields=given)
     return changed
 
 
@@ -139,6 +143,7 @@ async def reorder(work: UnitOfWork, module_id: UUID, ids: Sequence[UUID], *, ver
     touched = await _touch(work, module_id, version=version)
     if not await lessons.reorder(work.session, touched.course_id, module_id, ids):
         raise no_order("lessonIds")
+    work.record(EventType.MODULE_UPDATED, module_id, course_id=touched.course_id, fields=["lessons"])
     return touched
 
 
@@ -169,6 +174,7 @@ async def move(
         raise ValidationError(f"A place is between 0 and {room} there.", field="position")
     for each in sorted((lesson.module_id, module_id)):
         await modules.touch(work.session, each)
+    work.record(EventType.LESSON_UPDATED, id_, course_id=lesson.course_id, fields=["module", "position"])
     return await lessons.move(work.session, lesson, module_id, place)
 
 
@@ -189,6 +195,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
         raise module.progress_is_kept(beyond=with_progress)
     course.require_lessons(parent, left)
     await work.enqueue(RECOUNT_COURSE, {"course_id": lesson.course_id}, dedupe_key=str(lesson.course_id))
+    work.record(EventType.LESSON_DELETED, id_, course_id=lesson.course_id)
     return touched
 
 

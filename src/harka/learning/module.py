@@ -16,6 +16,7 @@ from harka.repositories import lesson as lessons
 from harka.repositories import module as modules
 from harka.repositories import unlock as unlocks
 from harka.repositories.course import Course
+from harka.repositories.event import EventType
 from harka.repositories.module import Module
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -53,6 +54,7 @@ async def create(work: UnitOfWork, course_id: UUID, title: str) -> Module:
     now = clock.now()
     made = Module(new_id(), course_id, place, accepted, now, now, 1)
     await modules.insert_many(work.session, [made])
+    work.record(EventType.MODULE_CREATED, made.id, course_id=course_id)
     return made
 
 
@@ -66,6 +68,8 @@ async def update(work: UnitOfWork, id_: UUID, changes: ModuleChanges, *, version
     changed = await modules.update(work.session, id_, version, title=accepted)
     if changed is None:
         raise await stale(work, id_)
+    fields = [] if title is UNSET else ["title"]
+    work.record(EventType.MODULE_UPDATED, id_, course_id=module.course_id, fields=fields)
     return changed
 
 
@@ -81,6 +85,7 @@ async def reorder(work: UnitOfWork, course_id: UUID, ids: Sequence[UUID], *, ver
         raise no_order("moduleIds")
     if await unlocks.count_misplaced(work.session, course_id):
         raise ValidationError("A module comes after those it requires.", field="moduleIds")
+    work.record(EventType.COURSE_UPDATED, course_id, fields=["modules"])
     return touched
 
 
@@ -105,6 +110,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_progress: bo
         raise progress_is_kept(beyond=with_progress)
     course.require_lessons(parent, left)
     await work.enqueue(RECOUNT_COURSE, {"course_id": module.course_id}, dedupe_key=str(module.course_id))
+    work.record(EventType.MODULE_DELETED, id_, course_id=module.course_id)
     return parent
 
 

@@ -17,6 +17,7 @@ from harka.queue.message import RECOUNT_PATH
 from harka.repositories import course as courses
 from harka.repositories import path as paths
 from harka.repositories.course import Course, CourseStatus
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.path import LearningPath, PathStatus
 from harka.rows import ByKey
@@ -109,6 +110,7 @@ async def create(work: UnitOfWork, draft: PathDraft) -> LearningPath:
     )
     await paths.insert(work.session, made)
     await _set_courses(work, made.id, course_ids)
+    work.record(EventType.LEARNING_PATH_CREATED, made.id)
     return made
 
 
@@ -128,6 +130,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
         given["description"] = accept_text(given["description"], "description", longest=LONGEST_DESCRIPTION)
     if "certificate_days" in given:
         given["certificate_days"] = course.accept_days(given["certificate_days"])
+    told = list(given)
     if "course_ids" in given:
         course_ids: Sequence[UUID] = _accept_courses(given.pop("course_ids"))
         if held.status == PathStatus.PUBLISHED:
@@ -140,6 +143,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: PathChanges, *, version: 
     changed = await paths.update(work.session, msgspec.structs.replace(held, **given))
     if held.status == PathStatus.PUBLISHED:
         await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)}, dedupe_key=str(id_))
+    work.record(EventType.LEARNING_PATH_UPDATED, id_, fields=told)
     return changed
 
 
@@ -164,6 +168,7 @@ async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         archived_at=None,
     )
     await work.enqueue(RECOUNT_PATH, {"path_id": str(id_)}, dedupe_key=str(id_))
+    work.record(EventType.LEARNING_PATH_PUBLISHED, id_)
     return await paths.update(work.session, published)
 
 
@@ -176,6 +181,7 @@ async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     if held.status == PathStatus.ARCHIVED:
         return held
     archived = msgspec.structs.replace(held, status=str(PathStatus.ARCHIVED), archived_at=clock.now())
+    work.record(EventType.LEARNING_PATH_ARCHIVED, id_)
     return await paths.update(work.session, archived)
 
 

@@ -16,6 +16,7 @@ from harka.repositories import path as paths
 from harka.repositories import path_enrollment as path_enrollments
 from harka.repositories import user as users
 from harka.repositories.enrollment import EnrollmentStatus
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.path import PathStatus
 from harka.repositories.path_enrollment import PathEnrollment
@@ -97,6 +98,8 @@ async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrol
     await path_enrollments.lock_people(work.session, [user_id])
     row = _row(path_id, user_id)
     found = await path_enrollments.insert(work.session, row)
+    if found.id == row.id:
+        work.record(EventType.LEARNING_PATH_ENROLLMENT_CREATED, found.id, user_id=user_id)
     recounted = await path_progress.recalculate(work, [found.id])
     opened = await path_progress.unlock(work, [found.id])
     return PathEnrolled(recounted[0] if recounted else found, created=found.id == row.id, opened=opened)
@@ -112,6 +115,7 @@ async def withdraw(work: UnitOfWork, id_: UUID, *, version: int | None = None) -
     scope = visibility.to_change(work.context)
     withdrawn = await path_enrollments.withdraw(work.session, scope, id_, version=version)
     if withdrawn is not None:
+        work.record(EventType.LEARNING_PATH_ENROLLMENT_WITHDRAWN, id_, user_id=withdrawn.user_id)
         return withdrawn
     found = await path_enrollments.find_visible(work.session, scope, [id_])
     if not found:

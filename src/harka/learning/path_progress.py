@@ -46,9 +46,12 @@ async def recount(work: UnitOfWork, path_id: UUID) -> None:
 async def recalculate(work: UnitOfWork, ids: Sequence[UUID]) -> list[PathEnrollment]:
     """Those that changed, of some that are held. Who is done gets the certificate, if the path awards one."""
     changed = await path_enrollments.recalculate(work.session, ids)
-    completed = [each.id for each in changed if each.status == EnrollmentStatus.COMPLETED]
+    completed = [each for each in changed if each.status == EnrollmentStatus.COMPLETED]
+    for each in completed:
+        work.record(EventType.LEARNING_PATH_ENROLLMENT_COMPLETED, each.id, user_id=each.user_id)
     if completed:
-        await tell_issued(work, await certificates.issue_of_paths(work.session, completed))
+        ids = [each.id for each in completed]
+        await tell_issued(work, await certificates.issue_of_paths(work.session, ids))
     return changed
 
 

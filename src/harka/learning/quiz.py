@@ -15,6 +15,7 @@ from harka.learning.text import LONGEST_DESCRIPTION, LONGEST_TITLE, accept_line,
 from harka.learning.work import UnitOfWork
 from harka.repositories import assignment as assignments
 from harka.repositories import quiz as quizzes
+from harka.repositories.event import EventType
 from harka.repositories.lesson import Lesson
 from harka.repositories.quiz import Quiz, Reveal
 from harka.rows import ByKey, Grouped
@@ -90,12 +91,13 @@ async def create(work: UnitOfWork, lesson_id: UUID, draft: QuizDraft) -> Quiz:
             version=1,
         )
     )
-    await course.hold(work, (await lesson.require(work, lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, lesson_id)).course_id)
     beside = await quizzes.find_by_lessons(work.session, [lesson_id])
     if len(beside) >= MOST_QUIZZES:
         raise ValidationError(f"A lesson has at most {MOST_QUIZZES} quizzes.", field="lessonId")
     await _require_one_to_complete(work, made, beside)
     await quizzes.insert(work.session, made)
+    work.record(EventType.QUIZ_CREATED, made.id, course_id=held.id)
     return made
 
 
@@ -110,11 +112,12 @@ async def update(work: UnitOfWork, id_: UUID, changes: QuizChanges, *, version: 
         raise ConflictError
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     wanted = _accepted(msgspec.structs.replace(before, **given))
-    await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, before.lesson_id)).course_id)
     beside = await quizzes.find_by_lessons(work.session, [before.lesson_id])
     await _require_one_to_complete(work, wanted, beside)
     if not await quizzes.update(work.session, wanted):
         raise ConflictError
+    work.record(EventType.QUIZ_UPDATED, id_, course_id=held.id, fields=given)
     return await require(work, id_)
 
 
@@ -134,16 +137,23 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int, with_attempts: bo
         if with_attempts:
             raise ConflictError("Learners beyond your groups have attempts at this quiz: it stays.")
         raise ConflictError("Learners have attempts at this quiz: say that they may go too.")
+    work.record(EventType.QUIZ_DELETED, id_, course_id=touched.course_id)
     return touched
 
 
 async def touch(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> None:
     """A quiz whose list of questions is about to change: of a new version, in a course that is held."""
     known = await require(work, id_)
-    await course.hold(work, (await lesson.require(work, known.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, known.lesson_id)).course_id)
     if not await quizzes.touch(work.session, id_, version):
         await require(work, id_)
         raise ConflictError
+    tell(work, id_, held.id)
+
+
+def tell(work: UnitOfWork, id_: UUID, course_id: UUID) -> None:
+    """What a quiz asks is other than it was."""
+    work.record(EventType.QUIZ_UPDATED, id_, course_id=course_id, fields=["questions"])
 
 
 async def require(work: UnitOfWork, id_: UUID) -> Quiz:

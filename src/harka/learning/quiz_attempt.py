@@ -23,6 +23,7 @@ from harka.repositories import quiz as quizzes
 from harka.repositories import quiz_attempt as attempts
 from harka.repositories import quiz_question as questions
 from harka.repositories.enrollment import Enrollment
+from harka.repositories.event import EventType
 from harka.repositories.page import Position
 from harka.repositories.progress import Target
 from harka.repositories.quiz import Quiz
@@ -174,6 +175,8 @@ async def submit(work: UnitOfWork, id_: UUID, answers: Sequence[Answer]) -> Subm
     if attempt.submitted_at is None:
         graded = await _graded(work, found, target.enrollment, answers)
         if graded is not None:
+            whom, course_id = target.enrollment.user_id, target.enrollment.course_id
+            work.record(EventType.QUIZ_ATTEMPT_SUBMITTED, id_, user_id=whom, course_id=course_id)
             done = await _finish_lesson(work, found, graded, target.enrollment)
             enrollment = target.enrollment if done is None else done.enrollment
             return Submitted(graded, enrollment, changed=True, completed=done is not None and done.completed)

@@ -107,10 +107,11 @@ async def update(work: UnitOfWork, id_: UUID, changes: QuestionChanges, *, versi
     given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     accepted = _accepted(msgspec.structs.replace(before, **given))
     known = await quiz.require(work, before.quiz_id)
-    await course.hold(work, (await lesson.require(work, known.lesson_id)).course_id)
+    held = await course.hold(work, (await lesson.require(work, known.lesson_id)).course_id)
     changed = await questions.update(work.session, accepted)
     if changed is None:
         raise ConflictError
+    quiz.tell(work, known.id, held.id)
     return changed
 
 

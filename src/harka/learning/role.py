@@ -14,6 +14,7 @@ from harka.ids import new_id
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import role as roles
+from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.role import CustomRole
 from harka.rows import ByKey
@@ -74,6 +75,7 @@ async def create(work: UnitOfWork, *, name: str, permissions: Sequence[str]) -> 
         await roles.insert(work.session, made)
     except UniqueError as error:
         raise _taken() from error
+    work.record(EventType.ROLE_CREATED, made.id)
     return made
 
 
@@ -89,6 +91,7 @@ async def update(work: UnitOfWork, id_: UUID, changes: RoleChanges, *, version: 
         changed["name"] = accept_line(changes.name, "name", longest=LONGEST_NAME)
     if changes.permissions is not UNSET:
         changed["permissions"] = _accept_permissions(work, changes.permissions)
+    work.record(EventType.ROLE_UPDATED, id_, fields=changed)
     try:
         return await roles.update(work.session, msgspec.structs.replace(held, **changed))
     except UniqueError as error:
@@ -102,6 +105,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
         await roles.delete(work.session, id_)
     except ForeignKeyError as error:
         raise ConflictError("Somebody holds this role: give them another first.", field="id") from error
+    work.record(EventType.ROLE_DELETED, id_)
     return held
 
 

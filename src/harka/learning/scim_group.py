@@ -15,6 +15,7 @@ from harka.learning.scim_user import LONGEST_EXTERNAL_ID
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import scim_group as groups
+from harka.repositories.event import EventType
 from harka.repositories.group_member import GroupMember
 from harka.repositories.scim_group import Membership, ScimGroup
 from harka.repositories.scim_list import Asked, Page
@@ -117,6 +118,7 @@ async def _change(work: UnitOfWork, id_: UUID, step: Change, version: int) -> in
         if external is not None:
             external = accept_line(external, "externalId", longest=LONGEST_EXTERNAL_ID)
         await groups.name(work.session, id_, external)
+        work.record(EventType.GROUP_UPDATED, id_, fields=["external_id"])
         version += 1
     added, removed = step.added, step.removed
     if step.members is not UNSET:

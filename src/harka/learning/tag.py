@@ -12,6 +12,7 @@ from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import tag as tags
 from harka.repositories.course import Course
+from harka.repositories.event import EventType
 from harka.repositories.page import BY_NAME, Order, Position
 from harka.repositories.tag import Tag
 from harka.rows import ByKey
@@ -55,6 +56,7 @@ async def create(work: UnitOfWork, name: str) -> Tag:
     except UniqueError as error:
         raise _taken() from error
     work.invalidate("tag")
+    work.record(EventType.TAG_CREATED, made.id)
     return made
 
 
@@ -69,6 +71,7 @@ async def rename(work: UnitOfWork, id_: UUID, name: str, *, version: int) -> Tag
     if renamed is None:
         raise await _stale(work, id_)
     work.invalidate("tag")
+    work.record(EventType.TAG_UPDATED, id_, fields=["name"])
     return renamed
 
 
@@ -78,6 +81,7 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     if not await tags.delete(work.session, id_, version):
         raise await _stale(work, id_)
     work.invalidate("tag")
+    work.record(EventType.TAG_DELETED, id_)
 
 
 async def by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, list[Tag]]:
@@ -100,6 +104,7 @@ async def set_of_course(work: UnitOfWork, course_id: UUID, ids: Sequence[UUID], 
         await tags.set_of_course(work.session, course_id, wanted)
     except ForeignKeyError as error:
         raise _no_tag("tagIds") from error
+    work.record(EventType.COURSE_UPDATED, course_id, fields=["tags"])
     return touched
 
 

@@ -13,6 +13,7 @@ from harka.learning.moment import accept_moment
 from harka.learning.work import UnitOfWork
 from harka.repositories import module as modules
 from harka.repositories import unlock as unlocks
+from harka.repositories.event import EventType
 from harka.repositories.module import Module
 from harka.repositories.progress import LessonProgress
 from harka.repositories.unlock import Guard, Lock, Unlock
@@ -66,6 +67,7 @@ async def set_rules(work: UnitOfWork, module_id: UUID, rules: UnlockRules, *, ve
     touched = await modules.touch(work.session, module_id, version)
     if touched is None:
         raise await module.stale(work, module_id)
+    work.record(EventType.MODULE_UPDATED, module_id, course_id=known.course_id, fields=["unlock"])
     if opens_at is None and days is None and not required:
         await unlocks.clear(work.session, module_id)
         return touched

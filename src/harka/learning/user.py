@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Final, Unpack
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,9 @@ from harka.storage.session import UniqueError
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
+
+# what is different after every change
+_COUNTED: Final = frozenset({"updated_at", "version"})
 
 
 class UserDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,7 +233,8 @@ async def insert_many(work: UnitOfWork, made: Sequence[User]) -> None:
 def record_changes(work: UnitOfWork, before: User, after: User) -> None:
     """The event of what is different now, beside whether they may sign in."""
     told, now = msgspec.structs.asdict(before), msgspec.structs.asdict(after)
-    work.record(EventType.USER_UPDATED, after.id, fields=[name for name in told if told[name] != now[name]])
+    changed = [name for name in told if told[name] != now[name] and name not in _COUNTED]
+    work.record(EventType.USER_UPDATED, after.id, fields=changed)
 
 
 async def write_many(work: UnitOfWork, people: Sequence[User]) -> list[User]:

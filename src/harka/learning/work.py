@@ -36,6 +36,13 @@ log = logs.logger("work")
 
 _MOST_SCOPES: Final = 20
 """Beyond, all that is cached of the tenant is forgotten."""
+_CALLED: Final = {
+    "category_id": "category",
+    "course_ids": "courses",
+    "parent_id": "parent",
+    "role_id": "custom_role",
+}
+"""What rows call otherwise than who reads the object."""
 
 # tasks that outlive a cancelled request; asyncio itself holds them weakly
 _finishing: Final[set[asyncio.Task[None]]] = set()
@@ -98,7 +105,7 @@ class UnitOfWork:
         """What has happened, for the tenant's stream of events: written with the commit, by one statement.
 
         `subject_id`: of what the type's first word names. `user_id`, `course_id`: whom and what it concerns
-        beside that. `fields`: what was changed, in the schema's words.
+        beside that. `fields`: what was changed, in the words of its row.
         """
         event = NewEvent(
             id=new_id(),
@@ -106,7 +113,7 @@ class UnitOfWork:
             subject_id=subject_id,
             user_id=user_id,
             course_id=course_id,
-            fields=",".join(fields),
+            fields=",".join(_CALLED.get(name, name) for name in fields),
         )
         self._events.append(event)
 

@@ -293,8 +293,9 @@ async def advance(
     await session.execute(ADVANCE, id_, done, created, existing, failed, outcome)
 
 
-async def fail(session: ShardSession, id_: UUID, error: str) -> None:
-    await session.execute(FAIL, id_, error)
+async def fail(session: ShardSession, id_: UUID, error: str) -> bool:
+    """False when it is over already."""
+    return await session.execute(FAIL, id_, error) > 0
 
 
 async def list_results(

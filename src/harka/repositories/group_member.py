@@ -111,16 +111,20 @@ async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence
     return {row["parent"]: row["members"] for row in rows}
 
 
-async def insert_many(session: ShardSession, group_id: UUID, user_ids: Sequence[UUID]) -> int:
-    """How many are new in it. `user_ids` differ, and exist."""
-    return len(await session.fetch(INSERT_MANY, group_id, user_ids))
+async def insert_many(
+    session: ShardSession, group_id: UUID, user_ids: Sequence[UUID]
+) -> Sequence[GroupMember]:
+    """Who is new in it. `user_ids` differ, and exist."""
+    return await session.fetch_rows(GroupMember, INSERT_MANY, group_id, user_ids)
 
 
-async def delete_many(session: ShardSession, group_id: UUID, user_ids: Sequence[UUID]) -> int:
-    """How many were in it."""
-    return len(await session.fetch(DELETE_MANY, group_id, user_ids))
+async def delete_many(
+    session: ShardSession, group_id: UUID, user_ids: Sequence[UUID]
+) -> Sequence[GroupMember]:
+    """Who was in it."""
+    return await session.fetch_rows(GroupMember, DELETE_MANY, group_id, user_ids)
 
 
-async def delete_of_user(session: ShardSession, user_id: UUID) -> int:
-    """In how many groups they were."""
-    return len(await session.fetch(DELETE_OF_USER, user_id))
+async def delete_of_user(session: ShardSession, user_id: UUID) -> Sequence[GroupMember]:
+    """In which groups they were."""
+    return await session.fetch_rows(GroupMember, DELETE_OF_USER, user_id)

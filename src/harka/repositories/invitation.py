@@ -47,6 +47,14 @@ State = tuple[str, datetime]
 _ANY: Final = (None, None)
 
 
+class Accepted(msgspec.Struct, frozen=True):
+    """`joined`, `managed`: groups that whoever came is in from now on, and manages."""
+
+    invitation: Invitation
+    joined: list[UUID]
+    managed: list[UUID]
+
+
 class InvitedTo(msgspec.Struct, frozen=True):
     """That who accepts an invitation will be in a group."""
 
@@ -107,7 +115,8 @@ REPLACE = Statement(
     "invitation.replace",
     """UPDATE {schema}.invitation SET revoked_at = now(), updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND email_key = lower($2::text) AND accepted_at IS NULL AND revoked_at IS NULL
-      AND ($3::uuid IS NULL OR invited_by = $3)""",
+      AND ($3::uuid IS NULL OR invited_by = $3)
+    RETURNING id""",
 )
 
 # A new invitation.
@@ -149,12 +158,13 @@ ACCEPT = Statement(
       SELECT $1::uuid, $3::uuid, g.id FROM {schema}.user_group g JOIN managed ON managed.group_id = g.id
       WHERE g.tenant_id = $1
       ON CONFLICT (tenant_id, user_id, group_id) DO NOTHING
+      RETURNING group_id
     )
     UPDATE {schema}.invitation
     SET accepted_at = now(), user_id = $3::uuid, updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid
     RETURNING id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
-      updated_at, version""",
+      updated_at, version, ARRAY(SELECT group_id FROM given) AS managed""",
 )
 
 # Put somebody into the groups of their invitation that are still there; who is in one already stays.
@@ -163,7 +173,8 @@ JOIN_GROUPS = Statement(
     """INSERT INTO {schema}.user_group_member (tenant_id, group_id, user_id)
     SELECT $1::uuid, i.group_id, $3::uuid FROM {schema}.invitation_group i
     WHERE i.tenant_id = $1 AND i.invitation_id = $2::uuid
-    ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING""",
+    ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING
+    RETURNING group_id""",
 )
 
 # Revoke an open invitation, of one inviter or of any; a version of NULL stands for any.
@@ -214,9 +225,9 @@ async def count_groups(session: ShardSession, ids: Sequence[UUID]) -> int:
     return int(await session.fetch_value(GROUPS_PRESENT, ids))
 
 
-async def replace(session: ShardSession, email: str, *, inviter: UUID | None) -> None:
-    """The open invitation of an address, if there is one, is revoked."""
-    await session.execute(REPLACE, email, inviter)
+async def replace(session: ShardSession, email: str, *, inviter: UUID | None) -> list[UUID]:
+    """The open invitation of an address, if there is one, is revoked. Answers which."""
+    return [row["id"] for row in await session.fetch(REPLACE, email, inviter)]
 
 
 async def insert(
@@ -241,12 +252,13 @@ async def lock_by_token(session: ShardSession, token_hash: bytes) -> Invitation 
     return None if row is None else Invitation(*row)
 
 
-async def accept(session: ShardSession, id_: UUID, user_id: UUID) -> Invitation:
+async def accept(session: ShardSession, id_: UUID, user_id: UUID) -> Accepted:
     """Of an invitation that is held, with its groups."""
-    await session.execute(JOIN_GROUPS, id_, user_id)
+    joined = [row["group_id"] for row in await session.fetch(JOIN_GROUPS, id_, user_id)]
     row = await session.fetch_row(ACCEPT, id_, user_id)
     assert row is not None  # noqa: S101 - it is held
-    return Invitation(*row)
+    *invitation, managed = row
+    return Accepted(Invitation(*invitation), joined, managed)
 
 
 async def revoke(

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 
 from harka.ids import NodeKind
+from harka.learning import group
+from harka.tenancy.permission import Permission
 from school import School
 
 PAGE = """query ($first: Int!, $after: String, $types: [EventType!]) {
@@ -47,6 +49,31 @@ async def test_a_change_is_told_with_who_did_it_and_what_it_is_now(school: Schoo
     text = "query ($id: ID!) { event(id: $id) { id type } node(id: $id) { id } }"
     one = await school.ask(text, {"id": told["id"]})
     assert one.data == {"event": {"id": told["id"], "type": "USER_UPDATED"}, "node": {"id": told["id"]}}
+
+
+async def test_the_object_is_there_whatever_it_is_and_to_whom_may_see_it(school: School) -> None:
+    async with school.work() as work:
+        team, gone = [await group.create(work, name=name) for name in ("Team", "Gone")]
+        await group.delete(work, gone.id)
+    text = """{ events(first: 100, filter: {types: [GROUP_CREATED, COURSE_CREATED]}) {
+      nodes { subjectId subject { __typename id ... on Group { name } ... on Course { title } } } } }"""
+    held = school.id(NodeKind.GROUP, team)
+
+    async def subjects(**asked: Any) -> dict[str, Any]:
+        while True:
+            nodes = (await school.ask(text, **asked)).data["events"]["nodes"]
+            found = {node["subjectId"]: node["subject"] for node in nodes}
+            if held in found:
+                return found
+
+    found = await subjects()
+    assert found[held] == {"__typename": "Group", "id": held, "name": "Team"}
+    assert found[school.id(NodeKind.GROUP, gone)] is None
+    course = school.courses[0]
+    assert found[school.id(NodeKind.COURSE, course)]["title"] == course.title
+    narrow = await subjects(caller=[Permission.EVENT_READ, Permission.COURSE_READ])
+    assert narrow[held] is None
+    assert narrow[school.id(NodeKind.COURSE, course)]["title"] == course.title
 
 
 async def test_the_stream_is_read_on_from_a_cursor_in_one_order(school: School) -> None:

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from harka.errors import InvalidCursorError, ValidationError
 from harka.graph.context import Info
-from harka.graph.enums import EventType
+from harka.graph.event_enums import EventType
 from harka.graph.field import graph_input, graph_type, leaf, mutation, value
 from harka.graph.payload import MutationInput, Payload, required
 from harka.graph.stored_query import MOST_POINTS, accept_query

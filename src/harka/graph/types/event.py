@@ -9,7 +9,8 @@ from strawberry.utils.str_converters import to_camel_case
 from harka.errors import ValidationError
 from harka.graph.context import Info, RequestContext
 from harka.graph.cursor import Listing
-from harka.graph.enums import ActorKind, EventType, OrderDirection
+from harka.graph.enums import ActorKind, OrderDirection
+from harka.graph.event_enums import EventType
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.certificate import CertificateByIdLoader
 from harka.graph.loaders.course import CourseByIdLoader
@@ -17,7 +18,7 @@ from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.event import EventByIdLoader
 from harka.graph.loaders.submission import SubmissionByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
-from harka.graph.node import Node, node_type
+from harka.graph.node import Node, find_of_kind, node_type
 from harka.graph.order_enums import EventOrder
 from harka.graph.pagination import After, Connection, First, Slice, ordered, paginate
 from harka.graph.types import later
@@ -45,6 +46,10 @@ def _sealed(info: Info, kind: NodeKind, id_: UUID) -> str:
 
 def _subject_id(root: EventRow, info: Info) -> str:
     return _sealed(info, event.subject_kind(root), root.subject_id)
+
+
+async def _subject(root: EventRow, info: Info) -> Any:
+    return await find_of_kind(info.context, event.subject_kind(root), root.subject_id)
 
 
 def _actor_id(root: EventRow, info: Info) -> str | None:
@@ -90,6 +95,11 @@ class Event(Node):
     subject_id: strawberry.ID = field(
         _subject_id, "The object that it happened to, which `type` names first."
     )
+    subject: Node | None = field(
+        _subject,
+        "The object as it is now; null when it is gone, and when the caller may not see it.",
+        several=True,
+    )
     user: later.User | None = field(
         _about(UserByIdLoader, NodeKind.USER), "The person as they are now, where it happened to a person."
     )
@@ -114,7 +124,8 @@ class Event(Node):
     )
     user_id: strawberry.ID | None = field(
         _user_id,
-        "Whom it concerns, where that is not the object itself, as of an enrollment; null otherwise.",
+        "Whom it concerns, where that is not the object itself, as of an enrollment, or who is put into a "
+        "group; null otherwise.",
     )
     course_id: strawberry.ID | None = field(
         _course_id, "Which course it concerns, where that is not the object itself; null otherwise."

@@ -6,7 +6,8 @@ import strawberry
 
 from harka import clock
 from harka.graph.context import Info
-from harka.graph.enums import EventType, OrderDirection
+from harka.graph.enums import OrderDirection
+from harka.graph.event_enums import EventType
 from harka.graph.field import field, graph_input, leaf, value
 from harka.graph.loaders.webhook_endpoint import WebhookEndpointByIdLoader
 from harka.graph.node import Node, node_type
