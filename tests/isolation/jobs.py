@@ -51,8 +51,8 @@ async def change_many(work: UnitOfWork, word: str, rows: Mapping[NodeKind, UUID]
     return change
 
 
-async def ask_for_all(work: UnitOfWork, word: str) -> BulkOperation:
+async def ask_for_all(work: UnitOfWork, word: str, seal_key: bytes) -> BulkOperation:
     """A bulk operation with the world's word in its query."""
     query = f'{{ courses(query: "{word}") {{ nodes {{ id }} }} }}'
     draft = QueryDraft(query=query, variables="{}", document=query)
-    return await bulk_operation.create(work, draft, seal_key=bytes(32))
+    return await bulk_operation.create(work, draft, seal_key=seal_key)

@@ -188,7 +188,7 @@ async def populate(runtime: Runtime, organization: Organization, issuer: str) ->
         rows[NodeKind.TENANT_JOB], dead = await employ(work, world.canary, rows)
         many = await change_many(work, world.canary, rows)
         rows[NodeKind.BULK_CHANGE] = many.id
-        asked = await ask_for_all(work, world.canary)
+        asked = await ask_for_all(work, world.canary, runtime.keyring.seal)
         rows[NodeKind.BULK_OPERATION] = asked.id
         known = (rows[NodeKind.TENANT_JOB], dead, many.id, many.job_id, asked.id, asked.job_id)
         world.raw |= {text for row in known for text in (str(row), row.hex)}

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from academy import Academy
+from harka.crypto.envelope import BrokenSealError
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, QueueLimitError
 from harka.files.store import FileStore
 from harka.ids import new_id
@@ -22,6 +24,11 @@ PART = Part(b'{"id":1}\n', 1, "cursor", last=True)
 AGED = Statement(
     "test.aged",
     "UPDATE {schema}.bulk_operation SET created_at = created_at - interval '8 days' WHERE tenant_id = $1",
+)
+IN_THE_CLEAR = Statement(
+    "test.in_the_clear",
+    """UPDATE {schema}.bulk_operation SET sealed = NULL, query = $2::text, variables = $3::text,
+      document = $4::text WHERE tenant_id = $1""",
 )
 JOB_ENDED = Statement(
     "test.job_ended",
@@ -78,6 +85,33 @@ async def test_so_many_wait_and_no_more(academy: Academy) -> None:
     with pytest.raises(QueueLimitError):
         await asked(academy)
     assert await academy.state() == before
+
+
+async def test_what_is_asked_for_is_sealed_at_rest(academy: Academy, rival: Academy) -> None:
+    """Query, variables and document may name people; it opens as this operation's of this tenant alone."""
+    name = "ada@example.com"
+    draft = QueryDraft(query=f'{{ a(b: "{name}") }}', variables=f'{{"c": "{name}"}}', document=f'"{name}"')
+    async with academy.work() as work:
+        made = await bulk_operation.create(work, draft, seal_key=KEY)
+        other = await bulk_operation.create(work, draft, seal_key=KEY)
+        so_far = await bulk_operation.progress(work, made.id)
+    assert name not in await academy.state()
+    for of in (made, so_far):
+        assert bulk_operation.asked_for(of, tenant=academy.organization.id, seal_key=KEY) == draft
+    swapped = msgspec.structs.replace(made, sealed=other.sealed)
+    for wrong, tenant in ((swapped, academy.organization.id), (made, rival.organization.id)):
+        with pytest.raises(BrokenSealError):
+            bulk_operation.asked_for(wrong, tenant=tenant, seal_key=KEY)
+
+
+async def test_one_of_before_it_was_sealed_is_read_as_it_is(academy: Academy) -> None:
+    id_ = (await asked(academy)).id
+    async with academy.work() as work:
+        await work.session.execute(IN_THE_CLEAR, DRAFT.query, DRAFT.variables, DRAFT.document)
+        (found,) = await bulk_operation.list_page(work, after=None, first=1)
+        so_far = await bulk_operation.progress(work, id_)
+    for of in (found, so_far):
+        assert bulk_operation.asked_for(of, tenant=academy.organization.id, seal_key=KEY) == DRAFT
 
 
 async def test_nobody_asks_without_the_permission(academy: Academy) -> None:

@@ -14,6 +14,8 @@ from uuid import UUID
 import msgspec
 
 from harka.auth.delegation import Delegate, delegate_of
+from harka.codec import packed, unpacked
+from harka.crypto import envelope
 from harka.errors import ConflictError, NotFoundError, PlanLimitError, QueueLimitError
 from harka.files.store import FileStore
 from harka.ids import new_id
@@ -63,7 +65,10 @@ class RunQuery(msgspec.Struct, frozen=True):
 
 
 class QueryDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`document`: what is executed for each page, made of the `query`. `variables`: JSON."""
+    """`query`: as it was given. `document`: what is executed for each page, made of it. `variables`: JSON.
+
+    All of it may name people, and is sealed at rest.
+    """
 
     query: str
     variables: str
@@ -98,15 +103,22 @@ async def create(work: UnitOfWork, draft: QueryDraft, *, seal_key: bytes) -> Bul
     job = await work.enqueue(BULK_OPERATION, msgspec.to_builtins(RunQuery(id_, delegate)), seal_key=seal_key)
     new = NewBulkOperation(
         id=id_,
-        query=draft.query,
-        variables=draft.variables,
-        document=draft.document,
+        sealed=_sealed(seal_key, draft, tenant=work.context.id, operation=id_),
         scopes=" ".join(delegate.scopes),
         actor_id=delegate.id,
         job_id=job,
     )
     await operations.insert(work.session, new)
     return (await find_many(work, [id_]))[id_]
+
+
+def asked_for(of: BulkOperation | Progress, *, tenant: UUID, seal_key: bytes) -> QueryDraft:
+    """What it asks for; see `Keyring.seal` for the key. Raise `BrokenSealError`."""
+    if of.sealed is None:
+        # it is older than that this is sealed
+        return QueryDraft(query=of.query or "", variables=of.variables or "{}", document=of.document or "")
+    opened = envelope.open_sealed(seal_key, of.sealed, tenant=tenant, purpose=_purpose(of.id))
+    return unpacked(opened, QueryDraft)
 
 
 async def cancel(
@@ -246,6 +258,14 @@ async def forget_old(work: UnitOfWork, store: FileStore) -> int:
     gone = await operations.delete_old(work.session, older_than=KEPT.total_seconds(), most=_FORGOTTEN_AT_ONCE)
     _forget(work, store, gone)
     return len(gone)
+
+
+def _sealed(key: bytes, draft: QueryDraft, *, tenant: UUID, operation: UUID) -> bytes:
+    return envelope.seal(key, packed(draft), tenant=tenant, purpose=_purpose(operation))
+
+
+def _purpose(operation: UUID) -> str:
+    return f"bulk_operation:{operation}"
 
 
 def _tell(work: UnitOfWork, id_: UUID) -> None:

@@ -34,15 +34,13 @@ class BulkOperationOrder(enum.StrEnum):
 
 
 class NewBulkOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """`query`, `variables`: as they were given, the latter as JSON. `document`: what each page is asked by.
+    """`sealed`: what is asked for. `actor_id`: None for the operator.
 
-    `scopes`: what the actor might do, by its names, with spaces between. `actor_id`: None for the operator.
+    `scopes`: what the actor might do, by its names, with spaces between.
     """
 
     id: UUID
-    query: str
-    variables: str
-    document: str
+    sealed: bytes
     scopes: str
     actor_id: UUID | None
     job_id: UUID
@@ -51,12 +49,15 @@ class NewBulkOperation(msgspec.Struct, frozen=True, kw_only=True):
 class BulkOperation(msgspec.Struct, frozen=True):
     """`state`: a `BulkOperationState`. `objects`, `bytes`: what was written so far.
 
-    `error_code`, `error`: why it failed; the latter also why its job did last.
+    `error_code`, `error`: why it failed; the latter also why its job did last. `sealed`: what is asked for;
+    None of an older one, of which that is in the clear in `query`, `variables` and `document`.
     """
 
     id: UUID
-    query: str
-    variables: str
+    sealed: bytes | None
+    query: str | None
+    variables: str | None
+    document: str | None
     scopes: str
     actor_id: UUID | None
     state: str
@@ -72,10 +73,16 @@ class BulkOperation(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far it is: see the migration. `outcome`: None while there is something left to do."""
+    """How far it is: see the migrations. `outcome`: None while there is something left to do.
 
-    document: str
-    variables: str
+    `sealed` to `document`: what is asked for, as of `BulkOperation`.
+    """
+
+    id: UUID
+    sealed: bytes | None
+    query: str | None
+    variables: str | None
+    document: str | None
     cursor: str | None
     all_read: bool
     parts: list[str]
@@ -96,7 +103,7 @@ class NewPart(msgspec.Struct, frozen=True, kw_only=True):
 
 _STATE: Final = """CASE WHEN o.outcome IS NOT NULL THEN o.outcome WHEN j.state = 'dead' THEN 'failed'
         ELSE coalesce(j.state, 'cancelled') END"""
-_COLUMNS: Final = f"""o.id, o.query, o.variables, o.scopes, o.actor_id,
+_COLUMNS: Final = f"""o.id, o.sealed, o.query, o.variables, o.document, o.scopes, o.actor_id,
       {_STATE} AS state,
       o.job_id, o.objects, o.bytes, o.error_code,
       coalesce(o.error, CASE WHEN o.outcome IS NULL THEN j.error END) AS error,
@@ -108,8 +115,8 @@ _WITH_JOB: Final = """{schema}.bulk_operation o
 INSERT = Statement(
     "bulk_operation.insert",
     """INSERT INTO {schema}.bulk_operation
-      (tenant_id, id, query, variables, document, scopes, actor_id, job_id)
-    SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::uuid""",
+      (tenant_id, id, sealed, scopes, actor_id, job_id)
+    SELECT $1::uuid, $2::uuid, $3::bytea, $4::text, $5::uuid, $6::uuid""",
 )
 
 # Operations by id.
@@ -149,7 +156,7 @@ COUNT_ALL = Statement(
 # How far an operation is.
 PROGRESS = Statement(
     "bulk_operation.progress",
-    """SELECT document, variables, cursor, all_read, parts, objects, bytes, outcome
+    """SELECT id, sealed, query, variables, document, cursor, all_read, parts, objects, bytes, outcome
     FROM {schema}.bulk_operation WHERE tenant_id = $1 AND id = $2::uuid""",
 )
 

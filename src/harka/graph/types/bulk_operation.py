@@ -16,7 +16,7 @@ from harka.graph.order_enums import BulkOperationOrder
 from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.ids import NodeKind
 from harka.learning import bulk_operation
-from harka.learning.bulk_operation import KEPT
+from harka.learning.bulk_operation import KEPT, QueryDraft
 from harka.repositories.bulk_operation import BulkOperation as BulkOperationRow
 from harka.tenancy.permission import Permission
 
@@ -26,8 +26,17 @@ def _job_id(root: BulkOperationRow, info: Info) -> str:
     return context.runtime.node_ids.seal(context.tenant.id, NodeKind.TENANT_JOB, root.job_id)
 
 
-def _variables(root: BulkOperationRow) -> Any:
-    return from_json(root.variables)
+def _query(root: BulkOperationRow, info: Info) -> str:
+    return _asked_for(root, info).query
+
+
+def _variables(root: BulkOperationRow, info: Info) -> Any:
+    return from_json(_asked_for(root, info).variables)
+
+
+def _asked_for(root: BulkOperationRow, info: Info) -> QueryDraft:
+    context = info.context
+    return bulk_operation.asked_for(root, tenant=context.tenant.id, seal_key=context.runtime.keyring.seal)
 
 
 def _url(root: BulkOperationRow, info: Info) -> str | None:
@@ -42,7 +51,7 @@ def _expires_at(root: BulkOperationRow) -> datetime:
 class BulkOperation(Node):
     """A query that a job runs over all that a list has, into a file with a line of JSON for each node."""
 
-    query: str = leaf("The query, as it was given.")
+    query: str = field(_query, "The query, as it was given.")
     variables: JSON = field(_variables, "Its variables.")
     state: BulkOperationState = leaf("What has become of it.")
     job_id: strawberry.ID = field(

@@ -69,14 +69,16 @@ async def run(work: UnitOfWork, payload: RunQuery, files: FileStore, units: Unit
 
 async def _read(payload: RunQuery, so_far: Progress, units: Units) -> Part:
     """The next pages. Raise `AskedError`."""
-    variables: dict[str, Any] = from_json(so_far.variables)
+    tenant, seal_key = units.organization.id, units.runtime.keyring.seal
+    asked = bulk_operation.asked_for(so_far, tenant=tenant, seal_key=seal_key)
+    variables: dict[str, Any] = from_json(asked.variables)
     lines, objects, size, cursor = list[bytes](), 0, 0, so_far.cursor
     until = clock.monotonic() + _PART_SECONDS
     while True:
         try:
             # afresh for each page: they may have been let in no more meanwhile
             acting = await units.acting(payload.delegate)
-            page = data_of(await units.ask(acting, so_far.document, {**variables, AFTER: cursor}))[LIST]
+            page = data_of(await units.ask(acting, asked.document, {**variables, AFTER: cursor}))[LIST]
         except HarkaError as error:
             if isinstance(error, _LASTING) or not objects:
                 raise
