@@ -78,6 +78,7 @@ TABLES = (
     "bulk_change",
     "bulk_result",
     "bulk_operation",
+    "event_horizon",
     "usage",
     "idempotency",
     "user_group",

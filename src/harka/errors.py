@@ -4,6 +4,7 @@ HarkaError
 ├── BadRequestError            BAD_REQUEST          400
 │   ├── InvalidIdError         INVALID_ID           400
 │   ├── InvalidCursorError     INVALID_CURSOR       400
+│   ├── CursorExpiredError     CURSOR_EXPIRED       400   something that came after it is kept no more
 │   ├── ValidationError        VALIDATION_FAILED    400
 │   │   ├── ContrastError      CONTRAST_TOO_LOW     400   of a colour; the message tells the measured ratio
 │   │   └── TakenError         VALIDATION_FAILED    400   on purpose its parent's code; SCIM says 409
@@ -97,6 +98,12 @@ class InvalidCursorError(BadRequestError):
     """This cursor does not belong to this list."""
 
     code = "INVALID_CURSOR"
+
+
+class CursorExpiredError(BadRequestError):
+    """What came after this cursor is kept no more: read your copy anew, and begin without a cursor."""
+
+    code = "CURSOR_EXPIRED"
 
 
 class ValidationError(BadRequestError):

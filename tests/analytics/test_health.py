@@ -115,6 +115,10 @@ def test_certificates_that_end_and_downloads_are_told() -> None:
 
 
 def test_webhooks_that_were_paused_are_critical() -> None:
+    id_ = new_id()
+    (lost,) = judge(STARTER, with_(lost_webhooks=1, lost=[id_]), FEW, SMALL).issues
+    assert (lost.code, lost.severity, lost.measured) == ("webhook_events_lost", "critical", 1)
+    assert lost.objects == [(NodeKind.WEBHOOK_ENDPOINT, id_)]
     (issue,) = judge(STARTER, with_(paused_webhooks=2), FEW, SMALL).issues
     assert (issue.code, issue.severity, issue.measured) == (
         IssueCode.WEBHOOKS_PAUSED,

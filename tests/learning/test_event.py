@@ -1,5 +1,7 @@
 import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -7,7 +9,7 @@ import pytest
 
 from academy import Academy
 from harka import clock
-from harka.errors import ConflictError, ForbiddenError, HarkaError
+from harka.errors import ConflictError, CursorExpiredError, ForbiddenError, HarkaError
 from harka.ids import earliest_id, new_id
 from harka.learning import (
     bulk_enrollment,
@@ -34,10 +36,12 @@ from harka.learning.path import PathChanges, PathDraft
 from harka.learning.user import UserChanges, UserDraft
 from harka.learning.viewer import ViewerChanges
 from harka.learning.work import UnitOfWork
-from harka.repositories.event import EventType
+from harka.repositories.event import IN_LINE, Event, EventType
+from harka.repositories.page import Order, OrderDirection, position_of
 from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
 
+BACKWARDS = Order("xid", OrderDirection.DESC)
 # written anew, for nobody may change one
 AGE = Statement(
     "test.age",
@@ -52,6 +56,15 @@ async def told(academy: Academy) -> list[tuple[str, str]]:
     """Type and subject of every event, in order."""
     rows = await academy.rows("event")
     return [(row["type"], row["subject_id"]) for row in sorted(rows, key=lambda row: row["id"])]
+
+
+async def in_line(academy: Academy, wanted: int) -> Sequence[Event]:
+    """Once they are shown: tests beside this one have transactions under way."""
+    while True:
+        async with academy.work(read_only=True) as work:
+            found = await event.list_page(work, after=None, first=10)
+        if len(found) == wanted:
+            return found
 
 
 async def concerning(academy: Academy, subject: UUID) -> list[tuple[str, str | None]]:
@@ -236,6 +249,58 @@ async def test_a_learning_path_and_who_is_on_it(academy: Academy) -> None:
         ]
     # what it opened is told, too
     assert EventType.ENROLLMENT_CREATED in [type_ for type_, _ in await told(academy)]
+
+
+async def test_whoever_goes_on_from_before_what_is_forgotten_is_told(
+    academy: Academy, rival: Academy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what they asked for: a program that waits for what is rare misses nothing while the rest goes."""
+    async with academy.work() as work:
+        kind = await category.create(work, "Kind")
+        await group.create(work, name="Team")
+        await category.rename(work, kind.id, "Sort", version=1)
+    first, _, last = [position_of(each, IN_LINE) for each in await in_line(academy, 3)]
+    async with rival.work() as work:
+        await category.create(work, "Theirs")
+    (theirs,) = [position_of(each, IN_LINE) for each in await in_line(rival, 1)]
+    monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    async with academy.work() as work:
+        assert await event.forget_old(work) == 3
+    async with academy.work(read_only=True) as work:
+        for types in (None, ["group.created"], ["category.updated", "tag.created"]):
+            with pytest.raises(CursorExpiredError):
+                await event.list_page(work, after=first, first=1, types=types)
+        for types in (["category.created"], ["tag.created"]):
+            assert await event.list_page(work, after=first, first=1, types=types) == []
+        assert await event.list_page(work, after=last, first=1) == []
+        assert await event.list_page(work, after=None, first=1) == []
+        # to the other end nothing comes after what is gone
+        assert await event.list_page(work, after=first, first=1, order=BACKWARDS) == []
+    async with rival.work(read_only=True) as work:
+        assert await event.list_page(work, after=theirs, first=1) == []
+
+
+async def test_who_reads_on_in_time_is_asked_for_nothing_more(academy: Academy) -> None:
+    await academy.course()
+    (told,) = await in_line(academy, 1)
+    async with academy.work(read_only=True) as work:
+        await event.list_page(work, after=position_of(told, IN_LINE), first=1)
+        assert work.session.statements == 1
+
+
+async def test_what_is_forgotten_last_is_how_far_it_is(academy: Academy, monkeypatch: Any) -> None:
+    """However it comes, in whichever order: a place does not go back."""
+    monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    monkeypatch.setattr(event, "_FORGOTTEN_AT_ONCE", 1)
+    for _ in range(2):
+        await academy.course()
+    first, second = await in_line(academy, 2)
+    for left in (1, 0):
+        async with academy.work() as work:
+            assert await event.forget_old(work) == 1
+        assert len(await academy.rows("event")) == left
+        (far,) = await academy.rows("event_horizon")
+        assert far["id"] == str((second if left == 0 else first).id)
 
 
 async def test_who_is_let_in_again_and_who_enrolls_themselves(academy: Academy) -> None:

@@ -42,6 +42,7 @@ class IssueCode(enum.StrEnum):
     FIGURES_STALE = "figures_stale"
     DOMAIN_PROOF_MISSING = "domain_proof_missing"
     WEBHOOKS_PAUSED = "webhooks_paused"
+    WEBHOOK_EVENTS_LOST = "webhook_events_lost"
     SSO_CERTIFICATE_EXPIRING = "sso_certificate_expiring"
 
 
@@ -86,6 +87,7 @@ def judge(
         *_stale(totals, usage),
         *_unproven(unproven),
         *_ended(totals),
+        *_lost(totals),
         *_locked_out(ending, totals.as_of),
     ]
     found.sort(key=lambda issue: (-_ORDER.index(issue.severity), issue.code))
@@ -150,6 +152,16 @@ def _ended(totals: Totals) -> list[Issue]:
         paused = totals.paused_webhooks
         found.append(Issue(code, HealthStatus.CRITICAL, message, advice, paused, objects=named))
     return found
+
+
+def _lost(totals: Totals) -> list[Issue]:
+    lost = totals.lost_webhooks
+    if not lost:
+        return []
+    message = f"{lost:,} webhook endpoints were paused for so long that events were forgotten untold."
+    advice = "Read anew what their receivers keep a copy of, and send what is kept by `replayWebhook`."
+    code, named = IssueCode.WEBHOOK_EVENTS_LOST, _named(NodeKind.WEBHOOK_ENDPOINT, totals.lost)
+    return [Issue(code, HealthStatus.CRITICAL, message, advice, lost, objects=named)]
 
 
 def _locked_out(connections: Sequence[Ending], now: datetime) -> list[Issue]:

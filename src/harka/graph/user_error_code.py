@@ -6,6 +6,7 @@ from harka.errors import (
     ConflictError,
     ContrastError,
     CourseFullError,
+    CursorExpiredError,
     FeatureNotInPlanError,
     InvalidIdError,
     LessonLockedError,
@@ -26,6 +27,7 @@ class UserErrorCode(enum.StrEnum):
     CONFLICT = ConflictError.code
     CONTRAST_TOO_LOW = ContrastError.code
     COURSE_FULL = CourseFullError.code
+    CURSOR_EXPIRED = CursorExpiredError.code
     FEATURE_NOT_IN_PLAN = FeatureNotInPlanError.code
     INVALID_ID = InvalidIdError.code
     LESSON_LOCKED = LessonLockedError.code

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from harka import clock
+from harka.errors import CursorExpiredError
 from harka.ids import NodeKind, earliest_id
 from harka.learning.work import UnitOfWork
 from harka.repositories import event as events
@@ -16,6 +17,8 @@ from harka.tenancy.permission import Permission
 
 DAYS_KEPT: Final = 30
 _FORGOTTEN_AT_ONCE: Final = 10_000
+_LONGEST_TRANSACTION: Final = timedelta(days=1)
+"""More than any lasts: by so much less may an event be older than the one before it in the line."""
 
 SUBJECTS: Final[dict[str, NodeKind]] = {
     "user": NodeKind.USER,
@@ -62,10 +65,14 @@ async def list_page(
 ) -> Sequence[Event]:
     """The next `first` of these types, in the order in which they can be relied on, or from its end.
 
-    `types`: None for all.
+    `types`: None for all. Raise `CursorExpiredError` where what came next is forgotten.
     """
     require_reader(work)
-    return await events.list_page(work.session, after=after, first=first, types=types, order=order)
+    found = await events.list_page(work.session, after=after, first=first, types=types, order=order)
+    if after is not None and order == IN_LINE:
+        # after the page: what is forgotten between the two is noticed
+        await require_kept(work, after, types=types)
+    return found
 
 
 async def count(work: UnitOfWork, *, types: Sequence[str] | None = None) -> int:
@@ -78,13 +85,17 @@ async def forget_old(work: UnitOfWork) -> int:
     return await events.delete_old(work.session, _earliest(), most=_FORGOTTEN_AT_ONCE)
 
 
-def is_kept(id_: UUID) -> bool:
-    """Whether an event of this id is not yet to be forgotten: what came right after an older one may be."""
-    return id_ >= _earliest()
+async def require_kept(work: UnitOfWork, after: Position, *, types: Sequence[str] | None) -> None:
+    """Raise `CursorExpiredError` when something of these types that came after this place is forgotten."""
+    # without asking, where nothing near is old enough: in the line events may be younger than the next
+    if after[1] < _earliest(younger=_LONGEST_TRANSACTION) and await events.is_gone(
+        work.session, after, types=types
+    ):
+        raise CursorExpiredError
 
 
-def _earliest() -> UUID:
-    return earliest_id(clock.now() - timedelta(days=DAYS_KEPT))
+def _earliest(*, younger: timedelta = timedelta()) -> UUID:
+    return earliest_id(clock.now() - timedelta(days=DAYS_KEPT) + younger)
 
 
 def require_reader(work: UnitOfWork) -> None:

@@ -14,6 +14,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Usage was not measured for a while",
         "domain_proof_missing": "The proof of a domain is gone: it will not be served any more",
         "webhooks_paused": "Webhook endpoints were paused and are told nothing",
+        "webhook_events_lost": "Events were forgotten before a paused webhook endpoint was told them",
         "sso_certificate_expiring": "A certificate of single sign-on ends: nobody comes in by it then",
     },
     "de": {
@@ -26,6 +27,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Die Nutzung wurde länger nicht gemessen",
         "domain_proof_missing": "Der Nachweis einer Domain fehlt: sie wird bald nicht mehr bedient",
         "webhooks_paused": "Webhook-Endpunkte wurden angehalten und erfahren nichts mehr",
+        "webhook_events_lost": "Ereignisse sind gelöscht, bevor ein angehaltener Webhook-Endpunkt sie erfuhr",
         "sso_certificate_expiring": "Ein SSO-Zertifikat läuft ab: dann kommt damit niemand mehr herein",
     },
     "fr": {
@@ -38,6 +40,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "L'utilisation n'a pas été mesurée depuis un moment",
         "domain_proof_missing": "La preuve d'un domaine a disparu : il ne sera bientôt plus servi",
         "webhooks_paused": "Des webhooks ont été suspendus et ne reçoivent plus rien",
+        "webhook_events_lost": "Des événements ont été supprimés avant qu'un webhook suspendu ne les reçoive",
         "sso_certificate_expiring": "Un certificat SSO expire : plus personne n'entrera par là",
     },
     "es": {
@@ -50,6 +53,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "El uso no se ha medido desde hace un rato",
         "domain_proof_missing": "Falta la prueba de un dominio: pronto dejará de atenderse",
         "webhooks_paused": "Hay webhooks en pausa que no reciben nada",
+        "webhook_events_lost": "Se borraron eventos antes de que un webhook en pausa los recibiera",
         "sso_certificate_expiring": "Caduca un certificado de SSO: después nadie podrá entrar por él",
     },
     "it": {
@@ -62,6 +66,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "L'utilizzo non viene misurato da un po'",
         "domain_proof_missing": "Manca la prova di un dominio: presto non sarà più servito",
         "webhooks_paused": "Alcuni webhook sono stati sospesi e non ricevono nulla",
+        "webhook_events_lost": "Alcuni eventi sono stati eliminati prima che un webhook sospeso li ricevesse",
         "sso_certificate_expiring": "Scade un certificato SSO: poi nessuno potrà più entrare da lì",
     },
     "pt": {
@@ -74,6 +79,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "O uso não é medido há algum tempo",
         "domain_proof_missing": "Falta a prova de um domínio: em breve ele deixará de ser atendido",
         "webhooks_paused": "Há webhooks pausados que não recebem nada",
+        "webhook_events_lost": "Eventos foram apagados antes de um webhook pausado os receber",
         "sso_certificate_expiring": "Um certificado de SSO expira: depois ninguém entra por ele",
     },
     "nl": {
@@ -86,6 +92,7 @@ _ISSUES: Final[Mapping[str, Mapping[str, str]]] = {
         "figures_stale": "Het gebruik is een tijd niet gemeten",
         "domain_proof_missing": "Het bewijs van een domein ontbreekt: het wordt binnenkort niet meer bediend",
         "webhooks_paused": "Webhooks zijn gepauzeerd en krijgen niets meer te horen",
+        "webhook_events_lost": "Gebeurtenissen zijn gewist voordat een gepauzeerde webhook ze kreeg",
         "sso_certificate_expiring": "Een SSO-certificaat verloopt: dan komt daarmee niemand meer binnen",
     },
 }

@@ -13,8 +13,7 @@ from harka.auth.delegation import Delegate, delegate_of
 from harka.auth.permissions import permissions_named
 from harka.errors import ConflictError, ForbiddenError, NotFoundError, PlanLimitError, ValidationError
 from harka.ids import new_id
-from harka.learning import webhook_signature
-from harka.learning.event import DAYS_KEPT, is_kept
+from harka.learning import event, webhook_signature
 from harka.learning.text import accept_line, accept_text
 from harka.learning.work import UnitOfWork
 from harka.outbound import accept_url
@@ -118,6 +117,7 @@ async def create(work: UnitOfWork, draft: EndpointDraft, *, seal_key: bytes) -> 
         rest_until=None,
         last_delivered_at=None,
         last_failed_at=None,
+        events_lost_at=None,
         created_at=now,
         updated_at=now,
         version=1,
@@ -198,18 +198,16 @@ async def rotate_secret(
 async def replay(work: UnitOfWork, id_: UUID, after: tuple[int, UUID] | None) -> WebhookEndpoint:
     """Have it told again what came after a place in the stream; None for all that is kept.
 
-    Raise `NotFoundError`, `FeatureNotInPlanError`; `ValidationError` for a place before what is kept.
+    Raise `NotFoundError`, `FeatureNotInPlanError`; `CursorExpiredError` where something that it is told is
+    forgotten already. After an error undo the unit.
     """
     require(work)
     require_feature(work.context.organization, "api_access")
-    if after is not None and not is_kept(after[1]):
-        raise ValidationError(
-            f"What came after it may be gone; events are kept for {DAYS_KEPT} days. Omit it for all of them.",
-            field="fromCursor",
-        )
     moved = await endpoints.move(work.session, id_, *(after or (0, UUID(int=0))))
     if moved is None:
         raise no_endpoint()
+    if after is not None:
+        await event.require_kept(work, after, types=moved.types or None)
     announce(work)
     return moved
 

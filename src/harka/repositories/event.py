@@ -157,11 +157,36 @@ COUNT = Statement(
     WHERE tenant_id = $1 AND {_SETTLED} AND ($2::text[] IS NULL OR type = ANY($2))""",  # noqa: S608 - constants
 )
 
-# Forget those made before an id, so many at a time: ids begin with the moment they were made.
+# Forget those made before an id, so many at a time: ids begin with the moment they were made. How far that
+# is, by type, is kept with it; and which endpoints were to be told something of it.
 DELETE_OLD = Statement(
     "event.delete_old",
-    """DELETE FROM {schema}.event WHERE tenant_id = $1 AND id = ANY(ARRAY(
-      SELECT id FROM {schema}.event WHERE tenant_id = $1 AND id < $2::uuid ORDER BY id LIMIT $3::int))""",
+    """WITH gone AS (
+      DELETE FROM {schema}.event WHERE tenant_id = $1 AND id = ANY(ARRAY(
+        SELECT id FROM {schema}.event WHERE tenant_id = $1 AND id < $2::uuid ORDER BY id LIMIT $3::int))
+      RETURNING type, xid, id
+    ), furthest AS (
+      SELECT DISTINCT ON (type) type, xid, id FROM gone ORDER BY type, xid DESC, id DESC
+    ), kept AS (
+      INSERT INTO {schema}.event_horizon AS h (tenant_id, type, xid, id)
+      SELECT $1::uuid, type, xid, id FROM furthest
+      ON CONFLICT (tenant_id, type) DO UPDATE SET xid = excluded.xid, id = excluded.id
+        WHERE (h.xid, h.id) < (excluded.xid, excluded.id)
+    ), lost AS (
+      UPDATE {schema}.webhook_endpoint e SET events_lost_at = now(), updated_at = now(), version = version + 1
+      WHERE e.tenant_id = $1 AND e.events_lost_at IS NULL AND EXISTS (
+        SELECT FROM furthest f WHERE (f.xid, f.id) > (e.cursor_xid, e.cursor_id)
+          AND (cardinality(e.types) = 0 OR f.type = ANY(e.types)))
+    )
+    SELECT count(*) FROM gone""",
+)
+
+# Whether something of some types, or of any, is gone that came after a place in the line.
+IS_GONE = Statement(
+    "event.is_gone",
+    """SELECT EXISTS (SELECT FROM {schema}.event_horizon
+      WHERE tenant_id = $1 AND (xid, id) > ($2::bigint, $3::uuid)
+        AND ($4::text[] IS NULL OR type = ANY($4))) AS is_gone""",
 )
 
 
@@ -196,4 +221,9 @@ async def count(session: ShardSession, *, types: Sequence[str] | None) -> int:
 
 async def delete_old(session: ShardSession, before: UUID, *, most: int) -> int:
     """How many were made before the id `before` and are gone now, `most` at the most."""
-    return await session.execute(DELETE_OLD, before, most)
+    return int(await session.fetch_value(DELETE_OLD, before, most))
+
+
+async def is_gone(session: ShardSession, after: Position, *, types: Sequence[str] | None) -> bool:
+    """Whether something that came after this place was there, and is forgotten."""
+    return bool(await session.fetch_value(IS_GONE, *after, types))

@@ -14,7 +14,7 @@ class Totals(msgspec.Struct, frozen=True):
     `enrollments`: not withdrawn; `completed`: of those. `progress`: the sum of theirs, in millionths.
     `active_users`: who got further within the window. `dead_jobs`: given up within it. `file_bytes`: of
     files, and reserved for those that are being uploaded. `expiring_certificates`: ending within it from now
-    on. `dead`, `expiring`, `paused`: the ids of some of these, the most urgent first.
+    on. `dead`, `expiring`, `paused`, `lost`: the ids of some of these, the most urgent first.
     """
 
     users: int
@@ -31,6 +31,8 @@ class Totals(msgspec.Struct, frozen=True):
     dead: Sequence[UUID] = ()
     expiring: Sequence[UUID] = ()
     paused: Sequence[UUID] = ()
+    lost_webhooks: int = 0
+    lost: Sequence[UUID] = ()
 
 
 # What is kept of the tenant as a whole: the sums, and what came since they were made.
@@ -62,7 +64,11 @@ READ = Statement(
           AND expires_at <= now() + make_interval(days => $2::int)
         ORDER BY expires_at LIMIT $3::int) AS expiring,
       ARRAY(SELECT id FROM {schema}.webhook_endpoint
-        WHERE tenant_id = $1 AND pause_reason <> 'asked' ORDER BY id LIMIT $3::int) AS paused
+        WHERE tenant_id = $1 AND pause_reason <> 'asked' ORDER BY id LIMIT $3::int) AS paused,
+      (SELECT count(*) FROM {schema}.webhook_endpoint
+       WHERE tenant_id = $1 AND events_lost_at IS NOT NULL) AS lost_webhooks,
+      ARRAY(SELECT id FROM {schema}.webhook_endpoint
+        WHERE tenant_id = $1 AND events_lost_at IS NOT NULL ORDER BY id LIMIT $3::int) AS lost
     FROM (
       SELECT metric, value FROM {schema}.rollup WHERE tenant_id = $1
       UNION ALL

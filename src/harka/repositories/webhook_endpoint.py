@@ -43,7 +43,7 @@ class WebhookEndpoint(msgspec.Struct, frozen=True):
 
     `actor_kind`, `actor_id`, `actor_name`, `user_id`, `scopes`: as of an `auth.delegation.Delegate`.
     `old_secret_until`: the secret before signs, too, until then. `failures`: in a row, `failing_since` then.
-    `rest_until`: nothing is sent before.
+    `rest_until`: nothing is sent before. `events_lost_at`: since when something it was to be told is gone.
     """
 
     id: UUID
@@ -64,6 +64,7 @@ class WebhookEndpoint(msgspec.Struct, frozen=True):
     rest_until: datetime | None
     last_delivered_at: datetime | None
     last_failed_at: datetime | None
+    events_lost_at: datetime | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -90,7 +91,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 _COLUMNS: Final = """id, url, description, types, document, actor_kind, actor_id, actor_name, user_id, scopes,
       old_secret_until, paused_at, pause_reason, failures, failing_since, rest_until, last_delivered_at,
-      last_failed_at, created_at, updated_at, version"""
+      last_failed_at, events_lost_at, created_at, updated_at, version"""
 _NOW_SETTLED: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
 
 # Endpoints by id.
@@ -190,7 +191,8 @@ FIND_SECRETS = Statement(
 MOVE = Statement(
     "webhook_endpoint.move",
     f"""UPDATE {{schema}}.webhook_endpoint
-    SET cursor_xid = $3::bigint, cursor_id = $4::uuid, updated_at = now(), version = version + 1
+    SET cursor_xid = $3::bigint, cursor_id = $4::uuid, events_lost_at = NULL,
+      updated_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2::uuid
     RETURNING {_COLUMNS}""",  # noqa: S608 - constants
 )

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from harka.ids import NodeKind, new_id
-from harka.learning import event, webhook_endpoint
+from harka.learning import course, event, webhook_endpoint
+from harka.repositories import rollup
 from harka.tenancy.permission import Permission
 from school import OpenSchool, School
 
@@ -127,9 +128,38 @@ async def test_a_place_before_what_is_kept_is_refused(
     while not (cursor := (await school.ask(text)).data["events"]["pageInfo"]["endCursor"]):
         pass
     monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    async with school.work() as work:
+        await event.forget_old(work)
+    text = "query ($after: String) { events(first: 1, after: $after) { nodes { id } } }"
+    assert (await school.ask(text, {"after": cursor})).code == "CURSOR_EXPIRED"
     reply = await school.ask(REPLAY, {"input": {"id": id_, "fromCursor": cursor}})
-    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "fromCursor")
+    assert [each["code"] for each in reply.data["replayWebhook"]["errors"]] == ["CURSOR_EXPIRED"]
     assert (await school.ask(REPLAY, {"input": {"id": id_}})).data["replayWebhook"]["errors"] == []
+
+
+async def test_what_was_forgotten_before_it_was_told_is_known_of_an_endpoint(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is paused for too long, and is told of what there was; until it is replayed."""
+    ids = {}
+    for types in (["COURSE_ARCHIVED"], ["BRANDING_PUBLISHED"], []):
+        made = (await school.ask(CREATE, {"input": {**GIVEN, "types": types}})).data["createWebhookEndpoint"]
+        ids[str(types)] = made["webhookEndpoint"]["id"]
+    async with school.work() as work:
+        await course.archive(work, school.courses[0].id)
+        monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    async with school.work() as work:
+        await event.forget_old(work)
+        lost = set((await rollup.read(work.session, window_days=30, named=20)).lost)
+    text = "{ webhookEndpoints(first: 9) { nodes { id eventsLostAt version } } }"
+    seen = {each["id"]: each for each in (await school.ask(text)).data["webhookEndpoints"]["nodes"]}
+    told = {name for name, id_ in ids.items() if seen[id_]["eventsLostAt"]}
+    assert told == {"['COURSE_ARCHIVED']", "[]"}
+    assert {school.id(NodeKind.WEBHOOK_ENDPOINT, id_) for id_ in lost} == {ids[name] for name in told}
+    for name in told:
+        await school.ask(REPLAY, {"input": {"id": ids[name]}})
+    again = (await school.ask(text)).data["webhookEndpoints"]["nodes"]
+    assert [each["eventsLostAt"] for each in again] == [None] * 3
 
 
 async def test_a_place_in_the_stream_is_of_the_stream_and_of_the_organization(

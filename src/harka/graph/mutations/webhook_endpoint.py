@@ -121,7 +121,8 @@ class ReplayWebhookInput(MutationInput):
     id: strawberry.ID = value("The endpoint.")
     from_cursor: str | None = value(
         "A cursor of `events` without a filter: what comes after it is told, again or for the first time. "
-        f"Omit it for all that is kept, {DAYS_KEPT} days; an older place is refused.",
+        f"Omit it for all that is kept, {DAYS_KEPT} days; a place of which something that came after it is "
+        "gone is CURSOR_EXPIRED.",
         default=None,
     )
 

@@ -211,9 +211,9 @@ class EventQuery:
         _events,
         f"What has happened in the last {DAYS_KEPT} days, in an order that can be relied on: whoever goes on "
         "after the last cursor misses nothing, however many write at once. An event is shown once everything "
-        "that was begun before its change has ended, usually within milliseconds. Whoever comes back with a "
-        f"cursor more than {DAYS_KEPT} days old may have missed what is gone since, and is not told: read "
-        "the objects themselves anew then. For who sees everybody.",
+        "that was begun before its change has ended, usually within milliseconds. Where something of what is "
+        "asked for came after the cursor and is gone by now, the answer is CURSOR_EXPIRED: read the objects "
+        "themselves anew then, and begin without a cursor. For who sees everybody.",
         requires=Permission.EVENT_READ,
     )
     event: Event | None = field(_event, "One event; null when there is none.", requires=Permission.EVENT_READ)

@@ -16,6 +16,7 @@ from harka.graph.pagination import After, Connection, First, Rules, Slice, order
 from harka.graph.webhook_enums import WebhookPauseReason
 from harka.ids import NodeKind
 from harka.learning import webhook_endpoint
+from harka.learning.event import DAYS_KEPT
 from harka.repositories.webhook_endpoint import WebhookEndpoint as EndpointRow
 from harka.tenancy.permission import Permission
 
@@ -57,6 +58,11 @@ class WebhookEndpoint(Node):
     failing_since: datetime | None = leaf("Since when; null when it answers well.")
     last_delivered_at: datetime | None = leaf("When it last took something; null when it never did.")
     last_failed_at: datetime | None = leaf("When it last did not; null when it always did.")
+    events_lost_at: datetime | None = leaf(
+        "Since when something is gone that it was to be told: it was paused while events came to be older "
+        f"than {DAYS_KEPT} days. Read anew what its receiver keeps a copy of, and `replayWebhook`; from then "
+        "on it is null, as where nothing is gone."
+    )
     created_at: datetime = leaf("When it was made.")
     updated_at: datetime = leaf("When it last changed, being sent to included.")
     version: int = leaf("Grows with every change, not with what is sent.")
