@@ -2,9 +2,9 @@
 
 Two worker processes, on servers of the run's own. Figures are read from the jobs' own rows afterwards. It
 ends with 1 when more ran at once than a plan allows, when shares are not as the weights, and when a tenant of
-few jobs waits for one of many. All of that is counted in jobs, and holds however busy the machine is; in under
-a minute `--short` looks at nothing else. The long form, for a machine that has nothing else to do, ends with 1
-for what takes too long, too.
+few jobs waits for one of many. All of that is counted in jobs, and holds however busy the machine is:
+`--short` looks at nothing else, in under a minute. The long form, for a machine that has nothing else to do,
+ends with 1 for what takes too long, too.
 """
 
 import argparse

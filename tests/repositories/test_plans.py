@@ -277,6 +277,7 @@ STATEMENTS = (
     event.FIND_BY_IDS,
     *statements_of(event.PAGES),
     event.DELETE_OLD,
+    event.IS_GONE,
     job.INSERT_UNLESS_RECENT,
     job.PLACES,
     job.RETRY,

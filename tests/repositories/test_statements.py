@@ -143,6 +143,7 @@ FIELDS = [
 PARTS = {
     "course.lock_status": ["id", "status", "seats", "self_enrollment"],
     "bulk_change.lock": list(Standing.__struct_fields__),
+    "event.is_gone": ["is_gone"],
     "invitation.accept": [*Invitation.__struct_fields__, "managed"],
     "invitation.join_groups": ["group_id"],
     "invitation.replace": ["id"],
