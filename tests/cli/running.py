@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from cli.forking import fork
 from harka.config import Settings, environment
 
 PROGRAM = [sys.executable, "-P", "-m", "harka.cli.main"]
@@ -30,7 +31,4 @@ def running(settings: Settings, log: Path, *arguments: str) -> Iterator["subproc
 
 def harka(settings: Settings, *arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """A command to its end."""
-    command = [*PROGRAM, *arguments]
-    return subprocess.run(
-        command, env=environment(settings), cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return fork(arguments, environment(settings), cwd)

@@ -1,9 +1,8 @@
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from harka import config
+from cli import running
 from harka.config import Settings
 from harka.learning import enrollment, user
 from harka.learning.course import CourseDraft, create
@@ -19,14 +18,8 @@ ENROLLMENTS = "email,course\nada@example.com,MATH-1\ngrace@example.com,MATH-1\n"
 
 
 async def harka(settings: Settings, *arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "harka.cli.main", *arguments),
-        env=config.environment(settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    done = await asyncio.to_thread(running.harka, settings, *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def teach(runtime: Runtime, tenant: Organization) -> None:
