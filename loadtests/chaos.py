@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -152,13 +152,18 @@ def kill_server(embedded: Embedded, name: str) -> None:
             child.process.wait()
 
 
+def victims(names: Sequence[str], rounds: int) -> list[str]:
+    """Whom to kill, by chance, and nobody twice before everybody once: few rounds leave nobody out."""
+    decks = (random.sample(names, len(names)) for _ in range(math.ceil(rounds / len(names))))
+    return [name for deck in decks for name in deck][:rounds]
+
+
 async def disturb(embedded: Embedded, programs: Programs, rounds: int) -> Counter[str]:
     killed: Counter[str] = Counter()
-    for _ in range(rounds):
+    for name in victims([*programs.names, "postgres", "valkey"], rounds):
         await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - chance
         # whatever poison has killed meanwhile, too
         programs.start()
-        name = random.choice([*programs.names, "postgres", "valkey"])  # noqa: S311 - chance
         killed[name] += 1
         if name in programs.names:
             programs.kill(name)
@@ -258,7 +263,13 @@ async def judge(connection: asyncpg.Connection, tenant: Organization, told: Told
         tenant.id,
     )
     times = {int(row[0].removeprefix("effect ")): row[1] for row in rows}
-    found = await states(connection, tenant)
+    acknowledged = f"{len(told.effects):,} acknowledged of {told.tried:,}"
+    out.print(f"{acknowledged}, {len(times):,} effects, {told.asked} by the API")
+    return faults(times, await states(connection, tenant), told)
+
+
+def faults(times: Mapping[int, int], found: Mapping[tuple[str, str], int], told: Told) -> list[str]:
+    """`times`: how often each effect happened. `found`: how many jobs there are, by type and state."""
     wrong = [f"effect {number} happened {n} times" for number, n in times.items() if n != 1]
     wrong += [
         f"effect {number} was acknowledged and never happened" for number in told.effects - times.keys()
@@ -268,8 +279,6 @@ async def judge(connection: asyncpg.Connection, tenant: Organization, told: Told
     of_api = sum(n for (type_, state), n in found.items() if type_ == "usage.measure" and state == "done")
     if of_api < told.asked:
         wrong.append(f"of {told.asked} jobs that the API acknowledged {of_api} are done")
-    acknowledged = f"{len(told.effects):,} acknowledged of {told.tried:,}"
-    out.print(f"{acknowledged}, {len(times):,} effects, {told.asked} by the API")
     return wrong
 
 
