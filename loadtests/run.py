@@ -88,7 +88,10 @@ def _work(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> Figures:
 
 
 def _find_peak(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> list[Figures]:
-    """Twice the callers at each step, none of them pausing, until two in a row gain less than a twentieth."""
+    """Twice the callers at each step, none of them pausing, until two in a row gain less than a twentieth.
+
+    Who are so many that some are refused are beyond the peak.
+    """
     seconds = _SHORT_STEP_SECONDS if options.short else _STEP_SECONDS
     steps: list[tuple[int, Figures]] = []
     in_vain = 0
@@ -97,6 +100,9 @@ def _find_peak(options: argparse.Namespace, swarm: Swarm, memory: Memory) -> lis
         p99 = figures.total.percentile(0.99)
         notes.print(f"{users:>4} callers: {figures.rate:,.0f} requests/s, p99 {p99:,.0f} ms")
         gained = not steps or figures.rate > _GAIN * max(each.rate for _, each in steps)
+        if steps and figures.failures == figures.refused > 0:
+            notes.print(f"     {figures.refused:,} of them refused as too many", style="yellow")
+            break
         steps.append((users, figures))
         in_vain = 0 if gained else in_vain + 1
         if in_vain == _PATIENCE or figures.failures:

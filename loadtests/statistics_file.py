@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from harka.errors import OverloadedError
+
 
 class Line(msgspec.Struct, frozen=True):
     """`times`: how many answers took so many milliseconds (Locust rounds to two digits)."""
@@ -48,6 +50,11 @@ class Figures(msgspec.Struct, frozen=True):
     @property
     def failures(self) -> int:
         return sum(line.failures for line in self.lines)
+
+    @property
+    def refused(self) -> int:
+        """Of the failures those that say that too much was asked for at once."""
+        return sum(int(line.split()[0]) for line in self.errors if OverloadedError.code in line)
 
     @property
     def rate(self) -> float:
