@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from academy import Academy
 from harka.graph.asking import asker
-from harka.learning import webhook_delivery, webhook_endpoint
+from harka.learning import event, webhook_delivery, webhook_endpoint
 from harka.learning.webhook_endpoint import EndpointDraft
 from harka.queue.message import DELIVER_WEBHOOKS
 from harka.repositories.event import EventType
@@ -20,6 +22,11 @@ from receiver import receiving
 DOCUMENT = "query ($event: ID!) { event(id: $event) { id subjectId } }"
 # gives the transaction its number
 BEGIN = Statement("test.begin", """UPDATE {schema}."user" SET name = 'Late' WHERE tenant_id = $1""")
+END = Statement(
+    "test.end",
+    """UPDATE {schema}.webhook_delivery
+    SET state = $2::text, finished_at = CASE WHEN $2 <> 'pending' THEN now() END WHERE tenant_id = $1""",
+)
 AGE = Statement(
     "test.age",
     """UPDATE {schema}.webhook_delivery SET finished_at = now() - interval '8 days', state = CASE
@@ -56,6 +63,24 @@ async def test_each_event_becomes_one_delivery_of_each_endpoint_however_many_loo
     assert sorted(row["subject_id"] for row in told) == sorted(str(person.id) for person in people)
     jobs = [row for row in await academy.rows("job") if row["type"] == DELIVER_WEBHOOKS]
     assert len(jobs) == 1
+
+
+@pytest.mark.parametrize("state", ["pending", "delivered"])
+async def test_what_waits_to_be_sent_and_is_forgotten_is_lost(
+    runtime: Runtime, academy: Academy, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """As to an endpoint that is paused: it will be sent, and says nothing of what it was about."""
+    await hooked(runtime, academy)
+    async with academy.work() as work:
+        work.record(EventType.USER_CREATED, (await academy.user()).id)
+    while not await academy.rows("webhook_delivery"):
+        await look(runtime, academy.organization)
+    monkeypatch.setattr(event, "DAYS_KEPT", -1)
+    async with academy.work() as work:
+        await work.session.execute(END, state)
+        assert await event.forget_old(work) == 1
+    (endpoint,) = await academy.rows("webhook_endpoint")
+    assert (endpoint["events_lost_at"] is not None) == (state == "pending")
 
 
 async def test_what_is_committed_late_is_not_passed_by(runtime: Runtime, academy: Academy) -> None:

@@ -158,7 +158,7 @@ COUNT = Statement(
 )
 
 # Forget those made before an id, so many at a time: ids begin with the moment they were made. How far that
-# is, by type, is kept with it; and which endpoints were to be told something of it.
+# is, by type, is kept with it; and which endpoints were to be told something of it, or still are.
 DELETE_OLD = Statement(
     "event.delete_old",
     """WITH gone AS (
@@ -174,9 +174,12 @@ DELETE_OLD = Statement(
         WHERE (h.xid, h.id) < (excluded.xid, excluded.id)
     ), lost AS (
       UPDATE {schema}.webhook_endpoint e SET events_lost_at = now(), updated_at = now(), version = version + 1
-      WHERE e.tenant_id = $1 AND e.events_lost_at IS NULL AND EXISTS (
+      WHERE e.tenant_id = $1 AND e.events_lost_at IS NULL AND (EXISTS (
         SELECT FROM furthest f WHERE (f.xid, f.id) > (e.cursor_xid, e.cursor_id)
           AND (cardinality(e.types) = 0 OR f.type = ANY(e.types)))
+        OR EXISTS (
+        SELECT FROM gone g JOIN {schema}.webhook_delivery d ON d.tenant_id = $1 AND d.event_id = g.id
+        WHERE d.endpoint_id = e.id AND d.state = 'pending'))
     )
     SELECT count(*) FROM gone""",
 )
