@@ -19,6 +19,7 @@ from harka.learning import course as courses
 from harka.learning import enrollment as enrollments
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
+from harka.learning.outside import Outside
 from harka.learning.work import UnitOfWork, unit_of_work
 from harka.pubsub import PubSub
 from harka.queue.claim import claim
@@ -32,12 +33,14 @@ from harka.repositories.lesson import Lesson
 from harka.repositories.organization import Organization
 from harka.repositories.scope import Scope
 from harka.repositories.user import User
+from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
 from harka.storage.location import APP_ROLE, CONTROL_ROLE, OWNER_ROLE, Location, with_database, with_role
 from harka.storage.migrate import connected, migrate_all
 from harka.storage.provision import create_home, prepare_server
 from harka.storage.statement import Statement
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext, operator_context
+from harka.tenancy.dns import Dns
 from harka.tenancy.permission import Permission
 from harka.worker.allowance import allowance
 from harka.worker.registry import HANDLERS
@@ -124,6 +127,7 @@ class Parts(msgspec.Struct, frozen=True):
     databases: Databases
     cache: TenantCache
     pubsub: PubSub
+    outside: Outside
 
 
 class Academy:
@@ -178,7 +182,13 @@ class Academy:
     async def _counted(self, context: TenantContext, *, read_only: bool) -> AsyncIterator[UnitOfWork]:
         parts = self.parts
         async with unit_of_work(
-            parts.databases, parts.cache, parts.pubsub, context, read_only=read_only, timeout=20.0
+            parts.databases,
+            parts.cache,
+            parts.pubsub,
+            context,
+            read_only=read_only,
+            timeout=20.0,
+            outside=parts.outside,
         ) as work:
             try:
                 yield work
@@ -281,8 +291,12 @@ async def parts(academy_settings: Settings) -> AsyncIterator[Parts]:
         Databases(academy_settings),
         TenantCache(academy_settings.redis_url, secrets.token_bytes(16), patience=1.0),
         PubSub(academy_settings.redis_url),
+        Outside(
+            Catalog(academy_settings), Dns(academy_settings.dns_servers), academy_settings.platform_domain
+        ),
     )
     yield opened
+    await opened.outside.catalog.close()
     await opened.pubsub.close()
     await opened.cache.close()
     await opened.databases.close()

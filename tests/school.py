@@ -286,6 +286,7 @@ class School:
             operator_context(self.organization),
             read_only=False,
             timeout=20.0,
+            outside=runtime.outside,
         ) as work:
             yield work
 

@@ -12,7 +12,9 @@ BURY = Statement(
 
 
 async def test_jobs_are_listed_cancelled_and_tried_again(runtime: Runtime, make_tenant: MakeTenant) -> None:
-    academy = Academy(Parts(runtime.databases, runtime.cache, runtime.pubsub), await make_tenant())
+    academy = Academy(
+        Parts(runtime.databases, runtime.cache, runtime.pubsub, runtime.outside), await make_tenant()
+    )
     async with academy.work() as work:
         id_ = str(await work.enqueue("test", {}))
 

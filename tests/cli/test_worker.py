@@ -69,7 +69,9 @@ async def test_it_tells_receivers_what_happens(
     runtime: Runtime, settings: Settings, make_tenant: MakeTenant, tmp_path: Path
 ) -> None:
     """As a process of its own, which executes the endpoint's document."""
-    academy = Academy(Parts(runtime.databases, runtime.cache, runtime.pubsub), await make_tenant())
+    academy = Academy(
+        Parts(runtime.databases, runtime.cache, runtime.pubsub, runtime.outside), await make_tenant()
+    )
     person, units = await academy.user(), Units(runtime, academy.organization, "test")
     document = "query ($event: ID!) { event(id: $event) { type actorKind } }"
     async with receiving() as receiver:

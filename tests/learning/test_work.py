@@ -261,7 +261,12 @@ async def test_an_undone_unit_forgets_nothing(academy: Academy) -> None:
 
 async def test_a_valkey_that_is_down_fails_nothing(academy: Academy) -> None:
     nowhere = "unix:///nonexistent/valkey.sock"
-    down = Parts(academy.parts.databases, TenantCache(nowhere, secrets.token_bytes(16)), PubSub(nowhere))
+    down = Parts(
+        academy.parts.databases,
+        TenantCache(nowhere, secrets.token_bytes(16)),
+        PubSub(nowhere),
+        academy.parts.outside,
+    )
     academy.parts, up = down, academy.parts
 
     async with academy.work() as work:

@@ -23,7 +23,7 @@ def found(runtime: Runtime, make_tenant: Any) -> Callable[..., Awaitable[Academy
     """Makes tenants in the catalog; takes what `make_tenant` takes."""
 
     async def make(**values: Any) -> Academy:
-        parts = Parts(runtime.databases, runtime.cache, runtime.pubsub)
+        parts = Parts(runtime.databases, runtime.cache, runtime.pubsub, runtime.outside)
         return Academy(parts, await make_tenant(**values))
 
     return make

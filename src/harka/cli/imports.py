@@ -134,7 +134,13 @@ async def _restore(
         contents, kept = Contents(runtime.files, content), False
         try:
             async with unit_of_work(
-                runtime.databases, runtime.cache, runtime.pubsub, context, read_only=False, timeout=_TIMEOUT
+                runtime.databases,
+                runtime.cache,
+                runtime.pubsub,
+                context,
+                read_only=False,
+                timeout=_TIMEOUT,
+                outside=runtime.outside,
             ) as work:
                 done = await restore(work, lines, contents)
                 if not keep:

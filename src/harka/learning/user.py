@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Unpack
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from harka.learning import break_glass, path_opening, visibility
 from harka.learning.batch import batches
 from harka.learning.user_row import accepted, allowed_to, require_grantable, row_of, taken
 from harka.learning.work import UnitOfWork
+from harka.repositories import api_key as api_keys
 from harka.repositories import session as sessions
 from harka.repositories import user as users
 from harka.repositories.event import EventType
@@ -155,17 +157,19 @@ async def deactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
         return held
     if held.role == Role.OWNER:
         await _require_other_owner(work, held)
-    # who is let in again signs in again
+    # who is let in again signs in again, and makes new keys
     await sessions.revoke_others(work.session, id_, None)
     work.record(EventType.USER_DEACTIVATED, id_)
     written = await write(work, msgspec.structs.replace(held, status=str(UserStatus.INACTIVE)))
     if held.role == Role.OWNER:
         await break_glass.require_kept(work)
+    # not before: were this undone, their keys would be gone all the same
+    work.after_commit(partial(api_keys.revoke_of_person, work.outside.catalog, work.context.id, id_))
     return written
 
 
 async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> User:
-    """Let somebody in again. Nothing changes when they are active already.
+    """Let somebody in again, who signs in anew. Nothing changes when they are active already.
 
     Raise `PlanLimitError` when no seat is left; `ConflictError` for another `version`; `ForbiddenError` for
     who may do more than the actor; `NotFoundError`.
@@ -176,7 +180,10 @@ async def reactivate(work: UnitOfWork, id_: UUID, *, version: int | None = None)
     await require_seats(work, 1)
     work.record(EventType.USER_REACTIVATED, id_)
     await path_opening.of_person(work, id_)
-    return await write(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
+    written = await write(work, msgspec.structs.replace(held, status=str(UserStatus.ACTIVE)))
+    # no key of theirs comes to life again, also one that nobody was left to revoke after the other commit
+    await api_keys.revoke_of_person(work.outside.catalog, work.context.id, id_)
+    return written
 
 
 async def hold(work: UnitOfWork, id_: UUID, *, version: int | None = None, field: str = "id") -> User:

@@ -139,6 +139,13 @@ REVOKE_BY_ID = CatalogStatement(
       networks, requests_per_second, created_by, updated_at, version, last_used_at""",
 )
 
+# Revoke what acts as a person.
+REVOKE_OF_PERSON = CatalogStatement(
+    "api_key.revoke_of_person",
+    """UPDATE control.api_key SET revoked_at = now(), updated_at = now(), version = version + 1
+    WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL""",
+)
+
 # A key in another's place, which ends some seconds from now if it does not end earlier. Both or neither.
 ROTATE = CatalogStatement(
     "api_key.rotate",
@@ -233,6 +240,11 @@ async def revoke_by_id(
     """None: absent, of another version, or revoked already."""
     row = await catalog.fetch_row(REVOKE_BY_ID, tenant, id_, version)
     return None if row is None else UsedApiKey(**row)
+
+
+async def revoke_of_person(catalog: CatalogAccess, tenant: UUID, user: UUID) -> int:
+    """How many; those whose end has come, too."""
+    return await catalog.execute(REVOKE_OF_PERSON, tenant, user)
 
 
 async def rotate(

@@ -1,16 +1,23 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from branches import branch_of
 from harka import clock
+from harka.errors import NotFoundError
 from harka.ids import NodeKind, new_id
 from harka.learning import user
 from harka.learning.user import UserDraft
+from harka.learning.work import UnitOfWork
+from harka.repositories import user as users
+from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 from school import Reply, School
+from scim_school import directory_of
 
 FIELDS = "id name prefix scopes networks requestsPerSecond state expiresAt version user { id } creator { id }"
 CREATE = f"""mutation ($input: CreateApiKeyInput!) {{ createApiKey(input: $input) {{
@@ -19,6 +26,7 @@ ROTATE = f"""mutation ($input: RotateApiKeyInput!) {{ rotateApiKey(input: $input
   errors {{ code field }} key apiKey {{ {FIELDS} }} replacedApiKey {{ {FIELDS} }} }} }}"""
 REVOKE = f"""mutation ($input: RevokeApiKeyInput!) {{ revokeApiKey(input: $input) {{
   errors {{ code field }} apiKey {{ {FIELDS} }} }} }}"""
+DEACTIVATE = "mutation ($id: ID!) { deactivateUser(input: {id: $id}) { errors { code } } }"
 LISTED = "{ apiKeys(first: 50) { totalCount nodes { id state } } }"
 WHO = {"query": "{ courses(first: 1) { totalCount } viewer { kind } }"}
 DAY = 86_400
@@ -119,6 +127,85 @@ async def test_a_key_that_acts_as_somebody_is_theirs_and_ends_with_them(school: 
     nobody = {"name": "x", "scopes": ["course:read"], "actsAsMaker": True}
     reply = await school.ask(CREATE, {"input": nobody})
     assert (reply.code, reply.field) == ("VALIDATION_FAILED", "actsAsMaker")
+
+
+async def states(school: School) -> dict[str, str]:
+    await school.runtime.directory.reread(school.organization.id)
+    return {each["id"]: each["state"] for each in (await school.ask(LISTED)).data["apiKeys"]["nodes"]}
+
+
+async def keys_of_an_admin(school: School) -> tuple[User, Any, Any]:
+    """A key that acts as them, and one that they made for the organization."""
+    async with school.work() as work:
+        draft = UserDraft(email=f"{new_id().hex}@admin.example", name="X", role="admin")
+        admin = await user.create(work, draft)
+    return admin, await make(school, admin, actsAsMaker=True), await make(school, admin, name="build")
+
+
+async def test_a_key_does_not_come_back_with_the_person_it_acts_as(school: School) -> None:
+    admin, theirs, ours = await keys_of_an_admin(school)
+    who = {"id": school.id(NodeKind.USER, admin)}
+    told = await school.ask(
+        "mutation ($id: ID!) { deactivateUser(input: {id: $id}) { errors { code } } }", who
+    )
+    assert told.data["deactivateUser"]["errors"] == []
+    seen = await states(school)
+    assert (seen[theirs["apiKey"]["id"]], seen[ours["apiKey"]["id"]]) == ("REVOKED", "LIVE")
+    async with school.work() as work:
+        await user.reactivate(work, admin.id)
+    await school.runtime.directory.reread(school.organization.id)
+    assert [await status(school, each["key"]) for each in (theirs, ours)] == [401, 200]
+    fresh = await make(school, admin, actsAsMaker=True)
+    assert await status(school, fresh["key"]) == 200
+
+
+async def test_who_stays_keeps_their_keys(school: School) -> None:
+    """A deactivation that is undone, with all that was asked for beside it."""
+    admin, theirs, _ = await keys_of_an_admin(school)
+    async with school.work() as work:
+        await user.deactivate(work, admin.id)
+        await work.rollback()
+    async with school.work() as work:
+        with pytest.raises(NotFoundError):
+            async with work.savepoint():
+                await _deactivated(work, admin.id, new_id())
+    assert (await states(school))[theirs["apiKey"]["id"]] == "LIVE"
+    assert await status(school, theirs["key"]) == 200
+
+
+async def _deactivated(work: UnitOfWork, *people: UUID) -> None:
+    for each in people:
+        await user.deactivate(work, each)
+
+
+async def test_a_key_that_nobody_was_left_to_revoke_is_revoked_when_its_person_comes_back(
+    school: School,
+) -> None:
+    admin, theirs, _ = await keys_of_an_admin(school)
+    async with school.work() as work:
+        # as if the process had ended between the commit and what follows it
+        await users.update(work.session, msgspec.structs.replace(admin, status="inactive"))
+    assert (await states(school))[theirs["apiKey"]["id"]] == "LIVE"
+    async with school.work() as work:
+        await user.reactivate(work, admin.id)
+    assert (await states(school))[theirs["apiKey"]["id"]] == "REVOKED"
+    assert await status(school, theirs["key"]) == 401
+
+
+@pytest.mark.parametrize("way", ["active", "DELETE"])
+async def test_whom_the_directory_takes_away_loses_their_keys(school: School, way: str) -> None:
+    directory = await directory_of(school)
+    admin, theirs, _ = await keys_of_an_admin(school)
+    address = f"/Users/{school.id(NodeKind.USER, admin)}"
+    if way == "DELETE":
+        assert (await directory.send("DELETE", address)).status_code == 204
+    else:
+        await directory.patch(address, {"op": "replace", "value": {"active": False}})
+    assert (await states(school))[theirs["apiKey"]["id"]] == "REVOKED"
+    if way == "active":
+        await directory.patch(address, {"op": "replace", "value": {"active": True}})
+        await school.runtime.directory.reread(school.organization.id)
+    assert await status(school, theirs["key"]) == 401
 
 
 async def test_a_key_is_accepted_from_its_networks_and_as_often_as_it_may(school: School) -> None:
