@@ -111,14 +111,20 @@ def rightful(field: RootField, asker: World, others: Sequence[World]) -> Iterato
 
 
 def secrets_in(told: Any, victim: World) -> set[str]:
-    text = _brief(str(told))
-    return {secret for secret in victim.secrets() if secret in text}
+    """Answers repeat each other: what was found to hold nothing is not searched again."""
+    secrets = victim.secrets()
+    parts = _parts(str(told)) - victim.harmless
+    text = "\n".join(parts)
+    found = {secret for secret in secrets if secret in text} if parts else set()
+    if not found:
+        victim.harmless |= parts
+    return found
 
 
 @lru_cache(1)
-def _brief(text: str) -> str:
-    """A long answer without what it repeats. No secret has a quotation mark: none lies across two parts."""
-    return "\n".join(set(text.split('"')))
+def _parts(text: str) -> frozenset[str]:
+    """No secret has a quotation mark: none lies across two parts."""
+    return frozenset(text.split('"'))
 
 
 def leaked(answer: Answer, victim: World, sent: Any) -> set[str]:

@@ -34,6 +34,7 @@ MOST_AT_ALL = 1_900  # the API takes 2,000: what has more is less deep, whatever
 PAGE = 5  # rows of a list inside
 
 _EMPTY = frozenset({"nodes", "edges", "contentItems", "assignments", "quizzes", "bestQuizAttempts"})
+_PAGE = {("pageInfo",), ("pageInfo", "startCursor"), ("edges",), ("edges", "cursor")}
 # what goes to a place that is not attacked
 Choose = Callable[[Place], Any]
 
@@ -120,6 +121,10 @@ class RootField:
         """The same, with nothing in its document but what leads to the place, and what is there."""
         return _root_field(self.schema, self.operation, place.route)
 
+    def page_of(self, place: Place) -> "RootField":
+        """Like `towards`; of what is there only which page of the list it is."""
+        return _root_field(self.schema, self.operation, place.route, is_brief=True)
+
     def _way_to(self, at: Place | None) -> Place | None:
         """A place inside is reached through what the root field finds: if it requires nothing, by an id."""
         own = [place for place in self.places if not place.is_nested]
@@ -141,13 +146,17 @@ def root_fields(schema: GraphQLSchema) -> Iterator[RootField]:
 
 
 @cache
-def _root_field(schema: GraphQLSchema, operation: str, route: tuple[str, ...]) -> RootField:
+def _root_field(
+    schema: GraphQLSchema, operation: str, route: tuple[str, ...], *, is_brief: bool = False
+) -> RootField:
     """Remembered: every pair of worlds asks for the same ones."""
     root = schema.get_root_type(OperationType(operation))
     assert root is not None
     for less in range(NODE_DEPTH):
         most = MOST_FIELDS if less < SHALLOWER else MOST_AT_ALL
-        writer = _Writer(schema, route, NODE_DEPTH - less, most if less < NODE_DEPTH - 1 else None)
+        writer = _Writer(
+            schema, route, NODE_DEPTH - less, most if less < NODE_DEPTH - 1 else None, is_brief=is_brief
+        )
         with suppress(_TooLargeError):
             text = writer.field(_At(root, route[:1]), route[0], DEPTH - less)
             break
@@ -191,15 +200,23 @@ class _Writer:
 
     `route`: where to; of the fields on the way only those that lead there are written. `node_depth`: how deep
     whatever has an id is followed. `most`: raise `_TooLargeError` for more fields; None: any number.
+    `is_brief`: of the list at the end of the route only where it begins.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, route: tuple[str, ...], node_depth: int, most: int | None
+        self,
+        schema: GraphQLSchema,
+        route: tuple[str, ...],
+        node_depth: int,
+        most: int | None,
+        *,
+        is_brief: bool,
     ) -> None:
         self._schema = schema
         self._route = route
         self._node_depth = node_depth
         self._most = most
+        self._is_brief = is_brief
         self._size = 0
         self._trees = _trees(schema)
         self.arguments: list[Argument] = []
@@ -262,6 +279,9 @@ class _Writer:
             raise _TooLargeError
 
     def _leads(self, route: tuple[str, ...]) -> bool:
+        beyond = route[len(self._route) :]
+        if self._is_brief and beyond and beyond not in _PAGE:
+            return False
         return route[: len(self._route)] == self._route[: len(route)]
 
     def _fits(self, field: GraphQLField, at: _At, depth: int) -> bool:

@@ -149,6 +149,7 @@ class Speaker:
     log: LogLines
     domain: str
     asked: list[str] = field(default_factory=list)
+    lines_before: list[int] = field(default_factory=list)  # in the log, of each that was asked
 
     async def ask(
         self,
@@ -169,10 +170,12 @@ class Speaker:
         scope = graphql_scope("http", host or self.address(world), given, method="POST")
         # the standard library writes any number, also one that nobody takes
         body = json.dumps({"query": document, "variables": dict(variables or {})})
+        lines = len(self.log.lines)
         status, told = await _exchanged(self.app, scope, body.encode())
         request = self.app.request
         assert request is not None
         self.asked.append(request.id)
+        self.lines_before.append(lines)
         return Answer(status, told.decode(), request.id, request.record.statements)
 
     @asynccontextmanager
@@ -205,10 +208,12 @@ class Speaker:
 
     async def logged_since(self, begin: int) -> str:
         """What was logged of the requests from number `begin` on, once the last one has its line."""
-        asked = set(self.asked[begin:])
+        asked, first = set(self.asked[begin:]), self.lines_before[begin]
         async with asyncio.timeout(_PATIENCE):
             while True:
-                lines = [line for line in self.log.lines if json.loads(line).get("request_id") in asked]
+                lines = [
+                    line for line in self.log.lines[first:] if json.loads(line).get("request_id") in asked
+                ]
                 if any(self.asked[-1] in line and '"event":"request"' in line for line in lines):
                     return "\n".join(lines)
                 await self.log.written()

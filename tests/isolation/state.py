@@ -25,6 +25,9 @@ TABLES = """SELECT format('%I.%I', nspname, relname) AS name, bool_or(attname = 
   WHERE nspname = $1 AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
     AND relname <> 'request_usage'
   GROUP BY nspname, relname ORDER BY relname"""
+# a commit is in the log before anybody sees what it has changed, in whatever database of the server: where
+# nothing more was written to the log the rows are those that they were
+WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"
 # nothing fires, nothing cascades, nothing is checked: the rows are those that were there
 UNWATCHED = "SET LOCAL session_replication_role = replica"
 
@@ -55,25 +58,24 @@ class Table:
             coalesce(sum(hashtextextended(concat(tableoid, ctid, xmin), 0)), 0)
           FROM {self.name} WHERE {self.condition}"""  # noqa: S608 - see above
 
-    async def put_back(self, rows: str) -> None:
-        async with self.connection.transaction():
-            await self.connection.execute(
-                f"{UNWATCHED}; DELETE FROM {self.name} WHERE {self.condition}"  # noqa: S608 - see above
-            )
-            await self.connection.execute(
-                f"""INSERT INTO {self.name} ({self.columns})
-                SELECT {self.columns} FROM jsonb_populate_recordset(NULL::{self.name}, $1)""",  # noqa: S608 - see above
-                rows,
-            )
+    def putting_back(self, rows: str) -> str:
+        """Statements; `rows` is what `reading` has found."""
+        return f"""DELETE FROM {self.name} WHERE {self.condition};
+          INSERT INTO {self.name} ({self.columns}) SELECT {self.columns}
+          FROM jsonb_populate_recordset(NULL::{self.name}, $isolation${rows}$isolation$)"""  # noqa: S608 - see above
 
 
 @dataclass(frozen=True)
 class Base:
-    """The tables of one database. `seen`: by table, its mark and its rows when they were last read."""
+    """The tables of one database. `seen`: by table, its mark and its rows when they were last read.
+
+    `written`: answers where the server's log ends.
+    """
 
     connection: asyncpg.Connection
     tables: Sequence[Table]
     marks: PreparedStatement
+    written: PreparedStatement
     seen: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     async def rows(self) -> Rows:
@@ -87,12 +89,22 @@ class Base:
             self.seen.update({name: (marks[name], rows) for name, rows in found})
         return {table.name: self.seen[table.name][1] for table in self.tables}
 
+    async def put_back(self, since: Rows, changed: set[str]) -> None:
+        """All at once: it is done thousands of times."""
+        texts = [table.putting_back(since[table.name]) for table in self.tables if table.name in changed]
+        if texts:
+            async with self.connection.transaction():
+                await self.connection.execute("; ".join([UNWATCHED, *texts]))
+
 
 @dataclass(frozen=True)
 class TenantState:
+    """`read`: its rows when they were last read, by where the log ended before; none or one."""
+
     runtime: Runtime
     organization: Organization
     bases: Sequence[Base]
+    read: dict[str, Rows] = field(default_factory=dict)
 
     @property
     def tables(self) -> Iterator[Table]:
@@ -102,22 +114,27 @@ class TenantState:
         # when keys were last used is written once a minute: now, lest it be in the middle of a test
         await self.runtime.key_usage.flush()
         await self.runtime.scim_usage.flush()
-        found: dict[str, str] = {}
-        for base in self.bases:
-            found |= await base.rows()
-        return found
+        written = await self.bases[0].written.fetchval()
+        if written not in self.read:
+            found: dict[str, str] = {}
+            for base in self.bases:
+                found |= await base.rows()
+            self.read.clear()
+            self.read[written] = found
+        return self.read[written]
 
     async def changed(self, since: Rows) -> set[str]:
         """The tables whose rows are others now."""
         now = await self.rows()
+        if now is since:
+            return set()
         return {table.name for table in self.tables if now[table.name] != since[table.name]}
 
     async def put_back(self, since: Rows) -> set[str]:
         """Undo what has changed, in the database and in what is cached of it. Answers the tables."""
         changed = await self.changed(since)
-        for table in self.tables:
-            if table.name in changed:
-                await table.put_back(since[table.name])
+        for base in self.bases:
+            await base.put_back(since, changed)
         if changed:
             await self.forget()
         if any(name.startswith(f"{CONTROL_SCHEMA}.") for name in changed):
@@ -162,4 +179,4 @@ class States:
             for row in await connection.fetch(TABLES, schema)
         ]
         marks = await connection.prepare(" UNION ALL ".join(table.marking for table in tables))
-        return Base(connection, tables, marks)
+        return Base(connection, tables, marks, await connection.prepare(WRITTEN))

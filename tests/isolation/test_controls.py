@@ -68,7 +68,7 @@ async def test_a_cursor_is_of_one_parent_only(speaker: Speaker, worlds: dict[str
     """
     world, tried = worlds[name], set()
     for field, slot in EVERY_WAY:
-        asked = field.towards(slot)
+        asked = field.page_of(slot)
         answer = await speaker.ask(world, asked, filled(asked, world, slot, None))
         pages = [page for page in _all(answer.body["data"], slot.route) if page["edges"]]
         # a parent may be met several times

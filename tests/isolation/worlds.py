@@ -96,6 +96,7 @@ class World:
     cursors: dict[str, set[str]] = field(default_factory=dict)  # by the list they are of
     # put together once, of so many of each
     _secrets: tuple[tuple[int, ...], frozenset[str]] = ((), frozenset())
+    harmless: set[str] = field(default_factory=set)  # texts in which these secrets were looked for
 
     @property
     def name(self) -> str:
@@ -127,6 +128,7 @@ class World:
         if sizes != self._secrets[0]:
             words = self.raw.union(self.ids, self.own.values(), *self.cursors.values())
             self._secrets = sizes, frozenset({self.canary, self.organization.slug, *words})
+            self.harmless.clear()
         return self._secrets[1]
 
     def learn(self, answer: Any) -> None:

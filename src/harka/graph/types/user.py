@@ -81,6 +81,7 @@ class User(Node):
         "The groups they are in, in the order of their ids; not those above. Callers without `user:read` see "
         "their own only.",
         requires=Access.SIGNED_IN,
+        several=True,
     )
     managed_groups: Connection[later.Group] | None = field(
         managed_by,
