@@ -133,6 +133,7 @@ class RootField:
         return next((place for place in own if place.is_id), None)
 
 
+@cache
 def load_schema() -> GraphQLSchema:
     return build_schema(SCHEMA_FILE.read_text())
 

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from attack import NAMES, accepted, filled, reached
+from attack import NAMES, accepted, filled, reached, secrets_in
 from operations import RootField
 from speaker import MUTATIONS, QUERIES, Speaker
 from state import States
@@ -81,6 +81,25 @@ async def test_a_cursor_is_of_one_parent_only(speaker: Speaker, worlds: dict[str
             assert (len(continued), set(refused)) == (len(own), {"INVALID_CURSOR"}), slot.coordinate
             tried.add(slot.coordinate)
     assert tried == {slot.coordinate for _, slot in EVERY_WAY if slot.is_nested}
+
+
+async def test_what_is_written_is_noticed_and_put_back(states: States, worlds: dict[str, World]) -> None:
+    """By whomever: where nothing was written, nothing is compared."""
+    organization = worlds["pool-a"].organization
+    state, table = await states.of(organization), f"{organization.schema}.tag"
+    before = await state.rows()
+    writing = f"UPDATE {table} SET name = name || '!' WHERE tenant_id = $1"  # noqa: S608 - a name of ours
+    await state.bases[0].connection.execute(writing, organization.id)
+    assert table in await state.put_back(before)
+    assert await state.changed(before) == set()
+
+
+def test_a_secret_is_found_in_what_is_like_before(worlds: dict[str, World]) -> None:
+    """Also again, and beside what was found to be harmless."""
+    world = worlds["pool-a"]
+    assert secrets_in('{"title": "Anything"}', world) == set()
+    for _ in range(2):
+        assert secrets_in(f'{{"title": "Anything", "to": "x{world.canary}y"}}', world) == {world.canary}
 
 
 def _all(value: Any, route: tuple[str, ...]) -> list[Any]:
