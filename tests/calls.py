@@ -306,6 +306,9 @@ CALLS = {
     ),
     "testSsoConnection": 'mutation { testSsoConnection(input: {id: "$sso"}) { clientMutationId } }',
     "enforceSso": 'mutation { enforceSso(input: {id: "$sso"}) { clientMutationId } }',
+    "deleteSsoConnection": (
+        'mutation { deleteSsoConnection(input: {ssoConnectionId: "$sso"}) { clientMutationId } }'
+    ),
     "disableSso": 'mutation { disableSso(input: {id: "$sso"}) { clientMutationId } }',
 }
 

@@ -34,6 +34,7 @@ async def test_without_the_feature_nothing_is_begun_and_everything_can_be_ended(
             with pytest.raises(FeatureNotInPlanError):
                 await attempt
         assert (await sso.disable(work, connection.id)).state == SsoState.DISABLED
+        assert await sso.delete(work, connection.id) == connection.id
 
 
 async def test_whom_it_asks_makes_it_a_draft_and_not_while_it_is_enforced(
@@ -78,6 +79,7 @@ async def test_what_is_not_there_and_what_is_too_many(school: School) -> None:
             sso.to_test(work, keyring, new_id()),
             sso.enforce(work, new_id()),
             sso.disable(work, new_id()),
+            sso.delete(work, new_id()),
         ):
             with pytest.raises(NotFoundError):
                 await attempt

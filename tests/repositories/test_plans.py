@@ -268,6 +268,7 @@ STATEMENTS = (
     session.LIVE,
     session.TOUCH,
     session.DELETE_OLD,
+    sso_session.REVOKE_OF_CONNECTION,
     sso_session.REVOKE_OF_SID,
     sso_session.REVOKE_OF_SUBJECT,
     password.FIND_BY_EMAIL,

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from joserfc import jws
 
@@ -14,6 +15,7 @@ from harka.auth import oidc
 from harka.ids import NodeKind, new_id
 from harka.learning import user
 from harka.repositories import domain as domains
+from harka.repositories import sso as connections
 from harka.repositories.domain import DomainStatus
 from harka.repositories.sso import SsoConnection
 from provider import CLIENT, Provider
@@ -367,3 +369,57 @@ async def test_who_signs_out_may_do_so_at_the_provider_too(
     back = f"client_id=harka&amp;post_logout_redirect_uri=http%3A%2F%2F{school.host}%2Fauth%2Fsign-in"
     assert (f'{provider.issuer}/end?a=b&amp;{back}"' in page) == bool(end)
     assert ("Sign out of Example &amp; Co, too" in page) == bool(end)
+
+
+DELETE = """mutation ($id: ID!, $version: Int) {
+  deleteSsoConnection(input: {ssoConnectionId: $id, version: $version}) {
+    deletedSsoConnectionId errors { code field } } }"""
+LEFT = """{ ssoAttempts(first: 2) { nodes { outcome detail connection { id } user { id } } }
+  ssoConnections(first: 10) { nodes { id } } }"""
+
+
+async def test_a_connection_is_deleted_with_what_began_by_it(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    await give_password(school, school.learner)
+    id_ = school.id(NodeKind.SSO_CONNECTION, connection)
+    email = f"{connection.id.hex}@example.com"
+    async with visiting(school) as theirs, visiting(school) as others:
+        await others.sign_in(school.learner.email)
+        address = await begin(theirs, school, connection)
+        said = provider.authorize(address, "s", email=email, email_verified=True)
+        assert (await come_back(theirs, school, connection, said)).status_code == 303
+        under_way = provider.authorize(await begin(others, school, connection), "t", email="t@example.com")
+        stale = await school.ask(DELETE, {"id": id_, "version": 1}, caller=school.owner)
+        assert stale.code == "CONFLICT"
+        assert (await theirs.ask()).json()["data"]["viewer"]["user"] is not None
+        reply = await school.ask(DELETE, {"id": id_, "version": connection.version}, caller=school.owner)
+        assert reply.data["deleteSsoConnection"] == {"deletedSsoConnectionId": id_, "errors": []}
+        assert ((await theirs.ask()).status_code, (await others.ask()).status_code) == (401, 200)
+        assert (await come_back(others, school, connection, under_way)).status_code == 404
+        assert (await others.get(f"/auth/sso/{id_}/start")).status_code == 404
+    left = (await school.ask(LEFT)).data
+    assert left["ssoConnections"]["nodes"] == []
+    told, before = left["ssoAttempts"]["nodes"]
+    # what came of it stays to be read, and so does whoever came
+    assert (told["outcome"], told["user"]) == (
+        "CONNECTION_DELETED",
+        {"id": school.id(NodeKind.USER, school.owner)},
+    )
+    assert provider.issuer in told["detail"]
+    assert (before["outcome"], before["connection"]) == ("SIGNED_IN", None)
+    assert before["user"] is not None
+    assert (await school.ask(DELETE, {"id": id_}, caller=school.owner)).code == "NOT_FOUND"
+
+
+async def test_what_is_enforced_is_not_deleted(school: School, connection: SsoConnection) -> None:
+    id_ = school.id(NodeKind.SSO_CONNECTION, connection)
+    async with school.work() as work:
+        proven = msgspec.structs.replace(connection, state="enforced", proven_at=connection.tested_at)
+        held = await connections.update(work.session, proven)
+    refused = await school.ask(DELETE, {"id": id_}, caller=school.owner)
+    assert refused.code == "CONFLICT"
+    async with school.work() as work:
+        assert list(await connections.find_by_ids(work.session, [connection.id])) == [held]
+        # nor by whoever read it before it was
+        assert not await connections.delete(work.session, connection.id, connection.version + 1)

@@ -60,5 +60,6 @@ describe(
     inactive="The person is deactivated.",
     no_seat="The plan has no seat left for somebody new.",
     signed_out="The provider ended what somebody had begun by it.",
+    connection_deleted="Somebody deleted a connection; `detail` says which.",
     logout_refused="Somebody asked to end sessions by a token that is not the provider's, or not for that.",
 )

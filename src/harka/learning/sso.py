@@ -34,6 +34,7 @@ from harka.learning.sso_saml import NO_SAML, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
 from harka.repositories import sso_attempt as attempts
+from harka.repositories import sso_session as sso_sessions
 from harka.repositories.page import NEWEST_FIRST, OLDEST_FIRST, Order, Position
 from harka.repositories.sso import SsoConnection, SsoKind, SsoState
 from harka.repositories.sso_attempt import AttemptFilter, SsoAttempt
@@ -69,6 +70,7 @@ class SsoOutcome(enum.StrEnum):
     NO_SEAT = "no_seat"
     SIGNED_OUT = "signed_out"
     LOGOUT_REFUSED = "logout_refused"
+    CONNECTION_DELETED = "connection_deleted"
 
 
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[SsoConnection]:
@@ -260,6 +262,26 @@ async def disable(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
         return found
     changed = msgspec.structs.replace(found, state=str(SsoState.DISABLED))
     return _there(await connections.update(work.session, changed))
+
+
+async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> UUID:
+    """A connection is no more; answers its id. What began by it ends: nobody else could end it any more.
+
+    Whom its provider meant is forgotten, and the people stay. Also without the feature. Raise `ConflictError`
+    for one that is enforced, and for another `version`; `NotFoundError`.
+    """
+    _require(work)
+    found = await _of_version(work, id_, version)
+    if found.state == SsoState.ENFORCED:
+        raise ConflictError("This connection is enforced: disable it first.", field="id")
+    ended = await sso_sessions.revoke_of_connection(work.session, id_)
+    if not await connections.delete(work.session, id_, found.version):
+        raise ConflictError
+    actor = None if work.context.user is None else work.context.user.id
+    told = f"{found.name}: {found.issuer}. Sessions that it ended: {ended}."
+    await note(work, SsoOutcome.CONNECTION_DELETED, user=actor, detail=told)
+    log.warning("a connection was deleted", tenant=str(work.context.id), connection=str(id_), sessions=ended)
+    return id_
 
 
 async def note(

@@ -211,6 +211,13 @@ UPDATE = Statement(
       name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version""",
 )
 
+# A connection is no more, unless it is enforced; with it go its secret and whom its provider meant.
+DELETE = Statement(
+    "sso.delete",
+    """DELETE FROM {schema}.sso_connection
+    WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int AND state <> 'enforced'""",
+)
+
 # Somebody came in by it: it works. That is no change of the connection, and not written each time.
 PROVE = Statement(
     "sso.prove",
@@ -360,6 +367,11 @@ async def update(
         sealed_secret,
     )
     return None if row is None else SsoConnection(*row)
+
+
+async def delete(session: ShardSession, id_: UUID, version: int) -> bool:
+    """False, and nothing done: absent, enforced, or of another version."""
+    return await session.execute(DELETE, id_, version) > 0
 
 
 async def prove(session: ShardSession, connection: SsoConnection) -> None:

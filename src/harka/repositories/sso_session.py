@@ -51,6 +51,15 @@ REVOKE_OF_SID = Statement(
     RETURNING s.user_id""",
 )
 
+# End what began by a connection.
+REVOKE_OF_CONNECTION = Statement(
+    "sso_session.revoke_of_connection",
+    """UPDATE {schema}.session s SET revoked_at = now(), updated_at = now(), version = s.version + 1
+    FROM {schema}.sso_session o
+    WHERE o.tenant_id = $1 AND o.connection_id = $2::uuid
+      AND s.tenant_id = $1 AND s.id = o.session_id AND s.revoked_at IS NULL""",
+)
+
 
 async def insert(session: ShardSession, id_: UUID, origin: Origin) -> None:
     await session.execute(INSERT, id_, *msgspec.structs.astuple(origin))
@@ -70,3 +79,8 @@ async def revoke(
     else:
         rows = await session.fetch(REVOKE_OF_SUBJECT, connection, issuer, subject, sid)
     return [row["user_id"] for row in rows]
+
+
+async def revoke_of_connection(session: ShardSession, connection: UUID) -> int:
+    """How many were ended."""
+    return await session.execute(REVOKE_OF_CONNECTION, connection)

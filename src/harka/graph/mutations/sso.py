@@ -23,6 +23,10 @@ class Changed(msgspec.Struct, frozen=True):
     sso_connection: ConnectionRow
 
 
+class Deleted(msgspec.Struct, frozen=True):
+    deleted_sso_connection_id: str
+
+
 _ISSUER = (
     "Its OpenID Connect issuer, to the letter, as in `https://login.example.com/tenant`; the address of a "
     "directory, as in `ldaps://ldap.example.com`."
@@ -215,6 +219,16 @@ class DisableSsoInput(MutationInput):
     )
 
 
+@graph_input
+class DeleteSsoConnectionInput(MutationInput):
+    """Which connection to take away."""
+
+    sso_connection_id: strawberry.ID = value("The connection. While it is enforced the answer is CONFLICT.")
+    version: int | None = value(
+        "The version that was read; omit it to delete whatever there is.", default=None
+    )
+
+
 @graph_type
 class CreateSsoConnectionPayload(Payload):
     """The connection that was made."""
@@ -248,6 +262,13 @@ class DisableSsoPayload(Payload):
     """The connection by which nobody comes in any more."""
 
     sso_connection: SsoConnection | None = leaf("The connection as it is now.")
+
+
+@graph_type
+class DeleteSsoConnectionPayload(Payload):
+    """The connection that was taken away."""
+
+    deleted_sso_connection_id: strawberry.ID | None = leaf("The id that names nothing any more.")
 
 
 def _directory(given: SsoDirectoryInput) -> DirectoryDraft:
@@ -402,6 +423,15 @@ async def _disable(
     return Changed(await sso.disable(info.context.work, id_, version=given.version))
 
 
+async def _delete(
+    info: Info,
+    given: Annotated[DeleteSsoConnectionInput, strawberry.argument(name="input", description="Which.")],
+) -> Deleted:
+    id_ = info.context.open_id(NodeKind.SSO_CONNECTION, given.sso_connection_id, "ssoConnectionId")
+    await sso.delete(info.context.work, id_, version=given.version)
+    return Deleted(given.sso_connection_id)
+
+
 @strawberry.type
 class SsoMutation:
     create_sso_connection: CreateSsoConnectionPayload | None = mutation(
@@ -428,5 +458,11 @@ class SsoMutation:
         _disable,
         "Let nobody in by a connection any more. Where no other one is enforced, passwords are accepted "
         "again.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
+    delete_sso_connection: DeleteSsoConnectionPayload | None = mutation(
+        _delete,
+        "Take a connection away that is not enforced, with its secret and whom its provider meant. Sessions "
+        "that began by it end, and people stay. Where a provider is only away, `disableSso` keeps all of it.",
         requires=Permission.ORGANIZATION_WRITE,
     )
