@@ -309,6 +309,13 @@ CALLS = {
     "deleteSsoConnection": (
         'mutation { deleteSsoConnection(input: {ssoConnectionId: "$sso"}) { clientMutationId } }'
     ),
+    "rotateSsoKey": (
+        'mutation { rotateSsoKey(input: {id: "$sso", version: 1, switchAt: "2099-01-01T00:00:00Z"}) '
+        "{ clientMutationId } }"
+    ),
+    "finishSsoKeyRotation": (
+        'mutation { finishSsoKeyRotation(input: {id: "$sso", version: 1}) { clientMutationId } }'
+    ),
     "disableSso": 'mutation { disableSso(input: {id: "$sso"}) { clientMutationId } }',
 }
 

@@ -69,3 +69,6 @@ def test_ours_tell_of_a_key_that_lasts() -> None:
     assert 'entityID="urn:x&quot;&lt;"' in shown
     assert 'Location="https://school.example/acs?a&amp;b"' in shown
     assert "PRIVATE" not in shown
+    assert (shown.count('use="signing"'), shown.count('use="encryption"')) == (1, 1)
+    both = own_metadata("urn:x", pair.certificate + KEY.certificate, "https://school.example/acs")
+    assert (both.count('use="signing"'), both.count('use="encryption"')) == (2, 2)

@@ -1,8 +1,11 @@
 """By what the people of a world come in: a provider, who may go past it, and what they carry."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+import msgspec
 
 from harka import clock
 from harka.auth import totp
@@ -23,6 +26,7 @@ from harka.repositories.passkey import Passkey
 from harka.repositories.sso import SsoConnection
 from harka.repositories.user import User
 from harka.runtime import Runtime
+from saml_idp import KEY
 
 if TYPE_CHECKING:
     from worlds import World
@@ -74,7 +78,27 @@ async def connect(
     world.fitting["SsoAttemptFilter.userId"] = runtime.node_ids.seal(tenant, NodeKind.USER, person)
     for id_ in (made.id, attempt.id, *(owner.id for owner in owners)):
         world.raw |= {str(id_), id_.hex}
+    await _speak_saml(runtime, work, world, made)
     return {NodeKind.SSO_CONNECTION: made.id, NodeKind.SSO_ATTEMPT: attempt.id}
+
+
+async def _speak_saml(runtime: Runtime, work: UnitOfWork, world: "World", like: SsoConnection) -> None:
+    """A connection whose key may be rotated."""
+    spoken = msgspec.structs.replace(
+        like,
+        id=new_id(),
+        kind="saml",
+        sso_url="https://login.example.com/saml",
+        idp_certificates=KEY.certificate,
+        own_certificate=KEY.certificate,
+        certificates_end_at=clock.now() + timedelta(days=900),
+    )
+    tenant = work.context.id
+    secret = envelope.seal(runtime.keyring.seal, b"x", tenant=tenant, purpose=f"sso:{spoken.id}")
+    await connections.insert(work.session, spoken, secret)
+    for each in ("RotateSsoKeyInput.id", "FinishSsoKeyRotationInput.id"):
+        world.fitting[each] = runtime.node_ids.seal(tenant, NodeKind.SSO_CONNECTION, spoken.id)
+    world.raw |= {str(spoken.id), spoken.id.hex}
 
 
 async def carry(work: UnitOfWork, world: "World", people: Sequence[User]) -> UUID:

@@ -39,6 +39,7 @@ OWN: Mapping[str, Any] = {
     "SetMailSenderInput.address": "fresh@example.com",
     "SetMailSenderInput.host": "smtp.fresh.example",
     "SetMailSenderInput.port": 587,
+    "RotateSsoKeyInput.switchAt": "2099-01-31T09:30:00Z",
     "CreateScimTokenInput.expiresAt": "2099-01-31T09:30:00Z",
     "CreateWebhookEndpointInput.scopes": ["event:read"],
     "UpdateWebhookEndpointInput.scopes": ["event:read"],

@@ -221,6 +221,7 @@ PARTS = {
     "sso.find_identity": ["user_id"],
     "sso.is_linked": ["is_linked"],
     "sso.find_secret": ["sealed_secret"],
+    "sso_key.find_next": ["next_sealed_secret"],
     "sso.lock_enforced": ["id"],
     "sso_session.revoke_of_sid": ["user_id"],
     "sso_session.revoke_of_subject": ["user_id"],

@@ -5,6 +5,7 @@ says is taken from the bytes that were signed, never from what was sent (`xmlsec
 """
 
 import asyncio
+import contextlib
 import secrets
 import zlib
 from base64 import b64encode
@@ -58,6 +59,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """How one connection asks, and whom it believes.
 
     `issuer`: what the provider calls itself; `entity_id`: what we do. `certificates`, `own_certificate`: PEM.
+    `private_key` signs; what was encrypted for it, or for one of `other_keys`, is read.
     `email_attribute`, `name_attribute`: None for what most providers call them.
     """
 
@@ -67,6 +69,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     certificates: str
     entity_id: str
     private_key: str
+    other_keys: Sequence[str] = ()
     own_certificate: str
     idp_initiated: bool
     email_attribute: str | None
@@ -155,7 +158,7 @@ class Assertions:
             whole = read(self._verified(peer, sent, by_parent[whole.tag])).root
             inside = _inside(whole)
         if inside.tag == f"{ASSERTION}EncryptedAssertion":
-            document = read(decrypted(inside, private_key(peer.private_key)))
+            document = read(_decrypted(peer, inside))
             _require_assertion(document.root)
             for each in _signatures(document.root, [document.root]):
                 return read(self._verified(peer, document, each)).root
@@ -181,6 +184,15 @@ class Assertions:
         raise RefusedXmlError(
             "A signature is not by a certificate of the connection, or what it signs was changed."
         )
+
+
+def _decrypted(peer: Peer, inside: Element) -> bytes:
+    """By whichever key of ours it was encrypted for. Raise `RefusedXmlError`."""
+    for key in peer.other_keys:
+        # a wrong one is found out by the padding of OAEP
+        with contextlib.suppress(RefusedXmlError):
+            return decrypted(inside, private_key(key))
+    return decrypted(inside, private_key(peer.private_key))
 
 
 def _inside(response: Element) -> Element:

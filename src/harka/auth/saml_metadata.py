@@ -152,14 +152,14 @@ def ends_at(certificates: Sequence[x509.Certificate]) -> datetime:
     return max(each.not_valid_after_utc for each in certificates)
 
 
-def own_metadata(entity_id: str, certificate: str, acs: str) -> str:
-    """Ours, for the provider to read. `acs`: where it is to send people."""
-    (own,) = certificates_of(certificate)
-    told = b64encode(own.public_bytes(serialization.Encoding.DER)).decode()
-    info = (
-        f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{told}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
-    )
+def own_metadata(entity_id: str, certificates: str, acs: str) -> str:
+    """Ours, for the provider to read. `certificates`: first the one that signs. `acs`: where people go."""
+    infos = [_key_info(each) for each in certificates_of(certificates)]
     methods = "".join(f'<md:EncryptionMethod Algorithm="{each}"/>' for each in OFFERED)
+    signing = "".join(f'<md:KeyDescriptor use="signing">{info}</md:KeyDescriptor>' for info in infos)
+    encryption = "".join(
+        f'<md:KeyDescriptor use="encryption">{info}{methods}</md:KeyDescriptor>' for info in infos
+    )
     formats = "".join(f"<md:NameIDFormat>{each}</md:NameIDFormat>" for each in _FORMATS)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -167,10 +167,16 @@ def own_metadata(entity_id: str, certificate: str, acs: str) -> str:
         f'xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{escape(entity_id)}">'
         '<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true" '
         'protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">'
-        f'<md:KeyDescriptor use="signing">{info}</md:KeyDescriptor>'
-        f'<md:KeyDescriptor use="encryption">{info}{methods}</md:KeyDescriptor>{formats}'
+        f"{signing}{encryption}{formats}"
         f'<md:AssertionConsumerService index="0" isDefault="true" Binding="{POST}" Location="{escape(acs)}"/>'
         "</md:SPSSODescriptor></md:EntityDescriptor>\n"
+    )
+
+
+def _key_info(certificate: x509.Certificate) -> str:
+    told = b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+    return (
+        f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{told}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
     )
 
 

@@ -46,6 +46,7 @@ from harka.graph.mutations.role import RoleMutation
 from harka.graph.mutations.scim_token import ScimTokenMutation
 from harka.graph.mutations.session import SessionMutation
 from harka.graph.mutations.sso import SsoMutation
+from harka.graph.mutations.sso_key import SsoKeyMutation
 from harka.graph.mutations.submission import SubmissionMutation
 from harka.graph.mutations.tag import TagMutation
 from harka.graph.mutations.totp import TotpMutation
@@ -154,6 +155,7 @@ class Mutation(
     SessionMutation,
     PasskeyMutation,
     SsoMutation,
+    SsoKeyMutation,
     ScimTokenMutation,
     TotpMutation,
     AssignmentMutation,

@@ -23,6 +23,7 @@ from harka.learning.session import Device
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_entrance import SAML_FLOW, Arrived, Where, asked, let_in, opened, refused, sealed
 from harka.learning.sso_role import deciding
+from harka.learning.sso_saml import own_certificates
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoKind
 from harka.tenancy.context import TenantContext
@@ -63,7 +64,7 @@ async def metadata(entrance: Entrance, context: TenantContext, id_: UUID, where:
         found = await connections.find_by_ids(work.session, [id_])
     if not found or found[0].kind != SsoKind.SAML or not features_for(context.organization).sso:
         raise NotFoundError
-    return own_metadata(found[0].client_id, found[0].own_certificate or "", where.acs)
+    return own_metadata(found[0].client_id, own_certificates(found[0]) or "", where.acs)
 
 
 async def arrive(

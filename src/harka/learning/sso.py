@@ -6,6 +6,7 @@ always use their passwords.
 
 import enum
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Unpack
 from uuid import UUID
@@ -16,6 +17,7 @@ from harka import clock, logs
 from harka.auth.ldap import Directories, Place
 from harka.auth.oidc import Client, Providers
 from harka.auth.saml import Assertions, Peer
+from harka.auth.saml_metadata import KeyPair
 from harka.crypto import envelope
 from harka.crypto.keyring import Keyring
 from harka.errors import (
@@ -28,12 +30,14 @@ from harka.errors import (
 )
 from harka.ids import new_id
 from harka.learning import break_glass, mail, sso_saml
+from harka.learning.moment import accept_moment, has_passed
 from harka.learning.sso_directory import NO_DIRECTORY, place_of
 from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted, require_role_claim
-from harka.learning.sso_saml import NO_SAML, peer_of, with_end
+from harka.learning.sso_saml import NO_SAML, has_changed, peer_of, with_end
 from harka.learning.work import UnitOfWork
 from harka.repositories import sso as connections
 from harka.repositories import sso_attempt as attempts
+from harka.repositories import sso_key as keys
 from harka.repositories import sso_session as sso_sessions
 from harka.repositories.page import NEWEST_FIRST, OLDEST_FIRST, Order, Position
 from harka.repositories.sso import SsoConnection, SsoKind, SsoState
@@ -172,6 +176,8 @@ async def update(
         raise ConflictError
     given = await accepted(work, found.kind, changes)
     secret = given.pop("client_secret", None)
+    if secret is not None and found.next_certificate is not None:
+        raise ConflictError("A key of ours follows another: finishSsoKeyRotation first.", field="saml")
     changed = msgspec.structs.replace(found, **given)
     require_role_claim(changed)
     if _whom(changed) != _whom(found) or secret is not None or not sso_saml.keeps_certificate(found, changed):
@@ -264,6 +270,53 @@ async def disable(work: UnitOfWork, id_: UUID, *, version: int | None = None) ->
     return _there(await connections.update(work.session, changed))
 
 
+async def rotate_key(
+    work: UnitOfWork, keyring: Keyring, id_: UUID, pair: KeyPair, *, switch_at: datetime, version: int
+) -> SsoConnection:
+    """Another pair of ours signs from a moment on, also while the connection is enforced.
+
+    Both are shown and read from now on. Where one follows already, and does not sign yet, its moment moves.
+    Raise `ValidationError` for a moment that is over, and for what does not speak SAML; `ConflictError` for
+    another `version`, and where the last one has not been settled; `NotFoundError`, `FeatureNotInPlanError`.
+    """
+    _require_feature(work)
+    found = await _of_version(work, id_, version)
+    if found.kind != SsoKind.SAML:
+        raise ValidationError("This connection does not speak SAML.", field="id")
+    if has_passed(accept_moment(switch_at, "switchAt")):
+        raise ValidationError("This time is over: the provider must know the key before.", field="switchAt")
+    if has_changed(found):
+        raise ConflictError("The last one signs already: finishSsoKeyRotation first.", field="id")
+    new = None
+    if found.next_certificate is None:
+        new = pair.certificate, _sealed(work, keyring, id_, pair.private_key)
+        found = msgspec.structs.replace(found, next_certificate=pair.certificate)
+    ends_at = with_end(found).certificates_end_at
+    if not await keys.follow(work.session, id_, version, pair=new, since=switch_at, ends_at=ends_at):
+        raise ConflictError
+    log.info("a key follows", tenant=str(work.context.id), connection=str(id_), since=switch_at.isoformat())
+    return await _found(work, id_)
+
+
+async def finish_key_rotation(work: UnitOfWork, id_: UUID, *, version: int) -> SsoConnection:
+    """One pair of ours again: the one that signs by now. Nothing changes where none follows.
+
+    Also without the feature. Raise `ConflictError` for another `version`, `NotFoundError`.
+    """
+    _require(work)
+    found = await _of_version(work, id_, version)
+    if found.next_certificate is None:
+        return found
+    keeps_next = has_changed(found)
+    one = found.next_certificate if keeps_next else found.own_certificate
+    left = msgspec.structs.replace(found, own_certificate=one, next_certificate=None, key_changes_at=None)
+    ends_at = with_end(left).certificates_end_at
+    if not await keys.settle(work.session, id_, version, keeps_next=keeps_next, ends_at=ends_at):
+        raise ConflictError
+    log.info("a key is settled", tenant=str(work.context.id), connection=str(id_), new=keeps_next)
+    return await _found(work, id_)
+
+
 async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> UUID:
     """A connection is no more; answers its id. What began by it ends: nobody else could end it any more.
 
@@ -314,7 +367,11 @@ async def asked_by(work: UnitOfWork, keyring: Keyring, connection: SsoConnection
     if connection.kind == SsoKind.LDAP:
         return await directory_of(work, keyring, connection)
     if connection.kind == SsoKind.SAML:
-        return peer_of(work.context.id, connection, await _secret(work, keyring, connection))
+        key, following = await _secret(work, keyring, connection), None
+        if connection.next_certificate is not None:
+            sealed = await keys.find_next(work.session, connection.id)
+            following = _opened(work, keyring, connection, sealed)
+        return peer_of(work.context.id, connection, key, following)
     return await client_of(work, keyring, connection)
 
 
@@ -332,7 +389,10 @@ async def directory_of(work: UnitOfWork, keyring: Keyring, connection: SsoConnec
 
 
 async def _secret(work: UnitOfWork, keyring: Keyring, connection: SsoConnection) -> str:
-    sealed = await connections.find_secret(work.session, connection.id)
+    return _opened(work, keyring, connection, await connections.find_secret(work.session, connection.id))
+
+
+def _opened(work: UnitOfWork, keyring: Keyring, connection: SsoConnection, sealed: bytes | None) -> str:
     secret = envelope.open_sealed(
         keyring.seal, sealed or b"", tenant=work.context.id, purpose=_purpose(connection.id)
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from harka import clock
 from harka.auth.saml import Assertions, Peer
 from harka.auth.saml_metadata import (
     LONGEST_CERTIFICATES,
@@ -71,6 +72,8 @@ NO_SAML: Final[dict[str, Any]] = {
     "metadata_url": None,
     "idp_certificates": None,
     "own_certificate": None,
+    "next_certificate": None,
+    "key_changes_at": None,
     "idp_initiated": False,
     "email_attribute": None,
     "name_attribute": None,
@@ -167,7 +170,7 @@ def with_end(connection: SsoConnection) -> SsoConnection:
 
     Of a directory, when none of those does by which its own is believed.
     """
-    sides = (connection.idp_certificates, connection.own_certificate, connection.ca_certificates)
+    sides = (connection.idp_certificates, own_certificates(connection), connection.ca_certificates)
     ends = [ends_at(certificates_of(each)) for each in sides if each is not None]
     return msgspec.structs.replace(connection, certificates_end_at=min(ends, default=None))
 
@@ -185,15 +188,31 @@ def new_entity_id(slug: str) -> str:
     return f"urn:harka:{slug}:{secrets.token_hex(6)}"
 
 
-def peer_of(tenant: UUID, connection: SsoConnection, private_key: str) -> Peer:
-    """How a connection of kind SAML asks."""
+def has_changed(connection: SsoConnection) -> bool:
+    """Whether the pair that follows signs by now."""
+    return connection.key_changes_at is not None and connection.key_changes_at <= clock.now()
+
+
+def own_certificates(connection: SsoConnection) -> str | None:
+    """Ours: the one that signs now, and the one that follows or was before."""
+    own = connection.own_certificate, connection.next_certificate
+    told = "".join(each for each in (reversed(own) if has_changed(connection) else own) if each is not None)
+    return told or None
+
+
+def peer_of(tenant: UUID, connection: SsoConnection, key: str, next_key: str | None = None) -> Peer:
+    """How a connection of kind SAML asks. `next_key`: of the pair that follows, where one does."""
+    keys = [each for each in (key, next_key) if each is not None]
+    if has_changed(connection):
+        keys.reverse()
     return Peer(
         tenant=tenant,
         issuer=connection.issuer,
         sso_url=connection.sso_url or "",
         certificates=connection.idp_certificates or "",
         entity_id=connection.client_id,
-        private_key=private_key,
+        private_key=keys[0],
+        other_keys=keys[1:],
         own_certificate=connection.own_certificate or "",
         idp_initiated=connection.idp_initiated,
         email_attribute=connection.email_attribute,

@@ -56,6 +56,7 @@ class SsoConnection(msgspec.Struct, frozen=True):
     our private key; `sso_url` to `certificates_end_at` are such a one's alone. The certificates are PEM; the
     first of `idp_certificates` and `own_certificate` to leave nothing that holds does so at
     `certificates_end_at`. `email_attribute`, `name_attribute`: None for what most call them.
+    `next_certificate`: of the pair of ours that signs from `key_changes_at` on; see `repositories.sso_key`.
     `tested_at`: when the provider last answered as it should; `proven_at`: when somebody last came in by it.
     None before, and again when it has changed since.
     """
@@ -80,6 +81,8 @@ class SsoConnection(msgspec.Struct, frozen=True):
     metadata_url: str | None
     idp_certificates: str | None
     own_certificate: str | None
+    next_certificate: str | None
+    key_changes_at: datetime | None
     idp_initiated: bool
     email_attribute: str | None
     name_attribute: str | None
@@ -112,8 +115,9 @@ FIND_BY_IDS = Statement(
     "sso.find_by_ids",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+      idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+      created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
@@ -124,8 +128,9 @@ PAGES = pages(
     "sso.page",
     f"""SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+      idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+      created_at, updated_at, version
     FROM {{schema}}.sso_connection
     WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
     {SsoConnectionOrder.CREATED_AT: CREATED, SsoConnectionOrder.NAME: NAME},
@@ -143,8 +148,9 @@ OFFERED = Statement(
     "sso.offered",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+      idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+      created_at, updated_at, version
     FROM {schema}.sso_connection WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
     ORDER BY created_at, id""",
 )
@@ -154,8 +160,9 @@ ROUTED = Statement(
     "sso.routed",
     """SELECT id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version
+      sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+      idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+      created_at, updated_at, version
     FROM {schema}.sso_connection
     WHERE tenant_id = $1 AND state IN ('tested', 'enforced') AND $2::text = ANY(email_domains)
     ORDER BY created_at, id LIMIT 1""",
@@ -182,13 +189,13 @@ INSERT = Statement(
     """INSERT INTO {schema}.sso_connection
       (tenant_id, id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
        roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-       sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-       name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version,
-       sealed_secret)
+       sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+       idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+       created_at, updated_at, version, sealed_secret)
     VALUES ($1, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::text,
       $11::text, $12::text[], $13::text, $14::text, $15::text, $16::boolean, $17::text, $18::text, $19::text,
-      $20::text, $21::text, $22::boolean, $23::text, $24::text, $25::timestamptz, $26::timestamptz,
-      $27::timestamptz, $28::timestamptz, $29::timestamptz, $30::int, $31::bytea)""",
+      $20::text, $21::text, $22::text, $23::timestamptz, $24::boolean, $25::text, $26::text, $27::timestamptz,
+      $28::timestamptz, $29::timestamptz, $30::timestamptz, $31::timestamptz, $32::int, $33::bytea)""",
 )
 
 # Write a connection, unless someone else changed it; a secret of NULL stays as it is.
@@ -207,8 +214,9 @@ UPDATE = Statement(
     WHERE tenant_id = $1 AND id = $2::uuid AND version = $3::int
     RETURNING id, kind, name, state, issuer, client_id, role_claim, role_mapping, default_role,
       roles_at_sign_in, email_domains, base_dn, login_attribute, user_filter, start_tls, ca_certificates,
-      sso_url, metadata_url, idp_certificates, own_certificate, idp_initiated, email_attribute,
-      name_attribute, certificates_end_at, tested_at, proven_at, created_at, updated_at, version""",
+      sso_url, metadata_url, idp_certificates, own_certificate, next_certificate, key_changes_at,
+      idp_initiated, email_attribute, name_attribute, certificates_end_at, tested_at, proven_at,
+      created_at, updated_at, version""",
 )
 
 # A connection is no more, unless it is enforced; with it go its secret and whom its provider meant.

@@ -91,6 +91,10 @@ def _ours(root: ConnectionRow, _info: Info) -> Certificate | None:
     return next(iter(certificates(root.own_certificate)), None)
 
 
+def _following(root: ConnectionRow, _info: Info) -> Certificate | None:
+    return next(iter(certificates(root.next_certificate)), None)
+
+
 @graph_type
 class SsoCertificate:
     """A certificate by which a provider and the organization know each other's signatures."""
@@ -122,6 +126,14 @@ class SsoSaml:
     )
     own_certificate: SsoCertificate | None = field(
         _ours, "What our requests are signed with, and assertions are encrypted for."
+    )
+    next_certificate: SsoCertificate | None = field(
+        _following,
+        "What follows it: our metadata show both, and assertions are read that are encrypted for either; "
+        "null where nothing does.",
+    )
+    key_changes_at: datetime | None = leaf(
+        "When our requests are signed with what follows; null where nothing does."
     )
     idp_initiated: bool = leaf(
         "Whether a sign-in may begin at the provider, where nobody can tell who began it.",
