@@ -93,8 +93,8 @@ MUTANTS: Final = [
     Mutant(
         "cursor-of-any-parent",
         "graph/pagination.py",
-        "filters=(parent.bytes, *below.bound)",
-        "filters=below.bound",
+        "context.loaders, (below.parent.bytes, *below.bound)",
+        "context.loaders, below.bound",
         PARENT,
     ),
     Mutant(
