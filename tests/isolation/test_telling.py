@@ -101,6 +101,7 @@ SILENT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("createScimToken", "revokeScimToken"), _CONFIGURED),
     **dict.fromkeys(("createSsoConnection", "updateSsoConnection", "testSsoConnection"), _CONFIGURED),
     **dict.fromkeys(("enforceSso", "disableSso", "deleteSsoConnection"), _CONFIGURED),
+    **dict.fromkeys(("rotateSsoKey", "finishSsoKeyRotation"), _CONFIGURED),
     **dict.fromkeys(("setMailSender", "testMailSender", "deleteMailSender"), _CONFIGURED),
     **dict.fromkeys(("setMailSubscription",), "for oneself: what somebody wants by e-mail"),
     **dict.fromkeys(("changePassword", "createPasswordReset", "revokeSession"), _SECRET),
