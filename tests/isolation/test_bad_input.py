@@ -11,6 +11,7 @@ import pytest
 from attack import filled
 from operations import RootField
 from places import NEEDED, Place, is_required
+from redis.asyncio import Redis
 from speaker import MUTATIONS, Speaker
 from state import States
 from values import own_value
@@ -23,6 +24,7 @@ from harka.errors import (
     InternalError,
     UnavailableError,
 )
+from harka.runtime import Runtime
 
 LONG = "x" * 200_000
 TEXTS = (
@@ -73,6 +75,16 @@ def bad_values(place: Place, own: Any) -> Iterator[Any]:
     if place.is_list:
         one = own[0] if isinstance(own, list) else own
         yield from ([one, one], [one] * 5_000)
+
+
+@pytest.fixture(autouse=True)
+async def tries_are_left(runtime: Runtime) -> None:
+    """Also after a mutation that takes the same password."""
+    runtime.throttle._local.clear()
+    assert runtime.settings.redis_url is not None
+    async with Redis.from_url(runtime.settings.redis_url) as valkey:
+        async for name in valkey.scan_iter("*harka:try:*", count=1_000):
+            await valkey.delete(name)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
