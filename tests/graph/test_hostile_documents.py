@@ -20,6 +20,8 @@ from harka.config import Settings
 from harka.graph import schema
 from harka.graph.document import Documents
 from harka.graph.limits import Limits
+from harka.repositories.organization import Organization
+from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan
 from harka.tenancy.quota import Admission
@@ -314,8 +316,18 @@ async def test_what_is_small_once_it_is_spread_is_answered_in_bounded_work(
     assert told.calls <= VALIDATED
 
 
-async def test_what_is_refused_is_paid_for(make_tenant: MakeTenant, api: OpenClient) -> None:
+async def test_what_is_refused_is_paid_for(
+    make_tenant: MakeTenant, api: OpenClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each is bounded, and there is no end of them; what is known costs nothing to read."""
+    paid: list[float] = []
+    pay = runtime.admission.pay
+
+    def noted(organization: Organization, points: float) -> None:
+        paid.append(points)
+        pay(organization, points)
+
+    monkeypatch.setattr(runtime.admission, "pay", noted)
     client = await api(await make_tenant(plan=Plan.STARTER), ())
     known = "{ viewer { kind } }"
     assert await client.graphql(known) == {"data": {"viewer": None}}
@@ -323,4 +335,6 @@ async def test_what_is_refused_is_paid_for(make_tenant: MakeTenant, api: OpenCli
     codes = [answer["errors"][0]["extensions"]["code"] for answer in answers]
     assert codes[0] == INVALID
     assert codes.count("RATE_LIMITED") >= 4
-    assert "data" in await client.graphql(known)
+    assert len(paid) == 9
+    await client.graphql(known)
+    assert len(paid) == 9
