@@ -228,6 +228,7 @@ STATEMENTS = (
     invitation.REVOKE,
     webhook_endpoint.FIND_BY_IDS,
     webhook_endpoint.LOCK,
+    webhook_endpoint.LOCK_ALL,
     webhook_endpoint.ROTATE,
     webhook_endpoint.NOTE,
     webhook_delivery.FIND_BY_IDS,

@@ -239,6 +239,7 @@ PARTS = {
     "session.find_live": ["user_id", "status"],
     "mail_topic.is_in_charge": ["id"],
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),
+    "webhook_endpoint.lock_all": ["id"],
     "webhook_endpoint.lock_count": ["pg_advisory_xact_lock"],
 }
 NO_ALIAS = r"(?!ON\b|SET\b|WHERE\b|ORDER\b|JOIN\b)"

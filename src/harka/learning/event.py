@@ -10,6 +10,7 @@ from harka.errors import CursorExpiredError
 from harka.ids import NodeKind, earliest_id
 from harka.learning.work import UnitOfWork
 from harka.repositories import event as events
+from harka.repositories import webhook_endpoint as endpoints
 from harka.repositories.event import IN_LINE, Event
 from harka.repositories.page import Order, Position
 from harka.rows import ByKey
@@ -82,6 +83,8 @@ async def count(work: UnitOfWork, *, types: Sequence[str] | None = None) -> int:
 
 async def forget_old(work: UnitOfWork) -> int:
     """Those older than `DAYS_KEPT`, so many at a time; how many."""
+    # in a statement before: a replay is over by then, or will see what is gone
+    await endpoints.lock_all(work.session)
     return await events.delete_old(work.session, _earliest(), most=_FORGOTTEN_AT_ONCE)
 
 

@@ -147,6 +147,12 @@ LOCK = Statement(
     WHERE tenant_id = $1 AND id = $2::uuid FOR NO KEY UPDATE""",  # noqa: S608 - constants
 )
 
+# Hold where all endpoints are in the stream.
+LOCK_ALL = Statement(
+    "webhook_endpoint.lock_all",
+    "SELECT id FROM {schema}.webhook_endpoint WHERE tenant_id = $1 ORDER BY id FOR NO KEY UPDATE",
+)
+
 # An endpoint that is held gets other values. One that is no more paused begins with a clean slate.
 UPDATE = Statement(
     "webhook_endpoint.update",
@@ -255,6 +261,11 @@ async def lock(session: ShardSession, id_: UUID) -> WebhookEndpoint | None:
     """Hold it until this transaction ends."""
     row = await session.fetch_row(LOCK, id_)
     return None if row is None else WebhookEndpoint(*row)
+
+
+async def lock_all(session: ShardSession) -> None:
+    """Hold every endpoint of the tenant until this transaction ends."""
+    await session.execute(LOCK_ALL)
 
 
 async def update(session: ShardSession, changed: WebhookEndpoint, *, resumes: bool) -> WebhookEndpoint:

@@ -1,12 +1,15 @@
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from harka.ids import NodeKind, new_id
 from harka.learning import course, event, webhook_endpoint
 from harka.repositories import rollup
+from harka.storage.statement import Statement
 from harka.tenancy.permission import Permission
-from school import OpenSchool, School
+from school import OpenSchool, School, until
 
 FIELDS = "id url description types document scopes userId rotatingUntil pausedAt pauseReason version"
 CREATE = f"""mutation ($input: CreateWebhookEndpointInput!) {{ createWebhookEndpoint(input: $input) {{
@@ -20,6 +23,11 @@ DELETE = """mutation ($input: DeleteWebhookEndpointInput!) { deleteWebhookEndpoi
 REPLAY = """mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) {
   errors { code field } webhookEndpoint { id version } } }"""
 LISTED = "{ webhookEndpoints(first: 9) { totalCount nodes { id } } }"
+WAITERS = Statement(
+    "test.waiters",
+    """SELECT count(*) FROM pg_locks WHERE NOT granted
+      AND $1::uuid IS NOT NULL AND to_regclass('{schema}.course') IS NOT NULL""",
+)
 GIVEN = {"url": "https://example.com/hook", "scopes": ["event:read", "user:read"]}
 
 
@@ -160,6 +168,32 @@ async def test_what_was_forgotten_before_it_was_told_is_known_of_an_endpoint(
         await school.ask(REPLAY, {"input": {"id": ids[name]}})
     again = (await school.ask(text)).data["webhookEndpoints"]["nodes"]
     assert [each["eventsLostAt"] for each in again] == [None] * 3
+
+
+async def test_what_is_forgotten_while_it_is_to_be_told_again_is_known(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = (await make(school))["webhookEndpoint"]
+    _, id_ = school.runtime.node_ids.open(school.organization.id, made["id"])
+    async with school.work() as work:
+        await course.archive(work, school.courses[0].id)
+    # as if it had been told of everything
+    async with school.work() as work:
+        await webhook_endpoint.replay(work, id_, (2**62, UUID(int=2**128 - 1)))
+    monkeypatch.setattr(event, "DAYS_KEPT", -1)
+
+    async def forget() -> None:
+        async with school.work() as work:
+            await event.forget_old(work)
+
+    async with school.work() as work:
+        await webhook_endpoint.replay(work, id_, None)
+        forgetting = asyncio.create_task(forget())
+        await until(lambda: work.session.fetch_value(WAITERS))
+    await forgetting
+    text = "{ webhookEndpoints(first: 9) { nodes { eventsLostAt } } }"
+    (seen,) = (await school.ask(text)).data["webhookEndpoints"]["nodes"]
+    assert seen["eventsLostAt"]
 
 
 async def test_a_place_in_the_stream_is_of_the_stream_and_of_the_organization(

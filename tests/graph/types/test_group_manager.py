@@ -1,5 +1,7 @@
+import pytest
+
 from harka.ids import NodeKind
-from harka.learning import group, group_manager
+from harka.learning import group, group_manager, group_member
 from school import School
 
 LISTS = """query ($first: Int!) {
@@ -33,3 +35,33 @@ async def test_lists_of_managers_go_on_and_cost_the_same_whatever_their_length(s
             seen += [node["id"] for node in page["nodes"]]
             after, has_more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
         assert seen == [school.id(kind, each) for each in sorted(expected, key=lambda each: each.id)]
+
+
+BESIDE = {
+    "group members": "children(first: 5) { nodes { id } }",
+    "group managers": "children(first: 5) { nodes { id } }",
+    "user groups": "enrollments(first: 1) { nodes { id } }",
+    "user managedGroups": "enrollments(first: 1) { nodes { id } }",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+async def test_a_next_page_is_read_beside_another_list(school: School, name: str) -> None:
+    """It takes two statements: the transaction may not end with the first (a plan that fails is noticed)."""
+    async with school.work() as work:
+        teams = [await group.create(work, name=f"Team {n}") for n in range(2)]
+        for team in teams:
+            await group_member.add(work, team.id, [each.id for each in school.people[:3]])
+            for person in school.people[1:3]:
+                await group_manager.assign(work, team.id, person.id)
+    noun, listed = name.split()
+    of = (
+        school.id(NodeKind.GROUP, teams[0]) if noun == "group" else school.id(NodeKind.USER, school.people[1])
+    )
+    document = f"""query ($id: ID!, $after: String) {{ {noun}(id: $id) {{
+      {listed}(first: 1, after: $after) {{ nodes {{ id }} pageInfo {{ endCursor }} }} {BESIDE[name]} }} }}"""
+    page = (await school.ask(document, {"id": of})).data[noun][listed]
+    after = page["pageInfo"]["endCursor"]
+    rest = (await school.ask(document, {"id": of, "after": after})).data[noun][listed]
+    assert len(rest["nodes"]) == 1
+    assert rest["nodes"] != page["nodes"]

@@ -108,11 +108,13 @@ class Group(Node):
         _members,
         "Who is in the group itself, not only in one below it; in the order of their ids.",
         requires=Permission.USER_READ,
+        several=True,
     )
     managers: Connection[later.User] | None = field(
         managers_of,
         "Who manages the group itself, not one above it; in the order of their ids.",
         requires=Permission.USER_READ,
+        several=True,
     )
     created_at: datetime = leaf("When the group was created.")
     updated_at: datetime = leaf("When the group last changed; not by who is in it.")

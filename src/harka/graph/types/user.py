@@ -88,6 +88,7 @@ class User(Node):
         "The groups they manage, in the order of their ids: they see nobody beyond these and those below "
         "them. Without any they see everybody whom their role lets them see.",
         requires=Permission.USER_READ,
+        several=True,
     )
     certificates: Connection[later.Certificate] | None = field(
         _certificates,
