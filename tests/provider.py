@@ -104,7 +104,7 @@ def serving() -> Iterator[Provider]:
 
         def _answer(self, form: dict[str, str]) -> None:
             status, said = provider.answer(self.path, self.headers.get("authorization", ""), form)
-            body = json.dumps(said).encode()
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -1,6 +1,7 @@
 """A directory that does not behave costs a thread for a while, and nothing else."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from harka.ids import new_id
 from slapd import BASE, READER, READER_PASSWORD, needs_slapd, serving
 from waiting import until
 
+BIND = 0x60
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PLACE = Place(
     tenant=new_id(),
@@ -26,6 +28,8 @@ PLACE = Place(
     base_dn=BASE,
     login_attribute="uid",
     user_filter=None,
+    email_attribute=None,
+    name_attribute=None,
     group_attribute=None,
     ca_certificates=None,
     private=True,
@@ -42,6 +46,41 @@ async def dripping(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
         writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(0.05)
+
+
+GUID = bytes(range(16))
+GROUPS = [f"cn=group {number},{BASE}".encode() for number in range(5)]
+
+
+async def active_directory(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Tells two values of an attribute at a time, in BER: the rest is to be asked for by `;range=`."""
+    while True:
+        _, length = await reader.readexactly(2)
+        if length & 0x80:
+            length = int.from_bytes(await reader.readexactly(length & 0x7F))
+        body = await reader.readexactly(length)
+        id_, operation = body[: 2 + body[1]], body[2 + body[1]]
+        ok = ber(0x0A, b"\0") + ber(0x04) + ber(0x04)
+        if operation == BIND:
+            writer.write(ber(0x30, id_, ber(0x61, ok)))
+            continue
+        since = re.search(rb";range=(\d+)-\*", body)
+        first = int(since[1]) if since is not None else 0
+        told = GROUPS[first : first + 2]
+        last = "*" if first + 2 >= len(GROUPS) else str(first + 1)
+        attributes = [("objectGUID", [GUID])] if since is None else []
+        attributes += [("memberOf", []), (f"memberOf;range={first}-{last}", told)]
+        listed = [
+            ber(0x30, ber(0x04, name.encode()), ber(0x31, *(ber(0x04, each) for each in values)))
+            for name, values in attributes
+        ]
+        entry = ber(0x64, ber(0x04, f"cn=ann,{BASE}".encode()), ber(0x30, *listed))
+        writer.write(ber(0x30, id_, entry) + ber(0x30, id_, ber(0x65, ok)))
+
+
+def ber(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes([tag, 0x82]) + len(content).to_bytes(2) + content
 
 
 @asynccontextmanager
@@ -116,6 +155,15 @@ async def test_one_organizations_silent_server_is_no_others(
         with pytest.raises(SsoRefusedError) as caught:
             await directories.probe(other)
         assert "too long" in repr(caught.value.__cause__)
+
+
+async def test_groups_that_active_directory_tells_in_parts_are_all_read(directories: Directories) -> None:
+    """It tells 1,500 at once. Whoever is in more must not lose a role by that."""
+    async with listening(active_directory) as port:
+        asked = msgspec.structs.replace(PLACE, url=f"ldap://127.0.0.1:{port}", group_attribute="memberOf")
+        who = await directories.identity(asked, "ann", "a password")
+    assert who.roles == [each.decode() for each in GROUPS]
+    assert who.subject == "objectGUID:03020100-0504-0706-0809-0a0b0c0d0e0f"
 
 
 def test_what_is_opened_after_the_end_is_not_begun() -> None:

@@ -70,6 +70,53 @@ def test_an_address_that_is_named_is_believed_unless_the_provider_says_otherwise
     assert oidc.accept_claims(token(**said), CLIENT, "n", Names(email="email")).email == email
 
 
+@pytest.mark.parametrize(
+    ("emails", "email"),
+    [
+        (["a@example.com", "b@example.com"], "a@example.com"),
+        ([7, "b@example.com"], "b@example.com"),
+        ([], None),
+    ],
+    ids=["two", "number", "none"],
+)
+def test_of_several_addresses_it_is_the_first(emails: list[object], email: str | None) -> None:
+    """As Azure AD B2C tells them."""
+    assert oidc.accept_claims(token(emails=emails), CLIENT, "n", Names(email="emails")).email == email
+    assert oidc.accept_claims(token(email=emails, email_verified=True), CLIENT, "n", Names()).email is None
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "roles"),
+    [
+        ({}, "groups", []),
+        ({"groups": []}, "groups", []),
+        ({"_claim_names": {"groups": "src1"}}, "groups", None),
+        ({"_claim_names": {"realm_access": "src1"}}, "realm_access.roles", None),
+        ({"_claim_names": {"group": "src1"}}, "groups", []),
+        ({"_claim_names": {"groups": "src1"}}, "roles", []),
+        ({"_claim_names": {"groups": "src1"}, "groups": ["A"]}, "groups", ["a"]),
+        ({"_claim_names": "groups"}, "groups", []),
+        ({"hasgroups": True}, "groups", None),
+        ({"hasgroups": True}, "roles", []),
+        ({"hasgroups": []}, "groups", []),
+    ],
+    ids=str,
+)
+def test_roles_that_are_told_elsewhere_are_not_none(
+    said: dict[str, object], name: str, roles: list[str] | None
+) -> None:
+    told = oidc.accept_claims(token(**said), CLIENT, "n", Names(role=name))
+    assert told.roles == roles
+    assert bool(told.untold) == (roles is None)
+
+
+def test_roles_are_not_none_where_the_provider_did_not_answer() -> None:
+    told = oidc.accept_claims(token(), CLIENT, "n", Names(role="r"), untold="Away.")
+    assert (told.roles, told.untold) == (None, "Away.")
+    assert oidc.accept_claims(token(r="a"), CLIENT, "n", Names(role="r"), untold="Away.").roles == ["a"]
+    assert oidc.accept_claims(token(), CLIENT, "n", Names(), untold="Away.").roles == []
+
+
 def test_what_is_said_of_one_address_is_not_said_of_another() -> None:
     said = token(upn="ann@corp.example", email="a@example.com", email_verified=False)
     assert oidc.accept_claims(said, CLIENT, "n", Names(email="upn")).email == "ann@corp.example"

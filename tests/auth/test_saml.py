@@ -58,6 +58,17 @@ async def test_what_is_signed_is_believed(assertions: Assertions, way: str, kind
 
 
 @needs_xmlsec1
+async def test_groups_that_are_told_elsewhere_are_not_none(assertions: Assertions) -> None:
+    """As Entra does where somebody has more than 150."""
+    link = {"http://schemas.microsoft.com/claims/groups.link": ["https://graph.example/groups"]}
+    for attributes, roles in ((link, None), ({}, []), ({**link, "Groups": ["A"]}, ["a"])):
+        one = said(attributes=attributes)
+        told = await assertions.answer(PEER, posted(WAYS["assertion"](KEY, one)), ACS)
+        assert told.identity.roles == roles
+        assert bool(told.identity.untold) == (roles is None)
+
+
+@needs_xmlsec1
 async def test_a_namespace_that_only_a_type_uses_is_signed_too(assertions: Assertions) -> None:
     """As Okta and Shibboleth write attributes."""
     xml = said(attributes={"mail": ["ann@example.com"]}).xml()

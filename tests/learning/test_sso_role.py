@@ -1,5 +1,6 @@
 """Whose role follows what a provider says at every sign-in, and whose does not."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from harka.ids import NodeKind
 from harka.learning import role as roles
 from harka.learning import sso_role, user
 from harka.learning.sso_draft import role_of
-from harka.learning.user import UserChanges
+from harka.learning.user import UserChanges, UserDraft
 from harka.repositories import sso as connections
 from harka.repositories import user as users
 from harka.repositories.sso import SsoConnection
@@ -53,10 +54,20 @@ async def enter(
         connection.id.hex,
         email=email,
         email_verified=True,
-        roles=[*named],
+        **({"roles": [*named]} if named else {}),
     )
     assert (await come_back(browser, school, connection, said)).status_code == 303
     return (await browser.ask(WHO)).json()["data"]["viewer"]
+
+
+@pytest.fixture
+def user_info(school: School, provider: Provider) -> Iterator[None]:
+    """What a token does not tell stands there."""
+    known = school.runtime.entrance.providers._known
+    known.clear()
+    provider.configuration["userinfo_endpoint"] = f"{provider.issuer}/me"
+    yield
+    known.clear()
 
 
 async def linked(school: School, connection: SsoConnection, person: User) -> None:
@@ -91,6 +102,77 @@ async def test_a_role_follows_the_provider_up_and_down(
         assert lowered["user"]["role"] == "LEARNER"
         assert set(lowered["permissions"]) < set(raised["permissions"])
         assert (await elsewhere.ask(WHO)).json()["data"]["viewer"] == lowered
+
+
+NO_ANSWERS = {
+    "none": (503, {"error": "x"}),
+    "too many": (429, {"error": "x"}),
+    "unauthorized": (401, {"error": "x"}),
+    "signed": (200, b"eyJhbGciOiJub25lIn0.e30."),
+    "of somebody else": (200, {"sub": "x", "roles": []}),
+}
+
+
+@pytest.mark.usefixtures("user_info")
+@pytest.mark.parametrize("no", sorted(NO_ANSWERS))
+async def test_no_answer_takes_nobodys_role(
+    school: School, following: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch, no: str
+) -> None:
+    subject, answer = following.id.hex, provider.answer
+    told: list[tuple[int, Any]] = []
+    monkeypatch.setattr(
+        provider, "answer", lambda path, *rest: told[0] if path == "/me" else answer(path, *rest)
+    )
+    roles = []
+    async with visiting(school) as browser:
+        for each in ((200, {"sub": subject, "roles": ["Manager"]}), NO_ANSWERS[no], (200, {"sub": subject})):
+            told[:] = [each]
+            roles.append((await enter(browser, school, following, provider))["user"]["role"])
+            if each == NO_ANSWERS[no]:
+                assert (await attempt(school))["detail"].startswith("Their role stays: ")
+    # who is named no more is what everybody is
+    assert roles == ["MANAGER", "MANAGER", "LEARNER"]
+
+
+@pytest.mark.usefixtures("user_info")
+async def test_who_is_new_comes_in_by_what_their_token_tells(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    """Whether UserInfo is away or not; admins see why they became what everybody does."""
+    async with visiting(school) as browser:
+        # nobody listens there
+        provider.configuration["userinfo_endpoint"] = "http://127.0.0.1:1/me"
+        assert (await enter(browser, school, connection, provider))["user"]["role"] == "LEARNER"
+        seen = await attempt(school)
+        assert (seen["outcome"], seen["detail"].partition(":")[0]) == (
+            "SIGNED_IN",
+            "Their role is the default one",
+        )
+        # roles count once, so nobody is asked for what is known already
+        school.runtime.entrance.providers._known.clear()
+        provider.configuration["userinfo_endpoint"] = f"{provider.issuer}/me"
+        await enter(browser, school, connection, provider)
+    assert (await attempt(school))["detail"] == ""
+    assert "/me" not in provider.asked
+
+
+async def test_more_groups_than_a_token_holds_are_not_none(
+    school: School, following: SsoConnection, provider: Provider
+) -> None:
+    email = f"{following.id.hex}@example.com"
+    async with visiting(school) as browser:
+        assert (await enter(browser, school, following, provider, "manager"))["user"]["role"] == "MANAGER"
+        said = provider.authorize(
+            await begin(browser, school, following),
+            following.id.hex,
+            email=email,
+            email_verified=True,
+            _claim_names={"roles": "src1"},
+            _claim_sources={"src1": {"endpoint": "https://graph.example/me"}},
+        )
+        assert (await come_back(browser, school, following, said)).status_code == 303
+        assert (await browser.ask(WHO)).json()["data"]["viewer"]["user"]["role"] == "MANAGER"
+    assert "more groups or roles" in (await attempt(school))["detail"]
 
 
 async def test_a_role_that_counts_once_is_changed_here_alone(
@@ -162,7 +244,30 @@ async def test_nobody_loses_their_role_where_nothing_names_one(
 
 def test_the_group_that_decides_is_kept(connection: SsoConnection) -> None:
     mapped = msgspec.structs.replace(connection, role_mapping=["manager:heads", "instructor:teachers"])
-    for named in (["x", "teachers", "heads"], ["teachers", "x"], ["x"], []):
+    for named in (["x", "teachers", "heads"], ["teachers", "x"], ["x" * 5000, "y"], []):
         kept = sso_role.deciding(mapped, named)
-        assert len(kept) <= 1
+        assert kept in ([], ["heads"], ["teachers"])
         assert role_of(mapped, kept) == role_of(mapped, named)
+    assert sso_role.deciding(mapped, None) is None
+
+
+@pytest.mark.parametrize("told", ["a long name", "elsewhere"])
+async def test_whoever_is_named_what_is_linked_by_their_password(
+    school: School, following: SsoConnection, provider: Provider, told: str
+) -> None:
+    """A browser drops a cookie of more than 4,096 bytes."""
+    more = {"_claim_names": {"roles": "src1"}} if told == "elsewhere" else {"roles": "x" * 20_000}
+    async with school.work() as work:
+        draft = UserDraft(email=f"linked-{told[0]}@example.com", name="Lin", role=Role.INSTRUCTOR)
+        person = await user.create(work, draft)
+    await give_password(school, person)
+    async with visiting(school) as browser:
+        said = provider.authorize(
+            await begin(browser, school, following), "long", email=person.email, email_verified=True, **more
+        )
+        assert (await come_back(browser, school, following, said)).status_code == 200
+        assert max(map(len, browser.cookies.values())) < 4000
+        fields = {**await browser.form("/auth/sign-in"), "email": person.email}
+        assert (await browser.post("/auth/sso/link", {**fields, "password": PASSWORD})).status_code == 303
+    kept = (await role_now(school, person))[0]
+    assert kept == (Role.INSTRUCTOR if told == "elsewhere" else Role.LEARNER)

@@ -35,6 +35,7 @@ _OK: Final = 200
 _LONGEST_NAME: Final = 255
 _EMAIL: Final = "email"
 _NAME: Final = "name"
+_GROUPS: Final = "groups"
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -100,17 +101,19 @@ class Names(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whom the provider means. `email`: one that it has verified, None otherwise. `roles`: what it names.
+    """Whom the provider means. `email`: one that it has verified, None otherwise.
 
-    `sid`: in which session of the provider's, where it tells.
+    `roles`: what it names; None where it did not tell, which is not the same as none. `sid`: in which session
+    of the provider's, where it tells. `untold`: why something may be missing here, often empty.
     """
 
     issuer: str
     subject: str
     email: str | None
     name: str | None
-    roles: Sequence[str]
+    roles: Sequence[str] | None
     sid: str | None = None
+    untold: str = ""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -140,24 +143,11 @@ class Providers:
         """Raise `UnavailableError`, and `SsoRefusedError` for one that is not who it should be."""
         return (await self._find(client, afresh=afresh)).provider
 
-    async def identity(self, client: Client, tokens: Tokens, nonce: str, names: Names) -> Identity:
-        """Whom an ID token means. A key that is not known is looked for again, now and then.
-
-        Many tokens do not tell an address or roles where there is another way: then the provider is asked.
-        Raise `SsoRefusedError` for whatever is wrong, `UnavailableError`.
-        """
-        claims = await self.payload(client, tokens.id, types=None)
-        who = accept_claims(claims, client, nonce, names)
-        wanted = [names.email or _EMAIL, *(each for each in (names.name, names.role) if each is not None)]
-        if all(claim(claims, each) is not None for each in wanted):
-            return who
-        told = await _user_info(await self.find(client), client, tokens.access, who.subject)
-        return accept_claims(claims, client, nonce, names, told)
-
     async def payload(self, client: Client, token: str, *, types: frozenset[str] | None) -> dict[str, Any]:
-        """What a token of the provider's says, whatever that is. Raise like `identity`.
+        """What a token of the provider's says, whatever that is. `types`: which it may be; None for any.
 
-        `types`: which it may be, lower case; None for any.
+        A key that is not known is looked for again, now and then. Raise `SsoRefusedError` for whatever is
+        wrong, `UnavailableError`.
         """
         known = await self._find(client)
         claims = _verified(token, known.keys, types)
@@ -283,14 +273,29 @@ async def redeem(provider: Provider, client: Client, flow: Flow, code: str, redi
     return Tokens(token, access if isinstance(access, str) else None)
 
 
-async def _user_info(provider: Provider, client: Client, access: str | None, subject: str) -> dict[str, Any]:
-    """What else it tells; nothing where it has no such place, or answers of somebody else."""
-    if provider.userinfo_endpoint is None or access is None or not access.isascii():
+async def user_info(provider: Provider, client: Client, access: str | None, subject: str) -> dict[str, Any]:
+    """What else it tells; nothing where it has no such place.
+
+    Raise `UnavailableError` for whatever is no answer about them: it does not mean that there is nothing.
+    """
+    if provider.userinfo_endpoint is None:
         return {}
+    if access is None or not access.isascii():
+        raise UnavailableError("The provider gives no token for UserInfo.")
     headers = {"authorization": f"Bearer {access}"}
     answer = await fetch(provider.userinfo_endpoint, private=client.private, headers=headers)
-    told = _json(answer) if answer.status == _OK else {}
-    return told if told.get("sub") == subject else {}
+    if answer.status != _OK:
+        raise UnavailableError(f"UserInfo answers {answer.status}.")
+    told = _json(answer)
+    if told.get("sub") != subject:
+        raise UnavailableError("UserInfo answers about somebody else.")
+    return told
+
+
+def lacking(payload: Mapping[str, Any], names: Names) -> set[str]:
+    """Which claims that are looked for a token does not tell. Many tell no address or no roles."""
+    wanted = {names.email or _EMAIL, names.name, names.role}
+    return {each for each in wanted if each is not None and claim(payload, each) is None}
 
 
 def accept_claims(
@@ -299,10 +304,12 @@ def accept_claims(
     nonce: str,
     names: Names,
     told: Mapping[str, Any] = _NOTHING,
+    *,
+    untold: str = "",
 ) -> Identity:
     """Raise `SsoRefusedError` unless a verified token is of this issuer, for us, for this sign-in, now.
 
-    `told`: what else the provider says of them; who they are says the token alone.
+    `told`: what else the provider says of them; who they are says the token alone. `untold`: why it did not.
     """
     try:
         claims = msgspec.convert(payload, _Claims)
@@ -325,24 +332,49 @@ def accept_claims(
     # of one address from one place
     email = _verified_email(payload if claim(payload, names.email or _EMAIL) is not None else told, names)
     name = _first(names.name or _NAME, payload, told)
-    named = None if names.role is None else _first(names.role, payload, told)
-    roles = named if isinstance(named, list) else [named]
+    roles, untold = ([], untold) if names.role is None else _roles(names.role, untold, payload, told)
     return Identity(
         claims.iss,
         claims.sub,
         email,
         name if isinstance(name, str) else None,
-        [each.lower() for each in roles if isinstance(each, str)],
+        roles,
         claims.sid if is_name(claims.sid) else None,
+        untold,
     )
+
+
+def _roles(name: str, untold: str, *said: Mapping[str, Any]) -> tuple[list[str] | None, str]:
+    """What is named, lower case; None and why where that is not known."""
+    named = _first(name, *said)
+    if named is None and (why := untold or _told_elsewhere(name, *said)):
+        return None, why
+    listed = named if isinstance(named, list) else [named]
+    return [each.lower() for each in listed if isinstance(each, str)], untold
+
+
+def _told_elsewhere(name: str, *said: Mapping[str, Any]) -> str:
+    """Why a claim is missing of which it is said that there is more (OpenID Connect Core, 5.6.2).
+
+    Entra does so where somebody has more groups than a token holds (200), or says `hasgroups`.
+    """
+    for each in said:
+        sources = each.get("_claim_names")
+        listed = sources if isinstance(sources, dict) else {}
+        is_left_out = name == _GROUPS and each.get("hasgroups") in (True, "true")
+        if is_left_out or any(name == one or name.startswith(f"{one}.") for one in listed):
+            return "The provider names more groups or roles than its token holds."
+    return ""
 
 
 def _verified_email(said: Mapping[str, Any], names: Names) -> str | None:
     """One that the provider says it has verified, or of which the connection says that it is to be believed.
 
-    What `email_verified` says is about `email` alone.
+    What `email_verified` says is about `email` alone. Of several (Azure AD B2C's `emails`) it is the first.
     """
     email, verified = claim(said, names.email or _EMAIL), said.get("email_verified")
+    if names.email is not None and isinstance(email, list):
+        email = next((each for each in email if isinstance(each, str)), None)
     is_believed = names.email is not None and (names.email != _EMAIL or verified is None)
     is_verified = verified is True or verified == "true"
     return email if isinstance(email, str) and (is_verified or is_believed) else None

@@ -243,8 +243,14 @@ def _told(peer: Peer, said: Statement, answered: str | None) -> Answer:
         parts = [_values(said.attributes, None, each)[:1] for each in (_GIVEN, _FAMILY)]
         names = [" ".join(part[0] for part in parts if part)] if any(parts) else []
     roles = said.attributes.get(peer.role_attribute.lower(), ()) if peer.role_attribute else ()
+    is_left_out = bool(peer.role_attribute) and not roles and _GROUPS_ELSEWHERE in said.attributes
     identity = Identity(
-        peer.issuer, said.subject, email, names[0] if names else None, [each.lower() for each in roles]
+        peer.issuer,
+        said.subject,
+        email,
+        names[0] if names else None,
+        None if is_left_out else [each.lower() for each in roles],
+        untold="The provider names more groups than its assertion holds." if is_left_out else "",
     )
     return Answer(identity, said.in_response_to, said.id, said.until)
 
@@ -273,6 +279,8 @@ _NAMES: Final = (
     f"{_CLAIMS}name",
 )
 _GIVEN: Final = ("givenname", "firstname", f"{_CLAIMS}givenname", "urn:oid:2.5.4.42")
+_GROUPS_ELSEWHERE: Final = "http://schemas.microsoft.com/claims/groups.link"
+"""What Entra tells in the place of somebody's groups where they are more than 150."""
 _FAMILY: Final = ("surname", "lastname", "sn", f"{_CLAIMS}surname", "urn:oid:2.5.4.4")
 
 

@@ -42,6 +42,7 @@ class Passed(msgspec.Struct, frozen=True):
     """Whom a verified answer means. `in_response_to`: None for one that nobody asked for.
 
     `roles`: of all that the provider names the one that decides: a cookie does not hold a hundred groups.
+    None with the reason, `untold`, where it did not tell.
     """
 
     connection: UUID
@@ -49,10 +50,11 @@ class Passed(msgspec.Struct, frozen=True):
     subject: str
     email: str | None
     name: str | None
-    roles: list[str]
+    roles: list[str] | None
     in_response_to: str | None
     next: str
     passed_at: int
+    untold: str = ""
 
     def __repr__(self) -> str:
         return "Passed(…)"
@@ -121,6 +123,7 @@ async def _pass(
         answer.in_response_to,
         next_,
         int(now),
+        who.untold,
     )
 
 
@@ -166,5 +169,7 @@ async def _enter(
         raise SsoRefusedError(SsoOutcome.WRONG_STATE, "Nobody asked for it.")
     if not await is_first(entrance.cache, context.id, _REQUEST, once, seconds=_REQUEST_SECONDS):
         raise SsoRefusedError(SsoOutcome.WRONG_STATE, "It was used before.")
-    identity = Identity(connection.issuer, found.subject, found.email, found.name, found.roles)
+    identity = Identity(
+        connection.issuer, found.subject, found.email, found.name, found.roles, untold=found.untold
+    )
     return await let_in(entrance, context, connection, identity, next_, device)

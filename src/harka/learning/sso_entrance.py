@@ -6,7 +6,7 @@ began; that it is used once is remembered in Valkey. No transaction is open whil
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -53,7 +53,7 @@ from harka.repositories import scim_user as scim_users
 from harka.repositories import sso as connections
 from harka.repositories import sso_session
 from harka.repositories import user as users
-from harka.repositories.sso import SsoConnection, SsoState
+from harka.repositories.sso import SsoConnection, SsoRolesAtSignIn, SsoState
 from harka.repositories.sso_session import Origin
 from harka.repositories.user import UserStatus
 from harka.storage.session import UniqueError
@@ -106,7 +106,8 @@ class Ask(msgspec.Struct, frozen=True):
 class Pending(msgspec.Struct, frozen=True):
     """An identity that nobody is linked to, whose address somebody has: to be linked by their password.
 
-    `roles`: of all that the provider names the one that decides.
+    `roles`: of all that the provider names the one that decides; None with the reason, `untold`, where it did
+    not tell.
     """
 
     connection: UUID
@@ -115,7 +116,8 @@ class Pending(msgspec.Struct, frozen=True):
     email: str
     began_at: int
     sid: str | None = None
-    roles: list[str] = []
+    roles: list[str] | None = []
+    untold: str = ""
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -267,7 +269,7 @@ async def link(
         origin = Origin(connection.id, pending.issuer, pending.subject, pending.sid)
         await sso_session.insert(work.session, begun.session.id, origin)
         await connections.prove(work.session, connection)
-        told = await sso_role.follow(work, connection, person, pending.roles)
+        told = await sso_role.follow(work, connection, person, pending.roles, pending.untold)
         await sso.note(work, SsoOutcome.LINKED, connection=connection.id, user=person, detail=told)
 
     try:
@@ -310,9 +312,37 @@ async def _finish(
     if "error" in said or "code" not in said:
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
     tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
+    claims = await entrance.providers.payload(client, tokens.id, types=None)
     names = Names(connection.email_attribute, connection.name_attribute, connection.role_claim)
-    identity = await entrance.providers.identity(client, tokens, flow.nonce, names)
+    identity = oidc.accept_claims(claims, client, flow.nonce, names)
+    if await _has_more_to_tell(entrance, context, connection, identity, oidc.lacking(claims, names)):
+        told, untold = {}, ""
+        try:
+            told = await oidc.user_info(provider, client, tokens.access, identity.subject)
+        except UnavailableError as error:
+            # what is there may be enough
+            untold = error.message
+        identity = oidc.accept_claims(claims, client, flow.nonce, names, told, untold=untold)
     return await let_in(entrance, context, connection, identity, flow.next, device)
+
+
+async def _has_more_to_tell(
+    entrance: Entrance,
+    context: TenantContext,
+    connection: SsoConnection,
+    identity: Identity,
+    lacking: Collection[str],
+) -> bool:
+    """Whether something counts that a token lacks: of who is linked already at most what names their role."""
+    if not lacking:
+        return False
+    if connection.roles_at_sign_in == SsoRolesAtSignIn.EVERY and connection.role_claim in lacking:
+        return True
+    async with working(entrance, context, read_only=True) as work:
+        known = await connections.find_identity(
+            work.session, connection.id, identity.issuer, identity.subject
+        )
+    return known is None
 
 
 async def let_in(
@@ -333,7 +363,8 @@ async def let_in(
         if person is None:
             if identity.email is None:
                 raise SsoRefusedError(
-                    SsoOutcome.ADDRESS_MISSING, "The provider tells no e-mail address that it has verified."
+                    SsoOutcome.ADDRESS_MISSING,
+                    f"The provider tells no e-mail address that it has verified. {identity.untold}".rstrip(),
                 )
             if await users.find_by_emails(work.session, [identity.email]):
                 await sso.note(work, SsoOutcome.ADDRESS_TAKEN, connection=connection.id)
@@ -345,15 +376,19 @@ async def let_in(
                     int(clock.now().timestamp()),
                     identity.sid,
                     sso_role.deciding(connection, identity.roles),
+                    identity.untold,
                 )
                 cookie = sealed(entrance, context, _LINK, pending)
                 return Arrived(None, next_, cookie, identity.email)
             person = await _come_in(work, connection, identity)
+            told = "" if identity.roles is not None else f"Their role is the default one: {identity.untold}"
         else:
             found = await users.find_by_ids(work.session, [person])
             if not found or found[0].status != UserStatus.ACTIVE:
                 raise SsoRefusedError(SsoOutcome.INACTIVE, "They are deactivated here.")
-            told = await sso_role.follow(work, connection, person, identity.roles, known=found[0])
+            told = await sso_role.follow(
+                work, connection, person, identity.roles, identity.untold, known=found[0]
+            )
         begun = await session.begin(work, entrance.keyring.session, person, device)
         origin = Origin(connection.id, identity.issuer, identity.subject, identity.sid)
         await sso_session.insert(work.session, begun.session.id, origin)
@@ -381,7 +416,7 @@ async def _come_in(work: UnitOfWork, connection: SsoConnection, identity: Identi
     """A new user: just in time."""
     try:
         made = user_row.new_row(
-            role=role_of(connection, identity.roles),
+            role=role_of(connection, identity.roles or ()),
             role_id=None,
             **user_row.accepted(
                 work,

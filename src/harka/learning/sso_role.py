@@ -25,17 +25,23 @@ async def follow(
     work: UnitOfWork,
     connection: SsoConnection,
     person: UUID,
-    named: Sequence[str],
+    named: Sequence[str] | None,
+    untold: str,
     *,
     known: User | None = None,
 ) -> str:
     """Make somebody what the provider says, if that counts at every sign-in. `known`: as they were just read.
 
-    Answers what to tell admins. Nobody is asked for a permission: who made the connection had it. Owners are
-    never touched, so neither is the last one, nor who must be able to come in (`break_glass`).
+    `named`: None where it did not tell, because of `untold`: then they stay what they are, as nobody may lose
+    their role to a provider that is half away. Answers what to tell admins.
+
+    Nobody is asked for a permission: who made the connection had it. Owners are never touched, so neither is
+    the last one, nor who must be able to come in (`break_glass`).
     """
     if connection.roles_at_sign_in != SsoRolesAtSignIn.EVERY:
         return ""
+    if named is None:
+        return f"Their role stays: {untold}"
     role = role_of(connection, named)
     if known is not None and not _follows(known, role):
         return ""
@@ -56,9 +62,16 @@ async def follow(
     return f"Their role was {held.role}, and is {role}."
 
 
-def deciding(connection: SsoConnection, named: Sequence[str]) -> list[str]:
-    """Of all that a provider names the one that decides: a cookie does not hold a hundred groups."""
+def deciding(connection: SsoConnection, named: Sequence[str] | None) -> list[str] | None:
+    """Of all that a provider names the one that decides: a cookie does not hold a hundred groups.
+
+    It is one of those that the connection knows, so it is no longer than these may be.
+    """
+    if named is None:
+        return None
     role = role_of(connection, named)
+    if role_of(connection, []) == role:
+        return []
     return next(([name] for name in named if role_of(connection, [name]) == role), [])
 
 

@@ -55,6 +55,13 @@ MUTANTS: Final = [
         ("tests/learning/test_sso_role.py",),
     ),
     Mutant(
+        "a-provider-that-is-away-takes-roles",
+        "learning/sso_entrance.py",
+        "            untold = error.message\n",
+        '            untold = ""\n',
+        ("tests/learning/test_sso_role.py",),
+    ),
+    Mutant(
         "a-logout-token-is-good-twice",
         "learning/sso_logout.py",
         "    if await entrance.throttle.take(context.id, _ONCE, token) > 0.0:\n",

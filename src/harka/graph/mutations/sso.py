@@ -41,7 +41,8 @@ _ROLE_CLAIM = (
 _EMAIL_CLAIM = (
     "The claim, or the attribute of an entry, that tells somebody's e-mail address, where it is not the "
     "usual one: `email` as far as `email_verified` says so, `mail`. One that is named is believed without "
-    "that, as in Entra `email` or `upn`: name none that people may write themselves."
+    "that, as in Entra `email` or `upn`: name none that people may write themselves. Of several it is the "
+    "first."
 )
 _NAME_CLAIM = (
     "The claim, or the attribute of an entry, that tells somebody's name, where it is not the usual one: "
@@ -74,7 +75,8 @@ _MAPPINGS = (
 )
 _ROLES_AT = (
     "When somebody becomes what is named. `EVERY`: whoever is named no more becomes what `defaultRole` says; "
-    "owners, admins and who has a role of the organization's own stay what they are. Wants a `roleClaim`."
+    "owners, admins and who has a role of the organization's own stay what they are, and everybody does "
+    "where the provider did not tell. Wants a `roleClaim`."
 )
 _DOMAINS = (
     "Whose people are sent here by their e-mail address: at most 20 domains, which the organization has "
