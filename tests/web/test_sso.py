@@ -166,7 +166,10 @@ async def test_what_a_token_does_not_tell_the_provider_is_asked(
         entered = await come_back(browser, school, connection, said)
         assert entered.status_code == (303 if of == "them" else 401)
         assert ("harka" in browser.cookies) == (of == "them")
-    assert (await attempt(school))["outcome"] == ("SIGNED_IN" if of == "them" else "ADDRESS_MISSING")
+    seen = await attempt(school)
+    assert seen["outcome"] == ("SIGNED_IN" if of == "them" else "ADDRESS_MISSING")
+    # an admin sees which of the two places did not tell it
+    assert ("UserInfo answers about somebody else." in seen["detail"]) == (of == "another")
 
 
 CLAIMS = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
