@@ -38,7 +38,7 @@ async def test_measuring_forgets_old_jobs_on_the_way(runtime: Runtime, academy: 
     async with academy.work() as work:
         await measure(work, MeasureUsage(), NO_FILES, units(posting(runtime, None), academy))
 
-    assert academy.statements == 12
+    assert academy.statements == 13
     assert len(await academy.rows("job")) == 1, "done a moment ago"
     async with academy.work(read_only=True) as work:
         found = await usage.latest(work)

@@ -30,8 +30,9 @@ def _query(root: BulkOperationRow, info: Info) -> str:
     return _asked_for(root, info).query
 
 
-def _variables(root: BulkOperationRow, info: Info) -> Any:
-    return from_json(_asked_for(root, info).variables)
+def _variables(root: BulkOperationRow, info: Info) -> dict[str, Any]:
+    variables: dict[str, Any] = from_json(_asked_for(root, info).variables)
+    return variables
 
 
 def _asked_for(root: BulkOperationRow, info: Info) -> QueryDraft:
