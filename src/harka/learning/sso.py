@@ -29,7 +29,7 @@ from harka.errors import (
     ValidationError,
 )
 from harka.ids import new_id
-from harka.learning import break_glass, mail, sso_saml
+from harka.learning import break_glass, mail, sso_saml, sso_trust
 from harka.learning.moment import accept_moment, has_passed
 from harka.learning.sso_directory import NO_DIRECTORY, place_of
 from harka.learning.sso_draft import SsoChanges, SsoDraft, accepted, require_role_claim
@@ -129,7 +129,8 @@ async def count_attempts(work: UnitOfWork, **only: Unpack[AttemptFilter]) -> int
 async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConnection:
     """A draft, by which nobody comes in yet.
 
-    Raise `ValidationError` naming the field, `FeatureNotInPlanError`, `PlanLimitError` for too many.
+    Raise `ValidationError` naming the field, `ForbiddenError` for a role that may do more than the actor,
+    `FeatureNotInPlanError`, `PlanLimitError` for too many.
     """
     _require_feature(work)
     kind = _kind(draft)
@@ -149,6 +150,7 @@ async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConn
         **given,
     )
     require_role_claim(made)
+    sso_trust.require_roles(work, None, made)
     made = with_end(made)
     await connections.insert(work.session, made, _sealed(work, keyring, made.id, secret))
     return made
@@ -168,7 +170,8 @@ async def update(
     """Change what `changes` names. Whom it asks, and as whom, makes it a draft again.
 
     Raise `ConflictError` for another `version`, and for such a change of one that is enforced;
-    `ValidationError`, `NotFoundError`, `FeatureNotInPlanError`.
+    `ForbiddenError` where somebody may become what may do more than the actor; `ValidationError`,
+    `NotFoundError`, `FeatureNotInPlanError`.
     """
     _require_feature(work)
     found = await _found(work, id_)
@@ -180,6 +183,7 @@ async def update(
         raise ConflictError("A key of ours follows another: finishSsoKeyRotation first.", field="saml")
     changed = msgspec.structs.replace(found, **given)
     require_role_claim(changed)
+    sso_trust.require_roles(work, found, changed)
     if _whom(changed) != _whom(found) or secret is not None or not sso_saml.keeps_certificate(found, changed):
         if found.state == SsoState.ENFORCED:
             raise ConflictError("This connection is enforced: disable it first.", field="id")

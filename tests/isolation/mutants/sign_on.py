@@ -48,6 +48,13 @@ MUTANTS: Final = [
         ("tests/web/test_sso.py",),
     ),
     Mutant(
+        "a-provider-gives-what-nobody-here-could",
+        "learning/sso_trust.py",
+        "    if not all(may_grant(work.context, permissions_of(role)) for role in",
+        "    if False and not all(may_grant(work.context, permissions_of(role)) for role in",
+        ("tests/learning/test_sso_trust.py",),
+    ),
+    Mutant(
         "a-provider-unmakes-owners",
         "learning/sso_role.py",
         "    return held.role in FOLLOWING and held.role != role\n",

@@ -438,11 +438,15 @@ async def _delete(
 class SsoMutation:
     create_sso_connection: CreateSsoConnectionPayload | None = mutation(
         _create,
-        "Add a provider by which people come in; nobody does before it is tested. Needs the feature `sso`.",
+        "Add a provider by which people come in; nobody does before it is tested. Needs the feature `sso`, "
+        "and that the caller could give each role that somebody may get by it.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     update_sso_connection: UpdateSsoConnectionPayload | None = mutation(
-        _update, "Change a connection. Needs the feature `sso`.", requires=Permission.ORGANIZATION_WRITE
+        _update,
+        "Change a connection. Needs the feature `sso`, and for roles, or another provider, that the caller "
+        "could give each role that somebody may get by it.",
+        requires=Permission.ORGANIZATION_WRITE,
     )
     test_sso_connection: TestSsoConnectionPayload | None = mutation(
         _test,

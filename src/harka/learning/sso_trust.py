@@ -1,0 +1,48 @@
+"""Who may say whom a connection lets in, and as what: nobody gets by a provider what they could not give."""
+
+from typing import Any
+
+from harka.auth.permissions import may_grant, permissions_of
+from harka.errors import ForbiddenError
+from harka.learning.sso_directory import NO_DIRECTORY
+from harka.learning.sso_draft import SsoRole, mappings
+from harka.learning.work import UnitOfWork
+from harka.repositories.sso import SsoConnection, SsoRolesAtSignIn
+
+
+def require_roles(work: UnitOfWork, before: SsoConnection | None, after: SsoConnection) -> None:
+    """Raise `ForbiddenError` where somebody may become what may do more than the actor, who has it so.
+
+    Roles that stood there before count where another provider names them from now on. `before`: None for one
+    that is new.
+    """
+    if before is not None and (_naming(before), believed(before)) == (_naming(after), believed(after)):
+        return
+    if not all(may_grant(work.context, permissions_of(role)) for role in roles_of(after)):
+        raise ForbiddenError("Nobody can have a provider give a role that may do more than they may.")
+
+
+def roles_of(connection: SsoConnection) -> set[str]:
+    """What somebody may become by it, and what they may lose by it."""
+    named = {str(each.role) for each in mappings(connection)}
+    if connection.roles_at_sign_in == SsoRolesAtSignIn.EVERY or (connection.role_claim and not named):
+        return set(map(str, SsoRole))
+    return named | {connection.default_role}
+
+
+def believed(connection: SsoConnection) -> tuple[Any, ...]:
+    """Whose word counts; not by which key or secret of ours it is asked for."""
+    return tuple(
+        getattr(connection, name)
+        for name in ("issuer", "client_id", *NO_DIRECTORY, "sso_url", "metadata_url", "idp_certificates")
+    )
+
+
+def _naming(connection: SsoConnection) -> tuple[Any, ...]:
+    """What names roles."""
+    return (
+        connection.role_claim,
+        connection.role_mapping,
+        connection.default_role,
+        connection.roles_at_sign_in,
+    )
