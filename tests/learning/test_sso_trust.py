@@ -1,17 +1,34 @@
 """Nobody gets by a provider what they could not give."""
 
+import asyncio
+import functools
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
+import saml_school
 from harka.auth.permissions import Role, permissions_of
-from harka.ids import NodeKind
+from harka.errors import ForbiddenError
+from harka.ids import NodeKind, new_id
+from harka.learning import session, sso, user
+from harka.learning.session import Device
+from harka.learning.user import UserDraft
+from harka.repositories import session as sessions
 from harka.repositories import sso as connections
+from harka.repositories import sso_session
+from harka.repositories.session import SessionKind
 from harka.repositories.sso import SsoConnection
+from harka.repositories.sso_session import Origin
+from harka.storage.statement import Statement
+from harka.tenancy.context import operator_context
 from harka.tenancy.permission import Permission
 from provider import CLIENT, SECRET, Provider
+from saml_idp import KEY, metadata, needs_xmlsec1, new_key
 from school import School, school
-from sso_school import connection, issuer, provider
+from sso_school import connection, issuer, provider, working
+from waiting import until
 
 __all__ = ["connection", "issuer", "provider", "school"]
 
@@ -19,6 +36,11 @@ CREATE = """mutation ($input: CreateSsoConnectionInput!) { createSsoConnection(i
   errors { code } ssoConnection { id } } }"""
 UPDATE = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
   errors { code } ssoConnection { version state } } }"""
+WAITERS = Statement(
+    "test.waiters",
+    """SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')
+      AND $1::uuid IS NOT NULL AND to_regclass('{schema}.course') IS NOT NULL""",
+)
 
 
 def writer_of(role: Role) -> tuple[Permission, ...]:
@@ -113,3 +135,97 @@ async def test_what_gives_nothing_is_changed_by_whoever_writes_the_organization(
     reply = await change(school, connection, only, name="Another name")
     assert reply.data["updateSsoConnection"]["errors"] == []
     assert (await of(school, connection)).name == "Another name"
+
+
+async def link(school: School, connection: SsoConnection, subject: str, person: UUID) -> None:
+    async with school.work() as work:
+        await connections.link(work.session, connection.id, connection.issuer, subject, person)
+
+
+async def row_of(school: School, made: dict[str, Any]) -> SsoConnection:
+    id_ = school.runtime.node_ids.open_as(school.organization.id, NodeKind.SSO_CONNECTION, made["id"])
+    async with school.work() as work:
+        (found,) = await connections.find_by_ids(work.session, [id_])
+    return found
+
+
+@needs_xmlsec1
+async def test_nobody_adds_a_key_of_their_own_to_come_in_as_who_may_do_more(school: School) -> None:
+    connection = await row_of(school, await saml_school.made(school))
+    await link(school, connection, "a learner", school.learner.id)
+    mine = {"saml": {"certificates": KEY.certificate + new_key().certificate}}
+    # nobody who may do more comes in by it
+    reply = await change(school, connection, writer_of(Role.MANAGER), **mine)
+    assert reply.data["updateSsoConnection"]["ssoConnection"]["state"] == "TESTED"
+    await link(school, connection, "the owner", school.owner.id)
+    before = await of(school, connection)
+    for given in (
+        {"certificates": KEY.certificate + new_key().certificate},
+        {"ssoUrl": "https://evil.example/sso"},
+        {"metadata": metadata(keys=(KEY, new_key()))},
+    ):
+        reply = await change(school, connection, writer_of(Role.ADMIN), saml=given)
+        assert reply.code == "FORBIDDEN"
+    assert await of(school, connection) == before
+    # what is read anew by a test is no more the caller's to say
+    everything = operator_context(school.organization)
+    as_admin = msgspec.structs.replace(everything, permissions=permissions_of(Role.ADMIN))
+    following = {"idp_certificates": KEY.certificate + new_key().certificate}
+    async with working(school, as_admin) as work:
+        assert await sso.tested(work, before)
+    before = await of(school, connection)
+    with pytest.raises(ForbiddenError):
+        async with working(school, as_admin) as work:
+            await sso.tested(work, before, following)
+    assert await of(school, connection) == before
+    reply = await change(school, connection, tuple(Permission), **mine)
+    assert reply.data["updateSsoConnection"]["errors"] == []
+
+
+@pytest.mark.parametrize(
+    "given", [{"issuer": "https://evil.example"}, {"clientId": "another"}], ids=["issuer", "client"]
+)
+async def test_nor_has_them_let_in_by_another_provider(
+    school: School, connection: SsoConnection, given: dict[str, Any]
+) -> None:
+    admin = await person_of(school, "admin")
+    await link(school, connection, f"{connection.id}", admin)
+    before = await of(school, connection)
+    assert (await change(school, connection, writer_of(Role.MANAGER), **given)).code == "FORBIDDEN"
+    assert await of(school, connection) == before
+    reply = await change(school, connection, writer_of(Role.ADMIN), **given)
+    assert reply.data["updateSsoConnection"]["errors"] == []
+
+
+async def person_of(school: School, role: str) -> UUID:
+    async with school.work() as work:
+        made = await user.create(
+            work, UserDraft(email=f"{new_id().hex}@example.com", name="Somebody", role=role)
+        )
+    return made.id
+
+
+async def waits(school: School) -> bool:
+    async with school.work() as work:
+        return bool(await work.session.fetch_value(WAITERS))
+
+
+async def test_who_is_just_coming_in_is_out_again_as_the_connection_goes(
+    school: School, connection: SsoConnection
+) -> None:
+    person = await person_of(school, "learner")
+    async with school.work() as work:
+        begun = await session.begin(work, school.runtime.keyring.session, person, Device(SessionKind.BROWSER))
+        origin = Origin(connection.id, connection.issuer, "somebody", None)
+        await sso_session.insert(work.session, begun.session.id, origin)
+        assert await sessions.find_live(work.session, begun.session.id) is not None
+
+        async def going() -> None:
+            async with school.work() as other:
+                await sso.delete(other, connection.id)
+
+        deleting = asyncio.create_task(going())
+        await until(functools.partial(waits, school))
+    await deleting
+    async with school.work() as work:
+        assert await sessions.find_live(work.session, begun.session.id) is None

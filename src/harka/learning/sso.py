@@ -170,10 +170,11 @@ async def update(
     """Change what `changes` names. Whom it asks, and as whom, makes it a draft again.
 
     Raise `ConflictError` for another `version`, and for such a change of one that is enforced;
-    `ForbiddenError` where somebody may become what may do more than the actor; `ValidationError`,
+    `ForbiddenError` where somebody may do, or become what may do, more than the actor; `ValidationError`,
     `NotFoundError`, `FeatureNotInPlanError`.
     """
     _require_feature(work)
+    await connections.lock(work.session, id_)
     found = await _found(work, id_)
     if found.version != version:
         raise ConflictError
@@ -184,6 +185,7 @@ async def update(
     changed = msgspec.structs.replace(found, **given)
     require_role_claim(changed)
     sso_trust.require_roles(work, found, changed)
+    await sso_trust.require_people(work, found, changed)
     if _whom(changed) != _whom(found) or secret is not None or not sso_saml.keeps_certificate(found, changed):
         if found.state == SsoState.ENFORCED:
             raise ConflictError("This connection is enforced: disable it first.", field="id")
@@ -234,10 +236,13 @@ async def tested(
     """One whose provider was found well by `probe`: it is offered from now on, and stays enforced when it is.
 
     `told`: what `probe` answered: a new certificate of the provider's. Raise `ConflictError` when it has
-    changed since.
+    changed since, `ForbiddenError` where that lets somebody in who may do more than the actor.
     """
+    await connections.lock(work.session, found.id)
     state = found.state if found.state == SsoState.ENFORCED else str(SsoState.TESTED)
     passed = msgspec.structs.replace(found, state=state, tested_at=clock.now(), **told)
+    sso_trust.require_roles(work, found, passed)
+    await sso_trust.require_people(work, found, passed)
     return _there(await connections.update(work.session, with_end(passed)))
 
 
@@ -328,6 +333,8 @@ async def delete(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     for one that is enforced, and for another `version`; `NotFoundError`.
     """
     _require(work)
+    # by itself: what is committed while this waits is seen by what comes after
+    await connections.lock(work.session, id_)
     found = await _of_version(work, id_, version)
     if found.state == SsoState.ENFORCED:
         raise ConflictError("This connection is enforced: disable it first.", field="id")

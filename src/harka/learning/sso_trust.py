@@ -4,9 +4,11 @@ from typing import Any
 
 from harka.auth.permissions import may_grant, permissions_of
 from harka.errors import ForbiddenError
+from harka.learning import role as roles
 from harka.learning.sso_directory import NO_DIRECTORY
 from harka.learning.sso_draft import SsoRole, mappings
 from harka.learning.work import UnitOfWork
+from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoRolesAtSignIn
 
 
@@ -20,6 +22,22 @@ def require_roles(work: UnitOfWork, before: SsoConnection | None, after: SsoConn
         return
     if not all(may_grant(work.context, permissions_of(role)) for role in roles_of(after)):
         raise ForbiddenError("Nobody can have a provider give a role that may do more than they may.")
+
+
+async def require_people(work: UnitOfWork, before: SsoConnection, after: SsoConnection) -> None:
+    """Raise `ForbiddenError` where another's word would let somebody in who may do more than the actor.
+
+    Whoever says whose word counts can come in as each who is linked, past their password and second factor.
+    The caller holds the connection, so nobody is linked meanwhile.
+    """
+    if believed(before) == believed(after):
+        return
+    held = await connections.roles_of_linked(work.session, after.id)
+    own = await roles.permissions_of_many(work, [role_id for _, role_id in held if role_id is not None])
+    for role, role_id in held:
+        allowed = permissions_of(role) if role_id is None else own[role_id]
+        if not may_grant(work.context, allowed):
+            raise ForbiddenError("Nobody can say who lets people in who may do more than they may.")
 
 
 def roles_of(connection: SsoConnection) -> set[str]:

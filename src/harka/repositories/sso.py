@@ -219,6 +219,20 @@ UPDATE = Statement(
       created_at, updated_at, version""",
 )
 
+# Keep a connection as it is: nobody comes in by it, or is linked to it, until this transaction ends.
+LOCK = Statement(
+    "sso.lock",
+    "SELECT id FROM {schema}.sso_connection WHERE tenant_id = $1 AND id = $2::uuid FOR UPDATE",
+)
+
+# What those are who come in by a connection, each once.
+ROLES_OF_LINKED = Statement(
+    "sso.roles_of_linked",
+    """SELECT DISTINCT u.role, u.role_id FROM {schema}.sso_identity i
+    JOIN {schema}."user" u ON u.tenant_id = $1 AND u.id = i.user_id
+    WHERE i.tenant_id = $1 AND i.connection_id = $2::uuid""",
+)
+
 # A connection is no more, unless it is enforced; with it go its secret and whom its provider meant.
 DELETE = Statement(
     "sso.delete",
@@ -375,6 +389,17 @@ async def update(
         sealed_secret,
     )
     return None if row is None else SsoConnection(*row)
+
+
+async def lock(session: ShardSession, id_: UUID) -> None:
+    """Who comes in by it at once waits until this transaction ends; who is about to is waited for."""
+    await session.fetch(LOCK, id_)
+
+
+async def roles_of_linked(session: ShardSession, id_: UUID) -> list[tuple[str, UUID | None]]:
+    """Role, and id where it is the organization's own, of each that somebody has who is linked to it."""
+    rows = await session.fetch(ROLES_OF_LINKED, id_)
+    return [(row["role"], row["role_id"]) for row in rows]
 
 
 async def delete(session: ShardSession, id_: UUID, version: int) -> bool:

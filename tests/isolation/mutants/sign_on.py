@@ -55,6 +55,20 @@ MUTANTS: Final = [
         ("tests/learning/test_sso_trust.py",),
     ),
     Mutant(
+        "who-writes-connections-comes-in-as-anybody",
+        "learning/sso_trust.py",
+        "        if not may_grant(work.context, allowed):\n",
+        "        if False:\n",
+        ("tests/learning/test_sso_trust.py",),
+    ),
+    Mutant(
+        "a-session-outlives-its-connection",
+        "learning/sso.py",
+        "seen by what comes after\n    await connections.lock(work.session, id_)\n",
+        "seen by what comes after\n",
+        ("tests/learning/test_sso_trust.py",),
+    ),
+    Mutant(
         "a-provider-unmakes-owners",
         "learning/sso_role.py",
         "    return held.role in FOLLOWING and held.role != role\n",

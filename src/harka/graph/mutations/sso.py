@@ -445,7 +445,8 @@ class SsoMutation:
     update_sso_connection: UpdateSsoConnectionPayload | None = mutation(
         _update,
         "Change a connection. Needs the feature `sso`, and for roles, or another provider, that the caller "
-        "could give each role that somebody may get by it.",
+        "could give each role that somebody may get by it. Who is believed changes only who may do all that "
+        "everybody may who comes in by it.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     test_sso_connection: TestSsoConnectionPayload | None = mutation(
