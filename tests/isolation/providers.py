@@ -26,7 +26,7 @@ from harka.repositories.passkey import Passkey
 from harka.repositories.sso import SsoConnection
 from harka.repositories.user import User
 from harka.runtime import Runtime
-from saml_idp import KEY
+from saml_idp import KEY, new_key
 
 if TYPE_CHECKING:
     from worlds import World
@@ -90,7 +90,7 @@ async def _speak_saml(runtime: Runtime, work: UnitOfWork, world: "World", like: 
         kind="saml",
         sso_url="https://login.example.com/saml",
         idp_certificates=KEY.certificate,
-        own_certificate=KEY.certificate,
+        own_certificate=new_key(curve=True, days=36_500).certificate,
         certificates_end_at=clock.now() + timedelta(days=900),
     )
     tenant = work.context.id

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,10 @@ import msgspec
 import pytest
 
 import saml_school
+from entering import visiting
+from harka import clock
 from harka.auth.permissions import Role, permissions_of
+from harka.auth.saml_metadata import certificates_of, ends_at
 from harka.errors import ForbiddenError
 from harka.ids import NodeKind, new_id
 from harka.learning import session, sso, user
@@ -27,7 +31,7 @@ from harka.tenancy.permission import Permission
 from provider import CLIENT, SECRET, Provider
 from saml_idp import KEY, metadata, needs_xmlsec1, new_key
 from school import School, school
-from sso_school import connection, issuer, provider, working
+from sso_school import begin, come_back, connection, issuer, provider, working
 from waiting import until
 
 __all__ = ["connection", "issuer", "provider", "school"]
@@ -36,6 +40,7 @@ CREATE = """mutation ($input: CreateSsoConnectionInput!) { createSsoConnection(i
   errors { code } ssoConnection { id } } }"""
 UPDATE = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
   errors { code } ssoConnection { version state } } }"""
+ROTATE = "mutation ($input: RotateSsoKeyInput!) { rotateSsoKey(input: $input) { errors { code field } } }"
 WAITERS = Statement(
     "test.waiters",
     """SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')
@@ -229,3 +234,45 @@ async def test_who_is_just_coming_in_is_out_again_as_the_connection_goes(
     await deleting
     async with school.work() as work:
         assert await sessions.find_live(work.session, begun.session.id) is None
+
+
+async def test_a_sign_in_goes_on_as_long_as_the_same_word_counts(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    only = (Permission.ORGANIZATION_WRITE,)
+    for number, (given, status) in enumerate(
+        [({"name": "Another name"}, 303), ({"emailClaim": "upn"}, 401), ({"emailClaim": None}, 401)]
+    ):
+        async with visiting(school) as browser:
+            address = await begin(browser, school, connection)
+            email = f"{new_id().hex}@example.com"
+            said = provider.authorize(address, f"in between {number}", email=email, email_verified=True)
+            reply = await change(school, connection, only, **given)
+            assert reply.data["updateSsoConnection"]["errors"] == []
+            assert (await come_back(browser, school, connection, said)).status_code == status
+
+
+@needs_xmlsec1
+async def test_a_key_that_rolls_over_refuses_nobody_who_is_at_the_provider(school: School) -> None:
+    made = await saml_school.made(school)
+    id_ = made["id"]
+    async with visiting(school) as browser:
+        request = (await saml_school.asked(browser, made)).get("ID")
+        said = saml_school.answer(browser, made, request, attributes={"mail": ["rolled@example.com"]})
+        given = {"id": id_, "version": 2, "switchAt": (clock.now() + timedelta(days=1)).isoformat()}
+        assert (await school.ask(ROTATE, {"input": given})).data["rotateSsoKey"]["errors"] == []
+        assert (await saml_school.come(browser, made, said)).status_code == 303
+
+
+@needs_xmlsec1
+async def test_no_key_follows_one_that_has_ended_before(school: School) -> None:
+    made = await saml_school.made(school)
+    before = await row_of(school, made)
+    assert before.own_certificate is not None
+    ends = ends_at(certificates_of(before.own_certificate))
+    given = {"id": made["id"], "version": 2, "switchAt": (ends + timedelta(seconds=1)).isoformat()}
+    reply = await school.ask(ROTATE, {"input": given})
+    assert (reply.code, reply.field) == ("VALIDATION_FAILED", "switchAt")
+    assert await row_of(school, made) == before
+    reply = await school.ask(ROTATE, {"input": {**given, "switchAt": ends.isoformat()}})
+    assert reply.data["rotateSsoKey"]["errors"] == []

@@ -285,7 +285,7 @@ _FAMILY: Final = ("surname", "lastname", "sn", f"{_CLAIMS}surname", "urn:oid:2.5
 
 
 def begin(connection: UUID, version: int, next_: str) -> Request:
-    """`version`: of the connection; a sign-in does not survive a change of it."""
+    """`version`: of whom the connection believes; a sign-in does not survive a change of it."""
     # an ID begins with no digit
     return Request(connection, version, f"_{secrets.token_hex(20)}", next_, int(clock.now().timestamp()))
 

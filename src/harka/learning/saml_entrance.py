@@ -24,6 +24,7 @@ from harka.learning.sso import SsoOutcome
 from harka.learning.sso_entrance import SAML_FLOW, Arrived, Where, asked, let_in, opened, refused, sealed
 from harka.learning.sso_role import deciding
 from harka.learning.sso_saml import own_certificates
+from harka.learning.sso_trust import said_by
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoKind
 from harka.tenancy.context import TenantContext
@@ -41,6 +42,7 @@ _LONGEST_EMAIL: Final = 254
 class Passed(msgspec.Struct, frozen=True):
     """Whom a verified answer means. `in_response_to`: None for one that nobody asked for.
 
+    `version`: see `said_by`.
     `roles`: of all that the provider names the one that decides: a cookie does not hold a hundred groups.
     None with the reason, `untold`, where it did not tell.
     """
@@ -115,7 +117,7 @@ async def _pass(
     who = answer.identity
     return Passed(
         connection.id,
-        connection.version,
+        said_by(connection),
         who.subject,
         None if who.email is None else who.email[: _LONGEST_EMAIL + 1],
         None if who.name is None else who.name[:_LONGEST_NAME],
@@ -150,7 +152,7 @@ async def _enter(
     now = clock.now().timestamp()
     if (
         found is None
-        or (found.connection, found.version) != (connection.id, connection.version)
+        or (found.connection, found.version) != (connection.id, said_by(connection))
         or now - found.passed_at > _PASSED_SECONDS
     ):
         raise SsoRefusedError(SsoOutcome.WRONG_STATE, "Too late, or the connection has changed since.")
@@ -159,7 +161,7 @@ async def _enter(
         request = opened(entrance, context, SAML_FLOW, began, Request)
         if (
             request is None
-            or (request.connection, request.version) != (connection.id, connection.version)
+            or (request.connection, request.version) != (connection.id, said_by(connection))
             or request.id != found.in_response_to
             or saml.is_over(request)
         ):

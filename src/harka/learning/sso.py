@@ -17,7 +17,7 @@ from harka import clock, logs
 from harka.auth.ldap import Directories, Place
 from harka.auth.oidc import Client, Providers
 from harka.auth.saml import Assertions, Peer
-from harka.auth.saml_metadata import KeyPair
+from harka.auth.saml_metadata import KeyPair, certificates_of, ends_at
 from harka.crypto import envelope
 from harka.crypto.keyring import Keyring
 from harka.errors import (
@@ -285,8 +285,9 @@ async def rotate_key(
     """Another pair of ours signs from a moment on, also while the connection is enforced.
 
     Both are shown and read from now on. Where one follows already, and does not sign yet, its moment moves.
-    Raise `ValidationError` for a moment that is over, and for what does not speak SAML; `ConflictError` for
-    another `version`, and where the last one has not been settled; `NotFoundError`, `FeatureNotInPlanError`.
+    Raise `ValidationError` for a moment that is over, or after the end of what signs until then, and for what
+    does not speak SAML; `ConflictError` for another `version`, and where the last one has not been settled;
+    `NotFoundError`, `FeatureNotInPlanError`.
     """
     _require_feature(work)
     found = await _of_version(work, id_, version)
@@ -294,14 +295,16 @@ async def rotate_key(
         raise ValidationError("This connection does not speak SAML.", field="id")
     if has_passed(accept_moment(switch_at, "switchAt")):
         raise ValidationError("This time is over: the provider must know the key before.", field="switchAt")
+    if switch_at > ends_at(certificates_of(found.own_certificate or "")):
+        raise ValidationError("The certificate that signs until then ends before.", field="switchAt")
     if has_changed(found):
         raise ConflictError("The last one signs already: finishSsoKeyRotation first.", field="id")
     new = None
     if found.next_certificate is None:
         new = pair.certificate, _sealed(work, keyring, id_, pair.private_key)
         found = msgspec.structs.replace(found, next_certificate=pair.certificate)
-    ends_at = with_end(found).certificates_end_at
-    if not await keys.follow(work.session, id_, version, pair=new, since=switch_at, ends_at=ends_at):
+    until = with_end(found).certificates_end_at
+    if not await keys.follow(work.session, id_, version, pair=new, since=switch_at, ends_at=until):
         raise ConflictError
     log.info("a key follows", tenant=str(work.context.id), connection=str(id_), since=switch_at.isoformat())
     return await _found(work, id_)
@@ -319,8 +322,8 @@ async def finish_key_rotation(work: UnitOfWork, id_: UUID, *, version: int) -> S
     keeps_next = has_changed(found)
     one = found.next_certificate if keeps_next else found.own_certificate
     left = msgspec.structs.replace(found, own_certificate=one, next_certificate=None, key_changes_at=None)
-    ends_at = with_end(left).certificates_end_at
-    if not await keys.settle(work.session, id_, version, keeps_next=keeps_next, ends_at=ends_at):
+    until = with_end(left).certificates_end_at
+    if not await keys.settle(work.session, id_, version, keeps_next=keeps_next, ends_at=until):
         raise ConflictError
     log.info("a key is settled", tenant=str(work.context.id), connection=str(id_), new=keeps_next)
     return await _found(work, id_)

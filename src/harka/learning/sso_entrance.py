@@ -47,6 +47,7 @@ from harka.learning.entrance import (
 from harka.learning.session import Begun, Device
 from harka.learning.sso import Asked, SsoOutcome
 from harka.learning.sso_draft import role_of
+from harka.learning.sso_trust import said_by
 from harka.learning.work import UnitOfWork
 from harka.repositories import domain as domains
 from harka.repositories import scim_user as scim_users
@@ -178,9 +179,9 @@ async def begin(
     if isinstance(client, Place):
         return Ask(connection.name)
     if isinstance(client, Peer):
-        request = saml.begin(connection.id, connection.version, next_)
+        request = saml.begin(connection.id, said_by(connection), next_)
         return Sent(saml.address(client, request, where.acs), sealed(entrance, context, SAML_FLOW, request))
-    flow = oidc.begin(connection.id, connection.version, next_)
+    flow = oidc.begin(connection.id, said_by(connection), next_)
     try:
         provider = await entrance.providers.find(client)
     except HarkaError as error:
@@ -296,7 +297,7 @@ async def _finish(
     flow = opened(entrance, context, _FLOW, cookie, Flow)
     if (
         flow is None
-        or (flow.connection, flow.version) != (connection.id, connection.version)
+        or (flow.connection, flow.version) != (connection.id, said_by(connection))
         or oidc.is_over(flow)
         or not secrets.compare_digest(flow.state.encode(), said.get("state", "").encode())
     ):

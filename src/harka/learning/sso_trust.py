@@ -1,6 +1,9 @@
 """Who may say whom a connection lets in, and as what: nobody gets by a provider what they could not give."""
 
+import hashlib
 from typing import Any
+
+import msgspec
 
 from harka.auth.permissions import may_grant, permissions_of
 from harka.errors import ForbiddenError
@@ -54,6 +57,15 @@ def believed(connection: SsoConnection) -> tuple[Any, ...]:
         getattr(connection, name)
         for name in ("issuer", "client_id", *NO_DIRECTORY, "sso_url", "metadata_url", "idp_certificates")
     )
+
+
+def said_by(connection: SsoConnection) -> int:
+    """Another number as soon as another word counts, or means something else: a sign-in goes on by the same.
+
+    Neither a new name nor a key of ours that rolls over refuses who is at the provider's page just then.
+    """
+    told = believed(connection), _naming(connection), connection.email_attribute, connection.name_attribute
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(told)).digest()[:6])
 
 
 def _naming(connection: SsoConnection) -> tuple[Any, ...]:

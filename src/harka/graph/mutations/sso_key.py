@@ -20,7 +20,8 @@ class RotateSsoKeyInput(MutationInput):
     id: strawberry.ID = value("The connection, which speaks SAML.")
     version: int = value("The version that was read.")
     switch_at: datetime = value(
-        "When: late enough for the provider to have read our metadata, or been given the certificate, before."
+        "When: late enough for the provider to have read our metadata, or been given the certificate, "
+        "before; and not after the end of the certificate that signs until then."
     )
 
 
