@@ -18,7 +18,8 @@ async def pinged(server: Server) -> object:
 
 async def test_it_answers(shared_valkey: OwnValkey) -> None:
     server = Server(shared_valkey.url, counts())
-    assert await pinged(server)
+    # within 20 ms, which a busy machine may not manage at once
+    await until(lambda: pinged(server))
     await server.close()
 
 
