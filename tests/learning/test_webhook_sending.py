@@ -29,7 +29,7 @@ async def hooked(academy: Academy, waiting: int = 1) -> UUID:
     now = clock.now()
     new = WebhookEndpoint(
         *(new_id(), "https://example.com", "", [], "{ x }", "operator", None, "", None, ["event:read"], None),
-        *(None, None, 0, None, None, None, None, now, now, 1),
+        *(None, None, 0, None, None, None, None, None, now, now, 1),
     )
     async with academy.work() as work:
         made = await endpoints.insert(work.session, new, b"sealed")

@@ -79,6 +79,7 @@ PARTIAL = {
     "job_finished",
     "file_pending",
     "file_overdue",
+    "webhook_delivery_due",
     "webhook_delivery_leased",
 }
 
