@@ -41,6 +41,11 @@ CREATE = """mutation ($input: CreateSsoConnectionInput!) { createSsoConnection(i
 UPDATE = """mutation ($input: UpdateSsoConnectionInput!) { updateSsoConnection(input: $input) {
   errors { code } ssoConnection { version state } } }"""
 ROTATE = "mutation ($input: RotateSsoKeyInput!) { rotateSsoKey(input: $input) { errors { code field } } }"
+CALLED = Statement(
+    "test.called",
+    """INSERT INTO {schema}.scim_user (tenant_id, user_id, external_id, email_type, attributes)
+    VALUES ($1, $2::uuid, $3::text, 'work', jsonb_build_object())""",
+)
 WAITERS = Statement(
     "test.waiters",
     """SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')
@@ -107,6 +112,23 @@ async def test_a_provider_gives_no_role_that_its_maker_could_not_give(
     assert (await school.ask(CREATE, asked, caller=writer_of(least))).data["createSsoConnection"][
         "errors"
     ] == []
+
+
+async def test_a_new_provider_does_not_speak_for_whom_the_directory_calls(
+    school: School, provider: Provider
+) -> None:
+    """They come in without a password where it calls them as the directory (SCIM) does."""
+    asked = {"input": {"name": "X", "issuer": provider.issuer, "clientId": CLIENT, "clientSecret": SECRET}}
+    learner, instructor = writer_of(Role.LEARNER), writer_of(Role.INSTRUCTOR)
+    async with school.work() as work:
+        await work.session.execute(CALLED, school.instructor.id, "teacher")
+    assert (await school.ask(CREATE, asked, caller=learner)).code == "FORBIDDEN"
+    assert (await school.ask(CREATE, asked, caller=instructor)).data["createSsoConnection"]["errors"] == []
+    async with school.work() as work:
+        await work.session.execute(CALLED, school.owner.id, "boss")
+    # nobody comes in as an owner so: it keeps nobody from anything
+    another = {"input": {**asked["input"], "name": "Y", "clientId": "y"}}
+    assert (await school.ask(CREATE, another, caller=instructor)).data["createSsoConnection"]["errors"] == []
 
 
 @pytest.mark.parametrize(

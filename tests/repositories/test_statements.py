@@ -238,6 +238,7 @@ PARTS = {
     "mail_topic.find_in_charge": ["id"],
     "mail_topic.find_other_owners": ["id"],
     "scim_user.is_called": ["is_called"],
+    "scim_user.roles_of_called": ["role"],
     "session.find_live": ["user_id", "status"],
     "mail_topic.is_in_charge": ["id"],
     "webhook_delivery.dispatch": list(Dispatched.__struct_fields__),

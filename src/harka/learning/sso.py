@@ -151,6 +151,7 @@ async def create(work: UnitOfWork, keyring: Keyring, draft: SsoDraft) -> SsoConn
     )
     require_role_claim(made)
     sso_trust.require_roles(work, None, made)
+    await sso_trust.require_people(work, None, made)
     made = with_end(made)
     await connections.insert(work.session, made, _sealed(work, keyring, made.id, secret))
     return made

@@ -8,9 +8,11 @@ import msgspec
 from harka.auth.permissions import may_grant, permissions_of
 from harka.errors import ForbiddenError
 from harka.learning import role as roles
+from harka.learning import scim_user
 from harka.learning.sso_directory import NO_DIRECTORY
 from harka.learning.sso_draft import SsoRole, mappings
 from harka.learning.work import UnitOfWork
+from harka.repositories import scim_user as scim_users
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoRolesAtSignIn
 
@@ -27,15 +29,18 @@ def require_roles(work: UnitOfWork, before: SsoConnection | None, after: SsoConn
         raise ForbiddenError("Nobody can have a provider give a role that may do more than they may.")
 
 
-async def require_people(work: UnitOfWork, before: SsoConnection, after: SsoConnection) -> None:
+async def require_people(work: UnitOfWork, before: SsoConnection | None, after: SsoConnection) -> None:
     """Raise `ForbiddenError` where another's word would let somebody in who may do more than the actor.
 
-    Whoever says whose word counts can come in as each who is linked, past their password and second factor.
-    The caller holds the connection, so nobody is linked meanwhile.
+    Whoever says whose word counts can come in as each who is linked, past their password and second factor,
+    and as each whom a directory (SCIM) calls something: who is called so by the provider comes in as them.
+    The caller holds the connection, so nobody is linked meanwhile. `before`: None for one that is new.
     """
-    if believed(before) == believed(after):
+    if before is not None and believed(before) == believed(after):
         return
-    held = await connections.roles_of_linked(work.session, after.id)
+    # a directory's word lets nobody in as more than it may make of anybody
+    called = await scim_users.roles_of_called(work.session) & set(map(str, scim_user.ROLES))
+    held = [*await connections.roles_of_linked(work.session, after.id), *((role, None) for role in called)]
     own = await roles.permissions_of_many(work, [role_id for _, role_id in held if role_id is not None])
     for role, role_id in held:
         allowed = permissions_of(role) if role_id is None else own[role_id]

@@ -88,6 +88,14 @@ IS_CALLED = Statement(
           AND (s.external_id = $3::text OR s.user_name_key = lower($3::text))) AS is_called""",
 )
 
+# Which roles those have whom a directory calls something.
+ROLES_OF_CALLED = Statement(
+    "scim_user.roles_of_called",
+    """SELECT DISTINCT u.role FROM {schema}.scim_user s
+    JOIN {schema}."user" u ON u.tenant_id = $1 AND u.id = s.user_id
+    WHERE s.tenant_id = $1 AND s.removed_version IS DISTINCT FROM u.version""",
+)
+
 # What a directory calls people.
 EXTERNAL_IDS = Statement(
     "scim_user.external_ids",
@@ -218,6 +226,11 @@ async def groups_of(session: ShardSession, ids: Sequence[UUID], *, most: int) ->
 async def is_called(session: ShardSession, user: UUID, name: str) -> bool:
     """`name`: an external id, or a name of theirs other than their address."""
     return bool(await session.fetch_value(IS_CALLED, user, name))
+
+
+async def roles_of_called(session: ShardSession) -> set[str]:
+    """Of everybody whom a directory has not taken away."""
+    return {row["role"] for row in await session.fetch(ROLES_OF_CALLED)}
 
 
 async def external_ids(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
