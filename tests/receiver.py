@@ -43,9 +43,9 @@ class Receiver:
     def taken(self, path: str = "take") -> list[Message]:
         return [each for each in self.messages if each.path == f"/{path}"]
 
-    async def until(self, count: int, path: str = "take") -> list[Message]:
-        """What came, once so many have."""
-        async with asyncio.timeout(15), self.arrived:
+    async def until(self, count: int, path: str = "take", *, patience: float = 15.0) -> list[Message]:
+        """What came, once so many have. `patience`: seconds until that fails."""
+        async with asyncio.timeout(patience), self.arrived:
             await self.arrived.wait_for(lambda: len(self.taken(path)) >= count)
         return self.taken(path)
 
