@@ -15,7 +15,8 @@ from harka.auth.password import hash_password, verify_password
 
 SHARE: Final = 16
 """Hashes of one organization that may wait in a process."""
-_NICE: Final = 3
+_NICE: Final = 15
+"""Beside 50 guesses a second on one tenant, others' p99 of reads, sign-ins: 18, 78 ms; at 3: 33, 189 ms."""
 _LEAST_WORKERS: Final = 2
 
 
