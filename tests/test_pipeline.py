@@ -276,6 +276,19 @@ def test_a_message_that_binds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("oid", "element", "form", "value"),
+    [(1000, 16, "?", True), (1007, INT4_OID, "i", -3), (1016, 20, "q", 2**40), (1022, 701, "d", 0.5)],
+)
+def test_arrays_of_numbers_are_bound(oid: int, element: int, form: str, value: Any) -> None:
+    text = pipeline.bind(b"", (oid,), ([value, None],))
+    length = struct.calcsize(f"!{form}")
+    array = struct.pack(f"!iiiiii{form}i", 1, 1, element, 2, 1, length, value, -1)
+    assert text.endswith(struct.pack("!i", len(array)) + array + struct.pack("!hh", 1, 1))
+    with pytest.raises(TypeError):
+        pipeline.bind(b"", (oid,), (["x"],))
+
+
+@pytest.mark.parametrize(
     ("oid", "value"),
     [
         (UUID_OID, "not an id"),

@@ -20,7 +20,7 @@ cdef object _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 cdef object _FIRST = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 cdef object _LAST = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
-# pg_type.dat: the oids of types that arguments may have, and of arrays the element's
+# pg_type.dat: the oids of types that arguments may have
 cdef enum:
     _BOOL = 16
     _INT8 = 20
@@ -29,9 +29,12 @@ cdef enum:
     _FLOAT8 = 701
     _TIMESTAMPTZ = 1184
     _UUID = 2950
-    _UUIDS = 2951
-    _TEXTS = 1009
     _HEADER = 5
+
+# of arrays, and of their elements
+cdef dict _ELEMENTS = {
+    1000: _BOOL, 1016: _INT8, 1007: _INT4, 1009: _TEXT, 1022: _FLOAT8, 1185: _TIMESTAMPTZ, 2951: _UUID
+}
 
 cdef bytes _SYNC = b"S\0\0\0\4"
 # in the fields of an ErrorResponse, from which asyncpg makes its exceptions
@@ -342,8 +345,6 @@ cdef class _Writer:
         if oid == _UUID:
             self.int32(16)
             return self.uuid(value)
-        if oid == _UUIDS or oid == _TEXTS:
-            return self.array(_UUID if oid == _UUIDS else _TEXT, value)
         if oid == _TEXT:
             if not isinstance(value, str):
                 raise TypeError("a text")
@@ -373,7 +374,10 @@ cdef class _Writer:
             return self.int64(
                 (<int64_t>since.days * 86_400 + <int64_t>since.seconds) * 1_000_000 + <int64_t>since.microseconds
             )
-        raise TypeError(f"arguments of type {oid}")
+        element = _ELEMENTS.get(oid)
+        if element is None:
+            raise TypeError(f"arguments of type {oid}")
+        return self.array(element, value)
 
     cdef int uuid(self, value) except -1:
         cdef bytes sixteen = value.bytes

@@ -62,10 +62,12 @@ async def databases(storage_settings: Settings) -> AsyncIterator[Databases]:
 
 @pytest.fixture
 def begin(databases: Databases, home: Location) -> OpenSession:
-    """`begin(tenant, read_only=False, timeout=5.0)`: a session in `home`."""
+    """`begin(tenant, read_only=False, single=False, timeout=5.0)`: a session in `home`."""
 
-    def begun(tenant: UUID, *, read_only: bool = False, timeout: float = 5.0) -> ShardSession:
-        return open_session(databases, home, tenant, read_only=read_only, timeout=timeout)
+    def begun(
+        tenant: UUID, *, read_only: bool = False, single: bool = False, timeout: float = 5.0
+    ) -> ShardSession:
+        return open_session(databases, home, tenant, read_only=read_only, single=single, timeout=timeout)
 
     return begun
 

@@ -102,7 +102,7 @@ async def test_restarted_server_is_found_again(relay: Relay, relayed: Databases,
 
 @pytest.mark.parametrize(
     ("read_only", "single", "waited_for", "in_all"),
-    [(True, True, 3, 3), (True, False, 3, 4), (False, False, 4, 4)],
+    [(True, True, 3, 3), (True, False, 3, 4), (False, True, 3, 3), (False, False, 4, 4)],
 )
 async def test_statements_cost_a_round_trip_each_with_the_tenant_and_begin_in_the_first(
     relay: Relay,

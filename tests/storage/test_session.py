@@ -287,6 +287,22 @@ async def test_commit_after_an_error_does_not_pretend(begin: Begin) -> None:
     assert await seen(begin, tenant) == []
 
 
+async def test_each_statement_of_a_single_session_is_kept_by_itself(begin: Begin) -> None:
+    tenant, other = uuid4(), uuid4()
+    session = begin(tenant, single=True)
+    first = uuid4()
+    for _ in range(2):
+        # the second time it is known what the statement takes and answers
+        await session.execute(ADD_USER, uuid4(), f"{uuid4()}@example.com")
+    await session.execute(ADD_USER, first, "first@example.com")
+    with pytest.raises(UniqueError):
+        await session.execute(ADD_USER, first, "second@example.com")
+    await session.rollback()
+    assert "first@example.com" in await emails(begin(tenant, read_only=True, single=True))
+    assert len(await emails(begin(tenant, read_only=True, single=True))) == 3
+    assert await emails(begin(other, read_only=True, single=True)) == []
+
+
 async def test_savepoint_keeps_what_was_done_before_it(begin: Begin) -> None:
     tenant = uuid4()
     session = begin(tenant)

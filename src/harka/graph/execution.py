@@ -239,7 +239,8 @@ class Engine:
 
     async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:
         # one statement at the most needs no transaction around it
-        context = self._begin(prepared, tenant, single=planned.plan.waits <= 1)
+        single = planned.plan.waits <= 1 and not prepared.is_mutation
+        context = self._begin(prepared, tenant, single=single)
         try:
             done = await batch.execute(planned.plan, context, planned.variables)
             await context.loaders.close()

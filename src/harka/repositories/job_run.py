@@ -1,5 +1,6 @@
 """What workers do with a tenant's jobs: claim, keep alive, end. Every end names the fence of its claim."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -23,6 +24,24 @@ class Run(msgspec.Struct, frozen=True):
     type: str
     payload: dict[str, object]
     sealed: bytes | None
+    state: str
+    attempts: int
+    max_attempts: int
+    fence: int
+    priority: int
+    cron: str | None
+    dedupe_key: str | None
+    is_first: bool
+    was_lost: bool
+
+
+class _Claimed(msgspec.Struct, frozen=True):
+    """A `Run` in types that need no reading by asyncpg."""
+
+    id: UUID
+    type: str
+    payload: str
+    sealed: str | None
     state: str
     attempts: int
     max_attempts: int
@@ -71,7 +90,7 @@ class Beat(msgspec.Struct, frozen=True):
 # One worker at a time counts a tenant's running jobs, so that two cannot both take the last slot.
 LOCK_CLAIMS = Statement(
     "job_run.lock_claims",
-    "SELECT pg_advisory_xact_lock(hashtextextended('claims of {schema}.job ' || $1::uuid, 0))",
+    "SELECT pg_advisory_xact_lock(hashtextextended('claims of {schema}.job ' || $1::uuid, 0)) IS NULL AS no",
 )
 
 _OVER: Final = "(cancelling OR attempts >= max_attempts OR NOT type = ANY($5::text[]))"
@@ -140,8 +159,8 @@ CLAIM = Statement(
       WHERE EXISTS (SELECT FROM taken)
       ON CONFLICT (tenant_id) DO UPDATE SET ready_at = excluded.ready_at
     )
-    SELECT id, type, payload, sealed, state, attempts, max_attempts, fence, priority, cron, dedupe_key,
-      is_first, id = ANY(ARRAY(SELECT id FROM lost)) AS was_lost
+    SELECT id, type, payload::text, encode(sealed, 'hex') AS sealed, state, attempts, max_attempts, fence,
+      priority, cron, dedupe_key, is_first, id = ANY(ARRAY(SELECT id FROM lost)) AS was_lost
     FROM taken ORDER BY priority, run_at, id""",  # noqa: S608 - constants
 )
 
@@ -232,21 +251,30 @@ async def claim(
     `lost`: how many of them may be such as lost their worker, who come first; `long`: of the long types.
     `lease`: seconds until another may take them. Two statements, in a transaction that is committed at once.
     """
-    await session.execute(LOCK_CLAIMS)
-    rows = await session.fetch(
-        CLAIM,
-        lease,
-        most,
-        limits.running,
-        list(limits.types),
-        list(limits.types.values()),
-        limits.per_second,
-        limits.burst,
-        lost,
-        list(limits.long),
-        long,
+    # in one round trip, and in this order: what is counted is counted under the lock
+    _, found = await asyncio.gather(
+        session.fetch_value(LOCK_CLAIMS),
+        session.fetch_rows(
+            _Claimed,
+            CLAIM,
+            lease,
+            most,
+            limits.running,
+            list(limits.types),
+            list(limits.types.values()),
+            limits.per_second,
+            limits.burst,
+            lost,
+            list(limits.long),
+            long,
+        ),
     )
-    return [msgspec.structs.replace(Run(*row), payload=from_json(row["payload"])) for row in rows]
+    return [_run(claimed) for claimed in found]
+
+
+def _run(claimed: _Claimed) -> Run:
+    sealed = None if claimed.sealed is None else bytes.fromhex(claimed.sealed)
+    return Run(**{**msgspec.structs.asdict(claimed), "payload": from_json(claimed.payload), "sealed": sealed})
 
 
 async def outlook(session: ShardSession, limits: Limits) -> Outlook:

@@ -43,8 +43,8 @@ def open_session(
     """A session for one request or job; it costs nothing until its first statement.
 
     `timeout`: seconds from now, for everything: waiting for a connection, each statement, the commit.
-    `single`: of a read-only session whose statements, usually one, need not see one snapshot: each is a
-    transaction of its own and costs one round trip.
+    `single`: of a session whose statements, usually one, need not see one snapshot, nor be undone together:
+    where the connection can, each is a transaction of its own and costs one round trip.
     Raise `TenantRequiredError` when `tenant` is not a UUID.
     """
     if not isinstance(tenant, UUID):
@@ -76,9 +76,7 @@ class ShardSession:
         self.location = location
         self.read_only = read_only
         database = databases.database(location.database)
-        self._transaction = Transaction(
-            database, _opening(tenant, read_only, single and read_only), timeout=timeout
-        )
+        self._transaction = Transaction(database, _opening(tenant, read_only, single), timeout=timeout)
 
     @property
     def statements(self) -> int:

@@ -96,7 +96,7 @@ class Transaction:
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
             return await self._ask_first(text, args, ends=ends)
-        if not self._opening.alone:
+        if not (self._opening.alone and self._opening.read_only):
             return await self._ask(known, bound, ends=ends)
         in_line = known.is_brief
         try:
@@ -136,9 +136,10 @@ class Transaction:
             await self._all_answered()
             wire = self._wire or await self._take()
             found: list[asyncpg.Record] = await self._send(wire, "fetch", text, args, ends=ends)
-            prepared = wire.known(text) if wire.has_pipeline else None
+            lanes = self._database.lanes
+            prepared = wire.known(text) if wire.has_pipeline and lanes.known(text) is None else None
             if prepared is not None:
-                self._database.lanes.learn(text, prepared)
+                lanes.learn(text, prepared)
             return found
 
     async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...], *, ends: bool) -> Any:
@@ -225,7 +226,8 @@ class Transaction:
             wire.lead_in(self._led_in(wire))
             return await self._attempt(wire, wire.send_prepared(method, prepared, args, timeout=timeout))
         except HarkaError as error:
-            if isinstance(error.__cause__, _LOST_STATEMENTS) and opening.alone and not again:
+            is_read_alone = opening.alone and opening.read_only
+            if isinstance(error.__cause__, _LOST_STATEMENTS) and is_read_alone and not again:
                 # prepared anew, since a migration has changed what it answers, or here is another connection
                 self.snapshots -= 1
                 self._reopen()

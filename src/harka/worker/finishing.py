@@ -53,7 +53,12 @@ class Finisher:
 
     async def _finish(self, organization: Organization, runs: list[Run]) -> set[UUID]:
         session = open_session(
-            self._databases, organization.location, organization.id, read_only=False, timeout=_TIMEOUT
+            self._databases,
+            organization.location,
+            organization.id,
+            read_only=False,
+            single=True,
+            timeout=_TIMEOUT,
         )
         try:
             ended = await job_run.finish(session, runs)
