@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -145,6 +145,32 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
         assert (await connection.ask(request))[0] == 200
     for _, writer in reader_writers:
         writer.close()
+
+
+async def test_what_is_asked_while_a_refusal_waits_is_answered_behind_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[Callable[[], None]] = []
+    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
+    monkeypatch.setattr(Refusals, "later", lambda _, refuse: later.append(refuse))
+
+    async def is_held() -> bool:
+        return bool(server.protocols[0]._held)
+
+    async def waits() -> bool:
+        return bool(later)
+
+    async with connected(server) as connection:
+        request = await server.request()
+        async with full(server.school):
+            connection.send(request)
+            await until(waits)
+            connection.send(request)
+            await until(is_held)
+        for refuse in later:
+            refuse()
+        assert [(await connection.answer())[0] for _ in range(2)] == [503, 200]
+        assert (await connection.ask(request))[0] == 200
 
 
 async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:

@@ -14,6 +14,7 @@ import secrets
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import UUID
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -60,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connection = ClientConnection()
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
+        self._held: bytearray | None = None  # what comes while a refusal waits for its turn
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -74,6 +76,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connection.lose()
 
     def data_received(self, data: bytes) -> None:
+        if self._held is not None:
+            # a client that does not wait for its answer waits for it here
+            self._held += data
+            self.flow.pause_reading()
+            return
         cycle: RequestResponseCycle | None = self.cycle
         if self._between and (cycle is None or cycle.response_complete):
             asked = split_request(_PLAIN_POST, data)
@@ -103,19 +110,27 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_head()
         self._rest_until = 0.0
         if refusals.may_go_on():
-            lines = refusals.answer(tenant, headers, self.scheme, self.client)
-            own = OWN_LINES.of(self.server_state.default_headers)
-            self.transport.write(b"".join((STATUS_LINE[OverloadedError.status], own, lines)))
-            self.on_response_complete()
+            self._refuse_at_the_door(refusals, tenant, headers)
         else:
-            # nothing comes in between
-            self.flow.pause_reading()
-            refusals.later(partial(self._begin_again, headers, body))
+            self._held = bytearray()
+            refusals.later(partial(self._refuse_held, refusals, tenant, headers))
 
-    def _begin_again(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-            self._begin(headers, body)
+    def _refuse_held(self, refusals: Refusals, tenant: UUID, headers: list[tuple[bytes, bytes]]) -> None:
+        """What was to wait for its refusal, and then what came meanwhile."""
+        held, self._held = self._held, None
+        if self.transport.is_closing():
+            return
+        self._refuse_at_the_door(refusals, tenant, headers)
+        if held:
+            self.data_received(bytes(held))
+
+    def _refuse_at_the_door(
+        self, refusals: Refusals, tenant: UUID, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        lines = refusals.answer(tenant, headers, self.scheme, self.client)
+        own = OWN_LINES.of(self.server_state.default_headers)
+        self.transport.write(b"".join((STATUS_LINE[OverloadedError.status], own, lines)))
+        self.on_response_complete()
 
     def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """A request that is all here; the parser hears nothing of it."""

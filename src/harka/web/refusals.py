@@ -16,6 +16,7 @@ from uuid import UUID
 from harka import clock, logs
 from harka.codec import json_bytes
 from harka.errors import HarkaError, OverloadedError
+from harka.metrics import OTHER
 from harka.runtime import Runtime
 from harka.tenancy.line import Flow
 from harka.tenancy.resolution import Headers, signals
@@ -77,7 +78,7 @@ class Refusals:
         return None
 
     def may_go_on(self) -> bool:
-        """Whether one more may be refused in this turn of the loop; otherwise hand it to `later`."""
+        """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""
         self._await_turn()
         self._left -= 1
         return self._left >= 0
@@ -114,7 +115,7 @@ class Refusals:
     def _note(self, tenant: UUID) -> None:
         """Count it at once, and tell of it within a second, with all others."""
         self._runtime.metrics.observe_request(
-            tenant=tenant, operation="", route="graphql", status=OverloadedError.status, seconds=0.0
+            tenant=tenant, operation=OTHER, route="graphql", status=OverloadedError.status, seconds=0.0
         )
         if not self._untold:
             asyncio.get_running_loop().call_later(_EVERY, self._tell)
