@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 BUDGETS: Final = Path(__file__).resolve().parent / "budgets.toml"
@@ -28,6 +29,14 @@ class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls: int = 1
 
 
+class Percentile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`seconds`: what 95 of 100 rounds of each kind in one group stay below."""
+
+    group: str
+    seconds: float
+    reason: str
+
+
 class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`most`: instructions of one call of a compiled function, as valgrind counts them; and allocations."""
 
@@ -46,15 +55,24 @@ class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """`least`: seconds, of the round that was disturbed least."""
+    """`least`: seconds, of the round that was disturbed least. `all`: of each round."""
 
     group: str
     name: str
     least: float
+    all: Sequence[float] = ()
+
+    def percentile(self, hundredths: int) -> float:
+        """The nearest rank: so many in a hundred took that long or less."""
+        return sorted(self.all)[-(-len(self.all) * hundredths // 100) - 1]
 
 
 def read_benches() -> list[Bench]:
     return msgspec.convert(_tables()["bench"], list[Bench])
+
+
+def read_percentiles() -> list[Percentile]:
+    return msgspec.convert(_tables()["percentile"], list[Percentile])
 
 
 def read_instructions() -> list[Instructions]:
@@ -74,6 +92,23 @@ def show(measured: Sequence[Measured]) -> None:
         fast, slow = _least(measured, budget, budget.fast), _least(measured, budget, budget.slow)
         if fast is not None and slow is not None:
             table.add_row(*_row(budget, fast, slow))
+    if table.row_count:
+        Console(width=130).print("", table)
+
+
+def show_percentiles(measured: Sequence[Measured]) -> None:
+    """Every kind of the groups that a percentile is asked of."""
+    table = Table(title="Percentiles, ms", title_justify="left", box=None)
+    for column in ("group", "what", "rounds", "p50", "p95", "below", "p99"):
+        table.add_column(column, justify="left" if column in {"group", "what"} else "right")
+    for budget in read_percentiles():
+        for each in measured:
+            if each.group == budget.group:
+                half, most, last = (each.percentile(share) for share in (50, 95, 99))
+                mark = "✓" if most < budget.seconds else "✗"
+                times = (f"{half * 1e3:.1f}", f"{most * 1e3:.1f} {mark}", f"{budget.seconds * 1e3:.0f}")
+                shown = (each.group, escape(each.name), str(len(each.all)))
+                table.add_row(*shown, *times, f"{last * 1e3:.1f}")
     if table.row_count:
         Console(width=130).print("", table)
 

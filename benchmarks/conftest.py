@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 import uvloop
-from budgets import Measured, show
+from budgets import Measured, show, show_percentiles
 from servers import Ground, lay
 from stage import stage
 
@@ -48,4 +48,9 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_terminal_summary(config: pytest.Config) -> None:
     session = getattr(config, "_benchmarksession", None)
     if session is not None:
-        show([Measured(each.group or "", each.name, each.stats.min) for each in session.benchmarks])
+        measured = [
+            Measured(each.group or "", each.name, each.stats.min, each.stats.data)
+            for each in session.benchmarks
+        ]
+        show(measured)
+        show_percentiles(measured)
