@@ -21,10 +21,10 @@ CORE = schema.core()
 ROOT = CORE.query_type
 assert ROOT is not None
 LISTS = {name: field for name, field in ROOT.fields.items() if "first" in field.args}
-# in an order of their own: the best first, entries as they were given, the twenty that somebody may have
-UNORDERED = {"search", "bulkChangeResults", "passkeys"}
-# narrowed by arguments of their own
-UNFILTERED = {"search", "passkeys"}
+# in an order of their own: the best first, entries as they were given
+UNORDERED = {"search", "bulkChangeResults"}
+# narrowed by an argument of its own
+UNFILTERED = {"search"}
 ORDERS = [
     (name, by, direction)
     for name, field in LISTS.items()

@@ -42,6 +42,7 @@ NOUNS: Mapping[str, str] = {
     "CreateUserInput.roleId": "CustomRole",
     "UpdateUserInput.roleId": "CustomRole",
     "PeopleFilter.roleId": "CustomRole",
+    "CourseVersionFilter.publishedById": "User",
     "UserFilter.roleId": "CustomRole",
 }
 

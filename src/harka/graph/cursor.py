@@ -29,7 +29,7 @@ _MOMENTS = frozenset(
         *("expires_at", "submitted_at"),
     }
 )
-_FRACTIONS = frozenset({"progress"})
+_FRACTIONS = frozenset({"progress", "percent"})
 _WHOLE = frozenset({"size", "number", "xid"})
 _FRACTION = struct.Struct(">d")
 # the longest text of an order is an address of 320 characters

@@ -7,12 +7,15 @@ from harka.repositories.bulk_change import BulkChangeOrder
 from harka.repositories.bulk_operation import BulkOperationOrder
 from harka.repositories.category import CategoryOrder
 from harka.repositories.certificate_list import CertificateOrder
+from harka.repositories.course_version import CourseVersionOrder
 from harka.repositories.domain import DomainOrder
 from harka.repositories.event import EventOrder
 from harka.repositories.group import GroupOrder
 from harka.repositories.invitation import InvitationOrder
+from harka.repositories.passkey import PasskeyOrder
 from harka.repositories.path import LearningPathOrder
 from harka.repositories.path_enrollment import LearningPathEnrollmentOrder
+from harka.repositories.quiz_attempt_list import QuizAttemptOrder
 from harka.repositories.role import CustomRoleOrder
 from harka.repositories.scim_token import ScimTokenOrder
 from harka.repositories.session import SessionOrder
@@ -30,6 +33,7 @@ __all__ = [
     "BulkOperationOrder",
     "CategoryOrder",
     "CertificateOrder",
+    "CourseVersionOrder",
     "CustomRoleOrder",
     "DomainOrder",
     "EventOrder",
@@ -37,6 +41,8 @@ __all__ = [
     "InvitationOrder",
     "LearningPathEnrollmentOrder",
     "LearningPathOrder",
+    "PasskeyOrder",
+    "QuizAttemptOrder",
     "ScimTokenOrder",
     "SessionOrder",
     "SsoAttemptOrder",
@@ -89,6 +95,13 @@ describe(
 )
 
 describe(
+    CourseVersionOrder,
+    "What versions of a course are ordered by. Equal ones go by their id.",
+    created_at="When they were written.",
+    number="Which time the course was published.",
+)
+
+describe(
     CustomRoleOrder,
     "What roles are ordered by. Equal ones go by their id.",
     created_at="When they were created.",
@@ -133,6 +146,21 @@ describe(
     created_at="When they were created.",
     title=_NAME,
     updated_at="When they last changed. What changes while a client reads on moves to its new place.",
+)
+
+describe(
+    PasskeyOrder,
+    "What passkeys are ordered by. Equal ones go by their id.",
+    created_at="When they were made.",
+    name=_NAME,
+)
+
+describe(
+    QuizAttemptOrder,
+    "What attempts at quizzes are ordered by. Equal ones go by their id.",
+    created_at="When they were begun.",
+    submitted_at="When they were submitted. Those that are not come before all others.",
+    percent="How many points in a hundred they earned. Those that are not submitted come before all others.",
 )
 
 describe(

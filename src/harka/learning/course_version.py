@@ -5,10 +5,12 @@ from uuid import UUID
 
 import msgspec
 
+from harka.learning import visibility
 from harka.learning.work import UnitOfWork
 from harka.repositories import course_version as versions
-from harka.repositories.course_version import CourseVersion
-from harka.repositories.page import Position
+from harka.repositories.course_version import ALL, CourseVersion, CourseVersionFilter
+from harka.repositories.page import OLDEST_FIRST, Order, Position
+from harka.repositories.scope import Scope
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
 
@@ -48,25 +50,59 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[CourseVersio
 
 
 async def page_of_course(
-    work: UnitOfWork, course_id: UUID, *, after: Position | None, first: int
+    work: UnitOfWork,
+    course_id: UUID,
+    only: CourseVersionFilter = ALL,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[CourseVersion]:
-    """The next `first`, oldest first. Raise `ForbiddenError` like `find_many`."""
-    work.context.require(Permission.COURSE_WRITE)
-    return await versions.page_of_course(work.session, course_id, after=after, first=first)
+    """The next `first` that match, in the order. Raise `ForbiddenError` like `find_many`."""
+    scope = _readers(work, only)
+    if _is_hidden(scope, only):
+        return []
+    return await versions.page_of_course(
+        work.session, course_id, only, manager=scope.manager, after=after, first=first, order=order
+    )
 
 
 async def pages_by_course(
-    work: UnitOfWork, course_ids: Sequence[UUID], *, first: int
+    work: UnitOfWork,
+    course_ids: Sequence[UUID],
+    only: CourseVersionFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Grouped[CourseVersion]:
-    """The first `first` of each; courses that never were published are left out."""
-    work.context.require(Permission.COURSE_WRITE)
-    return Grouped(await versions.first_of_courses(work.session, course_ids, first=first), "course_id")
+    """The first `first` that match of each, in the order; courses without any are left out."""
+    scope = _readers(work, only)
+    if _is_hidden(scope, only):
+        return Grouped([], "course_id")
+    found = await versions.first_of_courses(
+        work.session, course_ids, only, manager=scope.manager, first=first, order=order
+    )
+    return Grouped(found, "course_id")
 
 
-async def count_by_course(work: UnitOfWork, course_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Courses that never were published are left out."""
+async def count_by_course(
+    work: UnitOfWork, course_ids: Sequence[UUID], only: CourseVersionFilter = ALL
+) -> dict[UUID, int]:
+    """How many match; courses without any are left out."""
+    scope = _readers(work, only)
+    if _is_hidden(scope, only):
+        return {}
+    return await versions.count_of_courses(work.session, course_ids, only, manager=scope.manager)
+
+
+def _readers(work: UnitOfWork, only: CourseVersionFilter) -> Scope:
+    """Whom the reader sees, where they ask for what somebody published: nobody else is found so."""
     work.context.require(Permission.COURSE_WRITE)
-    return await versions.count_of_courses(work.session, course_ids)
+    return Scope(everything=True) if only.published_by is None else visibility.of_users(work.context)
+
+
+def _is_hidden(scope: Scope, only: CourseVersionFilter) -> bool:
+    return not scope.everything and scope.manager is None and only.published_by != scope.user
 
 
 async def modules_of(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, list[ModuleVersion]]:

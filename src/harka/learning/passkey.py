@@ -14,7 +14,7 @@ from harka.learning.entrance import Entrance, require_password, working
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import passkey as passkeys
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.passkey import Passkey
 from harka.repositories.scope import Scope
 from harka.rows import ByKey
@@ -39,18 +39,46 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[Passkey]:
 
 
 async def list_page(
-    work: UnitOfWork, user_id: UUID | None, *, after: Position | None, first: int
+    work: UnitOfWork,
+    user_id: UUID | None,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    is_synced: bool | None = None,
 ) -> Sequence[Passkey]:
-    """The next `first` of a person, oldest first. None: the actor's own."""
+    """The next `first` of a person, in that order. `user_id`: None for the actor.
+
+    `name`: a part of it, in any case. None for any.
+    """
     person = session.person_of(work, user_id)
     if person is None:
         return []
-    return await passkeys.page(work.session, session.scope_of(work), person, after=after, first=first)
+    return await passkeys.page(
+        work.session,
+        session.scope_of(work),
+        person,
+        after=after,
+        first=first,
+        order=order,
+        name=name,
+        is_synced=is_synced,
+    )
 
 
-async def count(work: UnitOfWork, user_id: UUID | None) -> int:
+async def count(
+    work: UnitOfWork,
+    user_id: UUID | None,
+    *,
+    name: str | None = None,
+    is_synced: bool | None = None,
+) -> int:
     person = session.person_of(work, user_id)
-    return 0 if person is None else await passkeys.count(work.session, session.scope_of(work), person)
+    if person is None:
+        return 0
+    scope = session.scope_of(work)
+    return await passkeys.count(work.session, scope, person, name=name, is_synced=is_synced)
 
 
 async def begin(

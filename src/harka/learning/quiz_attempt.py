@@ -21,13 +21,15 @@ from harka.learning.work import UnitOfWork
 from harka.repositories import progress as progresses
 from harka.repositories import quiz as quizzes
 from harka.repositories import quiz_attempt as attempts
+from harka.repositories import quiz_attempt_list as lists
 from harka.repositories import quiz_question as questions
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.event import EventType
-from harka.repositories.page import Position
+from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.progress import Target
 from harka.repositories.quiz import Quiz
 from harka.repositories.quiz_attempt import QuizAttempt, Submission
+from harka.repositories.quiz_attempt_list import ALL, QuizAttemptFilter
 from harka.repositories.scope import Scope
 from harka.rows import ByKey, Grouped
 from harka.tenancy.permission import Permission
@@ -76,44 +78,75 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[QuizAttempt]
 
 
 async def page_of_enrollment(
-    work: UnitOfWork, enrollment_id: UUID, *, after: Position | None, first: int
+    work: UnitOfWork,
+    enrollment_id: UUID,
+    only: QuizAttemptFilter = ALL,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[QuizAttempt]:
-    """The next `first` of an enrollment that the reader may see, oldest first."""
-    scope = visibility.of_enrollments(work.context)
-    return await attempts.page_of_enrollment(work.session, scope, enrollment_id, after=after, first=first)
+    """The next `first` of an enrollment that match and that the reader may see, in the order."""
+    return await lists.page_of_enrollment(
+        work.session, _asked(work, only), enrollment_id, after=after, first=first, order=order
+    )
 
 
 async def pages_by_enrollment(
-    work: UnitOfWork, enrollment_ids: Sequence[UUID], *, first: int
+    work: UnitOfWork,
+    enrollment_ids: Sequence[UUID],
+    only: QuizAttemptFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Grouped[QuizAttempt]:
-    """The first `first` of each enrollment, oldest first; those without any to see are left out."""
-    scope = visibility.of_enrollments(work.context)
-    found = await attempts.first_of_enrollments(work.session, scope, enrollment_ids, first=first)
+    """The first `first` of each enrollment, in the order; those without any to see are left out."""
+    found = await lists.first_of_enrollments(
+        work.session, _asked(work, only), enrollment_ids, first=first, order=order
+    )
     return Grouped(found, "enrollment_id")
 
 
-async def count_by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, int]:
-    scope = visibility.of_enrollments(work.context)
-    return await attempts.count_of_enrollments(work.session, scope, enrollment_ids)
+async def count_by_enrollment(
+    work: UnitOfWork, enrollment_ids: Sequence[UUID], only: QuizAttemptFilter = ALL
+) -> dict[UUID, int]:
+    """Those without any to see are left out."""
+    return await lists.count_of_enrollments(work.session, _asked(work, only), enrollment_ids)
 
 
 async def page_of_quiz(
-    work: UnitOfWork, quiz_id: UUID, *, after: Position | None, first: int
+    work: UnitOfWork,
+    quiz_id: UUID,
+    only: QuizAttemptFilter = ALL,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[QuizAttempt]:
-    """The next `first` at a quiz that the reader may see, oldest first."""
-    scope = visibility.of_enrollments(work.context)
-    return await attempts.page_of_quiz(work.session, scope, quiz_id, after=after, first=first)
+    """The next `first` at a quiz that match and that the reader may see, in the order."""
+    return await lists.page_of_quiz(
+        work.session, _asked(work, only), quiz_id, after=after, first=first, order=order
+    )
 
 
-async def pages_by_quiz(work: UnitOfWork, quiz_ids: Sequence[UUID], *, first: int) -> Grouped[QuizAttempt]:
-    """The first `first` at each quiz, oldest first; those without any to see are left out."""
-    scope = visibility.of_enrollments(work.context)
-    return Grouped(await attempts.first_of_quizzes(work.session, scope, quiz_ids, first=first), "quiz_id")
+async def pages_by_quiz(
+    work: UnitOfWork,
+    quiz_ids: Sequence[UUID],
+    only: QuizAttemptFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Grouped[QuizAttempt]:
+    """The first `first` at each quiz, in the order; those without any to see are left out."""
+    found = await lists.first_of_quizzes(work.session, _asked(work, only), quiz_ids, first=first, order=order)
+    return Grouped(found, "quiz_id")
 
 
-async def count_by_quiz(work: UnitOfWork, quiz_ids: Sequence[UUID]) -> dict[UUID, int]:
-    scope = visibility.of_enrollments(work.context)
-    return await attempts.count_of_quizzes(work.session, scope, quiz_ids)
+async def count_by_quiz(
+    work: UnitOfWork, quiz_ids: Sequence[UUID], only: QuizAttemptFilter = ALL
+) -> dict[UUID, int]:
+    """Those without any to see are left out."""
+    return await lists.count_of_quizzes(work.session, _asked(work, only), quiz_ids)
 
 
 async def best_by_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -> Grouped[QuizAttempt]:
@@ -183,6 +216,11 @@ async def submit(work: UnitOfWork, id_: UUID, answers: Sequence[Answer]) -> Subm
         # somebody else did, while this waited for the enrollment
         attempt = (await attempts.find_visible(work.session, Scope(everything=True), [id_]))[0]
     return Submitted(attempt, target.enrollment, changed=False, completed=False)
+
+
+def _asked(work: UnitOfWork, only: QuizAttemptFilter) -> lists.Asked:
+    scope = visibility.of_enrollments(work.context)
+    return lists.Asked(scope=scope, over_before=clock.now() - GRACE, only=only)
 
 
 async def _held(work: UnitOfWork, enrollment_id: UUID, quiz_id: UUID) -> tuple[Quiz, Target]:

@@ -1,10 +1,23 @@
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    beginnings,
+    narrowed,
+    pages,
+)
+from harka.repositories.scope import unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -27,6 +40,41 @@ class CourseVersion(msgspec.Struct, frozen=True):
     version: int
 
 
+class CourseVersionOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NUMBER = "number"
+
+
+class CourseVersionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What is None leaves out nothing. `title`: a part of it, in any case.
+
+    `published_from` matches itself, `published_before` does not.
+    """
+
+    title: str | None = None
+    published_by: UUID | None = None
+    published_from: datetime | None = None
+    published_before: datetime | None = None
+
+
+ALL: Final = CourseVersionFilter()
+
+# Those of one course are few, and each order has an index of them.
+_KEYS: Final[Mapping[str, Key]] = {
+    CourseVersionOrder.CREATED_AT: CREATED,
+    CourseVersionOrder.NUMBER: Key("number", "int"),
+}
+
+# The parameters are a manager of groups, who does not learn what people beyond these published, and the
+# fields of the filter.
+_MATCHES: Final = narrowed(
+    Condition("text", "position(lower({}) IN lower(title)) > 0"),
+    Condition("uuid", f"published_by = {{}} AND {unless_beyond('course_version.published_by', '$2')}"),
+    Condition("timestamptz", "published_at >= {}"),
+    Condition("timestamptz", "published_at < {}"),
+    begin=3,
+)
+
 # Versions by id.
 FIND_BY_IDS = Statement(
     "course_version.find_by_ids",
@@ -35,32 +83,36 @@ FIND_BY_IDS = Statement(
     FROM {schema}.course_version WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# One page of a course's versions, oldest first.
-PAGE_OF_COURSE = Statement(
+# One page of the versions of a course that match.
+PAGES_OF_COURSE = pages(
     "course_version.page_of_course",
-    """SELECT id, course_id, number, title, description, published_at, published_by, created_at,
+    f"""SELECT id, course_id, number, title, description, published_at, published_by, created_at,
       created_at AS updated_at, 1 AS version
-    FROM {schema}.course_version
-    WHERE tenant_id = $1 AND course_id = $2::uuid AND (created_at, id) > ($3::timestamptz, $4::uuid)
-    ORDER BY created_at, id LIMIT $5""",
+    FROM {{schema}}.course_version
+    WHERE tenant_id = $1 AND course_id = $7::uuid AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
+    _KEYS,
+    position=9,
 )
 
-# The first versions of each of many courses.
-FIRST_OF_COURSES = Statement(
+# The first matching versions of each of many courses.
+FIRST_OF_COURSES = beginnings(
     "course_version.first_of_courses",
-    """SELECT v.id, v.course_id, v.number, v.title, v.description, v.published_at, v.published_by,
+    f"""SELECT v.id, v.course_id, v.number, v.title, v.description, v.published_at, v.published_by,
       v.created_at, v.created_at AS updated_at, 1 AS version
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {schema}.course_version WHERE tenant_id = $1 AND course_id = parent.id
-      ORDER BY created_at, id LIMIT $3) AS v
-    ORDER BY v.created_at, v.id""",
+    FROM unnest($7::uuid[]) AS parent (parent_id) CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.course_version
+      WHERE tenant_id = $1 AND course_id = parent_id AND {_MATCHES}
+      ORDER BY {{order}} LIMIT $8) AS v
+    ORDER BY {{order}}""",  # noqa: S608 - constants
+    _KEYS,
 )
 
-# How many versions each of many courses has.
+# How many matching versions each of many courses has.
 COUNT_OF_COURSES = Statement(
     "course_version.count_of_courses",
-    """SELECT course_id AS parent, count(*) AS versions FROM {schema}.course_version
-    WHERE tenant_id = $1 AND course_id = ANY($2::uuid[]) GROUP BY course_id""",
+    f"""SELECT course_id AS parent, count(*) AS versions FROM {{schema}}.course_version
+    WHERE tenant_id = $1 AND course_id = ANY($7::uuid[]) AND {_MATCHES} GROUP BY course_id""",  # noqa: S608 - constants
 )
 
 # What was in courses when they were published, in order, as JSON.
@@ -96,22 +148,44 @@ async def find_by_ids(session: ShardSession, ids: Sequence[UUID]) -> Sequence[Co
 
 
 async def page_of_course(
-    session: ShardSession, course_id: UUID, *, after: Position | None, first: int
+    session: ShardSession,
+    course_id: UUID,
+    only: CourseVersionFilter = ALL,
+    *,
+    manager: UUID | None = None,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[CourseVersion]:
-    """Oldest first."""
-    return await session.fetch_rows(CourseVersion, PAGE_OF_COURSE, course_id, *(after or BEGINNING), first)
+    """`manager`: of groups, to whom nobody beyond them published anything; None for none."""
+    asked = (manager, *msgspec.structs.astuple(only), course_id, first)
+    return await session.fetch_rows(CourseVersion, PAGES_OF_COURSE[order].of(after), *asked, *(after or ()))
 
 
 async def first_of_courses(
-    session: ShardSession, course_ids: Sequence[UUID], *, first: int
+    session: ShardSession,
+    course_ids: Sequence[UUID],
+    only: CourseVersionFilter = ALL,
+    *,
+    manager: UUID | None = None,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[CourseVersion]:
-    """The first `first` of each course, oldest first."""
-    return await session.fetch_rows(CourseVersion, FIRST_OF_COURSES, course_ids, first)
+    """The first `first` of each course, in the order."""
+    asked = (manager, *msgspec.structs.astuple(only), course_ids, first)
+    return await session.fetch_rows(CourseVersion, FIRST_OF_COURSES[order], *asked)
 
 
-async def count_of_courses(session: ShardSession, course_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def count_of_courses(
+    session: ShardSession,
+    course_ids: Sequence[UUID],
+    only: CourseVersionFilter = ALL,
+    *,
+    manager: UUID | None = None,
+) -> dict[UUID, int]:
     """Courses without any are left out."""
-    return {row["parent"]: row["versions"] for row in await session.fetch(COUNT_OF_COURSES, course_ids)}
+    asked = (manager, *msgspec.structs.astuple(only), course_ids)
+    return {row["parent"]: row["versions"] for row in await session.fetch(COUNT_OF_COURSES, *asked)}
 
 
 async def modules(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:

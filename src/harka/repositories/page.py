@@ -25,10 +25,12 @@ BEFORE_ALL: Final = datetime(2, 1, 1, tzinfo=UTC)
 
 Not the first moment of Python: asyncpg sends that one as minus infinity.
 """
-_STAND_INS: Final[Mapping[str, datetime]] = {
+_STAND_INS: Final[Mapping[str, datetime | float]] = {
     "due_at": AFTER_ALL,
     "expires_at": AFTER_ALL,
     "completed_at": BEFORE_ALL,
+    "submitted_at": BEFORE_ALL,
+    "percent": -1.0,
 }
 
 
@@ -40,7 +42,7 @@ class OrderDirection(enum.StrEnum):
 class Order(msgspec.Struct, frozen=True):
     """`by`: the attribute of a row that is its sort key. Rows with equal keys go by their id.
 
-    A moment may be None where something stands in for it, in SQL as in positions.
+    A key may be None where something stands in for it, in SQL as in positions.
     """
 
     by: str

@@ -1,13 +1,31 @@
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
+from harka.repositories.page import (
+    CREATED,
+    NAME,
+    NAMED,
+    OLDEST_FIRST,
+    Condition,
+    Key,
+    Order,
+    Position,
+    narrowed,
+    pages,
+)
 from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
+
+
+class PasskeyOrder(enum.StrEnum):
+    CREATED_AT = "created_at"
+    NAME = "name"
 
 
 class Passkey(msgspec.Struct, frozen=True):
@@ -48,22 +66,28 @@ FIND_BY_IDS = Statement(
       AND (p.user_id = $3::uuid OR ($4::boolean AND {unless_beyond("p.user_id", "$5")}))""",  # noqa: S608 - constants
 )
 
-# One page of the passkeys of a person whom the reader sees, oldest first.
-PAGE = Statement(
+# The few that a person may have are sorted: only the first order has an index.
+_KEYS: Final[Mapping[str, Key]] = {PasskeyOrder.CREATED_AT: CREATED, PasskeyOrder.NAME: NAME}
+_SYNCED: Final = Condition("boolean", "is_synced = {}")
+_MATCHES: Final = (
+    f"user_id = $2::uuid AND {unless_beyond('passkey.user_id', '$3')} AND {narrowed(NAMED, _SYNCED, begin=4)}"
+)
+
+# One page of the passkeys of a person whom the reader sees, in each order.
+PAGES = pages(
     "passkey.page",
-    f"""SELECT p.id, p.user_id, p.name, p.host, p.is_synced, p.last_used_at, p.created_at, p.updated_at,
-      p.version
-    FROM {{schema}}.passkey p
-    WHERE p.tenant_id = $1 AND p.user_id = $2::uuid AND {unless_beyond("p.user_id", "$6")}
-      AND (p.created_at, p.id) > ($3::timestamptz, $4::uuid)
-    ORDER BY p.created_at, p.id LIMIT $5""",  # noqa: S608 - constants
+    f"""SELECT id, user_id, name, host, is_synced, last_used_at, created_at, updated_at, version
+    FROM {{schema}}.passkey
+    WHERE tenant_id = $1 AND {_MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
+    _KEYS,
+    position=7,
 )
 
 # How many passkeys a person has whom the reader sees.
 COUNT = Statement(
     "passkey.count",
-    f"""SELECT count(*) FROM {{schema}}.passkey p
-    WHERE p.tenant_id = $1 AND p.user_id = $2::uuid AND {unless_beyond("p.user_id", "$3")}""",  # noqa: S608 - constants
+    f"SELECT count(*) FROM {{schema}}.passkey WHERE tenant_id = $1 AND {_MATCHES}",  # noqa: S608 - constants
 )
 
 # What a person's devices have already.
@@ -121,13 +145,30 @@ async def find_by_ids(
 
 
 async def page(
-    session: ShardSession, scope: Scope, person: UUID, *, after: Position | None, first: int
+    session: ShardSession,
+    scope: Scope,
+    person: UUID,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+    name: str | None = None,
+    is_synced: bool | None = None,
 ) -> Sequence[Passkey]:
-    return await session.fetch_rows(Passkey, PAGE, person, *(after or BEGINNING), first, scope.manager)
+    """`name`: a part of it, in any case."""
+    asked = (person, scope.manager, name, is_synced, first)
+    return await session.fetch_rows(Passkey, PAGES[order].of(after), *asked, *(after or ()))
 
 
-async def count(session: ShardSession, scope: Scope, person: UUID) -> int:
-    return int(await session.fetch_value(COUNT, person, scope.manager))
+async def count(
+    session: ShardSession,
+    scope: Scope,
+    person: UUID,
+    *,
+    name: str | None = None,
+    is_synced: bool | None = None,
+) -> int:
+    return int(await session.fetch_value(COUNT, person, scope.manager, name, is_synced))
 
 
 async def credentials(session: ShardSession, person: UUID) -> list[bytes]:

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
 from harka.repositories.scope import Scope, managed
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -63,82 +62,6 @@ FIND_VISIBLE = Statement(
     JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
     WHERE a.tenant_id = $1 AND a.id = ANY($4::uuid[])
       AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
-)
-
-# The next attempts of an enrollment the reader may see, oldest first.
-PAGE_OF_ENROLLMENT = Statement(
-    "quiz_attempt.page_of_enrollment",
-    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
-      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {{schema}}.quiz_attempt a
-    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.enrollment_id = $4::uuid
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$8")})
-      AND (a.created_at, a.id) > ($5::timestamptz, $6::uuid)
-    ORDER BY a.created_at, a.id LIMIT $7""",  # noqa: S608 - constants
-)
-
-# The first attempts of each of many enrollments the reader may see.
-FIRST_OF_ENROLLMENTS = Statement(
-    "quiz_attempt.first_of_enrollments",
-    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
-      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {{schema}}.enrollment e CROSS JOIN LATERAL (
-      SELECT * FROM {{schema}}.quiz_attempt WHERE tenant_id = $1 AND enrollment_id = e.id
-      ORDER BY created_at, id LIMIT $5) AS a
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})
-    ORDER BY a.created_at, a.id""",  # noqa: S608 - constants
-)
-
-# How many attempts each of many enrollments has that the reader may see.
-COUNT_OF_ENROLLMENTS = Statement(
-    "quiz_attempt.count_of_enrollments",
-    f"""SELECT e.id AS parent, (
-      SELECT count(*) FROM {{schema}}.quiz_attempt a WHERE a.tenant_id = $1 AND a.enrollment_id = e.id
-    ) AS attempts
-    FROM {{schema}}.enrollment e
-    WHERE e.tenant_id = $1 AND e.id = ANY($4::uuid[])
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$5")})""",  # noqa: S608 - constants
-)
-
-# The next attempts at a quiz, of enrollments the reader may see, oldest first.
-PAGE_OF_QUIZ = Statement(
-    "quiz_attempt.page_of_quiz",
-    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
-      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM {{schema}}.quiz_attempt a
-    JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = a.enrollment_id
-    WHERE a.tenant_id = $1 AND a.quiz_id = $4::uuid
-      AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$8")})
-      AND (a.created_at, a.id) > ($5::timestamptz, $6::uuid)
-    ORDER BY a.created_at, a.id LIMIT $7""",  # noqa: S608 - constants
-)
-
-# The first attempts at each of many quizzes, of enrollments the reader may see.
-FIRST_OF_QUIZZES = Statement(
-    "quiz_attempt.first_of_quizzes",
-    f"""SELECT a.id, a.quiz_id, a.enrollment_id, a.number, a.started_at, a.ends_at, a.submitted_at,
-      a.pass_percent, a.points, a.earned, a.percent, a.passed, a.created_at, a.updated_at, a.version
-    FROM unnest($4::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT t.* FROM {{schema}}.quiz_attempt t
-      JOIN {{schema}}.enrollment e ON e.tenant_id = $1 AND e.id = t.enrollment_id
-      WHERE t.tenant_id = $1 AND t.quiz_id = parent.id
-        AND ($2::boolean OR e.user_id = $3::uuid OR {managed("e.user_id", "$6")})
-      ORDER BY t.created_at, t.id LIMIT $5) AS a
-    ORDER BY a.created_at, a.id""",  # noqa: S608 - constants
-)
-
-# How many attempts at each of many quizzes there are, of enrollments the reader may see.
-COUNT_OF_QUIZZES = Statement(
-    "quiz_attempt.count_of_quizzes",
-    f"""SELECT parent.id AS parent, (
-      SELECT count(*) FROM {{schema}}.quiz_attempt a
-      WHERE a.tenant_id = $1 AND a.quiz_id = parent.id AND ($2::boolean OR EXISTS (
-        SELECT FROM {{schema}}.enrollment e WHERE e.tenant_id = $1 AND e.id = a.enrollment_id
-          AND (e.user_id = $3::uuid OR {managed("e.user_id", "$5")})))
-    ) AS attempts
-    FROM unnest($4::uuid[]) AS parent (id)""",  # noqa: S608 - constants
 )
 
 # Of each of many enrollments the best submitted attempt at each quiz, of equal ones the first.
@@ -241,60 +164,6 @@ async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID])
     return await session.fetch_rows(
         QuizAttempt, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
     )
-
-
-async def page_of_enrollment(
-    session: ShardSession, scope: Scope, enrollment_id: UUID, *, after: Position | None, first: int
-) -> Sequence[QuizAttempt]:
-    position = after or BEGINNING
-    return await session.fetch_rows(
-        QuizAttempt,
-        PAGE_OF_ENROLLMENT,
-        *(scope.everything, scope.user, enrollment_id, *position, first, scope.manager),
-    )
-
-
-async def first_of_enrollments(
-    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID], *, first: int
-) -> Sequence[QuizAttempt]:
-    """The first `first` of each enrollment, oldest first."""
-    return await session.fetch_rows(
-        QuizAttempt, FIRST_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, first, scope.manager
-    )
-
-
-async def count_of_enrollments(
-    session: ShardSession, scope: Scope, enrollment_ids: Sequence[UUID]
-) -> dict[UUID, int]:
-    rows = await session.fetch(
-        COUNT_OF_ENROLLMENTS, scope.everything, scope.user, enrollment_ids, scope.manager
-    )
-    return {row["parent"]: row["attempts"] for row in rows}
-
-
-async def page_of_quiz(
-    session: ShardSession, scope: Scope, quiz_id: UUID, *, after: Position | None, first: int
-) -> Sequence[QuizAttempt]:
-    position = after or BEGINNING
-    return await session.fetch_rows(
-        QuizAttempt,
-        PAGE_OF_QUIZ,
-        *(scope.everything, scope.user, quiz_id, *position, first, scope.manager),
-    )
-
-
-async def first_of_quizzes(
-    session: ShardSession, scope: Scope, quiz_ids: Sequence[UUID], *, first: int
-) -> Sequence[QuizAttempt]:
-    """The first `first` at each quiz, oldest first."""
-    return await session.fetch_rows(
-        QuizAttempt, FIRST_OF_QUIZZES, scope.everything, scope.user, quiz_ids, first, scope.manager
-    )
-
-
-async def count_of_quizzes(session: ShardSession, scope: Scope, quiz_ids: Sequence[UUID]) -> dict[UUID, int]:
-    rows = await session.fetch(COUNT_OF_QUIZZES, scope.everything, scope.user, quiz_ids, scope.manager)
-    return {row["parent"]: row["attempts"] for row in rows}
 
 
 async def best_of_enrollments(

@@ -22,9 +22,9 @@ DELETE = """mutation ($id: ID!, $version: Int) { deletePasskey(input: {passkeyId
   deletedPasskeyId errors { code field } } }"""
 
 
-async def carried(school: School, person: User, name: str = "Phone") -> Passkey:
+async def carried(school: School, person: User, name: str = "Phone", *, is_synced: bool = False) -> Passkey:
     now = clock.now()
-    made = Passkey(new_id(), person.id, name, school.host, False, None, now, now, 1)
+    made = Passkey(new_id(), person.id, name, school.host, is_synced, None, now, now, 1)
     async with school.work() as work:
         await passkeys.insert(work.session, made, made.id.bytes, b"key", 0)
     return made
@@ -87,3 +87,85 @@ async def test_a_page_has_as_many_as_are_asked_for(school: School, first: int) -
     document = "query ($n: Int!) { passkeys(first: $n) { totalCount nodes { name } } }"
     page = (await school.ask(document, {"n": first}, caller=school.learner)).data["passkeys"]
     assert (page["totalCount"], len(page["nodes"])) == (2, first)
+
+
+NARROWED = """query ($user: ID, $first: Int!, $after: String, $filter: PasskeyFilter, $by: PasskeyOrderBy) {
+  passkeys(userId: $user, first: $first, after: $after, filter: $filter, orderBy: $by) {
+    totalCount pageInfo { endCursor hasNextPage } nodes { name } } }"""
+
+
+async def four(school: School) -> None:
+    """Made one after the other, the owner's last."""
+    for name, is_synced in (("b", True), ("A", False), ("\u0101b", True)):
+        await carried(school, school.learner, name, is_synced=is_synced)
+    await carried(school, school.owner, "b", is_synced=True)
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize(("by", "expected"), [("CREATED_AT", ["b", "A", "\u0101b"]), ("NAME", None)])
+async def test_they_are_walked_in_their_order_from_either_end(
+    school: School, by: str, expected: list[str] | None, direction: str
+) -> None:
+    await four(school)
+    names = expected or sorted(["b", "A", "\u0101b"])
+    given = {"first": 1, "by": {"field": by, "direction": direction}}
+    after, more, seen = None, True, []
+    while more:
+        asked = {**given, "after": after}
+        page = (await school.ask(NARROWED, asked, caller=school.learner)).data["passkeys"]
+        assert page["totalCount"] == 3
+        seen += [node["name"] for node in page["nodes"]]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert seen == (names if direction == "ASC" else names[::-1])
+    for caller, otherwise in (
+        (school.learner, {"by": {"field": by, "direction": "ASC" if direction == "DESC" else "DESC"}}),
+        (school.learner, {"filter": {"isSynced": True}}),
+        (school.owner, {}),
+    ):
+        reply = await school.ask(NARROWED, {**given, "after": after, **otherwise}, caller=caller)
+        assert reply.code == "INVALID_CURSOR"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"name": "B"}, ["b", "\u0101b"]),
+        ({"name": "\u0100"}, ["\u0101b"]),
+        ({"name": "%"}, []),
+        ({"name": "\N{WOMAN}" * 25}, []),
+        ({"name": ""}, ["b", "A", "\u0101b"]),
+        ({"isSynced": True}, ["b", "\u0101b"]),
+        ({"isSynced": False, "name": "a"}, ["A"]),
+        ({"isSynced": False, "name": "b"}, []),
+    ],
+    ids=str,
+)
+async def test_they_are_narrowed_to_what_is_asked_for(
+    school: School, asked: dict[str, object], expected: list[str]
+) -> None:
+    await four(school)
+    user = school.id(NodeKind.USER, school.learner)
+    for caller, whose in ((school.learner, None), (school.owner, user)):
+        given = {"first": 9, "filter": asked, "user": whose}
+        found = (await school.ask(NARROWED, given, caller=caller)).data["passkeys"]
+        assert ([node["name"] for node in found["nodes"]], found["totalCount"]) == (expected, len(expected))
+    refused = await school.ask(NARROWED, {"first": 9, "filter": asked, "user": user}, caller=school.other)
+    assert refused.code == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "field"),
+    [
+        ({"first": 101}, "VALIDATION_FAILED", "first"),
+        ({"filter": {"name": "nul\0inside"}}, "VALIDATION_FAILED", "filter.name"),
+        ({"filter": {"name": "x" * 101}}, "VALIDATION_FAILED", "filter.name"),
+        ({"by": {"field": "LAST_USED_AT"}}, "GRAPHQL_VALIDATION_FAILED", None),
+        ({"user": "\0" * 34}, "INVALID_ID", "userId"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_what_cannot_be_asked_for_is_told(
+    school: School, asked: dict[str, object], code: str, field: str | None
+) -> None:
+    reply = await school.ask(NARROWED, {"first": 1, **asked}, caller=school.learner)
+    assert (reply.code, reply.field) == (code, field)

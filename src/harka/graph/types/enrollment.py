@@ -16,7 +16,7 @@ from harka.graph.pagination import Connection
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.graph.types.enrollment_list import everybodys
-from harka.graph.types.quiz_attempt import attempts_of
+from harka.graph.types.quiz_attempt_list import attempts_of
 from harka.ids import NodeKind
 from harka.learning.moment import has_passed
 from harka.repositories.enrollment import Enrollment as EnrollmentRow

@@ -1,20 +1,23 @@
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from harka.graph.context import Info
-from harka.graph.field import field, leaf, related
+from harka.graph.enums import OrderDirection
+from harka.graph.field import field, graph_input, leaf, related, value
 from harka.graph.loaders.passkey import PasskeyByIdLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Connection, First, Slice, paginate
+from harka.graph.order_enums import PasskeyOrder
+from harka.graph.pagination import After, Connection, First, Rules, Slice, ordered, paginate_by
 from harka.graph.permission import Access
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import passkey
-from harka.repositories.page import Position
+from harka.learning.passkey import LONGEST_NAME
+from harka.learning.text import accept_part
 from harka.repositories.passkey import Passkey as PasskeyRow
 
 
@@ -34,36 +37,67 @@ class Passkey(Node):
     version: int = leaf("Grows with every change.")
 
 
+@graph_input
+class PasskeyFilter:
+    """Which passkeys; what is omitted leaves out none."""
+
+    name: str | None = value("Only passkeys with this in their name, whatever its case.", default=None)
+    is_synced: bool | None = value("Only those that other devices have too, or have not.", default=None)
+
+
+@graph_input
+class PasskeyOrderBy:
+    """How passkeys are ordered."""
+
+    field: PasskeyOrder = value("By what.")
+    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
+
+
+Matching = Annotated[
+    PasskeyFilter | None,
+    strawberry.argument(name="filter", description="Which passkeys; omit it for all."),
+]
+Ordered = Annotated[
+    PasskeyOrderBy | None,
+    strawberry.argument(description="Omit it for the oldest first."),
+]
+_LISTED = Rules(passkey.list_page, passkey.count, PasskeyByIdLoader)
+
+
 async def _passkeys(
     info: Info,
     first: First,
     after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
     user_id: Annotated[
         strawberry.ID | None,
         strawberry.argument(description="Whose; others' need `user:write`. Omit it for the caller's own."),
     ] = None,
 ) -> Slice:
-    context = info.context
-    person = None if user_id is None else context.open_id(NodeKind.USER, user_id, "userId")
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[PasskeyRow]:
-        rows = await passkey.list_page(context.work, person, after=position, first=limit)
-        context.loaders.of(PasskeyByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
+    context, own = info.context, info.context.tenant.user
+    if user_id is not None:
+        person: UUID | None = context.open_id(NodeKind.USER, user_id, "userId")
+    else:
+        person = None if own is None else own.id
+    given = matching or PasskeyFilter()
+    return await paginate_by(
+        _LISTED,
         context,
         "passkeys",
-        filters=(str(person or context.tenant.actor.id),),
+        of=(person,),
+        only={
+            "name": accept_part(given.name, "filter.name", longest=LONGEST_NAME),
+            "is_synced": given.is_synced,
+        },
+        order=ordered(order_by),
         first=first,
         after=after,
-        fetch=fetch,
-        count=lambda: passkey.count(context.work, person),
     )
 
 
 @strawberry.type
 class PasskeyQuery:
     passkeys: Connection[Passkey] | None = field(
-        _passkeys, "By which passkeys a person comes in, oldest first.", requires=Access.SIGNED_IN
+        _passkeys, "By which passkeys a person comes in.", requires=Access.SIGNED_IN
     )

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
@@ -9,32 +9,14 @@ from harka.graph.enums import Reveal
 from harka.graph.field import field, leaf, related
 from harka.graph.loaders.lesson import LessonByIdLoader
 from harka.graph.loaders.quiz import QuizByIdLoader
-from harka.graph.loaders.quiz_attempt import QuizAttemptCountByQuizLoader, QuizAttemptsByQuizLoader
 from harka.graph.loaders.quiz_question import QuizQuestionsByQuizLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Below, Connection, First, Slice, paginate_below
+from harka.graph.pagination import Connection
 from harka.graph.types import later
+from harka.graph.types.quiz_attempt_list import attempts_at
 from harka.ids import NodeKind
-from harka.learning import quiz_attempt
-from harka.repositories.page import Position
 from harka.repositories.quiz import Quiz as QuizRow
-from harka.repositories.quiz_attempt import QuizAttempt as QuizAttemptRow
 from harka.tenancy.permission import Permission
-
-
-def attempts_of(root: QuizRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
-    """A page of a quiz's attempts."""
-
-    async def rest(position: Position, limit: int) -> Sequence[QuizAttemptRow]:
-        return await quiz_attempt.page_of_quiz(info.context.work, root.id, after=position, first=limit)
-
-    below = Below(
-        name="quiz.attempts",
-        parent=root.id,
-        rows=QuizAttemptsByQuizLoader,
-        counts=QuizAttemptCountByQuizLoader,
-    )
-    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
 @node_type(QuizRow, NodeKind.QUIZ, QuizByIdLoader)
@@ -68,7 +50,7 @@ class Quiz(Node):
         requires=Permission.COURSE_WRITE,
     )
     attempts: Connection[later.QuizAttempt] | None = field(
-        attempts_of,
+        attempts_at,
         "What everybody did at it, oldest first. Learners have theirs from `Enrollment.quizAttempts`.",
         requires=Permission.ENROLLMENT_READ,
     )

@@ -1,4 +1,3 @@
-from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 import strawberry
@@ -8,20 +7,12 @@ from harka.graph.enums import AttemptState, QuestionKind
 from harka.graph.field import field, graph_type, leaf, related
 from harka.graph.loaders.enrollment import EnrollmentByIdLoader
 from harka.graph.loaders.quiz import QuizByIdLoader
-from harka.graph.loaders.quiz_attempt import (
-    AskedQuestionsByAttemptLoader,
-    QuizAttemptByIdLoader,
-    QuizAttemptCountByEnrollmentLoader,
-    QuizAttemptsByEnrollmentLoader,
-)
+from harka.graph.loaders.quiz_attempt import AskedQuestionsByAttemptLoader, QuizAttemptByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Below, First, Slice, paginate_below
 from harka.graph.types import later
 from harka.ids import NodeKind
 from harka.learning import quiz_attempt
 from harka.learning.quiz_sheet import AskedQuestion as AskedQuestionRow
-from harka.repositories.enrollment import Enrollment as EnrollmentRow
-from harka.repositories.page import Position
 from harka.repositories.quiz_attempt import QuizAttempt as QuizAttemptRow
 
 _UNTIL_TOLD = "null until the caller may know what is right, see `Quiz.reveal`"
@@ -87,18 +78,3 @@ class QuizAttempt(Node):
     created_at: datetime = leaf("When it was begun.")
     updated_at: datetime = leaf("When it last changed.")
     version: int = leaf("Grows with every change.")
-
-
-def attempts_of(root: EnrollmentRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
-    """A page of an enrollment's attempts."""
-
-    async def rest(position: Position, limit: int) -> Sequence[QuizAttemptRow]:
-        return await quiz_attempt.page_of_enrollment(info.context.work, root.id, after=position, first=limit)
-
-    below = Below(
-        name="enrollment.quizAttempts",
-        parent=root.id,
-        rows=QuizAttemptsByEnrollmentLoader,
-        counts=QuizAttemptCountByEnrollmentLoader,
-    )
-    return paginate_below(info.context, below, first=first, after=after, rest=rest)
