@@ -71,5 +71,5 @@ async def branch_of(school: School, *, role: str = "manager") -> Branch:
         for person in (ours, stranger):
             enrolled = await enrollment.enroll(work, user_id=person.id, course_id=certified.id)
             await progress.record(work, enrollment_id=enrolled.enrollment.id, lesson_id=only.id, fraction=1.0)
-            (found[person.id],) = await certificate.page_of_user(work, person.id, after=None, first=2)
+            (found[person.id],) = await certificate.list_page(work, user_id=person.id, after=None, first=2)
     return Branch(school, top, team, manager, ours, stranger, found)

@@ -1,10 +1,16 @@
-"""Every list that has an order or a filter: walked a row at a time, from either end, and narrowed."""
+"""Every list has an order and a filter; those at the root are walked from either end, and narrowed."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull, get_named_type
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+)
 
 from graph.mutations.test_assignment import create as create_assignment
 from graph.mutations.test_submission import SUBMIT, given_by
@@ -22,9 +28,11 @@ ROOT = CORE.query_type
 assert ROOT is not None
 LISTS = {name: field for name, field in ROOT.fields.items() if "first" in field.args}
 # in an order of their own: the best first, entries as they were given
-UNORDERED = {"search", "bulkChangeResults"}
+UNORDERED = {"Query.search", "Query.bulkChangeResults"}
 # narrowed by an argument of its own
-UNFILTERED = {"search"}
+UNFILTERED = {"Query.search"}
+# to be given an order by whoever merges the rest of decision 0048, and then this is gone
+LATER_ORDERED = {"LearningPath.enrollments", "User.learningPathEnrollments"}
 ORDERS = [
     (name, by, direction)
     for name, field in LISTS.items()
@@ -61,9 +69,27 @@ def required(field: Any) -> list[str]:
     return [name for name, argument in field.args.items() if isinstance(argument.type, GraphQLNonNull)]
 
 
+def connections() -> dict[str, Any]:
+    """Every field of the schema that answers a list with pages, at the root and below."""
+    return {
+        f"{type_.name}.{name}": field
+        for type_ in CORE.type_map.values()
+        if isinstance(type_, GraphQLObjectType)
+        for name, field in type_.fields.items()
+        for answer in [get_named_type(field.type)]
+        if isinstance(answer, GraphQLObjectType)
+        and {"nodes", "pageInfo", "totalCount"} <= answer.fields.keys()
+    }
+
+
 def test_every_list_has_a_filter_and_an_order_or_says_why_not() -> None:
-    assert {name for name, field in LISTS.items() if "orderBy" not in field.args} == UNORDERED
-    assert {name for name, field in LISTS.items() if "filter" not in field.args} == UNFILTERED
+    found = connections()
+    assert {f"Query.{name}" for name in LISTS} < found.keys()
+    for argument, without in (("orderBy", UNORDERED | LATER_ORDERED), ("filter", UNFILTERED)):
+        assert {name for name, field in found.items() if argument not in field.args} == without
+    for name, field in found.items():
+        for argument in {"orderBy", "filter"} & field.args.keys():
+            assert isinstance(field.args[argument].type, GraphQLInputObjectType), name
 
 
 async def fill(school: School, noun: str) -> dict[str, Any]:

@@ -382,7 +382,7 @@ async def _study(
     world.fitting["DeleteFileInput.fileId"] = sealed(NodeKind.FILE, [loose.id])[0]
     # of who took the quizzes, and has completed their course
     proven = next(each for each in takers if each.id in completed)
-    certified = await certificate.page_of_user(work, proven.user_id, after=None, first=1)
+    certified = await certificate.list_page(work, user_id=proven.user_id, after=None, first=1)
     world.fitting |= {
         "Query.verifyCertificate(serial:)": certified[0].serial,
         "IssueCertificateInput.enrollmentId": sealed(NodeKind.ENROLLMENT, [proven.id])[0],

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +72,7 @@ async def certified(academy: Academy) -> tuple[User, Certificate]:
     learner, enrolled = await begin(academy)
     await complete(academy, enrolled)
     async with academy.work(read_only=True) as work:
-        (found,) = await certificate.page_of_user(work, learner.id, after=None, first=9)
+        (found,) = await certificate.list_page(work, user_id=learner.id, after=None, first=9)
     return learner, found
 
 
@@ -83,7 +83,7 @@ async def test_every_way_to_complete_awards_one(academy: Academy, door: str) -> 
     for each in (enrolled, other):
         await complete(academy, each, door)
     async with academy.work(read_only=True) as work:
-        (made,) = await certificate.page_of_user(work, learner.id, after=None, first=9)
+        (made,) = await certificate.list_page(work, user_id=learner.id, after=None, first=9)
         (row,) = (await enrollment.find_many(work, [enrolled.id])).values()
     assert (made.user_id, made.course_id, made.enrollment_id) == (learner.id, row.course_id, row.id)
     assert (made.holder_name, made.title) == ("Ada", "A course")
@@ -141,7 +141,7 @@ async def test_a_certificate_ends(academy: Academy) -> None:
     past = enrolled.enrolled_at - timedelta(days=31)
     async with academy.work() as work:
         await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id, completed_at=past)])
-        (made,) = await certificate.page_of_user(work, learner.id, after=None, first=1)
+        (made,) = await certificate.list_page(work, user_id=learner.id, after=None, first=1)
     assert certificate.state_of(made) == CertificateState.EXPIRED
 
 
@@ -151,7 +151,7 @@ async def test_one_that_has_ended_goes_on_under_its_serial(academy: Academy) -> 
     async with academy.work() as work:
         await completion.complete_many(work, [CompletionEntry(enrollment_id=enrolled.id, completed_at=past)])
         await user.update(work, learner.id, UserChanges(name="Grace"), version=1)
-        (ended,) = await certificate.page_of_user(work, learner.id, after=None, first=1)
+        (ended,) = await certificate.list_page(work, user_id=learner.id, after=None, first=1)
         renewed = await certificate.renew(work, ended.id, version=ended.version)
         assert await certificate.verify(work, ended.serial) == renewed
     assert (renewed.id, renewed.holder_name, renewed.version) == (ended.id, "Grace", 2)
@@ -210,7 +210,7 @@ async def test_a_learner_sees_their_own(academy: Academy) -> None:
     (learner, own), (other, theirs) = await certified(academy), await certified(academy)
     async with academy.work(academy.acting(learner), read_only=True) as work:
         assert await certificate.find_many(work, [own.id, theirs.id]) == {own.id: own}
-        assert await certificate.page_of_user(work, other.id, after=None, first=9) == []
+        assert await certificate.list_page(work, user_id=other.id, after=None, first=9) == []
         assert (await certificate.pages_by_user(work, [learner.id, other.id], first=9)).keys() == {learner.id}
         assert await certificate.count_by_user(work, [learner.id, other.id]) == {learner.id: 1}
     with pytest.raises(UnauthenticatedError):
@@ -307,7 +307,7 @@ async def test_who_completed_before_is_issued_one_once(academy: Academy) -> None
     made = both[0].certificate
     (completed,) = await academy.rows("completion")
     assert (made.user_id, made.enrollment_id) == (learner.id, enrolled.id)
-    assert made.issued_at.isoformat() == completed["completed_at"]
+    assert made.issued_at == datetime.fromisoformat(completed["completed_at"])
     told = [row for row in await academy.rows("event") if row["type"] == "certificate.issued"]
     assert len(told) == 1
     # what was revoked is not given back by this

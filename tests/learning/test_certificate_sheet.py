@@ -23,7 +23,7 @@ async def awarded(academy: Academy) -> tuple[User, UUID]:
     async with academy.work() as work:
         for lesson in await academy.lessons(course):
             await progress.record(work, enrollment_id=enrolled.id, lesson_id=lesson.id, fraction=1.0)
-        (found,) = await certificate.page_of_user(work, learner.id, after=None, first=2)
+        (found,) = await certificate.list_page(work, user_id=learner.id, after=None, first=2)
     return learner, found.id
 
 

@@ -12,6 +12,7 @@ from harka.learning import (
     completion,
     enrollment,
     group,
+    group_list,
     group_manager,
     group_member,
     lesson,
@@ -29,6 +30,7 @@ from harka.learning.work import UnitOfWork
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.enrollment_list import EnrollmentFilter
 from harka.repositories.group import Group
+from harka.repositories.group_list import Tie
 from harka.repositories.page import BEGINNING
 from harka.repositories.user import User
 from harka.tenancy.context import TenantContext
@@ -75,15 +77,17 @@ async def test_groups_are_given_and_taken_again(academy: Academy) -> None:
         assert not (await group_manager.assign(work, made.team.id, made.manager.id))[2]
     async with academy.work(read_only=True) as work:
         both = [made.top.id, made.team.id]
-        listed = await group_manager.users_by_group(work, [*both, made.elsewhere.id], first=5)
+        listed = await group_list.people_by_group(work, Tie.MANAGER, [*both, made.elsewhere.id], first=5)
         assert listed == {id_: [made.manager] for id_ in both}
-        mine = await group_manager.groups_by_user(work, [made.manager.id, made.ours.id], first=1)
+        mine = await group_list.groups_by_user(work, Tie.MANAGER, [made.manager.id, made.ours.id], first=1)
         first, last = sorted([made.top, made.team], key=lambda each: each.id)
         assert mine == {made.manager.id: [first]}
-        rest = await group_manager.groups_by_user(work, [made.manager.id], first=5, after=first.id)
-        assert rest == {made.manager.id: [last]}
-        assert await group_manager.count_by_user(work, [made.manager.id]) == {made.manager.id: 2}
-        assert await group_manager.count_by_group(work, both) == dict.fromkeys(both, 1)
+        rest = await group_list.page_of_user(
+            work, Tie.MANAGER, made.manager.id, after=(first.id, first.id), first=5
+        )
+        assert rest == [last]
+        assert await group_list.count_by_user(work, Tie.MANAGER, [made.manager.id]) == {made.manager.id: 2}
+        assert await group_list.count_by_group(work, Tie.MANAGER, both) == dict.fromkeys(both, 1)
     async with academy.work() as work:
         for id_ in both:
             assert (await group_manager.unassign(work, id_, made.manager.id))[2]
@@ -173,11 +177,11 @@ async def test_pages_and_counts_of_whom_they_manage_cost_one_statement(academy: 
         ),
         (lambda work: enrollment.count_by_user(work, both), {made.ours.id: 1}),
         (lambda work: enrollment.count_by_course(work, [course_id]), {course_id: 1}),
-        (lambda work: certificate.page_of_user(work, made.stranger.id, after=None, first=9), []),
+        (lambda work: certificate.list_page(work, user_id=made.stranger.id, after=None, first=9), []),
         (lambda work: certificate.count_by_user(work, both), {}),
-        (lambda work: group_member.count_by_user(work, both), {made.ours.id: 1}),
+        (lambda work: group_list.count_by_user(work, Tie.MEMBER, both), {made.ours.id: 1}),
         (
-            lambda work: group_member.count_by_group(work, [made.team.id, made.elsewhere.id]),
+            lambda work: group_list.count_by_group(work, Tie.MEMBER, [made.team.id, made.elsewhere.id]),
             {made.team.id: 1},
         ),
     ]

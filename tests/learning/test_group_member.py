@@ -7,10 +7,10 @@ import pytest
 from academy import Academy
 from harka.errors import ForbiddenError, NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import group, group_member
+from harka.learning import group, group_list, group_member
 from harka.learning.group_member import MOST_MEMBERS
 from harka.repositories.group import Group
-from harka.tenancy.permission import Permission
+from harka.repositories.group_list import Tie
 
 
 async def made(academy: Academy) -> Group:
@@ -37,58 +37,17 @@ async def test_people_come_and_go_whatever_their_number_in_as_many_statements(ac
     # hold, who is here, put
     assert academy.statements == one == 3
     async with academy.work(read_only=True) as work:
-        listed = await group_member.users_by_group(work, [team.id], first=3)
-        rest = await group_member.users_by_group(work, [team.id], first=9, after=people[2])
-        assert await group_member.count_by_group(work, [team.id, new_id()]) == {team.id: 5}
-    assert [user.id for user in (*listed[team.id], *rest[team.id])] == people
+        listed = await group_list.people_by_group(work, Tie.MEMBER, [team.id], first=3)
+        rest = await group_list.page_of_group(
+            work, Tie.MEMBER, team.id, after=(people[2], people[2]), first=9
+        )
+        assert await group_list.count_by_group(work, Tie.MEMBER, [team.id, new_id()]) == {team.id: 5}
+    assert [user.id for user in (*listed[team.id], *rest)] == people
     assert await remove(academy, team, *people[:2], new_id()) == 2
     # hold, take
     assert academy.statements == 2
     assert await remove(academy, team, people[0]) == 0
     assert len(await academy.rows("user_group_member")) == 3
-
-
-async def test_the_groups_of_many_people_come_in_two_statements(academy: Academy) -> None:
-    teams = sorted([await made(academy) for _ in range(3)], key=lambda team: team.id)
-    one, other = await academy.user(), await academy.user()
-    for team in teams:
-        await add(academy, team, one.id)
-    await add(academy, teams[2], other.id)
-    async with academy.work(read_only=True) as work:
-        found = await group_member.groups_by_user(work, [one.id, other.id, new_id()], first=2)
-    assert academy.statements == 2
-    assert found == {one.id: teams[:2], other.id: teams[2:]}
-    async with academy.work(read_only=True) as work:
-        rest = await group_member.groups_by_user(work, [one.id], first=2, after=teams[1].id)
-        assert rest == {one.id: teams[2:]}
-        assert await group_member.count_by_user(work, [one.id, other.id]) == {one.id: 3, other.id: 1}
-
-
-async def test_learners_see_which_groups_they_are_in_and_nothing_more(academy: Academy) -> None:
-    team, other = await made(academy), await made(academy)
-    me, colleague = await academy.user(), await academy.user()
-    await add(academy, team, me.id, colleague.id)
-    await add(academy, other, colleague.id)
-    both, groups = [me.id, colleague.id], [team.id, other.id]
-    async with academy.work(academy.acting(me), read_only=True) as work:
-        assert await group_member.groups_by_user(work, both, first=9) == {me.id: [team]}
-        assert await group_member.groups_by_user(work, [me.id], first=9, after=team.id) == {}
-        assert await group_member.count_by_user(work, both) == {me.id: 1}
-        assert await group.find_many(work, groups) == {team.id: team}
-    async with academy.work(academy.acting(me), read_only=True) as work:
-        assert await group_member.groups_by_user(work, [colleague.id], first=9) == {}
-        assert await group_member.count_by_user(work, [colleague.id]) == {}
-    assert academy.statements == 0
-    program = academy.key(*(set(Permission) - {Permission.USER_READ}))
-    acts: list[Any] = [
-        lambda work: group_member.groups_by_user(work, [me.id], first=9),
-        lambda work: group_member.count_by_user(work, [me.id]),
-        lambda work: group.find_many(work, groups),
-    ]
-    for act in acts:
-        with pytest.raises(ForbiddenError):
-            async with academy.work(program, read_only=True) as work:
-                await act(work)
 
 
 async def test_one_who_is_not_here_keeps_all_out(academy: Academy, rival: Academy) -> None:
@@ -130,8 +89,8 @@ async def test_only_administrators_put_people_into_groups(academy: Academy, who:
     ]
     if who == "learner":
         acts += [
-            lambda work: group_member.users_by_group(work, [team.id], first=1),
-            lambda work: group_member.count_by_group(work, [team.id]),
+            lambda work: group_list.people_by_group(work, Tie.MEMBER, [team.id], first=1),
+            lambda work: group_list.count_by_group(work, Tie.MEMBER, [team.id]),
         ]
     for act in acts:
         with pytest.raises(ForbiddenError):

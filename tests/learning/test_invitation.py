@@ -16,9 +16,10 @@ from harka.errors import (
     ValidationError,
 )
 from harka.ids import new_id
-from harka.learning import group, group_manager, group_member, invitation, role, user
+from harka.learning import group, group_list, group_manager, invitation, role, user
 from harka.learning.invitation import InvitationDraft, InvitationState, Invited, state_of
 from harka.learning.role import RoleChanges
+from harka.repositories.group_list import Tie
 from harka.repositories.user import User
 from harka.storage.statement import Statement
 from harka.tenancy.context import TenantContext
@@ -56,7 +57,7 @@ async def test_whoever_has_the_token_comes_in_once(academy: Academy) -> None:
     assert (person.email, person.name, person.role, person.status) == (EMAIL, "Ada", "instructor", "active")
     assert (person.locale, person.timezone) == ("pt-BR", "Europe/Berlin")
     async with academy.work(read_only=True) as work:
-        assert await group_member.count_by_user(work, [person.id]) == {person.id: 2}
+        assert await group_list.count_by_user(work, Tie.MEMBER, [person.id]) == {person.id: 2}
         (kept,) = await invitation.list_page(work, after=None, first=9)
         assert await invitation.groups_by_invitation(work, [kept.id]) == {
             kept.id: sorted(teams, key=lambda each: each.id)
@@ -257,7 +258,7 @@ async def test_who_is_invited_to_manage_is_bound_from_the_first_moment(academy: 
         async with academy.work(context, read_only=True) as work:
             assert await user.count(work) == 1
         async with academy.work(read_only=True) as work:
-            listed = await group_manager.groups_by_user(work, [person.id], first=9)
+            listed = await group_list.groups_by_user(work, Tie.MANAGER, [person.id], first=9)
         assert {each.id for each in listed.get(person.id, [])} == left
 
 

@@ -227,7 +227,7 @@ async def test_a_completed_path_awards_its_certificate_once(academy: Academy) ->
     await complete(academy, person, two)
     async with academy.work() as work:
         await path_progress.recount(work, way.id)
-        (made,) = await certificate.page_of_user(work, person.id, after=None, first=9)
+        (made,) = await certificate.list_page(work, user_id=person.id, after=None, first=9)
         known = await certificate.verify(work, made.serial)
         printed = await sheet(work, made.id, "harka.test")
     assert (made.path_id, made.path_enrollment_id) == (way.id, taken.id)

@@ -5,8 +5,9 @@ import pytest
 from academy import Academy, academy, academy_settings, parts
 from harka.errors import NotFoundError, ValidationError
 from harka.ids import new_id
-from harka.learning import group_member, scim_group
+from harka.learning import group_list, scim_group
 from harka.learning.scim_group import Change, TooManyMembersError
+from harka.repositories.group_list import Tie
 
 __all__ = ["academy", "academy_settings", "parts"]
 
@@ -52,4 +53,4 @@ async def test_more_members_than_are_shown_are_refused(
         monkeypatch.setattr(scim_group, "MOST_SHOWN", 2)
         with pytest.raises(TooManyMembersError):
             await scim_group.members_of(work, [made.id])
-        assert await group_member.count_by_group(work, [made.id]) == {made.id: 3}
+        assert await group_list.count_by_group(work, Tie.MEMBER, [made.id]) == {made.id: 3}

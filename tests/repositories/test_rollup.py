@@ -153,6 +153,6 @@ async def test_certificates_that_end_soon_are_counted_until_they_are_revoked(aca
         await completion.complete_many(work, [CompletionEntry(enrollment_id=taken.id)])
     assert (await read(academy)).expiring_certificates == 1
     async with academy.work() as work:
-        (made,) = await certificate.page_of_user(work, person.id, after=None, first=2)
+        (made,) = await certificate.list_page(work, user_id=person.id, after=None, first=2)
         await certificate.revoke(work, made.id, "X")
     assert (await read(academy)).expiring_certificates == 0

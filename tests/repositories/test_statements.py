@@ -28,7 +28,7 @@ from harka.repositories.enrollment import Enrollment
 from harka.repositories.event import Event
 from harka.repositories.file import File, FilePlace
 from harka.repositories.group import Group, Place
-from harka.repositories.group_manager import GroupManager
+from harka.repositories.group_list import Tied
 from harka.repositories.group_member import GroupMember
 from harka.repositories.idempotency import Kept
 from harka.repositories.invitation import Invitation, InvitedTo
@@ -104,8 +104,8 @@ FIELDS = [
             FilePlace,
             Funnel,
             Group,
-            GroupManager,
             GroupMember,
+            Tied,
             Invitation,
             InvitedTo,
             Issued,
@@ -168,10 +168,10 @@ PARTS = {
     "group.lock_tree": ["pg_advisory_xact_lock"],
     "group.place": list(Place.__struct_fields__),
     "group.managed": ["id"],
-    "group_manager.count_of_groups": ["parent", "managers"],
-    "group_manager.count_of_users": ["parent", "managers"],
-    "group_member.count_of_groups": ["parent", "members"],
-    "group_member.count_of_users": ["parent", "members"],
+    "group_manager.count_of_groups": ["parent", "people"],
+    "group_manager.count_of_users": ["parent", "groups"],
+    "group_member.count_of_groups": ["parent", "people"],
+    "group_member.count_of_users": ["parent", "groups"],
     "idempotency.take": list(Kept.__struct_fields__),
     "job.hold_waiting": ["id"],
     "job.insert": ["id"],

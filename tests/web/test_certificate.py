@@ -40,7 +40,7 @@ async def awarded(runtime: Runtime, tenant: Organization) -> UUID:
         enrolled = await enrollment.enroll(work, user_id=person.id, course_id=taught.id)
         for each in (await lesson.by_course(work, [taught.id]))[taught.id]:
             await progress.record(work, enrollment_id=enrolled.enrollment.id, lesson_id=each.id, fraction=1.0)
-        (found,) = await certificate.page_of_user(work, person.id, after=None, first=2)
+        (found,) = await certificate.list_page(work, user_id=person.id, after=None, first=2)
     return found.id
 
 

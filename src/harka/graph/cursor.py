@@ -1,9 +1,9 @@
 """Cursors: a position in a list, authenticated and bound to the tenant, the list, its order and filters.
 
 A cursor is `base64url(key id[16] tag[8])` without padding. The key is what the list is ordered by: 8 bytes
-of microseconds or of a number (43 characters in all), or a text in UTF-8. The tag is keyed BLAKE2b over
-everything that the cursor is bound to, so one of another tenant, list or order is refused before any SQL
-runs, like an invented one.
+of microseconds or of a number (43 characters in all), an id, or a text in UTF-8. The tag is keyed BLAKE2b
+over everything that the cursor is bound to, so one of another tenant, list or order is refused before any
+SQL runs, like an invented one.
 """
 
 import binascii
@@ -31,6 +31,7 @@ _MOMENTS = frozenset(
 )
 _FRACTIONS = frozenset({"progress", "percent"})
 _WHOLE = frozenset({"size", "number", "xid"})
+_ID = "id"
 _FRACTION = struct.Struct(">d")
 # the longest text of an order is an address of 320 characters
 _LONGEST = (320 * 4 + _ID_BYTES + _TAG_BYTES) * 4 // 3 + 1
@@ -83,7 +84,9 @@ class Listing:
         return hashlib.blake2b(self._binding + body, digest_size=_TAG_BYTES, key=self._key).digest()
 
 
-def _key_bytes(key: datetime | str | float | int) -> bytes:  # noqa: PYI041 - a float is written otherwise
+def _key_bytes(key: datetime | str | float | int | UUID) -> bytes:  # noqa: PYI041 - a float is written otherwise
+    if isinstance(key, UUID):
+        return key.bytes
     if isinstance(key, str):
         return key.encode()
     if isinstance(key, datetime):
@@ -91,7 +94,7 @@ def _key_bytes(key: datetime | str | float | int) -> bytes:  # noqa: PYI041 - a 
     return _FRACTION.pack(key) if isinstance(key, float) else key.to_bytes(_KEY_BYTES, "big", signed=True)
 
 
-def _key_of(by: str, key: bytes) -> datetime | str | float:
+def _key_of(by: str, key: bytes) -> datetime | str | float | UUID:
     """What `_key_bytes` made bytes of; `by` tells its type."""
     if by in _MOMENTS:
         return _EPOCH + int.from_bytes(key, "big", signed=True) * _MICROSECOND
@@ -100,4 +103,4 @@ def _key_of(by: str, key: bytes) -> datetime | str | float:
     if by in _FRACTIONS:
         (fraction,) = _FRACTION.unpack(key)
         return float(fraction)
-    return key.decode()
+    return UUID(bytes=key) if by == _ID else key.decode()

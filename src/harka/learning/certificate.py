@@ -18,7 +18,7 @@ from harka.repositories import certificate as certificates
 from harka.repositories import certificate_list as lists
 from harka.repositories import enrollment as enrollments
 from harka.repositories.certificate import Certificate
-from harka.repositories.certificate_list import CertificateFilter
+from harka.repositories.certificate_list import ALL, CertificateFilter
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
@@ -105,29 +105,30 @@ async def by_path_enrollment(work: UnitOfWork, enrollment_ids: Sequence[UUID]) -
     return ByKey(found, "path_enrollment_id")
 
 
-async def page_of_user(
-    work: UnitOfWork, user_id: UUID, *, after: Position | None, first: int
-) -> Sequence[Certificate]:
-    """The next `first` of a user that the reader may see, oldest first."""
-    scope = visibility.of_enrollments(work.context)
-    if not _asked(scope, [user_id]):
-        return []
-    return await certificates.page_of_user(work.session, scope, user_id, after=after, first=first)
-
-
-async def pages_by_user(work: UnitOfWork, user_ids: Sequence[UUID], *, first: int) -> Grouped[Certificate]:
-    """The first `first` of each user, oldest first; users without any to see are left out."""
+async def pages_by_user(
+    work: UnitOfWork,
+    user_ids: Sequence[UUID],
+    only: CertificateFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Grouped[Certificate]:
+    """The first `first` of each user, in the order; users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = _asked(scope, user_ids)
-    found = await certificates.first_of_users(work.session, scope, asked, first=first) if asked else []
+    if not asked:
+        return Grouped([], "user_id")
+    found = await lists.first_of_users(work.session, scope, asked, only, first=first, order=order)
     return Grouped(found, "user_id")
 
 
-async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def count_by_user(
+    work: UnitOfWork, user_ids: Sequence[UUID], only: CertificateFilter = ALL
+) -> dict[UUID, int]:
     """Users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = _asked(scope, user_ids)
-    return await certificates.count_of_users(work.session, scope, asked) if asked else {}
+    return await lists.count_of_users(work.session, scope, asked, only) if asked else {}
 
 
 async def verify(work: UnitOfWork, serial: str) -> Certificate | None:

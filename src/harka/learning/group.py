@@ -18,7 +18,7 @@ from harka.learning.text import LONGEST_NAME, accept_line
 from harka.learning.work import UnitOfWork
 from harka.repositories import group as groups
 from harka.repositories.event import EventType
-from harka.repositories.group import Group
+from harka.repositories.group import ALL, Group, GroupFilter
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey, Grouped
 from harka.storage.session import ForeignKeyError
@@ -67,18 +67,39 @@ async def count(work: UnitOfWork, *, name: str | None = None, is_top: bool | Non
 
 
 async def pages_by_parent(
-    work: UnitOfWork, parent_ids: Sequence[UUID], *, first: int, after: Position | None = None
+    work: UnitOfWork,
+    parent_ids: Sequence[UUID],
+    only: GroupFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Grouped[Group]:
-    """The next `first` directly below each, oldest first; parents of none are left out."""
+    """The first `first` directly below each, in the order; parents of none are left out."""
     work.context.require(Permission.USER_READ)
-    found = await groups.next_of_parents(work.session, parent_ids, after=after, first=first)
+    found = await groups.first_of_parents(work.session, parent_ids, only, first=first, order=order)
     return Grouped(found, "parent_id")
 
 
-async def count_by_parent(work: UnitOfWork, parent_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def page_of_parent(
+    work: UnitOfWork,
+    parent_id: UUID,
+    only: GroupFilter = ALL,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Sequence[Group]:
+    """The next `first` directly below it, in the order."""
+    work.context.require(Permission.USER_READ)
+    return await groups.page_of_parent(work.session, parent_id, only, after=after, first=first, order=order)
+
+
+async def count_by_parent(
+    work: UnitOfWork, parent_ids: Sequence[UUID], only: GroupFilter = ALL
+) -> dict[UUID, int]:
     """How many are directly below each; parents of none are left out."""
     work.context.require(Permission.USER_READ)
-    return await groups.count_of_parents(work.session, parent_ids)
+    return await groups.count_of_parents(work.session, parent_ids, only)
 
 
 async def create(work: UnitOfWork, *, name: str, parent_id: UUID | None = None) -> Group:

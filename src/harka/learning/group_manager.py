@@ -6,57 +6,18 @@ from uuid import UUID
 
 from harka.auth.permissions import Role
 from harka.errors import ConflictError, NotFoundError, ValidationError
-from harka.learning import group, user, visibility
+from harka.learning import group, user
 from harka.learning.user import UserDraft
 from harka.learning.work import UnitOfWork
 from harka.repositories import group_manager as managers
 from harka.repositories.event import EventType
 from harka.repositories.group import Group
-from harka.repositories.scope import Scope
 from harka.repositories.user import User
 from harka.storage.session import ForeignKeyError
 from harka.tenancy.permission import Permission
 
 MOST_MANAGED: Final = 20
 """Groups that somebody gets who comes in."""
-
-
-async def users_by_group(
-    work: UnitOfWork, group_ids: Sequence[UUID], *, first: int, after: UUID | None = None
-) -> dict[UUID, list[User]]:
-    """The next `first` of each whom the reader may see, by their ids; groups without any are left out."""
-    scope = _seen(work)
-    pairs = await managers.next_of_groups(work.session, scope, group_ids, after=after, first=first)
-    found = await user.find_many(work, list({pair.user_id for pair in pairs})) if pairs else {}
-    listed: dict[UUID, list[User]] = {}
-    for pair in pairs:
-        if pair.user_id in found:
-            listed.setdefault(pair.group_id, []).append(found[pair.user_id])
-    return listed
-
-
-async def groups_by_user(
-    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, after: UUID | None = None
-) -> dict[UUID, list[Group]]:
-    """The next `first` of each, in the order of their ids; who manages none is left out."""
-    scope = _seen(work)
-    pairs = await managers.next_of_users(work.session, scope, user_ids, after=after, first=first)
-    found = await group.find_many(work, list({pair.group_id for pair in pairs})) if pairs else {}
-    listed: dict[UUID, list[Group]] = {}
-    for pair in pairs:
-        if pair.group_id in found:
-            listed.setdefault(pair.user_id, []).append(found[pair.group_id])
-    return listed
-
-
-async def count_by_group(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many the reader may see; groups without any are left out."""
-    return await managers.count_of_groups(work.session, _seen(work), group_ids)
-
-
-async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Who manages none, or is not to be seen, is left out."""
-    return await managers.count_of_users(work.session, _seen(work), user_ids)
 
 
 async def assign(
@@ -134,8 +95,3 @@ async def _held(work: UnitOfWork, group_id: UUID, user_id: UUID, version: int | 
     # the group before the person, as everywhere, so that two writers cannot deadlock
     held = await group.hold(work, group_id, field="groupId")
     return held, await user.hold(work, user_id, version=version, field="userId")
-
-
-def _seen(work: UnitOfWork) -> Scope:
-    work.context.require(Permission.USER_READ)
-    return visibility.of_users(work.context)

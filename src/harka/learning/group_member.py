@@ -3,66 +3,17 @@ from typing import Final
 from uuid import UUID
 
 from harka.errors import NotFoundError, ValidationError
-from harka.learning import group, user, visibility
+from harka.learning import group, visibility
 from harka.learning.work import UnitOfWork
 from harka.repositories import group_member as members
 from harka.repositories import user as users
 from harka.repositories.event import EventType
 from harka.repositories.group import Group
 from harka.repositories.group_member import GroupMember
-from harka.repositories.scope import Scope
-from harka.repositories.user import User
 from harka.tenancy.permission import Permission
 
 MOST_MEMBERS: Final = 1_000
 """Of one call."""
-
-
-async def users_by_group(
-    work: UnitOfWork, group_ids: Sequence[UUID], *, first: int, after: UUID | None = None
-) -> dict[UUID, list[User]]:
-    """The next `first` of each whom the reader may see, by their ids; empty ones are left out."""
-    scope = _seen(work)
-    pairs = await members.next_of_groups(work.session, scope, group_ids, after=after, first=first)
-    found = await user.find_many(work, list({pair.user_id for pair in pairs})) if pairs else {}
-    listed: dict[UUID, list[User]] = {}
-    for pair in pairs:
-        if pair.user_id in found:
-            listed.setdefault(pair.group_id, []).append(found[pair.user_id])
-    return listed
-
-
-async def groups_by_user(
-    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, after: UUID | None = None
-) -> dict[UUID, list[Group]]:
-    """The next `first` of each, in the order of their ids; who is in none, or not to be seen, is left out.
-
-    Without `user:read` a person sees which they are in themselves.
-    """
-    scope = visibility.of_users(work.context)
-    asked = _visible(scope, user_ids)
-    if not asked:
-        return {}
-    pairs = await members.next_of_users(work.session, scope, asked, after=after, first=first)
-    found = await group.find_many(work, list({pair.group_id for pair in pairs})) if pairs else {}
-    listed: dict[UUID, list[Group]] = {}
-    for pair in pairs:
-        # a group that was deleted meanwhile, by a writing unit, is gone
-        if pair.group_id in found:
-            listed.setdefault(pair.user_id, []).append(found[pair.group_id])
-    return listed
-
-
-async def count_by_group(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many the reader may see; empty ones are left out."""
-    return await members.count_of_groups(work.session, _seen(work), group_ids)
-
-
-async def count_by_user(work: UnitOfWork, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Who is in none, or not to be seen, is left out."""
-    scope = visibility.of_users(work.context)
-    asked = _visible(scope, user_ids)
-    return await members.count_of_users(work.session, scope, asked) if asked else {}
 
 
 async def add(
@@ -117,18 +68,6 @@ def _told(work: UnitOfWork, type_: EventType, pairs: Sequence[GroupMember]) -> S
     for pair in pairs:
         work.record(type_, pair.group_id, user_id=pair.user_id)
     return pairs
-
-
-def _seen(work: UnitOfWork) -> Scope:
-    work.context.require(Permission.USER_READ)
-    return visibility.of_users(work.context)
-
-
-def _visible(scope: Scope, user_ids: Sequence[UUID]) -> Sequence[UUID]:
-    """Of a manager of groups the statement tells."""
-    if scope.everything or scope.manager is not None:
-        return user_ids
-    return [id_ for id_ in user_ids if id_ == scope.user]
 
 
 async def _require_visible(work: UnitOfWork, user_ids: Sequence[UUID]) -> None:

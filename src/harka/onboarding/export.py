@@ -22,7 +22,7 @@ from harka.learning import (
     enrollment,
     file,
     group,
-    group_member,
+    group_list,
     lesson,
     module,
     path,
@@ -45,6 +45,7 @@ from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.file import File, FileFilter
 from harka.repositories.group import Group
+from harka.repositories.group_list import Tie
 from harka.repositories.page import Position
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
@@ -134,14 +135,16 @@ async def groups(work: UnitOfWork) -> AsyncIterator[bytes]:
 
 async def _members(work: UnitOfWork, group_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     """The people of each group, in the order of their ids: first of all groups, then on of the large ones."""
-    found = await group_member.users_by_group(work, group_ids, first=PAGE)
+    found = await group_list.people_by_group(work, Tie.MEMBER, group_ids, first=PAGE)
     members = {group_id: [each.id for each in people] for group_id, people in found.items()}
     for group_id, people in members.items():
         more = len(people)
         while more == PAGE:
-            page = await group_member.users_by_group(work, [group_id], first=PAGE, after=people[-1])
-            more = len(page.get(group_id, ()))
-            people += [each.id for each in page.get(group_id, ())]
+            page = await group_list.page_of_group(
+                work, Tie.MEMBER, group_id, after=(people[-1], people[-1]), first=PAGE
+            )
+            more = len(page)
+            people += [each.id for each in page]
     return members
 
 

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import BEGINNING, Position
 from harka.repositories.scope import Scope, managed, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
@@ -79,38 +78,6 @@ FIND_BY_SERIAL = Statement(
     """SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
       course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
     FROM {schema}.certificate WHERE tenant_id = $1 AND serial = $2""",
-)
-
-# One page of a user's certificates, oldest first.
-PAGE_OF_USER = Statement(
-    "certificate.page_of_user",
-    f"""SELECT id, user_id, course_id, enrollment_id, path_id, path_enrollment_id, serial, holder_name,
-      course_title AS title, issued_at, expires_at, revoked_at, revoke_reason, created_at, updated_at, version
-    FROM {{schema}}.certificate
-    WHERE tenant_id = $1 AND user_id = $2::uuid AND (created_at, id) > ($3::timestamptz, $4::uuid)
-      AND {unless_beyond("certificate.user_id", "$6")}
-    ORDER BY created_at, id LIMIT $5""",  # noqa: S608 - constants
-)
-
-# The first certificates of each of many users.
-FIRST_OF_USERS = Statement(
-    "certificate.first_of_users",
-    f"""SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.path_id, k.path_enrollment_id, k.serial,
-      k.holder_name, k.course_title AS title, k.issued_at, k.expires_at, k.revoked_at,
-      k.revoke_reason, k.created_at, k.updated_at, k.version
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {{schema}}.certificate WHERE tenant_id = $1 AND user_id = parent.id
-      ORDER BY created_at, id LIMIT $3) AS k
-    WHERE {unless_beyond("parent.id", "$4")}
-    ORDER BY k.created_at, k.id""",  # noqa: S608 - constants
-)
-
-# How many certificates each of many users has.
-COUNT_OF_USERS = Statement(
-    "certificate.count_of_users",
-    f"""SELECT user_id AS parent, count(*) AS certificates FROM {{schema}}.certificate
-    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) AND {unless_beyond("certificate.user_id", "$3")}
-    GROUP BY user_id""",  # noqa: S608 - constants
 )
 
 # Certificates of completed enrollments in courses that award one, unless there are; at most one of each.
@@ -211,27 +178,6 @@ async def find_by_path_enrollments(
 async def find_by_serial(session: ShardSession, serial: str) -> Certificate | None:
     row = await session.fetch_row(FIND_BY_SERIAL, serial)
     return None if row is None else Certificate(*row)
-
-
-async def page_of_user(
-    session: ShardSession, scope: Scope, user_id: UUID, *, after: Position | None, first: int
-) -> Sequence[Certificate]:
-    """None of them for a user beyond a manager's groups."""
-    position = after or BEGINNING
-    return await session.fetch_rows(Certificate, PAGE_OF_USER, user_id, *position, first, scope.manager)
-
-
-async def first_of_users(
-    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, first: int
-) -> Sequence[Certificate]:
-    """The first `first` of each user, oldest first; users beyond a manager's groups are left out."""
-    return await session.fetch_rows(Certificate, FIRST_OF_USERS, user_ids, first, scope.manager)
-
-
-async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Users without any, or beyond a manager's groups, are left out."""
-    rows = await session.fetch(COUNT_OF_USERS, user_ids, scope.manager)
-    return {row["parent"]: row["certificates"] for row in rows}
 
 
 async def issue_many(session: ShardSession, enrollment_ids: Sequence[UUID]) -> Sequence[Issued]:

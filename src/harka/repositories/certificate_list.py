@@ -17,10 +17,11 @@ from harka.repositories.page import (
     Key,
     Order,
     Position,
+    beginnings,
     narrowed,
     pages,
 )
-from harka.repositories.scope import Scope, people_of
+from harka.repositories.scope import Scope, people_of, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
 
@@ -130,6 +131,20 @@ PAGES_OF_MANAGER = pages(
     position=12,
 )
 
+# The first matching certificates of each of many users.
+FIRST_OF_USERS = beginnings(
+    "certificate.first_of_users",
+    f"""SELECT k.id, k.user_id, k.course_id, k.enrollment_id, k.path_id, k.path_enrollment_id, k.serial,
+      k.holder_name, k.course_title AS title, k.issued_at, k.expires_at, k.revoked_at,
+      k.revoke_reason, k.created_at, k.updated_at, k.version
+    FROM unnest($10::uuid[]) AS parent (parent_id) CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.certificate WHERE tenant_id = $1 AND user_id = parent_id AND {_MATCHES}
+      ORDER BY {{order}} LIMIT $11) AS k
+    WHERE {unless_beyond("parent_id", "$12")}
+    ORDER BY {{order}}""",  # noqa: S608 - constants
+    _KEYS_WITHIN,
+)
+
 # How many certificates match.
 COUNT = Statement(
     "certificate.count",
@@ -141,6 +156,15 @@ COUNT_OF_MANAGER = Statement(
     "certificate.count_of_manager",
     f"""SELECT count(*) FROM {{schema}}.certificate
     WHERE tenant_id = $1 AND user_id = ANY({people_of("$10", only="$3")}) AND {_MATCHES}""",  # noqa: S608 - constants
+)
+
+# How many matching certificates each of many users has.
+COUNT_OF_USERS = Statement(
+    "certificate.count_of_users",
+    f"""SELECT user_id AS parent, count(*) AS certificates FROM {{schema}}.certificate
+    WHERE tenant_id = $1 AND user_id = ANY($10::uuid[]) AND {_MATCHES}
+      AND {unless_beyond("certificate.user_id", "$11")}
+    GROUP BY user_id""",  # noqa: S608 - constants
 )
 
 
@@ -166,8 +190,32 @@ async def list_page(
     return await session.fetch_rows(Certificate, statements[order].of(after), *asked, *(after or ()))
 
 
+async def first_of_users(
+    session: ShardSession,
+    scope: Scope,
+    user_ids: Sequence[UUID],
+    only: CertificateFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Sequence[Certificate]:
+    """The first `first` of each user, in the order; users beyond a manager's groups are left out."""
+    matches = msgspec.structs.astuple(only)
+    return await session.fetch_rows(
+        Certificate, FIRST_OF_USERS[order], *matches, user_ids, first, scope.manager
+    )
+
+
 async def count(session: ShardSession, scope: Scope, only: CertificateFilter = ALL) -> int:
     asked = msgspec.structs.astuple(only)
     if scope.manager is not None:
         return int(await session.fetch_value(COUNT_OF_MANAGER, *asked, scope.manager))
     return int(await session.fetch_value(COUNT, *asked))
+
+
+async def count_of_users(
+    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], only: CertificateFilter = ALL
+) -> dict[UUID, int]:
+    """Users without any, or beyond a manager's groups, are left out."""
+    rows = await session.fetch(COUNT_OF_USERS, *msgspec.structs.astuple(only), user_ids, scope.manager)
+    return {row["parent"]: row["certificates"] for row in rows}

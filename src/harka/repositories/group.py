@@ -1,5 +1,5 @@
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -7,14 +7,15 @@ from uuid import UUID
 import msgspec
 
 from harka.repositories.page import (
-    BEGINNING,
     CREATED,
     NAME,
     NAMED,
     OLDEST_FIRST,
     Condition,
+    Key,
     Order,
     Position,
+    beginnings,
     narrowed,
     pages,
 )
@@ -36,6 +37,16 @@ class Group(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class GroupFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`name`: a part, in any case. `is_top`: below none, or below one. None for any."""
+
+    name: str | None = None
+    is_top: bool | None = None
+
+
+ALL: Final = GroupFilter()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -60,40 +71,55 @@ FIND_BY_IDS = Statement(
       WHERE who.tenant_id = $1 AND who.group_id = user_group.id AND who.user_id = $3))""",
 )
 
-_MATCHES: Final = narrowed(NAMED, Condition("boolean", "(parent_id IS NULL) = {}"))
+# The parameters are the fields of the filter.
+MATCHES: Final = narrowed(NAMED, Condition("boolean", "(parent_id IS NULL) = {}"))
+
+KEYS: Final[Mapping[str, Key]] = {GroupOrder.CREATED_AT: CREATED, GroupOrder.NAME: NAME}
 
 # One page of groups of every level, in each order.
 PAGES = pages(
     "group.page",
     f"""SELECT id, parent_id, name, created_at, updated_at, version
     FROM {{schema}}.user_group
-    WHERE tenant_id = $1 AND {_MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
-    {GroupOrder.CREATED_AT: CREATED, GroupOrder.NAME: NAME},
+    WHERE tenant_id = $1 AND {MATCHES} {{after}} ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
+    KEYS,
     position=5,
 )
 
 # How many groups match.
 COUNT = Statement(
     "group.count",
-    f"""SELECT count(*) FROM {{schema}}.user_group WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
+    f"""SELECT count(*) FROM {{schema}}.user_group WHERE tenant_id = $1 AND {MATCHES}""",  # noqa: S608 - constants
 )
 
-# The next groups directly below each of many, oldest first.
-NEXT_OF_PARENTS = Statement(
-    "group.next_of_parents",
-    """SELECT g.id, g.parent_id, g.name, g.created_at, g.updated_at, g.version
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {schema}.user_group
-      WHERE tenant_id = $1 AND parent_id = parent.id AND (created_at, id) > ($3::timestamptz, $4::uuid)
-      ORDER BY created_at, id LIMIT $5) AS g
-    ORDER BY g.created_at, g.id""",
+# The first matching groups directly below each of many.
+FIRST_OF_PARENTS = beginnings(
+    "group.first_of_parents",
+    f"""SELECT g.id, g.parent_id, g.name, g.created_at, g.updated_at, g.version
+    FROM unnest($4::uuid[]) AS parent (of_id) CROSS JOIN LATERAL (
+      SELECT * FROM {{schema}}.user_group WHERE tenant_id = $1 AND parent_id = of_id AND {MATCHES}
+      ORDER BY {{order}} LIMIT $5) AS g
+    ORDER BY {{order}}""",  # noqa: S608 - constants
+    KEYS,
 )
 
-# How many groups are directly below each of many.
+# One page of the matching groups directly below one.
+PAGES_OF_PARENT = pages(
+    "group.page_of_parent",
+    f"""SELECT id, parent_id, name, created_at, updated_at, version
+    FROM {{schema}}.user_group
+    WHERE tenant_id = $1 AND parent_id = $4::uuid AND {MATCHES} {{after}}
+    ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
+    KEYS,
+    position=6,
+)
+
+# How many matching groups are directly below each of many.
 COUNT_OF_PARENTS = Statement(
     "group.count_of_parents",
-    """SELECT parent_id AS parent, count(*) AS groups FROM {schema}.user_group
-    WHERE tenant_id = $1 AND parent_id = ANY($2::uuid[]) GROUP BY parent_id""",
+    f"""SELECT parent_id AS parent, count(*) AS groups FROM {{schema}}.user_group
+    WHERE tenant_id = $1 AND parent_id = ANY($4::uuid[]) AND {MATCHES}
+    GROUP BY parent_id""",  # noqa: S608 - constants
 )
 
 # The tree is changed by one writer at a time, so that two moves cannot make a cycle of each other.
@@ -202,16 +228,39 @@ async def count(session: ShardSession, *, name: str | None = None, is_top: bool 
     return int(await session.fetch_value(COUNT, name, is_top))
 
 
-async def next_of_parents(
-    session: ShardSession, parent_ids: Sequence[UUID], *, after: Position | None, first: int
+async def first_of_parents(
+    session: ShardSession,
+    parent_ids: Sequence[UUID],
+    only: GroupFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Sequence[Group]:
-    """The next `first` directly below each, oldest first."""
-    return await session.fetch_rows(Group, NEXT_OF_PARENTS, parent_ids, *(after or BEGINNING), first)
+    """The first `first` directly below each, in the order."""
+    matches = msgspec.structs.astuple(only)
+    return await session.fetch_rows(Group, FIRST_OF_PARENTS[order], *matches, parent_ids, first)
 
 
-async def count_of_parents(session: ShardSession, parent_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def page_of_parent(
+    session: ShardSession,
+    parent_id: UUID,
+    only: GroupFilter = ALL,
+    *,
+    after: Position | None,
+    first: int,
+    order: Order = OLDEST_FIRST,
+) -> Sequence[Group]:
+    """The next `first` directly below it, in the order."""
+    asked = (*msgspec.structs.astuple(only), parent_id, first, *(after or ()))
+    return await session.fetch_rows(Group, PAGES_OF_PARENT[order].of(after), *asked)
+
+
+async def count_of_parents(
+    session: ShardSession, parent_ids: Sequence[UUID], only: GroupFilter = ALL
+) -> dict[UUID, int]:
     """Those with none below them are left out."""
-    return {row["parent"]: row["groups"] for row in await session.fetch(COUNT_OF_PARENTS, parent_ids)}
+    rows = await session.fetch(COUNT_OF_PARENTS, *msgspec.structs.astuple(only), parent_ids)
+    return {row["parent"]: row["groups"] for row in rows}
 
 
 async def managed(session: ShardSession, manager: UUID, ids: Sequence[UUID]) -> set[UUID]:

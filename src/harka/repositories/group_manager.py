@@ -1,60 +1,10 @@
+"""Who manages a group, with all below it, and sees nobody else; lists of them are in `group_list`."""
+
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
-from harka.repositories.group_member import NOBODY
-from harka.repositories.scope import Scope, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
-
-
-class GroupManager(msgspec.Struct, frozen=True):
-    """That somebody manages a group, with all below it, and sees nobody else."""
-
-    group_id: UUID
-    user_id: UUID
-
-
-# The next managers of each of many groups, in the order of their ids.
-NEXT_OF_GROUPS = Statement(
-    "group_manager.next_of_groups",
-    f"""SELECT m.group_id, m.user_id
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT group_id, user_id FROM {{schema}}.user_scope who
-      WHERE who.tenant_id = $1 AND who.group_id = parent.id AND who.user_id > $3::uuid
-        AND {unless_beyond("who.user_id", "$5")}
-      ORDER BY user_id LIMIT $4) AS m
-    ORDER BY m.user_id""",  # noqa: S608 - constants
-)
-
-# The next groups that each of many people manages, in the order of their ids.
-NEXT_OF_USERS = Statement(
-    "group_manager.next_of_users",
-    f"""SELECT m.group_id, m.user_id
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT group_id, user_id FROM {{schema}}.user_scope
-      WHERE tenant_id = $1 AND user_id = parent.id AND group_id > $3::uuid
-      ORDER BY group_id LIMIT $4) AS m
-    WHERE {unless_beyond("parent.id", "$5")}
-    ORDER BY m.group_id""",  # noqa: S608 - constants
-)
-
-# How many people manage each of many groups.
-COUNT_OF_GROUPS = Statement(
-    "group_manager.count_of_groups",
-    f"""SELECT who.group_id AS parent, count(*) AS managers FROM {{schema}}.user_scope who
-    WHERE who.tenant_id = $1 AND who.group_id = ANY($2::uuid[]) AND {unless_beyond("who.user_id", "$3")}
-    GROUP BY who.group_id""",  # noqa: S608 - constants
-)
-
-# How many groups each of many people manages.
-COUNT_OF_USERS = Statement(
-    "group_manager.count_of_users",
-    f"""SELECT who.user_id AS parent, count(*) AS managers FROM {{schema}}.user_scope who
-    WHERE who.tenant_id = $1 AND who.user_id = ANY($2::uuid[]) AND {unless_beyond("who.user_id", "$3")}
-    GROUP BY who.user_id""",  # noqa: S608 - constants
-)
 
 # Give somebody a group to manage, unless they have it.
 INSERT = Statement(
@@ -86,34 +36,6 @@ DELETE = Statement(
     )
     SELECT group_id, user_id FROM taken""",
 )
-
-
-async def next_of_groups(
-    session: ShardSession, scope: Scope, group_ids: Sequence[UUID], *, after: UUID | None, first: int
-) -> Sequence[GroupManager]:
-    """Without people beyond a manager's groups."""
-    position = after or NOBODY
-    return await session.fetch_rows(GroupManager, NEXT_OF_GROUPS, group_ids, position, first, scope.manager)
-
-
-async def next_of_users(
-    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, after: UUID | None, first: int
-) -> Sequence[GroupManager]:
-    """Without people beyond a manager's groups."""
-    position = after or NOBODY
-    return await session.fetch_rows(GroupManager, NEXT_OF_USERS, user_ids, position, first, scope.manager)
-
-
-async def count_of_groups(session: ShardSession, scope: Scope, group_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Groups that nobody manages are left out, and people beyond a manager's groups not counted."""
-    rows = await session.fetch(COUNT_OF_GROUPS, group_ids, scope.manager)
-    return {row["parent"]: row["managers"] for row in rows}
-
-
-async def count_of_users(session: ShardSession, scope: Scope, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Who manages none, or is beyond a manager's groups, is left out."""
-    rows = await session.fetch(COUNT_OF_USERS, user_ids, scope.manager)
-    return {row["parent"]: row["managers"] for row in rows}
 
 
 async def insert(session: ShardSession, group_id: UUID, user_id: UUID) -> bool:

@@ -12,7 +12,7 @@ from harka.storage.statement import CatalogStatement, Statement
 
 S = TypeVar("S", Statement, CatalogStatement)
 
-Position = tuple[datetime | str | float | int, UUID]
+Position = tuple[datetime | str | float | int | UUID, UUID]
 """The sort key of a row and its id."""
 
 BEGINNING: Final[tuple[datetime, UUID]] = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -52,6 +52,8 @@ class Order(msgspec.Struct, frozen=True):
 OLDEST_FIRST: Final = Order("created_at")
 NEWEST_FIRST: Final = Order("created_at", OrderDirection.DESC)
 BY_NAME: Final = Order("name")
+BY_ID: Final = Order("id")
+"""Of lists between two nouns, until a client asks for an order."""
 
 
 def position_of(row: Any, order: Order) -> Position:
@@ -71,6 +73,7 @@ class Key(msgspec.Struct, frozen=True):
 CREATED: Final = Key("created_at", "timestamptz")
 UPDATED: Final = Key("updated_at", "timestamptz")
 NAME: Final = Key("name", "text")
+ID: Final = Key("id", "uuid")
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -123,14 +123,14 @@ FIND_BY_EMAILS = Statement(
 
 # As a CASE: the planner takes half of the rows to match, whatever is asked. Taking the conditions one by one
 # it expects hardly any, and then reads and sorts all users instead of walking along the order's index.
-_MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL
+MATCHES: Final = """CASE WHEN $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL
         AND $5::timestamptz IS NULL AND $6::timestamptz IS NULL AND $7::uuid IS NULL THEN true
       ELSE ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)
         AND ($4 IS NULL OR starts_with(lower(name), lower($4)) OR starts_with(email_key, lower($4)))
         AND ($5 IS NULL OR created_at >= $5) AND ($6 IS NULL OR created_at < $6)
         AND ($7 IS NULL OR role_id = $7) END"""
 
-_KEYS: Final[Mapping[str, Key]] = {
+KEYS: Final[Mapping[str, Key]] = {
     UserOrder.CREATED_AT: CREATED,
     UserOrder.NAME: Key("name", "text"),
     UserOrder.EMAIL: Key("email_key", "text", asked="lower({})"),
@@ -142,9 +142,9 @@ PAGES = pages(
     f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
       role_id
     FROM {{schema}}."user"
-    WHERE tenant_id = $1 AND {_MATCHES} {{after}}
+    WHERE tenant_id = $1 AND {MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
-    _KEYS,
+    KEYS,
     position=9,
 )
 
@@ -154,9 +154,9 @@ PAGES_OF_MANAGER = pages(
     f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
       role_id
     FROM {{schema}}."user"
-    WHERE tenant_id = $1 AND id = ANY({people_of("$9")}) AND {_MATCHES} {{after}}
+    WHERE tenant_id = $1 AND id = ANY({people_of("$9")}) AND {MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
-    _KEYS,
+    KEYS,
     position=10,
 )
 
@@ -167,9 +167,9 @@ PAGES_OF_GROUP = pages(
       role_id
     FROM {{schema}}."user"
     WHERE tenant_id = $1 AND id = ANY({people_in("$9")}) AND {unless_beyond('"user".id', "$10")}
-      AND {_MATCHES} {{after}}
+      AND {MATCHES} {{after}}
     ORDER BY {{order}} LIMIT $8""",  # noqa: S608 - constants
-    _KEYS,
+    KEYS,
     position=11,
 )
 
@@ -178,7 +178,7 @@ FIND_MATCHING = Statement(
     "user.find_matching",
     f"""SELECT id, email, name, role, status, locale, timezone, created_at, updated_at, version,
       role_id
-    FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES} AND id = $8::uuid
+    FROM {{schema}}."user" WHERE tenant_id = $1 AND {MATCHES} AND id = $8::uuid
       AND ($9::uuid IS NULL OR id = ANY({people_in("$9")}))""",  # noqa: S608 - constants
 )
 
@@ -188,14 +188,14 @@ COUNT = Statement("user.count", """SELECT count(*) FROM {schema}."user" WHERE te
 # How many users match; apart, since of all of them the index alone can tell.
 COUNT_OF_SOME = Statement(
     "user.count_of_some",
-    f"""SELECT count(*) FROM {{schema}}."user" WHERE tenant_id = $1 AND {_MATCHES}""",  # noqa: S608 - constants
+    f"""SELECT count(*) FROM {{schema}}."user" WHERE tenant_id = $1 AND {MATCHES}""",  # noqa: S608 - constants
 )
 
 # How many users match of those a manager of groups sees.
 COUNT_OF_MANAGER = Statement(
     "user.count_of_manager",
     f"""SELECT count(*) FROM {{schema}}."user"
-    WHERE tenant_id = $1 AND id = ANY({people_of("$8")}) AND {_MATCHES}""",  # noqa: S608 - constants
+    WHERE tenant_id = $1 AND id = ANY({people_of("$8")}) AND {MATCHES}""",  # noqa: S608 - constants
 )
 
 # How many people of a group match, of those whom a manager of groups sees.
@@ -203,7 +203,7 @@ COUNT_OF_GROUP = Statement(
     "user.count_of_group",
     f"""SELECT count(*) FROM {{schema}}."user"
     WHERE tenant_id = $1 AND id = ANY({people_in("$8")}) AND {unless_beyond('"user".id', "$9")}
-      AND {_MATCHES}""",  # noqa: S608 - constants
+      AND {MATCHES}""",  # noqa: S608 - constants
 )
 
 # Hold a user, whom a manager sees, against every other writer.
@@ -412,7 +412,7 @@ async def count_seats_locked(session: ShardSession) -> int:
 
 
 def _matches(only: UserFilter) -> tuple[str | datetime | UUID | None, ...]:
-    """The parameters of `_MATCHES`."""
+    """The parameters of `MATCHES`."""
     return (
         only.get("role"),
         only.get("status"),

@@ -118,8 +118,8 @@ MUTANTS: Final = [
     Mutant(
         "dropped-filter-count",
         "repositories/user.py",
-        'WHERE tenant_id = $1 AND {_MATCHES}"""',
-        'WHERE $1::uuid IS NOT NULL AND {_MATCHES}"""',
+        'WHERE tenant_id = $1 AND {MATCHES}"""',
+        'WHERE $1::uuid IS NOT NULL AND {MATCHES}"""',
         STATEMENTS,
     ),
     Mutant(

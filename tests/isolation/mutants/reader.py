@@ -62,6 +62,22 @@ MUTANTS: Final = [
         ("tests/graph/mutations/test_group_manager.py", "tests/learning/test_invitation.py"),
     ),
     Mutant(
+        "manager-finds-who-is-beyond-in-a-shared-group",
+        "repositories/group_list.py",
+        """AND {user.MATCHES} AND {_IN} AND {unless_beyond('"user".id', "$11")}
+          ORDER""",
+        """AND {user.MATCHES} AND {_IN} AND ($11::uuid IS NULL OR true)
+          ORDER""",
+        ("tests/graph/types/test_user_list.py", "tests/graph/test_scope.py"),
+    ),
+    Mutant(
+        "filter-counts-who-is-beyond-in-a-shared-group",
+        "repositories/group_list.py",
+        'AND {unless_beyond("who.user_id", "$10")}',
+        "AND ($10::uuid IS NULL OR true)",
+        ("tests/graph/types/test_user_list.py", "tests/graph/test_scope.py"),
+    ),
+    Mutant(
         "manager-changes-courses-of-everybody",
         "auth/principal.py",
         "        Permission.COURSE_WRITE,\n",

@@ -14,7 +14,8 @@ from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.payload import MutationInput, Payload, UserError
 from harka.graph.types.bulk_change import AS_JOB, BULK_CHANGE, BulkChange
 from harka.graph.types.enrollment import Enrollment
-from harka.graph.types.user import User, narrowed
+from harka.graph.types.user import User
+from harka.graph.types.user_list import narrowed
 from harka.ids import NodeKind
 from harka.learning import bulk_change, bulk_enrollment
 from harka.learning.bulk_change import AT_ONCE

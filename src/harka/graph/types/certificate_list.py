@@ -1,19 +1,40 @@
-"""The organization's certificates as a list."""
+"""Lists of certificates: everybody's, and a person's; the same filter and orders for both."""
 
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
+import msgspec
 import strawberry
 
 from harka.graph.context import Info
 from harka.graph.enums import CertificateState, OrderDirection
 from harka.graph.field import graph_input, value
-from harka.graph.loaders.certificate import CertificateByIdLoader
+from harka.graph.loaders.certificate import (
+    CertificateByIdLoader,
+    CertificateCountByUserLoader,
+    CertificatesByUserLoader,
+)
 from harka.graph.order_enums import CertificateOrder
-from harka.graph.pagination import After, Asked, First, Rules, Slice, ordered, paginate_by
+from harka.graph.pagination import (
+    After,
+    Below,
+    First,
+    Rules,
+    Slice,
+    ordered,
+    paginate_below,
+    paginate_by,
+)
 from harka.ids import NodeKind
 from harka.learning import certificate
 from harka.learning.moment import accept_moment
+from harka.repositories.certificate import Certificate
+from harka.repositories.certificate_list import ALL
+from harka.repositories.certificate_list import CertificateFilter as Only
+from harka.repositories.page import Position
+from harka.repositories.user import User
 
 
 @graph_input
@@ -59,27 +80,58 @@ async def everybodys_certificates(
         _LISTED,
         info.context,
         "certificates",
-        only=_accepted(info, matching or CertificateFilter()),
+        only=msgspec.structs.asdict(_accepted(info, matching)),
         order=ordered(order_by),
         first=first,
         after=after,
     )
 
 
-def _accepted(info: Info, given: CertificateFilter) -> dict[str, Asked]:
-    def id_(kind: NodeKind, asked: strawberry.ID | None, field: str) -> Asked:
+def certificates_of(
+    root: User,
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+) -> Awaitable[Slice]:
+    """A page of a person's."""
+    only, order = _accepted(info, matching), ordered(order_by)
+
+    async def rest(position: Position, limit: int) -> Sequence[Certificate]:
+        if only.user_id not in (None, root.id):
+            return []
+        own = msgspec.structs.asdict(only) | {"user_id": root.id}
+        return await certificate.list_page(info.context.work, after=position, first=limit, order=order, **own)
+
+    below = Below(
+        name="user.certificates",
+        parent=root.id,
+        rows=CertificatesByUserLoader,
+        counts=CertificateCountByUserLoader,
+        asked=(order, only),
+        bound=() if only == ALL else msgspec.structs.astuple(only),
+    )
+    return paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
+
+
+def _accepted(info: Info, given: CertificateFilter | None) -> Only:
+    if given is None:
+        return ALL
+
+    def id_(kind: NodeKind, asked: strawberry.ID | None, field: str) -> UUID | None:
         return None if asked is None else info.context.open_id(kind, asked, f"filter.{field}")
 
-    def moment(asked: datetime | None, field: str) -> Asked:
+    def moment(asked: datetime | None, field: str) -> datetime | None:
         return None if asked is None else accept_moment(asked, f"filter.{field}")
 
-    return {
-        "state": given.state,
-        "user_id": id_(NodeKind.USER, given.user_id, "userId"),
-        "course_id": id_(NodeKind.COURSE, given.course_id, "courseId"),
-        "path_id": id_(NodeKind.LEARNING_PATH, given.learning_path_id, "learningPathId"),
-        "issued_from": moment(given.issued_from, "issuedFrom"),
-        "issued_before": moment(given.issued_before, "issuedBefore"),
-        "expires_from": moment(given.expires_from, "expiresFrom"),
-        "expires_before": moment(given.expires_before, "expiresBefore"),
-    }
+    return Only(
+        state=given.state,
+        user_id=id_(NodeKind.USER, given.user_id, "userId"),
+        course_id=id_(NodeKind.COURSE, given.course_id, "courseId"),
+        path_id=id_(NodeKind.LEARNING_PATH, given.learning_path_id, "learningPathId"),
+        issued_from=moment(given.issued_from, "issuedFrom"),
+        issued_before=moment(given.issued_before, "issuedBefore"),
+        expires_from=moment(given.expires_from, "expiresFrom"),
+        expires_before=moment(given.expires_before, "expiresBefore"),
+    )

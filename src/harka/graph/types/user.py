@@ -1,47 +1,27 @@
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
-from harka.graph.context import Info, RequestContext
-from harka.graph.enums import OrderDirection, Role, UserOrder, UserStatus
-from harka.graph.field import field, graph_input, leaf, value
-from harka.graph.loaders.certificate import CertificateCountByUserLoader, CertificatesByUserLoader
+from harka.graph.context import Info
+from harka.graph.enums import Role, UserStatus
+from harka.graph.field import field, leaf
 from harka.graph.loaders.external_id import ExternalIdByUserLoader
 from harka.graph.loaders.user import UserByIdLoader
 from harka.graph.node import Node, node_type
-from harka.graph.pagination import After, Below, Connection, First, Slice, ordered, paginate, paginate_below
+from harka.graph.pagination import Connection
 from harka.graph.permission import Access
 from harka.graph.types import later
+from harka.graph.types.certificate_list import certificates_of
 from harka.graph.types.enrollment_list import of_user
-from harka.graph.types.group import groups_of
-from harka.graph.types.group_manager import managed_by
+from harka.graph.types.group_list import groups_of, managed_by
 from harka.graph.types.path_enrollment_list import paths_of_user
 from harka.graph.types.role import CustomRole, role_of
+from harka.graph.types.user_list import everybody
 from harka.ids import NodeKind
-from harka.learning import certificate, user
-from harka.learning.moment import accept_moment
-from harka.learning.text import LONGEST_EMAIL, accept_part
-from harka.repositories.certificate import Certificate as CertificateRow
-from harka.repositories.page import Position
 from harka.repositories.user import User as UserRow
-from harka.repositories.user import UserFilter as Only
 from harka.tenancy.permission import Permission
-
-
-def _certificates(root: UserRow, info: Info, first: First, after: After = None) -> Awaitable[Slice]:
-    async def rest(position: Position, limit: int) -> Sequence[CertificateRow]:
-        return await certificate.page_of_user(info.context.work, root.id, after=position, first=limit)
-
-    below = Below(
-        name="user.certificates",
-        parent=root.id,
-        rows=CertificatesByUserLoader,
-        counts=CertificateCountByUserLoader,
-    )
-    return paginate_below(info.context, below, first=first, after=after, rest=rest)
 
 
 def _external_id(root: UserRow, info: Info) -> Awaitable[str | None]:
@@ -91,110 +71,13 @@ class User(Node):
         several=True,
     )
     certificates: Connection[later.Certificate] | None = field(
-        _certificates,
+        certificates_of,
         "What proves their completions. Callers without `enrollment:read` see their own only.",
         requires=Access.SIGNED_IN,
     )
     created_at: datetime = leaf("When the user was created.")
     updated_at: datetime = leaf("When the user last changed.")
     version: int = leaf("Grows with every change.")
-
-
-@graph_input
-class UserFilter:
-    """Which people; what is omitted leaves out nobody."""
-
-    role: Role | None = value("Only people of this role.", default=None)
-    role_id: strawberry.ID | None = value("Only people of this role of the organization's own.", default=None)
-    status: UserStatus | None = value("Only people in this state.", default=None)
-    starts_with: str | None = value(
-        "Only people whose name or address begins with this, whatever its case.", default=None
-    )
-    created_from: datetime | None = value("Only who was created then or later.", default=None)
-    created_before: datetime | None = value("Only who was created before then.", default=None)
-    group_id: strawberry.ID | None = value("Only people in this group, or in one below it.", default=None)
-
-
-@graph_input
-class UserOrderBy:
-    """How people are ordered."""
-
-    field: UserOrder = value("By what.")
-    direction: OrderDirection = value("Which end comes first.", default=OrderDirection.ASC)
-
-
-Matching = Annotated[
-    UserFilter | None, strawberry.argument(name="filter", description="Which people; omit it for all.")
-]
-Ordered = Annotated[UserOrderBy | None, strawberry.argument(description="Omit it for the oldest first.")]
-
-
-async def _users(
-    info: Info, first: First, after: After = None, matching: Matching = None, order_by: Ordered = None
-) -> Slice:
-    context = info.context
-    only, order = _accepted(context, matching), ordered(order_by)
-
-    async def fetch(position: Position | None, limit: int) -> Sequence[UserRow]:
-        rows = await user.list_page(context.work, after=position, first=limit, order=order, **only)
-        context.loaders.of(UserByIdLoader).prime(rows)
-        return rows
-
-    return await paginate(
-        context,
-        "users",
-        filters=(
-            only.get("role"),
-            only.get("status"),
-            only.get("starts_with"),
-            only.get("created_from"),
-            only.get("created_before"),
-            _bytes(only.get("group_id")),
-            _bytes(only.get("role_id")),
-        ),
-        order=order,
-        first=first,
-        after=after,
-        fetch=fetch,
-        count=lambda: user.count(context.work, **only),
-    )
-
-
-def _accepted(context: RequestContext, matching: UserFilter | None) -> Only:
-    if matching is None:
-        return {}
-    return {
-        "role": matching.role,
-        "status": matching.status,
-        "starts_with": accept_part(matching.starts_with, "startsWith", longest=LONGEST_EMAIL),
-        **narrowed(
-            context, matching.role_id, matching.group_id, matching.created_from, matching.created_before
-        ),
-    }
-
-
-def narrowed(
-    context: RequestContext,
-    role_id: str | None,
-    group_id: str | None,
-    created_from: datetime | None,
-    created_before: datetime | None,
-) -> Only:
-    """What filters of people have in common. Raise `InvalidIdError` and `ValidationError` by their field."""
-    return {
-        "role_id": None
-        if role_id is None
-        else context.open_id(NodeKind.CUSTOM_ROLE, role_id, "filter.roleId"),
-        "group_id": None if group_id is None else context.open_id(NodeKind.GROUP, group_id, "filter.groupId"),
-        "created_from": None if created_from is None else accept_moment(created_from, "filter.createdFrom"),
-        "created_before": None
-        if created_before is None
-        else accept_moment(created_before, "filter.createdBefore"),
-    }
-
-
-def _bytes(id_: UUID | None) -> bytes | None:
-    return None if id_ is None else id_.bytes
 
 
 def _user(
@@ -208,7 +91,7 @@ def _user(
 @strawberry.type
 class UserQuery:
     users: Connection[User] | None = field(
-        _users, "The people of the organization.", requires=Permission.USER_READ
+        everybody, "The people of the organization.", requires=Permission.USER_READ
     )
     user: User | None = field(
         _user,
