@@ -3,6 +3,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
+import msgspec
 import pytest
 from argon2 import PasswordHasher
 
@@ -36,7 +37,7 @@ _HASH = hash_password(PASSWORD)
 async def door(academy: Academy, academy_settings: Settings) -> AsyncIterator[Entrance]:
     parts, hasher, directories, assertions = (
         academy.parts,
-        Hasher(workers=1),
+        Hasher(workers=1, rest=0.0),
         Directories(),
         Assertions(Path("xmlsec1")),
     )
@@ -114,6 +115,34 @@ async def test_thousands_of_addresses_together_try_only_so_often(
         await guess(academy, 2)
     with pytest.raises(WrongPasswordError):
         await guess(rival, 3)
+
+
+async def test_who_could_not_wait_for_a_thread_takes_no_try(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=1, seconds=600.0))
+    full = Hasher(workers=1, share=0)
+    shown = Shown("nobody@example.com", "wrong")
+    for _ in range(2):
+        with pytest.raises(RateLimitedError):
+            await entrance.sign_in(
+                msgspec.structs.replace(door, hasher=full), academy.anonymous(), shown, BROWSER
+            )
+    with pytest.raises(WrongPasswordError):
+        await entrance.sign_in(door, academy.anonymous(), shown, BROWSER)
+    full.close()
+
+
+async def test_who_guesses_at_one_account_takes_nobody_elses_tries(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=3, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_ACCOUNT", Rate("account", most=1, seconds=600.0))
+    for error in (WrongPasswordError, RateLimitedError, RateLimitedError, RateLimitedError):
+        with pytest.raises(error):
+            await entrance.sign_in(door, academy.anonymous(), Shown("n1@example.com", "wrong"), BROWSER)
+    with pytest.raises(WrongPasswordError):
+        await entrance.sign_in(door, academy.anonymous(), Shown("n2@example.com", "wrong"), BROWSER)
 
 
 async def test_an_account_is_one_however_its_address_is_spelt(academy: Academy, door: Entrance) -> None:

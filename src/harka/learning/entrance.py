@@ -117,7 +117,11 @@ async def sign_in(
     """
     email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
     place = network_of(device.address)
-    await take(entrance, context, OF_ADDRESS, place)
+    # before anything is read: most of a flood costs no more than this
+    entrance.hasher.require_room(context.id)
+    doors = (OF_ADDRESS, place), (OF_ALL, "")
+    for rate, of in doors:
+        await take(entrance, context, rate, of)
     async with working(entrance, context, read_only=True) as work:
         known = await passwords.find_by_email(work.session, email)
         policy = await connections.policy(work.session, None if known is None else known.user_id)
@@ -125,10 +129,14 @@ async def sign_in(
     forbidden = policy.enforced and features_for(context.organization).sso and linking is None
     # of somebody by who they are: an address is spelt in more ways than we would think of
     account = email.lower() if known is None else str(known.user_id)
-    tries = of_account(account, place)
-    for rate, of in tries:
-        await take(entrance, context, rate, of)
-    taken = ((OF_ADDRESS, place), *tries)
+    taken = (*doors, *of_account(account, place))
+    try:
+        for rate, of in taken[len(doors) :]:
+            await take(entrance, context, rate, of)
+    except RateLimitedError:
+        # who guesses at one account takes nobody else's tries
+        await give_back(entrance, context, ((OF_ALL, ""),))
+        raise
     matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
     if forbidden and not policy.is_break_glass:
         # also for a right one: it says nothing about the password
@@ -230,7 +238,7 @@ async def take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) 
 
 def of_account(account: str, place: str) -> tuple[tuple[Rate, str], ...]:
     """What a try of an account takes. `place`: see `network_of`."""
-    return (OF_ACCOUNT, f"{account}@{place}"), (OF_ACCOUNT_ANYWHERE, account), (OF_ALL, "")
+    return (OF_ACCOUNT, f"{account}@{place}"), (OF_ACCOUNT_ANYWHERE, account)
 
 
 def network_of(address: str) -> str:

@@ -234,7 +234,7 @@ async def enter(
     known_as = login.strip()
     account = f"{connection.id}:{known_as[: LONGEST_LOGIN + 1].lower()}"
     network = network_of(device.address)
-    taken = ((OF_ADDRESS, network), *of_account(account, network))
+    taken = ((OF_ADDRESS, network), *of_account(account, network), (OF_ALL, ""))
     for rate, of in taken:
         await take(entrance, context, rate, of)
     try:
