@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harka.errors import InvalidCursorError
 from harka.graph.cursor import Listing
 from harka.ids import new_id
-from harka.repositories.page import OLDEST_FIRST, Order
+from harka.repositories.page import BY_ID, OLDEST_FIRST, Order
 
 KEY = bytes(32)
 TENANT = new_id()
@@ -38,6 +38,14 @@ def test_a_position_by_text_survives_the_trip_exactly(text: str, id_: UUID) -> N
     assert titles.open(titles.seal((text, id_))) == (text, id_)
     with pytest.raises(InvalidCursorError):
         listing().open(titles.seal((text, id_)))
+
+
+@given(st.uuids())
+def test_a_position_by_id_survives_the_trip_exactly(id_: UUID) -> None:
+    by_id = listing(order=BY_ID)
+    assert by_id.open(by_id.seal((id_, id_))) == (id_, id_)
+    with pytest.raises(InvalidCursorError):
+        listing().open(by_id.seal((id_, id_)))
 
 
 @given(st.floats(0, 1), st.integers(1, 2**31), st.uuids())

@@ -1,5 +1,6 @@
 """Lists between groups and people: what a page reads of a group that has grown large."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,11 +9,11 @@ import pytest
 
 from academy import Academy
 from harka.config import Settings
-from harka.repositories import group_list
+from harka.repositories import group, group_list
 from harka.repositories.group_list import Tie
-from harka.repositories.page import BY_ID
+from harka.repositories.page import BY_ID, Order
 from harka.storage.statement import Statement
-from repositories.test_plans import prepared, rows_read
+from repositories.test_plans import nodes, prepared, rows_read
 
 
 @asynccontextmanager
@@ -66,3 +67,16 @@ async def test_nobody_is_looked_up_to_count_all(crowd: Academy, academy_settings
         some = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ({asked}, true)")
     assert rows_read(all_)["user"] == 0, all_
     assert rows_read(some)["user"] >= 2000
+
+
+@pytest.mark.parametrize(
+    ("by", "index"), [("created_at", "user_group_children"), ("name", "user_group_children_name")]
+)
+async def test_groups_below_one_come_in_the_order_of_an_index(
+    crowd: Academy, academy_settings: Settings, by: str, index: str
+) -> None:
+    for statement in (group.FIRST_OF_PARENTS[Order(by)], group.PAGES_OF_PARENT[Order(by)].after):
+        async with prepared(academy_settings, crowd, statement) as connection:
+            nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement.text))))
+            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE it ({nothing})")
+        assert [each["Index Name"] for each in nodes(plan) if "Index Name" in each] == [index], plan
