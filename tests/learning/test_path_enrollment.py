@@ -16,6 +16,7 @@ from harka.learning.path import PathDraft
 from harka.learning.path_enrollment import PathEnrolled
 from harka.repositories.course import Course
 from harka.repositories.path import LearningPath
+from harka.repositories.path_enrollment_list import PathEnrollmentFilter
 from harka.repositories.user import User
 
 
@@ -128,16 +129,17 @@ async def test_learners_see_their_own_and_change_nothing(academy: Academy) -> No
     async with academy.work(academy.acting(one)) as work:
         assert list(await path_enrollment.find_many(work, [own.id, theirs.id])) == [own.id]
         assert [each.id for each in await path_enrollment.list_page(work, after=None, first=9)] == [own.id]
-        asked = {"user_id": other.id, "path_id": way.id}
-        assert await path_enrollment.list_page(work, after=None, first=9, **asked) == []
-        assert (await path_enrollment.count(work), await path_enrollment.count(work, **asked)) == (1, 0)
+        asked = PathEnrollmentFilter(user_id=other.id, path_id=way.id)
+        assert await path_enrollment.list_page(work, asked, after=None, first=9) == []
+        assert (await path_enrollment.count(work), await path_enrollment.count(work, asked)) == (1, 0)
         with pytest.raises(ForbiddenError):
             await path_enrollment.enroll(work, path_id=way.id, user_id=one.id)
         with pytest.raises(ForbiddenError):
             await path_enrollment.withdraw(work, own.id)
     async with academy.work() as work:
-        assert await path_enrollment.count(work, path_id=way.id, status="active") == 2
-        assert len(await path_enrollment.list_page(work, after=None, first=9, path_id=way.id)) == 2
+        here = PathEnrollmentFilter(path_id=way.id, status="active")
+        assert await path_enrollment.count(work, here) == 2
+        assert len(await path_enrollment.list_page(work, here, after=None, first=9)) == 2
     assert await academy.state() == before
 
 
@@ -157,7 +159,8 @@ async def test_a_manager_of_groups_reaches_the_people_of_these(academy: Academy)
             await path_enrollment.withdraw(work, beyond.id)
         assert list(await path_enrollment.find_many(work, [own.id, beyond.id])) == [own.id]
         for asked, ids in (({}, [own.id]), ({"user_id": inside.id}, [own.id]), ({"user_id": outside.id}, [])):
-            listed = await path_enrollment.list_page(work, after=None, first=9, path_id=way.id, **asked)
+            only = PathEnrollmentFilter(path_id=way.id, **asked)
+            listed = await path_enrollment.list_page(work, only, after=None, first=9)
             assert [each.id for each in listed] == ids
-            assert await path_enrollment.count(work, path_id=way.id, **asked) == len(ids)
+            assert await path_enrollment.count(work, only) == len(ids)
         assert (await path_enrollment.withdraw(work, own.id)).status == "withdrawn"

@@ -14,7 +14,7 @@ from harka.repositories.group import GroupOrder
 from harka.repositories.invitation import InvitationOrder
 from harka.repositories.passkey import PasskeyOrder
 from harka.repositories.path import LearningPathOrder
-from harka.repositories.path_enrollment import LearningPathEnrollmentOrder
+from harka.repositories.path_enrollment_list import LearningPathEnrollmentOrder
 from harka.repositories.quiz_attempt_list import QuizAttemptOrder
 from harka.repositories.role import CustomRoleOrder
 from harka.repositories.scim_token import ScimTokenOrder

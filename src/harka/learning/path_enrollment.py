@@ -14,12 +14,14 @@ from harka.learning.path import no_path
 from harka.learning.work import UnitOfWork
 from harka.repositories import path as paths
 from harka.repositories import path_enrollment as path_enrollments
+from harka.repositories import path_enrollment_list as lists
 from harka.repositories import user as users
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.path import PathStatus
 from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.path_enrollment_list import ALL, PathEnrollmentFilter
 from harka.repositories.scope import Scope
 from harka.repositories.user import UserStatus
 from harka.rows import ByKey, Grouped
@@ -42,38 +44,25 @@ async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[PathEnrollme
 
 async def list_page(
     work: UnitOfWork,
+    only: PathEnrollmentFilter = ALL,
     *,
     after: Position | None,
     first: int,
     order: Order = OLDEST_FIRST,
-    user_id: UUID | None = None,
-    path_id: UUID | None = None,
-    status: str | None = None,
 ) -> Sequence[PathEnrollment]:
-    """The next `first` that the reader may see, in that order."""
+    """The next `first` that match and that the reader may see, in that order."""
     scope = visibility.of_enrollments(work.context)
-    if _is_hidden(scope, user_id):
+    if _is_hidden(scope, only.user_id):
         return []
-    return await path_enrollments.list_page(
-        work.session,
-        scope,
-        after=after,
-        first=first,
-        order=order,
-        user_id=_whose(scope, user_id),
-        path_id=path_id,
-        status=status,
-    )
+    shown = _shown(scope, only)
+    return await lists.list_page(work.session, scope, shown, after=after, first=first, order=order)
 
 
-async def count(
-    work: UnitOfWork, *, user_id: UUID | None = None, path_id: UUID | None = None, status: str | None = None
-) -> int:
+async def count(work: UnitOfWork, only: PathEnrollmentFilter = ALL) -> int:
     scope = visibility.of_enrollments(work.context)
-    if _is_hidden(scope, user_id):
+    if _is_hidden(scope, only.user_id):
         return 0
-    shown = _whose(scope, user_id)
-    return await path_enrollments.count(work.session, scope, user_id=shown, path_id=path_id, status=status)
+    return await lists.count(work.session, scope, _shown(scope, only))
 
 
 async def enroll(work: UnitOfWork, *, path_id: UUID, user_id: UUID) -> PathEnrolled:
@@ -128,50 +117,58 @@ async def withdraw(work: UnitOfWork, id_: UUID, *, version: int | None = None) -
 
 
 async def pages_by_user(
-    work: UnitOfWork, user_ids: Sequence[UUID], *, first: int, status: str | None = None
+    work: UnitOfWork,
+    user_ids: Sequence[UUID],
+    only: PathEnrollmentFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Grouped[PathEnrollment]:
-    """The first `first` of each user, oldest first; users without any to see are left out."""
+    """The first `first` of each user, in the order; users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
     if not asked:
         return Grouped([], "user_id")
-    found = await path_enrollments.first_of_users(work.session, scope, asked, first=first, status=status)
+    found = await lists.first_of_users(work.session, scope, asked, only, first=first, order=order)
     return Grouped(found, "user_id")
 
 
 async def pages_by_path(
-    work: UnitOfWork, path_ids: Sequence[UUID], *, first: int, status: str | None = None
+    work: UnitOfWork,
+    path_ids: Sequence[UUID],
+    only: PathEnrollmentFilter = ALL,
+    *,
+    first: int,
+    order: Order = OLDEST_FIRST,
 ) -> Grouped[PathEnrollment]:
-    """The first `first` on each path that the reader may see, oldest first; empty ones are left out."""
+    """The first `first` on each path that the reader may see, in the order; empty ones are left out."""
     scope = visibility.of_enrollments(work.context)
     own = _own(scope)
     if own is not None:
-        found = await path_enrollments.of_user_on_paths(work.session, own, path_ids, status=status)
+        found = await lists.of_user_on_paths(work.session, own, path_ids, only, order=order)
     else:
-        found = await path_enrollments.first_of_paths(
-            work.session, scope, path_ids, first=first, status=status
-        )
+        found = await lists.first_of_paths(work.session, scope, path_ids, only, first=first, order=order)
     return Grouped(found, "path_id", first=first)
 
 
 async def count_by_user(
-    work: UnitOfWork, user_ids: Sequence[UUID], *, status: str | None = None
+    work: UnitOfWork, user_ids: Sequence[UUID], only: PathEnrollmentFilter = ALL
 ) -> dict[UUID, int]:
     """Users without any to see are left out."""
     scope = visibility.of_enrollments(work.context)
     asked = [id_ for id_ in user_ids if not _is_hidden(scope, id_)]
-    return await path_enrollments.count_of_users(work.session, scope, asked, status=status) if asked else {}
+    return await lists.count_of_users(work.session, scope, asked, only) if asked else {}
 
 
 async def count_by_path(
-    work: UnitOfWork, path_ids: Sequence[UUID], *, status: str | None = None
+    work: UnitOfWork, path_ids: Sequence[UUID], only: PathEnrollmentFilter = ALL
 ) -> dict[UUID, int]:
     """How many the reader may see; paths without any are left out."""
     scope = visibility.of_enrollments(work.context)
     own = _own(scope)
     if own is None:
-        return await path_enrollments.count_of_paths(work.session, scope, path_ids, status=status)
-    found = await path_enrollments.of_user_on_paths(work.session, own, path_ids, status=status)
+        return await lists.count_of_paths(work.session, scope, path_ids, only)
+    found = await lists.of_user_on_paths(work.session, own, path_ids, only)
     return dict(Counter(each.path_id for each in found))
 
 
@@ -185,9 +182,9 @@ def _is_hidden(scope: Scope, user_id: UUID | None) -> bool:
     return not scope.everything and scope.manager is None and user_id not in (None, scope.user)
 
 
-def _whose(scope: Scope, user_id: UUID | None) -> UUID | None:
-    """Of whom the reader is shown what they asked for; None for all whom they see."""
-    return user_id if scope.everything or scope.manager is not None else scope.user
+def _shown(scope: Scope, only: PathEnrollmentFilter) -> PathEnrollmentFilter:
+    """Of those whom the reader sees: their own, where these are all."""
+    return only if _own(scope) is None else msgspec.structs.replace(only, user_id=scope.user)
 
 
 def _row(path_id: UUID, user_id: UUID) -> PathEnrollment:

@@ -1,28 +1,12 @@
-import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from harka.repositories.page import (
-    CREATED,
-    OLDEST_FIRST,
-    Condition,
-    Key,
-    Order,
-    Position,
-    narrowed,
-    pages,
-)
-from harka.repositories.scope import Scope, managed, people_of, unless_beyond
+from harka.repositories.scope import Scope, managed, unless_beyond
 from harka.storage.session import ShardSession
 from harka.storage.statement import Statement
-
-
-class LearningPathEnrollmentOrder(enum.StrEnum):
-    CREATED_AT = "created_at"
 
 
 class PathEnrollment(msgspec.Struct, frozen=True):
@@ -48,130 +32,6 @@ FIND_VISIBLE = Statement(
     FROM {{schema}}.learning_path_enrollment
     WHERE tenant_id = $1 AND id = ANY($4::uuid[])
       AND ($2::boolean OR user_id = $3::uuid OR {managed("learning_path_enrollment.user_id", "$5")})""",  # noqa: S608 - constants
-)
-
-_KEYS: Final[Mapping[str, Key]] = {LearningPathEnrollmentOrder.CREATED_AT: CREATED}
-_STANDS: Final = Condition("text", "status = {}")
-_ON_PATH: Final = Condition("uuid", "path_id = {}")
-
-# One page of all of them, in each order.
-PAGES = pages(
-    "path_enrollment.pages",
-    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND {narrowed(_STANDS)} {{after}}
-    ORDER BY {{order}} LIMIT $3""",  # noqa: S608 - constants
-    _KEYS,
-    position=4,
-)
-
-# One page of a user's (on one path, or any), in each order.
-PAGES_OF_USER = pages(
-    "path_enrollment.pages_of_user",
-    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = $2::uuid AND {narrowed(_STANDS, _ON_PATH, begin=3)} {{after}}
-    ORDER BY {{order}} LIMIT $5""",  # noqa: S608 - constants
-    _KEYS,
-    position=6,
-)
-
-# One page of a path's, in each order.
-PAGES_OF_PATH = pages(
-    "path_enrollment.pages_of_path",
-    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND path_id = $2::uuid AND {narrowed(_STANDS, begin=3)} {{after}}
-    ORDER BY {{order}} LIMIT $4""",  # noqa: S608 - constants
-    _KEYS,
-    position=5,
-)
-
-# One page of those that a manager of groups sees (of one user, or all; on one path, or any), in each order.
-PAGES_OF_MANAGER = pages(
-    "path_enrollment.pages_of_manager",
-    f"""SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = ANY({people_of("$2", "$3")})
-      AND {narrowed(_STANDS, _ON_PATH, begin=4)} {{after}}
-    ORDER BY {{order}} LIMIT $6""",  # noqa: S608 - constants
-    _KEYS,
-    position=7,
-)
-
-# The first of each of many users, oldest first.
-FIRST_OF_USERS = Statement(
-    "path_enrollment.first_of_users",
-    f"""SELECT e.id, e.path_id, e.user_id, e.status, e.progress, e.completed_at, e.withdrawn_at, e.created_at,
-      e.updated_at, e.version
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {{schema}}.learning_path_enrollment
-      WHERE tenant_id = $1 AND user_id = parent.id AND ($4::text IS NULL OR status = $4)
-      ORDER BY created_at, id LIMIT $3) AS e
-    WHERE {unless_beyond("parent.id", "$5")}
-    ORDER BY e.created_at, e.id""",  # noqa: S608 - constants
-)
-
-# The first on each of many paths, oldest first.
-FIRST_OF_PATHS = Statement(
-    "path_enrollment.first_of_paths",
-    f"""SELECT e.id, e.path_id, e.user_id, e.status, e.progress, e.completed_at, e.withdrawn_at, e.created_at,
-      e.updated_at, e.version
-    FROM unnest($2::uuid[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT * FROM {{schema}}.learning_path_enrollment p
-      WHERE p.tenant_id = $1 AND p.path_id = parent.id AND ($4::text IS NULL OR p.status = $4)
-        AND {unless_beyond("p.user_id", "$5")}
-      ORDER BY p.created_at, p.id LIMIT $3) AS e
-    ORDER BY e.created_at, e.id""",  # noqa: S608 - constants
-)
-
-# One user's on many paths, oldest first.
-OF_USER_ON_PATHS = Statement(
-    "path_enrollment.of_user_on_paths",
-    """SELECT id, path_id, user_id, status, progress, completed_at, withdrawn_at, created_at, updated_at,
-      version
-    FROM {schema}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = $2::uuid AND path_id = ANY($3::uuid[])
-      AND ($4::text IS NULL OR status = $4)
-    ORDER BY created_at, id""",
-)
-
-# How many each of many users has.
-COUNT_OF_USERS = Statement(
-    "path_enrollment.count_of_users",
-    f"""SELECT user_id AS parent, count(*) AS enrollments FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
-      AND {unless_beyond("learning_path_enrollment.user_id", "$4")}
-    GROUP BY user_id""",  # noqa: S608 - constants
-)
-
-# How many there are on each of many paths.
-COUNT_OF_PATHS = Statement(
-    "path_enrollment.count_of_paths",
-    f"""SELECT path_id AS parent, count(*) AS enrollments FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND path_id = ANY($2::uuid[]) AND ($3::text IS NULL OR status = $3)
-      AND {unless_beyond("learning_path_enrollment.user_id", "$4")}
-    GROUP BY path_id""",  # noqa: S608 - constants
-)
-
-# How many of those that a manager sees there are.
-COUNT_OF_MANAGER = Statement(
-    "path_enrollment.count_of_manager",
-    f"""SELECT count(*) FROM {{schema}}.learning_path_enrollment
-    WHERE tenant_id = $1 AND user_id = ANY({people_of("$5", "$2")})
-      AND ($3::uuid IS NULL OR path_id = $3) AND ($4::text IS NULL OR status = $4)""",  # noqa: S608 - constants
-)
-
-# How many there are.
-COUNT = Statement(
-    "path_enrollment.count",
-    """SELECT count(*) FROM {schema}.learning_path_enrollment
-    WHERE tenant_id = $1 AND ($2::uuid IS NULL OR user_id = $2) AND ($3::uuid IS NULL OR path_id = $3)
-      AND ($4::text IS NULL OR status = $4)""",
 )
 
 # Put somebody on a path; where they are already, that is the answer.
@@ -312,82 +172,6 @@ async def find_visible(session: ShardSession, scope: Scope, ids: Sequence[UUID])
     return await session.fetch_rows(
         PathEnrollment, FIND_VISIBLE, scope.everything, scope.user, ids, scope.manager
     )
-
-
-async def list_page(
-    session: ShardSession,
-    scope: Scope,
-    *,
-    after: Position | None,
-    first: int,
-    order: Order = OLDEST_FIRST,
-    user_id: UUID | None = None,
-    path_id: UUID | None = None,
-    status: str | None = None,
-) -> Sequence[PathEnrollment]:
-    """`scope`: that of somebody who sees those of others; who does not asks with their own `user_id`."""
-    asked: tuple[UUID | str | None, ...]
-    if scope.manager is not None:
-        statements, asked = PAGES_OF_MANAGER, (scope.manager, user_id, status, path_id)
-    elif user_id is not None:
-        statements, asked = PAGES_OF_USER, (user_id, status, path_id)
-    elif path_id is not None:
-        statements, asked = PAGES_OF_PATH, (path_id, status)
-    else:
-        statements, asked = PAGES, (status,)
-    return await session.fetch_rows(
-        PathEnrollment, statements[order].of(after), *asked, first, *(after or ())
-    )
-
-
-async def count(
-    session: ShardSession,
-    scope: Scope,
-    *,
-    user_id: UUID | None = None,
-    path_id: UUID | None = None,
-    status: str | None = None,
-) -> int:
-    if scope.manager is not None:
-        return int(await session.fetch_value(COUNT_OF_MANAGER, user_id, path_id, status, scope.manager))
-    return int(await session.fetch_value(COUNT, user_id, path_id, status))
-
-
-async def first_of_users(
-    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, first: int, status: str | None
-) -> Sequence[PathEnrollment]:
-    """The first `first` of each user; users beyond a manager's groups are left out."""
-    return await session.fetch_rows(PathEnrollment, FIRST_OF_USERS, user_ids, first, status, scope.manager)
-
-
-async def first_of_paths(
-    session: ShardSession, scope: Scope, path_ids: Sequence[UUID], *, first: int, status: str | None
-) -> Sequence[PathEnrollment]:
-    """The first `first` on each path, without people beyond a manager's groups."""
-    return await session.fetch_rows(PathEnrollment, FIRST_OF_PATHS, path_ids, first, status, scope.manager)
-
-
-async def of_user_on_paths(
-    session: ShardSession, user_id: UUID, path_ids: Sequence[UUID], *, status: str | None
-) -> Sequence[PathEnrollment]:
-    """All of them, withdrawn ones included."""
-    return await session.fetch_rows(PathEnrollment, OF_USER_ON_PATHS, user_id, path_ids, status)
-
-
-async def count_of_users(
-    session: ShardSession, scope: Scope, user_ids: Sequence[UUID], *, status: str | None
-) -> dict[UUID, int]:
-    """Users without any, or beyond a manager's groups, are left out."""
-    rows = await session.fetch(COUNT_OF_USERS, user_ids, status, scope.manager)
-    return {row["parent"]: row["enrollments"] for row in rows}
-
-
-async def count_of_paths(
-    session: ShardSession, scope: Scope, path_ids: Sequence[UUID], *, status: str | None
-) -> dict[UUID, int]:
-    """Paths without any are left out, and people beyond a manager's groups not counted."""
-    rows = await session.fetch(COUNT_OF_PATHS, path_ids, status, scope.manager)
-    return {row["parent"]: row["enrollments"] for row in rows}
 
 
 async def insert(session: ShardSession, row: PathEnrollment) -> PathEnrollment:

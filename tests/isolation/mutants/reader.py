@@ -267,6 +267,20 @@ MUTANTS: Final = [
         PEOPLE,
     ),
     Mutant(
+        "a-filter-finds-who-published-unseen",
+        "learning/course_version.py",
+        "if only.published_by is None else visibility.of_users(work.context)",
+        "",
+        ("tests/graph/types/test_course_version.py",),
+    ),
+    Mutant(
+        "a-filter-counts-attempts-of-anybody",
+        "repositories/quiz_attempt_list.py",
+        '(e.user_id = $3::uuid OR {managed("e.user_id", "$4")})',
+        "true",
+        ("tests/graph/types/test_quiz_attempt_list.py",),
+    ),
+    Mutant(
         "versions-of-courses-for-anybody",
         "learning/course_version.py",
         "    work.context.require(Permission.COURSE_WRITE)\n    return ByKey(",

@@ -5,8 +5,10 @@ from harka.graph.loaders.enrollment import by_asked
 from harka.graph.loaders.loader import Loader
 from harka.learning import path, path_enrollment
 from harka.repositories.course import Course
+from harka.repositories.page import Order
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.path_enrollment_list import PathEnrollmentFilter
 
 
 class LearningPathByIdLoader(Loader[UUID, LearningPath | None]):
@@ -22,46 +24,50 @@ class CoursesByLearningPathLoader(Loader[UUID, list[Course]]):
         return [found.get(key, []) for key in keys]
 
 
-FirstStandingOf = tuple[UUID, tuple[int, str | None]]
-"""A parent, and how many of its first rows are wanted, of which status."""
+FirstEnrollmentsOf = tuple[UUID, tuple[int, Order, PathEnrollmentFilter]]
+"""A parent, and which of its rows are wanted."""
 
-StandingOf = tuple[UUID, str | None]
+EnrollmentsOf = tuple[UUID, PathEnrollmentFilter]
 
 
-class LearningPathEnrollmentsByUserLoader(Loader[FirstStandingOf, Sequence[PathEnrollment]]):
-    async def fetch(self, keys: list[FirstStandingOf]) -> Sequence[Sequence[PathEnrollment]]:
+class LearningPathEnrollmentsByUserLoader(Loader[FirstEnrollmentsOf, Sequence[PathEnrollment]]):
+    async def fetch(self, keys: list[FirstEnrollmentsOf]) -> Sequence[Sequence[PathEnrollment]]:
         found = {
-            (first, status): await path_enrollment.pages_by_user(self.work, users, first=first, status=status)
-            for (first, status), users in by_asked(keys).items()
+            (first, order, only): await path_enrollment.pages_by_user(
+                self.work, users, only, first=first, order=order
+            )
+            for (first, order, only), users in by_asked(keys).items()
         }
         return [found[asked].get(user, []) for user, asked in keys]
 
 
-class LearningPathEnrollmentsByPathLoader(Loader[FirstStandingOf, Sequence[PathEnrollment]]):
-    async def fetch(self, keys: list[FirstStandingOf]) -> Sequence[Sequence[PathEnrollment]]:
+class LearningPathEnrollmentsByPathLoader(Loader[FirstEnrollmentsOf, Sequence[PathEnrollment]]):
+    async def fetch(self, keys: list[FirstEnrollmentsOf]) -> Sequence[Sequence[PathEnrollment]]:
         found = {
-            (first, status): await path_enrollment.pages_by_path(self.work, paths, first=first, status=status)
-            for (first, status), paths in by_asked(keys).items()
+            (first, order, only): await path_enrollment.pages_by_path(
+                self.work, paths, only, first=first, order=order
+            )
+            for (first, order, only), paths in by_asked(keys).items()
         }
         return [found[asked].get(path, []) for path, asked in keys]
 
 
-class LearningPathEnrollmentCountByUserLoader(Loader[StandingOf, int]):
-    async def fetch(self, keys: list[StandingOf]) -> list[int]:
+class LearningPathEnrollmentCountByUserLoader(Loader[EnrollmentsOf, int]):
+    async def fetch(self, keys: list[EnrollmentsOf]) -> list[int]:
         found = {
-            status: await path_enrollment.count_by_user(self.work, users, status=status)
-            for status, users in by_asked(keys).items()
+            only: await path_enrollment.count_by_user(self.work, users, only)
+            for only, users in by_asked(keys).items()
         }
-        return [found[status].get(user, 0) for user, status in keys]
+        return [found[only].get(user, 0) for user, only in keys]
 
 
-class LearningPathEnrollmentCountByPathLoader(Loader[StandingOf, int]):
-    async def fetch(self, keys: list[StandingOf]) -> list[int]:
+class LearningPathEnrollmentCountByPathLoader(Loader[EnrollmentsOf, int]):
+    async def fetch(self, keys: list[EnrollmentsOf]) -> list[int]:
         found = {
-            status: await path_enrollment.count_by_path(self.work, paths, status=status)
-            for status, paths in by_asked(keys).items()
+            only: await path_enrollment.count_by_path(self.work, paths, only)
+            for only, paths in by_asked(keys).items()
         }
-        return [found[status].get(path, 0) for path, status in keys]
+        return [found[only].get(path, 0) for path, only in keys]
 
 
 class LearningPathEnrollmentByIdLoader(Loader[UUID, PathEnrollment | None]):

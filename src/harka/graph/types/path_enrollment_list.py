@@ -1,11 +1,13 @@
 """Who is on which learning path, as lists: everybody's, a person's, a path's."""
 
 from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
+import msgspec
 import strawberry
 
+from harka.errors import ValidationError
 from harka.graph.context import Info, RequestContext
 from harka.graph.enums import EnrollmentStatus, OrderDirection
 from harka.graph.field import graph_input, value
@@ -20,20 +22,23 @@ from harka.graph.order_enums import LearningPathEnrollmentOrder
 from harka.graph.pagination import (
     FILTER_INSTEAD,
     After,
+    Asked,
     Below,
     First,
-    Rules,
     Slice,
     either,
     ordered,
+    paginate,
     paginate_below,
-    paginate_by,
 )
 from harka.ids import NodeKind
 from harka.learning import path_enrollment
+from harka.learning.moment import accept_moment
 from harka.repositories.page import Position
 from harka.repositories.path import LearningPath
 from harka.repositories.path_enrollment import PathEnrollment
+from harka.repositories.path_enrollment_list import ALL
+from harka.repositories.path_enrollment_list import PathEnrollmentFilter as Only
 from harka.repositories.user import User
 
 
@@ -44,13 +49,10 @@ class LearningPathEnrollmentFilter:
     status: EnrollmentStatus | None = value("Only those that stand so.", default=None)
     user_id: strawberry.ID | None = value("Only those of this user.", default=None)
     learning_path_id: strawberry.ID | None = value("Only those on this path.", default=None)
-
-
-@graph_input
-class LearningPathStandingFilter:
-    """Who on one path, or which of one person; what is omitted leaves out none."""
-
-    status: EnrollmentStatus | None = value("Only those that stand so.", default=None)
+    progress_from: float | None = value("Only who is so far or further: 0 to 1.", default=None)
+    progress_below: float | None = value("Only who is less far: 0 to 1.", default=None)
+    completed_from: datetime | None = value("Only what was completed then or later.", default=None)
+    completed_before: datetime | None = value("Only what was completed before then.", default=None)
 
 
 @graph_input
@@ -63,10 +65,6 @@ class LearningPathEnrollmentOrderBy:
 
 Matching = Annotated[
     LearningPathEnrollmentFilter | None,
-    strawberry.argument(name="filter", description="Which of them; omit it for all."),
-]
-OfOne = Annotated[
-    LearningPathStandingFilter | None,
     strawberry.argument(name="filter", description="Which of them; omit it for all."),
 ]
 Ordered = Annotated[
@@ -90,7 +88,6 @@ OnPath = Annotated[
         description="Only those on this path; omit it for all.", deprecation_reason=FILTER_INSTEAD
     ),
 ]
-_LISTED = Rules(path_enrollment.list_page, path_enrollment.count, LearningPathEnrollmentByIdLoader)
 
 
 async def everybodys_paths(
@@ -104,36 +101,54 @@ async def everybodys_paths(
     status: Standing = None,
 ) -> Slice:
     """A page of all that the caller may see."""
-    context, given = info.context, matching or LearningPathEnrollmentFilter()
-    user, path = _people(context, given)
-    old_user = None if user_id is None else context.open_id(NodeKind.USER, user_id, "userId")
-    old_path = None
+    context, work = info.context, info.context.work
+    given, order = _accepted(context, matching, status), ordered(order_by)
+    user = path = None
+    if user_id is not None:
+        user = context.open_id(NodeKind.USER, user_id, "userId")
     if learning_path_id is not None:
-        old_path = context.open_id(NodeKind.LEARNING_PATH, learning_path_id, "learningPathId")
-    return await paginate_by(
-        _LISTED,
+        path = context.open_id(NodeKind.LEARNING_PATH, learning_path_id, "learningPathId")
+    only = msgspec.structs.replace(
+        given,
+        user_id=either(given.user_id, user, "userId"),
+        path_id=either(given.path_id, path, "learningPathId"),
+    )
+
+    async def fetch(position: Position | None, limit: int) -> Sequence[PathEnrollment]:
+        rows = await path_enrollment.list_page(work, only, after=position, first=limit, order=order)
+        context.loaders.of(LearningPathEnrollmentByIdLoader).prime(rows)
+        return rows
+
+    return await paginate(
         context,
         "learningPathEnrollments",
-        only={
-            "user_id": either(user, old_user, "userId"),
-            "path_id": either(path, old_path, "learningPathId"),
-            "status": either(given.status, status, "status"),
-        },
-        order=ordered(order_by),
+        filters=_bound(only),
+        order=order,
         first=first,
         after=after,
+        fetch=fetch,
+        count=lambda: path_enrollment.count(work, only),
     )
 
 
 def paths_of_user(
-    root: User, info: Info, first: First, after: After = None, matching: OfOne = None, status: Standing = None
+    root: User,
+    info: Info,
+    first: First,
+    after: After = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
+    status: Standing = None,
 ) -> Awaitable[Slice]:
     """A page of a person's."""
-    stands = _stands(matching, status)
+    only, order = _accepted(info.context, matching, status), ordered(order_by)
 
     async def rest(position: Position, limit: int) -> Sequence[PathEnrollment]:
+        if only.user_id not in (None, root.id):
+            return []
+        own = msgspec.structs.replace(only, user_id=root.id)
         return await path_enrollment.list_page(
-            info.context.work, after=position, first=limit, user_id=root.id, status=stands
+            info.context.work, own, after=position, first=limit, order=order
         )
 
     below = Below(
@@ -141,10 +156,10 @@ def paths_of_user(
         parent=root.id,
         rows=LearningPathEnrollmentsByUserLoader,
         counts=LearningPathEnrollmentCountByUserLoader,
-        asked=(stands,),
-        bound=(stands,),
+        asked=(order, only),
+        bound=_bound(only),
     )
-    return paginate_below(info.context, below, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
 def people_of_path(
@@ -152,15 +167,19 @@ def people_of_path(
     info: Info,
     first: First,
     after: After = None,
-    matching: OfOne = None,
+    matching: Matching = None,
+    order_by: Ordered = None,
     status: Standing = None,
 ) -> Awaitable[Slice]:
     """A page of a path's."""
-    stands = _stands(matching, status)
+    only, order = _accepted(info.context, matching, status), ordered(order_by)
 
     async def rest(position: Position, limit: int) -> Sequence[PathEnrollment]:
+        if only.path_id not in (None, root.id):
+            return []
+        here = msgspec.structs.replace(only, path_id=root.id)
         return await path_enrollment.list_page(
-            info.context.work, after=position, first=limit, path_id=root.id, status=stands
+            info.context.work, here, after=position, first=limit, order=order
         )
 
     below = Below(
@@ -168,20 +187,41 @@ def people_of_path(
         parent=root.id,
         rows=LearningPathEnrollmentsByPathLoader,
         counts=LearningPathEnrollmentCountByPathLoader,
-        asked=(stands,),
-        bound=(stands,),
+        asked=(order, only),
+        bound=_bound(only),
     )
-    return paginate_below(info.context, below, first=first, after=after, rest=rest)
+    return paginate_below(info.context, below, order=order, first=first, after=after, rest=rest)
 
 
-def _stands(given: LearningPathStandingFilter | None, status: str | None) -> str | None:
-    return either(None if given is None else given.status, status, "status")
-
-
-def _people(context: RequestContext, given: LearningPathEnrollmentFilter) -> tuple[UUID | None, UUID | None]:
-    """The user and the path."""
+def _accepted(
+    context: RequestContext, matching: LearningPathEnrollmentFilter | None, status: str | None
+) -> Only:
+    """`status`: what was asked for before there was a filter."""
+    given = matching or LearningPathEnrollmentFilter()
     user, path = given.user_id, given.learning_path_id
-    return (
-        None if user is None else context.open_id(NodeKind.USER, user, "filter.userId"),
-        None if path is None else context.open_id(NodeKind.LEARNING_PATH, path, "filter.learningPathId"),
+    return Only(
+        status=either(given.status, status, "status"),
+        user_id=None if user is None else context.open_id(NodeKind.USER, user, "filter.userId"),
+        path_id=None
+        if path is None
+        else context.open_id(NodeKind.LEARNING_PATH, path, "filter.learningPathId"),
+        progress_from=_fraction(given.progress_from, "filter.progressFrom"),
+        progress_below=_fraction(given.progress_below, "filter.progressBelow"),
+        completed_from=_moment(given.completed_from, "filter.completedFrom"),
+        completed_before=_moment(given.completed_before, "filter.completedBefore"),
     )
+
+
+def _fraction(given: float | None, field: str) -> float | None:
+    if given is not None and not 0 <= given <= 1:
+        raise ValidationError("This is between 0 and 1.", field=field)
+    return given
+
+
+def _moment(given: datetime | None, field: str) -> datetime | None:
+    return None if given is None else accept_moment(given, field)
+
+
+def _bound(only: Only) -> tuple[Asked, ...]:
+    """The filter as a cursor is bound to it."""
+    return () if only == ALL else msgspec.structs.astuple(only)
