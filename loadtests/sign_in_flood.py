@@ -8,6 +8,7 @@ addresses. Open loop, like `overload.py`. It ends with 1 when anything was neith
 
 import argparse
 import asyncio
+import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -60,10 +61,12 @@ def main() -> int:
         asked = asyncio.run(_prepare(staged))
         port = free_port()
         with Stage(settings, staged.admin_url, staged.directory).serving(port):
-            return _measure(staged, port, asked, options.seconds, options.rates)
+            return _measure(staged, port, asked, options.seconds, options.rates, options.rounds)
 
 
-def _measure(staged: Stage, port: int, asked: Asked, seconds: float, rates: Sequence[float]) -> int:
+def _measure(
+    staged: Stage, port: int, asked: Asked, seconds: float, rates: Sequence[float], rounds: int
+) -> int:
     def ask(*streams: Stream) -> list[Outcome]:
         return run(staged.directory, port, streams)
 
@@ -72,26 +75,41 @@ def _measure(staged: Stage, port: int, asked: Asked, seconds: float, rates: Sequ
     ask(Stream(asked.reads, [Phase(1.0, 0.0)], 4), Stream(asked.sign_ins, [Phase(1.0, 0.0)], 2))
     (full,) = ask(Stream(asked.sign_ins, [Phase(seconds, 0.0)], 8))
     out.print(f"sign-ins: {len(full.served) / seconds:,.1f}/s to 8 who ask as fast as answers come")
-    table = Table(box=None)
-    for column in ("neighbour", "reads p50 ms", "p99 ms", "sign-ins p50 ms", "p99 ms", "guesses answered/s"):
-        table.add_column(column, justify="left" if column == "neighbour" else "right")
-    alone = ask(reads, sign_ins)
-    table.add_row("alone", *_shown(alone), "")
-    failed = full.failed + _wrong(alone, _EXPECTED)
-    for rate in rates:
-        flood = Stream(asked.guesses, [Phase(seconds, rate)])
-        *beside, guessed = ask(reads, sign_ins, flood)
-        answered = sum(status == HTTPStatus.UNAUTHORIZED for _, _, status in guessed.rows)
-        table.add_row(f"beside {rate:g}/s", *_shown(beside), f"{answered / seconds:,.1f}")
-        failed += _wrong(beside, _EXPECTED) + _wrong([guessed], _BUSY)
-    out.print(table)
+    failed = full.failed
+    alone, beside = list[list[float]](), {rate: list[list[float]]() for rate in rates}
+    # in turns: what a machine can do that others share changes from minute to minute
+    for _ in range(rounds):
+        found = ask(reads, sign_ins)
+        failed += _wrong(found, _EXPECTED)
+        alone.append(_times(found))
+        for rate in rates:
+            *found, guessed = ask(reads, sign_ins, Stream(asked.guesses, [Phase(seconds, rate)]))
+            failed += _wrong(found, _EXPECTED) + _wrong([guessed], _BUSY)
+            answered = sum(status == HTTPStatus.UNAUTHORIZED for _, _, status in guessed.rows)
+            beside[rate].append([*_times(found), answered / seconds])
+    out.print(_table(alone, beside))
     if failed:
         out.print(f"failed, by status: {dict(failed)}", style="red")
     return 1 if failed else 0
 
 
-def _shown(outcomes: Sequence[Outcome]) -> list[str]:
-    return [f"{1000 * percentile(each.served, share):,.1f}" for each in outcomes for share in (0.5, 0.99)]
+def _times(outcomes: Sequence[Outcome]) -> list[float]:
+    """In ms: median and 99th percentile of each."""
+    return [1000 * percentile(each.served, share) for each in outcomes for share in (0.5, 0.99)]
+
+
+def _table(alone: list[list[float]], beside: dict[float, list[list[float]]]) -> Table:
+    """Medians of the rounds, and how much longer than alone it took beside a flood."""
+    table = Table(box=None)
+    for column in ("neighbour", "reads p50 ms", "p99 ms", "sign-ins p50 ms", "p99 ms", "guesses answered/s"):
+        table.add_column(column, justify="left" if column == "neighbour" else "right")
+    usual = [statistics.median(each) for each in zip(*alone, strict=True)]
+    table.add_row("alone", *(f"{each:,.1f}" for each in usual), "")
+    for rate, rounds in beside.items():
+        *times, answered = (statistics.median(each) for each in zip(*rounds, strict=True))
+        shown = (f"{each:,.1f} ({each / before - 1:+.0%})" for each, before in zip(times, usual, strict=True))
+        table.add_row(f"beside {rate:g}/s", *shown, f"{answered:,.1f}")
+    return table
 
 
 def _wrong(outcomes: Sequence[Outcome], expected: frozenset[HTTPStatus]) -> Counter[int]:
@@ -149,6 +167,9 @@ def _options() -> argparse.Namespace:
         type=lambda text: [float(each) for each in text.split(",")],
         default=[50.0, 300.0],
         help="guesses a second",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="of alone and beside, in turns; medians are told"
     )
     return parser.parse_args()
 
