@@ -103,24 +103,6 @@ async def test_who_leaves_makes_room_when_the_thread_ends_and_no_earlier(
     assert await last == "end of d"
 
 
-async def test_who_rests_leaves_the_threads_to_others(held: Held) -> None:
-    wide = FairThreads("wide", 2, most=1, share=9)
-    ends = [asyncio.create_task(wide.run(FLOODED, partial(held, name), rest=lambda _: 1e6)) for name in "ab"]
-    held.gate.release(3)
-    assert await ends[0] == "end of a"
-    (quiet,) = await begin(wide, held, QUIET, "q")
-    assert await quiet == "end of q"
-    assert held.begun == ["a", "q"]
-    ends[1].cancel()
-    wide.close()
-
-
-async def test_after_a_rest_the_next_begins(threads: FairThreads, held: Held) -> None:
-    held.gate.release(3)
-    calls = [threads.run(FLOODED, partial(held, name), rest=lambda _: 1.0) for name in "abc"]
-    assert await asyncio.gather(*calls) == ["end of a", "end of b", "end of c"]
-
-
 async def test_for_whom_there_is_no_room_is_told_before(threads: FairThreads, held: Held) -> None:
     threads.require_room(FLOODED)
     flood = await begin(threads, held, FLOODED, *"abcde")
@@ -130,3 +112,16 @@ async def test_for_whom_there_is_no_room_is_told_before(threads: FairThreads, he
     held.gate.release(5)
     await asyncio.gather(*flood)
     threads.require_room(FLOODED)
+
+
+async def test_whose_thread_is_free_need_not_wait_however_many_do(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harka.auth.fair_threads._MOST_WAITING", 3)
+    wide = FairThreads("wide", 2, most=1, share=9)
+    flood = await begin(wide, held, FLOODED, *"abcd")
+    wide.require_room(QUIET)
+    held.gate.release(5)
+    (quiet,) = await begin(wide, held, QUIET, "q")
+    await asyncio.gather(*flood, quiet)
+    wide.close()

@@ -37,7 +37,7 @@ _HASH = hash_password(PASSWORD)
 async def door(academy: Academy, academy_settings: Settings) -> AsyncIterator[Entrance]:
     parts, hasher, directories, assertions = (
         academy.parts,
-        Hasher(workers=1, rest=0.0),
+        Hasher(workers=1),
         Directories(),
         Assertions(Path("xmlsec1")),
     )
@@ -120,16 +120,21 @@ async def test_thousands_of_addresses_together_try_only_so_often(
 async def test_who_could_not_wait_for_a_thread_takes_no_try(
     academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=1, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=3, seconds=600.0))
+    person = await person_of(academy)
     full = Hasher(workers=1, share=0)
-    shown = Shown("nobody@example.com", "wrong")
-    for _ in range(2):
-        with pytest.raises(RateLimitedError):
-            await entrance.sign_in(
-                msgspec.structs.replace(door, hasher=full), academy.anonymous(), shown, BROWSER
-            )
-    with pytest.raises(WrongPasswordError):
-        await entrance.sign_in(door, academy.anonymous(), shown, BROWSER)
+    crowded = msgspec.structs.replace(door, hasher=full)
+    shown = Shown(person.email, PASSWORD)
+    at_once = [entrance.sign_in(crowded, academy.anonymous(), shown, BROWSER) for _ in range(3)]
+    outcomes = await asyncio.gather(*at_once, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == [
+        "Begun",
+        "RateLimitedError",
+        "RateLimitedError",
+    ]
+    for _ in range(3):
+        with pytest.raises(WrongPasswordError):
+            await entrance.sign_in(door, academy.anonymous(), Shown(person.email, "wrong"), BROWSER)
     full.close()
 
 

@@ -6,6 +6,7 @@ from academy import Academy
 from harka.errors import ForbiddenError
 from harka.ids import new_id
 from harka.learning import group, group_list
+from harka.repositories.group import GroupFilter
 from harka.repositories.group_list import Tie
 from harka.tenancy.permission import Permission
 from learning.test_group_member import add, made
@@ -58,3 +59,25 @@ async def test_learners_see_which_groups_they_are_in_and_nothing_more(academy: A
         with pytest.raises(ForbiddenError):
             async with academy.work(program, read_only=True) as work:
                 await act(work)
+
+
+@pytest.mark.parametrize("is_top", [True, False])
+async def test_whether_a_group_is_below_another_is_for_who_may_see_that(
+    academy: Academy, *, is_top: bool
+) -> None:
+    team, me = await made(academy), await academy.user()
+    await add(academy, team, me.id)
+    only, after = GroupFilter(is_top=is_top), (new_id(), new_id())
+    acts: list[Any] = [
+        lambda work: group_list.groups_by_user(work, Tie.MEMBER, [me.id], only, first=9),
+        lambda work: group_list.page_of_user(work, Tie.MEMBER, me.id, only, after=after, first=9),
+        lambda work: group_list.count_by_user(work, Tie.MEMBER, [me.id], only),
+    ]
+    for act in acts:
+        with pytest.raises(ForbiddenError):
+            async with academy.work(academy.acting(me), read_only=True) as work:
+                await act(work)
+    async with academy.work(read_only=True) as work:
+        assert await group_list.count_by_user(work, Tie.MEMBER, [me.id], only) == (
+            {me.id: 1} if is_top else {}
+        )

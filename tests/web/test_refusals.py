@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from uvicorn import Config
@@ -171,6 +172,42 @@ async def test_what_is_asked_while_a_refusal_waits_is_answered_behind_it(
             refuse()
         assert [(await connection.answer())[0] for _ in range(2)] == [503, 200]
         assert (await connection.ask(request))[0] == 200
+
+
+async def test_who_waits_for_a_refusal_has_it_when_the_server_stops(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[Callable[[], None]] = []
+    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
+    monkeypatch.setattr(Refusals, "later", lambda _, refuse: later.append(refuse))
+
+    async def waits() -> bool:
+        return bool(later)
+
+    async with connected(server) as connection:
+        request = await server.request()
+        async with full(server.school):
+            connection.send(request)
+            await until(waits)
+            server.protocols[0].shutdown()
+        assert (await connection.answer())[0] == 503
+        # its turn comes all the same
+        later[0]()
+        assert server.protocols[0].transport.is_closing()
+
+
+async def test_those_who_wait_for_a_refusal_count_in_their_turn(server: Server) -> None:
+    refusals, done = Refusals(server.school.runtime), list[int]()
+    for number in range(40):
+        refusals.later(partial(done.append, number))
+    # the first turn begins with the first that is asked for
+    assert refusals.may_go_on()
+    await asyncio.sleep(0)
+    assert done == list(range(32))
+    assert not refusals.may_go_on()
+    await asyncio.sleep(0)
+    assert done == list(range(40))
+    assert [refusals.may_go_on() for _ in range(25)] == [True] * 24 + [False]
 
 
 async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:

@@ -34,20 +34,14 @@ class FairThreads:
         self._share = share
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=begin)
         self._running: Counter[UUID] = Counter()
-        self._resting: Counter[UUID] = Counter()
         # whose turn it is comes first
         self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def run(
-        self, tenant: UUID, call: Callable[[], T], *, rest: Callable[[T], float] | None = None
-    ) -> T:
-        """What `call` answers in a thread. Raise `RateLimitedError` when too many of the tenant's wait.
-
-        `rest`: for how many times as long as the call took, by its answer, the tenant has one thread less.
-        """
+    async def run(self, tenant: UUID, call: Callable[[], T]) -> T:
+        """What `call` answers in a thread. Raise `RateLimitedError` when too many of the tenant's wait."""
         await self._turn(tenant)
         loop = asyncio.get_running_loop()
         try:
@@ -56,19 +50,20 @@ class FairThreads:
             self._ended(tenant)
             raise
         # of the thread, not of who waits for it: one who leaves does not make room
-        began = loop.time()
-        begun.add_done_callback(lambda _: _soon(loop, partial(self._over, tenant, begun, rest, began)))
+        begun.add_done_callback(lambda _: _soon(loop, partial(self._ended, tenant)))
         return await asyncio.wrap_future(begun)
 
     def require_room(self, tenant: UUID) -> None:
         """Raise `RateLimitedError` when a call of the tenant's could not even wait."""
+        if self._is_free(tenant):
+            return
         waiting = len(self._waiting.get(tenant, ()))
         if waiting >= self._share or sum(map(len, self._waiting.values())) >= _MOST_WAITING:
             raise RateLimitedError("Too many people sign in at the moment.", retry_after=_RETRY)
 
     async def _turn(self, tenant: UUID) -> None:
         """Return when there is room, which is taken then."""
-        if tenant not in self._waiting and self._has_room(tenant):
+        if self._is_free(tenant):
             self._running[tenant] += 1
             return
         self.require_room(tenant)
@@ -81,28 +76,17 @@ class FairThreads:
                 self._ended(tenant)
             raise
 
+    def _is_free(self, tenant: UUID) -> bool:
+        """A call of the tenant's need not wait."""
+        return tenant not in self._waiting and self._has_room(tenant)
+
     def _has_room(self, tenant: UUID) -> bool:
-        mine = self._running[tenant] + self._resting[tenant]
-        return self._running.total() < self._workers and mine < self._most
-
-    def _over(self, tenant: UUID, call: Future[T], rest: Callable[[T], float] | None, began: float) -> None:
-        loop = asyncio.get_running_loop()
-        if rest is not None and not call.cancelled() and call.exception() is None:
-            seconds = rest(call.result()) * (loop.time() - began)
-            if seconds:
-                self._resting[tenant] += 1
-                loop.call_later(seconds, self._rested, tenant)
-        self._ended(tenant)
-
-    def _rested(self, tenant: UUID) -> None:
-        _less(self._resting, tenant)
-        self._admit()
+        return self._running.total() < self._workers and self._running[tenant] < self._most
 
     def _ended(self, tenant: UUID) -> None:
-        _less(self._running, tenant)
-        self._admit()
-
-    def _admit(self) -> None:
+        self._running[tenant] -= 1
+        if not self._running[tenant]:
+            del self._running[tenant]
         while following := next(filter(self._has_room, self._waiting), None):
             queue = self._waiting.pop(following)
             turn = queue.popleft()
@@ -111,12 +95,6 @@ class FairThreads:
             if not turn.done():
                 self._running[following] += 1
                 turn.set_result(None)
-
-
-def _less(counter: Counter[UUID], tenant: UUID) -> None:
-    counter[tenant] -= 1
-    if not counter[tenant]:
-        del counter[tenant]
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:

@@ -16,12 +16,7 @@ from harka.auth.password import hash_password, verify_password
 SHARE: Final = 16
 """Hashes of one organization that may wait in a process."""
 _NICE: Final = 15
-"""Who answers requests goes first."""
-_REST: Final = 9.0
-"""Times the hash of a wrong password: that long its organization has a thread less.
-
-So who guesses has a tenth of it. At 0 the 99th percentile of what others read was three times as long.
-"""
+"""Beside 50 guesses a second on one tenant, others' p99 of reads, sign-ins: 18, 78 ms; at 3: 33, 189 ms."""
 _LEAST_WORKERS: Final = 2
 
 
@@ -31,14 +26,10 @@ def usual_workers() -> int:
 
 
 class Hasher:
-    """Turns between organizations, of which none has all the threads; `close` when the process ends.
+    """Turns between organizations, of which none has all the threads; `close` when the process ends."""
 
-    `rest`: see `_REST`.
-    """
-
-    def __init__(self, *, workers: int | None = None, share: int = SHARE, rest: float = _REST) -> None:
+    def __init__(self, *, workers: int | None = None, share: int = SHARE) -> None:
         workers = workers or usual_workers()
-        self._rest = rest
         self._threads = FairThreads(
             "hash", workers, most=max(1, workers - 1), share=share, begin=partial(_give_way, _NICE)
         )
@@ -49,8 +40,7 @@ class Hasher:
 
     async def verify(self, tenant: UUID, hashed: str | None, password: str) -> bool:
         """Like `hash`; as long for who has no password."""
-        call = partial(verify_password, hashed, password)
-        return await self._threads.run(tenant, call, rest=lambda is_right: 0.0 if is_right else self._rest)
+        return await self._threads.run(tenant, partial(verify_password, hashed, password))
 
     def require_room(self, tenant: UUID) -> None:
         """Raise `RateLimitedError` when no more of the organization's may wait now."""

@@ -294,7 +294,7 @@ def _total_count(root: Slice) -> Awaitable[int]:
     return root.count()
 
 
-@strawberry.type(description="One page of a list, oldest first unless it was asked for in another order.")
+@strawberry.type(description="One page of a list, in the order that was asked for.")
 class Connection(Generic[T]):
     edges: list[Edge[T]] = field(_edges, "The rows of the page, each with its cursor.", cached=INHERITED)
     nodes: list[T] = field(_rows, "The rows of the page.", cached=INHERITED)

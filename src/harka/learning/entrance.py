@@ -137,7 +137,13 @@ async def sign_in(
         # who guesses at one account takes nobody else's tries
         await give_back(entrance, context, ((OF_ALL, ""),))
         raise
-    matches = await entrance.hasher.verify(context.id, None if known is None else known.hash, shown.password)
+    try:
+        hashed = None if known is None else known.hash
+        matches = await entrance.hasher.verify(context.id, hashed, shown.password)
+    except RateLimitedError:
+        # nothing was tried
+        await give_back(entrance, context, taken)
+        raise
     if forbidden and not policy.is_break_glass:
         # also for a right one: it says nothing about the password
         raise SsoRequiredError

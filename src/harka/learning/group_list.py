@@ -66,7 +66,7 @@ async def groups_by_user(
 
     Without `user:read` a person sees which they are in themselves.
     """
-    scope = _of_users(work, tie)
+    scope = _of_users(work, tie, only)
     asked = _visible(scope, user_ids)
     if not asked:
         return {}
@@ -85,7 +85,7 @@ async def page_of_user(
     order: Order = BY_ID,
 ) -> list[Group]:
     """The next `first`, in the order; like `groups_by_user`."""
-    scope = _of_users(work, tie)
+    scope = _of_users(work, tie, only)
     if not _visible(scope, [user_id]):
         return []
     pairs = await lists.page_of_user(
@@ -105,7 +105,7 @@ async def count_by_user(
     work: UnitOfWork, tie: Tie, user_ids: Sequence[UUID], only: GroupFilter = ALL
 ) -> dict[UUID, int]:
     """Who has none, or is not to be seen, is left out."""
-    scope = _of_users(work, tie)
+    scope = _of_users(work, tie, only)
     asked = _visible(scope, user_ids)
     return await lists.count_of_users(work.session, scope, tie, asked, only) if asked else {}
 
@@ -134,9 +134,14 @@ def _reading(work: UnitOfWork) -> Scope:
     return visibility.of_users(work.context)
 
 
-def _of_users(work: UnitOfWork, tie: Tie) -> Scope:
-    """Which groups people are in they see of themselves; what they manage is for who reads people."""
-    return visibility.of_users(work.context) if tie == Tie.MEMBER else _reading(work)
+def _of_users(work: UnitOfWork, tie: Tie, only: GroupFilter) -> Scope:
+    """Which groups people are in they see of themselves; what they manage is for who reads people.
+
+    So is whether a group is below another: that one they may not see.
+    """
+    if tie == Tie.MEMBER and only.is_top is None:
+        return visibility.of_users(work.context)
+    return _reading(work)
 
 
 def _visible(scope: Scope, user_ids: Sequence[UUID]) -> Sequence[UUID]:

@@ -11,6 +11,7 @@ through uvicorn's parser at all (`web.whole_request`).
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -62,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._held: bytearray | None = None  # what comes while a refusal waits for its turn
+        self._refusal: Callable[[], None]
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -113,12 +115,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_at_the_door(refusals, tenant, headers)
         else:
             self._held = bytearray()
-            refusals.later(partial(self._refuse_held, refusals, tenant, headers))
+            self._refusal = partial(self._refuse_held, refusals, tenant, headers)
+            refusals.later(self._refusal)
+
+    def shutdown(self) -> None:
+        """Whoever waits for a refusal has it before the connection ends."""
+        if self._held is not None:
+            self._refusal()
+        super().shutdown()
 
     def _refuse_held(self, refusals: Refusals, tenant: UUID, headers: list[tuple[bytes, bytes]]) -> None:
         """What was to wait for its refusal, and then what came meanwhile."""
         held, self._held = self._held, None
-        if self.transport.is_closing():
+        if held is None or self.transport.is_closing():
             return
         self._refuse_at_the_door(refusals, tenant, headers)
         if held:

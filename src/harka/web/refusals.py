@@ -105,9 +105,10 @@ class Refusals:
             self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        self._left, self._next_turn = _IN_A_TURN, None
+        held = min(len(self._later), _IN_A_TURN)
+        self._left, self._next_turn = _IN_A_TURN - held, None
         self._coming.clear()
-        for _ in range(min(len(self._later), _IN_A_TURN)):
+        for _ in range(held):
             self._later.popleft()()
         if self._later:
             self._await_turn()

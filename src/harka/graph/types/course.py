@@ -88,7 +88,7 @@ class Course(Node):
     course_version: int = leaf("How often it was published: 0 for a course that never was.")
     versions: Connection[later.CourseVersion] | None = field(
         versions_of,
-        "What it was each time it was published, the first time first.",
+        "What it was each time it was published.",
         requires=Permission.COURSE_WRITE,
     )
     category: later.Category | None = field(_category, "What it is sorted by; null for none.")

@@ -64,7 +64,7 @@ class Enrollment(Node):
         "What proves it, revoked or not; null unless the course is completed and awarded one then.",
     )
     quiz_attempts: Connection[later.QuizAttempt] | None = field(
-        attempts_of, "What they did at the quizzes of the course, oldest first."
+        attempts_of, "What they did at the quizzes of the course."
     )
     best_quiz_attempts: list[later.QuizAttempt] = related(
         BestQuizAttemptsByEnrollmentLoader,

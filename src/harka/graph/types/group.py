@@ -45,13 +45,13 @@ class Group(Node):
     )
     members: Connection[later.User] | None = field(
         members_of,
-        "Who is in the group itself, not only in one below it; in the order of their ids.",
+        "Who is in the group itself, not only in one below it.",
         requires=Permission.USER_READ,
         several=True,
     )
     managers: Connection[later.User] | None = field(
         managers_of,
-        "Who manages the group itself, not one above it; in the order of their ids.",
+        "Who manages the group itself, not one above it.",
         requires=Permission.USER_READ,
         several=True,
     )

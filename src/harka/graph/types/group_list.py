@@ -47,7 +47,10 @@ class GroupFilter:
     """Which groups; what is omitted leaves out none."""
 
     name: str | None = value("Only groups with this in their name, whatever its case.", default=None)
-    is_top: bool | None = value("Only groups that are below none, or only those below one.", default=None)
+    is_top: bool | None = value(
+        "Only groups that are below none, or only those below one; for callers with `user:read`.",
+        default=None,
+    )
 
 
 @graph_input

@@ -49,7 +49,7 @@ class LearningPath(Node):
     certificate_days: int | None = leaf("How many days a certificate is valid, 1 to 36,500; null for ever.")
     enrollments: Connection[later.LearningPathEnrollment] | None = field(
         people_of_path,
-        "Who is on the path, oldest first. Callers without `enrollment:read` see themselves only.",
+        "Who is on the path. Callers without `enrollment:read` see themselves only.",
         requires=Access.SIGNED_IN,
     )
     published_at: datetime | None = leaf("When it was first published; null for a draft.")

@@ -51,7 +51,7 @@ class Quiz(Node):
     )
     attempts: Connection[later.QuizAttempt] | None = field(
         attempts_at,
-        "What everybody did at it, oldest first. Learners have theirs from `Enrollment.quizAttempts`.",
+        "What everybody did at it. Learners have theirs from `Enrollment.quizAttempts`.",
         requires=Permission.ENROLLMENT_READ,
     )
     created_at: datetime = leaf("When it was created.")

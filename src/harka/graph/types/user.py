@@ -53,19 +53,18 @@ class User(Node):
     )
     learning_path_enrollments: Connection[later.LearningPathEnrollment] | None = field(
         paths_of_user,
-        "The learning paths they are on, oldest first. Callers without `enrollment:read` see their own only.",
+        "The learning paths they are on. Callers without `enrollment:read` see their own only.",
         requires=Access.SIGNED_IN,
     )
     groups: Connection[later.Group] | None = field(
         groups_of,
-        "The groups they are in, in the order of their ids; not those above. Callers without `user:read` see "
-        "their own only.",
+        "The groups they are in; not those above. Callers without `user:read` see their own only.",
         requires=Access.SIGNED_IN,
         several=True,
     )
     managed_groups: Connection[later.Group] | None = field(
         managed_by,
-        "The groups they manage, in the order of their ids: they see nobody beyond these and those below "
+        "The groups they manage: they see nobody beyond these and those below "
         "them. Without any they see everybody whom their role lets them see.",
         requires=Permission.USER_READ,
         several=True,
