@@ -8,9 +8,9 @@ PATIENCE = 10.0
 ANYTHING = Namespace("anything", str, ttl=60)
 
 
-async def until(holds: Callable[[], Awaitable[object]]) -> None:
-    """Return when the answer is true; fail after ten seconds."""
-    async with asyncio.timeout(PATIENCE):
+async def until(holds: Callable[[], Awaitable[object]], *, within: float = PATIENCE) -> None:
+    """Return when the answer is true; fail after `within` seconds."""
+    async with asyncio.timeout(within):
         while not await holds():  # noqa: ASYNC110 - there is no event to wait for in another process
             await asyncio.sleep(0.005)
 

@@ -19,6 +19,8 @@ from waiting import until
 KEY = bytes(range(16))
 BUDGET = 2**20
 LONGEST = 4.0
+_PATIENCE = 45.0
+"""Seconds until a cluster that lost a node is used again, on a machine that does other things, too."""
 """Seconds for a look or a write: a writer tries for a second to move the numbers, and another to tell."""
 
 
@@ -131,8 +133,8 @@ async def _at_work(caches: list[TenantCache], disturb: Callable[[], Awaitable[No
         for cache in caches:
             group.create_task(work(cache))
         used = 0
-        await until(is_used)
+        await until(is_used, within=_PATIENCE)
         await disturb()
         used = max(cache.counts["hit"] + cache.counts["local"] for cache in caches) + 5
-        await until(is_used)
+        await until(is_used, within=_PATIENCE)
         over.set()
