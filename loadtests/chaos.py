@@ -43,6 +43,7 @@ from harka.learning import job as jobs
 from harka.learning.work import unit_of_work
 from harka.opening import open_runtime
 from harka.queue.enqueue import signal as wake
+from harka.queue.message import MEASURE_USAGE
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.location import app_url, database_name, with_database
@@ -64,6 +65,7 @@ _DRAIN: Final = 120.0
 """Seconds without any progress: on a machine with much else to do a worker takes half a minute to begin."""
 _LOG_SHOWN: Final = 4_000
 ENQUEUE: Final = "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { job { id } errors { code } } }"
+_COUNTED: Final = (EFFECT, POISON, MEASURE_USAGE)
 
 out: Final = Console(highlight=False, soft_wrap=True)
 
@@ -187,15 +189,13 @@ async def states(connection: asyncpg.Connection, tenant: Organization) -> dict[t
 async def drained(
     connection: asyncpg.Connection, runtime: Runtime, tenant: Organization, programs: Programs
 ) -> float | None:
-    """Seconds until nothing of ours waits or runs; None when it did not become less for a while."""
+    """Seconds until nothing that is counted waits or runs; None when it did not become less for a while."""
     began = moved = time.monotonic()
     least: float = math.inf
     while time.monotonic() - moved < _DRAIN:
         programs.start()
         found = await states(connection, tenant)
-        open_ = [
-            found.get((type_, state), 0) for type_ in (EFFECT, POISON) for state in ("queued", "running")
-        ]
+        open_ = [found.get((type_, state), 0) for type_ in _COUNTED for state in ("queued", "running")]
         if not any(open_):
             return time.monotonic() - began
         # a machine that is busy with other things is slow, not stuck
@@ -234,13 +234,13 @@ async def heard(
 async def try_again(connection: asyncpg.Connection, runtime: Runtime, tenant: Organization) -> None:
     """What lost its worker at all three attempts is a dead letter: nothing of it was done, nor is it lost."""
     dead = await connection.fetch(
-        f"""SELECT id, attempts, error FROM {tenant.location.schema}.job
-        WHERE tenant_id = $1 AND type = $2 AND state = 'dead'""",  # noqa: S608 - a name out of the catalog
+        f"""SELECT id, type, attempts, error FROM {tenant.location.schema}.job
+        WHERE tenant_id = $1 AND type <> $2 AND state = 'dead'""",  # noqa: S608 - a name out of the catalog
         tenant.id,
-        EFFECT,
+        POISON,
     )
-    for id_, attempts, error in dead:
-        out.print(f"dead after {attempts} attempts ({error}), tried again")
+    for id_, type_, attempts, error in dead:
+        out.print(f"{type_} dead after {attempts} attempts ({error}), tried again")
         async with unit_of_work(
             runtime.databases,
             runtime.cache,
@@ -276,9 +276,9 @@ def faults(times: Mapping[int, int], found: Mapping[tuple[str, str], int], told:
     ]
     if found.get((POISON, "dead"), 0) != 1:
         wrong.append("the job that kills its workers is not dead")
-    of_api = sum(n for (type_, state), n in found.items() if type_ == "usage.measure" and state == "done")
-    if of_api < told.asked:
-        wrong.append(f"of {told.asked} jobs that the API acknowledged {of_api} are done")
+    of_api = {state: n for (type_, state), n in found.items() if type_ == MEASURE_USAGE}
+    if of_api.get("done", 0) < told.asked:
+        wrong.append(f"{told.asked} jobs were acknowledged by the API, there are {of_api}")
     return wrong
 
 

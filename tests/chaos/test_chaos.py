@@ -41,7 +41,7 @@ def test_nobody_is_left_out() -> None:
         ({3: 2}, {}, ["effect 3 happened 2 times"]),
         ({2: None}, {}, ["effect 2 was acknowledged and never happened"]),
         ({}, {(POISON, "dead"): 0}, ["the job that kills its workers is not dead"]),
-        ({}, {("usage.measure", "done"): 1}, ["of 2 jobs that the API acknowledged 1 are done"]),
+        ({}, {("usage.measure", "done"): 1}, ["2 jobs were acknowledged by the API, there are {'done': 1}"]),
     ],
     ids=["all is well", "not acknowledged", "twice", "twice of those", "lost", "poison", "of the API"],
 )
