@@ -2,6 +2,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -18,7 +19,7 @@ from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import RateLimitedError, TenantMismatchError, UnauthenticatedError, WrongPasswordError
 from harka.learning import entrance, session
-from harka.learning.entrance import OF_ADDRESS, Entrance, Shown
+from harka.learning.entrance import OF_ADDRESS, OF_STRANGERS, Entrance, Shown
 from harka.learning.outside import Outside
 from harka.learning.session import Device
 from harka.repositories import password as passwords
@@ -102,7 +103,7 @@ async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, d
 async def test_thousands_of_addresses_together_try_only_so_often(
     academy: Academy, rival: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=2, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=2, seconds=600.0))
 
     def guess(at: Academy, number: int) -> Awaitable[object]:
         device = Device("browser", f"198.51.100.{number}")
@@ -120,7 +121,7 @@ async def test_thousands_of_addresses_together_try_only_so_often(
 async def test_who_could_not_wait_for_a_thread_takes_no_try(
     academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=3, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=3, seconds=600.0))
     person = await person_of(academy)
     full = Hasher(workers=1, share=0)
     crowded = msgspec.structs.replace(door, hasher=full)
@@ -138,10 +139,74 @@ async def test_who_could_not_wait_for_a_thread_takes_no_try(
     full.close()
 
 
+async def test_no_flood_keeps_out_who_came_in_on_this_device(
+    academy: Academy, rival: Academy, door: Entrance
+) -> None:
+    person = await person_of(academy)
+    theirs = Shown(person.email, PASSWORD)
+    here = academy.anonymous()
+    flood = (OF_STRANGERS, ""), *entrance.of_account(str(person.id), "192.0.2.9")
+    for rate, of in flood:
+        while not await door.throttle.take(here.id, rate, of):
+            pass
+
+    async def come(token: str, at: str = BROWSER.address) -> None:
+        await entrance.sign_in(door, here, theirs, Device("browser", at, token=token))
+
+    # a stranger; somebody else's device; one of another organization; one that nobody made
+    others = await person_of(academy)
+    token = entrance.device_token(door, here, person.email.upper())
+    for wrong in (
+        "",
+        entrance.device_token(door, here, others.email),
+        entrance.device_token(door, rival.anonymous(), person.email),
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        "hd_ä\0",
+    ):
+        with pytest.raises(RateLimitedError):
+            await come(wrong)
+    # from anywhere, also from where they guess
+    await come(token)
+    await come(token, "192.0.2.9")
+
+
+async def test_on_a_device_of_ones_own_there_are_so_many_tries(academy: Academy, door: Entrance) -> None:
+    person, here = await person_of(academy), academy.anonymous()
+    token, other = (entrance.device_token(door, here, person.email) for _ in range(2))
+
+    async def come(password: str, token: str) -> None:
+        device = Device("browser", f"198.51.100.{secrets.randbelow(250)}", token=token)
+        await entrance.sign_in(door, here, Shown(person.email, password), device)
+
+    for _ in range(entrance.OF_ACCOUNT.most):
+        with pytest.raises(WrongPasswordError):
+            await come("wrong", token)
+    with pytest.raises(RateLimitedError):
+        await come(PASSWORD, token)
+    await come(PASSWORD, other)
+
+
+async def test_a_hash_that_cannot_be_made_anew_now_keeps_nobody_out(academy: Academy, door: Entrance) -> None:
+    old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    person = await person_of(academy, old)
+
+    class Filled(Hasher):
+        """Its line is full once a password was verified."""
+
+        async def hash(self, tenant: UUID, password: str) -> str:
+            raise RateLimitedError(retry_after=1.0)
+
+    hasher = Filled(workers=1)
+    crowded = msgspec.structs.replace(door, hasher=hasher)
+    await entrance.sign_in(crowded, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+    assert await hash_of(academy, person) == old
+    hasher.close()
+
+
 async def test_who_guesses_at_one_account_takes_nobody_elses_tries(
     academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entrance, "OF_ALL", Rate("sign-in", most=3, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=3, seconds=600.0))
     monkeypatch.setattr(entrance, "OF_ACCOUNT", Rate("account", most=1, seconds=600.0))
     for error in (WrongPasswordError, RateLimitedError, RateLimitedError, RateLimitedError):
         with pytest.raises(error):

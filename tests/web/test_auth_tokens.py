@@ -42,6 +42,18 @@ async def test_an_app_signs_in_and_goes_on(school: School) -> None:
         assert await asked(app, second["access_token"]) == 200
 
 
+async def test_a_device_that_somebody_came_in_on_is_theirs(school: School) -> None:
+    await give_password(school, school.learner)
+    async with visiting(school) as app:
+        device = (await entered(app, school)).json()["device_token"]
+        for _ in range(11):
+            refused = await entered(app, school, password="wrong")
+        assert refused.status_code == 429
+        assert (await entered(app, school)).status_code == 429
+        again = (await entered(app, school, device_token=device)).json()
+        assert "device_token" not in (await refreshed(app, again["refresh_token"])).json()
+
+
 async def test_who_shows_a_spent_token_ends_the_session_for_both(school: School) -> None:
     await give_password(school, school.learner)
     async with visiting(school) as app:

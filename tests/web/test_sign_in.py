@@ -82,6 +82,22 @@ async def test_after_too_many_tries_even_the_right_password_waits(school: School
         assert (await browser.sign_in(school.other.email)).status_code == 303
 
 
+async def test_a_browser_that_somebody_came_in_on_is_theirs(school: School) -> None:
+    await give_password(school, school.learner)
+    async with visiting(school) as browser:
+        entered = await browser.sign_in(school.learner.email)
+        (cookie,) = [each for each in entered.headers.get_list("set-cookie") if "-device=" in each]
+        assert re.fullmatch(
+            r"harka-device=hd_[\w-]{75}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000", cookie
+        )
+        for _ in range(11):
+            async with visiting(school) as stranger:
+                refused = await stranger.sign_in(school.learner.email, "wrong")
+        assert refused.status_code == 429
+        await browser.post("/auth/sign-out", await browser.form("/auth/sign-out"))
+        assert (await browser.sign_in(school.learner.email)).status_code == 303
+
+
 async def test_a_form_that_is_not_ours_changes_nothing(school: School) -> None:
     await give_password(school, school.learner)
     async with visiting(school) as browser:

@@ -4,7 +4,8 @@ A token names its organization and is authenticated, so whose it is is known wit
 that the session is live is asked together with who acts. What is shown in a browser is `hs_` and then, in
 base64url, tenant, user, session, 16 random bytes and a mark; the database keeps its SHA-256. An app's
 refresh token is `hr_` and tenant, session, a number and a mark: it can be spent once, and who shows a spent
-one has stolen it, or was stolen from.
+one has stolen it, or was stolen from. A device's is `hd_` and tenant, 8 random bytes, a digest of the account
+that came in on it, and a mark: it opens nothing, and says whose device it is (OWASP's device cookies).
 """
 
 import hashlib
@@ -18,12 +19,15 @@ import msgspec
 
 _BROWSER: Final = b"hs_"
 _REFRESH: Final = b"hr_"
+_DEVICE: Final = b"hd_"
 _MARK_BYTES: Final = 16
 _ID: Final = 16
 _RANDOM_BYTES: Final = 16
 _NUMBER_BYTES: Final = 4
 _BROWSER_BYTES: Final = 3 * _ID + _RANDOM_BYTES
 _REFRESH_BYTES: Final = 2 * _ID + _NUMBER_BYTES
+_DEVICE_RANDOM_BYTES: Final = 8
+_DEVICE_BYTES: Final = 2 * _ID + _DEVICE_RANDOM_BYTES
 
 
 class BrowserToken(msgspec.Struct, frozen=True):
@@ -69,6 +73,17 @@ def open_refresh_token(key: bytes, text: bytes) -> RefreshToken | None:
     return RefreshToken(UUID(bytes=body[:16]), UUID(bytes=body[16:32]), int.from_bytes(body[32:]))
 
 
+def new_device_token(key: bytes, tenant: UUID, account: str) -> str:
+    """`key`: 32 bytes, see `Keyring.session`. `account`: the address that somebody came in with."""
+    return _text(key, _DEVICE, tenant.bytes + os.urandom(_DEVICE_RANDOM_BYTES) + _digest_of(account))
+
+
+def is_device_of(key: bytes, tenant: UUID, account: str, text: bytes) -> bool:
+    """Whether this account came in on the device that shows `text`."""
+    body = _opened(key, _DEVICE, text, _DEVICE_BYTES)
+    return body is not None and body[:_ID] == tenant.bytes and body[-_ID:] == _digest_of(account)
+
+
 def form_token(key: bytes, tenant: UUID, cookie: str) -> str:
     """What a form of ours holds beside the cookie that came with it: another page knows neither."""
     return urlsafe_b64encode(_mark(key, b"form", tenant.bytes + cookie.encode())).rstrip(b"=").decode()
@@ -81,6 +96,10 @@ def is_form_token(key: bytes, tenant: UUID, cookie: str, text: str) -> bool:
 def hashed(text: bytes) -> bytes:
     """A fast hash is right here: the text is authenticated, and random."""
     return hashlib.sha256(text).digest()
+
+
+def _digest_of(account: str) -> bytes:
+    return hashlib.blake2b(account.lower().encode(), digest_size=_ID).digest()
 
 
 def _text(key: bytes, kind: bytes, body: bytes) -> str:

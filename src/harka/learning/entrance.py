@@ -4,6 +4,7 @@ Nothing that a stranger can see or measure tells whether an address is anybody's
 statements sent and a password hashed alike. No transaction is open while a password is hashed.
 """
 
+import contextlib
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from harka.auth.ldap import Directories
 from harka.auth.oidc import Providers
 from harka.auth.password import is_outdated
 from harka.auth.saml import Assertions
-from harka.auth.session_token import open_refresh_token, refresh_token
+from harka.auth.session_token import is_device_of, new_device_token, open_refresh_token, refresh_token
 from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Rate, Throttle
 from harka.crypto.keyring import Keyring
@@ -42,6 +43,7 @@ from harka.repositories import session as sessions
 from harka.repositories import sso as connections
 from harka.repositories.password import Known
 from harka.repositories.session import Held
+from harka.repositories.sso import Policy
 from harka.repositories.user import UserStatus
 from harka.storage.databases import Databases
 from harka.tenancy.context import TenantContext
@@ -54,6 +56,12 @@ OF_ALL: Final = Rate("sign-in", most=1000, seconds=0.1)
 """Tries that may fail: at once, and how long one takes to come back. What succeeds is given back.
 
 Of an account from one network, and from all: who guesses elsewhere does not keep its owner out.
+"""
+OF_STRANGERS: Final = Rate("sign-in-of-strangers", most=24, seconds=0.5)
+"""Of an organization, by passwords, on devices where nobody came in with that address before.
+
+Each takes a hash, and as many as one organization's flood may have its neighbours feel. Who shows a device
+of theirs is counted by that device and in `OF_ALL`: no flood of others keeps them out.
 """
 _TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
@@ -115,47 +123,65 @@ async def sign_in(
     password is right and a code is missing; `RateLimitedError` after too many tries, for a right password
     too.
     """
-    email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
-    place = network_of(device.address)
-    # before anything is read: most of a flood costs no more than this
-    entrance.hasher.require_room(context.id)
-    doors = (OF_ADDRESS, place), (OF_ALL, "")
-    for rate, of in doors:
-        await take(entrance, context, rate, of)
-    async with working(entrance, context, read_only=True) as work:
-        known = await passwords.find_by_email(work.session, email)
-        policy = await connections.policy(work.session, None if known is None else known.user_id)
+    tried = await _tried(entrance, context, shown, device)
+    known, policy = tried.known, tried.policy
     # a plan that lost the feature locks nobody out
     forbidden = policy.enforced and features_for(context.organization).sso and linking is None
-    # of somebody by who they are: an address is spelt in more ways than we would think of
-    account = email.lower() if known is None else str(known.user_id)
-    taken = (*doors, *of_account(account, place))
+    if forbidden and not policy.is_break_glass:
+        # also for a right one: it says nothing about the password
+        raise SsoRequiredError
+    if known is None or not tried.matches or known.status != UserStatus.ACTIVE:
+        raise SsoRequiredError if forbidden else WrongPasswordError
+    if known.sealed_secret is not None and not shown.code:
+        await give_back(entrance, context, tried.taken)
+        raise SecondFactorError
+    also = linking or (_came_past if forbidden else None)
+    begun = await _begin(entrance, context, known, shown, device, also)
+    await give_back(entrance, context, tried.taken)
+    return begun
+
+
+class _Tried(msgspec.Struct, frozen=True):
+    """`known`: whose address it is, `matches`: with this password. `taken`: what a try of it took."""
+
+    known: Known | None
+    policy: Policy
+    matches: bool
+    taken: tuple[tuple[Rate, str], ...]
+
+
+async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, device: Device) -> _Tried:
+    """Count the try, and hash. Raise `RateLimitedError` after too many, and while the line is full."""
+    email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
+    place = network_of(device.address)
+    is_familiar = is_device_of(entrance.keyring.session, context.id, email, device.token.encode())
+    of_all = (OF_ALL if is_familiar else OF_STRANGERS), ""
+    # before anything is read: most of a flood costs no more than this
+    entrance.hasher.require_room(context.id)
+    await take(entrance, context, *of_all)
     try:
-        for rate, of in taken[len(doors) :]:
+        await take(entrance, context, OF_ADDRESS, place)
+        async with working(entrance, context, read_only=True) as work:
+            known = await passwords.find_by_email(work.session, email)
+            policy = await connections.policy(work.session, None if known is None else known.user_id)
+        # of somebody by who they are: an address is spelt in more ways than we would think of
+        account = email.lower() if known is None else str(known.user_id)
+        of_one = of_device(account, device.token) if is_familiar else of_account(account, place)
+        for rate, of in of_one:
             await take(entrance, context, rate, of)
     except RateLimitedError:
-        # who guesses at one account takes nobody else's tries
-        await give_back(entrance, context, ((OF_ALL, ""),))
+        # who guesses at one account, or from one place, takes nobody else's tries
+        await give_back(entrance, context, (of_all,))
         raise
+    taken = (of_all, (OF_ADDRESS, place), *of_one)
+    hashed = None if known is None else known.hash
     try:
-        hashed = None if known is None else known.hash
         matches = await entrance.hasher.verify(context.id, hashed, shown.password)
     except RateLimitedError:
         # nothing was tried
         await give_back(entrance, context, taken)
         raise
-    if forbidden and not policy.is_break_glass:
-        # also for a right one: it says nothing about the password
-        raise SsoRequiredError
-    if known is None or known.hash is None or not matches or known.status != UserStatus.ACTIVE:
-        raise SsoRequiredError if forbidden else WrongPasswordError
-    if known.sealed_secret is not None and not shown.code:
-        await give_back(entrance, context, taken)
-        raise SecondFactorError
-    also = linking or (_came_past if forbidden else None)
-    begun = await _begin(entrance, context, known, shown, device, also)
-    await give_back(entrance, context, taken)
-    return begun
+    return _Tried(known, policy, matches and hashed is not None, taken)
 
 
 async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Refreshed:
@@ -210,7 +236,9 @@ async def _begin(
     """The password is right. What was spent of a second factor, the session and `also`: all or nothing."""
     fresh = None
     if known.hash is not None and is_outdated(known.hash):
-        fresh = await entrance.hasher.hash(context.id, shown.password)
+        # at another time, when there is no room now
+        with contextlib.suppress(RateLimitedError):
+            fresh = await entrance.hasher.hash(context.id, shown.password)
     async with working(entrance, context, read_only=False) as work:
         if known.sealed_secret is not None:
             await _require_code(work, entrance.keyring, known, (shown.code or "")[:_LONGEST_CODE])
@@ -245,6 +273,16 @@ async def take(entrance: Entrance, context: TenantContext, rate: Rate, of: str) 
 def of_account(account: str, place: str) -> tuple[tuple[Rate, str], ...]:
     """What a try of an account takes. `place`: see `network_of`."""
     return (OF_ACCOUNT, f"{account}@{place}"), (OF_ACCOUNT_ANYWHERE, account)
+
+
+def of_device(account: str, token: str) -> tuple[tuple[Rate, str], ...]:
+    """What a try of an account takes on a device that is its own."""
+    return ((OF_ACCOUNT, f"{account}@{token}"),)
+
+
+def device_token(entrance: Entrance, context: TenantContext, email: str) -> str:
+    """For the device on which who has this address came in: it is known there from now on."""
+    return new_device_token(entrance.keyring.session, context.id, stored_form(email) or "")
 
 
 def network_of(address: str) -> str:

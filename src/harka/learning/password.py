@@ -80,19 +80,21 @@ async def make_reset(work: UnitOfWork, person: User, lifetime: timedelta) -> Res
     return Reset(person, token, expires_at)
 
 
-async def reset(work: UnitOfWork, token: str, new_hash: str) -> None:
+async def reset(work: UnitOfWork, token: str, new_hash: str) -> str:
     """For anybody, without a permission: the token is the secret. Signs its person out everywhere.
 
-    Raise `NotFoundError` for a token that is nobody's, or not any more.
+    Answers their address. Raise `NotFoundError` for a token that is nobody's, or not any more.
     """
     require_token(token)
-    person = await passwords.spend_reset(work.session, _digest(token))
-    if person is None:
+    spent = await passwords.spend_reset(work.session, _digest(token))
+    if spent is None:
         raise no_token()
+    person, email = spent
     await passwords.set_hash(work.session, person, new_hash)
     await sessions.revoke_others(work.session, person, None)
     work.record(EventType.USER_PASSWORD_RESET, person)
     log.info("password set by a link", tenant=str(work.context.id), user=str(person))
+    return email
 
 
 def require_token(token: str) -> None:

@@ -33,11 +33,15 @@ _LONGEST_AGENT: Final = 256
 
 
 class Device(msgspec.Struct, frozen=True):
-    """What is known of where somebody signs in: a `SessionKind`, and what the client says of itself."""
+    """What is known of where somebody signs in: a `SessionKind`, and what the client says of itself.
+
+    `token`: what a device shows on which somebody came in before (`auth.session_token`).
+    """
 
     kind: str
     address: str = ""
     user_agent: str = ""
+    token: str = ""
 
 
 class Begun(msgspec.Struct, frozen=True):

@@ -38,6 +38,8 @@ class _Credentials(msgspec.Struct, frozen=True):
     """A directory whose password it is; `email` is then what people are called there."""
     code_verifier: str | None = None
     redirect_uri: str = ""
+    device_token: str = ""
+    """What the app got when this address came in on this device before."""
 
 
 class _Spent(msgspec.Struct, frozen=True):
@@ -54,11 +56,12 @@ class Token:
         runtime, request = self._runtime, scope["harka"]
         tenant = await visit(runtime, request, scope["headers"])
         given = await read_json(scope, receive, _Credentials)
-        device = device_of(SessionKind.APP, request, scope["headers"])
+        device = device_of(SessionKind.APP, request, scope["headers"], given.device_token)
         begun = await self._begun(tenant, given, device)
-        await _answer(
-            runtime, tenant, begun.session.user_id, begun.session.id, begun.token, scope, receive, send
-        )
+        answer = await _tokens(runtime, tenant, begun.session.user_id, begun.session.id, begun.token)
+        if given.password is not None and given.connection is None and given.email is not None:
+            answer["device_token"] = entrance.device_token(runtime.entrance, tenant, given.email)
+        await _json(answer)(scope, receive, send)
 
     async def _begun(self, tenant: TenantContext, given: _Credentials, device: Device) -> Begun:
         way = self._runtime.entrance
@@ -99,7 +102,8 @@ class Refresh:
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         given = await read_json(scope, receive, _Spent)
         done = await entrance.refresh(runtime.entrance, tenant, given.refresh_token)
-        await _answer(runtime, tenant, done.held.user_id, done.held.id, done.token, scope, receive, send)
+        answer = await _tokens(runtime, tenant, done.held.user_id, done.held.id, done.token)
+        await _json(answer)(scope, receive, send)
 
 
 class JsonWebKeys:
@@ -119,16 +123,9 @@ class JsonWebKeys:
         await Response(body, headers=headers, media_type="application/jwk-set+json")(scope, receive, send)
 
 
-async def _answer(
-    runtime: Runtime,
-    tenant: TenantContext,
-    user: UUID,
-    session: UUID,
-    refresh_token: str,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-) -> None:
+async def _tokens(
+    runtime: Runtime, tenant: TenantContext, user: UUID, session: UUID, refresh_token: str
+) -> dict[str, str | int]:
     key = await signing_keys.find_current(runtime.catalog, tenant.id)
     if key is None:
         raise UnavailableError
@@ -141,12 +138,13 @@ async def _answer(
         now=clock.now(),
         session=session,
     )
-    body = json_bytes(
-        {
-            "access_token": access,
-            "token_type": "Bearer",
-            "expires_in": int(ACCESS_LIFETIME.total_seconds()),
-            "refresh_token": refresh_token,
-        }
-    )
-    await Response(body, media_type="application/json")(scope, receive, send)
+    return {
+        "access_token": access,
+        "token_type": "Bearer",
+        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "refresh_token": refresh_token,
+    }
+
+
+def _json(answer: dict[str, str | int]) -> Response:
+    return Response(json_bytes(answer), media_type="application/json")

@@ -16,6 +16,8 @@ _SSO_SECONDS: Final = 900
 _SAML: Final = "-saml"
 _SAML_SECONDS: Final = 120
 _PROVIDER: Final = "-provider"
+_DEVICE: Final = "-device"
+_DEVICE_SECONDS: Final = 31_536_000
 
 
 def session_cookie(scope: Scope, token: str, lifetime: timedelta) -> Header:
@@ -76,6 +78,16 @@ def provider_cookie(scope: Scope, connection: str, lifetime: timedelta) -> Heade
 def provider_value(scope: Scope) -> str:
     """Empty without such a cookie."""
     return _value(scope, _session_name(scope) + _PROVIDER)
+
+
+def device_cookie(scope: Scope, token: str) -> Header:
+    """Who came in on this browser is known here from now on, for a year."""
+    return _cookie(_session_name(scope) + _DEVICE, token, _DEVICE_SECONDS, secure=is_secure(scope))
+
+
+def device_value(scope: Scope) -> str:
+    """Empty without such a cookie."""
+    return _value(scope, _session_name(scope) + _DEVICE)
 
 
 def _session_name(scope: Scope) -> str:

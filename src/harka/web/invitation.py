@@ -8,10 +8,12 @@ from starlette.types import Receive, Scope, Send
 
 from harka.errors import BadRequestError, ConflictError, HarkaError, NotFoundError, PlanLimitError
 from harka.learning import invitation, password
+from harka.learning.entrance import device_token
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
+from harka.web.cookie import device_cookie
 from harka.web.visitor import visit
 
 _SIGN_IN: Final = "/auth/sign-in"
@@ -50,11 +52,14 @@ class AcceptInvitation:
                 read_only=False,
                 timeout=runtime.settings.request_timeout,
             ) as work:
-                await invitation.accept(work, token, name=name, password_hash=hashed)
+                _, person = await invitation.accept(work, token, name=name, password_hash=hashed)
         except _TOLD as error:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, name, error)
-        return RedirectResponse(_SIGN_IN, _SEE_OTHER)
+        response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
+        known_as = device_token(runtime.entrance, tenant, person.email)
+        response.raw_headers.append(device_cookie(scope, known_as))
+        return response
 
     async def _show(
         self,

@@ -17,7 +17,7 @@ from harka.repositories.session import SessionKind
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
-from harka.web.cookie import provider_cookie, session_cookie
+from harka.web.cookie import device_cookie, device_value, provider_cookie, session_cookie
 from harka.web.password_request import forgotten
 from harka.web.place import SEE_OTHER, SIGN_IN, place
 from harka.web.sso import buttons, end_of
@@ -45,7 +45,7 @@ class SignIn:
         runtime = self._runtime
         fields = await read_form(runtime, tenant, scope, receive)
         shown = Shown(fields.get("email", ""), fields.get("password", ""), fields.get("code") or None)
-        device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"])
+        device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"], device_value(scope))
         try:
             begun = await entrance.sign_in(runtime.entrance, tenant, shown, device)
         except HarkaError as error:
@@ -57,6 +57,8 @@ class SignIn:
         lifetime = begun.session.ends_at - clock.now()
         response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
         response.raw_headers.append(provider_cookie(scope, "", timedelta(0)))
+        token = entrance.device_token(runtime.entrance, tenant, shown.email)
+        response.raw_headers.append(device_cookie(scope, token))
         return response
 
     async def _show(
@@ -139,11 +141,15 @@ class ResetPassword:
                 read_only=False,
                 timeout=runtime.settings.request_timeout,
             ) as work:
-                await password.reset(work, token, fresh)
+                email = await password.reset(work, token, fresh)
         except (BadRequestError, NotFoundError) as error:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, error)
-        return RedirectResponse(SIGN_IN, SEE_OTHER)
+        response = RedirectResponse(SIGN_IN, SEE_OTHER)
+        # a way in while others guess, on a device that is new
+        known_as = entrance.device_token(runtime.entrance, tenant, email)
+        response.raw_headers.append(device_cookie(scope, known_as))
+        return response
 
     async def _show(
         self, tenant: TenantContext, scope: Scope, token: str, error: HarkaError | None = None

@@ -25,7 +25,14 @@ from harka.repositories.sso import SsoConnection, SsoState
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
-from harka.web.cookie import provider_cookie, provider_value, session_cookie, sso_cookie, sso_value
+from harka.web.cookie import (
+    device_value,
+    provider_cookie,
+    provider_value,
+    session_cookie,
+    sso_cookie,
+    sso_value,
+)
 from harka.web.graphql_request import header
 from harka.web.json_body import read_json
 from harka.web.middleware.security_headers import is_secure
@@ -131,7 +138,7 @@ class SsoLink:
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         fields = await read_form(runtime, tenant, scope, receive)
         shown = Shown(fields.get("email", ""), fields.get("password", ""), fields.get("code") or None)
-        device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"])
+        device = device_of(SessionKind.BROWSER, scope["harka"], scope["headers"], device_value(scope))
         try:
             begun, connection = await sso_entrance.link(
                 runtime.entrance, tenant, sso_value(scope), shown, device

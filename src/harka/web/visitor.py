@@ -44,6 +44,7 @@ async def is_signed_out(runtime: Runtime, request: RequestScope, headers: Header
     return said.session is not None and await known(runtime, request, headers) is None
 
 
-def device_of(kind: str, request: RequestScope, headers: Headers) -> Device:
+def device_of(kind: str, request: RequestScope, headers: Headers, token: str = "") -> Device:
+    """`token`: by which it is known here."""
     agent = next((value for name, value in headers if name == b"user-agent"), b"")
-    return Device(kind, request.address, agent.decode("utf-8", "replace"))
+    return Device(kind, request.address, agent.decode("utf-8", "replace"), token)
