@@ -122,7 +122,9 @@ def _row(budget: Bench, fast: float, slow: float) -> tuple[str, ...]:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds * 1e9:.0f} ns" if seconds < 1e-6 else f"{seconds * 1e3:.0f} ms"
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.0f} ns"
+    return f"{seconds * 1e6:.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.0f} ms"
 
 
 def _least(measured: Sequence[Measured], budget: Bench, side: str) -> float | None:

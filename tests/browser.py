@@ -17,6 +17,7 @@ import httpx2
 
 PATIENCE: Final = 60.0  # seconds; a busy machine has made a browser's start take twenty
 DRIVER: Final = shutil.which("chromedriver")
+_NO: Final = {"", "0", "false", "no"}
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name for a reference to an element
 _OPTIONS: Final = (
     "--headless",
@@ -30,6 +31,11 @@ _OPTIONS: Final = (
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
 )
+
+
+def is_required() -> bool:
+    """Whether a missing browser is a failure: what CI skips, nobody tests."""
+    return any(os.environ.get(name, "").lower() not in _NO for name in ("CI", "HARKA_REQUIRE_CHROMIUM"))
 
 
 class Browser:
@@ -77,6 +83,11 @@ class Browser:
             isUserConsenting=True,
             isUserVerified=True,
         )
+
+    async def forbid_scripts(self) -> None:
+        """From now on pages run none of their own; what is asked here is still evaluated."""
+        command = "Emulation.setScriptExecutionDisabled"
+        await self._post("goog/cdp/execute", cmd=command, params={"value": True})
 
     async def console(self) -> list[str]:
         """What it said since it was last asked: errors, refused resources, breaches of the policy."""

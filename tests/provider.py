@@ -39,6 +39,7 @@ class Provider:
         }
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
+        self._spent: dict[str, dict[str, str]] = {}
 
     def new_key(self) -> ECKey:
         return ECKey.generate_key("P-256", parameters={"kid": secrets.token_hex(4), "use": "sig"})
@@ -51,6 +52,10 @@ class Provider:
         self._codes[code] = {**asked, "subject": subject}
         self.claims = claims
         return {"code": code, "state": asked["state"], "iss": self.issuer}
+
+    def remember(self, code: str) -> None:
+        """Take a code again that was spent, as no provider should."""
+        self._codes[code] = self._spent[code]
 
     def signed(self, claims: dict[str, Any]) -> str:
         header = {"alg": "ES256", "kid": self.key.kid}
@@ -71,6 +76,8 @@ class Provider:
     def _token(self, authorization: str, form: dict[str, str]) -> tuple[int, Any]:
         who = [unquote(each) for each in b64decode(authorization.removeprefix("Basic ")).decode().split(":")]
         begun = self._codes.pop(form["code"], None)
+        if begun is not None:
+            self._spent[form["code"]] = begun
         verifier = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest())
         if (
             who != [CLIENT, SECRET]

@@ -1,14 +1,13 @@
-import os
 from pathlib import Path
 
 import pytest
 
-from browser import DRIVER
+from browser import DRIVER, is_required
 from node import install
 
 # where there is no browser the rest is tested all the same; CI has to have one
-_IS_REQUIRED = any(os.environ.get(name) for name in ("CI", "HARKA_REQUIRE_CHROMIUM"))
-collect_ignore = [] if DRIVER or _IS_REQUIRED else ["test_browser.py", "test_browser_passkey.py"]
+_IN_A_BROWSER = ["test_browser.py", "test_browser_passkey.py", "test_browser_plain.py"]
+collect_ignore = [] if DRIVER or is_required() else _IN_A_BROWSER
 
 
 @pytest.fixture(scope="session")

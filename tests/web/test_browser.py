@@ -227,6 +227,8 @@ async def test_the_pages_break_no_rule_of_accessibility(
         "/auth/reset?token=x",
         "/auth/password/reset",
         "/auth/invitation?token=x",
+        "/auth/unsubscribe?token=x",
+        "/auth/app?redirect_uri=https://nobody.example",
         start,
         start.replace("start", "end"),
     ):
@@ -301,3 +303,39 @@ async def _provider(school: School) -> str:
     async with working(school) as work:
         made = await sso.tested(work, await sso.create(work, school.runtime.keyring, draft))
     return f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, made)}"
+
+
+async def test_the_page_that_signs_an_app_in_breaks_no_rule_of_accessibility(
+    browser: Browser, school: School, address: str, axe: str
+) -> None:
+    await give_password(school, school.learner)
+    update = (
+        "mutation ($input: UpdateOrganizationInput!) "
+        "{ updateOrganization(input: $input) { errors { code } } }"
+    )
+    read = await school.ask("{ organization { version } }", caller=school.owner)
+    settings = {"apps": {"redirectUris": ["com.example.app:/in"]}}
+    given = {"settings": settings, "version": read.data["organization"]["version"]}
+    assert (await school.ask(update, {"input": given}, caller=school.owner)).codes == []
+    asked = {
+        "response_type": "code",
+        "redirect_uri": "com.example.app:/in",
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+        "state": "x",
+    }
+
+    async def is_known() -> bool:
+        await browser.go(f"{address}/auth/app?{urlencode(asked)}")
+        return bool(await browser.evaluate("location.pathname === '/auth/sign-in'"))
+
+    await until(is_known)
+    await browser.type(school.learner.email, into="#email")
+    await browser.type(PASSWORD, into="#password")
+    await browser.click("form button")
+    await browser.until("location.pathname === '/auth/app'")
+    assert "com.example.app" in await browser.text("main")
+    assert await _violations(browser, axe) == []
+    await browser.go(f"{address}/auth/sign-out")
+    await browser.click("form button")
+    await browser.until("location.pathname === '/auth/sign-in'")

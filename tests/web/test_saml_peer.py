@@ -1,6 +1,5 @@
 """A person signs in at a SAML provider that others wrote: npm's `samlp`."""
 
-import os
 import re
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +11,7 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from browser import DRIVER, Browser, open_browser
+from browser import DRIVER, Browser, is_required, open_browser
 from entering import Visitor, visiting
 from node import install, serving
 from saml_idp import Key, needs_xmlsec1, new_key
@@ -144,7 +143,7 @@ async def window(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brow
         yield opened
 
 
-@pytest.mark.skipif(DRIVER is None and not os.environ.get("CI"), reason="no chromedriver")
+@pytest.mark.skipif(DRIVER is None and not is_required(), reason="no chromedriver")
 async def test_a_real_browser_is_led_through(
     school: School, connection: dict[str, Any], peer: str, live_server: Any, window: Browser
 ) -> None:

@@ -239,6 +239,42 @@ async def test_an_answer_of_another_issuer_is_refused(
     assert (await attempt(school))["detail"] == "access_denied"
 
 
+async def test_a_code_that_somebody_kept_lets_nobody_in_again(
+    school: School, connection: SsoConnection, provider: Provider
+) -> None:
+    """With all that the browser had when it came back; also where the provider would take the code twice."""
+    honest = {"email": f"kept-{connection.id.hex}@example.com", "email_verified": True}
+    async with visiting(school) as browser, visiting(school) as thief:
+        said = provider.authorize(await begin(browser, school, connection), "kept", **honest)
+        thief.cookies = dict(browser.cookies)
+        assert (await come_back(browser, school, connection, said)).status_code == 303
+        provider.remember(said["code"])
+        asked = len(provider.asked)
+        assert (await come_back(thief, school, connection, said)).status_code == 401
+        assert ("harka" in thief.cookies, provider.asked[asked:]) == (False, [])
+    seen = await attempt(school)
+    assert (seen["outcome"], seen["detail"]) == ("WRONG_STATE", "It was used before.")
+
+
+async def test_a_key_that_a_provider_shows_no_more_signs_nothing(
+    school: School, connection: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys are kept for ten minutes: what was stolen there is good for no longer."""
+    honest = {"email": f"stale-{connection.id.hex}@example.com", "email_verified": True}
+
+    async def enter() -> int:
+        async with visiting(school) as browser:
+            said = provider.authorize(await begin(browser, school, connection), "stale", **honest)
+            return (await come_back(browser, school, connection, said)).status_code
+
+    assert await enter() == 303
+    provider.shown = [provider.new_key()]
+    assert oidc._KNOWN_FOR <= 600
+    monkeypatch.setattr(oidc, "_KNOWN_FOR", -1.0)
+    assert await enter() == 401
+    assert (await attempt(school))["outcome"] == "TOKEN_REFUSED"
+
+
 async def test_a_new_key_is_looked_for_now_and_then(
     school: School, connection: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
