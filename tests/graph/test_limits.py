@@ -8,7 +8,15 @@ from harka.graph.limits import Limits, Size, measure
 from work_count import counted
 
 LIMITS = Limits(
-    depth=4, introspection_depth=6, root_fields=3, aliases=3, fields=10, repeats=3, operations=2, lines=3
+    depth=4,
+    introspection_depth=6,
+    root_fields=3,
+    aliases=3,
+    directives=3,
+    fields=10,
+    repeats=3,
+    operations=2,
+    lines=3,
 )
 
 
@@ -39,6 +47,13 @@ def test_counts_what_is_written() -> None:
 def test_fragments_count_where_they_are_spread() -> None:
     measured = size("{ a { ...f } ...g } fragment f on A { b { c } } fragment g on Query { d e }")
     assert measured == Size(depth=3, root_fields=3, fields=5, repeats=1)
+
+
+def test_directives_count_wherever_they_stand() -> None:
+    fragment = "fragment f on A @f { y @g }"
+    text = f"query ($v: Int @o) @a {{ a @b {{ ...f @c ... @d {{ x @e @e }} }} b {{ ...f }} }} {fragment}"
+    # of the fragment two, twice
+    assert size(text).directives == 7 + 2 * 2
 
 
 def test_inline_fragments_add_no_depth() -> None:
@@ -82,6 +97,8 @@ def test_the_introspection_of_tools_passes(input_value_deprecation: bool) -> Non
         ("{ __schema { a { b { c { d { e { f } } } } } } }", "6 for introspection depth"),
         ("{ a b c d }", "3 for root fields"),
         ("{ a { b: c d: e f: g h: i } }", "3 for aliases"),
+        ("{ a @a @b @c @d }", "3 for directives"),
+        ("{ a @a ...f @b } fragment f on Query { b @a @b }", "3 for directives"),
         ("query A { a } query B { a } query C { a }", "2 for operations"),
         ("{ a { b c d e f g h i j k } }", "10 for fields"),
         ("{ ...f } fragment f on Query { a b c d }", "3 for root fields"),

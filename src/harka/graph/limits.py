@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import msgspec
 from graphql import (
     DocumentNode,
+    ExecutableDefinitionNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    Node,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -30,6 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `depth`: nested fields; `introspection_depth`: those below `__schema` and `__type`. `fields`: all of them
     after fragments are spread; `root_fields`: those directly in the operation. `repeats`: fields with a
     selection under one response name, anywhere in the document; validation compares each with each.
+    `directives`: wherever they stand in the operation and its fragments.
     `lines`: the place of an error is counted in them. `operations`: each is validated with its fragments.
     """
 
@@ -41,6 +44,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     introspection_depth: int = 20
     root_fields: int = 30
     aliases: int = 500
+    directives: int = 500
     fields: int = 2_000
     repeats: int = 60
 
@@ -51,7 +55,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def check(self, document: DocumentNode) -> list["Size"]:
         """The size of each operation. Raise `DocumentLimitError` naming the first limit that one exceeds."""
         self._require("operations", sum(isinstance(d, OperationDefinitionNode) for d in document.definitions))
-        sizes = measure(document, ceiling=max(self.fields, self.aliases) + 1)
+        sizes = measure(document, ceiling=max(self.fields, self.aliases, self.directives) + 1)
         for size in sizes:
             for name in Size.__struct_fields__:
                 self._require(name, getattr(size, name))
@@ -74,6 +78,7 @@ class Size(msgspec.Struct, kw_only=True):
     introspection_depth: int = 0
     root_fields: int = 0
     aliases: int = 0
+    directives: int = 0
     fields: int = 0
     repeats: int = 0
 
@@ -98,23 +103,25 @@ def measure(document: DocumentNode, *, ceiling: int) -> list[Size]:
     operations: list[_Walked] = []
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode):
-            fragments[definition.name.value] = _walk(definition.selection_set, names)
+            fragments[definition.name.value] = _walk(definition, names)
         elif isinstance(definition, OperationDefinitionNode):
-            operations.append(_walk(definition.selection_set, names))
+            operations.append(_walk(definition, names))
     totals = _fragment_totals(fragments, ceiling)
     sizes = [_total(walked, totals, ceiling) for walked in operations]
     repeats = max(names.values(), default=0)
     return [msgspec.structs.replace(size, repeats=repeats) for size in sizes]
 
 
-def _walk(root: SelectionSetNode, names: Counter[str]) -> _Walked:
-    walked = _Walked(Size(), [])
+def _walk(definition: ExecutableDefinitionNode, names: Counter[str]) -> _Walked:
+    variables = definition.variable_definitions or ()
+    walked = _Walked(Size(directives=sum(map(_directives, (definition, *variables)))), [])
     size = walked.size
-    stack: list[tuple[SelectionSetNode, int, int]] = [(root, 0, 0)]
+    stack: list[tuple[SelectionSetNode, int, int]] = [(definition.selection_set, 0, 0)]
     while stack:
         selections, level, introspection = stack.pop()
         spread: set[str] = set()
         for selection in selections.selections:
+            size.directives += _directives(selection)
             if isinstance(selection, FragmentSpreadNode):
                 # the executor collects a fragment once per selection set
                 if selection.name.value not in spread:
@@ -179,6 +186,7 @@ def _total(walked: _Walked, totals: dict[str, Size], ceiling: int) -> Size:
             continue
         total.fields = min(total.fields + inner.fields, ceiling)
         total.aliases = min(total.aliases + inner.aliases, ceiling)
+        total.directives = min(total.directives + inner.directives, ceiling)
         if spread.level == 0:
             total.root_fields = min(total.root_fields + inner.root_fields, ceiling)
         if spread.introspection:
@@ -188,6 +196,11 @@ def _total(walked: _Walked, totals: dict[str, Size], ceiling: int) -> Size:
             total.depth = max(total.depth, spread.level + inner.depth)
             total.introspection_depth = max(total.introspection_depth, inner.introspection_depth)
     return total
+
+
+def _directives(node: Node) -> int:
+    """How many stand at this place."""
+    return len(node.directives or ())  # type: ignore[attr-defined]  # of a selection, a definition, a variable
 
 
 def _enters_introspection(field: FieldNode) -> bool:
