@@ -3,9 +3,9 @@
 # batch, a certificate.
 set -euo pipefail
 
-url=${HARKA_URL:-http://ireland-ggg.harka.localhost:8000/graphql}
+url=${HARKA_URL:-http://127.0.0.1:8000/graphql}
 documents=$(cat "$(dirname "${BASH_SOURCE[0]}")/../operations.graphql")
-who=(-H "x-api-key: ${HARKA_KEY:-}" -H 'x-client-name: example-curl')
+who=(-H "x-api-key: ${HARKA_KEY:?an API key that may do everything}" -H 'x-client-name: example-curl')
 
 # request OPERATION VARIABLES: the body that asks for one of the operations
 request() {
@@ -29,8 +29,16 @@ lessons=$(jq '[.modules[0].lessons[].id]' <<< "$course")
 ask OpenCourse "{\"input\": {\"id\": $id}}" > /dev/null
 echo "course $code is open"
 
-ask EnrollEverybody "{\"input\": {\"courseId\": $id, \"filter\": {\"role\": \"LEARNER\"}, \"onError\": \"IGNORE_FAILED\"}}" |
-  jq -r '"\(.bulkEnroll.created) learners enrolled"'
+told=$(ask EnrollEverybody "{\"input\": {\"courseId\": $id, \"filter\": {\"role\": \"LEARNER\"}, \"onError\": \"IGNORE_FAILED\"}}" |
+  jq .bulkEnroll)
+change=$(jq .bulkChange.id <<< "$told")
+# more than a thousand people are enrolled by a job
+while [ "$change" != null ]; do
+  sleep 0.5
+  told=$(ask WhatBecameOf "{\"change\": $change}" | jq .bulkChange)
+  case $(jq -r .state <<< "$told") in QUEUED | RUNNING) ;; *) break ;; esac
+done
+jq -r '"\(.created) learners enrolled"' <<< "$told"
 people=$(ask Participants "{\"courseId\": $id, \"first\": 2}" | jq .enrollments.nodes)
 
 # a subscription over server-sent events; the server's first line says that it is listening

@@ -2,6 +2,7 @@
 // batch, a certificate.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { print } from 'graphql';
 import { createClient } from 'graphql-ws';
@@ -16,11 +17,16 @@ import {
   StudyDocument,
   SynchronizeOfflineDocument,
   VerifyDocument,
+  WhatBecameOfDocument,
   WriteCourseDocument,
 } from './operations.js';
 
-const url = process.env['HARKA_URL'] ?? 'http://ireland-ggg.harka.localhost:8000/graphql';
-const credentials = { 'x-api-key': process.env['HARKA_KEY'] ?? '', 'x-client-name': 'example-typescript' };
+const url = process.env['HARKA_URL'] ?? 'http://127.0.0.1:8000/graphql';
+const key = process.env['HARKA_KEY'];
+if (!key) {
+  throw new Error('HARKA_KEY: an API key that may do everything');
+}
+const credentials = { 'x-api-key': key, 'x-client-name': 'example-typescript' };
 
 async function ask<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
@@ -70,8 +76,15 @@ done((await ask(OpenCourseDocument, { input: { id: course.id } })).publishCourse
 console.log(`course ${code} is open`);
 
 const everybody = { courseId: course.id, filter: { role: 'LEARNER' }, onError: 'IGNORE_FAILED' } as const;
-const enrolled = done((await ask(EnrollEverybodyDocument, { input: everybody })).bulkEnroll);
-console.log(`${enrolled.created} learners enrolled`);
+const asked = done((await ask(EnrollEverybodyDocument, { input: everybody })).bulkEnroll);
+let created = asked.created;
+// more than a thousand people are enrolled by a job
+for (let state: string = asked.bulkChange ? 'QUEUED' : 'DONE'; state === 'QUEUED' || state === 'RUNNING'; ) {
+  await setTimeout(500);
+  const change = present(asked.bulkChange).id;
+  ({ state, created } = present((await ask(WhatBecameOfDocument, { change })).bulkChange));
+}
+console.log(`${created} learners enrolled`);
 const participants = await ask(ParticipantsDocument, { courseId: course.id, first: 2 });
 const [one, other] = present(participants.enrollments).nodes;
 

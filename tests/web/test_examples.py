@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.running import running
 from doors import MakeTenant
 from harka.auth import api_key
 from harka.config import Settings
-from harka.learning import user
+from harka.learning import bulk_change, user
 from harka.learning.user import UserDraft
 from harka.runtime import Runtime
 from harka.tenancy.permission import Permission
@@ -22,9 +23,10 @@ from served import served
 
 ROOT = Path(__file__).parents[2]
 LEARNERS = 500
+MORE_THAN_AT_ONCE = bulk_change.AT_ONCE + 1
 SAID = re.compile(
     r"course [A-Z]+-[\w-]+ is open\n"
-    rf"{LEARNERS} learners enrolled\n"
+    rf"({LEARNERS}|{MORE_THAN_AT_ONCE}) learners enrolled\n"
     r"heard (over the socket|as it happened): Learner \d+ has done \d[\d.]* ?%\n"
     r"offline batch, attempt 1: 2 of 2 were news\n"
     r"offline batch, attempt 2: 0 of 2 were news\n"
@@ -41,13 +43,18 @@ def examples(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def learners() -> int:
+    return LEARNERS
+
+
+@pytest.fixture
 async def environment(
-    make_tenant: MakeTenant, runtime: Runtime, settings: Settings, tmp_path: Path
+    make_tenant: MakeTenant, runtime: Runtime, settings: Settings, tmp_path: Path, learners: int
 ) -> AsyncIterator[dict[str, str]]:
     """Where the programs find an organization with learners, and the key to it."""
     school = School(runtime, await make_tenant())
     async with school.work() as work:
-        names = [f"Learner {number}" for number in range(LEARNERS)]
+        names = [f"Learner {number}" for number in range(learners)]
         drafts = [
             UserDraft(email=f"l{n}@example.com", name=name, role="learner") for n, name in enumerate(names)
         ]
@@ -83,3 +90,15 @@ async def test_curl(examples: Path, environment: dict[str, str]) -> None:
         pytest.skip("no curl, or no jq")
     said = await asyncio.to_thread(run, examples / "curl", "./learn.sh", **environment)
     assert SAID.fullmatch(said), said
+
+
+@pytest.mark.parametrize("learners", [MORE_THAN_AT_ONCE])
+async def test_curl_waits_where_a_job_enrolls_them(
+    examples: Path, environment: dict[str, str], settings: Settings, tmp_path: Path, learners: int
+) -> None:
+    if not is_required() and not (shutil.which("curl") and shutil.which("jq")):
+        pytest.skip("no curl, or no jq")
+    with running(settings, tmp_path / "worker", "worker"):
+        said = await asyncio.to_thread(run, examples / "curl", "./learn.sh", **environment)
+    assert SAID.fullmatch(said), said
+    assert f"{learners} learners enrolled" in said
