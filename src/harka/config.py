@@ -144,6 +144,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Whether addresses that tenants name may be plain http and of private networks: for development."
         ),
     ] = False
+    breached_passwords_url: Annotated[
+        str | None,
+        Meta(
+            description="Where new passwords are looked for among those that became public: "
+            "`https://api.pwnedpasswords.com/range/`, or a copy of it. Five signs of a hash are sent. Unset: nobody is asked."
+        ),
+    ] = None
     webhook_timeout: Annotated[
         float,
         Meta(description="Seconds that the receiver of a webhook may take to answer.", gt=0, le=30),
@@ -354,6 +361,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "dns_servers": name_servers,
     "fonts": _require_directory,
     "smtp_url": _require_scheme("smtp://", "smtps://"),
+    "breached_passwords_url": _require_scheme("https://", "http://"),
     "mail_from": _require_address,
 }
 """What cannot be said in a type. Each gets the value, or "" where there is none."""

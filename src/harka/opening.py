@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from harka import logs
 from harka.analytics.requests import Requests
+from harka.auth.breach import Breaches
 from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
@@ -89,6 +90,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             scim_usage=scim_usage,
             session_usage=session_usage,
             hasher=hasher,
+            breaches=Breaches(settings.breached_passwords_url),
             directories=directories,
             assertions=assertions,
             throttle=Throttle(cache),

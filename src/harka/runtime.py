@@ -3,6 +3,7 @@
 import msgspec
 
 from harka.analytics.requests import Requests
+from harka.auth.breach import Breaches
 from harka.auth.hashing import Hasher
 from harka.auth.key_rate import KeyRates
 from harka.auth.key_usage import KeyUsage
@@ -45,6 +46,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     scim_usage: KeyUsage
     session_usage: SessionUsage
     hasher: Hasher
+    breaches: Breaches = msgspec.field(default_factory=Breaches)
     throttle: Throttle
     requests: Requests
     cache: TenantCache

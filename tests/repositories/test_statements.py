@@ -203,7 +203,7 @@ PARTS = {
     "passkey.find_by_credential": list(KnownPasskey.__struct_fields__),
     "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],
-    "password.spend_reset": ["user_id", "email"],
+    "password.spend_reset": ["user_id", "email", "name"],
     "quiz.keep": ["id"],
     "quiz_attempt.count_of_enrollments": ["parent", "attempts"],
     "quiz_attempt.count_of_quizzes": ["parent", "attempts"],

@@ -30,6 +30,9 @@ async def test_who_was_invited_comes_in_once(school: School) -> None:
         assert (
             await browser.post("/auth/invitation", {**fields, "name": " ", "password": PASSWORD})
         ).status_code == 400
+        # nothing but the address that was invited
+        named = await browser.post("/auth/invitation", {**fields, "password": "new.Example.com2026"})
+        assert (named.status_code, "among the first" in named.text) == (400, True)
         entered = await browser.post("/auth/invitation", {**fields, "password": PASSWORD})
         assert (entered.status_code, entered.headers["location"]) == (303, "/auth/sign-in")
         assert (await browser.sign_in("new@example.com", PASSWORD)).status_code == 303

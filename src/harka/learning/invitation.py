@@ -18,10 +18,10 @@ from harka.errors import ConflictError, ForbiddenError, NotFoundError, Validatio
 from harka.ids import new_id
 from harka.learning import group, group_manager, path_opening, user, user_row
 from harka.learning.moment import accept_moment, has_passed
+from harka.learning.password import Chosen, keep
 from harka.learning.text import accept_email
 from harka.learning.work import UnitOfWork
 from harka.repositories import invitation as invitations
-from harka.repositories import password as passwords
 from harka.repositories import user as users
 from harka.repositories.event import EventType
 from harka.repositories.group import Group
@@ -170,7 +170,7 @@ async def accept(
     name: str,
     locale: str | None = None,
     timezone: str | None = None,
-    password_hash: str | None = None,
+    chosen: Chosen | None = None,
 ) -> tuple[Invitation, User]:
     """For anybody, without a permission: the token is the secret, and good for one time.
 
@@ -192,8 +192,8 @@ async def accept(
     given = user_row.accepted(work, {"name": name, "locale": locale, "timezone": timezone})
     await user.require_seats(work, 1)
     person = await _come_in(work, held, given)
-    if password_hash is not None:
-        await passwords.set_hash(work.session, person.id, password_hash)
+    if chosen is not None:
+        await keep(work, person.id, chosen, person.email, person.name)
     done = await invitations.accept(work.session, held.id, person.id)
     work.record(EventType.INVITATION_ACCEPTED, held.id, user_id=person.id)
     for joined in done.joined:

@@ -14,9 +14,10 @@ from uuid import UUID
 import msgspec
 
 from harka import clock, logs
+from harka.auth.breach import Breaches
 from harka.auth.hashing import Hasher
 from harka.auth.password import accept_password
-from harka.errors import NotFoundError
+from harka.errors import NotFoundError, ValidationError
 from harka.learning import user
 from harka.learning.work import UnitOfWork
 from harka.repositories import password as passwords
@@ -44,22 +45,49 @@ class Reset(msgspec.Struct, frozen=True):
         return f"Reset({self.user.id})"
 
 
-async def hashed(
-    hasher: Hasher, context: TenantContext, password: str, *about: str, field: str = "password"
-) -> str:
+class Chosen(msgspec.Struct, frozen=True):
+    """`accepted`: as it was typed, to be compared with what is known of its person once that is known."""
+
+    hash: str
+    accepted: str
+
+    def __repr__(self) -> str:
+        return "Chosen()"
+
+
+async def choose(
+    hasher: Hasher,
+    breaches: Breaches,
+    context: TenantContext,
+    password: str,
+    *about: str,
+    field: str = "password",
+) -> Chosen:
     """To be kept, once it is accepted; before a transaction is open, since it takes its time.
 
     `about`: what anybody knows of the person. Raise `ValidationError` naming `field`, `RateLimitedError`.
     """
+    accepted = _accepted(context, password, *about, field=field)
+    if await breaches.has(accepted):
+        raise ValidationError("This password was made public elsewhere: take another.", field=field)
+    return Chosen(await hasher.hash(context.id, accepted), accepted)
+
+
+async def keep(work: UnitOfWork, person: UUID, chosen: Chosen, *about: str) -> None:
+    """`about`: the person's address and name, who was unknown when they chose. Raise `ValidationError`."""
+    _accepted(work.context, chosen.accepted, *about)
+    await passwords.set_hash(work.session, person, chosen.hash)
+
+
+def _accepted(context: TenantContext, password: str, *about: str, field: str = "password") -> str:
     organization = context.organization
-    accepted = accept_password(password, (organization.name, organization.slug, *about), field)
-    return await hasher.hash(context.id, accepted)
+    return accept_password(password, (organization.name, organization.slug, *about), field)
 
 
-async def change(work: UnitOfWork, new_hash: str) -> User:
+async def change(work: UnitOfWork, chosen: Chosen) -> User:
     """The actor's own, whose old one was asked for. They stay signed in here, and nowhere else."""
     person = user.myself(work.context)
-    await passwords.set_hash(work.session, person.id, new_hash)
+    await keep(work, person.id, chosen, person.email, person.name)
     await sessions.revoke_others(work.session, person.id, work.context.session)
     return person
 
@@ -80,17 +108,18 @@ async def make_reset(work: UnitOfWork, person: User, lifetime: timedelta) -> Res
     return Reset(person, token, expires_at)
 
 
-async def reset(work: UnitOfWork, token: str, new_hash: str) -> str:
+async def reset(work: UnitOfWork, token: str, chosen: Chosen) -> str:
     """For anybody, without a permission: the token is the secret. Signs its person out everywhere.
 
-    Answers their address. Raise `NotFoundError` for a token that is nobody's, or not any more.
+    Answers their address. Raise `NotFoundError` for a token that is nobody's, or not any more;
+    `ValidationError` for a password that is made of who they are, and then the token is good still.
     """
     require_token(token)
     spent = await passwords.spend_reset(work.session, _digest(token))
     if spent is None:
         raise no_token()
-    person, email = spent
-    await passwords.set_hash(work.session, person, new_hash)
+    person, email, name = spent
+    await keep(work, person, chosen, email, name)
     await sessions.revoke_others(work.session, person, None)
     work.record(EventType.USER_PASSWORD_RESET, person)
     log.info("password set by a link", tenant=str(work.context.id), user=str(person))

@@ -72,8 +72,9 @@ SPEND_RESET = Statement(
     WHERE r.tenant_id = $1 AND r.token_hash = $2::bytea AND r.expires_at > now()
       AND EXISTS (SELECT FROM {schema}."user" u
         WHERE u.tenant_id = $1 AND u.id = r.user_id AND u.status = 'active')
-    RETURNING r.user_id, (SELECT u.email FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = r.user_id)
-      AS email""",
+    RETURNING r.user_id,
+      (SELECT u.email FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = r.user_id) AS email,
+      (SELECT u.name FROM {schema}."user" u WHERE u.tenant_id = $1 AND u.id = r.user_id) AS name""",
 )
 
 
@@ -100,7 +101,7 @@ async def allow_reset(session: ShardSession, user: UUID, token_hash: bytes, expi
     await session.execute(ALLOW_RESET, user, token_hash, expires_at)
 
 
-async def spend_reset(session: ShardSession, token_hash: bytes) -> tuple[UUID, str] | None:
-    """Whose it was, and their address; None for a token of nobody active, and for one that has ended."""
+async def spend_reset(session: ShardSession, token_hash: bytes) -> tuple[UUID, str, str] | None:
+    """Whose it was, their address and name; None for a token of nobody active, and for one that has ended."""
     found = await session.fetch_row(SPEND_RESET, token_hash)
-    return None if found is None else (found["user_id"], found["email"])
+    return None if found is None else (found["user_id"], found["email"], found["name"])

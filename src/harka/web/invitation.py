@@ -43,7 +43,8 @@ class AcceptInvitation:
         try:
             # nothing is hashed for what no token looks like
             invitation.require_token(token)
-            hashed = await password.hashed(runtime.hasher, tenant, fields.get("password", ""), name)
+            typed = fields.get("password", "")
+            chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed, name)
             async with unit_of_work(
                 runtime.databases,
                 runtime.cache,
@@ -52,7 +53,7 @@ class AcceptInvitation:
                 read_only=False,
                 timeout=runtime.settings.request_timeout,
             ) as work:
-                _, person = await invitation.accept(work, token, name=name, password_hash=hashed)
+                _, person = await invitation.accept(work, token, name=name, chosen=chosen)
         except _TOLD as error:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, name, error)

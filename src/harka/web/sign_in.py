@@ -132,7 +132,8 @@ class ResetPassword:
         token = fields.get("token", "")
         try:
             password.require_token(token)
-            fresh = await password.hashed(runtime.hasher, tenant, fields.get("password", ""))
+            typed = fields.get("password", "")
+            chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed)
             async with unit_of_work(
                 runtime.databases,
                 runtime.cache,
@@ -141,7 +142,7 @@ class ResetPassword:
                 read_only=False,
                 timeout=runtime.settings.request_timeout,
             ) as work:
-                email = await password.reset(work, token, fresh)
+                email = await password.reset(work, token, chosen)
         except (BadRequestError, NotFoundError) as error:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, error)

@@ -2,11 +2,13 @@ from typing import Any
 
 import pytest
 
+import breaches
 from branches import branch_of
 from entering import PASSWORD, give_password, visiting
 from harka.ids import NodeKind, new_id
 from harka.learning import user
 from harka.learning.user import UserDraft
+from harka.repositories.user import User
 from school import School
 
 NEW = "brass otter quilting 9"
@@ -80,6 +82,29 @@ async def test_an_admin_hands_a_token_on(school: School) -> None:
     assert (await school.ask(RESET, good, caller=None)).code == "NOT_FOUND"
     async with visiting(school) as browser:
         assert (await browser.sign_in(school.learner.email, NEW)).status_code == 303
+
+
+async def test_what_was_made_public_elsewhere_is_refused(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changed, set by a token, and as somebody comes in."""
+    await give_password(school, school.learner)
+    changed = {"input": {"currentPassword": PASSWORD, "newPassword": NEW}}
+    reset = (await school.ask(ALLOW, {"input": {"userId": school.id(NodeKind.USER, school.learner)}})).data
+    invited = (await school.ask(INVITE % "public@example.com")).data["inviteUser"]["token"]
+    asked: tuple[tuple[str, dict[str, Any], User | None], ...] = (
+        (RESET, {"input": {"token": reset["createPasswordReset"]["token"], "password": NEW}}, None),
+        (ACCEPT, {"input": {"token": invited, "name": "Ada", "password": NEW}}, None),
+        (CHANGE, changed, school.learner),
+    )
+    async with breaches.serving(NEW) as address:
+        monkeypatch.setattr(school.runtime.breaches, "_url", address)
+        for document, given, caller in asked:
+            reply = await school.ask(document, given, caller=caller)
+            assert reply.code == "VALIDATION_FAILED", document
+            assert reply.field in {"password", "newPassword"}
+        changed["input"]["newPassword"] = "a knotted lilac 7"
+        assert (await school.ask(CHANGE, changed, caller=school.learner)).codes == []
 
 
 async def test_nobody_resets_who_may_do_more_or_is_beyond_or_absent(school: School) -> None:

@@ -135,17 +135,20 @@ async def _accept(
     info: Info,
     given: Annotated[AcceptInvitationInput, strawberry.argument(name="input", description="Who comes in.")],
 ) -> Accepted:
-    context, hashed = info.context, None
+    context, chosen = info.context, None
     if given.password is not None:
         invitation.require_token(given.token)
-        hashed = await password.hashed(context.runtime.hasher, context.tenant, given.password, given.name)
+        runtime = context.runtime
+        chosen = await password.choose(
+            runtime.hasher, runtime.breaches, context.tenant, given.password, given.name
+        )
     _, person = await invitation.accept(
         context.work,
         given.token,
         name=given.name,
         locale=given.locale,
         timezone=given.timezone,
-        password_hash=hashed,
+        chosen=chosen,
     )
     return Accepted(person)
 

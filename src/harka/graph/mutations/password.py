@@ -85,15 +85,16 @@ async def _change(
     await entrance.require_password(
         context.runtime.entrance, context.tenant, given.current_password, "currentPassword"
     )
-    fresh = await password.hashed(
+    chosen = await password.choose(
         context.runtime.hasher,
+        context.runtime.breaches,
         context.tenant,
         given.new_password,
         person.name,
         person.email,
         field="newPassword",
     )
-    return Changed(await password.change(context.work, fresh))
+    return Changed(await password.change(context.work, chosen))
 
 
 async def _allow(
@@ -117,8 +118,9 @@ async def _reset(
 ) -> Done:
     context = info.context
     password.require_token(given.token)
-    fresh = await password.hashed(context.runtime.hasher, context.tenant, given.password)
-    await password.reset(context.work, given.token, fresh)
+    runtime = context.runtime
+    chosen = await password.choose(runtime.hasher, runtime.breaches, context.tenant, given.password)
+    await password.reset(context.work, given.token, chosen)
     return Done()
 
 
