@@ -76,6 +76,20 @@ def test_every_root_field_says_who_may_ask() -> None:
     ]
 
 
+def test_who_may_ask_is_told_where_tools_read_it() -> None:
+    """They ask the schema itself, which does not show them directives."""
+    for place, field in places():
+        guards = [
+            each.required
+            for each in getattr(field.extensions.get("strawberry-definition"), "extensions", ())
+            if isinstance(each, Requires)
+        ]
+        for required in guards:
+            is_permission = isinstance(required, Permission)
+            words = f"Needs `{required.value}`." if is_permission else "For every signed-in caller."
+            assert field.description.endswith(f" {words}"), place
+
+
 def test_what_is_enforced_is_what_is_printed() -> None:
     for place, field in places():
         definition = getattr(field, "extensions", {}).get("strawberry-definition")

@@ -15,7 +15,7 @@ import strawberry
 from harka.graph.atomic import Atomic
 from harka.graph.caching import CacheControlDirective
 from harka.graph.loaders.loader import Loader
-from harka.graph.permission import Access, Required, guard
+from harka.graph.permission import Access, Required, guard, told
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ def field(
     extensions, directives = guard(requires)
     return strawberry.field(
         resolver=resolver,
-        description=description,
+        description=told(description, requires),
         name=name,
         deprecation_reason=deprecation_reason,
         extensions=extensions,
@@ -139,7 +139,7 @@ def mutation(
     # the last extension is the outermost: the permission is checked before anything else
     return strawberry.mutation(
         resolver=resolver,
-        description=description,
+        description=told(description, requires),
         deprecation_reason=deprecation_reason,
         extensions=[Atomic(), *extensions],
         directives=directives,
@@ -157,7 +157,7 @@ def subscription(
     extensions, directives = guard(requires)
     return strawberry.subscription(
         resolver=resolver,
-        description=description,
+        description=told(description, requires),
         deprecation_reason=deprecation_reason,
         extensions=extensions,
         directives=directives,

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, assert_never
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -50,6 +50,19 @@ class Requires(FieldExtension):
     ) -> Any:
         info.context.require(self.required)
         return await next_(source, info, **kwargs)
+
+
+def told(description: str, required: Required) -> str:
+    """With who may ask: what tools read of a schema (GraphiQL, generated documents) has no directives."""
+    match required:
+        case Permission():
+            return f"{description} Needs `{required.value}`."
+        case Access.SIGNED_IN:
+            return f"{description} For every signed-in caller."
+        case Access.OPEN:
+            return description
+        case _:
+            assert_never(required)
 
 
 def guard(required: Required) -> tuple[list[FieldExtension], list[object]]:
