@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 
 _TICK: Final = 0.001
+"""Seconds it sleeps at least: what is due meanwhile is sent at once."""
 _PATIENCE: Final = 12.0
 """Seconds after the last request is due until whatever has no answer counts as lost."""
 _LENGTH: Final = b"content-length: "
@@ -147,7 +148,7 @@ class Caller:
                 self.late = max(self.late, now - due)
                 self._send(due)
                 due += random.expovariate(phase.rate)
-            await asyncio.sleep(max(min(due - time.monotonic(), _TICK), 0.0))
+            await asyncio.sleep(max(due - time.monotonic(), _TICK))
 
     async def _as_fast_as_it_goes(self, at: float, phase: Phase) -> None:
         self._endless_until = self._began + at + phase.seconds

@@ -57,7 +57,7 @@ OF_ALL: Final = Rate("sign-in", most=1000, seconds=0.1)
 
 Of an account from one network, and from all: who guesses elsewhere does not keep its owner out.
 """
-OF_STRANGERS: Final = Rate("sign-in-of-strangers", most=24, seconds=0.5)
+OF_STRANGERS: Final = Rate("sign-in-of-strangers", most=24, seconds=2.0)
 """Of an organization, by passwords, on devices where nobody came in with that address before.
 
 Each takes a hash, and as many as one organization's flood may have its neighbours feel. Who shows a device
