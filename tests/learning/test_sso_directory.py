@@ -62,8 +62,11 @@ async def show(browser: Visitor, made: dict[str, Any], login: str, password: str
 
 
 @needs_slapd
-async def test_somebody_comes_in_by_their_password_there(school: School, slapd: Directory) -> None:
-    made = await proven(school, slapd)
+@pytest.mark.parametrize("way", ["plain", "start-tls", "ldaps"])
+async def test_somebody_comes_in_by_their_password_there(school: School, slapd: Directory, way: str) -> None:
+    asked = {**given(slapd)["directory"], "startTls": way == "start-tls"}
+    issuer = slapd.ldaps if way == "ldaps" else slapd.plain
+    made = await proven(school, slapd, issuer=issuer, directory=asked)
     assert (made["kind"], made["directory"]["loginAttribute"]) == ("LDAP", "uid")
     async with visiting(school) as browser:
         wrong = await show(browser, made, "ann", "another")
