@@ -175,6 +175,11 @@ class WrongPasswordError(UnauthenticatedError):
 
     code = "WRONG_CREDENTIALS"
 
+    def __init__(self, message: str | None = None, *, detail: str = "") -> None:
+        """`detail`: what it was, for admins: whoever tries is not told."""
+        super().__init__(message)
+        self.detail = detail
+
 
 class SecondFactorError(UnauthenticatedError):
     """The code of your second device is needed, too."""

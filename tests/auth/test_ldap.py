@@ -36,6 +36,9 @@ INJECTED = (
 )
 
 
+WHY = {"ann": "The directory refuses this password.", "nobody": "No entry has the uid that was typed."}
+
+
 @pytest.fixture(scope="module")
 def slapd() -> Iterator[Directory]:
     with serving() as directory:
@@ -142,8 +145,12 @@ async def test_no_password_and_a_wrong_one_are_nobodys(
     directories: Directories, place: Place, password: str
 ) -> None:
     for who in ("ann", "nobody"):
-        with pytest.raises(WrongPasswordError):
+        with pytest.raises(WrongPasswordError) as caught:
             await directories.identity(place, who, password)
+        # an admin sees what it was, and nobody else
+        expected = WHY[who] if password in {"*", "wrong"} else "no password"
+        assert expected in caught.value.detail
+        assert caught.value.message == WrongPasswordError.default_message()
 
 
 @needs_slapd
@@ -154,8 +161,9 @@ async def test_who_is_not_one_alone_or_not_let_through_is_nobody(
         await directories.identity(place, "twin", PASSWORD)
     assert "More than one" in caught.value.detail
     filtered = msgspec.structs.replace(place, user_filter="(cn=Ben)")
-    with pytest.raises(WrongPasswordError):
+    with pytest.raises(WrongPasswordError, match="is not right") as nobody:
         await directories.identity(filtered, "ann", PASSWORD)
+    assert "filter" in nobody.value.detail
     assert (await directories.identity(filtered, "ben", PASSWORD)).name == "Ben"
 
 
@@ -199,3 +207,10 @@ def test_what_is_no_attribute_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         ldap.accept_attribute(text, "loginAttribute")
     assert ldap.accept_attribute("sAMAccountName", "loginAttribute") == "sAMAccountName"
+
+
+def test_active_directory_hides_why_in_what_it_says() -> None:
+    said = "80090308: LdapErr: DSID-0C09041C, comment: AcceptSecurityContext error, data {}, v4563"
+    assert ldap.why_not(said.format("533")) == "Their account is disabled there."
+    for other in (said.format("52e"), "", "data", "53 data 5333"):
+        assert ldap.why_not(other) == WHY["ann"]

@@ -71,7 +71,8 @@ async def test_somebody_comes_in_by_their_password_there(school: School, slapd: 
     async with visiting(school) as browser:
         wrong = await show(browser, made, "ann", "another")
         assert (wrong.status_code, "harka" in browser.cookies) == (401, False)
-        assert (await attempt(school))["outcome"] == "WRONG_PASSWORD"
+        seen = await attempt(school)
+        assert (seen["outcome"], seen["detail"]) == ("WRONG_PASSWORD", "The directory refuses this password.")
         assert 'value="ann"' in wrong.text
         entered = await show(browser, made, " Ann ")
         assert (entered.status_code, entered.headers["location"]) == (303, "/graphql")

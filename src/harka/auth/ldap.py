@@ -52,6 +52,17 @@ _SUBJECTS: Final = ("entryUUID", "objectGUID", "ipaUniqueID", "nsUniqueId")
 _GUID: Final = 16
 _MAIL: Final = "mail"
 _NAMES: Final = ("displayName", "cn")
+# "AcceptSecurityContext error, data 532, v4563": the low words of Windows' codes of sign-ins
+_REASON: Final = re.compile(r"\bdata ([0-9a-f]{3})\b")
+_REASONS: Final = {
+    "530": "The directory lets them in at other times.",
+    "531": "The directory lets them in at other machines.",
+    "532": "Their password has expired there.",
+    "533": "Their account is disabled there.",
+    "701": "Their account has expired there.",
+    "773": "They must change their password there first.",
+    "775": "Their account is locked there.",
+}
 
 T = TypeVar("T")
 
@@ -97,14 +108,15 @@ class Directories:
     async def identity(self, place: Place, login: str, password: str) -> Identity:
         """Who they are there.
 
-        Raise `WrongPasswordError` for nobody and for a wrong password alike; `SsoRefusedError` for what the
-        directory refuses us or does not tell, `UnavailableError`, `RateLimitedError` for too many at once.
+        Raise `WrongPasswordError` for nobody and for a wrong password, which its detail alone tells from each
+        other; `SsoRefusedError` for what the directory refuses us or does not tell, `UnavailableError`,
+        `RateLimitedError` for too many at once.
         """
         # an empty password is no wrong one there, but a bind of nobody, which succeeds
         if not 0 < len(password) <= LONGEST_PASSWORD or "\0" in password:
-            raise WrongPasswordError
+            raise WrongPasswordError(detail="What was typed is no password.")
         if not 0 < len(login) <= LONGEST_LOGIN or not login.isprintable():
-            raise WrongPasswordError
+            raise WrongPasswordError(detail="What was typed is nobody's name.")
         return await self._ask(place, partial(_identity, place=place, login=login, password=password))
 
     async def _ask(self, place: Place, call: Callable[[ldap3.Connection], T]) -> T:
@@ -161,11 +173,23 @@ def _identity(connection: ldap3.Connection, *, place: Place, login: str, passwor
     name = found[0]["dn"] if found else f"cn={secrets.token_hex(8)},{place.base_dn}"
     try:
         connection.rebind(name, password)
-    except (LDAPInvalidCredentialsResult, LDAPNoSuchObjectResult, LDAPInvalidDNSyntaxResult):
-        raise WrongPasswordError from None
+    except (LDAPInvalidCredentialsResult, LDAPNoSuchObjectResult, LDAPInvalidDNSyntaxResult) as error:
+        detail = why_not(str(error.message or "")) if found else _nobody(place)
+        raise WrongPasswordError(detail=detail) from None
     if not found:
-        raise WrongPasswordError
+        raise WrongPasswordError(detail=_nobody(place))
     return _told(place, found[0]["raw_attributes"])
+
+
+def _nobody(place: Place) -> str:
+    filtered = "" if place.user_filter is None else ", or the filter does not let it through"
+    return f"No entry has the {place.login_attribute} that was typed{filtered}."
+
+
+def why_not(message: str) -> str:
+    """What a directory says of a refused password: Active Directory hides in it what else was wrong."""
+    found = _REASON.search(message)
+    return _REASONS.get(found[1] if found else "", "The directory refuses this password.")
 
 
 def _search(

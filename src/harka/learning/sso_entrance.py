@@ -240,8 +240,8 @@ async def enter(
     try:
         identity = await entrance.directories.identity(place, known_as, password)
         arrived = await let_in(entrance, context, connection, identity, next_, device)
-    except WrongPasswordError:
-        await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD)
+    except WrongPasswordError as error:
+        await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD, error.detail)
         raise
     except HarkaError as error:
         if isinstance(error, UnavailableError):
