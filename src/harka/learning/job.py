@@ -181,7 +181,7 @@ async def _require_room(work: UnitOfWork) -> None:
     await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
 
 
-async def _accept_payload(work: UnitOfWork, draft: JobDraft) -> dict[str, UUID]:
+async def _accept_payload(work: UnitOfWork, draft: JobDraft) -> dict[str, UUID | bool]:
     about_course, about_path = draft.kind == JobKind.RECOUNT_COURSE, draft.kind == JobKind.RECOUNT_PATH
     if about_course != (draft.course_id is not None):
         raise ValidationError("A course is for this kind only, and needed for it.", field="courseId")
@@ -195,7 +195,8 @@ async def _accept_payload(work: UnitOfWork, draft: JobDraft) -> dict[str, UUID]:
         if draft.path_id not in await path.find_many(work, [draft.path_id]):
             raise NotFoundError("There is no such learning path here.", field="learningPathId")
         return {"path_id": draft.path_id}
-    return {}
+    # whoever asks wants to know how it is now, whenever the routine looked last
+    return {"asked": True} if draft.kind == JobKind.RECHECK_DOMAINS else {}
 
 
 def _accept_start(work: UnitOfWork, draft: JobDraft) -> datetime | None:

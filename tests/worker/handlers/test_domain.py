@@ -5,7 +5,8 @@ import pytest
 
 from academy import Academy
 from harka.ids import new_id
-from harka.learning import domain
+from harka.learning import domain, job
+from harka.learning.job import JobDraft, JobKind
 from harka.repositories import domain as domains
 from harka.runtime import Runtime
 from harka.tenancy.dns import Dns
@@ -14,12 +15,15 @@ from harka.worker.execution import Execution
 from nameserver import NameServer
 
 
+@pytest.mark.parametrize("is_asked", [False, True])
 async def test_a_worker_finds_out_that_a_proof_is_gone(
     runtime: Runtime,
     found: Callable[..., Awaitable[Academy]],
     name_server: NameServer,
     monkeypatch: pytest.MonkeyPatch,
+    is_asked: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
+    """When it is time to look again, or at once where somebody asks."""
     academy = await found()
     catalog, tenant = runtime.catalog, academy.organization.id
     claimed = await domains.insert(catalog, new_id(), tenant, f"{tenant.hex}.example", "PENDING", most=1)
@@ -32,12 +36,16 @@ async def test_a_worker_finds_out_that_a_proof_is_gone(
     for _ in range(2):
         await schedule.visit(runtime, organization, seconds=60)
     assert sorted(row["type"] for row in await academy.rows("job")) == ["domain.recheck", "usage.measure"]
-    monkeypatch.setattr(domain, "PERIOD", 0.0)
+    if is_asked:
+        async with academy.work() as work:
+            await job.enqueue(work, JobDraft(kind=JobKind.RECHECK_DOMAINS))
+    else:
+        monkeypatch.setattr(domain, "PERIOD", 0.0)
     asking = msgspec.structs.replace(runtime, dns=Dns(name_server.address))
     execution = Execution(asking)
-    claimed_jobs = await execution.claim(organization, 8)
-    for run in claimed_jobs.runs:
-        await execution.run(organization, run)
+    while runs := (await execution.claim(organization, 8)).runs:
+        for run in runs:
+            await execution.run(organization, run)
     assert {row["state"] for row in await academy.rows("job")} == {"done"}
     (now,) = await domains.find_by_ids(catalog, tenant, [claimed.id])
     assert name_server.asked == [domain.record_name(now)]
