@@ -1,5 +1,8 @@
 """The pages as a person has them: in a real browser, from a real server."""
 
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ import pytest
 from browser import Browser, open_browser
 from entering import PASSWORD, give_password
 from harka.ids import NodeKind
-from harka.learning import progress, sso
+from harka.learning import branding, progress, sso
+from harka.learning.branding import BrandingChanges
 from harka.learning.sso_directory import DirectoryDraft
 from harka.learning.sso_draft import SsoDraft
 from harka.repositories.sso import SsoConnection
@@ -233,6 +237,41 @@ async def test_the_pages_break_no_rule_of_accessibility(
         start.replace("start", "end"),
     ):
         await browser.go(f"{address}{path}")
+        assert await _violations(browser, axe) == [], path
+    assert await browser.console() == []
+
+
+def _square(side: int) -> str:
+    """A picture, in Base64."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        named = name + content
+        return struct.pack(">I", len(content)) + named + struct.pack(">I", zlib.crc32(named))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    rows = (b"\0" + b"\x20\x60\xa0" * side) * side
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()
+
+
+async def test_the_pages_wear_the_organizations_look(
+    browser: Browser, school: School, address: str, axe: str
+) -> None:
+    """Its colour, its pictures and its name, and nothing of ours; in the palest colour that is accepted."""
+    picture = _square(192)
+    look = BrandingChanges(logo=picture, favicon=picture, primary_color="#767676")
+    async with school.work() as work:
+        await branding.save_draft(work, look)
+        await branding.publish(work)
+    for path in ("/auth/sign-in", "/auth/reset?token=x", "/auth/invitation?token=x"):
+        await browser.go(f"{address}{path}")
+        button = "getComputedStyle(document.querySelector('form button')).backgroundColor"
+        assert await browser.evaluate(button) == "rgb(118, 118, 118)"
+        # it was loaded, under the page's policy
+        assert await browser.until("document.querySelector('img').naturalWidth") == 192
+        assert await browser.evaluate("document.querySelector('img').alt") == school.organization.name
+        assert "/files/branding/" in await browser.evaluate("document.querySelector('[rel=icon]').href")
+        assert "harka" not in (await browser.text("body")).lower()
         assert await _violations(browser, axe) == [], path
     assert await browser.console() == []
 
