@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from attack import filled
+from attack import accepted, filled
 from operations import RootField
 from places import NEEDED, Place, is_required
 from redis.asyncio import Redis
 from speaker import MUTATIONS, Speaker
-from state import States
+from state import States, TenantState
 from values import own_value
 from worlds import World
 
@@ -61,6 +61,14 @@ TOLD_OTHERWISE = {"SubmitAssignmentInput.version", "BulkUserInput.version", "Rem
 # what is nobody's to mend: a 500 by another name
 BUGS = {InternalError.code, UnavailableError.code, DeadlineExceededError.code}
 
+_CREATE = {mutation.name.removeprefix("create"): mutation for mutation in MUTATIONS}
+# what is made and what is changed of the same kind
+UPDATED = [
+    (_CREATE[kind], mutation)
+    for mutation in MUTATIONS
+    if (kind := mutation.name.removeprefix("update")) in _CREATE and kind != mutation.name
+]
+
 
 def bad_values(place: Place, own: Any) -> Iterator[Any]:
     """What may be wrong with a value of this place; some of it is right in one place or the other."""
@@ -106,6 +114,56 @@ async def test_bad_input_is_told_and_nothing_is_half_written(
             await state.put_back(before)
     assert await state.changed(before) == set(), "something was refused, and half of it written"
     record_property("bad_input_cases", cases)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+async def test_the_same_a_second_time_is_told_or_done(
+    speaker: Speaker, states: States, worlds: dict[str, World], mutation: RootField
+) -> None:
+    """A name that is taken by now, an invitation that is accepted, a version that is none any more."""
+    world = worlds["pool-a"]
+    state = await states.of(world.organization)
+    before = await state.rows()
+    for variables in accepted(mutation, world):
+        own = mutation.own(variables)
+        first = await speaker.ask(world, mutation.brief, own)
+        assert first.codes == set(), first.text
+        await refused_or_done(speaker, world, state, mutation, own)
+        await state.put_back(before)
+
+
+@pytest.mark.parametrize(("create", "update"), UPDATED, ids=lambda mutation: mutation.name)
+async def test_what_another_has_is_told_when_it_is_given_to_one_more(
+    speaker: Speaker, states: States, worlds: dict[str, World], create: RootField, update: RootField
+) -> None:
+    """Names, addresses and codes that are another's; some may be had twice."""
+    world = worlds["pool-a"]
+    state = await states.of(world.organization)
+    before = await state.rows()
+    places, made = {place.name: place for place in own_places(update)}, 0
+    for place in own_places(create):
+        if place.type.name != "String" or place.name not in places:
+            continue
+        taken = own_value(world)(place)
+        first = await speaker.ask(world, create.brief, create.own(filled(create, world, place, taken)))
+        # some places go with other values only
+        made += not first.codes
+        variables = filled(update, world, places[place.name], taken)
+        await refused_or_done(speaker, world, state, update, update.own(variables))
+        await state.put_back(before)
+    assert made
+
+
+async def refused_or_done(
+    speaker: Speaker, world: World, state: TenantState, mutation: RootField, variables: dict[str, Any]
+) -> None:
+    """By a code that clients know, and then nothing is written."""
+    before = await state.rows()
+    answer = await speaker.ask(world, mutation.brief, variables)
+    assert answer.status in {200, 400}, answer.text
+    assert not answer.codes & BUGS, answer.text
+    if answer.codes:
+        assert await state.changed(before) == set(), answer.text
 
 
 def bad_inputs(mutation: RootField, world: World) -> Iterator[tuple[str, dict[str, Any], str | None]]:
