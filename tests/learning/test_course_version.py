@@ -1,10 +1,13 @@
 """What courses were each time they were published."""
 
+import asyncio
+
 import pytest
 
 from academy import Academy
-from harka.errors import ForbiddenError
+from harka.errors import ConflictError, ForbiddenError
 from harka.learning import course, course_version, lesson
+from harka.learning.course import CourseChanges
 from harka.learning.lesson import LessonChanges
 from harka.repositories.course import Course
 from harka.repositories.course_version import CourseVersion
@@ -36,6 +39,41 @@ async def test_each_publication_keeps_what_the_course_was(academy: Academy) -> N
     assert titles == {old.id: ["Lesson 0", "Lesson 1"], new.id: ["Lesson 0", "Other"]}
     kept = modules[old.id][0].lessons[0]
     assert (kept.id, kept.weight, kept.required) == (first.id, first.weight, first.required)
+
+
+async def test_publishing_an_open_course_anew_keeps_what_it_has_become(academy: Academy) -> None:
+    made = await academy.course()
+    _, second = await academy.lessons(made)
+    for change in (LessonChanges(title="Other"), LessonChanges(weight=2.0)):
+        async with academy.work() as work:
+            changed = await lesson.update(work, second.id, change, version=second.version)
+            again = await course.publish(work, made.id)
+            # nothing has changed since
+            assert await course.publish(work, made.id, version=again.version) == again
+            with pytest.raises(ConflictError):
+                await course.publish(work, made.id, version=made.version)
+        second = changed
+    assert (again.status, again.published_at) == ("published", made.published_at)
+    assert (again.course_version, again.version) == (3, made.version + 2)
+    assert [each.number for each in await versions(academy, made)] == [1, 2, 3]
+    published = [row for row in await academy.rows("event") if row["type"] == "course.published"]
+    assert len(published) == len(("Other", "weight"))
+
+
+async def test_authors_at_once_publish_a_change_once(academy: Academy) -> None:
+    made = await academy.course()
+    async with academy.work() as work:
+        await course.update(work, made.id, CourseChanges(description="Other"), version=made.version)
+
+    async def publish() -> None:
+        async with academy.work() as work:
+            await course.publish(work, made.id)
+
+    await asyncio.gather(*(publish() for _ in range(4)))
+    assert [(each.number, each.description) for each in await versions(academy, made)] == [
+        (1, made.description),
+        (2, "Other"),
+    ]
 
 
 async def test_what_is_made_published_is_kept_and_a_draft_is_not(academy: Academy) -> None:

@@ -81,6 +81,10 @@ async def test_what_was_completed_before_counts(academy: Academy) -> None:
     assert await taken(academy, person) == {str(one.id), str(two.id)}
     whole = await put(academy, person, await published(academy, one, two, required=1))
     assert (whole.enrollment.status, whole.enrollment.progress, whole.opened) == ("completed", 1, 0)
+    # what is written in one transaction is not changed or done before it was made
+    for each in (half.enrollment, whole.enrollment):
+        assert each.created_at <= each.updated_at
+        assert each.completed_at is None or each.created_at <= each.completed_at
     with pytest.raises(ConflictError):
         async with academy.work() as work:
             await path_enrollment.withdraw(work, whole.enrollment.id)

@@ -117,6 +117,7 @@ STATEMENTS = (
     *statements_of(course_version.PAGES_OF_COURSE),
     *statements_of(course_version.FIRST_OF_COURSES),
     course_version.COUNT_OF_COURSES,
+    course_version.BEGIN_NEXT,
     course_version.KEEP_MANY,
     module.FIND_BY_COURSES,
     module.FIND_ALL_BY_COURSES,
@@ -326,9 +327,8 @@ async def test_no_large_table_is_read_from_end_to_end(
 
 
 async def test_a_page_reads_no_more_than_it_shows(crowd: Academy, academy_settings: Settings) -> None:
-    some = await any_enrollment(crowd)
-    statement = enrollment_list.PAGES_OF_COURSE[OLDEST_FIRST].first
-    async with prepared(academy_settings, crowd, statement) as connection:
+    some, first = await any_enrollment(crowd), enrollment_list.PAGES_OF_COURSE[OLDEST_FIRST].first
+    async with prepared(academy_settings, crowd, first) as connection:
         plan = await connection.fetchval(
             f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE it ('{crowd.organization.id}', NULL, NULL,"
             f" '{some.course_id}', {', '.join(['NULL'] * 8)}, 20)"

@@ -160,6 +160,7 @@ PARTS = {
     "certificate.count_of_users": ["parent", "certificates"],
     "enrollment.count_of_users": ["parent", "enrollments"],
     "enrollment.count_of_courses": ["parent", "enrollments"],
+    "course_version.begin_next": ["id"],
     "course_version.count_of_courses": ["parent", "versions"],
     "course_version.modules": ["id", "modules"],
     "file.delete_abandoned": ["id"],

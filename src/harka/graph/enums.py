@@ -6,7 +6,7 @@ import strawberry
 
 from harka.analytics.health import HealthStatus, IssueCode
 from harka.analytics.quota import QuotaState
-from harka.auth.permissions import Role
+from harka.auth.permissions import Role, permissions_of
 from harka.graph.user_error_code import UserErrorCode
 from harka.learning.api_key import ApiKeyState
 from harka.learning.assignment import SubmissionKind
@@ -208,14 +208,19 @@ _describe(
     inactive="May not; what they did is kept.",
 )
 
+
+def _allowed(role: Role) -> str:
+    return ", ".join(f"`{permission}`" for permission in sorted(permissions_of(role)))
+
+
 _describe(
     Role,
     "What a person may do in their organization. Each built-in role may do what the ones before it may.",
-    learner="Takes courses.",
-    instructor="Sees who takes part, and how far they are.",
-    manager="Writes courses and enrolls people.",
-    admin="Manages people.",
-    owner="May do everything.",
+    learner=f"Takes courses. Permissions: {_allowed(Role.LEARNER)}.",
+    instructor=f"Sees who takes part, and how far they are. Permissions: {_allowed(Role.INSTRUCTOR)}.",
+    manager=f"Writes courses and enrolls people. Permissions: {_allowed(Role.MANAGER)}.",
+    admin=f"Manages people. Permissions: {_allowed(Role.ADMIN)}.",
+    owner=f"May do everything. Permissions: {_allowed(Role.OWNER)}.",
     custom="What a role of the organization's own says: `customRole`.",
 )
 

@@ -184,25 +184,38 @@ async def update(work: UnitOfWork, id_: UUID, changes: CourseChanges, *, version
 
 
 async def publish(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Course:
-    """Open a draft or archived course for enrollment; nothing changes when it is published already.
+    """Open a draft or archived course for enrollment, or keep what a published one has become.
 
-    `version`: None for whichever there is. Raise `ConflictError`, `NotFoundError`, and `ValidationError`
-    for a course without a lesson.
+    Nothing changes when it is what it was when it was published the last time. `version`: None for whichever
+    there is. Raise `ConflictError`, `NotFoundError`, and `ValidationError` for a course without a lesson.
     """
     work.context.require(Permission.COURSE_WRITE)
     published = await courses.publish(work.session, id_, version)
     if published is None:
-        course = await _require_version(work, id_, version)
-        if course.status == CourseStatus.PUBLISHED:
-            return course
-        raise _without_lesson()
+        return await _publish_again(work, id_, version)
     await course_version.keep_many(work, [id_])
     await work.enqueue(RECOUNT_COURSE, {"course_id": id_}, dedupe_key=str(id_))
     await path_opening.of_courses(work, [id_])
+    _tell_published(work, id_)
+    return published
+
+
+async def _publish_again(work: UnitOfWork, id_: UUID, version: int | None) -> Course:
+    """A course that was not opened just now: it is published, or cannot be."""
+    # the authors of its lessons wait for it, and what it is now is compared by a statement after
+    found = _of_version(await courses.hold(work.session, id_), version)
+    if found.status != CourseStatus.PUBLISHED:
+        raise _without_lesson()
+    if not await course_version.keep_changes(work, id_):
+        return found
+    _tell_published(work, id_)
+    return await _require_version(work, id_, None)
+
+
+def _tell_published(work: UnitOfWork, id_: UUID) -> None:
     _forget(work, id_)
     work.publish(PUBLISHED_TOPIC, {"courseId": str(id_)})
     work.record(EventType.COURSE_PUBLISHED, id_)
-    return published
 
 
 async def archive(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Course:
@@ -259,11 +272,16 @@ def _forget(work: UnitOfWork, id_: UUID) -> None:
 async def _require_version(work: UnitOfWork, id_: UUID, version: int | None) -> Course:
     """The course as it is. Raise `NotFoundError`, or `ConflictError` when it is of another version."""
     found = await courses.find_by_ids(work.session, [id_])
-    if not found:
+    return _of_version(found[0] if found else None, version)
+
+
+def _of_version(found: Course | None, version: int | None) -> Course:
+    """What was found, if so and of this version. Raise `NotFoundError` and `ConflictError`."""
+    if found is None:
         raise _no_course()
-    if version is not None and found[0].version != version:
+    if version is not None and found.version != version:
         raise ConflictError
-    return found[0]
+    return found
 
 
 def _rows(draft: CourseDraft) -> tuple[Course, list[Module], list[Lesson]]:

@@ -43,6 +43,14 @@ async def keep_many(work: UnitOfWork, course_ids: Sequence[UUID]) -> None:
     await versions.keep_many(work.session, course_ids, by=None if user is None else user.id)
 
 
+async def keep_changes(work: UnitOfWork, course_id: UUID) -> bool:
+    """Keep what a published course, which the caller holds, has become since then. False: what it was."""
+    if not await versions.begin_next(work.session, course_id):
+        return False
+    await keep_many(work, [course_id])
+    return True
+
+
 async def find_many(work: UnitOfWork, ids: Sequence[UUID]) -> ByKey[CourseVersion]:
     """By id. Raise `ForbiddenError` for who does not write courses."""
     work.context.require(Permission.COURSE_WRITE)

@@ -122,23 +122,36 @@ MODULES = Statement(
     WHERE tenant_id = $1 AND id = ANY($2::uuid[])""",
 )
 
-# Keep what courses are now, who are published, as the version that they are at.
-KEEP_MANY = Statement(
-    "course_version.keep_many",
-    """INSERT INTO {schema}.course_version
-      (tenant_id, id, course_id, number, title, description, modules, published_at, published_by)
-    SELECT $1::uuid, uuidv7(), c.id, c.course_version, c.title, c.description,
-      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'title', m.title, 'lessons', (
+# What is in course `c`, in order, as JSON.
+_MODULES_NOW = """(SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'title', m.title, 'lessons', (
           SELECT coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'title', l.title, 'kind', l.kind,
             'duration_minutes', l.duration_minutes, 'weight', l.weight, 'required', l.required)
             ORDER BY l.position, l.id), '[]')
           FROM {schema}.lesson l
           WHERE l.tenant_id = $1 AND l.course_id = c.id AND l.module_id = m.id
         )) ORDER BY m.position, m.id), '[]')
-        FROM {schema}.module m WHERE m.tenant_id = $1 AND m.course_id = c.id),
-      now(), $3::uuid
-    FROM {schema}.course c
-    WHERE c.tenant_id = $1 AND c.id = ANY($2::uuid[]) AND c.status = 'published'""",
+        FROM {schema}.module m WHERE m.tenant_id = $1 AND m.course_id = c.id)"""
+
+# Another version of a published course that is not what its last one was any more.
+BEGIN_NEXT = Statement(
+    "course_version.begin_next",
+    f"""UPDATE {{schema}}.course c
+    SET course_version = course_version + 1, updated_at = now(), version = version + 1
+    WHERE c.tenant_id = $1 AND c.id = $2::uuid AND c.status = 'published' AND NOT EXISTS (
+      SELECT FROM {{schema}}.course_version v
+      WHERE v.tenant_id = $1 AND v.course_id = c.id AND v.number = c.course_version
+        AND (v.title, v.description, v.modules) = (c.title, c.description, {_MODULES_NOW}))
+    RETURNING id""",  # noqa: S608 - constants
+)
+
+# Keep what courses are now, who are published, as the version that they are at.
+KEEP_MANY = Statement(
+    "course_version.keep_many",
+    f"""INSERT INTO {{schema}}.course_version
+      (tenant_id, id, course_id, number, title, description, modules, published_at, published_by)
+    SELECT $1::uuid, uuidv7(), c.id, c.course_version, c.title, c.description, {_MODULES_NOW}, now(), $3::uuid
+    FROM {{schema}}.course c
+    WHERE c.tenant_id = $1 AND c.id = ANY($2::uuid[]) AND c.status = 'published'""",  # noqa: S608 - constants
 )
 
 
@@ -191,6 +204,11 @@ async def count_of_courses(
 async def modules(session: ShardSession, ids: Sequence[UUID]) -> dict[UUID, str]:
     """JSON by version: [{id title lessons: [{id title kind duration_minutes weight required}]}]."""
     return {row["id"]: row["modules"] for row in await session.fetch(MODULES, ids)}
+
+
+async def begin_next(session: ShardSession, course_id: UUID) -> bool:
+    """Whether the course, which the writer holds, has become another since it was published the last time."""
+    return await session.fetch_value(BEGIN_NEXT, course_id) is not None
 
 
 async def keep_many(session: ShardSession, course_ids: Sequence[UUID], *, by: UUID | None) -> None:

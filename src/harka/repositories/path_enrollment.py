@@ -138,7 +138,8 @@ RECALCULATE = Statement(
     )
     UPDATE {schema}.learning_path_enrollment p
     SET progress = m.progress, status = CASE WHEN m.is_done THEN 'completed' ELSE p.status END,
-      completed_at = CASE WHEN m.is_done THEN now() END, updated_at = now(), version = p.version + 1
+      completed_at = CASE WHEN m.is_done THEN greatest(p.created_at, now()) END,
+      updated_at = greatest(p.created_at, now()), version = p.version + 1
     FROM measured m
     WHERE p.tenant_id = $1 AND p.id = m.id AND (m.is_done OR m.progress <> p.progress)
     RETURNING p.id, p.path_id, p.user_id, p.status, p.progress, p.completed_at, p.withdrawn_at, p.created_at,

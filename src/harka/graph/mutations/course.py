@@ -238,7 +238,8 @@ class CourseMutation:
     )
     publish_course: PublishCoursePayload | None = mutation(
         _publish,
-        "Open a draft or archived course for enrollment. It needs a lesson. Doing it twice changes nothing.",
+        "Open a draft or archived course for enrollment; of one that is open, keep what it has become as its "
+        "next version. It needs a lesson. Doing it twice changes nothing.",
         requires=Permission.COURSE_WRITE,
     )
     archive_course: ArchiveCoursePayload | None = mutation(

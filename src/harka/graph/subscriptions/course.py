@@ -61,6 +61,6 @@ def _read(event: Event) -> Published:
 class CourseSubscription:
     course_published: CoursePublication = subscription(
         _course_published,
-        "Courses when they are published, drafts and archived ones alike.",
+        "Courses when they are published: drafts, archived ones, and changes of open ones alike.",
         requires=Permission.COURSE_READ,
     )

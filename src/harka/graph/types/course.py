@@ -85,7 +85,9 @@ class Course(Node):
         "Whether people enroll themselves, while it is published: `enrollViewer`. Whoever takes part "
         "may leave."
     )
-    course_version: int = leaf("How often it was published: 0 for a course that never was.")
+    course_version: int = leaf(
+        "How often it was published, changes of an open one too: 0 for a course that never was."
+    )
     versions: Connection[later.CourseVersion] | None = field(
         versions_of,
         "What it was each time it was published.",
