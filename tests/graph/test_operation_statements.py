@@ -79,7 +79,7 @@ TAKES: dict[int, tuple[str, ...]] = {
         *("createGroup", "createLearningPath", "createPasswordReset", "customRoles"),
         *("deleteMailSender", "deleteRole", "deleteSsoConnection", "deleteWebhookEndpoint"),
         *("enrollInLearningPath", "enrollments", "events", "files", "groups", "invitations"),
-        *("jobs", "learningPathEnrollments", "learningPaths", "publishCourse"),
+        *("jobs", "learningPathEnrollments", "learningPaths"),
         *("removeGroupMembers", "renewCertificate", "reorderModules", "retryWebhookDelivery"),
         *("revokeCertificate", "rotateWebhookSecret", "search", "setCourseTags", "ssoAttempts"),
         *("ssoConnections", "startQuizAttempt", "submissions", "submitAssignment", "tags"),
@@ -98,7 +98,7 @@ TAKES: dict[int, tuple[str, ...]] = {
             "inviteUser",
         ),
         *("recordProgress", "removeTotp", "unassignManager", "updateLearningPath", "updateLesson"),
-        *("updateModule", "waiveLesson"),
+        *("publishCourse", "updateModule", "waiveLesson"),
     ),
     4: (
         *("createAssignment", "createQuiz", "createSsoConnection", "deleteGroup", "enqueueJob"),
