@@ -43,11 +43,25 @@ ABSENT = {
 }
 # absent for who has the permission and yet does not take part
 UNSEEN = {"quiz", "learningPath"} | ABSENT
+# what is for anybody; a token that nobody was given is for the form
+OPEN = {
+    "acceptInvitation": (
+        'mutation { acceptInvitation(input: {token: "X", name: "X", password: "correct horse battery"}) '
+        "{ errors { code } } }"
+    ),
+    "branding": '{ branding(host: "nobody.example") { logo } }',
+    "resetPassword": (
+        'mutation { resetPassword(input: {token: "X", password: "correct horse battery"}) '
+        "{ errors { code } } }"
+    ),
+    "verifyCertificate": '{ verifyCertificate(serial: "X") { state } }',
+    "viewer": "{ viewer { kind } }",
+}
 FIELDS: dict[str, Any] = {
     name: field
     for root in ("Query", "Mutation")
     for name, field in schema.core().type_map[root].fields.items()
-    if name not in {"viewer", "verifyCertificate", "branding", "acceptInvitation", "resetPassword"}
+    if name not in OPEN
 }
 HEARD: dict[str, Any] = schema.core().type_map["Subscription"].fields
 
@@ -149,6 +163,16 @@ async def test_every_other_permission_does_not_help(lasting_school: School, name
     assert reply.body["data"] == {name: None}
 
 
+@pytest.mark.parametrize("role", [None, *PERMISSIONS])
+@pytest.mark.parametrize("name", sorted(OPEN))
+async def test_what_is_for_anybody_is_answered_whoever_asks(
+    lasting_school: School, people: dict[Role, User], name: str, role: Role | None
+) -> None:
+    reply = await lasting_school.ask(OPEN[name], caller=None if role is None else people[role])
+    assert "errors" not in reply.body
+    assert reply.codes == (["NOT_FOUND"] if "mutation" in OPEN[name] else [])
+
+
 @pytest.mark.parametrize("name", sorted(CALLS))
 async def test_every_permission_opens_every_door(
     lasting_school: School, open_school: OpenSchool, name: str
@@ -211,6 +235,21 @@ async def test_a_manager_of_another_group_does_not_find_whose_it_is(
     else:
         assert reply.codes in ([], ["FORBIDDEN"])
         assert not reply.codes or required(name) not in PERMISSIONS[role] or name in TO_ALL
+
+
+@pytest.mark.parametrize("role", ["manager", "admin"])
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - CHANGING))
+async def test_what_a_manager_of_some_groups_may_not_read_says_so(
+    branches: dict[Role, Branch], name: str, role: Role
+) -> None:
+    branch = branches[role]
+    reply = await branch.school.ask(call(branch.school, name), caller=branch.manager)
+    said = FIELDS[name].description.lower()
+    is_for_others = "not for who manages some groups" in said or "for who sees everybody" in said
+    if is_for_others or (required(name) and not opens(name, role)):
+        assert (reply.code, reply.statements) == ("FORBIDDEN", 0)
+    else:
+        assert reply.codes == []
 
 
 @pytest.mark.parametrize("name", sorted(CHANGING))

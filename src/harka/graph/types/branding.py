@@ -145,7 +145,8 @@ async def _branding(
 class BrandingQuery:
     brandings: Connection[Branding] | None = field(
         _brandings,
-        "Every version of how the organization's pages look: the draft, what is published, and what was.",
+        "Every version of how the organization's pages look: the draft, what is published, and what was."
+        " Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     branding: OrganizationBranding | None = field(

@@ -98,6 +98,6 @@ async def _domains(
 class DomainQuery:
     domains: Connection[Domain] | None = field(
         _domains,
-        "The domains that the organization has claimed or proven.",
+        "The domains that the organization has claimed or proven. Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )

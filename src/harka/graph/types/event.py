@@ -216,4 +216,8 @@ class EventQuery:
         "themselves anew then, and begin without a cursor. For who sees everybody.",
         requires=Permission.EVENT_READ,
     )
-    event: Event | None = field(_event, "One event; null when there is none.", requires=Permission.EVENT_READ)
+    event: Event | None = field(
+        _event,
+        "One event; null when there is none. Not for who manages some groups only.",
+        requires=Permission.EVENT_READ,
+    )

@@ -40,6 +40,7 @@ async def _sender(info: Info) -> SenderRow | None:
 class MailSenderQuery:
     mail_sender: MailSender | None = field(
         _sender,
-        "The organization's own server for its e-mails; null where they go out by the platform's.",
+        "The organization's own server for its e-mails; null where they go out by the platform's."
+        " Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )

@@ -360,11 +360,11 @@ def _attempt_filter(info: Info, given: SsoAttemptFilter) -> dict[str, str | UUID
 class SsoQuery:
     sso_connections: Connection[SsoConnection] | None = field(
         _connections,
-        "The providers by which people come in, whatever their state.",
+        "The providers by which people come in, whatever their state. Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     sso_attempts: Connection[SsoAttempt] | None = field(
         _attempts,
-        "What came of attempts to come in by a provider, newest first.",
+        "What came of attempts to come in by a provider, newest first. Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )

@@ -126,9 +126,12 @@ def _delivery(
 class WebhookDeliveryQuery:
     webhook_deliveries: Connection[WebhookDelivery] | None = field(
         _deliveries,
-        "What an endpoint was to be told lately, and what became of it.",
+        "What an endpoint was to be told lately, and what became of it."
+        " Not for who manages some groups only.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     webhook_delivery: WebhookDelivery | None = field(
-        _delivery, "One delivery; null when there is none.", requires=Permission.ORGANIZATION_WRITE
+        _delivery,
+        "One delivery; null when there is none. Not for who manages some groups only.",
+        requires=Permission.ORGANIZATION_WRITE,
     )

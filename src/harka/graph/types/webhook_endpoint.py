@@ -132,5 +132,7 @@ class WebhookEndpointQuery:
         requires=Permission.ORGANIZATION_WRITE,
     )
     webhook_endpoint: WebhookEndpoint | None = field(
-        _endpoint, "One endpoint; null when there is none.", requires=Permission.ORGANIZATION_WRITE
+        _endpoint,
+        "One endpoint; null when there is none. Not for who manages some groups only.",
+        requires=Permission.ORGANIZATION_WRITE,
     )
