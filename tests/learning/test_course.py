@@ -103,7 +103,10 @@ async def test_what_cannot_be_accepted_names_its_field(
     assert await academy.rows("course") == []
 
 
-@pytest.mark.parametrize(("values", "field"), [({}, "code"), ({"code": "OTHER", "slug": "intro-1"}, "slug")])
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({}, "code"), ({"code": "OTHER", "slug": "intro-1"}, "slug"), ({"code": "intro 1"}, "slug")],
+)
 async def test_a_code_and_a_slug_are_given_once(academy: Academy, values: dict[str, Any], field: str) -> None:
     await made(academy)
 

@@ -350,8 +350,10 @@ _ACCEPT: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _taken(error: UniqueError) -> ValidationError:
-    field = "slug" if error.constraint == "course_slug_unique" else "code"
-    return ValidationError(f"Another course has this {field}.", field=field)
+    if error.constraint == "course_slug_unique":
+        message = "Another course has this slug; where none is given it is made of the code."
+        return ValidationError(message, field="slug")
+    return ValidationError("Another course has this code.", field="code")
 
 
 def _without_lesson() -> ValidationError:
