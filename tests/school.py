@@ -96,13 +96,17 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @dataclass
 class Reply:
-    """`statements`: those of the operation itself, without the look-up of who asks."""
+    """`statements`: those of the operation itself, without the look-up of who asks.
+
+    `body`: without what it cost, which is another each time, and stands in `cost`; empty where nothing does.
+    """
 
     status: int
     body: dict[str, Any]
     statements: int
     record: RequestRecord
     headers: httpx2.Headers
+    cost: dict[str, Any]
 
     @property
     def data(self) -> Any:
@@ -325,9 +329,9 @@ class School:
         )
         record = self.app.record
         looked_up = int(isinstance(caller, User))
-        return Reply(
-            response.status_code, response.json(), record.statements - looked_up, record, response.headers
-        )
+        body, statements = response.json(), record.statements - looked_up
+        cost = body.pop("extensions", {}).get("cost", {})
+        return Reply(response.status_code, body, statements, record, response.headers, cost)
 
     def scope(self, kind: str, headers: Mapping[str, str], **more: Any) -> Scope:
         return graphql_scope(kind, self.host, headers, **more)

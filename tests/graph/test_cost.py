@@ -111,10 +111,7 @@ QUESTION = "query ($n: Int!) { courses(first: $n) { nodes { id modules { lessons
 
 
 async def told(school: School, text: str, **variables: Any) -> dict[str, int]:
-    headers = {**await school.headers(school.owner), "graphql-cost": "1"}
-    answer = await school.send(json={"query": text, "variables": variables}, headers=headers)
-    cost: dict[str, int] = answer.json()["extensions"]["cost"]
-    return cost
+    return (await school.ask(text, variables, caller=school.owner)).cost
 
 
 def test_what_is_dear_is_a_field_at_the_root() -> None:
@@ -130,7 +127,7 @@ async def test_what_is_dear_is_not_given_back(school: School) -> None:
     assert (cost["requested"], cost["actual"]) == (price + 1 + 9, price + 1)
 
 
-async def test_whoever_asks_is_told_what_it_cost(school: School) -> None:
+async def test_an_answer_tells_what_it_cost(school: School) -> None:
     cost = await told(school, QUESTION, n=20)
     # four courses of two modules of two lessons each
     assert cost["requested"] == 1 + 20 * COURSE
@@ -138,7 +135,28 @@ async def test_whoever_asks_is_told_what_it_cost(school: School) -> None:
     limits = plan.LIMITS[Plan(school.organization.plan)]
     assert cost["restoreRate"] == limits.points_per_second
     assert limits.points - cost["actual"] - 1 <= cost["available"] <= limits.points
-    assert "extensions" not in (await school.ask(QUESTION, {"n": 20})).body
+    # what is kept by its address is the same for all who read it
+    kept = await school.send("GET", params={"query": "{ __typename }"})
+    assert kept.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "extensions", "is_told"),
+    [({}, None, True), ({"graphql-cost": "0"}, None, False), ({}, {"cost": False}, False), ({}, {}, True)],
+)
+async def test_who_does_not_want_to_know_is_not_told(
+    school: School, *, headers: dict[str, str], extensions: dict[str, Any] | None, is_told: bool
+) -> None:
+    asked = {"query": "{ __typename }", "extensions": extensions}
+    answer = (await school.send(json=asked, headers=headers)).json()
+    assert ("cost" in answer.get("extensions", {})) is is_told
+
+
+async def test_who_gets_an_answer_that_is_kept_is_told_their_own(school: School) -> None:
+    text = "{ courses { totalCount } }"
+    replies = [await school.ask(text) for _ in range(3)]
+    assert [each.cost["actual"] for each in replies] == [2, 2, 2]
+    assert len({each.cost["cpuMilliseconds"] for each in replies}) > 1
 
 
 async def test_both_executors_count_alike(school: School) -> None:
@@ -165,6 +183,8 @@ async def test_beyond_the_budget_nothing_is_executed(school: School, monkeypatch
     assert (refused.status, refused.code, refused.statements) == (429, "RATE_LIMITED", 0)
     assert int(refused.headers["retry-after"]) > 0
     assert refused.body["errors"][0]["extensions"]["retryAfter"] > 0
+    assert (refused.cost["requested"], refused.cost["actual"]) == (price, 0)
+    assert 0 <= refused.cost["available"] < price
     # what costs less still passes
     assert (await school.ask("{ viewer { kind } }")).status == 200
 

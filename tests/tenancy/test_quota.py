@@ -264,7 +264,7 @@ async def test_points_are_charged_and_settled() -> None:
     with pytest.raises(RateLimitedError, match="of which 20 are available"):
         await charge(admission, acme, 30.0)
     admission.settle(first, 80.0, 10.0, 0.0)
-    assert admission.points(first) == pytest.approx(90.0)
+    assert admission.budget(acme)[0] == pytest.approx(90.0)
     await charge(admission, acme, 85.0)
     with pytest.raises(DocumentLimitError, match="budget is 100"):
         await charge(admission, acme, 101.0)
@@ -298,9 +298,9 @@ async def test_what_operations_may_come_to_is_bounded() -> None:
     with pytest.raises(RateLimitedError) as caught:
         await charge(admission, acme, 3.0)
     assert caught.value.resource == Resource.MEMORY
-    before = admission.points(first)
+    before = admission.budget(acme)[0]
     admission.settle(first, 8.0, 8.0, 0.0)
-    assert admission.points(first) == pytest.approx(before), "what was refused cost nothing"
+    assert admission.budget(acme)[0] == pytest.approx(before), "what was refused cost nothing"
     await charge(admission, acme, 3.0)
 
 

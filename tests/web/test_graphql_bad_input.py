@@ -82,7 +82,7 @@ async def test_only_json_in_utf_8_is_taken(school: School, type_: str | None) ->
 @pytest.mark.parametrize("type_", ["application/json;charset=UTF-8", 'Application/JSON; charset="utf-8"'])
 async def test_json_is_json_however_it_is_spelled(school: School, type_: str) -> None:
     response = await school.send(content=b'{"query": "{ viewer { kind } }"}', headers={"content-type": type_})
-    assert response.json() == {"data": {"viewer": None}}
+    assert response.json()["data"] == {"viewer": None}
 
 
 async def test_a_compressed_body_is_refused(school: School) -> None:

@@ -139,7 +139,7 @@ class Engine:
             if allowance is None:
                 allowance = await admission.wait_to_charge(tenant.organization, requested)
         except HarkaError as error:
-            return failed(error, tenant.request_id)
+            return self._with_cost(prepared, tenant, failed(error, tenant.request_id), requested, 0, 0.0)
         work, actual = Meter(self._answer(prepared, tenant)), requested
         try:
             try:
@@ -153,17 +153,30 @@ class Engine:
                 actual = cost.actual(answer.objects)
         finally:
             admission.settle(allowance, requested, actual, work.seconds)
-        if prepared.request.tells_cost:
-            answer.body["extensions"] = {
-                "cost": {
-                    "requested": requested,
-                    "actual": actual,
-                    "available": max(int(admission.points(allowance)), 0),
-                    "restoreRate": int(allowance.limits.points_per_second),
-                    "cpuMilliseconds": round(work.seconds * 1000.0, 3),
-                }
-            }
-        return answer
+        return self._with_cost(prepared, tenant, answer, requested, actual, work.seconds)
+
+    def _with_cost(
+        self,
+        prepared: Prepared,
+        tenant: TenantContext,
+        answer: Answer,
+        requested: int,
+        actual: int,
+        seconds: float,
+    ) -> Answer:
+        """With what it cost, for whom that is told. `seconds`: of a processor."""
+        if not prepared.request.tells_cost:
+            return answer
+        available, restored = self._runtime.admission.budget(tenant.organization)
+        cost = {
+            "requested": requested,
+            "actual": actual,
+            "available": available,
+            "restoreRate": restored,
+            "cpuMilliseconds": round(seconds * 1000.0, 3),
+        }
+        # others may be given the same answer, and are told their own
+        return msgspec.structs.replace(answer, body={**answer.body, "extensions": {"cost": cost}})
 
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify

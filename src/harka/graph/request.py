@@ -17,7 +17,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `persisted`: the SHA-256 of the document's text, where the client names it so; then `query` may be empty.
     `idempotency_key`: names a mutation that is to be done once, however often it is sent. `tells_cost`: the
-    client wants to hear what it cost.
+    answer says what it cost.
     """
 
     query: str

@@ -149,9 +149,11 @@ class Admission:
         allowance.leases[MEMORY].put(charged * _OBJECT_BYTES)
         allowance.leases[CPU].put(TOLLS[CPU] - seconds * 1000.0)
 
-    def points(self, allowance: Allowance) -> float:
-        """How many there are, about."""
-        return allowance.available(POINTS, clock.monotonic())
+    def budget(self, organization: Organization) -> tuple[int, int]:
+        """How many points there are, about, and how many come back in a second."""
+        now = clock.monotonic()
+        allowance = self._of(organization, now)
+        return max(int(allowance.available(POINTS, now)), 0), int(allowance.limits.points_per_second)
 
     async def begin_download(self, organization: Organization, size: int) -> Allowance:
         """Take the bytes of a month's that are to be sent; `end_download` gives back what was not.

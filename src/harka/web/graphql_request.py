@@ -161,8 +161,8 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 def completed(request: Request, fields: Mapping[bytes, bytes]) -> Request:
     """With what headers say of it. Raise `BadRequestError` when an `Idempotency-Key` is none."""
-    if _TELLS_COST in fields:
-        request = msgspec.structs.replace(request, tells_cost=True)
+    if fields.get(_TELLS_COST) == b"0":
+        request = msgspec.structs.replace(request, tells_cost=False)
     return _keyed(request, fields[_IDEMPOTENCY_KEY]) if _IDEMPOTENCY_KEY in fields else request
 
 
@@ -233,14 +233,19 @@ def _from_parameters(parameters: Mapping[str, str]) -> Request:
 
 
 def request_from(body: bytes) -> Request:
-    """Raise `BadRequestError` naming what is wrong."""
+    """Of a body, which tells the cost unless it says not to. Raise `BadRequestError` naming what is wrong."""
     try:
         asked = _ASKED.decode(body)
     except (msgspec.MsgspecError, ValueError):
         return request_from_any(body)
     if asked.extensions:
         return request_from_any(body)
-    return Request(query=asked.query, variables=asked.variables, operation_name=asked.operation_name or None)
+    return Request(
+        query=asked.query,
+        variables=asked.variables,
+        operation_name=asked.operation_name or None,
+        tells_cost=True,
+    )
 
 
 def request_from_any(body: bytes) -> Request:
@@ -250,7 +255,7 @@ def request_from_any(body: bytes) -> Request:
     decoded = _json(body, "The body")
     if isinstance(decoded, list):
         raise BadRequestError("Batches are not supported: send one operation a request.")
-    return request_of(decoded)
+    return request_of(decoded, tells_cost=True)
 
 
 def _json(text: bytes, what: str) -> Any:
@@ -260,8 +265,11 @@ def _json(text: bytes, what: str) -> Any:
         raise BadRequestError(f"{what} is not valid JSON in UTF-8.") from None
 
 
-def request_of(decoded: Any) -> Request:
-    """From decoded JSON, of a body or of a socket's message. Raise `BadRequestError` naming what is wrong."""
+def request_of(decoded: Any, *, tells_cost: bool = False) -> Request:
+    """From decoded JSON, of a body or of a socket's message. Raise `BadRequestError` naming what is wrong.
+
+    `tells_cost`: where the request's extensions do not say.
+    """
     if not isinstance(decoded, dict):
         raise BadRequestError("A GraphQL request is a JSON object.")
     extensions = decoded.get("extensions")
@@ -285,7 +293,7 @@ def request_of(decoded: Any) -> Request:
         variables=variables,
         operation_name=name or None,
         idempotency_key=_idempotency_key(extensions),
-        tells_cost=extensions is not None and extensions.get("cost") is True,
+        tells_cost=tells_cost if extensions is None else extensions.get("cost", tells_cost) is True,
     )
 
 
