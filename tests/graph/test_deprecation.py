@@ -1,11 +1,13 @@
 from datetime import date
+from typing import Any
 
 import msgspec
 import pytest
-from graphql import build_schema
+from graphql import OperationDefinitionNode, build_schema, parse
 
+from harka.graph import deprecation
 from harka.graph import schema as graph
-from harka.graph.deprecation import deprecated, deprecations, undated
+from harka.graph.deprecation import deprecated, deprecations, given, old_variables, undated
 from harka.graph.document import Documents
 from harka.graph.field import field, leaf, mutation, related, subscription
 from harka.graph.limits import Limits
@@ -25,6 +27,7 @@ type Query implements Named {{
   list(first: Int, page: Int @deprecated(reason: "{REASON}"), order: Order, filter: Filter): Query
 }}
 enum Order {{ NEW LEGACY @deprecated(reason: "{REASON}") }}
+input Around {{ filter: Filter }}
 input Filter {{ name: String, title: String @deprecated(reason: "{REASON}"), order: Order, inner: [Filter!] }}
 """)
 USES = [
@@ -69,6 +72,28 @@ def test_what_an_operation_uses_is_found_wherever_it_stands(text: str, found: li
     document = Documents(SCHEMA, Limits(), introspection=False).prepare(text, hide_suggestions=False)
     name = "A" if text.startswith("query A") else None
     assert document.operation(name).deprecated == tuple(found)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "found"),
+    [
+        ("Filter", {"title": "x", "order": "LEGACY"}, {"Filter.title", "Order.LEGACY"}),
+        ("[Filter!]", [{"inner": [{"order": "LEGACY"}]}, {"title": None}], {"Filter.title", "Order.LEGACY"}),
+        ("Order", "LEGACY", {"Order.LEGACY"}),
+        ("Around", {"filter": {"title": "x"}}, {"Filter.title"}),
+        ("Filter", {"name": "x", "order": "NEW"}, set()),
+        ("Filter", {"gone": 1, "inner": "x", "order": 7}, set()),
+        ("Filter", None, set()),
+        ("Int", 1, set()),
+    ],
+)
+def test_and_in_what_its_variables_hold(declared: str, value: Any, found: set[str]) -> None:
+    operation = parse(f"query ($v: {declared}) {{ f(v: $v) }}").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    types = old_variables(SCHEMA, operation)
+    assert (declared == "Int") == (types == {})
+    assert given(types, {"v": value}) == found
+    assert given(types, {}) == set()
 
 
 def test_whatever_is_declared_can_be_deprecated() -> None:
@@ -121,6 +146,21 @@ async def test_each_use_is_counted_for_its_client(old: School) -> None:
     await old.send(json=body, headers={**headers, "x-client-name": "x" * 65})
     await old.send(json=body, headers={"x-client-name": "stranger"})
     assert counted(old) == {"web 1.2": 2, "partner": 2, "other": 3}
+
+
+async def test_what_comes_in_variables_is_counted_too(old: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_ = graph.core().type_map["PathStatus"]
+    monkeypatch.setattr(type_.values["DRAFT"], "deprecation_reason", REASON)  # type: ignore[attr-defined] # an enum
+    deprecation._holders.cache_clear()
+    text = "query ($f: LearningPathFilter) { learningPaths(first: 1, filter: $f) { totalCount } }"
+    headers = {**await old.headers(tuple(Permission)), "x-client-name": "web 1.2"}
+    for status in ("DRAFT", "PUBLISHED", "DRAFT"):
+        body = {"query": text, "variables": {"f": {"status": status}}}
+        assert (await old.send(json=body, headers=headers)).status_code == 200
+    monkeypatch.undo()
+    deprecation._holders.cache_clear()
+    exposed = old.runtime.metrics.exposition().decode()
+    assert 'harka_deprecated_uses_total{client="web 1.2",part="PathStatus.DRAFT"} 2.0' in exposed
 
 
 async def test_and_in_a_socket(old: School) -> None:

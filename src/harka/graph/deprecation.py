@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLInputObjectType,
+    GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -23,6 +24,7 @@ from graphql import (
     TypeInfoVisitor,
     Visitor,
     get_named_type,
+    type_from_ast,
     visit,
 )
 
@@ -55,7 +57,7 @@ def undated(schema: GraphQLSchema) -> list[str]:
 def uses(
     schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], operation: OperationDefinitionNode
 ) -> tuple[str, ...]:
-    """The coordinates of what is deprecated in a valid operation's text; the values of variables are not."""
+    """The coordinates of what is deprecated in a valid operation's text; see `given` for variables."""
     info = TypeInfo(schema)
     visitor = _Uses(info)
     visit(operation, TypeInfoVisitor(info, visitor))
@@ -65,6 +67,63 @@ def uses(
         seen.add(name)
         visit(fragments[name], TypeInfoVisitor(info, visitor))
     return tuple(sorted(visitor.found))
+
+
+def old_variables(
+    schema: GraphQLSchema, operation: OperationDefinitionNode
+) -> Mapping[str, GraphQLInputType]:
+    """The variables of a valid operation whose values may hold something deprecated, with their types."""
+    holders = _holders(schema)
+    # what is valid names types that there are
+    types: dict[str, Any] = {
+        each.variable.name.value: type_from_ast(schema, each.type)
+        for each in operation.variable_definitions or ()
+    }
+    return {name: type_ for name, type_ in types.items() if get_named_type(type_).name in holders}
+
+
+def given(types: Mapping[str, GraphQLInputType], variables: Mapping[str, Any]) -> set[str]:
+    """The coordinates of what is deprecated in values that a client sent, right or wrong, for `types`."""
+    found: set[str] = set()
+    waiting = [(get_named_type(type_), variables.get(name)) for name, type_ in types.items()]
+    while waiting:
+        type_, value = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(type_, each) for each in value]
+        elif isinstance(type_, GraphQLEnumType):
+            found |= _old_parts(type_, [value] if isinstance(value, str) else [])
+        elif isinstance(type_, GraphQLInputObjectType) and isinstance(value, dict):
+            found |= _old_parts(type_, value)
+            waiting += [
+                (get_named_type(part.type), value[name])
+                for name, part in type_.fields.items()
+                if name in value
+            ]
+    return found
+
+
+def _old_parts(type_: GraphQLEnumType | GraphQLInputObjectType, names: Iterable[str]) -> set[str]:
+    parts: Mapping[str, Any] = type_.values if isinstance(type_, GraphQLEnumType) else type_.fields
+    return {f"{type_.name}.{name}" for name in names if name in parts and _is_old(parts[name])}
+
+
+@functools.lru_cache(_SCHEMAS)
+def _holders(schema: GraphQLSchema) -> frozenset[str]:
+    """Names of the types of inputs that have something deprecated, or of which a field has."""
+    inputs = [type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLInputObjectType)]
+    enums = [type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLEnumType)]
+    found = {type_.name for type_ in inputs if _old_parts(type_, type_.fields)}
+    found |= {type_.name for type_ in enums if _old_parts(type_, type_.values)}
+    more = True
+    while more:
+        around = {
+            type_.name
+            for type_ in inputs
+            if any(get_named_type(part.type).name in found for part in type_.fields.values())
+        }
+        more = not around <= found
+        found |= around
+    return frozenset(found)
 
 
 class _Uses(Visitor):

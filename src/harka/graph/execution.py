@@ -26,6 +26,7 @@ from harka.graph.answer_cache import AnswerCache
 from harka.graph.arguments import RefusedVariablesError
 from harka.graph.context import Outcome, RequestContext
 from harka.graph.deadline import Deadlines
+from harka.graph.deprecation import given
 from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
@@ -123,7 +124,9 @@ class Engine:
     def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
         """Once for each operation. `client`: how the program calls itself; nobody's is told."""
         name = "" if _is_anonymous(tenant) else client
-        self._runtime.metrics.deprecated_used(prepared.operation.deprecated, name)
+        operation = prepared.operation
+        held = given(operation.old_variables, prepared.request.variables or {})
+        self._runtime.metrics.deprecated_used({*operation.deprecated, *held}, name)
 
     async def execute(
         self, prepared: Prepared, tenant: TenantContext, worker: asyncio.Task[Any] | None = None

@@ -39,7 +39,7 @@ from harka.codec import json_bytes
 from harka.graph.arguments import Arguments, Variables, arguments_of
 from harka.graph.caching import policy_of
 from harka.graph.cost import Cost
-from harka.graph.deprecation import uses
+from harka.graph.deprecation import old_variables, uses
 from harka.graph.field import related_of, sends_several
 from harka.graph.loaders.loader import Loader
 from harka.graph.node import is_node_id, struct_of
@@ -87,8 +87,8 @@ class _UnplannedError(Exception):
 class Operation:
     """One operation and its plans: one for each outcome of its conditions.
 
-    `deprecated`: what of the schema it uses that will be taken out. `policy`: for how long its answers may be
-    kept; None for not at all.
+    `deprecated`: what of the schema it uses that will be taken out; `old_variables` may hold more.
+    `policy`: for how long its answers may be kept; None for not at all.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class Operation:
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
         self.name = _name_of(operation)
         self.deprecated = uses(schema, self._fragments, operation) if has_old_parts else ()
+        self.old_variables = old_variables(schema, operation) if has_old_parts else {}
         self.cost = Cost(schema, self._fragments, operation)
         self.policy = policy_of(schema, self._fragments, operation)
         self.is_covered = executor.COMPILED and self.kind is OperationType.QUERY and not operation.directives

@@ -273,7 +273,7 @@ class _Operation:
             yield self._noted(prepared)
             return
         self._request.record.operation = prepared.name
-        if prepared.operation.deprecated:
+        if prepared.operation.deprecated or prepared.operation.old_variables:
             self._engine.count_deprecated(
                 prepared, tenant, fields_of(self._headers).get(CLIENT_NAME, b"").decode("latin-1")
             )
