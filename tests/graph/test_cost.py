@@ -153,9 +153,9 @@ async def test_who_does_not_want_to_know_is_not_told(
 
 
 async def test_who_gets_an_answer_that_is_kept_is_told_their_own(school: School) -> None:
-    text = "{ courses { totalCount } }"
+    text = "{ courses(first: 1) { totalCount } }"
     replies = [await school.ask(text) for _ in range(3)]
-    assert [each.cost["actual"] for each in replies] == [2, 2, 2]
+    assert [each.cost["actual"] for each in replies] == [1, 1, 1]
     assert len({each.cost["cpuMilliseconds"] for each in replies}) > 1
 
 
