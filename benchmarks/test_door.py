@@ -71,6 +71,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 class _Operation(msgspec.Struct, frozen=True):
     deprecated: tuple[str, ...] = ()
+    old_variables: tuple[str, ...] = ()
 
 
 class _Prepared(msgspec.Struct, frozen=True):
