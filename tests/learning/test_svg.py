@@ -29,7 +29,6 @@ def test_what_is_drawn_stays() -> None:
         "<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>",
         "<style>* { fill: url(https://evil.example) }</style>",
         "<foreignObject><body xmlns='http://www.w3.org/1999/xhtml'><b>x</b></body></foreignObject>",
-        "<a href='javascript:alert(1)'><path d='M0 0'/></a>",
         "<image href='https://evil.example/x.png'/>",
         "<use href='#a'/>",
         "<animate attributeName='href' to='javascript:alert(1)'/>",
@@ -44,6 +43,22 @@ def test_what_is_drawn_stays() -> None:
 )
 def test_what_could_run_load_or_call_is_left_out(hostile: str) -> None:
     assert clean(hostile) == ""
+
+
+@pytest.mark.parametrize(
+    ("inside", "left"),
+    [
+        ("<a href='javascript:alert(1)' target='x'><path d='M0 0'/></a>", '<g><path d="M0 0"></path></g>'),
+        ("<text>see <a href='https://evil.example'>this</a></text>", "<text>see <tspan>this</tspan></text>"),
+        (
+            "<switch><foreignObject><p/></foreignObject><g fill='red'><path d='M0 0'/></g></switch>",
+            '<g><g fill="red"><path d="M0 0"></path></g></g>',
+        ),
+    ],
+    ids=["a link", "a link in words", "a switch"],
+)
+def test_what_stands_around_a_drawing_goes_and_the_drawing_stays(inside: str, left: str) -> None:
+    assert clean(inside) == left
 
 
 @pytest.mark.parametrize(

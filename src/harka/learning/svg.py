@@ -37,6 +37,8 @@ _ELEMENTS: Final = _GRADIENTS | {
     *("text", "tspan", "stop", "clipPath"),
 }
 _WORDS: Final = frozenset({"title", "desc", "text", "tspan"})
+_WRAPPERS: Final = frozenset({"a", "switch"})
+"""What drawing programs put around a drawing: it goes, what is inside stays."""
 _STYLES: Final = frozenset(
     {
         *("clip-path", "clip-rule", "color", "display", "dominant-baseline", "fill", "fill-opacity"),
@@ -97,6 +99,8 @@ class _Writer:
         if self._elements > _MOST_ELEMENTS or len(self._open) + self._skipped > _DEEPEST:
             raise ValidationError("This drawing is too intricate.", field=self._field)
         local = _local(name, _NAMESPACE)
+        if local in _WRAPPERS:
+            local = self._around()
         if not self._open and not self._skipped and local != "svg":
             raise ValidationError("This is not an SVG drawing.", field=self._field)
         if self._skipped or local not in _ELEMENTS:
@@ -110,6 +114,10 @@ class _Writer:
         around = f' xmlns="{_NAMESPACE}"' if not self._open else ""
         self.parts.append(f"<{local}{around}{opened}>")
         self._open.append(local)
+
+    def _around(self) -> str:
+        """What groups others where we are, and does nothing else."""
+        return "tspan" if self._open and self._open[-1] in _WORDS else "g"
 
     def end(self, _name: str) -> None:
         if self._skipped:
