@@ -69,10 +69,21 @@ class Invited(msgspec.Struct, frozen=True):
         return f"Invited({self.invitation.id})"
 
 
+async def require_known(work: UnitOfWork, token: str) -> None:
+    """Raise `NotFoundError` for a token of no invitation: no password is hashed for who made it up."""
+    require_token(token)
+    if not await invitations.knows_token(work.session, _hashed(token)):
+        raise _no_invitation()
+
+
 def require_token(token: str) -> None:
     """Raise `NotFoundError` for what no token looks like."""
     if not _TOKEN.fullmatch(token):
-        raise NotFoundError("There is no such invitation here.", field="token")
+        raise _no_invitation()
+
+
+def _no_invitation() -> NotFoundError:
+    return NotFoundError("There is no such invitation here.", field="token")
 
 
 def state_of(invitation: Invitation) -> InvitationState:
@@ -183,7 +194,7 @@ async def accept(
     require_token(token)
     held = await invitations.lock_by_token(work.session, _hashed(token))
     if held is None:
-        raise NotFoundError("There is no such invitation here.", field="token")
+        raise _no_invitation()
     state = state_of(held)
     if state is not InvitationState.OPEN:
         raise ConflictError(f"This invitation is {state}.", field="token")

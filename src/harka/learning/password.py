@@ -126,8 +126,15 @@ async def reset(work: UnitOfWork, token: str, chosen: Chosen) -> str:
     return email
 
 
+async def require_reset(work: UnitOfWork, token: str) -> None:
+    """Raise `NotFoundError` for a token that is nobody's: no password is hashed for who made it up."""
+    require_token(token)
+    if not await passwords.knows_reset(work.session, _digest(token)):
+        raise no_token()
+
+
 def require_token(token: str) -> None:
-    """Raise `NotFoundError` for what no token looks like: nothing is hashed for it."""
+    """Raise `NotFoundError` for what no token looks like."""
     if not _TOKEN.fullmatch(token):
         raise no_token()
 

@@ -144,6 +144,12 @@ LOCK_BY_TOKEN = Statement(
     FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea FOR UPDATE""",
 )
 
+# Whether a token is that of an invitation.
+KNOWS_TOKEN = Statement(
+    "invitation.knows_token",
+    """SELECT EXISTS (SELECT FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea)""",
+)
+
 # An invitation that is held was accepted; who shall manage groups is bound, to those that are still there.
 ACCEPT = Statement(
     "invitation.accept",
@@ -244,6 +250,10 @@ async def insert(
     await session.execute(INSERT, *msgspec.structs.astuple(invitation), token_hash, managed)
     if group_ids:
         await session.execute(INSERT_GROUPS, invitation.id, group_ids)
+
+
+async def knows_token(session: ShardSession, token_hash: bytes) -> bool:
+    return bool(await session.fetch_value(KNOWS_TOKEN, token_hash))
 
 
 async def lock_by_token(session: ShardSession, token_hash: bytes) -> Invitation | None:

@@ -65,6 +65,13 @@ ALLOW_RESET = Statement(
     SET token_hash = excluded.token_hash, expires_at = excluded.expires_at""",
 )
 
+# Whether a token may be spent.
+KNOWS_RESET = Statement(
+    "password.knows_reset",
+    """SELECT EXISTS (SELECT FROM {schema}.password_reset
+      WHERE tenant_id = $1 AND token_hash = $2::bytea AND expires_at > now())""",
+)
+
 # Spend a token. Two who spend it at once wait for each other, and one of them finds it.
 SPEND_RESET = Statement(
     "password.spend_reset",
@@ -99,6 +106,10 @@ async def rehash(session: ShardSession, user: UUID, old: str, new: str) -> None:
 
 async def allow_reset(session: ShardSession, user: UUID, token_hash: bytes, expires_at: datetime) -> None:
     await session.execute(ALLOW_RESET, user, token_hash, expires_at)
+
+
+async def knows_reset(session: ShardSession, token_hash: bytes) -> bool:
+    return bool(await session.fetch_value(KNOWS_RESET, token_hash))
 
 
 async def spend_reset(session: ShardSession, token_hash: bytes) -> tuple[UUID, str, str] | None:

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from harka.errors import BadRequestError, ConflictError, HarkaError, NotFoundError, PlanLimitError
 from harka.learning import invitation, password
-from harka.learning.entrance import device_token
+from harka.learning.entrance import device_token, working
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
@@ -41,8 +41,8 @@ class AcceptInvitation:
         fields = await read_form(runtime, tenant, scope, receive)
         token, name = fields.get("token", ""), fields.get("name", "")
         try:
-            # nothing is hashed for what no token looks like
-            invitation.require_token(token)
+            async with working(runtime.entrance, tenant, read_only=True) as work:
+                await invitation.require_known(work, token)
             typed = fields.get("password", "")
             chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed, name)
             async with unit_of_work(

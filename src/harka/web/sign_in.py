@@ -131,7 +131,8 @@ class ResetPassword:
         fields = await read_form(runtime, tenant, scope, receive)
         token = fields.get("token", "")
         try:
-            password.require_token(token)
+            async with entrance.working(runtime.entrance, tenant, read_only=True) as work:
+                await password.require_reset(work, token)
             typed = fields.get("password", "")
             chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed)
             async with unit_of_work(

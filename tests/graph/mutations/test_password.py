@@ -5,6 +5,7 @@ import pytest
 import breaches
 from branches import branch_of
 from entering import PASSWORD, give_password, visiting
+from harka.auth.hashing import Hasher
 from harka.ids import NodeKind, new_id
 from harka.learning import user
 from harka.learning.user import UserDraft
@@ -82,6 +83,34 @@ async def test_an_admin_hands_a_token_on(school: School) -> None:
     assert (await school.ask(RESET, good, caller=None)).code == "NOT_FOUND"
     async with visiting(school) as browser:
         assert (await browser.sign_in(school.learner.email, NEW)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        (RESET, {"token": "hp_" + "A" * 43, "password": NEW}),
+        (ACCEPT, {"token": "hi_" + "A" * 43, "name": "Ada", "password": NEW}),
+        ("/auth/reset", {"token": "hp_" + "A" * 43, "password": NEW}),
+        ("/auth/invitation", {"token": "hi_" + "A" * 43, "name": "Ada", "password": NEW}),
+    ],
+    ids=["reset", "accept", "page of a reset", "page of an invitation"],
+)
+async def test_for_a_token_that_was_made_up_nothing_is_hashed(
+    school: School, monkeypatch: pytest.MonkeyPatch, way: tuple[str, dict[str, str]]
+) -> None:
+    """It takes a thread for tens of milliseconds, and anybody can make one up."""
+    asked, given = way
+
+    async def hashed(*_: object) -> str:
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(Hasher, "hash", hashed)
+    if asked.startswith("/"):
+        async with visiting(school) as browser:
+            hidden = await browser.form(f"{asked}?token={given['token']}")
+            assert (await browser.post(asked, {**hidden, **given})).status_code == 404
+    else:
+        assert (await school.ask(asked, {"input": given}, caller=None)).code == "NOT_FOUND"
 
 
 async def test_what_was_made_public_elsewhere_is_refused(

@@ -16,7 +16,7 @@ from harka.graph.permission import Access
 from harka.graph.types.invitation import Invitation
 from harka.graph.types.user import User
 from harka.ids import NodeKind
-from harka.learning import invitation, mail, password
+from harka.learning import entrance, invitation, mail, password
 from harka.learning.invitation import MOST_DAYS, MOST_GROUPS, USUAL_DAYS, InvitationDraft, Invited
 from harka.learning.mail import Kind
 from harka.repositories.invitation import Invitation as InvitationRow
@@ -137,8 +137,9 @@ async def _accept(
 ) -> Accepted:
     context, chosen = info.context, None
     if given.password is not None:
-        invitation.require_token(given.token)
         runtime = context.runtime
+        async with entrance.working(runtime.entrance, context.tenant, read_only=True) as work:
+            await invitation.require_known(work, given.token)
         chosen = await password.choose(
             runtime.hasher, runtime.breaches, context.tenant, given.password, given.name
         )

@@ -117,8 +117,10 @@ async def _reset(
     given: Annotated[ResetPasswordInput, strawberry.argument(name="input", description="Which.")],
 ) -> Done:
     context = info.context
-    password.require_token(given.token)
     runtime = context.runtime
+    # apart, or a transaction would be open while a password is hashed
+    async with entrance.working(runtime.entrance, context.tenant, read_only=True) as work:
+        await password.require_reset(work, given.token)
     chosen = await password.choose(runtime.hasher, runtime.breaches, context.tenant, given.password)
     await password.reset(context.work, given.token, chosen)
     return Done()
