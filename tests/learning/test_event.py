@@ -94,7 +94,8 @@ async def test_a_course_from_its_beginning_to_its_end(academy: Academy) -> None:
         await course.archive(work, made.id)
         await course.archive(work, made.id)
     types = [type_ for type_, _ in await told(academy)]
-    assert types == ["course.created", "course.updated", "course.archived"]
+    # what an open one has become is published again
+    assert types == ["course.created", "course.updated", "course.published", "course.archived"]
 
 
 async def test_completion_and_certificate_are_told_once(academy: Academy) -> None:
