@@ -78,7 +78,7 @@ async def read(given: dict[str, Any], chunks: Iterable[bytes] = ()) -> Request:
 async def test_a_body_is_read_in_pieces() -> None:
     text = b'{"query": "{ a }", "variables": {"x": 1}, "operationName": "", "extensions": {}}'
     found = await read(scope(content_type="application/json"), [text[:9], text[9:30], text[30:]])
-    assert found == Request(query="{ a }", variables={"x": 1}, operation_name=None)
+    assert found == Request(query="{ a }", variables={"x": 1}, operation_name=None, tells_cost=True)
 
 
 async def test_a_query_string_is_read() -> None:

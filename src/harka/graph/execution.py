@@ -168,7 +168,8 @@ class Engine:
         seconds: float,
     ) -> Answer:
         """With what it cost, for whom that is told. `seconds`: of a processor."""
-        if not prepared.request.tells_cost:
+        # a retry gets the first answer, to the byte
+        if not prepared.request.tells_cost or prepared.idempotency_key is not None:
             return answer
         available, restored = self._runtime.admission.budget(tenant.organization)
         cost = {
