@@ -17,9 +17,15 @@ from harka.auth.saml import Assertions
 from harka.cache.throttle import Rate, Throttle
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
-from harka.errors import RateLimitedError, TenantMismatchError, UnauthenticatedError, WrongPasswordError
+from harka.errors import (
+    RateLimitedError,
+    TenantMismatchError,
+    UnauthenticatedError,
+    UnavailableError,
+    WrongPasswordError,
+)
 from harka.learning import entrance, session
-from harka.learning.entrance import OF_ADDRESS, OF_STRANGERS, Entrance, Shown
+from harka.learning.entrance import OF_ALL, OF_STRANGERS, OF_STRANGERS_THERE, Entrance, Shown
 from harka.learning.outside import Outside
 from harka.learning.session import Device
 from harka.repositories import password as passwords
@@ -91,8 +97,8 @@ async def test_a_hash_of_earlier_parameters_is_made_anew_at_the_next_sign_in(
 
 
 async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, door: Entrance) -> None:
-    for _ in range(OF_ADDRESS.most):
-        assert await door.throttle.take(academy.organization.id, OF_ADDRESS, BROWSER.address) == 0.0
+    for _ in range(OF_STRANGERS_THERE.most):
+        assert await door.throttle.take(academy.organization.id, OF_STRANGERS_THERE, BROWSER.address) == 0.0
     person = await person_of(academy)
     with pytest.raises(RateLimitedError):
         await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
@@ -145,7 +151,13 @@ async def test_no_flood_keeps_out_who_came_in_on_this_device(
     person = await person_of(academy)
     theirs = Shown(person.email, PASSWORD)
     here = academy.anonymous()
-    flood = (OF_STRANGERS, ""), *entrance.of_account(str(person.id), "192.0.2.9")
+    there = "192.0.2.9"
+    flood = (
+        (OF_STRANGERS, ""),
+        (OF_ALL, ""),
+        (OF_STRANGERS_THERE, there),
+        *entrance.of_account(str(person.id), there),
+    )
     for rate, of in flood:
         while not await door.throttle.take(here.id, rate, of):
             pass
@@ -155,11 +167,11 @@ async def test_no_flood_keeps_out_who_came_in_on_this_device(
 
     # a stranger; somebody else's device; one of another organization; one that nobody made
     others = await person_of(academy)
-    token = entrance.device_token(door, here, person.email.upper())
+    token = entrance.device_tokens(door, here, person.email.upper(), "")
     for wrong in (
         "",
-        entrance.device_token(door, here, others.email),
-        entrance.device_token(door, rival.anonymous(), person.email),
+        entrance.device_tokens(door, here, others.email, ""),
+        entrance.device_tokens(door, rival.anonymous(), person.email, ""),
         token[:-1] + ("A" if token[-1] != "A" else "B"),
         "hd_ä\0",
     ):
@@ -167,12 +179,12 @@ async def test_no_flood_keeps_out_who_came_in_on_this_device(
             await come(wrong)
     # from anywhere, also from where they guess
     await come(token)
-    await come(token, "192.0.2.9")
+    await come(token, there)
 
 
 async def test_on_a_device_of_ones_own_there_are_so_many_tries(academy: Academy, door: Entrance) -> None:
     person, here = await person_of(academy), academy.anonymous()
-    token, other = (entrance.device_token(door, here, person.email) for _ in range(2))
+    token, other = (entrance.device_tokens(door, here, person.email, "") for _ in range(2))
 
     async def come(password: str, token: str) -> None:
         device = Device("browser", f"198.51.100.{secrets.randbelow(250)}", token=token)
@@ -184,6 +196,46 @@ async def test_on_a_device_of_ones_own_there_are_so_many_tries(academy: Academy,
     with pytest.raises(RateLimitedError):
         await come(PASSWORD, token)
     await come(PASSWORD, other)
+
+
+async def test_however_many_devices_somebody_has_their_tries_are_bounded(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_ACCOUNT_ON_DEVICES", Rate("account-on-devices", most=3, seconds=600.0))
+    person, here = await person_of(academy), academy.anonymous()
+    for error in (*[WrongPasswordError] * 3, RateLimitedError):
+        device = Device("browser", token=entrance.device_tokens(door, here, person.email, ""))
+        with pytest.raises(error):
+            await entrance.sign_in(door, here, Shown(person.email, "wrong"), device)
+
+
+async def test_a_device_knows_the_last_who_came_in_on_it(academy: Academy, door: Entrance) -> None:
+    here, shown = academy.anonymous(), ""
+    for name in ("a", "b", "c", "d", "e", "c"):
+        before, shown = shown, entrance.device_tokens(door, here, f"{name}@example.com", shown)
+    # whose token there is gets no other
+    assert sorted(shown.split(".")) == sorted(before.split("."))
+    assert len(set(shown.split("."))) == 4
+    assert shown.split(".")[0] == before.split(".")[2]
+    # what is none is not handed on
+    assert entrance.device_tokens(door, here, "f@example.com", "x; Path=/.hd_A").count(".") == 0
+
+
+async def test_what_could_not_be_tried_is_given_back(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=1, seconds=600.0))
+    person = await person_of(academy)
+
+    async def away(*_: object) -> None:
+        raise UnavailableError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "find_by_email", away)
+        for _ in range(3):
+            with pytest.raises(UnavailableError):
+                await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
+    await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), BROWSER)
 
 
 async def test_a_hash_that_cannot_be_made_anew_now_keeps_nobody_out(academy: Academy, door: Entrance) -> None:
@@ -226,8 +278,10 @@ async def test_an_account_is_one_however_its_address_is_spelt(academy: Academy, 
 
 
 async def test_a_household_is_one_address(academy: Academy, door: Entrance) -> None:
-    for _ in range(OF_ADDRESS.most):
-        assert await door.throttle.take(academy.organization.id, OF_ADDRESS, "2001:db8:0:7::/64") == 0.0
+    for _ in range(OF_STRANGERS_THERE.most):
+        assert (
+            await door.throttle.take(academy.organization.id, OF_STRANGERS_THERE, "2001:db8:0:7::/64") == 0.0
+        )
     person = await person_of(academy)
     shown = Shown(person.email, PASSWORD)
     with pytest.raises(RateLimitedError):

@@ -204,7 +204,6 @@ PARTS = {
     "passkey.find_by_credential": list(KnownPasskey.__struct_fields__),
     "password.find_by_email": ["id", "status", "hash", "sealed_secret", "last_step"],
     "password.find_by_user": ["id", "status", "hash", "sealed_secret", "last_step"],
-    "invitation.knows_token": ["exists"],
     "password.knows_reset": ["exists"],
     "password.spend_reset": ["user_id", "email", "name"],
     "quiz.keep": ["id"],

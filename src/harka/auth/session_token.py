@@ -4,8 +4,9 @@ A token names its organization and is authenticated, so whose it is is known wit
 that the session is live is asked together with who acts. What is shown in a browser is `hs_` and then, in
 base64url, tenant, user, session, 16 random bytes and a mark; the database keeps its SHA-256. An app's
 refresh token is `hr_` and tenant, session, a number and a mark: it can be spent once, and who shows a spent
-one has stolen it, or was stolen from. A device's is `hd_` and tenant, 8 random bytes, a digest of the account
-that came in on it, and a mark: it opens nothing, and says whose device it is (OWASP's device cookies).
+one has stolen it, or was stolen from. A device's is `hd_` and
+tenant, 8 random bytes, a keyed digest of the account that came in on it, and a mark: it opens nothing, and
+tells us alone whose device it is (OWASP's device cookies).
 """
 
 import hashlib
@@ -75,13 +76,15 @@ def open_refresh_token(key: bytes, text: bytes) -> RefreshToken | None:
 
 def new_device_token(key: bytes, tenant: UUID, account: str) -> str:
     """`key`: 32 bytes, see `Keyring.session`. `account`: the address that somebody came in with."""
-    return _text(key, _DEVICE, tenant.bytes + os.urandom(_DEVICE_RANDOM_BYTES) + _digest_of(account))
+    return _text(
+        key, _DEVICE, tenant.bytes + os.urandom(_DEVICE_RANDOM_BYTES) + _digest_of(key, tenant, account)
+    )
 
 
 def is_device_of(key: bytes, tenant: UUID, account: str, text: bytes) -> bool:
     """Whether this account came in on the device that shows `text`."""
     body = _opened(key, _DEVICE, text, _DEVICE_BYTES)
-    return body is not None and body[:_ID] == tenant.bytes and body[-_ID:] == _digest_of(account)
+    return body is not None and body[-_ID:] == _digest_of(key, tenant, account)
 
 
 def form_token(key: bytes, tenant: UUID, cookie: str) -> str:
@@ -98,8 +101,9 @@ def hashed(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def _digest_of(account: str) -> bytes:
-    return hashlib.blake2b(account.lower().encode(), digest_size=_ID).digest()
+def _digest_of(key: bytes, tenant: UUID, account: str) -> bytes:
+    said = tenant.bytes + account.lower().encode()
+    return hashlib.blake2b(said, key=key, digest_size=_ID, person=b"harka device").digest()
 
 
 def _text(key: bytes, kind: bytes, body: bytes) -> str:

@@ -6,7 +6,8 @@ statements sent and a password hashed alike. No transaction is open while a pass
 
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -24,6 +25,7 @@ from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Rate, Throttle
 from harka.crypto.keyring import Keyring
 from harka.errors import (
+    HarkaError,
     RateLimitedError,
     SecondFactorError,
     SsoRequiredError,
@@ -58,15 +60,25 @@ OF_ALL: Final = Rate("sign-in", most=1000, seconds=0.1)
 Of an account from one network, and from all: who guesses elsewhere does not keep its owner out.
 """
 OF_STRANGERS: Final = Rate("sign-in-of-strangers", most=24, seconds=2.0)
-"""Of an organization, by passwords, on devices where nobody came in with that address before.
+OF_STRANGERS_THERE: Final = Rate("strangers-of-network", most=20, seconds=4.0)
+"""By passwords, on devices where nobody came in with that address before: of an organization, of a network.
 
-Each takes a hash, and as many as one organization's flood may have its neighbours feel. Who shows a device
-of theirs is counted by that device and in `OF_ALL`: no flood of others keeps them out.
+Each takes a hash, and as many as one organization's flood may have its neighbours feel.
 """
+OF_DEVICES: Final = Rate("sign-in-on-devices", most=1000, seconds=0.1)
+OF_ACCOUNT_ON_DEVICES: Final = Rate("account-on-devices", most=100, seconds=20.0)
+"""On devices of their own: nobody else's tries are counted here, wherever they guess."""
+OF_LINK: Final = Rate("link", most=10, seconds=60.0)
+"""With one link of a reset or an invitation: each may take a hash."""
 _TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
 _NOWHERE: Final = "unknown"
 _OF_A_HOUSEHOLD: Final = 64
+_TOKEN: Final = re.compile(r"hd_[\w-]{75}", re.ASCII)
+_BETWEEN: Final = "."
+_ON_A_DEVICE: Final = 4
+"""People who are known on a device: a family, a desk in an office."""
+_LONGEST_TOKENS: Final = 400
 
 log = logs.logger("entrance")
 
@@ -147,41 +159,55 @@ class _Tried(msgspec.Struct, frozen=True):
     known: Known | None
     policy: Policy
     matches: bool
-    taken: tuple[tuple[Rate, str], ...]
+    taken: list[tuple[Rate, str]]
 
 
 async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, device: Device) -> _Tried:
-    """Count the try, and hash. Raise `RateLimitedError` after too many, and while the line is full."""
+    """Count the try, and hash. Raise `RateLimitedError` after too many, and while the line is full.
+
+    What could not be tried, for want of a server or of time, is given back.
+    """
     email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
     place = network_of(device.address)
-    is_familiar = is_device_of(entrance.keyring.session, context.id, email, device.token.encode())
-    of_all = (OF_ALL if is_familiar else OF_STRANGERS), ""
+    device_token = _own(entrance, context, email, device.token)
+    of_all = (OF_DEVICES if device_token else OF_STRANGERS), ""
     # before anything is read: most of a flood costs no more than this
     entrance.hasher.require_room(context.id)
     await take(entrance, context, *of_all)
+    taken = [of_all]
     try:
-        await take(entrance, context, OF_ADDRESS, place)
+        if not device_token:
+            await take(entrance, context, OF_STRANGERS_THERE, place)
+            taken.append((OF_STRANGERS_THERE, place))
         async with working(entrance, context, read_only=True) as work:
             known = await passwords.find_by_email(work.session, email)
             policy = await connections.policy(work.session, None if known is None else known.user_id)
         # of somebody by who they are: an address is spelt in more ways than we would think of
         account = email.lower() if known is None else str(known.user_id)
-        of_one = of_device(account, device.token) if is_familiar else of_account(account, place)
-        for rate, of in of_one:
-            await take(entrance, context, rate, of)
+        for each in of_device(account, device_token) if device_token else of_account(account, place):
+            await take(entrance, context, *each)
+            taken.append(each)
     except RateLimitedError:
         # who guesses at one account, or from one place, takes nobody else's tries
         await give_back(entrance, context, (of_all,))
         raise
-    taken = (of_all, (OF_ADDRESS, place), *of_one)
+    except HarkaError:
+        await give_back(entrance, context, taken)
+        raise
     hashed = None if known is None else known.hash
     try:
         matches = await entrance.hasher.verify(context.id, hashed, shown.password)
-    except RateLimitedError:
-        # nothing was tried
+    except HarkaError:
         await give_back(entrance, context, taken)
         raise
     return _Tried(known, policy, matches and hashed is not None, taken)
+
+
+def _own(entrance: Entrance, context: TenantContext, email: str, shown: str) -> str:
+    """Which of the tokens that a device shows is of this address; empty for none."""
+    key = entrance.keyring.session
+    tokens = shown[:_LONGEST_TOKENS].split(_BETWEEN)
+    return next((each for each in tokens if is_device_of(key, context.id, email, each.encode())), "")
 
 
 async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Refreshed:
@@ -277,12 +303,21 @@ def of_account(account: str, place: str) -> tuple[tuple[Rate, str], ...]:
 
 def of_device(account: str, token: str) -> tuple[tuple[Rate, str], ...]:
     """What a try of an account takes on a device that is its own."""
-    return ((OF_ACCOUNT, f"{account}@{token}"),)
+    return (OF_ACCOUNT, f"{account}@{token}"), (OF_ACCOUNT_ON_DEVICES, account)
 
 
-def device_token(entrance: Entrance, context: TenantContext, email: str) -> str:
-    """For the device on which who has this address came in: it is known there from now on."""
-    return new_device_token(entrance.keyring.session, context.id, stored_form(email) or "")
+def device_tokens(entrance: Entrance, context: TenantContext, email: str, shown: str) -> str:
+    """What the device on which who has this address came in shows from now on: theirs, and others' it had.
+
+    `shown`: what it has shown. A token that fits is kept, and no other made.
+    """
+    address = stored_form(email) or ""
+    own = _own(entrance, context, address, shown)
+    others = [
+        each for each in shown[:_LONGEST_TOKENS].split(_BETWEEN) if _TOKEN.fullmatch(each) and each != own
+    ]
+    own = own or new_device_token(entrance.keyring.session, context.id, address)
+    return _BETWEEN.join([own, *others[: _ON_A_DEVICE - 1]])
 
 
 def network_of(address: str) -> str:
@@ -296,7 +331,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((client, _OF_A_HOUSEHOLD), strict=False))
 
 
-async def give_back(entrance: Entrance, context: TenantContext, taken: tuple[tuple[Rate, str], ...]) -> None:
+async def give_back(entrance: Entrance, context: TenantContext, taken: Iterable[tuple[Rate, str]]) -> None:
     """Tries that did not fail."""
     for rate, of in taken:
         await entrance.throttle.give_back(context.id, rate, of)

@@ -69,21 +69,28 @@ class Invited(msgspec.Struct, frozen=True):
         return f"Invited({self.invitation.id})"
 
 
-async def require_known(work: UnitOfWork, token: str) -> None:
-    """Raise `NotFoundError` for a token of no invitation: no password is hashed for who made it up."""
+async def require_open(work: UnitOfWork, token: str) -> None:
+    """Before a password is hashed, which takes a thread: not for a token that was made up, or is spent.
+
+    Raise `NotFoundError`, and `ConflictError` like `accept`.
+    """
     require_token(token)
-    if not await invitations.knows_token(work.session, _hashed(token)):
-        raise _no_invitation()
+    _opened(await invitations.find_by_token(work.session, _hashed(token)))
+
+
+def _opened(found: Invitation | None) -> Invitation:
+    if found is None:
+        raise NotFoundError("There is no such invitation here.", field="token")
+    state = state_of(found)
+    if state is not InvitationState.OPEN:
+        raise ConflictError(f"This invitation is {state}.", field="token")
+    return found
 
 
 def require_token(token: str) -> None:
     """Raise `NotFoundError` for what no token looks like."""
     if not _TOKEN.fullmatch(token):
-        raise _no_invitation()
-
-
-def _no_invitation() -> NotFoundError:
-    return NotFoundError("There is no such invitation here.", field="token")
+        raise NotFoundError("There is no such invitation here.", field="token")
 
 
 def state_of(invitation: Invitation) -> InvitationState:
@@ -192,12 +199,7 @@ async def accept(
     `ValidationError`.
     """
     require_token(token)
-    held = await invitations.lock_by_token(work.session, _hashed(token))
-    if held is None:
-        raise _no_invitation()
-    state = state_of(held)
-    if state is not InvitationState.OPEN:
-        raise ConflictError(f"This invitation is {state}.", field="token")
+    held = _opened(await invitations.lock_by_token(work.session, _hashed(token)))
     if held.role == Role.CUSTOM and held.role_id is None:
         raise ConflictError("Its role does not exist any more: ask for another.", field="token")
     given = user_row.accepted(work, {"name": name, "locale": locale, "timezone": timezone})

@@ -144,10 +144,12 @@ LOCK_BY_TOKEN = Statement(
     FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea FOR UPDATE""",
 )
 
-# Whether a token is that of an invitation.
-KNOWS_TOKEN = Statement(
-    "invitation.knows_token",
-    """SELECT EXISTS (SELECT FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea)""",
+# Whose token it is, without holding it.
+FIND_BY_TOKEN = Statement(
+    "invitation.find_by_token",
+    """SELECT id, email, role, role_id, expires_at, accepted_at, revoked_at, invited_by, user_id, created_at,
+      updated_at, version
+    FROM {schema}.invitation WHERE tenant_id = $1 AND token_hash = $2::bytea""",
 )
 
 # An invitation that is held was accepted; who shall manage groups is bound, to those that are still there.
@@ -252,8 +254,9 @@ async def insert(
         await session.execute(INSERT_GROUPS, invitation.id, group_ids)
 
 
-async def knows_token(session: ShardSession, token_hash: bytes) -> bool:
-    return bool(await session.fetch_value(KNOWS_TOKEN, token_hash))
+async def find_by_token(session: ShardSession, token_hash: bytes) -> Invitation | None:
+    row = await session.fetch_row(FIND_BY_TOKEN, token_hash)
+    return None if row is None else Invitation(*row)
 
 
 async def lock_by_token(session: ShardSession, token_hash: bytes) -> Invitation | None:

@@ -68,8 +68,9 @@ ALLOW_RESET = Statement(
 # Whether a token may be spent.
 KNOWS_RESET = Statement(
     "password.knows_reset",
-    """SELECT EXISTS (SELECT FROM {schema}.password_reset
-      WHERE tenant_id = $1 AND token_hash = $2::bytea AND expires_at > now())""",
+    """SELECT EXISTS (SELECT FROM {schema}.password_reset r
+      JOIN {schema}."user" u ON u.tenant_id = $1 AND u.id = r.user_id AND u.status = 'active'
+      WHERE r.tenant_id = $1 AND r.token_hash = $2::bytea AND r.expires_at > now())""",
 )
 
 # Spend a token. Two who spend it at once wait for each other, and one of them finds it.

@@ -60,7 +60,9 @@ class Token:
         begun = await self._begun(tenant, given, device)
         answer = await _tokens(runtime, tenant, begun.session.user_id, begun.session.id, begun.token)
         if given.password is not None and given.connection is None and given.email is not None:
-            answer["device_token"] = entrance.device_token(runtime.entrance, tenant, given.email)
+            answer["device_token"] = entrance.device_tokens(
+                runtime.entrance, tenant, given.email, given.device_token
+            )
         await _json(answer)(scope, receive, send)
 
     async def _begun(self, tenant: TenantContext, given: _Credentials, device: Device) -> Begun:

@@ -153,7 +153,7 @@ def _range(item: str) -> _Range | None:
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """Raise `BadRequestError` or `UnsupportedMediaTypeError` for what is no GraphQL request."""
     if scope["method"] == "GET":
-        return _from_parameters(_parameters(scope["query_string"]))
+        return completed(_from_parameters(_parameters(scope["query_string"])), fields_of(scope["headers"]))
     require_json(header(scope, b"content-type"), header(scope, b"content-encoding"))
     request = request_from(await read_body(receive))
     return completed(request, fields_of(scope["headers"]))
@@ -161,8 +161,8 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 def completed(request: Request, fields: Mapping[bytes, bytes]) -> Request:
     """With what headers say of it. Raise `BadRequestError` when an `Idempotency-Key` is none."""
-    if fields.get(_TELLS_COST) == b"0":
-        request = msgspec.structs.replace(request, tells_cost=False)
+    if _TELLS_COST in fields:
+        request = msgspec.structs.replace(request, tells_cost=fields[_TELLS_COST] != b"0")
     return _keyed(request, fields[_IDEMPOTENCY_KEY]) if _IDEMPOTENCY_KEY in fields else request
 
 
@@ -293,8 +293,13 @@ def request_of(decoded: Any, *, tells_cost: bool = False) -> Request:
         variables=variables,
         operation_name=name or None,
         idempotency_key=_idempotency_key(extensions),
-        tells_cost=tells_cost if extensions is None else extensions.get("cost", tells_cost) is True,
+        tells_cost=_tells_cost(extensions, usually=tells_cost),
     )
+
+
+def _tells_cost(extensions: dict[str, Any] | None, *, usually: bool) -> bool:
+    said = extensions.get("cost") if extensions else None
+    return usually if said is None else said is True
 
 
 def _idempotency_key(extensions: dict[str, Any] | None) -> str | None:

@@ -7,13 +7,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from harka.errors import BadRequestError, ConflictError, HarkaError, NotFoundError, PlanLimitError
-from harka.learning import invitation, password
-from harka.learning.entrance import device_token, working
+from harka.learning import entrance, invitation, password
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.auth_page import page, read_form
-from harka.web.cookie import device_cookie
+from harka.web.cookie import device_cookie, device_value
 from harka.web.visitor import visit
 
 _SIGN_IN: Final = "/auth/sign-in"
@@ -41,8 +40,9 @@ class AcceptInvitation:
         fields = await read_form(runtime, tenant, scope, receive)
         token, name = fields.get("token", ""), fields.get("name", "")
         try:
-            async with working(runtime.entrance, tenant, read_only=True) as work:
-                await invitation.require_known(work, token)
+            async with entrance.working(runtime.entrance, tenant, read_only=True) as work:
+                await invitation.require_open(work, token)
+            await entrance.take(runtime.entrance, tenant, entrance.OF_LINK, token)
             typed = fields.get("password", "")
             chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed, name)
             async with unit_of_work(
@@ -58,8 +58,8 @@ class AcceptInvitation:
             scope["harka"].record.code = error.code
             return await self._show(tenant, scope, token, name, error)
         response = RedirectResponse(_SIGN_IN, _SEE_OTHER)
-        known_as = device_token(runtime.entrance, tenant, person.email)
-        response.raw_headers.append(device_cookie(scope, known_as))
+        tokens = entrance.device_tokens(runtime.entrance, tenant, person.email, device_value(scope))
+        response.raw_headers.append(device_cookie(scope, tokens))
         return response
 
     async def _show(

@@ -57,8 +57,8 @@ class SignIn:
         lifetime = begun.session.ends_at - clock.now()
         response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
         response.raw_headers.append(provider_cookie(scope, "", timedelta(0)))
-        token = entrance.device_token(runtime.entrance, tenant, shown.email)
-        response.raw_headers.append(device_cookie(scope, token))
+        tokens = entrance.device_tokens(runtime.entrance, tenant, shown.email, device.token)
+        response.raw_headers.append(device_cookie(scope, tokens))
         return response
 
     async def _show(
@@ -133,6 +133,7 @@ class ResetPassword:
         try:
             async with entrance.working(runtime.entrance, tenant, read_only=True) as work:
                 await password.require_reset(work, token)
+            await entrance.take(runtime.entrance, tenant, entrance.OF_LINK, token)
             typed = fields.get("password", "")
             chosen = await password.choose(runtime.hasher, runtime.breaches, tenant, typed)
             async with unit_of_work(
@@ -149,8 +150,8 @@ class ResetPassword:
             return await self._show(tenant, scope, token, error)
         response = RedirectResponse(SIGN_IN, SEE_OTHER)
         # a way in while others guess, on a device that is new
-        known_as = entrance.device_token(runtime.entrance, tenant, email)
-        response.raw_headers.append(device_cookie(scope, known_as))
+        tokens = entrance.device_tokens(runtime.entrance, tenant, email, device_value(scope))
+        response.raw_headers.append(device_cookie(scope, tokens))
         return response
 
     async def _show(

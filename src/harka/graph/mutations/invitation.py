@@ -138,8 +138,8 @@ async def _accept(
     context, chosen = info.context, None
     if given.password is not None:
         runtime = context.runtime
-        async with entrance.working(runtime.entrance, context.tenant, read_only=True) as work:
-            await invitation.require_known(work, given.token)
+        await invitation.require_open(context.work, given.token)
+        await entrance.take(runtime.entrance, context.tenant, entrance.OF_LINK, given.token)
         chosen = await password.choose(
             runtime.hasher, runtime.breaches, context.tenant, given.password, given.name
         )

@@ -118,9 +118,8 @@ async def _reset(
 ) -> Done:
     context = info.context
     runtime = context.runtime
-    # apart, or a transaction would be open while a password is hashed
-    async with entrance.working(runtime.entrance, context.tenant, read_only=True) as work:
-        await password.require_reset(work, given.token)
+    await password.require_reset(context.work, given.token)
+    await entrance.take(runtime.entrance, context.tenant, entrance.OF_LINK, given.token)
     chosen = await password.choose(runtime.hasher, runtime.breaches, context.tenant, given.password)
     await password.reset(context.work, given.token, chosen)
     return Done()
