@@ -1,10 +1,12 @@
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from redis.exceptions import RedisError
 
-from harka.valkey import Client, Patience, Script, command, open_client
+from harka.valkey import Client, Patience, Script, close_client, command, open_client
 from own_valkey import OwnValkey
 
 
@@ -57,3 +59,15 @@ async def test_somebody_elses_cancellation_is_no_timeout() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_cluster_of_which_no_node_is_reached_fails_as_one_server_does() -> None:
+    """What redis-py raises of itself is no `RedisError`, which is what we wait for."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    for scheme in ("redis", "redis+cluster"):
+        client = open_client(f"{scheme}://127.0.0.1:{port}", connections=1, connect_timeout=0.5)
+        with pytest.raises(RedisError):
+            await command(client, "GET", "a")
+        await close_client(client)

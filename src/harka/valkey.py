@@ -10,7 +10,8 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import ConnectionError as NotReachedError
+from redis.exceptions import NoScriptError, RedisClusterException
 
 Client = Redis | RedisCluster
 
@@ -36,6 +37,17 @@ class Script:
 async def command(client: Client, *words: str | bytes | int) -> Any:
     """What Valkey answers; raises what redis-py raises."""
     return await client.execute_command(*words)
+
+
+class _Cluster(RedisCluster):
+    """Says in the usual way that no node is reached: redis-py raises what is no `RedisError`."""
+
+    async def initialize(self, *given: Any, **named: Any) -> Self:
+        try:
+            _ = await super().initialize(*given, **named)
+        except RedisClusterException as error:
+            raise NotReachedError(str(error)) from error
+        return self
 
 
 class Patience:
@@ -81,7 +93,7 @@ def open_client(url: str, *, connections: int, connect_timeout: float) -> Client
     Python 3.12 may swallow a cancellation.
     """
     if _CLUSTER in url:
-        opened: RedisCluster = RedisCluster.from_url(
+        opened: RedisCluster = _Cluster.from_url(
             url.replace(_CLUSTER, "://"),
             protocol=2,
             max_connections=connections,
