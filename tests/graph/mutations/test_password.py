@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.repositories.user import User
 from school import School
+from waiting import PATIENCE
 
 NEW = "brass otter quilting 9"
 CHANGE = """mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
@@ -111,6 +113,29 @@ async def test_for_a_token_that_was_made_up_nothing_is_hashed(
             assert (await browser.post(asked, {**hidden, **given})).status_code == 404
     else:
         assert (await school.ask(asked, {"input": given}, caller=None)).code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (RESET, {"token": "hp_" + "A" * 43, "password": NEW}),
+        (ACCEPT, {"token": "hi_" + "A" * 43, "name": "Ada", "password": NEW}),
+    ],
+    ids=["reset", "accept"],
+)
+async def test_who_makes_up_tokens_takes_one_connection_each(
+    school: School, asked: tuple[str, dict[str, str]]
+) -> None:
+    """Under a key one is held already: were another asked for, these would wait for each other."""
+    document, given = asked
+    body = {"query": document, "variables": {"input": given}}
+    many = 2 * school.runtime.settings.pool_size
+    async with asyncio.timeout(PATIENCE / 2):
+        answers = await asyncio.gather(
+            *(school.send(json=body, headers={"idempotency-key": f"key-{n}"}) for n in range(many))
+        )
+    payloads = [payload for each in answers for payload in each.json()["data"].values()]
+    assert [error["code"] for each in payloads for error in each["errors"]] == ["NOT_FOUND"] * many
 
 
 async def test_what_was_made_public_elsewhere_is_refused(
