@@ -12,6 +12,7 @@ from harka.storage.statement import Statement
 
 __all__ = ["crowd"]
 
+_TENANTS = 4
 CROWDED = (
     *('"user"', "user_group", "user_group_path", "user_group_member", "user_scope"),
     *("course", "module", "lesson", "enrollment", "lesson_progress", "job"),
@@ -134,8 +135,9 @@ SEED = {
 
 @pytest.fixture(scope="module")
 async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Academy]:
-    """A tenant with 20,000 enrollments beside another like it."""
-    academies = [founded(parts), founded(parts)]
+    """A tenant with 20,000 enrollments beside others like it."""
+    # so many that what is all of one of them is little of all: the planner decides for an index, not by chance
+    academies = [founded(parts) for _ in range(_TENANTS)]
     async with connected(admin_url(academy_settings)) as connection:
         for name, text in SEED.items():
             for academy in academies:
