@@ -136,7 +136,7 @@ SEED = {
 @pytest.fixture(scope="module")
 async def crowd(parts: Parts, academy_settings: Settings) -> AsyncIterator[Academy]:
     """A tenant with 20,000 enrollments beside others like it."""
-    # so many that what is all of one of them is little of all: the planner decides for an index, not by chance
+    # what is all of one of them is little of all: the planner decides for an index, not by chance
     academies = [founded(parts) for _ in range(_TENANTS)]
     async with connected(admin_url(academy_settings)) as connection:
         for name, text in SEED.items():
