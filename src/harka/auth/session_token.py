@@ -4,9 +4,9 @@ A token names its organization and is authenticated, so whose it is is known wit
 that the session is live is asked together with who acts. What is shown in a browser is `hs_` and then, in
 base64url, tenant, user, session, 16 random bytes and a mark; the database keeps its SHA-256. An app's
 refresh token is `hr_` and tenant, session, a number and a mark: it can be spent once, and who shows a spent
-one has stolen it, or was stolen from. A device's is `hd_` and
-tenant, 8 random bytes, a keyed digest of the account that came in on it, and a mark: it opens nothing, and
-tells us alone whose device it is (OWASP's device cookies).
+one has stolen it, or was stolen from. A device's is `hd_` and tenant, 8 random bytes, a keyed digest of the
+account that came in on it, and a mark: it opens nothing, and tells us alone whose device it is (OWASP's
+device cookies).
 """
 
 import hashlib
