@@ -12,6 +12,7 @@ from harka.graph.document import Document
 from harka.tenancy import plan
 from harka.tenancy.plan import Plan
 from school import School
+from waiting import until_trusted
 
 
 def requested(text: str, **variables: Any) -> int:
@@ -162,6 +163,7 @@ async def test_who_does_not_want_to_know_is_not_told(
 
 async def test_who_gets_an_answer_that_is_kept_is_told_their_own(school: School) -> None:
     text = "{ courses(first: 1) { totalCount } }"
+    await until_trusted(school.runtime.cache)
     replies = [await school.ask(text) for _ in range(3)]
     assert [each.statements > 0 for each in replies] == [True, False, False]
     assert [each.cost["actual"] for each in replies] == [1, 1, 1]
