@@ -104,16 +104,22 @@ def _times(outcomes: Sequence[Outcome]) -> list[float]:
 
 
 def _table(alone: list[list[float]], beside: dict[tuple[float, str], list[list[float]]]) -> Table:
-    """Medians of the rounds, and how much longer than alone it took beside a flood."""
+    """Medians of the rounds, and how much longer than alone it took beside a flood; guesses, to empty ones."""
     table = Table(box=None)
     for column in ("neighbour", "reads p50 ms", "p99 ms", "sign-ins p50 ms", "p99 ms", "hashed/s"):
         table.add_column(column, justify="left" if column == "neighbour" else "right")
     usual = [statistics.median(each) for each in zip(*alone, strict=True)]
     table.add_row("alone", *(f"{each:,.1f}" for each in usual), "")
-    for (rate, kind), rounds in beside.items():
-        *times, hashed = (statistics.median(each) for each in zip(*rounds, strict=True))
+    middle = {
+        of: [statistics.median(each) for each in zip(*rounds, strict=True)] for of, rounds in beside.items()
+    }
+    for (rate, kind), (*times, hashed) in middle.items():
         shown = (f"{each:,.1f} ({each / before - 1:+.0%})" for each, before in zip(times, usual, strict=True))
         table.add_row(f"beside {rate:g} {kind}/s", *shown, f"{hashed:,.1f}")
+        if kind == "guesses":
+            empty = middle[rate, "empty"][:-1]
+            guessing = (f"({each / other - 1:+.0%})" for each, other in zip(times, empty, strict=True))
+            table.add_row("of that, guessing", *guessing, "")
     return table
 
 
@@ -167,7 +173,7 @@ def _request(host: str, path: str, body: object, headers: str) -> bytes:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
     parser.add_argument(
         "--rates",
         type=lambda text: [float(each) for each in text.split(",")],

@@ -39,6 +39,18 @@ def threads() -> Any:
     made.close()
 
 
+@pytest.fixture
+async def rests(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What ends each rest, when the test says so."""
+    ends: list[Callable[[], None]] = []
+
+    def later(_seconds: float, end: Callable[..., None], *of: Any) -> None:
+        ends.append(partial(end, *of))
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
+    return ends
+
+
 async def begin(threads: FairThreads, held: Held, tenant: Any, *names: str) -> list[asyncio.Task[str]]:
     tasks = [asyncio.create_task(threads.run(tenant, partial(held, name))) for name in names]
     await asyncio.sleep(0)
@@ -125,3 +137,21 @@ async def test_whose_thread_is_free_need_not_wait_however_many_do(
     (quiet,) = await begin(wide, held, QUIET, "q")
     await asyncio.gather(*flood, quiet)
     wide.close()
+
+
+async def test_what_rests_keeps_its_own_place_and_nobody_elses(
+    threads: FairThreads, held: Held, rests: list[Callable[[], None]]
+) -> None:
+    held.gate.release(6)
+    assert await threads.run(FLOODED, partial(held, "a"), lambda _: 1.0) == "end of a"
+    waiting = await begin(threads, held, FLOODED, *"bcdef")
+    await soon(lambda: sum(task.done() for task in waiting) == 1)
+    assert isinstance(waiting[-1].exception(), RateLimitedError)
+    (quiet,) = await begin(threads, held, QUIET, "q")
+    assert await quiet == "end of q"
+    assert held.begun == ["a", "q"]
+    await soon(lambda: len(rests) == 1)
+    rests.pop()()
+    await asyncio.gather(*waiting[:-1])
+    assert held.begun == [*"aqbcde"]
+    assert rests == []

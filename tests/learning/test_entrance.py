@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
@@ -19,6 +20,7 @@ from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.errors import (
     RateLimitedError,
+    SsoRequiredError,
     TenantMismatchError,
     UnauthenticatedError,
     UnavailableError,
@@ -30,6 +32,8 @@ from harka.learning.outside import Outside
 from harka.learning.session import Device
 from harka.repositories import password as passwords
 from harka.repositories import session as sessions
+from harka.repositories import sso as connections
+from harka.repositories.sso import Policy
 from harka.repositories.user import User
 from harka.storage.catalog import Catalog
 from harka.tenancy.dns import Dns
@@ -143,6 +147,46 @@ async def test_who_could_not_wait_for_a_thread_takes_no_try(
         with pytest.raises(WrongPasswordError):
             await entrance.sign_in(door, academy.anonymous(), Shown(person.email, "wrong"), BROWSER)
     full.close()
+
+
+class Asked(Hasher):
+    """What it is told of the passwords that strangers show."""
+
+    def __init__(self) -> None:
+        super().__init__(workers=1)
+        self.told: list[bool] = []
+
+    async def verify_of_stranger(
+        self, tenant: UUID, hashed: str | None, password: str, *, may_enter: bool
+    ) -> bool:
+        self.told.append(may_enter)
+        return await self.verify(tenant, hashed, password)
+
+
+async def test_what_is_not_told_is_not_told_by_a_rest(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right password that does not let in looks to the next in line like a wrong one."""
+    person, left = await person_of(academy), await academy.user(status="inactive")
+    async with academy.work() as work:
+        await passwords.set_hash(work.session, left.id, _HASH)
+    hasher = Asked()
+    watched = msgspec.structs.replace(door, hasher=hasher)
+
+    async def come(email: str) -> None:
+        with contextlib.suppress(WrongPasswordError, SsoRequiredError):
+            await entrance.sign_in(watched, academy.anonymous(), Shown(email, PASSWORD), BROWSER)
+
+    for email in (person.email, left.email, "nobody@example.com"):
+        await come(email)
+
+    async def of_enforced(_session: object, _user: object) -> Policy:
+        return Policy(enforced=True, is_break_glass=True)
+
+    monkeypatch.setattr(connections, "policy", of_enforced)
+    await come(person.email)
+    assert hasher.told == [True, False, False, False]
+    hasher.close()
 
 
 async def test_no_flood_keeps_out_who_came_in_on_this_device(

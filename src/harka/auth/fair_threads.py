@@ -1,16 +1,15 @@
 """A few threads, of which none is one organization's before all others'.
 
 Whoever floods one organization fills its short queue, and is refused; another's call waits for those that
-have begun, no more.
+have begun, no more. A party, `of` below, is an organization, or a part of one that waits apart from the rest.
 """
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
 from harka.errors import RateLimitedError
 
@@ -21,7 +20,7 @@ _RETRY: Final = 1.0
 
 
 class FairThreads:
-    """`most`: threads that an organization may have. `share`: of its calls, how many may wait.
+    """`most`: threads that a party may have. `share`: of its calls, how many may wait.
 
     `begin`: what each thread does first.
     """
@@ -33,61 +32,87 @@ class FairThreads:
         self._most = most
         self._share = share
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=begin)
-        self._running: Counter[UUID] = Counter()
+        # with those that have ended, and rest
+        self._running: Counter[Hashable] = Counter()
+        self._resting = 0
         # whose turn it is comes first
-        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, tenant: UUID, call: Callable[[], T]) -> T:
-        """What `call` answers in a thread. Raise `RateLimitedError` when too many of the tenant's wait."""
-        await self._turn(tenant)
+    async def run(
+        self, of: Hashable, call: Callable[[], T], rest: Callable[[Future[T]], float] | None = None
+    ) -> T:
+        """What `call` answers in a thread. Raise `RateLimitedError` when too many of the party's wait.
+
+        `rest`: seconds for which what has ended keeps the party's place, while the thread serves others.
+        """
+        await self._turn(of)
         loop = asyncio.get_running_loop()
         try:
             begun: Future[T] = self._pool.submit(call)
         except BaseException:
-            self._ended(tenant)
+            self._ended(of)
             raise
-        # of the thread, not of who waits for it: one who leaves does not make room
-        begun.add_done_callback(lambda _: _soon(loop, partial(self._ended, tenant)))
+
+        def end(done: Future[T]) -> None:
+            # of the thread, not of who waits for it: one who leaves does not make room
+            _soon(loop, partial(self._ended, of, rest(done) if rest else 0.0))
+
+        begun.add_done_callback(end)
         return await asyncio.wrap_future(begun)
 
-    def require_room(self, tenant: UUID) -> None:
-        """Raise `RateLimitedError` when a call of the tenant's could not even wait."""
-        if self._is_free(tenant):
+    def require_room(self, of: Hashable) -> None:
+        """Raise `RateLimitedError` when a call of the party's could not even wait."""
+        if self._is_free(of):
             return
-        waiting = len(self._waiting.get(tenant, ()))
+        waiting = len(self._waiting.get(of, ()))
         if waiting >= self._share or sum(map(len, self._waiting.values())) >= _MOST_WAITING:
             raise RateLimitedError("Too many people sign in at the moment.", retry_after=_RETRY)
 
-    async def _turn(self, tenant: UUID) -> None:
+    async def _turn(self, of: Hashable) -> None:
         """Return when there is room, which is taken then."""
-        if self._is_free(tenant):
-            self._running[tenant] += 1
+        if self._is_free(of):
+            self._running[of] += 1
             return
-        self.require_room(tenant)
+        self.require_room(of)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tenant, deque()).append(turn)
+        self._waiting.setdefault(of, deque()).append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._ended(tenant)
+                self._ended(of)
             raise
 
-    def _is_free(self, tenant: UUID) -> bool:
-        """A call of the tenant's need not wait."""
-        return tenant not in self._waiting and self._has_room(tenant)
+    def _is_free(self, of: Hashable) -> bool:
+        """A call of the party's need not wait."""
+        return of not in self._waiting and self._has_room(of)
 
-    def _has_room(self, tenant: UUID) -> bool:
-        return self._running.total() < self._workers and self._running[tenant] < self._most
+    def _has_room(self, of: Hashable) -> bool:
+        return self._running.total() - self._resting < self._workers and self._running[of] < self._most
 
-    def _ended(self, tenant: UUID) -> None:
-        self._running[tenant] -= 1
-        if not self._running[tenant]:
-            del self._running[tenant]
-        while following := next(filter(self._has_room, self._waiting), None):
+    def _ended(self, of: Hashable, rest: float = 0.0) -> None:
+        if rest:
+            self._resting += 1
+            asyncio.get_running_loop().call_later(rest, self._rested, of)
+        else:
+            self._leave(of)
+        self._go_on()
+
+    def _rested(self, of: Hashable) -> None:
+        self._resting -= 1
+        self._leave(of)
+        self._go_on()
+
+    def _leave(self, of: Hashable) -> None:
+        self._running[of] -= 1
+        if not self._running[of]:
+            del self._running[of]
+
+    def _go_on(self) -> None:
+        while (following := next(filter(self._has_room, self._waiting), None)) is not None:
             queue = self._waiting.pop(following)
             turn = queue.popleft()
             if queue:

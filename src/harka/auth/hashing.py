@@ -6,6 +6,7 @@ A hash takes tens of milliseconds of a processor and 19 MiB.
 import contextlib
 import os
 import threading
+from concurrent.futures import Future
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,9 @@ SHARE: Final = 16
 _NICE: Final = 15
 """Beside 50 guesses a second on one tenant, others' p99 of reads, sign-ins: 18, 78 ms; at 3: 33, 189 ms."""
 _LEAST_WORKERS: Final = 2
+_REST: Final = 0.2
+"""Seconds: a flood of guesses has a fifth of one thread. At once, all that it may try before it is refused
+took more than a second of one of two processors, and one read in fifty of others' fell into that."""
 
 
 def usual_workers() -> int:
@@ -42,12 +46,32 @@ class Hasher:
         """Like `hash`; as long for who has no password."""
         return await self._threads.run(tenant, partial(verify_password, hashed, password))
 
-    def require_room(self, tenant: UUID) -> None:
-        """Raise `RateLimitedError` when no more of the organization's may wait now."""
-        self._threads.require_room(tenant)
+    async def verify_of_stranger(
+        self, tenant: UUID, hashed: str | None, password: str, *, may_enter: bool
+    ) -> bool:
+        """Like `verify`, in a line apart, which rests behind whoever does not come in.
+
+        `may_enter`: whether a right password lets in, and so may be seen from how long others wait.
+        """
+
+        def rest(done: Future[bool]) -> float:
+            entered = may_enter and not done.cancelled() and not done.exception() and done.result()
+            return 0.0 if entered else _REST
+
+        return await self._threads.run(
+            _strangers_of(tenant), partial(verify_password, hashed, password), rest
+        )
+
+    def require_room(self, tenant: UUID, *, for_stranger: bool) -> None:
+        """Raise `RateLimitedError` when no more of the organization's, or of its strangers, may wait now."""
+        self._threads.require_room(_strangers_of(tenant) if for_stranger else tenant)
 
     def close(self) -> None:
         self._threads.close()
+
+
+def _strangers_of(tenant: UUID) -> tuple[UUID, str]:
+    return tenant, "strangers"
 
 
 def _give_way(nice: int) -> None:

@@ -172,7 +172,7 @@ async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, devic
     device_token = _own(entrance, context, email, device.token)
     of_all = (OF_DEVICES if device_token else OF_STRANGERS), ""
     # before anything is read: most of a flood costs no more than this
-    entrance.hasher.require_room(context.id)
+    entrance.hasher.require_room(context.id, for_stranger=not device_token)
     await take(entrance, context, *of_all)
     taken = [of_all]
     try:
@@ -196,7 +196,13 @@ async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, devic
         raise
     hashed = None if known is None else known.hash
     try:
-        matches = await entrance.hasher.verify(context.id, hashed, shown.password)
+        if device_token:
+            matches = await entrance.hasher.verify(context.id, hashed, shown.password)
+        else:
+            may_enter = known is not None and known.status == UserStatus.ACTIVE and not policy.enforced
+            matches = await entrance.hasher.verify_of_stranger(
+                context.id, hashed, shown.password, may_enter=may_enter
+            )
     except HarkaError:
         await give_back(entrance, context, taken)
         raise
@@ -235,15 +241,16 @@ async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Ref
     raise UnauthenticatedError
 
 
-async def require_password(entrance: Entrance, context: TenantContext, password: str, field: str) -> None:
+async def require_password(entrance: Entrance, work: UnitOfWork, password: str, field: str) -> None:
     """The actor's own, before what only they may do. Raise `ValidationError` naming `field` for a wrong one.
 
-    For a program, too; `RateLimitedError` after too many tries.
+    For a program, too; `RateLimitedError` after too many tries. Of the caller's own `work`: where it is under
+    way already, as under an idempotency key, who asked for a second connection would wait for their like.
     """
+    context = work.context
     person = user.myself(context)
     await take(entrance, context, OF_ACCOUNT, str(person.id))
-    async with working(entrance, context, read_only=True) as work:
-        known = await passwords.find_by_user(work.session, person.id)
+    known = await passwords.find_by_user(work.session, person.id)
     if not await entrance.hasher.verify(context.id, None if known is None else known.hash, password):
         raise ValidationError("This is not the password.", field=field)
     await entrance.throttle.give_back(context.id, OF_ACCOUNT, str(person.id))

@@ -7,8 +7,9 @@ import breaches
 from branches import branch_of
 from entering import PASSWORD, give_password, visiting
 from harka.auth.hashing import Hasher
+from harka.cache.throttle import Rate
 from harka.ids import NodeKind, new_id
-from harka.learning import user
+from harka.learning import entrance, user
 from harka.learning.user import UserDraft
 from harka.repositories.user import User
 from school import School
@@ -136,6 +137,22 @@ async def test_who_makes_up_tokens_takes_one_connection_each(
         )
     payloads = [payload for each in answers for payload in each.json()["data"].values()]
     assert [error["code"] for each in payloads for error in each["errors"]] == ["NOT_FOUND"] * many
+
+
+async def test_who_changes_a_password_under_keys_takes_one_connection_each(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await give_password(school, school.learner)
+    many = 2 * school.runtime.settings.pool_size
+    monkeypatch.setattr(entrance, "OF_ACCOUNT", Rate("account", most=many, seconds=60.0))
+    body = {"query": CHANGE, "variables": {"input": {"currentPassword": "wrong", "newPassword": NEW}}}
+    async with visiting(school) as browser, asyncio.timeout(PATIENCE):
+        await browser.sign_in(school.learner.email)
+        answers = await asyncio.gather(
+            *(browser.ask(body, **{"idempotency-key": f"key-{n}"}) for n in range(many))
+        )
+    payloads = [each.json()["data"]["changePassword"] for each in answers]
+    assert [error["code"] for each in payloads for error in each["errors"]] == ["VALIDATION_FAILED"] * many
 
 
 async def test_what_was_made_public_elsewhere_is_refused(
