@@ -17,6 +17,8 @@ from peers import Peer
 from node import MissingError
 
 _SCRIPT: Final = Path(__file__).resolve().parent / "post.lua"
+_PATIENCE: Final = 20
+"""Seconds until `wrk` counts a request as broken."""
 
 
 class FailedError(Exception):
@@ -75,7 +77,8 @@ def load(peer: Peer, bodies: Sequence[str], directory: Path, *, seconds: float, 
     file = directory / "bodies"
     file.write_text("".join(f"{body}\n" for body in bodies))
     whole = max(round(seconds), 1)
-    command = [require_wrk(), "-t1", f"-c{connections}", f"-d{whole}s", "--latency", "-s", _SCRIPT, peer.url]
+    length = [f"-d{whole}s", f"--timeout={_PATIENCE}s"]
+    command = [require_wrk(), "-t1", f"-c{connections}", *length, "--latency", "-s", _SCRIPT, peer.url]
     variables = {"PEER_BODIES": str(file), "PEER_HEADER": peer.header[0], "PEER_VALUE": peer.header[1]}
     done = subprocess.run(  # noqa: S603 - our own argument vector, no shell
         command, env={**os.environ, **variables}, capture_output=True, text=True, check=False

@@ -25,7 +25,6 @@ import measure
 import msgspec
 import peers
 from generator import processor_time
-from graphql import get_introspection_query
 from measure import FailedError
 from peers import Peer, Place
 from questions import QUESTIONS, Asked, opened, sealed_bodies
@@ -40,11 +39,12 @@ from node import MissingError
 
 _COUNTS: Final = (1, 2)
 _CONNECTIONS: Final = 32
+_FEW: Final = 6
+"""Of what takes milliseconds of the process: with more the server would refuse some, which nobody is to count."""
 _WARM_UP: Final = 2.0
 _NO_DATA: Final = "no data"
 _NAMES: Final = "names of types"
-_SCHEMA: Final = "the whole schema"
-"""Work of the process alone: neither the database nor `wrk` has much to do for it, for the last the least."""
+"""Work of the process alone, milliseconds of it: neither the database nor `wrk` has anything to do for it."""
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
@@ -77,11 +77,7 @@ def _measured(options: argparse.Namespace, staged: Stage) -> Mapping[tuple[str, 
     bodies = sealed_bodies(lambda user: laid.node_ids.seal(laid.tenant, NodeKind.USER, user))
     opening = opened(laid.node_ids, laid.tenant)
     questions = {each.name: bodies(each.name, asked) for each in QUESTIONS}
-    ours = {
-        _NO_DATA: "{ __typename }",
-        _NAMES: "{ __schema { types { name } } }",
-        _SCHEMA: get_introspection_query(),
-    }
+    ours = {_NO_DATA: "{ __typename }", _NAMES: "{ __schema { types { name } } }"}
     questions = {**{name: [json.dumps({"query": text})] for name, text in ours.items()}, **questions}
     cells: dict[tuple[str, int], list[Cell]] = defaultdict(list)
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as directory:
@@ -90,7 +86,8 @@ def _measured(options: argparse.Namespace, staged: Stage) -> Mapping[tuple[str, 
             for count in _COUNTS
         }
         for count, name in _turns(options.rounds, questions):
-            cell = _load(running[count], questions[name], Path(directory), options.seconds)
+            connections = _FEW if name == _NAMES else _CONNECTIONS
+            cell = _load(running[count], questions[name], Path(directory), options.seconds, connections)
             cells[name, count].append(cell)
     return cells
 
@@ -101,10 +98,10 @@ def _turns(rounds: int, questions: Mapping[str, object]) -> Iterator[tuple[int, 
             yield from ((count, name) for count in (_COUNTS if turn % 2 == 0 else _COUNTS[::-1]))
 
 
-def _load(peer: Peer, bodies: Sequence[str], directory: Path, seconds: float) -> Cell:
-    measure.load(peer, bodies, directory, seconds=_WARM_UP, connections=_CONNECTIONS)
+def _load(peer: Peer, bodies: Sequence[str], directory: Path, seconds: float, connections: int) -> Cell:
+    measure.load(peer, bodies, directory, seconds=_WARM_UP, connections=connections)
     before, began = processor_time(peer.pid), time.perf_counter()
-    cell = measure.load(peer, bodies, directory, seconds=seconds, connections=_CONNECTIONS)
+    cell = measure.load(peer, bodies, directory, seconds=seconds, connections=connections)
     return Cell(cell.rate, (processor_time(peer.pid) - before) / (time.perf_counter() - began))
 
 
