@@ -40,7 +40,7 @@ from node import MissingError
 _COUNTS: Final = (1, 2)
 _CONNECTIONS: Final = 32
 _FEW: Final = 6
-"""Of what takes milliseconds of the process: with more the server would refuse some, which nobody is to count."""
+"""Of what takes the process milliseconds: with more it would refuse some, which nobody is to count."""
 _WARM_UP: Final = 2.0
 _NO_DATA: Final = "no data"
 _NAMES: Final = "names of types"
