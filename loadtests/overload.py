@@ -11,11 +11,14 @@ take is not.
 
 import argparse
 import asyncio
+import math
 import re
+import statistics
 import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +35,14 @@ from harka.opening import open_runtime
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan
 
-_QUESTION: Final = """query People { users(first: 20) { nodes { id name email role
-  enrollments(first: 5) { nodes { id status progress } } } } }"""
-"""What no cache answers: the server that is asked for too much is PostgreSQL, too."""
+_QUESTION: Final = """query People { users(first: %d) { nodes { id name email role
+  enrollments(first: %d) { nodes { id status progress } } } } }"""
+_SHORT: Final = "20 people"
+_QUESTIONS: Final = {_SHORT: _QUESTION % (20, 5), "50 people": _QUESTION % (50, 10)}
+"""What no cache answers: the server that is asked for too much is PostgreSQL, too.
+
+Refusing takes the same beside both, so that it takes a smaller share of what the longer one does.
+"""
 _SIZE: Final = Population(users=50, courses=60, enrollments=100)
 _QUIET_SHARE: Final = 0.05
 _SETTLED: Final = 2.0
@@ -48,12 +56,12 @@ out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """`requests`: of each tenant one, as it goes over the wire."""
+    """`requests`: of each tenant one, as it goes over the wire, by its question."""
 
     directory: Path
     port: int
     metrics_port: int
-    requests: dict[str, bytes]
+    requests: dict[str, dict[str, bytes]]
 
 
 def main() -> int:
@@ -66,18 +74,19 @@ def main() -> int:
         port = free_port()
         with Stage(settings, staged.admin_url, staged.directory).serving(port):
             ground = Ground(staged.directory, port, metrics_port, requests)
-            return _measure(ground, options.seconds, options.times)
+            return _measure(ground, options)
 
 
-def _measure(ground: Ground, seconds: float, times: list[float]) -> int:
-    quiet, noisy = ground.requests["quiet"], ground.requests["noisy"]
-    run(ground.directory, ground.port, [Stream([quiet, noisy], [Phase(seconds / 2, 0.0)], 16)])
-    peak = max(_peak(ground, seconds, callers) for callers in (8, 16, 32))
+def _measure(ground: Ground, options: argparse.Namespace) -> int:
+    seconds, requests = options.seconds, list(ground.requests[_SHORT].values())
+    run(ground.directory, ground.port, [Stream(requests, [Phase(seconds / 2, 0.0)], 16)])
+    peak = max(_peak(ground, _SHORT, seconds, callers) for callers in (8, 16, 32))
     out.print(
-        f"capacity: {peak.rate:,.0f} requests/s of 20 people each, "
+        f"capacity: {peak.rate:,.0f} requests/s of {_SHORT} each, "
         f"{1000 * peak.work:.2f} ms of a processor each\n"
     )
-    failed = _neighbours(ground, seconds, peak.rate, times) + _masses(ground, seconds, times)
+    failed = _neighbours(ground, seconds, peak.rate, options.times)
+    failed += _masses(ground, seconds, options.times, options.rounds)
     leaked = _held(ground)
     if failed or leaked:
         out.print(f"failed, by status: {dict(failed)}; {leaked} places not given back", style="red")
@@ -91,8 +100,8 @@ class Peak(msgspec.Struct, frozen=True, order=True):
     work: float
 
 
-def _peak(ground: Ground, seconds: float, callers: int) -> Peak:
-    requests = list(ground.requests.values())
+def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
+    requests = list(ground.requests[question].values())
     (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, 0.0)], callers)])
     return Peak(len(outcome.served) / seconds, _work(outcome.between(0.0, seconds), seconds))
 
@@ -107,12 +116,13 @@ def _work(outcome: Outcome, seconds: float) -> float:
 def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float]) -> Counter[int]:
     """One organization asks for a twentieth of the capacity, another for far too much."""
     table = _table("noisy neighbour", "served in time", "p50 ms", "p99 ms", "beside alone ms", "neighbour/s")
-    quiet = Stream([ground.requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
+    requests = ground.requests[_SHORT]
+    quiet = Stream([requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
     (alone,) = run(ground.directory, ground.port, [quiet])
     failed = alone.failed
     table.add_row("alone", *_shown(alone), "", "")
     for factor in times:
-        flood = Stream([ground.requests["noisy"]], [Phase(seconds, factor * peak)])
+        flood = Stream([requests["noisy"]], [Phase(seconds, factor * peak)])
         beside, noisy = run(ground.directory, ground.port, [quiet, flood])
         more = percentile(beside.served, 0.99) - percentile(alone.served, 0.99)
         served = len(noisy.served) / seconds
@@ -122,46 +132,75 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
     return failed
 
 
-def _masses(ground: Ground, seconds: float, times: list[float]) -> Counter[int]:
-    """Half the capacity, then far too much of everybody, then half again."""
-    table = _table(
-        *(
-            "overload",
-            "goodput to peak",
-            "work kept",
-            "served p99 ms",
-            "refused",
-            "refused p99 ms",
-            "normal after s",
-        ),
-        "generator late ms",
-    )
+class Flood(msgspec.Struct, frozen=True):
+    """What came of one, times in milliseconds. `recovery`: seconds, infinite where it never came."""
+
+    goodput: float
+    kept: float
+    served: float
+    share_refused: float
+    refused: float
+    recovery: float
+    late: float
+    failed: Counter[int]
+
+
+def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> Counter[int]:
+    """Of each question far too much of everybody, again and again."""
+    columns = ("goodput to peak", "work kept", "served p99 ms", "refused", "refused p99 ms", "normal after s")
+    table = _table("overload, medians", *columns, "generator late ms")
     failed: Counter[int] = Counter()
-    calm, flooded = max(seconds / 2, 1.0), seconds
-    before = _peak(ground, seconds, _CALLERS)
-    for factor in times:
-        half = before.rate / 2
-        phases = [Phase(calm, half), Phase(flooded, factor * before.rate), Phase(2 * calm, half)]
-        (outcome,) = run(ground.directory, ground.port, [Stream(list(ground.requests.values()), phases)])
-        after = _peak(ground, seconds, _CALLERS)
-        flood = outcome.between(calm, calm + flooded)
-        table.add_row(
-            f"{factor:g}x",
-            f"{2 * flood.in_time / flooded / (before.rate + after.rate):.0%}",
-            f"{(before.work + after.work) / 2 / _work(flood, flooded):.0%}",
-            f"{1000 * percentile(flood.served, 0.99):,.0f}",
-            f"{len(flood.refused) / max(len(flood.rows), 1):.0%}",
-            f"{1000 * percentile(flood.refused, 0.99):,.0f}",
-            _recovery(outcome, calm, calm + flooded, 3 * calm + flooded),
-            f"{1000 * outcome.late:,.0f}",
-        )
-        failed += outcome.failed
-        before = after
+    for question in ground.requests:
+        for factor in times:
+            floods = list(_floods(ground, question, seconds, factor, rounds))
+            failed += sum((each.failed for each in floods), Counter[int]())
+            table.add_row(f"{question} {factor:g}x", *_medians(floods))
     out.print(table)
     return failed
 
 
-def _recovery(outcome: Outcome, calm: float, ended: float, until: float) -> str:
+def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds: int) -> Iterator[Flood]:
+    """Half the capacity, then far too much, then half again; the peak before and after."""
+    calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
+    before = _peak(ground, question, seconds, _CALLERS)
+    for _ in range(rounds):
+        half = before.rate / 2
+        phases = [Phase(calm, half), Phase(seconds, factor * before.rate), Phase(2 * calm, half)]
+        (outcome,) = run(ground.directory, ground.port, [Stream(requests, phases)])
+        after = _peak(ground, question, seconds, _CALLERS)
+        flood = outcome.between(calm, calm + seconds)
+        yield Flood(
+            goodput=2 * flood.in_time / seconds / (before.rate + after.rate),
+            kept=(before.work + after.work) / 2 / _work(flood, seconds),
+            served=1000 * percentile(flood.served, 0.99),
+            share_refused=len(flood.refused) / max(len(flood.rows), 1),
+            refused=1000 * percentile(flood.refused, 0.99),
+            recovery=_recovery(outcome, calm, calm + seconds, 3 * calm + seconds),
+            late=1000 * outcome.late,
+            failed=outcome.failed,
+        )
+        before = after
+
+
+def _medians(floods: Sequence[Flood]) -> list[str]:
+    """And of the goodput the least and the most."""
+
+    def middle(of: Callable[[Flood], float]) -> float:
+        return statistics.median(map(of, floods))
+
+    goodput = [each.goodput for each in floods]
+    return [
+        f"{statistics.median(goodput):.0%} ({min(goodput):.0%} to {max(goodput):.0%})",
+        f"{middle(lambda each: each.kept):.0%}",
+        f"{middle(lambda each: each.served):,.0f}",
+        f"{middle(lambda each: each.share_refused):.0%}",
+        f"{middle(lambda each: each.refused):,.0f}",
+        f"{middle(lambda each: each.recovery):.2f}",
+        f"{middle(lambda each: each.late):,.0f}",
+    ]
+
+
+def _recovery(outcome: Outcome, calm: float, ended: float, until: float) -> float:
     """Seconds from the end of the flood until times are those of before, about, and stay so.
 
     A window counts by its median, with all that follow it: a hiccup of the machine is not the flood's.
@@ -171,9 +210,9 @@ def _recovery(outcome: Outcome, calm: float, ended: float, until: float) -> str:
     while at < until:
         window, rest = outcome.between(at, at + _WINDOW), outcome.between(at, until)
         if percentile(window.served, 0.5) <= normal and percentile(rest.served, 0.5) <= normal:
-            return f"{at - ended:.2f}"
+            return at - ended
         at += _WINDOW
-    return "never"
+    return math.inf
 
 
 def _held(ground: Ground) -> int:
@@ -202,21 +241,22 @@ def _shown(outcome: Outcome) -> list[str]:
     return [f"{outcome.share_in_time:.2%}", *times]
 
 
-async def _tenants(staged: Stage) -> dict[str, bytes]:
-    requests = {}
+async def _tenants(staged: Stage) -> dict[str, dict[str, bytes]]:
+    requests: dict[str, dict[str, bytes]] = {question: {} for question in _QUESTIONS}
     async with open_runtime(staged.settings) as runtime:
         for slug in ("quiet", "noisy", "third"):
             made = await found(runtime, slug, plan=Plan.GROWTH, users=_SIZE.users, mode=None)
             await fill(runtime, made, _SIZE)
             key = await make_key(runtime, made, (Permission.USER_READ, Permission.ENROLLMENT_READ))
             host = f"{slug}.{staged.settings.platform_domain}"
-            requests[slug] = _request(host, key)
+            for question, text in _QUESTIONS.items():
+                requests[question][slug] = _request(host, key, text)
     await settle(staged.admin_url)
     return requests
 
 
-def _request(host: str, key: str) -> bytes:
-    body = msgspec.json.encode({"query": _QUESTION})
+def _request(host: str, key: str, question: str) -> bytes:
+    body = msgspec.json.encode({"query": question})
     head = (
         f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nAccept: application/json\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -233,10 +273,11 @@ def _options() -> argparse.Namespace:
         default=[2.0, 10.0],
         help="the capacity: how much is asked for",
     )
+    parser.add_argument("--rounds", type=int, default=3, help="floods of each mass; medians are told")
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
     options = parser.parse_args()
     if options.short:
-        options.seconds, options.times = 1.0, [2.0]
+        options.seconds, options.times, options.rounds = 1.0, [2.0], 1
     out.print(f"in time: within {IN_TIME:g} s")
     return options
 
