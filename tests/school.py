@@ -391,9 +391,8 @@ async def _open(runtime: Runtime, organization: Organization) -> School:
     """Three published courses of two modules with two lessons each, everybody in the first two; one draft.
 
     A group of everybody, a role that nobody holds, an invitation of nobody here, and a job that waits; in the
-    first lesson a quiz that only authors see. A category and a tag of no course.
-    A group of everybody; in the first lesson a quiz that only authors see. A category and a tag of no course;
-    the draft of a path of the first two courses.
+    first lesson a quiz that only authors see. A category and a tag of no course; the draft of a path of the
+    first two courses.
     """
     made = School(runtime, organization)
     async with made.work() as work:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from uvicorn.server import ServerState
 
 from doors import logged
 from full_gate import full, gated
+from harka.auth import api_key
 from harka.tenancy.permission import Permission
 from harka.web.protocol import BoundedProtocol
-from harka.web.refusals import REFUSALS, Refusals
+from harka.web.refusals import REFUSALS, Caller, Refusals
 from school import School, school
 from waiting import until
 
@@ -210,19 +212,65 @@ async def test_those_who_wait_for_a_refusal_count_in_their_turn(server: Server) 
     assert [refusals.may_go_on() for _ in range(25)] == [True] * 24 + [False]
 
 
+def learnt(refusals: Refusals, request: bytes, address: str = "198.51.100.1") -> Caller:
+    lines, _, body = request.partition(b"\r\n\r\n")
+    pairs = [line.partition(b": ") for line in lines.split(b"\r\n")[1:]]
+    headers = [(name, value) for name, _, value in pairs]
+    caller = refusals.learn(lines + b"\r\n\r\n", headers, len(body), "http", (address, 1))
+    assert caller is not None
+    return caller
+
+
 async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:
     runtime = server.school.runtime
-    refusals, headers = Refusals(runtime), []
-    for line in (await server.request()).partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
-        name, _, value = line.partition(b": ")
-        headers.append((name, value))
+    refusals = Refusals(runtime)
+    caller = learnt(refusals, await server.request())
+    assert caller.organization.id == server.school.organization.id
     async with full(server.school):
         # one more may wait
         runtime.gate._room += 1
-        found = [refusals.refused(headers, None) for _ in range(3)]
-        assert found == [None, server.school.organization.id, server.school.organization.id]
+        assert [refusals.refuses(caller) for _ in range(3)] == [False, True, True]
         await asyncio.sleep(0)
-        assert refusals.refused(headers, None) is None, "nobody came after all"
+        assert not refusals.refuses(caller), "nobody came after all"
+
+
+async def test_a_head_that_was_refused_is_known_again_from_there_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals, request, here = Refusals(server.school.runtime), await server.request(), ("198.51.100.1", 7)
+    assert refusals.known(request, here) is None
+    caller = learnt(refusals, request)
+    assert refusals.known(request, here) is caller
+    others = [
+        refusals.known(request, ("198.51.100.2", 7)),
+        refusals.known(request, None),
+        refusals.known(request.replace(b"x-api-key: ", b"x-api-key: x"), here),
+        refusals.known(request[:-1], here),
+        refusals.known(request + b"x", here),
+        refusals.known(request + request, here),
+        refusals.known(request.replace(b"\r\n\r\n", b"\r\nx: " + b"x" * 2048 + b"\r\n\r\n"), here),
+        refusals.known(BODY, here),
+        refusals.known(b"", here),
+    ]
+    assert others == [None] * len(others)
+    monkeypatch.setattr("harka.web.refusals._KEPT", 0.0)
+    refusals._forget_at = 0.0
+    assert refusals.known(request, here) is None
+
+
+async def test_who_was_refused_and_whose_key_has_gone_hears_of_that(server: Server) -> None:
+    """Also while there is no room: what was known of a head goes with the snapshot that it was known by."""
+    school = server.school
+    made = await api_key.create(
+        school.runtime.catalog, school.organization.id, name="soon gone", scopes=["user:read"]
+    )
+    await school.runtime.directory.reread(school.organization.id)
+    request = re.sub(rb"x-api-key: [^\r]+", b"x-api-key: " + made.text.encode(), await server.request())
+    async with connected(server) as connection, full(school):
+        assert [(await connection.ask(request))[0] for _ in range(3)] == [503] * 3
+        await api_key.revoke(school.runtime.catalog, school.organization.id, made.key.prefix)
+        await school.runtime.directory.reread(school.organization.id)
+        assert (await connection.ask(request))[0] == 401
 
 
 async def test_refusals_are_counted_at_once_and_told_of_together(

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import UUID
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -24,7 +23,7 @@ from harka.codec import json_bytes
 from harka.errors import BadRequestError, OverloadedError
 from harka.fastpath import split_request
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
-from harka.web.refusals import REFUSALS, Refusals
+from harka.web.refusals import REFUSALS, Caller, Refusals
 from harka.web.whole_request import OWN_LINES, WholeRequest, answer
 
 log = logs.logger("web")
@@ -37,6 +36,7 @@ HEAD_TIMEOUT: Final = 15.0
 _TOO_LARGE_TEXT: Final = "The request line and the headers are too large."
 _PLAIN_POST: Final = b"POST /graphql HTTP/1.1\r\n"
 _SEPARATORS: Final = len(": \r\n")
+_STATUS: Final = STATUS_LINE[OverloadedError.status]
 
 
 class HeadTooLargeError(Exception):
@@ -84,11 +84,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         cycle: RequestResponseCycle | None = self.cycle
-        if self._between and (cycle is None or cycle.response_complete):
-            asked = split_request(_PLAIN_POST, data)
-            if asked is not None:
-                self._begin(*asked)
-                return
+        if self._between and (cycle is None or cycle.response_complete) and self._has_begun(data):
+            return
         self._handed_over = self._before_head = 0
         super().data_received(data)
         if self._in_head and self._head_timer is None:
@@ -102,21 +99,40 @@ class BoundedProtocol(HttpToolsProtocol):
             self._too_large = True
             self.send_400_response(_TOO_LARGE_TEXT)
 
-    def _begin(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Answer a request that is all here, or refuse it by its headers alone."""
+    def _has_begun(self, data: bytes) -> bool:
+        """Answer a plain request that is all here, or refuse it by its head alone. Whether it was one."""
         refusals = self._refusals
-        tenant = None if refusals is None else refusals.refused(headers, self.client)
-        if refusals is None or tenant is None or self.flow.write_paused:
-            self._take(headers, body)
-            return
+        if refusals is not None and not refusals.are_due:
+            refusals = None
+        caller = None if refusals is None else refusals.known(data, self.client)
+        if caller is not None and self._is_refused(caller):
+            return True
+        asked = split_request(_PLAIN_POST, data)
+        if asked is None:
+            return False
+        headers, body = asked
+        if refusals is not None and caller is None:
+            head = data[: len(data) - len(body)]
+            caller = refusals.learn(head, headers, len(body), self.scheme, self.client)
+            if caller is not None and self._is_refused(caller):
+                return True
+        self._take(headers, body)
+        return True
+
+    def _is_refused(self, caller: Caller) -> bool:
+        """Refuse them, where there is no room for them."""
+        refusals = self._refusals
+        if refusals is None or self.flow.write_paused or not refusals.refuses(caller):
+            return False
         self._end_head()
         self._rest_until = 0.0
         if refusals.may_go_on():
-            self._refuse_at_the_door(refusals, tenant, headers)
+            self._refuse_at_the_door(refusals, caller)
         else:
             self._held = bytearray()
-            self._refusal = partial(self._refuse_held, refusals, tenant, headers)
+            self._refusal = partial(self._refuse_held, refusals, caller)
             refusals.later(self._refusal)
+        return True
 
     def shutdown(self) -> None:
         """Whoever waits for a refusal has it before the connection ends."""
@@ -124,21 +140,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal()
         super().shutdown()
 
-    def _refuse_held(self, refusals: Refusals, tenant: UUID, headers: list[tuple[bytes, bytes]]) -> None:
+    def _refuse_held(self, refusals: Refusals, caller: Caller) -> None:
         """What was to wait for its refusal, and then what came meanwhile."""
         held, self._held = self._held, None
         if held is None or self.transport.is_closing():
             return
-        self._refuse_at_the_door(refusals, tenant, headers)
+        self._refuse_at_the_door(refusals, caller)
         if held:
             self.data_received(bytes(held))
 
-    def _refuse_at_the_door(
-        self, refusals: Refusals, tenant: UUID, headers: list[tuple[bytes, bytes]]
-    ) -> None:
-        lines = refusals.answer(tenant, headers, self.scheme, self.client)
+    def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)
-        self.transport.write(b"".join((STATUS_LINE[OverloadedError.status], own, lines)))
+        self.transport.write(b"".join((_STATUS, own, refusals.answer(caller))))
         self.on_response_complete()
 
     def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -4,6 +4,9 @@ A plain `POST /graphql` that came whole is looked at before anything is made for
 line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read.
 Everything else is refused further in, by the tenant door.
 
+Who is refused comes again, mostly with the same head: it is kept whose a head was, while the snapshot is, and
+for some seconds. That lets nobody in: who is let in is looked at anew.
+
 In each turn of the event loop only so many are refused: those that were let in come first.
 """
 
@@ -13,17 +16,21 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from harka import clock, logs
+from harka.auth.remembered import Remembered
 from harka.codec import json_bytes
 from harka.errors import HarkaError, OverloadedError
 from harka.metrics import OTHER
+from harka.repositories.organization import Organization
 from harka.runtime import Runtime
-from harka.tenancy.line import Flow
+from harka.tenancy.line import Flow, Rank
 from harka.tenancy.resolution import Headers, signals
 from harka.web.connection import lines_of
 from harka.web.graphql_request import MediaType, fields_of, preferred
 from harka.web.middleware.own_page import require_own_page
-from harka.web.middleware.request_scope import RequestScopes, id_of
+from harka.web.middleware.request_scope import RequestScopes, given_id, new_request_id
 from harka.web.middleware.security_headers import lines_for
 from harka.web.middleware.tenant_door import rank_of
 
@@ -36,11 +43,31 @@ _EVERY: Final = 1.0
 _NAMED: Final = 5
 _IN_A_TURN: Final = 32
 _OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL)
+_HEAD_END: Final = b"\r\n\r\n"
+_LONGEST_HEAD: Final = 2048
+_MOST_CALLERS: Final = 4096
+_KEPT: Final = 10.0
+"""Seconds: whose credentials have ended meanwhile is told so when it is not refused."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose requests with one head are, from one address. `length`: of their bodies.
+
+    `id`: that a proxy gives each of them. `before`, `after`: parts of the answer, each followed by the id.
+    """
+
+    organization: Organization
+    rank: Rank
+    length: int
+    id: bytes | None
+    before: bytes
+    after: bytes
 
 
 class Refusals:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, settings = runtime, runtime.settings
+        self._gate = runtime.gate
         self._scopes = RequestScopes(
             trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
         )
@@ -50,16 +77,33 @@ class Refusals:
         # let through in this turn, and not yet at the gate: a task begins in the next one
         self._coming: dict[Flow, int] = {}
         self._next_turn: asyncio.Handle | None = None
+        self._callers: Remembered[Caller] = Remembered(_MOST_CALLERS)
+        self._snapshot, self._forget_at = runtime.directory.current, 0.0
 
-    def refused(self, headers: Headers, client: tuple[str, int] | None) -> UUID | None:
-        """The organization whose request there is no room for; None for whom there is.
+    @property
+    def are_due(self) -> bool:
+        """Whether anybody could be refused now."""
+        return self._gate.waiting > 0
 
-        Who cannot be told, or is not let in, has the door's own answer coming.
-        """
-        gate = self._runtime.gate
-        snapshot = self._runtime.directory.current
-        if not gate.waiting or not snapshot.loaded:
+    def known(self, data: bytes, client: tuple[str, int] | None) -> Caller | None:
+        """Who asks, where one whole request is all of `data` and its head has come before."""
+        end = data.find(_HEAD_END, 0, _LONGEST_HEAD) + len(_HEAD_END)
+        if end < len(_HEAD_END) or not self._is_current():
             return None
+        caller = self._callers.find(_shown(data[:end], client))
+        return caller if caller is not None and len(data) - end == caller.length else None
+
+    def learn(
+        self, head: bytes, headers: Headers, length: int, scheme: str | None, client: tuple[str, int] | None
+    ) -> Caller | None:
+        """Who asks; None for who cannot be told, or is not let in: the door's own answer is coming.
+
+        `length`: of the body.
+        """
+        snapshot = self._runtime.directory.current
+        if not snapshot.loaded:
+            return None
+        self._is_current()
         trusted = self._scopes.trusts(client)
         address = self._scopes.address_of(headers, client, trusted=trusted)
         try:
@@ -69,13 +113,21 @@ class Refusals:
             credential = self._runtime.authenticator.authenticate(snapshot, said, clock.now(), address)
         except HarkaError:
             return None
-        flow = gate.flow(credential.organization)
+        rank = rank_of(credential.actor, headers)
+        caller = _caller(credential.organization, rank, headers, length, scheme, trusted=trusted)
+        if len(head) <= _LONGEST_HEAD:
+            self._callers.keep(_shown(head, client), caller)
+        return caller
+
+    def refuses(self, caller: Caller) -> bool:
+        """Whether there is no room for one more request of theirs; otherwise it is expected at the gate."""
+        flow = self._gate.flow(caller.organization)
         coming = self._coming.get(flow, 0)
-        if not gate.has_room(flow, rank_of(credential.actor, headers), coming):
-            return credential.organization.id
+        if not self._gate.has_room(flow, caller.rank, coming):
+            return True
         self._coming[flow] = coming + 1
         self._await_turn()
-        return None
+        return False
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""
@@ -87,18 +139,20 @@ class Refusals:
         """In one of the next turns, in order."""
         self._later.append(refuse)
 
-    def answer(
-        self, tenant: UUID, headers: Headers, scheme: str | None, client: tuple[str, int] | None
-    ) -> bytes:
+    def answer(self, caller: Caller) -> bytes:
         """All of the answer but the status line and the server's own headers; it is counted."""
-        self._note(tenant)
-        trusted = self._scopes.trusts(client)
-        media = preferred(fields_of(headers).get(b"accept", b"").decode("latin-1"), _OFFERS)
-        type_, body = _WRITTEN[media or MediaType.JSON]
-        id_ = id_of(headers, trusted=trusted).encode()
-        length = b"%d\r\nx-request-id: " % (len(body) + len(id_) + len(_END))
-        security = lines_for(scheme, headers, trusted=trusted)
-        return b"".join((type_, length, id_, b"\r\n", security, b"\r\n", body, id_, _END))
+        self._note(caller.organization.id)
+        id_ = caller.id or new_request_id().encode()
+        return b"".join((caller.before, id_, caller.after, id_, _END))
+
+    def _is_current(self) -> bool:
+        """Whether what is kept holds still; otherwise it is forgotten."""
+        now, snapshot = clock.monotonic(), self._runtime.directory.current
+        if snapshot is self._snapshot and now < self._forget_at:
+            return True
+        self._callers.forget()
+        self._snapshot, self._forget_at = snapshot, now + _KEPT
+        return False
 
     def _await_turn(self) -> None:
         if self._next_turn is None:
@@ -130,6 +184,36 @@ class Refusals:
 
 _END: Final = b'"}}]}'
 """What stands in the body behind the request's id."""
+
+
+def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
+    """What is shown with a request, and from where: a key may ask for that, and a proxy is believed."""
+    return head + client[0].encode() if client else head
+
+
+def _caller(
+    organization: Organization,
+    rank: Rank,
+    headers: Headers,
+    length: int,
+    scheme: str | None,
+    *,
+    trusted: bool,
+) -> Caller:
+    """With the answer that they get, written out."""
+    media = preferred(fields_of(headers).get(b"accept", b"").decode("latin-1"), _OFFERS)
+    head, body = _WRITTEN[media or MediaType.JSON]
+    given = given_id(headers, trusted=trusted)
+    id_ = None if given is None else given.encode()
+    size = len(body) + len(id_ or new_request_id()) + len(_END)
+    return Caller(
+        organization=organization,
+        rank=rank,
+        length=length,
+        id=id_,
+        before=head + b"%d\r\nx-request-id: " % size,
+        after=b"\r\n" + lines_for(scheme, headers, trusted=trusted) + b"\r\n" + body,
+    )
 
 
 def _written(media: MediaType) -> tuple[bytes, bytes]:

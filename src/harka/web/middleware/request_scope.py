@@ -171,8 +171,15 @@ def is_trusted(client: tuple[str, int] | tuple[str] | None, networks: Networks) 
 
 def id_of(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str:
     """The name of a request: a proxy's, where that is believed and sane, or a new one."""
+    return given_id(headers, trusted=trusted) or new_request_id()
+
+
+def given_id(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str | None:
+    """What a proxy calls a request, where that is believed and sane."""
     given = [value for name, value in headers if name == b"x-request-id"] if trusted else []
-    if len(given) == 1 and _SANE_REQUEST_ID.fullmatch(given[0]):
-        return given[0].decode("ascii")
-    # unique, not secret: the system's generator would cost a system call a request
+    return given[0].decode("ascii") if len(given) == 1 and _SANE_REQUEST_ID.fullmatch(given[0]) else None
+
+
+def new_request_id() -> str:
+    """Unique, not secret: the system's generator would cost a system call a request."""
     return "%032x" % random.getrandbits(128)  # noqa: UP031 - half the time of an f-string
