@@ -40,14 +40,19 @@ def threads() -> Any:
 
 
 @pytest.fixture
-async def rests(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+async def rests(threads: FairThreads, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """What ends each rest, when the test says so."""
     ends: list[Callable[[], None]] = []
+    loop = asyncio.get_running_loop()
+    usual = loop.call_later
 
-    def later(_seconds: float, end: Callable[..., None], *of: Any) -> None:
-        ends.append(partial(end, *of))
+    def later(seconds: float, call: Callable[..., None], *of: Any, **how: Any) -> Any:
+        if getattr(call, "__self__", None) is not threads:
+            return usual(seconds, call, *of, **how)
+        ends.append(partial(call, *of))
+        return None
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
+    monkeypatch.setattr(loop, "call_later", later)
     return ends
 
 
@@ -155,3 +160,25 @@ async def test_what_rests_keeps_its_own_place_and_nobody_elses(
     await asyncio.gather(*waiting[:-1])
     assert held.begun == [*"aqbcde"]
     assert rests == []
+
+
+async def test_an_organization_has_not_all_threads_by_lines_apart(held: Held) -> None:
+    wide = FairThreads("wide", 2, most=1, share=9)
+    flood = await begin(wide, held, (FLOODED, "strangers"), *"ab")
+    own = await begin(wide, held, FLOODED, "o")
+    quiet = await begin(wide, held, QUIET, "q")
+    await soon(lambda: len(held.begun) == 2)
+    assert sorted(held.begun) == ["a", "q"]
+    held.gate.release(4)
+    await asyncio.gather(*flood, *own, *quiet)
+    wide.close()
+
+
+async def test_a_rest_that_cannot_be_told_is_none(threads: FairThreads, held: Held) -> None:
+    def wrong(_done: object) -> float:
+        raise ValueError
+
+    held.gate.release(2)
+    await threads.run(FLOODED, partial(held, "a"), wrong)
+    async with asyncio.timeout(10):
+        assert await threads.run(FLOODED, partial(held, "b")) == "end of b"

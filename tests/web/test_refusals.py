@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from doors import logged
 from full_gate import full, gated
+from harka import clock
 from harka.auth import api_key
 from harka.tenancy.permission import Permission
 from harka.web.protocol import BoundedProtocol
@@ -253,9 +255,36 @@ async def test_a_head_that_was_refused_is_known_again_from_there_alone(
         refusals.known(b"", here),
     ]
     assert others == [None] * len(others)
-    monkeypatch.setattr("harka.web.refusals._KEPT", 0.0)
-    refusals._forget_at = 0.0
-    assert refusals.known(request, here) is None
+    began = clock.monotonic()
+    for seconds, expected in ((9.0, caller), (11.0, None)):
+        monkeypatch.setattr(clock, "monotonic", lambda seconds=seconds: began + seconds)
+        assert refusals.known(request, here) is expected
+    again = learnt(refusals, request)
+    assert refusals.known(request, here) is again
+
+
+async def test_what_a_proxy_names_is_another_head_each_time_and_is_not_kept(server: Server) -> None:
+    runtime = server.school.runtime
+    settings = msgspec.structs.replace(runtime.settings, trusted_proxies="198.51.100.1/32")
+    refusals = Refusals(msgspec.structs.replace(runtime, settings=settings))
+    request = await server.request("x-request-id: of-the-proxy", "x-forwarded-proto: https")
+    caller = learnt(refusals, request)
+    answer = refusals.answer(caller)
+    assert answer.count(b"of-the-proxy") == 2
+    assert b"strict-transport-security" in answer
+    assert refusals.known(request, ("198.51.100.1", 1)) is None
+
+
+async def test_a_known_head_is_answered_like_the_first_time(server: Server) -> None:
+    request = await server.request("accept: application/graphql-response+json")
+    async with connected(server) as connection, full(server.school):
+        answers = [await connection.ask(request) for _ in range(3)]
+    names = [headers.pop("x-request-id") for _, headers, _ in answers]
+    assert len(set(names)) == 3
+    texts = [body.replace(name.encode(), b"") for (_, _, body), name in zip(answers, names, strict=True)]
+    assert [(status, headers, text) for (status, headers, _), text in zip(answers, texts, strict=True)] == [
+        (503, answers[0][1], texts[0])
+    ] * 3
 
 
 async def test_who_was_refused_and_whose_key_has_gone_hears_of_that(server: Server) -> None:

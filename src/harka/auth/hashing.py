@@ -20,8 +20,9 @@ _NICE: Final = 15
 """Beside 50 guesses a second on one tenant, others' p99 of reads, sign-ins: 18, 78 ms; at 3: 33, 189 ms."""
 _LEAST_WORKERS: Final = 2
 _REST: Final = 0.2
-"""Seconds: a flood of guesses has a fifth of one thread. At once, all that it may try before it is refused
-took more than a second of one of two processors, and one read in fifty of others' fell into that."""
+"""Seconds: of each thread that a flood of guesses may have, it has a fifth. At once, all that it may try
+before it is refused took more than a second of one of two processors: one read in 50 of others' fell there.
+"""
 
 
 def usual_workers() -> int:

@@ -1,7 +1,8 @@
 """How a person comes in: by a password, and a code where they have a second factor.
 
 Nothing that a stranger can see or measure tells whether an address is anybody's: tries are counted,
-statements sent and a password hashed alike. No transaction is open while a password is hashed.
+statements sent and a password hashed alike. No transaction is begun before a password is hashed: what was
+read for it is read by a unit of work that has ended.
 """
 
 import contextlib
@@ -241,16 +242,21 @@ async def refresh(entrance: Entrance, context: TenantContext, token: str) -> Ref
     raise UnauthenticatedError
 
 
-async def require_password(entrance: Entrance, work: UnitOfWork, password: str, field: str) -> None:
+async def require_password(
+    entrance: Entrance, context: TenantContext, password: str, field: str, under_way: UnitOfWork | None = None
+) -> None:
     """The actor's own, before what only they may do. Raise `ValidationError` naming `field` for a wrong one.
 
-    For a program, too; `RateLimitedError` after too many tries. Of the caller's own `work`: where it is under
-    way already, as under an idempotency key, who asked for a second connection would wait for their like.
+    For a program, too; `RateLimitedError` after too many tries. `under_way`: the caller's own work. Where it
+    holds a connection already, as under an idempotency key, a second one would be waited for by all alike.
     """
-    context = work.context
     person = user.myself(context)
     await take(entrance, context, OF_ACCOUNT, str(person.id))
-    known = await passwords.find_by_user(work.session, person.id)
+    if under_way is not None and under_way.session.holds_connection:
+        known = await passwords.find_by_user(under_way.session, person.id)
+    else:
+        async with working(entrance, context, read_only=True) as work:
+            known = await passwords.find_by_user(work.session, person.id)
     if not await entrance.hasher.verify(context.id, None if known is None else known.hash, password):
         raise ValidationError("This is not the password.", field=field)
     await entrance.throttle.give_back(context.id, OF_ACCOUNT, str(person.id))

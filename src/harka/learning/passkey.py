@@ -89,8 +89,8 @@ async def begin(
     Raise `ValidationError` for a wrong one, `RateLimitedError`, `PlanLimitError` for too many passkeys.
     """
     person = user.myself(context)
+    await require_password(entrance, context, password, "password")
     async with working(entrance, context, read_only=True) as work:
-        await require_password(entrance, work, password, "password")
         known = await passkeys.credentials(work.session, person.id)
     _require_room(len(known))
     challenge, ceremony = passkey_ceremony.begin(entrance, context, person.id)

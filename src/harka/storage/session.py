@@ -88,6 +88,11 @@ class ShardSession:
         """How many the statements saw: one, unless they are `single`, or went on after `end_with_next`."""
         return self._transaction.snapshots
 
+    @property
+    def holds_connection(self) -> bool:
+        """Whether it has a connection now: from its first statement or savepoint until its end."""
+        return self._transaction.holds_connection
+
     async def fetch(self, statement: Statement, *args: Any) -> list[asyncpg.Record]:
         """All rows. `args` begin at `$2`; the session binds the tenant to `$1`."""
         rows: list[asyncpg.Record] = await self._transaction.send("fetch", *self._bound(statement, args))

@@ -69,6 +69,10 @@ class Transaction:
         self._savepoints = 0
         self._under_way: set[asyncio.Future[bytes]] = set()
 
+    @property
+    def holds_connection(self) -> bool:
+        return self._wire is not None
+
     def __del__(self) -> None:
         # a caller's bug must not take a connection out of the pool, and hold locks, for ever
         if self._wire is not None:

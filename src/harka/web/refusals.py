@@ -4,8 +4,9 @@ A plain `POST /graphql` that came whole is looked at before anything is made for
 line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read.
 Everything else is refused further in, by the tenant door.
 
-Who is refused comes again, mostly with the same head: it is kept whose a head was, while the snapshot is, and
-for some seconds. That lets nobody in: who is let in is looked at anew.
+Who is refused and tries again does so with the same head, unless a proxy names each request: it is kept
+whose a head was, while the snapshot is, and for some seconds. That lets nobody in: who is let in is looked at
+anew.
 
 In each turn of the event loop only so many are refused: those that were let in come first.
 """
@@ -115,7 +116,8 @@ class Refusals:
             return None
         rank = rank_of(credential.actor, headers)
         caller = _caller(credential.organization, rank, headers, length, scheme, trusted=trusted)
-        if len(head) <= _LONGEST_HEAD:
+        # a proxy that names each request makes each head another
+        if caller.id is None and len(head) <= _LONGEST_HEAD:
             self._callers.keep(_shown(head, client), caller)
         return caller
 

@@ -83,7 +83,7 @@ async def _change(
     context = info.context
     person = user.myself(context.tenant)
     await entrance.require_password(
-        context.runtime.entrance, context.work, given.current_password, "currentPassword"
+        context.runtime.entrance, context.tenant, given.current_password, "currentPassword", context.work
     )
     chosen = await password.choose(
         context.runtime.hasher,

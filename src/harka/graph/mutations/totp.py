@@ -75,7 +75,9 @@ async def _set_up(
     given: Annotated[SetUpTotpInput, strawberry.argument(name="input", description="Of the caller.")],
 ) -> totp.Proposed:
     context = info.context
-    await entrance.require_password(context.runtime.entrance, context.work, given.password, "password")
+    await entrance.require_password(
+        context.runtime.entrance, context.tenant, given.password, "password", context.work
+    )
     return await totp.propose(context.work, context.runtime.keyring, version=given.version)
 
 
@@ -94,7 +96,9 @@ async def _remove(
     if given.user_id is not None:
         id_ = context.open_id(NodeKind.USER, given.user_id, "userId")
         return Removed(await totp.remove_of(context.work, id_, version=given.version))
-    await entrance.require_password(context.runtime.entrance, context.work, given.password or "", "password")
+    await entrance.require_password(
+        context.runtime.entrance, context.tenant, given.password or "", "password", context.work
+    )
     return Removed(await totp.remove(context.work, version=given.version))
 
 
