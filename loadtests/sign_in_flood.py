@@ -104,7 +104,7 @@ def _times(outcomes: Sequence[Outcome]) -> list[float]:
 
 
 def _table(alone: list[list[float]], beside: dict[tuple[float, str], list[list[float]]]) -> Table:
-    """Medians of the rounds, and how much longer than alone it took beside a flood, and beside guesses."""
+    """Medians of the rounds; of a flood how much longer than alone, of guesses also than of empty ones."""
     table = Table(box=None)
     for column in ("neighbour", "reads p50 ms", "p99 ms", "sign-ins p50 ms", "p99 ms", "hashed/s"):
         table.add_column(column, justify="left" if column == "neighbour" else "right")

@@ -8,18 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from doors import logged
 from full_gate import full, gated
-from harka import clock
 from harka.auth import api_key
-from harka.tenancy.permission import Permission
 from harka.web.protocol import BoundedProtocol
-from harka.web.refusals import REFUSALS, Caller, Refusals
+from harka.web.refusals import REFUSALS, Refusals
+from plain_posts import learnt, plain_post
 from school import School, school
 from waiting import until
 
@@ -35,10 +33,7 @@ class Server:
     protocols: list[BoundedProtocol] = field(default_factory=list)
 
     async def request(self, *more: str) -> bytes:
-        key = await self.school.headers(tuple(Permission))
-        head = [f"host: {self.school.host}", f"content-length: {len(BODY)}", "content-type: application/json"]
-        lines = ["POST /graphql HTTP/1.1", *head, *(f"{name}: {value}" for name, value in key.items()), *more]
-        return "\r\n".join((*lines, "", "")).encode() + BODY
+        return await plain_post(self.school, BODY, *more)
 
 
 class Connection:
@@ -214,19 +209,10 @@ async def test_those_who_wait_for_a_refusal_count_in_their_turn(server: Server) 
     assert [refusals.may_go_on() for _ in range(25)] == [True] * 24 + [False]
 
 
-def learnt(refusals: Refusals, request: bytes, address: str = "198.51.100.1") -> Caller:
-    lines, _, body = request.partition(b"\r\n\r\n")
-    pairs = [line.partition(b": ") for line in lines.split(b"\r\n")[1:]]
-    headers = [(name, value) for name, _, value in pairs]
-    caller = refusals.learn(lines + b"\r\n\r\n", headers, len(body), "http", (address, 1))
-    assert caller is not None
-    return caller
-
-
 async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:
     runtime = server.school.runtime
     refusals = Refusals(runtime)
-    caller = learnt(refusals, await server.request())
+    caller = learnt(refusals.callers, await server.request())
     assert caller.organization.id == server.school.organization.id
     async with full(server.school):
         # one more may wait
@@ -234,45 +220,6 @@ async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server
         assert [refusals.refuses(caller) for _ in range(3)] == [False, True, True]
         await asyncio.sleep(0)
         assert not refusals.refuses(caller), "nobody came after all"
-
-
-async def test_a_head_that_was_refused_is_known_again_from_there_alone(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refusals, request, here = Refusals(server.school.runtime), await server.request(), ("198.51.100.1", 7)
-    assert refusals.known(request, here) is None
-    caller = learnt(refusals, request)
-    assert refusals.known(request, here) is caller
-    others = [
-        refusals.known(request, ("198.51.100.2", 7)),
-        refusals.known(request, None),
-        refusals.known(request.replace(b"x-api-key: ", b"x-api-key: x"), here),
-        refusals.known(request[:-1], here),
-        refusals.known(request + b"x", here),
-        refusals.known(request + request, here),
-        refusals.known(request.replace(b"\r\n\r\n", b"\r\nx: " + b"x" * 2048 + b"\r\n\r\n"), here),
-        refusals.known(BODY, here),
-        refusals.known(b"", here),
-    ]
-    assert others == [None] * len(others)
-    began = clock.monotonic()
-    for seconds, expected in ((9.0, caller), (11.0, None)):
-        monkeypatch.setattr(clock, "monotonic", lambda seconds=seconds: began + seconds)
-        assert refusals.known(request, here) is expected
-    again = learnt(refusals, request)
-    assert refusals.known(request, here) is again
-
-
-async def test_what_a_proxy_names_is_another_head_each_time_and_is_not_kept(server: Server) -> None:
-    runtime = server.school.runtime
-    settings = msgspec.structs.replace(runtime.settings, trusted_proxies="198.51.100.1/32")
-    refusals = Refusals(msgspec.structs.replace(runtime, settings=settings))
-    request = await server.request("x-request-id: of-the-proxy", "x-forwarded-proto: https")
-    caller = learnt(refusals, request)
-    answer = refusals.answer(caller)
-    assert answer.count(b"of-the-proxy") == 2
-    assert b"strict-transport-security" in answer
-    assert refusals.known(request, ("198.51.100.1", 1)) is None
 
 
 async def test_a_known_head_is_answered_like_the_first_time(server: Server) -> None:

@@ -1,8 +1,8 @@
 """How a person comes in: by a password, and a code where they have a second factor.
 
 Nothing that a stranger can see or measure tells whether an address is anybody's: tries are counted,
-statements sent and a password hashed alike. No transaction is begun before a password is hashed: what was
-read for it is read by a unit of work that has ended.
+statements sent and a password hashed alike. No transaction is open while a password is hashed, but for one
+that was under way before.
 """
 
 import contextlib

@@ -63,7 +63,7 @@ async def choose(
     *about: str,
     field: str = "password",
 ) -> Chosen:
-    """To be kept, once it is accepted; before a transaction is open, since it takes its time.
+    """To be kept, once it is accepted; best before a transaction is open, since it takes its time.
 
     `about`: what anybody knows of the person. Raise `ValidationError` naming `field`, `RateLimitedError`.
     """

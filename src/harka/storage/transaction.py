@@ -1,15 +1,9 @@
-"""The cancellation-safe core under `session` and `catalog`: one transaction on one borrowed connection.
-
-Invariant: whoever is cancelled, times out or fails, wherever, the connection ends up idle in its pool, or
-closed. Every step that can be interrupted hands a doubtful connection to `Database.recycle`, which is
-synchronous; there is no await between the trouble and the hand-over.
-"""
+"""The core under `session` and `catalog`: one transaction on one borrowed connection (`loan`)."""
 
 import asyncio
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -17,16 +11,12 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
-from harka.storage.failure import OUTDATED, is_clean, translated
+from harka.storage.failure import OUTDATED, translated
 from harka.storage.lane import Answer, Described, give_up
+from harka.storage.loan import SERVER_FIRST, Loan
 from harka.storage.wire import Method, Wire
 
-T = TypeVar("T")
-
-# the server's statement_timeout should speak first: its refusal leaves the connection clean
-_SERVER_FIRST: Final = 0.25
 _LOST_STATEMENTS: Final = (*OUTDATED, asyncpg.InvalidSQLStatementNameError)
-_LONGEST_TIMEOUT: Final = 2**31 - 1  # milliseconds, PostgreSQL's own limit
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -43,7 +33,7 @@ class Opening(msgspec.Struct, frozen=True):
     alone: bool = False
 
 
-class Transaction:
+class Transaction(Loan):
     """Begins with its first statement, in the same round trip where that can be.
 
     `snapshots`: how many its statements have seen. More than one are seen by statements that are alone, and
@@ -52,34 +42,16 @@ class Transaction:
 
     def __init__(self, database: Database, opening: Opening, *, timeout: float) -> None:
         """`timeout`: seconds from now, for everything together."""
+        super().__init__(database, opening.tenant, timeout=timeout)
         self.statements = 0
         self.snapshots = 0
-        self._database = database
         self._opening = opening
-        self._loop = loop = database.loop
-        self._deadline = loop.time() + timeout
         self._lock = asyncio.Lock()
-        self._wire: Wire | None = None
         self._begun = False
-        self._failed = False
         self._ends: set[asyncio.Task[Any] | None] = set()
         self._opener: asyncio.Future[bytes] | None = None
-        self._closed = False
-        self._lost: type[HarkaError] | None = None
         self._savepoints = 0
         self._under_way: set[asyncio.Future[bytes]] = set()
-
-    @property
-    def holds_connection(self) -> bool:
-        return self._wire is not None
-
-    def __del__(self) -> None:
-        # a caller's bug must not take a connection out of the pool, and hold locks, for ever
-        if self._wire is not None:
-            self._abandon()
-            warnings.warn(
-                "a transaction was neither committed nor rolled back", ResourceWarning, stacklevel=1
-            )
 
     def end_with_next(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
         """End a transaction that only reads with the next statement of this task, if the connection can.
@@ -197,13 +169,6 @@ class Transaction:
         except HarkaError:
             return
 
-    async def _take(self) -> Wire:
-        if self._closed:
-            raise self._lost or InternalError
-        self._left()
-        self._wire = await self._database.acquire(self._deadline, self._opening.tenant)
-        return self._wire
-
     async def _begin(self, wire: Wire) -> None:
         """In a round trip of its own."""
         self.snapshots += 1
@@ -259,7 +224,7 @@ class Transaction:
                 tenant=tenant,
                 milliseconds=milliseconds,
                 deadline=self._deadline,
-                grace=_SERVER_FIRST,
+                grace=SERVER_FIRST,
             )
         except HarkaError:
             raise
@@ -298,7 +263,7 @@ class Transaction:
             self._under_way.add(answer)
             if lead and not alone:
                 self._opener = answer
-        timer = self._loop.call_at(self._deadline + _SERVER_FIRST, give_up, answer)
+        timer = self._loop.call_at(self._deadline + SERVER_FIRST, give_up, answer)
         try:
             return Answer(known.columns, await self._attempt(wire, answer))
         except HarkaError as error:
@@ -355,11 +320,6 @@ class Transaction:
     async def _prepared(self, wire: Wire, text: str) -> PreparedStatement:
         return await self._attempt(wire, wire.prepare(text, timeout=self._left()))
 
-    def _reopen(self) -> None:
-        """Go on, on another connection if this one is lost."""
-        if self._wire is None and self._lost is not None:
-            self._closed, self._lost = False, None
-
     async def _control(self, command: str) -> None:
         async with self._lock:
             await self._all_answered()
@@ -400,43 +360,6 @@ class Transaction:
             return False
         self._closed = True
         return True
-
-    async def _attempt(self, wire: Wire, awaitable: Awaitable[T]) -> T:
-        wire.sent_at = self._loop.time()
-        try:
-            answer = await awaitable
-        except HarkaError:
-            raise
-        except Exception as error:
-            failure = translated(error)
-            self._failed = True
-            if not is_clean(error) or isinstance(failure, DeadlineExceededError):
-                self._abandon(type(failure))
-            raise failure from error
-        except BaseException:
-            self._abandon()
-            raise
-        wire.sent_at = 0.0
-        return answer
-
-    def _abandon(self, lost_to: type[HarkaError] = UnavailableError) -> None:
-        self._closed = True
-        wire, self._wire = self._wire, None
-        if wire is None:
-            return
-        self._lost = lost_to
-        self._database.recycle(wire)
-
-    def _milliseconds(self) -> int:
-        """The statement timeout: what is left until the deadline."""
-        return min(max(1, int(self._left(grace=0) * 1000)), _LONGEST_TIMEOUT)
-
-    def _left(self, grace: float = _SERVER_FIRST) -> float:
-        """Seconds until the deadline, plus `grace`. Raise `DeadlineExceededError` when it has passed."""
-        left = self._deadline - self._loop.time()
-        if left <= 0:
-            raise DeadlineExceededError
-        return left + grace
 
 
 def rows_affected(tag: str) -> int:

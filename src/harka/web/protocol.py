@@ -22,8 +22,9 @@ from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError, OverloadedError
 from harka.fastpath import split_request
+from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
-from harka.web.refusals import REFUSALS, Caller, Refusals
+from harka.web.refusals import REFUSALS, Refusals
 from harka.web.whole_request import OWN_LINES, WholeRequest, answer
 
 log = logs.logger("web")
@@ -103,9 +104,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer a plain request that is all here, or refuse it by its head alone. Whether it was one."""
         refusals = self._refusals
         if refusals is not None and not refusals.are_due:
+            # nobody is refused now: it does not matter yet who asks
             refusals = None
-        caller = None if refusals is None else refusals.known(data, self.client)
-        if caller is not None and self._is_refused(caller):
+        caller = None if refusals is None else refusals.callers.known(data, self.client)
+        if caller is not None and self._has_refused(caller):
             return True
         asked = split_request(_PLAIN_POST, data)
         if asked is None:
@@ -113,14 +115,14 @@ class BoundedProtocol(HttpToolsProtocol):
         headers, body = asked
         if refusals is not None and caller is None:
             head = data[: len(data) - len(body)]
-            caller = refusals.learn(head, headers, len(body), self.scheme, self.client)
-            if caller is not None and self._is_refused(caller):
+            caller = refusals.callers.learn(head, headers, len(body), self.scheme, self.client)
+            if caller is not None and self._has_refused(caller):
                 return True
         self._take(headers, body)
         return True
 
-    def _is_refused(self, caller: Caller) -> bool:
-        """Refuse them, where there is no room for them."""
+    def _has_refused(self, caller: Caller) -> bool:
+        """Refuse them where there is no room for them. Whether there was none."""
         refusals = self._refusals
         if refusals is None or self.flow.write_paused or not refusals.refuses(caller):
             return False

@@ -290,6 +290,27 @@ MUTANTS: Final = [
         WHO,
     ),
     Mutant(
+        "known-head-from-anywhere",
+        "web/callers.py",
+        "return head + client[0].encode() if client else head",
+        "return head",
+        ("tests/web/test_callers.py",),
+    ),
+    Mutant(
+        "known-head-outlives-the-catalog",
+        "web/callers.py",
+        "if snapshot is not self._snapshot or now >= self._forget_at:",
+        "if now >= self._forget_at:",
+        ("tests/web/test_refusals.py",),
+    ),
+    Mutant(
+        "known-head-of-any-length",
+        "web/callers.py",
+        "caller is not None and len(data) - end == caller.length",
+        "caller is not None",
+        ("tests/web/test_callers.py",),
+    ),
+    Mutant(
         "remembered-by-its-beginning",
         "auth/remembered.py",
         "partial(siphash128, _KEY) if COMPILED else slow_mark",

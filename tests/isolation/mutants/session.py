@@ -31,7 +31,7 @@ MUTANTS: Final = [
     ),
     Mutant(
         "connection-kept-after-cancellation",
-        "storage/transaction.py",
+        "storage/loan.py",
         "        except BaseException:\n            self._abandon()\n            raise\n        wire.sent_at = 0.0",
         "        except BaseException:\n            raise\n        wire.sent_at = 0.0",
         SESSION,

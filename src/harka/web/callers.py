@@ -1,0 +1,149 @@
+"""Whose a request is, by its head alone, and how they are refused: for `refusals`.
+
+Who is refused and tries again does so with the same head, unless a proxy names each request: it is kept
+whose a head was, while the catalog's snapshot is, and for some seconds. That lets nobody in: who is let in is
+looked at anew.
+"""
+
+from typing import Final
+
+import msgspec
+
+from harka import clock
+from harka.auth.remembered import Remembered
+from harka.codec import json_bytes
+from harka.errors import HarkaError, OverloadedError
+from harka.repositories.organization import Organization
+from harka.runtime import Runtime
+from harka.tenancy.line import Rank
+from harka.tenancy.resolution import Headers, signals
+from harka.web.connection import lines_of
+from harka.web.graphql_request import MediaType, fields_of, preferred
+from harka.web.middleware.own_page import require_own_page
+from harka.web.middleware.request_scope import RequestScopes, given_id, new_request_id
+from harka.web.middleware.security_headers import lines_for
+from harka.web.middleware.tenant_door import rank_of
+
+_OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL)
+_END: Final = b'"}}]}'
+"""What stands in the body behind the request's id."""
+_HEAD_END: Final = b"\r\n\r\n"
+_LONGEST_HEAD: Final = 2048
+_MOST_CALLERS: Final = 4096
+_KEPT: Final = 10.0
+"""Seconds: whose credentials have ended meanwhile is told so when it is not refused."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose requests with one head are, from one address. `length`: of their bodies.
+
+    `id`: that a proxy gives each of them. `before`, `after`: parts of the answer, each followed by the id.
+    """
+
+    organization: Organization
+    rank: Rank
+    length: int
+    id: bytes | None
+    before: bytes
+    after: bytes
+
+    def refusal(self) -> bytes:
+        """All of their answer but the status line and the server's own headers."""
+        id_ = self.id or new_request_id().encode()
+        return b"".join((self.before, id_, self.after, id_, _END))
+
+
+class Callers:
+    """Of one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        settings = runtime.settings
+        self._directory, self._authenticator = runtime.directory, runtime.authenticator
+        self._scopes = RequestScopes(
+            trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
+        )
+        self._remembered: Remembered[Caller] = Remembered(_MOST_CALLERS)
+        self._snapshot, self._forget_at = runtime.directory.current, 0.0
+
+    def known(self, data: bytes, client: tuple[str, int] | None) -> Caller | None:
+        """Who asks, where one whole request is all of `data` and its head has come before."""
+        end = data.find(_HEAD_END, 0, _LONGEST_HEAD) + len(_HEAD_END)
+        if end < len(_HEAD_END):
+            return None
+        self._forget_outdated()
+        caller = self._remembered.find(_shown(data[:end], client))
+        return caller if caller is not None and len(data) - end == caller.length else None
+
+    def learn(
+        self, head: bytes, headers: Headers, length: int, scheme: str | None, client: tuple[str, int] | None
+    ) -> Caller | None:
+        """Who asks; None for who cannot be told, or is not let in: the door's own answer is coming.
+
+        `length`: of the body.
+        """
+        snapshot = self._directory.current
+        if not snapshot.loaded:
+            return None
+        self._forget_outdated()
+        trusted = self._scopes.trusts(client)
+        address = self._scopes.address_of(headers, client, trusted=trusted)
+        try:
+            said = signals(snapshot, headers, trusted=trusted)
+            if said.session is not None:
+                require_own_page(headers, trusted=trusted)
+            credential = self._authenticator.authenticate(snapshot, said, clock.now(), address)
+        except HarkaError:
+            return None
+        rank = rank_of(credential.actor, headers)
+        caller = _made(credential.organization, rank, headers, length, scheme, trusted=trusted)
+        # a proxy that names each request makes each head another
+        if caller.id is None and len(head) <= _LONGEST_HEAD:
+            self._remembered.keep(_shown(head, client), caller)
+        return caller
+
+    def _forget_outdated(self) -> None:
+        now, snapshot = clock.monotonic(), self._directory.current
+        if snapshot is not self._snapshot or now >= self._forget_at:
+            self._remembered.forget()
+            self._snapshot, self._forget_at = snapshot, now + _KEPT
+
+
+def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
+    """What is shown with a request, and from where: a key may ask for that, and a proxy is believed."""
+    return head + client[0].encode() if client else head
+
+
+def _made(
+    organization: Organization,
+    rank: Rank,
+    headers: Headers,
+    length: int,
+    scheme: str | None,
+    *,
+    trusted: bool,
+) -> Caller:
+    """With the answer that they get, written out."""
+    media = preferred(fields_of(headers).get(b"accept", b"").decode("latin-1"), _OFFERS)
+    head, body = _WRITTEN[media or MediaType.JSON]
+    given = given_id(headers, trusted=trusted)
+    id_ = None if given is None else given.encode()
+    size = len(body) + len(id_ or new_request_id()) + len(_END)
+    return Caller(
+        organization=organization,
+        rank=rank,
+        length=length,
+        id=id_,
+        before=head + b"%d\r\nx-request-id: " % size,
+        after=b"\r\n" + lines_for(scheme, headers, trusted=trusted) + b"\r\n" + body,
+    )
+
+
+def _written(media: MediaType) -> tuple[bytes, bytes]:
+    """The headers up to the body's length, and the body up to the request's id."""
+    extensions = {**OverloadedError().extensions(), "requestId": ""}
+    body = json_bytes({"errors": [{"message": OverloadedError.default_message(), "extensions": extensions}]})
+    head = lines_of(((b"content-type", f"{media}; charset=utf-8".encode()), (b"retry-after", b"1")))
+    return head + b"content-length: ", body.removesuffix(_END)
+
+
+_WRITTEN: Final = {media: _written(media) for media in _OFFERS}
