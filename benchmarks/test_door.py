@@ -22,6 +22,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from doors import Transport
+from full_gate import filled
 from harka import logs
 from harka.analytics.requests import Requests
 from harka.auth.key_usage import KeyUsage
@@ -31,12 +32,15 @@ from harka.config import Settings
 from harka.graph import execution
 from harka.ids import new_id
 from harka.runtime import Runtime
+from harka.tenancy.gate import Gate
 from harka.web import routes
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
+from harka.web.refusals import REFUSALS, Refusals
 from tenancy.samples import key_text, record, snapshot
 
 REQUESTS = 1000
+IN_A_TURN = 8
 QUESTION = b'{"query":"query User($id: ID!) { node(id: $id) { id ... on User { name } } }",'
 BODY = QUESTION + b'"variables":{"id":"VXNlcjowMTg5MGMzZTdjNGI3YTMwOGMyZTAxMjM0NTY3ODlhYg"}}'
 DATA = b'{"data":{"node":{"id":"VXNlcjowMTg5MGMzZTdjNGI3YTMwOGMyZTAxMjM0NTY3ODlhYg","name":"Ada Lovelace"}}}'
@@ -111,12 +115,10 @@ async def floor(_scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": DATA})
 
 
-def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
-    for module in ("graphql", "routes"):
-        _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
+def behind_the_door() -> Runtime:
     settings = Settings(database_url="postgresql://harka_control@localhost/harka", secret="00" * 32)
     unused: Any = None
-    runtime = bare_runtime(
+    return bare_runtime(
         settings,
         directory=_Directory(),
         # they are noted, and told to nobody
@@ -125,7 +127,12 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
         throttle=Throttle(unused),
         requests=Requests(unused, lambda _: "UTC"),
     )
-    return routes.build(runtime, Draining())
+
+
+def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
+    for module in ("graphql", "routes"):
+        _monkeypatch.setattr(f"harka.web.{module}.Engine", _Engine, raising=False)
+    return routes.build(behind_the_door(), Draining())
 
 
 @pytest.fixture(params=["floor", "door"])
@@ -197,4 +204,32 @@ def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, ap
         assert transport.written.endswith(DATA)
 
     measure(benchmark, loop, ask)
+    protocol.connection_lost(None)
+
+
+@pytest.mark.benchmark(group="bytes to bytes, refused", timer=time.process_time)
+def test_refused(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop) -> None:
+    """What a refusal takes that has been given before, a few of them in a turn of the loop."""
+    gate = Gate(most=2, patience=1.0)
+    runtime = msgspec.structs.replace(behind_the_door(), gate=gate)
+    config = Config(floor, lifespan="off", log_config=None, access_log=False, server_header=False)
+    head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
+    request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
+    protocol = BoundedProtocol(config, ServerState(), {REFUSALS: Refusals(runtime)}, loop)
+    transport = Transport()
+    loop.call_soon(protocol.connection_made, transport)
+    organization = runtime.directory.current.by_slug("acme")
+    assert organization is not None
+
+    async def ask() -> None:
+        async with filled(gate, organization):
+            for _ in range(REQUESTS // IN_A_TURN):
+                for _ in range(IN_A_TURN):
+                    transport.written = b""
+                    protocol.data_received(request)
+                    assert transport.written.startswith(b"HTTP/1.1 503 ")
+                await asyncio.sleep(0)
+
+    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+        benchmark.pedantic(lambda: loop.run_until_complete(ask()), rounds=20, iterations=1, warmup_rounds=2)
     protocol.connection_lost(None)

@@ -33,8 +33,14 @@ def organization_of(school: School) -> Organization:
 @asynccontextmanager
 async def full(school: School, *, line: bool = True) -> AsyncIterator[None]:
     """While the block runs every place is held, and with `line` nobody else may wait."""
-    gate = school.runtime.gate
-    flow = gate.flow(organization_of(school))
+    async with filled(school.runtime.gate, organization_of(school), line=line):
+        yield
+
+
+@asynccontextmanager
+async def filled(gate: Gate, organization: Organization, *, line: bool = True) -> AsyncIterator[None]:
+    """See `full`. All by one organization."""
+    flow = gate.flow(organization)
     held = 0
     while gate.enter(flow):
         held += 1

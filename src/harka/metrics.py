@@ -135,6 +135,11 @@ class Metrics:
         if tenant is not None:
             self._requests.count(tenant, operation, status)
 
+    def observe_refusals(self, tenant: UUID, number: int, *, route: str, status: int) -> None:
+        """Count so many requests that were refused by their heads alone, in no time."""
+        self._latency.observe(route, 0.0, number)
+        self._requests.count(tenant, OTHER, status, number)
+
     def expect_jobs(self, types: Iterable[str]) -> None:
         """Give these, and no others, a label.
 
@@ -238,11 +243,12 @@ class _Requests(Collector):
         self._rest: dict[int, _Count] = {}
         self._until_election = _ELECTION_HITS
 
-    def count(self, tenant: UUID, endpoint: str, status: int) -> None:
-        count = self._counts.get((tenant, endpoint, status)) or self._found(tenant, endpoint, status)
-        count.number += 1
-        self._until_election -= 1
-        if not self._until_election:
+    def count(self, tenant: UUID, endpoint: str, status: int, number: int = 1) -> None:
+        key = tenant, endpoint, status
+        count = self._counts.get(key) or self._found(tenant, endpoint, status, number)
+        count.number += number
+        self._until_election -= number
+        if self._until_election <= 0:
             self._elect()
 
     def describe(self) -> Iterable[CounterMetricFamily]:
@@ -256,10 +262,10 @@ class _Requests(Collector):
             family.add_metric([OTHER, OTHER, str(status)], count.number)
         yield family
 
-    def _found(self, tenant: UUID, endpoint: str, status: int) -> _Count:
+    def _found(self, tenant: UUID, endpoint: str, status: int, hits: int) -> _Count:
         """The count of what has none by its own name, or none yet."""
         if not self.busiest.has_label(tenant):
-            self.busiest.hit(tenant)
+            self.busiest.hit(tenant, hits)
             return self._rest.get(status) or self._rest.setdefault(status, _Count())
         series = self._series.setdefault(tenant, _Series())
         key = tenant, series.name(endpoint), status
@@ -289,12 +295,12 @@ class _Latency(Collector):
     def __init__(self) -> None:
         self._routes: dict[str, list[float]] = {}
 
-    def observe(self, route: str, seconds: float) -> None:
+    def observe(self, route: str, seconds: float, number: int = 1) -> None:
         numbers = self._routes.get(route)
         if numbers is None:
             numbers = self._routes[route] = [0] * (len(_LATENCY_BUCKETS) + 2)
-        numbers[bisect.bisect_left(_LATENCY_BUCKETS, seconds)] += 1
-        numbers[-1] += seconds
+        numbers[bisect.bisect_left(_LATENCY_BUCKETS, seconds)] += number
+        numbers[-1] += seconds * number
 
     def describe(self) -> Iterable[HistogramMetricFamily]:
         return [self._family()]

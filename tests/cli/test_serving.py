@@ -1,8 +1,12 @@
+import asyncio
+import contextlib
 import socket
 
+import msgspec
 import pytest
+import uvloop
 
-from harka.cli.serving import PortTakenError, listen, listen_nearby, port_of, require_servers
+from harka.cli.serving import OwnedServer, PortTakenError, listen, listen_nearby, port_of, require_servers
 from harka.config import ConfigurationError, Settings
 
 
@@ -36,3 +40,30 @@ def test_what_is_missing_in_a_deployment_is_named(missing: str) -> None:
     require_servers(Settings(**given))
     with pytest.raises(ConfigurationError, match=f"HARKA_{missing.upper()} is not set"):
         require_servers(Settings(**{**given, missing: ""}))
+
+
+def test_several_who_connect_are_taken_in_one_turn_of_the_loop(settings: Settings) -> None:
+    """In busy turns of some milliseconds, hundreds of them would wait for a second."""
+    callers = 64
+    assert uvloop.run(_turns(settings, callers)) <= callers / 8 + 8
+
+
+async def _turns(settings: Settings, callers: int) -> int:
+    """How many it takes until each of so many who connect at once has a protocol."""
+    listener, turns = listen("127.0.0.1", 0), 0
+    address = "127.0.0.1", port_of(listener)
+    server = OwnedServer(msgspec.structs.replace(settings, port=address[1]))
+    serving = asyncio.create_task(server.serve([listener]))
+    await server.serving.wait()
+    with contextlib.ExitStack() as stack:
+        for _ in range(callers):
+            stack.enter_context(socket.create_connection(address))
+        while len(server.server_state.connections) < callers:
+            await asyncio.sleep(0)
+            turns += 1
+    server.stop()
+    await serving
+    # no descriptor is left that listens
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(address):
+        pass
+    return turns

@@ -14,7 +14,9 @@ from uvicorn.server import ServerState
 
 from doors import logged
 from full_gate import full, gated
+from harka import clock
 from harka.auth import api_key
+from harka.metrics import Metrics
 from harka.web.protocol import BoundedProtocol
 from harka.web.refusals import REFUSALS, Refusals
 from plain_posts import learnt, plain_post
@@ -30,6 +32,7 @@ BODY = b'{"query": "{ viewer { kind } }"}'
 class Server:
     school: School
     port: int
+    refusals: Refusals
     protocols: list[BoundedProtocol] = field(default_factory=list)
 
     async def request(self, *more: str) -> bytes:
@@ -68,8 +71,8 @@ async def connected(server: Server) -> AsyncIterator[Connection]:
 async def server(school: School) -> AsyncIterator[Server]:
     own = gated(school)
     config = Config(own.app, lifespan="off", log_config=None)
-    state = {REFUSALS: Refusals(own.runtime)}
-    served = Server(own, 0)
+    served = Server(own, 0, Refusals(own.runtime))
+    state = {REFUSALS: served.refusals}
 
     def protocol() -> BoundedProtocol:
         served.protocols.append(BoundedProtocol(config, ServerState(), state))
@@ -139,8 +142,7 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
         reader_writers[-1][1].transport.abort()
         answers = [await connection.answer() for connection in connections]
     assert [status for status, _, _ in answers] == [503] * 9
-    refusals: Refusals = server.protocols[0].app_state[REFUSALS]
-    assert not refusals._later
+    assert not server.refusals._later
     for connection in connections:
         assert (await connection.ask(request))[0] == 200
     for _, writer in reader_writers:
@@ -195,7 +197,10 @@ async def test_who_waits_for_a_refusal_has_it_when_the_server_stops(
         assert server.protocols[0].transport.is_closing()
 
 
-async def test_those_who_wait_for_a_refusal_count_in_their_turn(server: Server) -> None:
+async def test_those_who_wait_for_a_refusal_count_in_their_turn(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
     refusals, done = Refusals(server.school.runtime), list[int]()
     for number in range(40):
         refusals.later(partial(done.append, number))
@@ -207,6 +212,20 @@ async def test_those_who_wait_for_a_refusal_count_in_their_turn(server: Server) 
     await asyncio.sleep(0)
     assert done == list(range(40))
     assert [refusals.may_go_on() for _ in range(25)] == [True] * 24 + [False]
+
+
+async def test_after_a_long_turn_more_are_refused_in_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    refusals = Refusals(server.school.runtime)
+    for seconds, most in ((0.0, 32), (0.0625, 1000), (0.001, 32), (9.0, 1600)):
+        while refusals.may_go_on():
+            pass
+        now[0] += seconds
+        await asyncio.sleep(0)
+        assert sum(iter(refusals.may_go_on, False)) == most
 
 
 async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:
@@ -249,12 +268,12 @@ async def test_who_was_refused_and_whose_key_has_gone_hears_of_that(server: Serv
         assert (await connection.ask(request))[0] == 401
 
 
-async def test_refusals_are_counted_at_once_and_told_of_together(
+async def test_refusals_are_counted_and_told_of_together(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harka.web.refusals._EVERY", 0.05)
     tenant = str(server.school.organization.id)
-    before = _count(server)
+    metrics = server.refusals._metrics = Metrics(tenants=1)
     with logged() as lines:
         async with connected(server) as connection:
             request = await server.request()
@@ -266,13 +285,13 @@ async def test_refusals_are_counted_at_once_and_told_of_together(
             return bool(lines.of("web"))
 
         await until(told)
-    assert _count(server) == before + 3
+    assert _count(metrics) == 3
     (line,) = lines.of("web")
     assert (line["event"], line["refused"], line["most"]) == ("overloaded", 3, {tenant: 3})
     assert not lines.of("access")
 
 
-def _count(server: Server) -> float:
-    page = server.school.runtime.metrics.exposition().decode().splitlines()
+def _count(metrics: Metrics) -> float:
+    page = metrics.exposition().decode().splitlines()
     found = [line for line in page if line.startswith("tenant_api_requests_total") and 'status="503"' in line]
     return sum(float(line.rpartition(" ")[2]) for line in found)

@@ -34,7 +34,7 @@ _KEPT: Final = 10.0
 """Seconds: whose credentials have ended meanwhile is told so when it is not refused."""
 
 
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
+class Caller(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Whose requests with one head are, from one address. `length`: of their bodies.
 
     `id`: that a proxy gives each of them. `before`, `after`: parts of the answer, each followed by the id.

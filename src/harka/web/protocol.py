@@ -106,9 +106,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if refusals is not None and not refusals.are_due:
             # nobody is refused now: it does not matter yet who asks
             refusals = None
-        caller = None if refusals is None else refusals.callers.known(data, self.client)
-        if caller is not None and self._has_refused(caller):
-            return True
+        caller = None
+        if refusals is not None:
+            caller = refusals.callers.known(data, self.client)
+            if caller is not None and self._has_refused(refusals, caller):
+                return True
         asked = split_request(_PLAIN_POST, data)
         if asked is None:
             return False
@@ -116,21 +118,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if refusals is not None and caller is None:
             head = data[: len(data) - len(body)]
             caller = refusals.callers.learn(head, headers, len(body), self.scheme, self.client)
-            if caller is not None and self._has_refused(caller):
+            if caller is not None and self._has_refused(refusals, caller):
                 return True
         self._take(headers, body)
         return True
 
-    def _has_refused(self, caller: Caller) -> bool:
+    def _has_refused(self, refusals: Refusals, caller: Caller) -> bool:
         """Refuse them where there is no room for them. Whether there was none."""
-        refusals = self._refusals
-        if refusals is None or self.flow.write_paused or not refusals.refuses(caller):
+        if self.flow.write_paused or not refusals.refuses(caller):
             return False
-        self._end_head()
-        self._rest_until = 0.0
+        self._in_head = False
+        if self._head_timer is not None:
+            self._end_head()
         if refusals.may_go_on():
             self._refuse_at_the_door(refusals, caller)
         else:
+            self._rest_until = 0.0
             self._held = bytearray()
             self._refusal = partial(self._refuse_held, refusals, caller)
             refusals.later(self._refusal)
@@ -148,13 +151,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if held is None or self.transport.is_closing():
             return
         self._refuse_at_the_door(refusals, caller)
+        self.flow.resume_reading()
         if held:
             self.data_received(bytes(held))
 
     def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)
         self.transport.write(b"".join((_STATUS, own, refusals.answer(caller))))
-        self.on_response_complete()
+        self.server_state.total_requests += 1
+        self._rest()
 
     def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """A request that is all here; the parser hears nothing of it."""
@@ -239,6 +244,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head:
             # the next head is arriving, and has its own time for that
             return
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is asked on this connection, from now on."""
         self._rest_until = self.loop.time() + self.timeout_keep_alive
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_at(

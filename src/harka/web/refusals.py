@@ -4,7 +4,8 @@ A plain `POST /graphql` that came whole is looked at before anything is made for
 line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read.
 Everything else is refused further in, by the tenant door.
 
-In each turn of the event loop only so many are refused: those that were let in come first.
+In each turn of the event loop only so many are refused: those that were let in come first. The longer turns
+take, the more come meanwhile, and the more are refused in one: refusals have a share of the time.
 """
 
 import asyncio
@@ -13,9 +14,8 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from harka import logs
+from harka import clock, logs
 from harka.errors import OverloadedError
-from harka.metrics import OTHER
 from harka.runtime import Runtime
 from harka.tenancy.line import Flow
 from harka.web.callers import Caller, Callers
@@ -28,18 +28,25 @@ _EVERY: Final = 1.0
 """Seconds between two lines in the log."""
 _NAMED: Final = 5
 _IN_A_TURN: Final = 32
+"""At least, however brief turns are."""
+_IN_A_SECOND: Final = 16_000
+"""About a third of a processor: 20 us each, the kernel's part included (`loadtests/overload.py`, perf)."""
+_LONGEST_TURN: Final = 0.1
+"""Seconds: whoever refused nobody for a while has not saved up for it."""
 
 
 class Refusals:
     def __init__(self, runtime: Runtime) -> None:
         self.callers = Callers(runtime)
         self._gate, self._metrics = runtime.gate, runtime.metrics
-        self._untold: Counter[UUID] = Counter()
-        self._left = _IN_A_TURN
+        self._left, self._turned_at = _IN_A_TURN, clock.monotonic()
         self._later: deque[Callable[[], None]] = deque()
         # let through in this turn, and not yet at the gate: a task begins in the next one
         self._coming: dict[Flow, int] = {}
+        # for whom there was no room in this turn: nobody leaves the gate between two reads of one
+        self._without_room: set[Caller] = set()
         self._next_turn: asyncio.Handle | None = None
+        self._untold: Counter[UUID] = Counter()
 
     @property
     def are_due(self) -> bool:
@@ -48,12 +55,15 @@ class Refusals:
 
     def refuses(self, caller: Caller) -> bool:
         """Whether there is no room for one more request of theirs; otherwise it is expected at the gate."""
+        if caller in self._without_room:
+            return True
+        self._await_turn()
         flow = self._gate.flow(caller.organization)
         coming = self._coming.get(flow, 0)
         if not self._gate.has_room(flow, caller.rank, coming):
+            self._without_room.add(caller)
             return True
         self._coming[flow] = coming + 1
-        self._await_turn()
         return False
 
     def may_go_on(self) -> bool:
@@ -67,8 +77,10 @@ class Refusals:
         self._later.append(refuse)
 
     def answer(self, caller: Caller) -> bytes:
-        """See `Caller.refusal`; it is counted."""
-        self._note(caller.organization.id)
+        """See `Caller.refusal`; it is counted within a second, with all others."""
+        if not self._untold:
+            asyncio.get_running_loop().call_later(_EVERY, self._tell)
+        self._untold[caller.organization.id] += 1
         return caller.refusal()
 
     def _await_turn(self) -> None:
@@ -76,24 +88,21 @@ class Refusals:
             self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        held = min(len(self._later), _IN_A_TURN)
-        self._left, self._next_turn = _IN_A_TURN - held, None
+        now = clock.monotonic()
+        took, self._turned_at = min(now - self._turned_at, _LONGEST_TURN), now
+        most = max(int(took * _IN_A_SECOND), _IN_A_TURN)
+        held = min(len(self._later), most)
+        self._left, self._next_turn = most - held, None
         self._coming.clear()
+        self._without_room.clear()
         for _ in range(held):
             self._later.popleft()()
         if self._later:
             self._await_turn()
 
-    def _note(self, tenant: UUID) -> None:
-        """Count it at once, and tell of it within a second, with all others."""
-        self._metrics.observe_request(
-            tenant=tenant, operation=OTHER, route="graphql", status=OverloadedError.status, seconds=0.0
-        )
-        if not self._untold:
-            asyncio.get_running_loop().call_later(_EVERY, self._tell)
-        self._untold[tenant] += 1
-
     def _tell(self) -> None:
+        for tenant, number in self._untold.items():
+            self._metrics.observe_refusals(tenant, number, route="graphql", status=OverloadedError.status)
         most = {str(tenant): number for tenant, number in self._untold.most_common(_NAMED)}
         log.warning("overloaded", refused=self._untold.total(), tenants=len(self._untold), most=most)
         self._untold.clear()
