@@ -26,10 +26,6 @@ from harka.web.scim import door as scim
 log = logs.logger("app")
 
 _SOCKETS_SECONDS: Final = 1.0
-_TAKEN_IN_A_TURN: Final = 8
-"""Connections. libuv takes one of each listening descriptor in a turn (libuv #3696): in busy turns of some
-milliseconds hundreds would wait for a second. For each descriptor a new connection costs a microsecond more.
-"""
 _YOUNG_OBJECTS: Final = 20_000
 
 
@@ -126,11 +122,6 @@ class Server(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """`sockets`: that listen. Descriptors of them are made, which end with this server."""
-        if sockets is not None:
-            sockets = [
-                each if number == 0 else each.dup() for each in sockets for number in range(_TAKEN_IN_A_TURN)
-            ]
         await super().startup(sockets)
         _settle_collector()
         host, port = self.servers[0].sockets[0].getsockname()[:2]

@@ -1,12 +1,22 @@
 import asyncio
 import contextlib
+import os
 import socket
 
 import msgspec
 import pytest
 import uvloop
 
-from harka.cli.serving import OwnedServer, PortTakenError, listen, listen_nearby, port_of, require_servers
+from harka.cli.serving import (
+    ALONE,
+    OwnedServer,
+    PortTakenError,
+    descriptors_of,
+    listen,
+    listen_nearby,
+    port_of,
+    require_servers,
+)
 from harka.config import ConfigurationError, Settings
 
 
@@ -44,26 +54,38 @@ def test_what_is_missing_in_a_deployment_is_named(missing: str) -> None:
 
 def test_several_who_connect_are_taken_in_one_turn_of_the_loop(settings: Settings) -> None:
     """In busy turns of some milliseconds, hundreds of them would wait for a second."""
-    callers = 64
-    assert uvloop.run(_turns(settings, callers)) <= callers / 8 + 8
+    assert uvloop.run(_most_in_a_turn(settings)) == ALONE
 
 
-async def _turns(settings: Settings, callers: int) -> int:
-    """How many it takes until each of so many who connect at once has a protocol."""
-    listener, turns = listen("127.0.0.1", 0), 0
+async def _most_in_a_turn(settings: Settings) -> int:
+    """How many of many who connect at once get a protocol in one turn."""
+    listener, before, most = listen("127.0.0.1", 0), 0, 0
     address = "127.0.0.1", port_of(listener)
     server = OwnedServer(msgspec.structs.replace(settings, port=address[1]))
-    serving = asyncio.create_task(server.serve([listener]))
+    serving = asyncio.create_task(server.serve(descriptors_of(listener, ALONE)))
     await server.serving.wait()
     with contextlib.ExitStack() as stack:
-        for _ in range(callers):
+        for _ in range(8 * ALONE):
             stack.enter_context(socket.create_connection(address))
-        while len(server.server_state.connections) < callers:
-            await asyncio.sleep(0)
-            turns += 1
+        async with asyncio.timeout(10):
+            while before < 8 * ALONE:
+                await asyncio.sleep(0)
+                now = len(server.server_state.connections)
+                most, before = max(most, now - before), now
     server.stop()
     await serving
     # no descriptor is left that listens
     with pytest.raises(ConnectionRefusedError), socket.create_connection(address):
         pass
-    return turns
+    return most
+
+
+def test_a_further_process_does_not_have_the_others_wait() -> None:
+    """All descriptors share whether a call for a connection waits: it must not, at any time."""
+    with listen("127.0.0.1", 0) as first:
+        first.setblocking(False)
+        # as a process has it that was started with this descriptor
+        descriptors = descriptors_of(socket.socket(fileno=os.dup(first.fileno())), 4)
+        assert not any(os.get_blocking(each.fileno()) for each in [first, *descriptors])
+        for each in descriptors:
+            each.close()

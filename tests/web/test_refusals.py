@@ -131,6 +131,10 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harka.web.refusals._IN_A_TURN", 2)
+    monkeypatch.setattr("harka.web.refusals._IN_A_SECOND", 0)
+    server.refusals._left, held = 2, list[int]()
+    later = server.refusals.later
+    monkeypatch.setattr(server.refusals, "later", lambda refuse: (held.append(1), later(refuse)))
     request = await server.request()
     reader_writers = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(10)]
     connections = [Connection(*pair) for pair in reader_writers]
@@ -142,6 +146,7 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
         reader_writers[-1][1].transport.abort()
         answers = [await connection.answer() for connection in connections]
     assert [status for status, _, _ in answers] == [503] * 9
+    assert len(held) >= 7
     assert not server.refusals._later
     for connection in connections:
         assert (await connection.ask(request))[0] == 200
@@ -220,7 +225,7 @@ async def test_after_a_long_turn_more_are_refused_in_the_next(
     now = [100.0]
     monkeypatch.setattr(clock, "monotonic", lambda: now[0])
     refusals = Refusals(server.school.runtime)
-    for seconds, most in ((0.0, 32), (0.0625, 1000), (0.001, 32), (9.0, 1600)):
+    for seconds, most in ((0.0, 32), (0.015625, 250), (0.001, 32), (9.0, 320)):
         while refusals.may_go_on():
             pass
         now[0] += seconds

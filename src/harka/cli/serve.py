@@ -10,7 +10,7 @@ import uvloop
 
 from harka import logs
 from harka.cli import children
-from harka.cli.serving import OwnedServer, listen, require_servers
+from harka.cli.serving import ALONE, BESIDE_OTHERS, OwnedServer, descriptors_of, listen, require_servers
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
 
@@ -36,13 +36,16 @@ def serve(
         listen(settings.host, settings.port) if descriptor is None else socket.socket(fileno=descriptor)
     )
     with logs.writing(settings):
-        uvloop.run(_serve(settings, listener) if workers == 1 else _share(settings, listener, workers))
+        if workers > 1:
+            uvloop.run(_share(settings, listener, workers))
+        else:
+            uvloop.run(_serve(settings, listener, ALONE if descriptor is None else BESIDE_OTHERS))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, descriptors: int) -> None:
     server = OwnedServer(settings)
     with on_stop(server.stop):
-        await server.serve([listener])
+        await server.serve(descriptors_of(listener, descriptors))
 
 
 async def _share(settings: Settings, listener: socket.socket, workers: int) -> None:

@@ -13,6 +13,9 @@ from harka.errors import HarkaError
 
 _NEXT_PORTS: Final = 20
 _BACKLOG: Final = 2048
+ALONE: Final = 8
+BESIDE_OTHERS: Final = 2
+"""Descriptors of a listening socket, in a process that has it alone and in one of several."""
 
 
 class PortTakenError(HarkaError):
@@ -57,6 +60,18 @@ def listen_nearby(host: str, port: int) -> socket.socket:
         with contextlib.suppress(PortTakenError):
             return listen(host, candidate)
     return listen(host, 0)
+
+
+def descriptors_of(listener: socket.socket, number: int) -> list[socket.socket]:
+    """`listener` and further descriptors of it, `number` in all, for a server that closes them.
+
+    libuv takes one connection of each in a turn of its loop (libuv #3696): in busy turns of milliseconds,
+    hundreds that come at once would wait for a second. Each more is a system call in vain for a connection.
+    """
+    # a copy would set them all to wait as its original does, and with them those of other processes: their
+    # loops would stand still in a call for a connection that another has taken
+    listener.setblocking(False)
+    return [listener, *(listener.dup() for _ in range(number - 1))]
 
 
 def port_of(listener: socket.socket) -> int:

@@ -127,9 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse them where there is no room for them. Whether there was none."""
         if self.flow.write_paused or not refusals.refuses(caller):
             return False
-        self._in_head = False
-        if self._head_timer is not None:
-            self._end_head()
+        self._end_head()
         if refusals.may_go_on():
             self._refuse_at_the_door(refusals, caller)
         else:
@@ -141,12 +139,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Whoever waits for a refusal has it before the connection ends."""
-        if self._held is not None:
+        while self._held is not None:
+            # with what came meanwhile, which may be held in its turn
             self._refusal()
         super().shutdown()
 
     def _refuse_held(self, refusals: Refusals, caller: Caller) -> None:
-        """What was to wait for its refusal, and then what came meanwhile."""
+        """What was to wait for its refusal, and then what came meanwhile.
+
+        It is refused though there may be room by now: of what was asked nothing is kept.
+        """
         held, self._held = self._held, None
         if held is None or self.transport.is_closing():
             return

@@ -30,9 +30,9 @@ _NAMED: Final = 5
 _IN_A_TURN: Final = 32
 """At least, however brief turns are."""
 _IN_A_SECOND: Final = 16_000
-"""About a third of a processor: 20 us each, the kernel's part included (`loadtests/overload.py`, perf)."""
-_LONGEST_TURN: Final = 0.1
-"""Seconds: whoever refused nobody for a while has not saved up for it."""
+"""About a third of a processor at 20 us each, the kernel's part included, as `perf` saw it on one machine."""
+_LONGEST_TURN: Final = 0.02
+"""Seconds: what more a turn took, and a rest without refusals, allow no more of them."""
 
 
 class Refusals:
@@ -43,10 +43,10 @@ class Refusals:
         self._later: deque[Callable[[], None]] = deque()
         # let through in this turn, and not yet at the gate: a task begins in the next one
         self._coming: dict[Flow, int] = {}
-        # for whom there was no room in this turn: nobody leaves the gate between two reads of one
+        # for whom there was no room in this turn: they are told so at most one turn too long
         self._without_room: set[Caller] = set()
         self._next_turn: asyncio.Handle | None = None
-        self._untold: Counter[UUID] = Counter()
+        self._untold = Counter[UUID]()
 
     @property
     def are_due(self) -> bool:
@@ -95,14 +95,16 @@ class Refusals:
         self._left, self._next_turn = most - held, None
         self._coming.clear()
         self._without_room.clear()
+        if len(self._later) > held:
+            self._await_turn()
         for _ in range(held):
             self._later.popleft()()
-        if self._later:
-            self._await_turn()
+        # what came while they were held was asked for just now, and others leave before the next reads
+        self._without_room.clear()
 
     def _tell(self) -> None:
-        for tenant, number in self._untold.items():
+        untold, self._untold = self._untold, Counter[UUID]()
+        for tenant, number in untold.items():
             self._metrics.observe_refusals(tenant, number, route="graphql", status=OverloadedError.status)
-        most = {str(tenant): number for tenant, number in self._untold.most_common(_NAMED)}
-        log.warning("overloaded", refused=self._untold.total(), tenants=len(self._untold), most=most)
-        self._untold.clear()
+        most = {str(tenant): number for tenant, number in untold.most_common(_NAMED)}
+        log.warning("overloaded", refused=untold.total(), tenants=len(untold), most=most)
