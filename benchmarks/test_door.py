@@ -7,7 +7,6 @@ itself costs is the difference.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 from asyncpg.pgproto import pgproto
 from library import bare_runtime
+from nowhere import logged_nowhere
 from pytest_benchmark.fixture import BenchmarkFixture
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config
@@ -23,7 +23,6 @@ from uvicorn.server import ServerState
 
 from doors import Transport
 from full_gate import filled
-from harka import logs
 from harka.analytics.requests import Requests
 from harka.auth.key_usage import KeyUsage
 from harka.auth.session_usage import SessionUsage
@@ -54,6 +53,7 @@ HEADERS = [
     (b"content-length", b"%d" % len(BODY)),
     (b"x-api-key", key_text(1)),
 ]
+POST = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (b"".join(b"%b: %b\r\n" % pair for pair in HEADERS), BODY)
 FLOOR_HEADERS = [
     (b"content-type", b"application/json; charset=utf-8"),
     (b"content-length", b"%d" % len(DATA)),
@@ -137,7 +137,7 @@ def door(_monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
 
 @pytest.fixture(params=["floor", "door"])
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ASGIApp]:
-    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with logged_nowhere():
         yield floor if request.param == "floor" else door(monkeypatch)
 
 
@@ -183,21 +183,26 @@ def test_asgi(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app:
     measure(benchmark, loop, ask)
 
 
-@pytest.mark.benchmark(group="bytes to bytes, through uvicorn's protocol", timer=time.process_time)
-def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
-    """As it is served, but for the socket: one connection, kept alive."""
+def connection(
+    app: ASGIApp, loop: asyncio.AbstractEventLoop, state: dict[str, Any] | None = None
+) -> tuple[BoundedProtocol, Transport]:
+    """As it is served, but for the socket: kept alive, open once the loop turns."""
     config = Config(
         app, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False
     )
-    head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
-    request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
-    protocol = BoundedProtocol(config, ServerState(), {}, loop)
-    transport = Transport()
+    protocol, transport = BoundedProtocol(config, ServerState(), state or {}, loop), Transport()
     loop.call_soon(protocol.connection_made, transport)
+    return protocol, transport
+
+
+@pytest.mark.benchmark(group="bytes to bytes, through uvicorn's protocol", timer=time.process_time)
+def test_served(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
+    """One connection for all requests."""
+    protocol, transport = connection(app, loop)
 
     async def ask() -> None:
         transport.written = b""
-        protocol.data_received(request)
+        protocol.data_received(POST)
         while not protocol.cycle.response_complete:  # noqa: ASYNC110 - nobody tells, and the turns cost little
             await asyncio.sleep(0)
         assert transport.written.startswith(b"HTTP/1.1 200 ")
@@ -212,12 +217,7 @@ def test_refused(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop) -
     """What a refusal takes that has been given before, a few of them in a turn of the loop."""
     gate = Gate(most=2, patience=1.0)
     runtime = msgspec.structs.replace(behind_the_door(), gate=gate)
-    config = Config(floor, lifespan="off", log_config=None, access_log=False, server_header=False)
-    head = b"".join(b"%b: %b\r\n" % pair for pair in HEADERS)
-    request = b"POST /graphql HTTP/1.1\r\n%b\r\n%b" % (head, BODY)
-    protocol = BoundedProtocol(config, ServerState(), {REFUSALS: Refusals(runtime)}, loop)
-    transport = Transport()
-    loop.call_soon(protocol.connection_made, transport)
+    protocol, transport = connection(floor, loop, {REFUSALS: Refusals(runtime)})
     organization = runtime.directory.current.by_slug("acme")
     assert organization is not None
 
@@ -226,10 +226,10 @@ def test_refused(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop) -
             for _ in range(REQUESTS // IN_A_TURN):
                 for _ in range(IN_A_TURN):
                     transport.written = b""
-                    protocol.data_received(request)
+                    protocol.data_received(POST)
                     assert transport.written.startswith(b"HTTP/1.1 503 ")
                 await asyncio.sleep(0)
 
-    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with logged_nowhere():
         benchmark.pedantic(lambda: loop.run_until_complete(ask()), rounds=20, iterations=1, warmup_rounds=2)
     protocol.connection_lost(None)

@@ -5,21 +5,19 @@ are current.
 """
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
+from nowhere import logged_nowhere
 from population import Population, fill, found, make_key, settle
 from pytest_benchmark.fixture import BenchmarkFixture
 from servers import Ground
 from stage import Stage, stage
 from test_request import asking, served
 
-from harka import logs
 from harka.codec import from_json
-from harka.config import Settings
 from harka.ids import NodeKind
 from harka.opening import open_runtime
 from harka.tenancy.permission import Permission
@@ -63,7 +61,7 @@ def test_request(
 ) -> None:
     benchmark.group = f"among how many people: {name}"
     ground, person = laid[size]
-    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with logged_nowhere():
         stack = AsyncExitStack()
         app = loop.run_until_complete(stack.enter_async_context(served(ground, "compiled")))
         ask = asking(app, ground, QUESTIONS[name].format(user=person))

@@ -6,19 +6,18 @@ embedded PostgreSQL or two, rows, bytes, log line and metrics. The same rows und
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
+from nowhere import logged_nowhere
 from pytest_benchmark.fixture import BenchmarkFixture
 from servers import Ground
 from starlette.types import ASGIApp, Message
 
-from harka import executor, logs
+from harka import executor
 from harka.codec import from_json, json_bytes
-from harka.config import Settings
 from harka.opening import open_runtime
 from harka.web import routes
 from harka.web.middleware.draining import Draining
@@ -89,7 +88,7 @@ def test_request(
     if way != "graphql-core" and not executor.COMPILED:
         pytest.skip("the extension was not built here")
     benchmark.group = f"request: {name}"
-    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with logged_nowhere():
         stack = AsyncExitStack()
         app = loop.run_until_complete(stack.enter_async_context(served(ground, way)))
         ask = asking(app, ground, QUESTIONS[name])

@@ -6,20 +6,18 @@ embedded PostgreSQL; the provider, which signs its answers, is in this process, 
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
+from nowhere import logged_nowhere
 from pytest_benchmark.fixture import BenchmarkFixture
 from servers import Ground
 
 from entering import Visitor
-from harka import logs
 from harka.auth.saml import Assertions
-from harka.config import Settings
 from harka.ids import NodeKind, new_id
 from harka.learning import sso, sso_saml
 from harka.learning.sso_draft import SsoDraft
@@ -119,7 +117,7 @@ def test_sign_ins_at_once(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, ground: Ground
 ) -> None:
     benchmark.group = f"SAML: {AT_ONCE} sign-ins"
-    with open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with logged_nowhere():
         stack = AsyncExitStack()
         http, connection = loop.run_until_complete(stack.enter_async_context(serving(ground)))
 

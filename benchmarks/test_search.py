@@ -6,21 +6,19 @@ Through the whole application; words as people have them, begun and mistyped. A 
 
 import asyncio
 import itertools
-import os
 import random
 import string
 from contextlib import AsyncExitStack
 
 import pytest
+from nowhere import logged_nowhere
 from population import Population, fill, found, make_key, settle
 from pytest_benchmark.fixture import BenchmarkFixture
 from servers import Ground
 from stage import Stage, stage
 from test_request import asking, served
 
-from harka import logs
 from harka.codec import from_json
-from harka.config import Settings
 from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.learning.work import unit_of_work
@@ -83,7 +81,7 @@ def test_search(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, wh
         "mistyped": [mistyped(name, chance) for name in known],
         "worst": list(WORST),
     }[what]
-    with stage() as servers, open(os.devnull, "w") as nowhere, logs.writing(Settings(), nowhere):  # noqa: PTH123 - a device
+    with stage() as servers, logged_nowhere():
         ground = loop.run_until_complete(lay(servers, known))
         stack = AsyncExitStack()
         app = loop.run_until_complete(stack.enter_async_context(served(ground, "compiled")))
