@@ -28,6 +28,7 @@ import asyncpg
 import chaos_webhooks
 import httpx2
 import msgspec
+import psutil
 from chaos_webhooks import Receiver
 from queue_worker import EFFECT, POISON
 from rich.console import Console
@@ -67,6 +68,8 @@ _LOG_SHOWN: Final = 4_000
 ENQUEUE: Final = "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { job { id } errors { code } } }"
 _COUNTED: Final = (EFFECT, POISON, MEASURE_USAGE)
 
+_END: Final = 30.0
+"""Seconds for what a killed server had started."""
 out: Final = Console(highlight=False, soft_wrap=True)
 
 
@@ -150,8 +153,11 @@ async def ask(client: httpx2.AsyncClient, told: Told) -> None:
 def kill_server(embedded: Embedded, name: str) -> None:
     for child in embedded._children:  # noqa: SLF001 - nobody else may kill them
         if child.program.name == name:
+            started = psutil.Process(child.process.pid).children(recursive=True)
             os.kill(child.process.pid, signal.SIGKILL)
             child.process.wait()
+            # PostgreSQL's backends end when they notice; it does not begin anew while one is at its memory
+            psutil.wait_procs(started, timeout=_END)
 
 
 def victims(names: Sequence[str], rounds: int) -> list[str]:
@@ -171,7 +177,7 @@ async def disturb(embedded: Embedded, programs: Programs, rounds: int) -> Counte
             programs.kill(name)
             programs.start()
         else:
-            kill_server(embedded, name)
+            await asyncio.to_thread(kill_server, embedded, name)
             embedded.revive()
             await asyncio.to_thread(embedded.wait)
     return killed
