@@ -11,10 +11,8 @@ import argparse
 import asyncio
 import contextlib
 import math
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +26,6 @@ import asyncpg
 import chaos_webhooks
 import httpx2
 import msgspec
-import psutil
 from chaos_webhooks import Receiver
 from queue_worker import EFFECT, POISON
 from rich.console import Console
@@ -62,14 +59,12 @@ _PAUSE: Final = (0.2, 1.2)
 _WRITERS: Final = 4
 _WRITE_EVERY: Final = 0.01
 _ASK_EVERY: Final = 0.1
+_REVIVE_EVERY: Final = 0.1
 _DRAIN: Final = 120.0
 """Seconds without any progress: on a machine with much else to do a worker takes half a minute to begin."""
 _LOG_SHOWN: Final = 4_000
 ENQUEUE: Final = "mutation { enqueueJob(input: {kind: MEASURE_USAGE}) { job { id } errors { code } } }"
 _COUNTED: Final = (EFFECT, POISON, MEASURE_USAGE)
-
-_END: Final = 30.0
-"""Seconds for what a killed server had started."""
 out: Final = Console(highlight=False, soft_wrap=True)
 
 
@@ -153,11 +148,8 @@ async def ask(client: httpx2.AsyncClient, told: Told) -> None:
 def kill_server(embedded: Embedded, name: str) -> None:
     for child in embedded._children:  # noqa: SLF001 - nobody else may kill them
         if child.program.name == name:
-            started = psutil.Process(child.process.pid).children(recursive=True)
-            os.kill(child.process.pid, signal.SIGKILL)
+            child.process.kill()
             child.process.wait()
-            # PostgreSQL's backends end when they notice; it does not begin anew while one is at its memory
-            psutil.wait_procs(started, timeout=_END)
 
 
 def victims(names: Sequence[str], rounds: int) -> list[str]:
@@ -177,9 +169,11 @@ async def disturb(embedded: Embedded, programs: Programs, rounds: int) -> Counte
             programs.kill(name)
             programs.start()
         else:
-            await asyncio.to_thread(kill_server, embedded, name)
-            embedded.revive()
-            await asyncio.to_thread(embedded.wait)
+            kill_server(embedded, name)
+            # as `harka up` does, more often
+            while not embedded.ready:
+                embedded.revive()
+                await asyncio.sleep(_REVIVE_EVERY)
     return killed
 
 

@@ -4,12 +4,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from cli.waiting import until
+from cli.waiting import text, until, wait_until
 from harka.cli.embedded import servers
 from harka.cli.embedded.directory import claim
 from harka.cli.embedded.process import ServerError
@@ -89,6 +90,30 @@ async def test_a_start_right_after_the_kill_waits_for_the_old_ones(data: Path) -
     with claim(data) as directory, Embedded(Settings(), directory) as embedded:
         embedded.wait()
         assert await ask(embedded, "SELECT 1") == 1
+
+
+async def test_a_start_waits_for_the_backends_of_a_killed_postgresql(data: Path) -> None:
+    with owning(data) as (owner, sockets):
+        async with connected(servers.admin_url(sockets)) as connection:
+            backend = await connection.fetchval("SELECT pg_backend_pid()")
+            os.kill(backend, signal.SIGSTOP)
+            postmaster = int((data / "postgres" / "postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, signal.SIGKILL)
+            owner.kill()
+            owner.wait()
+            connection.terminate()
+
+    def go_on_once_it_was_tried_again() -> None:
+        wait_until(lambda: "is still in use" in text(data / "postgres.log.1"))
+        os.kill(backend, signal.SIGCONT)
+
+    with claim(data) as directory, Embedded(Settings(), directory) as embedded, ThreadPoolExecutor() as aside:
+        await until(lambda: "is still in use" in text(data / "postgres.log"))
+        going_on = aside.submit(go_on_once_it_was_tried_again)
+        embedded.wait()
+        going_on.result()
+        assert await ask(embedded, "SELECT 1") == 1
+        assert embedded.ready
 
 
 async def test_one_killed_while_it_initializes_starts_over(data: Path) -> None:

@@ -159,6 +159,8 @@ def serve(programs: Path, data: Path, sockets: Path, account: Account | None, *,
         stop_signal=signal.SIGINT,
         account=account,
         environment=environment,
+        # backends of a killed one end when they look up from their work; their memory is in use until then
+        too_early="pre-existing shared memory block",
     )
 
 

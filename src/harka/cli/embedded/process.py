@@ -31,7 +31,10 @@ class ServerError(HarkaError):
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """`stop_signal`: what makes it shut down cleanly, not waiting for its clients."""
+    """`stop_signal`: what makes it shut down cleanly, not waiting for its clients.
+
+    `too_early`: what it says last when it ends because something of an earlier run is still there.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -39,6 +42,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     stop_signal: signal.Signals
     account: Account | None = None
     environment: dict[str, str] = {}
+    too_early: str = ""
 
 
 class Child(msgspec.Struct):
@@ -51,12 +55,22 @@ class Child(msgspec.Struct):
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def was_early(self) -> bool:
+        """Whether it ended for a reason that goes away by itself."""
+        return (
+            bool(self.program.too_early) and not self.alive and self.program.too_early in self._last_words()
+        )
+
     def failure(self) -> str:
         """What a person needs to see when it is not alive."""
+        told = f"{self.program.name} exited with {self.process.returncode}"
+        return f"{told}:\n{said}" if (said := self._last_words()) else told
+
+    def _last_words(self) -> str:
         with contextlib.suppress(OSError):
-            tail = self.program.log.read_text(errors="replace")[-_LOG_TAIL:].strip()
-            return f"{self.program.name} exited with {self.process.returncode}:\n{tail}"
-        return f"{self.program.name} exited with {self.process.returncode}"
+            return self.program.log.read_text(errors="replace")[-_LOG_TAIL:].strip()
+        return ""
 
 
 class _Recorded(msgspec.Struct, frozen=True):

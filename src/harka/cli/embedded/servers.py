@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,6 +21,7 @@ CATALOG: Final = "harka"
 """Name of the database that holds the catalog and the shards."""
 _START_TIMEOUT: Final = 60.0  # crash recovery included
 _STOP_TIMEOUT: Final = 20.0
+_AGAIN: Final = 0.1
 _SOCKET_PATH_MAX: Final = 103  # 104 bytes on macOS, 108 on Linux, with the closing NUL
 
 
@@ -70,8 +72,13 @@ class Embedded:
         """Return when both answer. Raise `ServerError` with the reason when one does not."""
         if self._initializing is not None:
             self._finish_initializing(self._initializing)
-        for child in self._children:
-            process.wait_until(child, lambda child=child: self._ready(child), _START_TIMEOUT)  # type: ignore[misc] # mypy loses the default's type
+        for number in range(len(self._children)):
+            self._until_ready(number)
+
+    @property
+    def ready(self) -> bool:
+        """Whether both run and answer."""
+        return all(child.alive and self._ready(child) for child in self._children)
 
     def revive(self) -> list[str]:
         """Start again what has died; returns what it said. Call it now and then, from the main thread."""
@@ -79,9 +86,7 @@ class Embedded:
         for number, child in enumerate(self._children):
             if not child.alive:
                 said.append(child.failure())
-                self._children[number] = process.start(child.program)
-        if said:
-            process.record(self._children, self._record)
+                self._start_again(number)
         return said
 
     def stop(self) -> None:
@@ -156,6 +161,23 @@ class Embedded:
     def _run(self, program: process.Program) -> None:
         with held_back():
             self._children.append(process.start(program))
+        process.record(self._children, self._record)
+
+    def _until_ready(self, number: int) -> None:
+        until = time.monotonic() + _START_TIMEOUT
+        while True:
+            child = self._children[number]
+            try:
+                return process.wait_until(child, lambda child=child: self._ready(child), _START_TIMEOUT)  # type: ignore[misc] # mypy loses the default's type
+            except ServerError:
+                if not child.was_early or time.monotonic() > until:
+                    raise
+            time.sleep(_AGAIN)
+            self._start_again(number)
+
+    def _start_again(self, number: int) -> None:
+        with held_back():
+            self._children[number] = process.start(self._children[number].program)
         process.record(self._children, self._record)
 
     def _ready(self, child: Child) -> bool:
