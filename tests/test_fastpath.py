@@ -166,16 +166,17 @@ def test_cache_key_begins_with_tenant_and_generation(fast: Any) -> None:
 
 
 def test_cache_key_hashes_what_it_says_it_does(fast: Any) -> None:
-    def item(kind: int, data: bytes) -> bytes:
-        return bytes((kind,)) + len(data).to_bytes(7, "little") + data + bytes(-len(data) % 8)
+    def word(value: int, kind: int) -> bytes:
+        return bytes((kind,)) + value.to_bytes(7, "little", signed=True)
 
-    def integer(value: int) -> bytes:
-        return item(3, value.to_bytes(8, "little", signed=True))
+    def sized(kind: int, data: bytes) -> bytes:
+        return word(len(data), kind) + data + bytes(-len(data) % 8)
 
-    parts = ("héllo", -1, b"12345678", None, True, 2**63)
-    encoded = item(2, TENANT) + integer(7) + integer(3) + item(1, b"course")
-    encoded += item(1, "héllo".encode()) + integer(-1) + item(2, b"12345678") + item(0, b"")
-    encoded += item(5, bytes((1, 0, 0, 0, 0, 0, 0, 0))) + item(4, bytes(7) + b"\x80\x00")
+    parts = ("héllo", -1, b"12345678", None, True, 2**55 - 1, 2**55, -(2**55) - 1, 2**63)
+    encoded = TENANT + bytes((7, *bytes(7), 3, *bytes(7))) + sized(1, b"course")
+    encoded += sized(1, "héllo".encode()) + word(-1, 3) + sized(2, b"12345678") + word(0, 0)
+    encoded += word(1, 5) + word(2**55 - 1, 3) + sized(4, bytes(6) + b"\x80\x00")
+    encoded += sized(4, b"\xff" * 6 + b"\x7f\xff") + sized(4, bytes(7) + b"\x80\x00")
     assert key_of(fast, parts=parts).split(":")[2] == fast.siphash128(KEY, encoded).hex()
 
 
@@ -184,7 +185,8 @@ def test_unlike_arguments_have_unlike_cache_keys(fast: Any) -> None:
         (), ("",), ("", ""), (b"",), (None,), (0,), (False,), (1,), (True,), ("1",), (b"1",), (-1,), (256,),
         ("a", "b"), ("ab",), ("a", "b", ""), ("a\x00",), ("a",), (b"a",), ("a" * 8,), ("a" * 7,), ("a" * 9,),
         (2**63 - 1,), (2**63,), (-(2**63),), (-(2**63) - 1,), (2**64 - 1,), (2**64,),
-        ("x" * 70_000,), (2**70_000,), (True, 1), (1, True),
+        (2**55 - 1,), (2**55,), (-(2**55),), (-(2**55) - 1,), ("x" * 70_000,), (2**70_000,),
+        (True, 1), (1, True),
     ]  # fmt: skip
     keys = [key_of(fast, parts=given) for given in parts]
     keys += [

@@ -18,7 +18,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact, PyUn
 
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from harka._siphash cimport Sip, absorb, absorb_words, folded, hash64, rounds, start, text_t
 
@@ -73,7 +73,8 @@ from harka._fastpath_rules import (
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object value, int* overflow) except? -1
-    str PyUnicode_DecodeASCII(const char* text, Py_ssize_t size, const char* errors)
+    str PyUnicode_New(Py_ssize_t size, Py_UCS4 largest)
+    void* PyUnicode_1BYTE_DATA(object text)
 
 __all__ = [
     "DEDICATED_ABOVE_USERS",
@@ -437,9 +438,9 @@ cdef Py_ssize_t _bearer(text_t* text, Py_ssize_t size) noexcept nogil:
 def cache_key(key, tenant, generation, schema_version, namespace, parts):
     """Answer `<tenant hex>:<generation>:<SipHash-2-4-128 hex>`; documented at the twin."""
     cdef Sip sip
-    cdef uint64_t[2] digest
-    cdef char[96] text
-    cdef char* end = text
+    cdef unsigned char[16] digest
+    cdef char[20] decimal
+    cdef uint64_t words = 4
     _require_bytes16("key", key)
     _require_bytes16("tenant", tenant)
     cdef int64_t counted = _counter("generation", generation)
@@ -449,17 +450,22 @@ def cache_key(key, tenant, generation, schema_version, namespace, parts):
     if not PyTuple_CheckExact(parts):
         raise type_error("parts", "tuple", parts)
     _start_wide(&sip, _text(key))
-    _absorb_item(&sip, _BYTES, _text(tenant), 16)
-    _absorb_word(&sip, _INTEGER, <uint64_t>counted)
-    _absorb_word(&sip, _INTEGER, <uint64_t>version)
-    _absorb_part(&sip, namespace)
+    absorb_words(&sip, _text(tenant), 16)
+    absorb(&sip, <uint64_t>counted)
+    absorb(&sip, <uint64_t>version)
+    words += _absorb_part(&sip, namespace)
     for part in <tuple>parts:
-        _absorb_part(&sip, part)
-    _finish_wide(&sip, sip.words << 59, digest)
-    end = _write_hex(end, _text(tenant), 16)
-    end = _write_number(end, counted)
-    end = _write_digest(end, digest)
-    return PyUnicode_DecodeASCII(text, end - text, NULL)
+        words += _absorb_part(&sip, part)
+    _finish_wide(&sip, words << 59, digest)
+    cdef int digits = _put_decimal(decimal, counted)
+    cdef str answer = PyUnicode_New(66 + digits, 127)
+    cdef unsigned char* out = <unsigned char*>PyUnicode_1BYTE_DATA(answer)
+    _put_hex(out, _text(tenant))
+    out[32] = c":"
+    memcpy(out + 33, decimal + 20 - digits, digits)
+    out[33 + digits] = c":"
+    _put_hex(out + 34 + digits, digest)
+    return answer
 
 
 def select_shard(tenant, users):
@@ -605,17 +611,13 @@ def siphash64(key, data):
 def siphash128(key, data):
     """SipHash-2-4 with 16 bytes of output; documented at the twin."""
     cdef Sip sip
-    cdef uint64_t[2] digest
-    cdef unsigned char[16] out
-    cdef int index
+    cdef unsigned char[16] digest
     _require_bytes16("key", key)
     if not PyBytes_CheckExact(data):
         raise type_error("data", "bytes", data)
     _start_wide(&sip, _text(key))
     _finish_wide(&sip, absorb_words(&sip, _text(data), PyBytes_GET_SIZE(data)), digest)
-    for index in range(16):
-        out[index] = digest[index >> 3] >> (8 * (index & 7)) & 0xFF
-    return PyBytes_FromStringAndSize(<char*>out, 16)
+    return PyBytes_FromStringAndSize(<char*>digest, 16)
 
 
 cdef int _require_bytes16(str name, object value) except -1:
@@ -641,50 +643,48 @@ cdef double _number(str name, object value) except? -1.0:
     return number(name, value)
 
 
-cdef int _absorb_part(Sip* sip, object part) except -1:
-    cdef Py_ssize_t size = 0
+cdef Py_ssize_t _absorb_part(Sip* sip, object part) except -1:
+    """How many words it is; the twin's `_key_part`, fed to the hash as it is made."""
     cdef const char* text
+    cdef Py_ssize_t size = 0
     if part is None:
-        _absorb_item(sip, _NONE, NULL, 0)
-    elif part is True or part is False:
-        _absorb_word(sip, _BOOLEAN, part is True)
-    elif isinstance(part, str):
+        absorb(sip, _NONE)
+        return 1
+    if part is True or part is False:
+        absorb(sip, <uint64_t>(part is True) << 8 | _BOOLEAN)
+        return 1
+    if isinstance(part, str):
         text = PyUnicode_AsUTF8AndSize(part, &size)
-        _absorb_item(sip, _TEXT, <text_t>text, size)
-    elif isinstance(part, int):
-        _absorb_integer(sip, part)
-    elif isinstance(part, bytes):
-        _absorb_item(sip, _BYTES, _text(part), PyBytes_GET_SIZE(part))
-    else:
-        raise type_error("part", "str, int, bytes or None", part)
-    return 0
+        return _absorb_sized(sip, _TEXT, <text_t>text, size)
+    if isinstance(part, int):
+        return _absorb_integer(sip, part)
+    if isinstance(part, bytes):
+        return _absorb_sized(sip, _BYTES, _text(part), PyBytes_GET_SIZE(part))
+    raise type_error("part", "str, int, bytes or None", part)
 
 
-cdef int _absorb_integer(Sip* sip, object part) except -1:
+cdef Py_ssize_t _absorb_integer(Sip* sip, object part) except -1:
     cdef int overflow = 0
     cdef int64_t number = PyLong_AsLongLongAndOverflow(part, &overflow)
     cdef bytes big
-    if not overflow:
-        _absorb_word(sip, _INTEGER, <uint64_t>number)
-        return 0
-    big = big_integer(part)
-    _absorb_item(sip, _BIG_INTEGER, _text(big), PyBytes_GET_SIZE(big))
-    return 0
+    if overflow or number >> 55 not in (0, -1):
+        big = big_integer(part)
+        return _absorb_sized(sip, _BIG_INTEGER, _text(big), PyBytes_GET_SIZE(big))
+    absorb(sip, <uint64_t>number << 8 | _INTEGER)
+    return 1
 
 
-cdef inline void _absorb_word(Sip* sip, uint64_t kind, uint64_t word) noexcept nogil:
-    absorb(sip, 8 << 8 | kind)
-    absorb(sip, word)
-
-
-cdef inline void _absorb_item(Sip* sip, uint64_t kind, text_t data, Py_ssize_t size) noexcept nogil:
-    """The twin's `_item`, fed to the hash as it is made."""
+cdef inline Py_ssize_t _absorb_sized(Sip* sip, uint64_t kind, text_t data, Py_ssize_t size) noexcept nogil:
+    # of its own: to the compiler, a write to the caller's might change the data, and each word goes to memory
+    cdef Sip own = sip[0]
     cdef uint64_t last
-    absorb(sip, <uint64_t>size << 8 | kind)
-    last = absorb_words(sip, data, size)
+    absorb(&own, <uint64_t>size << 8 | kind)
+    last = absorb_words(&own, data, size)
     if size & 7:
         # without the length byte that ends a hash: inside the message the rest of the word is zeros
-        absorb(sip, last & ((<uint64_t>1 << 8 * (size & 7)) - 1))
+        absorb(&own, last & ((<uint64_t>1 << 8 * (size & 7)) - 1))
+    sip[0] = own
+    return 1 + (size + 7 >> 3)
 
 
 cdef inline void _start_wide(Sip* sip, text_t key) noexcept nogil:
@@ -692,50 +692,50 @@ cdef inline void _start_wide(Sip* sip, text_t key) noexcept nogil:
     sip.v1 ^= 0xEE
 
 
-cdef inline void _finish_wide(Sip* sip, uint64_t last, uint64_t* digest) noexcept nogil:
+cdef inline void _finish_wide(Sip* sip, uint64_t last, unsigned char* digest) noexcept nogil:
     absorb(sip, last)
     sip.v2 ^= 0xEE
     rounds(sip, 4)
-    digest[0] = folded(sip)
+    _put_word(digest, folded(sip))
     sip.v1 ^= 0xDD
     rounds(sip, 4)
-    digest[1] = folded(sip)
+    _put_word(digest + 8, folded(sip))
 
 
-cdef inline char* _write_hex(char* out, text_t data, Py_ssize_t size) noexcept nogil:
-    cdef const char* digits = b"0123456789abcdef"
-    cdef Py_ssize_t index
-    for index in range(size):
-        out[2 * index] = digits[data[index] >> 4]
-        out[2 * index + 1] = digits[data[index] & 15]
-    return out + 2 * size
+cdef inline void _put_word(unsigned char* out, uint64_t word) noexcept nogil:
+    """Little-endian on every machine; compilers make one store of it."""
+    out[0] = word & 0xFF
+    out[1] = word >> 8 & 0xFF
+    out[2] = word >> 16 & 0xFF
+    out[3] = word >> 24 & 0xFF
+    out[4] = word >> 32 & 0xFF
+    out[5] = word >> 40 & 0xFF
+    out[6] = word >> 48 & 0xFF
+    out[7] = word >> 56
 
 
-cdef inline char* _write_number(char* out, int64_t number) noexcept nogil:
-    """The number between two colons."""
-    cdef char[24] backwards
-    cdef int size = 0
+cdef inline void _put_hex(unsigned char* out, text_t data) noexcept nogil:
+    """32 digits of 16 bytes, eight at a time: each nibble in a byte of its own, then made a letter past 9."""
+    cdef uint64_t spread
     cdef int index
-    out[0] = c":"
+    for index in range(4):
+        spread = data[0] | <uint64_t>data[1] << 16 | <uint64_t>data[2] << 32 | <uint64_t>data[3] << 48
+        spread = (spread >> 4 & 0x000F000F000F000FULL) | (spread & 0x000F000F000F000FULL) << 8
+        spread += 0x3030303030303030ULL + (spread + 0x0606060606060606ULL >> 4 & 0x0101010101010101ULL) * 39
+        _put_word(out, spread)
+        out += 8
+        data += 4
+
+
+cdef inline int _put_decimal(char* out, int64_t number) noexcept nogil:
+    """Write the digits to the end of 20 bytes; answer how many they are."""
+    cdef int at = 20
     while True:
-        backwards[size] = <char>(c"0" + number % 10)
-        size += 1
+        at -= 1
+        out[at] = <char>(c"0" + number % 10)
         number //= 10
         if number == 0:
-            break
-    for index in range(size):
-        out[1 + index] = backwards[size - 1 - index]
-    out[1 + size] = c":"
-    return out + size + 2
-
-
-cdef inline char* _write_digest(char* out, uint64_t* digest) noexcept nogil:
-    cdef unsigned char byte
-    cdef int index
-    for index in range(16):
-        byte = digest[index >> 3] >> (8 * (index & 7)) & 0xFF
-        out = _write_hex(out, &byte, 1)
-    return out
+            return 20 - at
 
 
 include "_fastpath_quota.pxi"

@@ -12,12 +12,8 @@ from typing import Final, final
 from harka._fastpath_quota_py import Bucket, Lease, enter
 from harka._fastpath_rules import (
     BASE64URL,
-    BIG_INTEGER_PART,
-    BOOLEAN_PART,
-    BYTES_PART,
     DEDICATED_ABOVE_USERS,
     FOR_THE_PARSER,
-    INTEGER_PART,
     LOOPBACK,
     MALFORMED,
     MAX_API_KEY_BYTES,
@@ -33,18 +29,16 @@ from harka._fastpath_rules import (
     MEDIUM_SHARDS,
     NAME,
     NEUTRAL,
-    NONE_PART,
     PLAIN_SESSION_COOKIE,
     RESERVED_SUBDOMAINS,
     SESSION_COOKIE,
     SMALL_SHARDS,
-    TEXT_PART,
     UNKNOWN,
-    big_integer,
     counter,
     headers_error,
     host_index,
     key_index,
+    key_text,
     require_bytes16,
     session_cookies,
     type_error,
@@ -198,8 +192,8 @@ def cache_key(
     """Answer `<tenant hex>:<generation>:<SipHash-2-4-128 hex>`.
 
     `key`: 16 secret bytes; `tenant`: the 16 bytes of its id; `generation` and `schema_version`: 0 to 2^63-1.
-    Everything is hashed with kind and length before it, so unlike arguments never read alike. Raise
-    `ValueError` on a wrong size or range or a lone surrogate, `TypeError` on other types.
+    `key_text` is what is hashed. Raise `ValueError` on a wrong size or range or a lone surrogate, `TypeError`
+    on other types.
     """
     require_bytes16("key", key)
     require_bytes16("tenant", tenant)
@@ -209,8 +203,8 @@ def cache_key(
         raise type_error("namespace", "str", namespace)
     if type(parts) is not tuple:
         raise type_error("parts", "tuple", parts)
-    items = [_item(BYTES_PART, tenant), *map(_part, (generation, version, namespace, *parts))]
-    return f"{tenant.hex()}:{generation}:{siphash128(key, b''.join(items)).hex()}"
+    hashed = siphash128(key, key_text(tenant, generation, version, namespace, parts))
+    return f"{tenant.hex()}:{generation}:{hashed.hex()}"
 
 
 def select_shard(tenant: bytes, users: int) -> str:
@@ -303,29 +297,6 @@ def siphash128(key: bytes, data: bytes) -> bytes:
 
 def _is_credential(value: bytes, limit: int) -> bool:
     return len(value) <= limit and _VISIBLE.fullmatch(value) is not None
-
-
-def _part(value: str | int | bytes | None) -> bytes:
-    match value:
-        case None:
-            return _item(NONE_PART, b"")
-        case bool():
-            return _item(BOOLEAN_PART, value.to_bytes(8, "little"))
-        case str():
-            return _item(TEXT_PART, str.encode(value))
-        case int() if -(1 << 63) <= value < 1 << 63:
-            return _item(INTEGER_PART, int(value).to_bytes(8, "little", signed=True))
-        case int():
-            return _item(BIG_INTEGER_PART, big_integer(value))
-        case bytes():
-            return _item(BYTES_PART, value)
-        case _:
-            raise type_error("part", "str, int, bytes or None", value)
-
-
-def _item(kind: int, data: bytes) -> bytes:
-    """Kind and length in one word, then the data in whole words, so that hashing never splits one."""
-    return (len(data) << 8 | kind).to_bytes(8, "little") + data + bytes(-len(data) % 8)
 
 
 _MASK = (1 << 64) - 1

@@ -5,6 +5,7 @@ Nothing here runs on the hot path of the extension, except to raise.
 
 import math
 import re
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -39,7 +40,7 @@ SMALL_SHARDS: Final = 50
 
 BASE64URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-# Kinds of parts in a cache key. They are hashed, so a change makes every cached value a miss.
+# Parts in a cache key. They are hashed, so a change makes every cached value a miss.
 NONE_PART: Final = 0
 TEXT_PART: Final = 1
 BYTES_PART: Final = 2
@@ -129,6 +130,44 @@ def lease_amount(amount: float) -> float:
     if not math.isfinite(amount):
         raise ValueError("amount must be finite")
     return amount
+
+
+def key_text(
+    tenant: bytes, generation: int, version: int, namespace: str, parts: tuple[str | int | bytes | None, ...]
+) -> bytes:
+    """What a cache key is the hash of; unlike arguments never read alike, since every part tells its end.
+
+    Raise `ValueError` on a lone surrogate, `TypeError` on a part of another type.
+    """
+    words = struct.pack("<qq", generation, version)
+    return tenant + words + b"".join(map(_key_part, (namespace, *parts)))
+
+
+def _key_part(value: str | int | bytes | None) -> bytes:
+    """Its kind, with what it is or how long it is, in one word, and then whole words: hashing splits none."""
+    match value:
+        case None:
+            return _word(0, NONE_PART)
+        case bool():
+            return _word(value, BOOLEAN_PART)
+        case str():
+            return _sized(str.encode(value), TEXT_PART)
+        case int() if -(1 << 55) <= value < 1 << 55:
+            return _word(value, INTEGER_PART)
+        case int():
+            return _sized(big_integer(value), BIG_INTEGER_PART)
+        case bytes():
+            return _sized(value, BYTES_PART)
+        case _:
+            raise type_error("part", "str, int, bytes or None", value)
+
+
+def _sized(data: bytes, kind: int) -> bytes:
+    return _word(len(data), kind) + data + bytes(-len(data) % 8)
+
+
+def _word(value: int, kind: int) -> bytes:
+    return (int(value) << 8 | kind).to_bytes(8, "little", signed=True)
 
 
 def big_integer(value: int) -> bytes:

@@ -10,7 +10,6 @@ cdef struct Sip:
     uint64_t v1
     uint64_t v2
     uint64_t v3
-    uint64_t words
 
 
 cdef inline uint64_t hash64(text_t key, text_t data, Py_ssize_t size) noexcept nogil:
@@ -29,7 +28,6 @@ cdef inline void start(Sip* sip, text_t key) noexcept nogil:
     sip.v1 = k1 ^ 0x646F72616E646F6DULL
     sip.v2 = k0 ^ 0x6C7967656E657261ULL
     sip.v3 = k1 ^ 0x7465646279746573ULL
-    sip.words = 0
 
 
 cdef inline uint64_t absorb_words(Sip* sip, text_t data, Py_ssize_t size) noexcept nogil:
@@ -62,7 +60,6 @@ cdef inline void absorb(Sip* sip, uint64_t word) noexcept nogil:
     sip.v3 ^= word
     rounds(sip, 2)
     sip.v0 ^= word
-    sip.words += 1
 
 
 cdef inline void rounds(Sip* sip, int count) noexcept nogil:
