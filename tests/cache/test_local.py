@@ -99,6 +99,15 @@ def test_a_tenant_has_an_eighth_and_keeps_what_was_used_last() -> None:
     assert cache.bytes <= 10_000
 
 
+def test_where_everything_was_looked_at_the_oldest_goes() -> None:
+    cache, tenant = opened(8 * 10_000), uuid4()
+    for number in range(20):
+        keep(cache, tenant, number, size=1000)
+        assert found(cache, tenant, number)
+        assert cache.bytes <= 10_000
+    assert [found(cache, tenant, number) is not None for number in range(20)] == [False] * 14 + [True] * 6
+
+
 def test_in_all_the_tenant_looked_at_the_longest_ago_goes_first() -> None:
     cache = opened(8 * 2000)
     tenants = [uuid4() for _ in range(12)]

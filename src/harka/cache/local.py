@@ -1,16 +1,16 @@
 """The cached values that this process keeps itself, found without asking anybody.
 
-Bounded in bytes, for each tenant and in all; of a tenant the least recently used go first, in all those of
-the tenant that has been looked at the longest ago.
+Bounded in bytes, for each tenant and in all. The oldest goes first, unless it was looked at since its turn
+came the last time ("second chance": Corbató, "A paging experiment with the Multics system", 1968): of a
+tenant its values, in all the tenants. The exact order of looks would take two more hashes of names a hit.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from cachetools import LRUCache
 
 from harka.cache.generation import TENANT
 
@@ -21,6 +21,11 @@ _TENANTS: Final = 4096
 _SCOPES: Final = 4096
 
 
+K = TypeVar("K")
+Name = tuple[str, int, Any]
+"""Kind and version of its namespace, and key."""
+
+
 class Stamp(msgspec.Struct, frozen=True, gc=False):
     """The numbers that a value was read under: the tenant's, and that of its scope."""
 
@@ -29,23 +34,26 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    """`until`: monotonic seconds."""
+class _Entry(msgspec.Struct):
+    """`until`: monotonic seconds. `used`: looked at since it was kept, or since its last turn to go."""
 
     value: Any
     stamp: Stamp
     until: float
     size: int
+    used: bool = False
 
 
 class LocalTenant:
     """What is kept of one tenant, and the latest numbers this process knows of."""
 
-    __slots__ = ("entries", "numbers")
+    __slots__ = ("bytes", "entries", "numbers", "used")
 
-    def __init__(self, most: int) -> None:
-        self.entries: LRUCache[tuple[str, int, Any], _Entry] = LRUCache(most, getsizeof=_size)
+    def __init__(self) -> None:
+        self.entries: OrderedDict[Name, _Entry] = OrderedDict()
         self.numbers: dict[str, int] = {}
+        self.bytes = 0
+        self.used = False
 
     def learn(self, numbers: Mapping[str, int]) -> None:
         """Numbers only grow: what was sent earlier may arrive later."""
@@ -66,6 +74,7 @@ class LocalCache:
     def __init__(self, most: int) -> None:
         """`most`: bytes in all; a tenant gets an eighth of it."""
         self._most = most
+        self._share = most // _SHARE
         self._tenants: OrderedDict[UUID, LocalTenant] = OrderedDict()
         self.bytes = 0
 
@@ -87,19 +96,18 @@ class LocalCache:
             and known.get(TENANT) == stamp.tenant
             and known.get(stamp.scope, 0) <= stamp.number
         ):
-            self._tenants.move_to_end(tenant)
+            local.used = entry.used = True
             return entry.value
-        del local.entries[kind, version, key]
-        self.bytes -= entry.size
+        self._take(local, (kind, version, key))
         return None
 
     def of(self, tenant: UUID) -> LocalTenant:
         """To be fetched before Valkey is asked: what is told of meanwhile is then known to it."""
         local = self._tenants.get(tenant)
         if local is None:
-            local = self._tenants[tenant] = LocalTenant(self._most // _SHARE)
-            if len(self._tenants) > _TENANTS:
-                self._drop(next(iter(self._tenants)))
+            if len(self._tenants) == _TENANTS:
+                self._drop(_next_to_go(self._tenants))
+            local = self._tenants[tenant] = LocalTenant()
         elif len(local.numbers) > _SCOPES:
             self._drop(tenant)
             return self.of(tenant)
@@ -115,23 +123,30 @@ class LocalCache:
         self,
         tenant: UUID,
         local: LocalTenant,
-        name: tuple[str, int, Any],
+        name: Name,
         value: Any,
         *,
         stamp: Stamp,
         until: float,
         size: int,
     ) -> None:
-        """`local`: as of before the value was looked for. `name`: kind, version, key. `size`: packed."""
+        """`local`: as of before the value was looked for. `size`: packed."""
         size += _OVERHEAD
-        if self._tenants.get(tenant) is not local or not local.knows(stamp) or size > local.entries.maxsize:
+        if self._tenants.get(tenant) is not local or not local.knows(stamp) or size > self._share:
             return
-        before = local.entries.currsize
-        local.entries[name] = _Entry(value, stamp, until, size)
-        self.bytes += int(local.entries.currsize - before)
-        self._tenants.move_to_end(tenant)
-        while self.bytes > self._most:
+        if name in local.entries:
+            self._take(local, name)
+        # room is made first: what was never looked at yet would be the next to go
+        while local.bytes + size > self._share:
+            self._take(local, _next_to_go(local.entries))
+        while self.bytes + size > self._most:
             self._shrink()
+        local.entries[name] = _Entry(value, stamp, until, size)
+        local.bytes += size
+        self.bytes += size
+        # set again: one that has nothing yet may have gone to make room
+        self._tenants[tenant] = local
+        self._tenants.move_to_end(tenant)
 
     def drop(self, tenant: UUID) -> None:
         """All of a tenant's; what is being looked for now is not kept either."""
@@ -143,16 +158,26 @@ class LocalCache:
         self.bytes = 0
 
     def _shrink(self) -> None:
-        tenant, local = next(iter(self._tenants.items()))
+        tenant = _next_to_go(self._tenants)
+        local = self._tenants[tenant]
         if local.entries:
-            _, entry = local.entries.popitem()
-            self.bytes -= entry.size
+            self._take(local, _next_to_go(local.entries))
         else:
             self._drop(tenant)
 
+    def _take(self, local: LocalTenant, name: Name) -> None:
+        size = local.entries.pop(name).size
+        local.bytes -= size
+        self.bytes -= size
+
     def _drop(self, tenant: UUID) -> None:
-        self.bytes -= int(self._tenants.pop(tenant).entries.currsize)
+        self.bytes -= self._tenants.pop(tenant).bytes
 
 
-def _size(entry: _Entry) -> int:
-    return entry.size
+def _next_to_go(kept: OrderedDict[K, Any]) -> K:
+    while True:
+        name = next(iter(kept))
+        if not kept[name].used:
+            return name
+        kept[name].used = False
+        kept.move_to_end(name)

@@ -45,7 +45,8 @@ class Writes:
 
     def owes(self, tenant: UUID) -> bool:
         """Whether others do not know of a change: until they do, nothing of the tenant's is used here."""
-        return tenant in self._owed
+        # asked at every hit: a hash of a UUID costs more than all the rest of it
+        return bool(self._owed) and tenant in self._owed
 
     async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
         moved = tuple(scopes) or (TENANT,)
