@@ -28,11 +28,15 @@ IN_TIME: Final = 1.0
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """`requests`: as bytes go over the wire. A phase with a rate of 0 asks as fast as answers come."""
+    """`requests`: as bytes go over the wire. A phase with a rate of 0 asks as fast as answers come.
+
+    `port`: of another server than that of the rest.
+    """
 
     requests: list[bytes]
     phases: list[Phase]
     connections: int = 400
+    port: int = 0
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -96,7 +100,8 @@ def run(directory: Path, port: int, streams: Sequence[Stream], *, is_watched: bo
     for number, stream in enumerate(streams):
         plan, result = directory / f"plan-{number}.json", directory / f"result-{number}.json"
         texts = [request.decode("latin-1") for request in stream.requests]
-        plan.write_bytes(msgspec.json.encode(Plan(port, texts, stream.phases, stream.connections, start)))
+        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start)
+        plan.write_bytes(msgspec.json.encode(whole))
         command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
         started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments
     generators = {process.pid for process, _, _ in started}
