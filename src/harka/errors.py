@@ -466,3 +466,12 @@ class DeadlineExceededError(HarkaError):
 
     code = "DEADLINE_EXCEEDED"
     status = 504
+
+
+def let_go(error: BaseException) -> None:
+    """Of the frames that it came through, once it is told and logged.
+
+    One of them often keeps the error until it ends: a circle of all that the frames hold, which stays until
+    the garbage collector comes.
+    """
+    error.__traceback__ = None

@@ -138,7 +138,7 @@ class Documents:
     def _parse(self, text: str) -> DocumentNode:
         limits = self._limits
         try:
-            return parse(
+            tree = parse(
                 text,
                 max_lexical_tokens=limits.tokens,
                 max_comments=limits.tokens,
@@ -147,6 +147,16 @@ class Documents:
         except GraphQLSyntaxError as error:
             beyond = error.message.startswith(_BEYOND_PARSER)
             raise RefusedError(DocumentLimitError() if beyond else DocumentSyntaxError(), [error]) from None
+        _untie(tree)
+        return tree
+
+
+def _untie(tree: DocumentNode) -> None:
+    """Nobody asks a token for the one before it, and tied both ways only the collector frees them."""
+    token = tree.loc.start_token if tree.loc else None
+    while token is not None:
+        token.prev = None
+        token = token.next
 
 
 def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

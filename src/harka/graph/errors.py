@@ -12,6 +12,7 @@ from harka.errors import (
     HarkaError,
     InternalError,
     UnavailableError,
+    let_go,
 )
 
 log = logs.logger("graph")
@@ -37,6 +38,8 @@ def show_all(errors: Sequence[GraphQLError], request_id: str) -> list[Shown]:
             path = ".".join(key for key in error.path or () if isinstance(key, str))
             log.error("bug", request_id=request_id, path=path, exc_info=cause)
         shown.append(_entry(error, failure, request_id))
+    for error in errors:
+        _let_go_of_all(error)
     return shown
 
 
@@ -49,6 +52,8 @@ def show_refusal(errors: Sequence[GraphQLError], refusal: HarkaError, request_id
         if error.locations:
             entry["locations"] = _places(error.locations)
         shown.append(entry)
+        let_go(error)
+    let_go(refusal)
     return shown
 
 
@@ -57,6 +62,7 @@ def show_failure(error: Exception, request_id: str) -> tuple[HarkaError, list[Sh
     failure = masked(error)
     if failure is not error:
         log.error("bug", request_id=request_id, exc_info=error)
+    let_go(error)
     extensions = {**failure.extensions(), "requestId": request_id}
     return failure, [{"message": failure.message, "extensions": extensions}]
 
@@ -80,6 +86,13 @@ def cause_of(error: GraphQLError) -> Exception:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     return cause
+
+
+def _let_go_of_all(error: GraphQLError) -> None:
+    each: Exception | None = error
+    while each is not None:
+        let_go(each)
+        each = each.original_error if isinstance(each, GraphQLError) else None
 
 
 def masked(cause: Exception) -> HarkaError:

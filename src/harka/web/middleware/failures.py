@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harka import logs
-from harka.errors import HarkaError
+from harka.errors import HarkaError, let_go
 from harka.web.errors import error_response, masked
 from harka.web.scim.errors import error_response as scim_response
 from harka.web.scim.errors import is_scim
@@ -52,6 +52,7 @@ def recorded(scope: Scope, error: Exception) -> HarkaError:
     # the access log has its one line for a client's mistake or a server that is down
     if not expected or shown.status == _SERVER_ERROR:
         log.error("bug", request_id=request.id, path=scope["path"][:100], exc_info=error)
+    let_go(error)
     return shown
 
 
