@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from doors import logged
@@ -149,6 +150,24 @@ async def test_an_answered_request_is_gone_without_the_collector(server: Server)
             (protocol,) = server.protocols
             known = [each for each in gc.get_objects() if type(each) is WholeRequest]
             left = [each for each in known if each.protocol is protocol]
+            assert left == [protocol.cycle], "the connection knows its latest"
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("way", [b"whole", b"messages"])
+async def test_so_is_one_that_was_parsed(server: Server, way: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with server.client() as (reader, writer):
+            for _ in range(5):
+                writer.write(post(b"five!", b"te: trailers", b"way: " + way))
+                await reader.readuntil(b"five!")
+            server.app.scopes.clear()
+            (protocol,) = server.protocols
+            known = [each for each in gc.get_objects() if type(each) is RequestResponseCycle]
+            left = [each for each in known if each.transport is protocol.transport]
             assert left == [protocol.cycle], "the connection knows its latest"
     finally:
         gc.enable()

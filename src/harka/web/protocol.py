@@ -11,6 +11,7 @@ through uvicorn's parser at all (`web.whole_request`).
 
 import asyncio
 import secrets
+import weakref
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -216,7 +217,8 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         # a request for a WebSocket has none, a connection may have that of an earlier request
         if cycle is not None and cycle.scope is self.scope:
-            self.scope[ANSWER] = partial(answer, self, cycle)  # type: ignore[typeddict-unknown-key]  # ours alone
+            # by proxy, or scope and cycle would lead to each other until the collector comes
+            self.scope[ANSWER] = partial(answer, self, weakref.proxy(cycle))  # type: ignore[typeddict-unknown-key]  # ours alone
         if len(self.pipeline) == 1:
             # uvicorn stops reading, and would not hear that the client leaves; a third request stops it
             self.flow.resume_reading()
