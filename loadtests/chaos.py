@@ -34,6 +34,7 @@ from stage import LOOPBACK, SERVE, free_port
 from harka import config
 from harka.auth import api_key
 from harka.cli.embedded.prepare import prepare
+from harka.cli.embedded.process import ServerError
 from harka.cli.embedded.servers import Embedded
 from harka.config import Settings
 from harka.errors import HarkaError
@@ -60,6 +61,7 @@ _WRITERS: Final = 4
 _WRITE_EVERY: Final = 0.01
 _ASK_EVERY: Final = 0.1
 _REVIVE_EVERY: Final = 0.1
+_BACK: Final = 60.0
 _DRAIN: Final = 120.0
 """Seconds without any progress: on a machine with much else to do a worker takes half a minute to begin."""
 _LOG_SHOWN: Final = 4_000
@@ -171,9 +173,14 @@ async def disturb(embedded: Embedded, programs: Programs, rounds: int) -> Counte
         else:
             kill_server(embedded, name)
             # as `harka up` does, more often
-            while not embedded.ready:
-                embedded.revive()
-                await asyncio.sleep(_REVIVE_EVERY)
+            said = list[str]()
+            try:
+                async with asyncio.timeout(_BACK):
+                    while not embedded.ready:
+                        said = embedded.revive() or said
+                        await asyncio.sleep(_REVIVE_EVERY)
+            except TimeoutError:
+                raise ServerError(f"{name} did not come back: {said}") from None
     return killed
 
 

@@ -207,7 +207,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--rates",
         type=lambda text: [float(each) for each in text.split(",")],
-        default=[50.0, 300.0],
+        default=[50.0],
         help="guesses a second",
     )
     parser.add_argument(

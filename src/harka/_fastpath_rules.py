@@ -40,7 +40,7 @@ SMALL_SHARDS: Final = 50
 
 BASE64URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-# Parts in a cache key. They are hashed, so a change makes every cached value a miss.
+# Kinds of parts in a cache key. They are hashed, so a change makes every cached value a miss.
 NONE_PART: Final = 0
 TEXT_PART: Final = 1
 BYTES_PART: Final = 2

@@ -469,9 +469,9 @@ class DeadlineExceededError(HarkaError):
 
 
 def let_go(error: BaseException) -> None:
-    """Of the frames that it came through, once it is told and logged.
+    """Of the frames that `error` came through, once it is told and logged: it has no traceback from then on.
 
-    One of them often keeps the error until it ends: a circle of all that the frames hold, which stays until
-    the garbage collector comes.
+    A frame that keeps the error makes a circle of it, of all that the frames hold, and it stays until the
+    garbage collector comes. What caused the error keeps its own.
     """
     error.__traceback__ = None

@@ -120,6 +120,18 @@ def test_in_all_the_tenant_looked_at_the_longest_ago_goes_first() -> None:
     assert found(cache, tenants[1], "a") is None
 
 
+def test_whoever_makes_room_keeps_what_it_is_made_for() -> None:
+    """Also where the others were all looked at, and the one with nothing yet is the first to go."""
+    cache = opened(8 * 2000)
+    for tenant in [uuid4() for _ in range(8)]:
+        keep(cache, tenant, "a", size=1488)
+        assert found(cache, tenant, "a")
+    newest = uuid4()
+    keep(cache, newest, "a", size=1488)
+    assert found(cache, newest, "a") == "value a"
+    assert cache.bytes == 8 * 2000
+
+
 def test_however_many_tenants_few_are_remembered() -> None:
     cache = opened()
     for _ in range(5000):

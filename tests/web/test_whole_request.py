@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -173,6 +174,23 @@ async def test_so_is_one_that_was_parsed(server: Server, way: bytes) -> None:
         gc.enable()
 
 
+@pytest.mark.parametrize("more", [[], [b"te: trailers"]], ids=["whole", "parsed"])
+async def test_a_closed_connection_is_gone_without_the_collector(server: Server, more: list[bytes]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with server.client() as (reader, writer):
+            writer.write(post(b"five!", *more))
+            await reader.readuntil(b"five!")
+            protocol = weakref.ref(server.protocols.pop())
+            server.app.scopes.clear()
+        async with asyncio.timeout(10):
+            while protocol() is not None:  # noqa: ASYNC110 - the server has no event for it
+                await asyncio.sleep(0.001)
+    finally:
+        gc.enable()
+
+
 async def test_several_at_once_are_answered_in_order(server: Server) -> None:
     """What comes with another is for the parser, and so is what comes while one is worked on."""
     async with server.client() as (reader, writer):
@@ -212,8 +230,9 @@ async def test_an_answer_to_one_who_has_left_is_dropped(server: Server) -> None:
     async with server.client() as (_, writer):
         writer.write(post(b"five!", b"way: waits"))
         await server.app.begun.wait()
+        cycle = server.protocols[0].cycle
         writer.transport.abort()
-        while not server.protocols[0].cycle.disconnected:  # noqa: ASYNC110 - the server has no event for it
+        while not cycle.disconnected:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.001)
         server.app.go_on.set()
         while server.state.tasks:  # noqa: ASYNC110 - likewise

@@ -18,6 +18,8 @@ _OVERHEAD: Final = 512
 """Bytes of memory for a value beside what it is packed into, about."""
 _SHARE: Final = 8
 _TENANTS: Final = 4096
+_CHANCES: Final = 32
+"""Given at once: to go through thousands would hold the process up."""
 _SCOPES: Final = 4096
 
 
@@ -175,9 +177,10 @@ class LocalCache:
 
 
 def _next_to_go(kept: OrderedDict[K, Any]) -> K:
-    while True:
-        name = next(iter(kept))
-        if not kept[name].used:
+    for _ in range(_CHANCES):
+        name, each = next(iter(kept.items()))
+        if not each.used:
             return name
-        kept[name].used = False
+        each.used = False
         kept.move_to_end(name)
+    return next(iter(kept))

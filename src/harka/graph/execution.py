@@ -19,6 +19,7 @@ from harka.errors import (
     PersistedDocumentRequiredError,
     PersistedQueryNotFoundError,
     RateLimitedError,
+    let_go,
 )
 from harka.graph import batch, schema
 from harka.graph.answer import UNTOLD, Answer, Answers, failed, refused, shown
@@ -234,11 +235,13 @@ class Engine:
                 _require_outcome(prepared, context, answer)
         except _NothingToCommitError:
             pass
-        if unexpected is not None and answer is not None and "errors" not in answer.body:
-            # a bug in a resolver is told with its error; this one is the plan's alone
-            log.error(
-                "plan failed", operation=prepared.name, request_id=tenant.request_id, exc_info=unexpected
-            )
+        if unexpected is not None:
+            if answer is not None and "errors" not in answer.body:
+                # a bug in a resolver is told with its error; this one is the plan's alone
+                log.error(
+                    "plan failed", operation=prepared.name, request_id=tenant.request_id, exc_info=unexpected
+                )
+            let_go(unexpected)
         return cast("Answer", answer)
 
     async def _once(self, prepared: Prepared, context: RequestContext) -> Answer:

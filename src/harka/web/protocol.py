@@ -77,6 +77,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
+        # both lead back here
+        self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn begins
         self._connection.lose()
 
     def data_received(self, data: bytes) -> None:

@@ -103,17 +103,20 @@ async def test_a_start_waits_for_the_backends_of_a_killed_postgresql(data: Path)
             owner.wait()
             connection.terminate()
 
-    def go_on_once_it_was_tried_again() -> None:
-        wait_until(lambda: "is still in use" in text(data / "postgres.log.1"))
-        os.kill(backend, signal.SIGCONT)
+    def go_on_once_it_was_tried_again(record: str) -> None:
+        try:
+            wait_until(lambda: text(data / "processes.json") != record)
+        finally:
+            os.kill(backend, signal.SIGCONT)
 
     with claim(data) as directory, Embedded(Settings(), directory) as embedded, ThreadPoolExecutor() as aside:
+        going_on = aside.submit(go_on_once_it_was_tried_again, text(data / "processes.json"))
         await until(lambda: "is still in use" in text(data / "postgres.log"))
-        going_on = aside.submit(go_on_once_it_was_tried_again)
         embedded.wait()
         going_on.result()
         assert await ask(embedded, "SELECT 1") == 1
         assert embedded.ready
+    assert "still in use" not in text(data / "postgres.log.1"), "what the killed one said last is kept"
 
 
 async def test_one_killed_while_it_initializes_starts_over(data: Path) -> None:

@@ -58,19 +58,12 @@ class Child(msgspec.Struct):
     @property
     def was_early(self) -> bool:
         """Whether it ended for a reason that goes away by itself."""
-        return (
-            bool(self.program.too_early) and not self.alive and self.program.too_early in self._last_words()
-        )
+        return not self.alive and _says(self.program, self.program.too_early)
 
     def failure(self) -> str:
         """What a person needs to see when it is not alive."""
         told = f"{self.program.name} exited with {self.process.returncode}"
-        return f"{told}:\n{said}" if (said := self._last_words()) else told
-
-    def _last_words(self) -> str:
-        with contextlib.suppress(OSError):
-            return self.program.log.read_text(errors="replace")[-_LOG_TAIL:].strip()
-        return ""
+        return f"{told}:\n{said}" if (said := _last_words(self.program)) else told
 
 
 class _Recorded(msgspec.Struct, frozen=True):
@@ -85,7 +78,8 @@ def start(program: Program) -> Child:
 
     Call this from the main thread: the kernel's parent-death signal follows the thread, not the process.
     """
-    if program.log.exists():
+    # of a try that was too early nobody wants to know: what the run before it said last stays
+    if program.log.exists() and not _says(program, program.too_early):
         program.log.replace(program.log.with_suffix(".log.1"))
     with open(program.log, "wb", opener=_private) as log:
         process = subprocess.Popen(  # noqa: S603 - our own argument vector, no shell
@@ -100,6 +94,16 @@ def start(program: Program) -> Child:
             **_credentials(program.account),
         )
     return Child(program, process)
+
+
+def _last_words(program: Program) -> str:
+    with contextlib.suppress(OSError):
+        return program.log.read_text(errors="replace")[-_LOG_TAIL:].strip()
+    return ""
+
+
+def _says(program: Program, text: str) -> bool:
+    return bool(text) and text in _last_words(program)
 
 
 def _private(path: str, flags: int) -> int:

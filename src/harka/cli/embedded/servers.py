@@ -78,7 +78,9 @@ class Embedded:
     @property
     def ready(self) -> bool:
         """Whether both run and answer."""
-        return all(child.alive and self._ready(child) for child in self._children)
+        return self._initializing is None and all(
+            child.alive and self._ready(child) for child in self._children
+        )
 
     def revive(self) -> list[str]:
         """Start again what has died; returns what it said. Call it now and then, from the main thread."""
@@ -173,11 +175,12 @@ class Embedded:
                 if not child.was_early or time.monotonic() > until:
                     raise
             time.sleep(_AGAIN)
-            self._start_again(number)
+            with held_back():
+                self._start_again(number)
 
     def _start_again(self, number: int) -> None:
-        with held_back():
-            self._children[number] = process.start(self._children[number].program)
+        """A running loop holds signals back itself, and would hear them twice of `held_back`."""
+        self._children[number] = process.start(self._children[number].program)
         process.record(self._children, self._record)
 
     def _ready(self, child: Child) -> bool:

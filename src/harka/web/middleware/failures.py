@@ -44,7 +44,10 @@ class FailuresMiddleware:
 
 
 def recorded(scope: Scope, error: Exception) -> HarkaError:
-    """What a client may know of `error`, which is on record from here on, and logged when it is a bug."""
+    """What a client may know of `error`, which is on record from here on, and logged when it is a bug.
+
+    It has no traceback any more.
+    """
     shown = masked(error)
     request = scope["harka"]
     request.record.code = shown.code
