@@ -65,7 +65,12 @@ QUESTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+BY_NAME = [
+    pytest.param(name, marks=pytest.mark.compiled) if name == "answered" else name for name in QUESTIONS
+]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
 async def test_of_a_question_nothing_is_left_to_the_collector(school: School, name: str) -> None:
     question, most, status = QUESTIONS[name]
     body = b"" if question is None else json_bytes({"query": question})
