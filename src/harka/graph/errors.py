@@ -38,8 +38,8 @@ def show_all(errors: Sequence[GraphQLError], request_id: str) -> list[Shown]:
             path = ".".join(key for key in error.path or () if isinstance(key, str))
             log.error("bug", request_id=request_id, path=path, exc_info=cause)
         shown.append(_entry(error, failure, request_id))
-    for error in errors:
-        _let_go_of_all(error)
+        let_go(error)
+        let_go(cause)
     return shown
 
 
@@ -86,13 +86,6 @@ def cause_of(error: GraphQLError) -> Exception:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     return cause
-
-
-def _let_go_of_all(error: GraphQLError) -> None:
-    each: Exception | None = error
-    while each is not None:
-        let_go(each)
-        each = each.original_error if isinstance(each, GraphQLError) else None
 
 
 def masked(cause: Exception) -> HarkaError:

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -170,7 +171,7 @@ class Embedded:
         while True:
             child = self._children[number]
             try:
-                return process.wait_until(child, lambda child=child: self._ready(child), _START_TIMEOUT)  # type: ignore[misc] # mypy loses the default's type
+                return process.wait_until(child, partial(self._ready, child), _START_TIMEOUT)
             except ServerError:
                 if not child.was_early or time.monotonic() > until:
                     raise
