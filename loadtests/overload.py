@@ -4,9 +4,10 @@
 by as many callers as keep the server busy; every rate below is a multiple of it. It is measured again after
 each flood of all, and what comes of that is told as a share of the mean of both: a machine that others share
 is not the same for a minute. On one whose processors the generators share with the server the figures are
-worse than they would be: "work kept" says what is lost in HARKA itself. It is the processor time of an answer
-in time at the peak, to that in the flood: what refusals take is in it, what generators and other programs
-take is not.
+worse than they would be. Two of them say what HARKA itself loses. "To elsewhere" is goodput, too, as a share
+of the peak while the generators send as much more than it to a server that is not HARKA. "Work kept" is the
+processor time of an answer in time at the peak, to that in the flood: what refusals take is in it, what
+generators and other programs take is not.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from elsewhere import elsewhere
 from generator import IN_TIME, Outcome, Stream, percentile, run
 from open_loop import Phase
 from population import Population, fill, found, make_key, settle
@@ -56,11 +58,15 @@ out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """`requests`: of each tenant one, as it goes over the wire, by its question."""
+    """`requests`: of each tenant one, as it goes over the wire, by its question.
+
+    `elsewhere`: the port of the server that is not HARKA.
+    """
 
     directory: Path
     port: int
     metrics_port: int
+    elsewhere: int
     requests: dict[str, dict[str, bytes]]
 
 
@@ -72,8 +78,8 @@ def main() -> int:
         settings = msgspec.structs.replace(staged.settings, metrics_port=metrics_port)
         requests = asyncio.run(_tenants(staged))
         port = free_port()
-        with Stage(settings, staged.admin_url, staged.directory).serving(port):
-            ground = Ground(staged.directory, port, metrics_port, requests)
+        with Stage(settings, staged.admin_url, staged.directory).serving(port), elsewhere() as other:
+            ground = Ground(staged.directory, port, metrics_port, other, requests)
             return _measure(ground, options)
 
 
@@ -103,9 +109,15 @@ class Peak(msgspec.Struct, frozen=True):
     failed: Counter[int]
 
 
-def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
+def _peak(
+    ground: Ground, question: str, seconds: float, callers: int = _CALLERS, *, elsewhere: float = 0.0
+) -> Peak:
+    """`elsewhere`: requests a second that are sent to another server meanwhile."""
     requests = list(ground.requests[question].values())
-    (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, 0.0)], callers)])
+    streams = [Stream(requests, [Phase(seconds, 0.0)], callers)]
+    if elsewhere:
+        streams.append(Stream(requests, [Phase(seconds, elsewhere)], port=ground.elsewhere))
+    outcome, *_ = run(ground.directory, ground.port, streams)
     work = _work(outcome.between(0.0, seconds), seconds)
     return Peak(len(outcome.served) / seconds, work, outcome.failed)
 
@@ -137,9 +149,13 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
 
 
 class Flood(msgspec.Struct, frozen=True):
-    """What came of one, times in milliseconds. `recovery`: seconds, infinite where it never came."""
+    """What came of one, times in milliseconds. `recovery`: seconds, infinite where it never came.
+
+    `goodput`, `to_elsewhere`: shares of the peak, and of that while the rest is sent elsewhere.
+    """
 
     goodput: float
+    to_elsewhere: float
     kept: float
     served: float
     share_refused: float
@@ -151,8 +167,8 @@ class Flood(msgspec.Struct, frozen=True):
 
 def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> Counter[int]:
     """Of each question far too much of everybody, again and again."""
-    columns = ("goodput to peak", "work kept", "served p99 ms", "refused", "refused p99 ms", "normal after s")
-    table = _table("overload, medians", *columns, "generator late ms")
+    columns = "goodput to peak", "to elsewhere", "work kept", "served p99 ms", "refused", "refused p99 ms"
+    table = _table("overload, medians", *columns, "normal after s", "generator late ms")
     failed: Counter[int] = Counter()
     for question in ground.requests:
         for factor in times:
@@ -164,37 +180,40 @@ def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> 
 
 
 def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds: int) -> Iterator[Flood]:
-    """Half the capacity, then far too much, then half again; the peak before and after."""
+    """Half the capacity, then far too much, then half again; both peaks before and after."""
     calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
-    before = _peak(ground, question, seconds, _CALLERS)
+    before = _peak(ground, question, seconds)
+    busy_before = _peak(ground, question, seconds, elsewhere=(factor - 1) * before.rate)
     for _ in range(rounds):
         half = before.rate / 2
         phases = [Phase(calm, half), Phase(seconds, factor * before.rate), Phase(2 * calm, half)]
         (outcome,) = run(ground.directory, ground.port, [Stream(requests, phases)])
-        after = _peak(ground, question, seconds, _CALLERS)
+        busy = _peak(ground, question, seconds, elsewhere=(factor - 1) * before.rate)
+        after = _peak(ground, question, seconds)
         flood = outcome.between(calm, calm + seconds)
         yield Flood(
             goodput=2 * flood.in_time / seconds / (before.rate + after.rate),
+            to_elsewhere=2 * flood.in_time / seconds / (busy_before.rate + busy.rate),
             kept=(before.work + after.work) / 2 / _work(flood, seconds),
             served=1000 * percentile(flood.served, 0.99),
             share_refused=len(flood.refused) / max(len(flood.rows), 1),
             refused=1000 * percentile(flood.refused, 0.99),
             recovery=_recovery(outcome, calm, calm + seconds, 3 * calm + seconds),
             late=1000 * outcome.late,
-            failed=outcome.failed + before.failed + after.failed,
+            failed=outcome.failed + before.failed + busy.failed + after.failed,
         )
-        before = after
+        before, busy_before = after, busy
 
 
 def _medians(floods: Sequence[Flood]) -> list[str]:
-    """And of the goodput the least and the most."""
+    """And of goodput the least and the most."""
 
     def middle(of: Callable[[Flood], float]) -> float:
         return statistics.median(map(of, floods))
 
-    goodput = [each.goodput for each in floods]
+    goods = [each.goodput for each in floods], [each.to_elsewhere for each in floods]
     return [
-        f"{statistics.median(goodput):.0%} ({min(goodput):.0%} to {max(goodput):.0%})",
+        *(f"{statistics.median(each):.0%} ({min(each):.0%} to {max(each):.0%})" for each in goods),
         f"{middle(lambda each: each.kept):.0%}",
         f"{middle(lambda each: each.served):,.0f}",
         f"{middle(lambda each: each.share_refused):.0%}",

@@ -19,9 +19,9 @@ from waiting import until
 KEY = bytes(range(16))
 BUDGET = 2**20
 LONGEST = 4.0
+"""Seconds for a look or a write: a writer tries for a second to move the numbers, and another to tell."""
 _PATIENCE = 45.0
 """Seconds until a cluster that lost a node is used again, on a machine that does other things, too."""
-"""Seconds for a look or a write: a writer tries for a second to move the numbers, and another to tell."""
 
 
 class Thing(msgspec.Struct, frozen=True):
