@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,14 +64,14 @@ class Browser:
 
     async def text(self, selector: str) -> str:
         """As a reader sees it."""
-        return str(_value(await self._http.get(f"{await self._find(selector)}/text")))
+        return str(await self._of(selector, "GET", "text"))
 
     async def click(self, selector: str) -> None:
-        await self._post(f"{await self._find(selector)}/click")
+        await self._of(selector, "POST", "click")
 
     async def type(self, text: str, *, into: str) -> None:
         """Key by key."""
-        await self._post(f"{await self._find(into)}/value", text=text)
+        await self._of(into, "POST", "value", text=text)
 
     async def own_passkeys(self) -> None:
         """From now on it has a device that makes them, and whose owner always puts a finger on it."""
@@ -94,9 +95,16 @@ class Browser:
         entries = await self._post("se/log", type="browser")
         return [f"{entry['level']} {entry['message']}" for entry in entries]
 
-    async def _find(self, selector: str) -> str:
-        found = await self._post("element", using="css selector", value=selector)
-        return f"/session/{self._session}/element/{found[_ELEMENT]}"
+    async def _of(self, selector: str, method: str, what: str, **parameters: Any) -> Any:
+        """Ask an element; the next page's, where that came since it was found."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = await self._post("element", using="css selector", value=selector)
+                address = f"/session/{self._session}/element/{found[_ELEMENT]}/{what}"
+                body = parameters if method == "POST" else None
+                answer = await self._http.request(method, address, json=body)
+                if answer.status_code != HTTPStatus.NOT_FOUND or not _is_stale(answer):
+                    return _value(answer)
 
     async def _post(self, path: str, **parameters: Any) -> Any:
         address = path if path.startswith("/") else f"/session/{self._session}/{path}"
@@ -140,6 +148,10 @@ async def _driver(home: Path) -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def _is_stale(answer: httpx2.Response) -> bool:
+    return bool(answer.json()["value"]["error"] == "stale element reference")
 
 
 def _value(answer: httpx2.Response) -> Any:

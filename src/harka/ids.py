@@ -22,6 +22,7 @@ _SEALED_CHARACTERS = 34
 
 
 _set_slot = object.__setattr__
+_SAFETY: Final = SafeUUID.unknown
 
 
 class NodeKind(enum.IntEnum):
@@ -120,5 +121,5 @@ def _uuid(data: bytes) -> UUID:
     """`UUID(bytes=data)` in a third of its time: it asks first which of six ways it was called."""
     made = UUID.__new__(UUID)
     _set_slot(made, "int", int.from_bytes(data))
-    _set_slot(made, "is_safe", SafeUUID.unknown)
+    _set_slot(made, "is_safe", _SAFETY)
     return made

@@ -245,7 +245,7 @@ async def test_a_line_that_does_not_move_is_not_joined(
     waiting = asyncio.ensure_future(ask(WAIT, KEY))
     lanes = databases.database("app").lanes
     async with asyncio.timeout(5):
-        while not lanes._lanes or lanes._lanes[0].is_joinable(is_crowded=False):  # noqa: ASYNC110 - time passes and tells nobody
+        while not lanes._lanes or lanes._lanes[0].is_joinable(lambda: False):  # noqa: ASYNC110 - time passes and tells nobody
             await asyncio.sleep(0.001)
     assert await ask(BACKEND) != first
     await held.execute(f"SELECT pg_advisory_unlock({KEY})")

@@ -36,10 +36,11 @@ async def execute(
     top = executor.Frame(plan.shape, [root])
     await run.resolve(top)
     seal = context.seal
+    # the first frame stands for the answer itself
+    objects = -1
     for frame in reversed(run.frames):
         frame.write(seal)
-    # the first one stands for the answer itself
-    objects = sum(len(frame.sources) for frame in run.frames) - 1
+        objects += len(frame.sources)
     return Executed(top.data(), objects)
 
 
@@ -61,14 +62,14 @@ class _Run:
 
     async def resolve(self, top: Any) -> None:
         """Resolve every field of this frame and of those that follow from it."""
-        level = [top]
+        level, may_end = [top], self._context.work.may_end_early
         while level:
             waiting = _Waiting()
             asked: list[tuple[Any, Any, Any]] = []
             try:
                 self._expand(level, waiting, asked)
                 if waiting.count:
-                    last = all(field.step.waits_below == 0 for _, field, _ in asked)
+                    last = may_end and all(field.step.waits_below == 0 for _, field, _ in asked)
                     await waiting.finish(self._context, last=last)
             except BaseException:
                 waiting.drop()
@@ -130,8 +131,13 @@ class _Run:
 
 def _all_wanted(values: list[Any]) -> type[Loader[Any, Any]] | None:
     """The loader that shall answer all of them."""
-    kinds = {type(value.loader) if type(value) is Wanted else None for value in values}
-    return kinds.pop() if len(kinds) == 1 else None
+    if not values or type(values[0]) is not Wanted:
+        return None
+    kind = type(values[0].loader)
+    for value in values:
+        if type(value) is not Wanted or type(value.loader) is not kind:
+            return None
+    return kind
 
 
 class _Request:
@@ -157,10 +163,11 @@ class _Request:
 
     def answers(self) -> Sequence[Any]:
         """What there is for each object."""
-        if all(each.made is None for each in self.wanted):
-            # rows stay rows: nobody looks at them one by one
-            return self.values
-        return [_made(each, answer) for each, answer in zip(self.wanted, self.values, strict=True)]
+        for wanted in self.wanted:
+            if wanted.made is not None:
+                return [_made(each, answer) for each, answer in zip(self.wanted, self.values, strict=True)]
+        # rows stay rows: nobody looks at them one by one
+        return self.values
 
 
 class _Waiting:

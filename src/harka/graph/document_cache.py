@@ -30,12 +30,14 @@ class DocumentCache(Generic[T]):
         return len(self._new) + len(self._used)
 
     def get(self, text: str) -> T | None:
-        known = self._used.get(text)
-        if known is None:
+        try:
+            # `get` looks for it twice
+            return self._used[text][0]
+        except KeyError:
             known = self._new.pop(text, None)
-            if known is None:
-                return None
-            self._used[text] = known
+        if known is None:
+            return None
+        self._used[text] = known
         return known[0]
 
     def keep(self, text: str, document: T, weight: int) -> None:

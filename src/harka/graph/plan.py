@@ -101,6 +101,7 @@ class Operation:
     ) -> None:
         self.node = operation
         self.kind = operation.operation
+        self.is_mutation = self.kind is OperationType.MUTATION
         self.has_several_fields = _has_several_fields(operation)
         self.variables = Variables(schema, operation)
         self._schema = schema

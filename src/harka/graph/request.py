@@ -37,7 +37,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
     @property
     def is_mutation(self) -> bool:
-        return self.operation.kind is OperationType.MUTATION
+        return self.operation.is_mutation
 
     @property
     def is_subscription(self) -> bool:

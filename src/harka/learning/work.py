@@ -76,6 +76,11 @@ class UnitOfWork:
             raise InternalError
         return self._outside
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether `end_with_next_read` makes a difference."""
+        return self.session.may_end_early
+
     def end_with_next_read(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
         """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
         if self.session.read_only:

@@ -15,8 +15,9 @@ from harka.config import Settings
 from harka.errors import UnavailableError
 from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
-from harka.storage.lane import Lanes, give_up
+from harka.storage.lane import Lanes
 from harka.storage.location import app_url, is_dedicated
+from harka.storage.patience import Patience
 from harka.storage.pool import Pool
 from harka.storage.transport import HoldingLoop
 from harka.storage.watch import Watch
@@ -75,7 +76,8 @@ class Database:
         self._refuse_until = 0.0
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
-        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded)
+        self.patience = Patience()
+        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded, self.patience)
 
     @property
     def pool(self) -> Pool:
@@ -125,10 +127,10 @@ class Database:
         except asyncpg.PostgresError:
             self.recycle(wire)
             return
-        timer = loop.call_later(_RECYCLE_TIMEOUT, give_up, ended)
+        self.patience.begin(ended, loop.time() + _RECYCLE_TIMEOUT)
 
         def give_back(ended: asyncio.Future[bytes]) -> None:
-            timer.cancel()
+            self.patience.end(ended)
             ended.exception()  # looked at: what is wrong shows in the connection's state
             wire.sent_at = 0.0
             self.release(wire)

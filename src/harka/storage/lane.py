@@ -18,6 +18,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from harka.pipeline import bind
 from harka.rows import readable
 from harka.storage.failure import OUTDATED
+from harka.storage.patience import Patience
 from harka.storage.wire import Question, Wire
 
 _BRIEF: Final = 0.005
@@ -69,11 +70,13 @@ class Lanes:
         borrow: Callable[[float], Awaitable[Wire]],
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
+        patience: Patience,
     ) -> None:
         """`borrow`: a connection by a deadline in loop time. `is_crowded`: others wait for one."""
         self._borrow = borrow
         self._give_back = give_back
         self._is_crowded = is_crowded
+        self._patience = patience
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
 
@@ -120,7 +123,7 @@ class Lanes:
         """
         lane = self._joinable() or self._begin(await self._borrow(deadline))
         answer = lane.ask(described, bound, tenant, milliseconds)
-        timer = answer.get_loop().call_at(deadline + grace, give_up, answer)
+        self._patience.begin(answer, deadline + grace)
         try:
             return Answer(described.columns, await answer)
         except asyncpg.PostgresError as error:
@@ -130,12 +133,11 @@ class Lanes:
             lane.end_if_silent(answer, grace)
             raise
         finally:
-            timer.cancel()
+            self._patience.end(answer)
 
     def _joinable(self) -> "_Lane | None":
-        is_crowded = self._is_crowded()
         for lane in self._lanes:
-            if lane.is_joinable(is_crowded=is_crowded):
+            if lane.is_joinable(self._is_crowded):
                 return lane
         return None
 
@@ -161,12 +163,12 @@ class _Lane:
         self._begun = self._loop.time()
         wire.answered(self._answered)
 
-    def is_joinable(self, *, is_crowded: bool) -> bool:
+    def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""
         if len(self._line) >= _LONGEST_LINE or self.wire.connection.is_closed():
             return False
         now = self._loop.time()
-        return now - self._since < _BRIEF and not (is_crowded and now - self._begun > _TURN)
+        return now - self._since < _BRIEF and not (now - self._begun > _TURN and is_crowded())
 
     def end_if_silent(self, answer: asyncio.Future[bytes], grace: float) -> None:
         """Cut the connection when nothing comes: who waited for `answer` was the first, and for long enough.
@@ -205,9 +207,3 @@ class _Lane:
         if not self._line:
             self.wire.answered(None)
             self._ended(self)
-
-
-def give_up(answer: asyncio.Future[bytes]) -> None:
-    """Wait for it no longer."""
-    if not answer.done():
-        answer.set_exception(TimeoutError())

@@ -75,6 +75,7 @@ class ShardSession:
         self.tenant = tenant
         self.location = location
         self.read_only = read_only
+        self.may_end_early = read_only and not single
         database = databases.database(location.database)
         self._transaction = Transaction(database, _opening(tenant, read_only, single), timeout=timeout)
 

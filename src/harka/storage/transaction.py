@@ -12,7 +12,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from harka.errors import DeadlineExceededError, HarkaError, InternalError, UnavailableError
 from harka.storage.databases import Database
 from harka.storage.failure import OUTDATED, translated
-from harka.storage.lane import Answer, Described, give_up
+from harka.storage.lane import Answer, Described
 from harka.storage.loan import SERVER_FIRST, Loan
 from harka.storage.wire import Method, Wire
 
@@ -67,7 +67,7 @@ class Transaction(Loan):
 
         They are records the first time, and where they are not `rows.readable`.
         """
-        ends = self._take_ends()
+        ends = bool(self._ends) and self._take_ends()
         known = self._database.lanes.known(text)
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
@@ -263,7 +263,8 @@ class Transaction(Loan):
             self._under_way.add(answer)
             if lead and not alone:
                 self._opener = answer
-        timer = self._loop.call_at(self._deadline + SERVER_FIRST, give_up, answer)
+        patience = self._database.patience
+        patience.begin(answer, self._deadline + SERVER_FIRST)
         try:
             return Answer(known.columns, await self._attempt(wire, answer))
         except HarkaError as error:
@@ -271,7 +272,7 @@ class Transaction(Loan):
                 self._database.lanes.forget(known, wire, error.__cause__)
             raise
         finally:
-            timer.cancel()
+            patience.end(answer)
             answer.cancel()
             self._under_way.discard(answer)
             if self._opener is answer:

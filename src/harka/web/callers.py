@@ -125,7 +125,7 @@ def _made(
     """With the answer that they get, written out."""
     media = preferred(fields_of(headers).get(b"accept", b"").decode("latin-1"), _OFFERS)
     head, body = _WRITTEN[media or MediaType.JSON]
-    given = given_id(headers, trusted=trusted)
+    given = given_id(headers) if trusted else None
     id_ = None if given is None else given.encode()
     size = len(body) + len(id_ or new_request_id()) + len(_END)
     return Caller(

@@ -184,7 +184,8 @@ async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) 
     if answer is not None:
         own = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
         told = reply.type[1], len(reply.body), request.id.encode("ascii"), security_lines(scope)
-        await answer(reply.status, own % told + lines_of(reply.more), reply.body)
+        lines = own % told
+        await answer(reply.status, lines + lines_of(reply.more) if reply.more else lines, reply.body)
         return
     length = b"content-length", b"%d" % len(reply.body)
     headers = [reply.type, length, id_header(request), *reply.more, *security_headers(scope)]

@@ -77,13 +77,13 @@ class RequestScopes:
     def open(self, scope: Scope) -> RequestScope:
         """The scope of a request that has just come, put into its `scope["harka"]`."""
         client, headers = scope.get("client"), scope["headers"]
-        trusted = self.trusts(client)
+        peer, trusted = (client or _NO_PEER)[0], self.trusts(client)
         request = RequestScope(
-            id=id_of(headers, trusted=trusted),
+            id=(given_id(headers) if trusted else None) or new_request_id(),
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
-            address=self.address_of(headers, client, trusted=trusted),
+            address=self._behind(headers, peer) if trusted else peer,
         )
         scope["harka"] = request
         return request
@@ -169,14 +169,9 @@ def is_trusted(client: tuple[str, int] | tuple[str] | None, networks: Networks) 
     return any(address in network for network in networks)
 
 
-def id_of(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str:
-    """The name of a request: a proxy's, where that is believed and sane, or a new one."""
-    return given_id(headers, trusted=trusted) or new_request_id()
-
-
-def given_id(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str | None:
-    """What a proxy calls a request, where that is believed and sane."""
-    given = [value for name, value in headers if name == b"x-request-id"] if trusted else []
+def given_id(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """What a proxy that is believed calls a request, where that is sane."""
+    given = [value for name, value in headers if name == b"x-request-id"]
     return given[0].decode("ascii") if len(given) == 1 and _SANE_REQUEST_ID.fullmatch(given[0]) else None
 
 

@@ -18,7 +18,8 @@ _DEFAULTS = (
 # only where the browser came by TLS: on plain http the header is noise
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 _SECURE = (*_DEFAULTS, _HSTS)
-_LINES: Final = {_DEFAULTS: lines_of(_DEFAULTS), _SECURE: lines_of(_SECURE)}
+_DEFAULT_LINES: Final = lines_of(_DEFAULTS)
+_SECURE_LINES: Final = lines_of(_SECURE)
 
 
 class SecurityHeadersMiddleware:
@@ -53,12 +54,12 @@ def is_secure(scope: Scope) -> bool:
 
 def security_lines(scope: Scope) -> bytes:
     """The same as they go over the wire."""
-    return _LINES[security_headers(scope)]
+    return _SECURE_LINES if is_secure(scope) else _DEFAULT_LINES
 
 
 def lines_for(scheme: str | None, headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> bytes:
     """The same of a request that has no scope. `trusted`: its peer is a configured proxy."""
-    return _LINES[_SECURE if _is_secure(scheme, headers, trusted=trusted) else _DEFAULTS]
+    return _SECURE_LINES if _is_secure(scheme, headers, trusted=trusted) else _DEFAULT_LINES
 
 
 def _is_secure(scheme: str | None, headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> bool:
