@@ -213,7 +213,7 @@ def _medians(floods: Sequence[Flood]) -> list[str]:
 
     goods = [each.goodput for each in floods], [each.to_elsewhere for each in floods]
     return [
-        *(f"{statistics.median(each):.0%} ({min(each):.0%} to {max(each):.0%})" for each in goods),
+        *(f"{statistics.median(each):.0%} ({100 * min(each):.0f}-{100 * max(each):.0f})" for each in goods),
         f"{middle(lambda each: each.kept):.0%}",
         f"{middle(lambda each: each.served):,.0f}",
         f"{middle(lambda each: each.share_refused):.0%}",
