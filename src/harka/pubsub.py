@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.codec import packed, unpacked
 from harka.errors import TenantRequiredError
+from harka.tasks import together
 from harka.valkey import Client, close_client, command, make_connection, open_client
 
 log = logs.logger("pubsub")
@@ -256,8 +257,8 @@ class _Line:
             before = self._number
             try:
                 await self._serve()
-            except* (RedisError, OSError, TimeoutError) as errors:
-                log.warning("subscriber connection lost", error=type(errors.exceptions[0]).__name__)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("subscriber connection lost", error=type(error).__name__)
             if self._number > before:
                 pause = _FIRST_RETRY
             # jitter against processes coming back in step
@@ -276,9 +277,7 @@ class _Line:
             self._commands = asyncio.Queue()
             for name in self._channels:
                 self._commands.put_nowait(("SUBSCRIBE", name))
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._send(connection))
-                group.create_task(self._receive(connection))
+            await together(self._send(connection), self._receive(connection))
         finally:
             for channel in self._channels.values():
                 channel.confirmed.clear()

@@ -26,6 +26,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.codec import packed, unpacked
 from harka.ids import new_id
+from harka.tasks import together
 from harka.valkey import Client, command, make_connection
 
 log = logs.logger("news")
@@ -175,8 +176,8 @@ class News:
             began = clock.monotonic()
             try:
                 await self._listen()
-            except* (RedisError, OSError, TimeoutError) as errors:
-                log.warning("news lost", error=type(errors.exceptions[0]).__name__)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("news lost", error=type(error).__name__)
             if clock.monotonic() - began > _LAST_RETRY:
                 pause = _FIRST_RETRY
             # jitter against processes coming back in step
@@ -196,9 +197,7 @@ class News:
             self._answered = clock.monotonic()
             if self._connections > 1:
                 self._distrust(self._answered)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._ask(connection))
-                group.create_task(self._read(connection))
+            await together(self._ask(connection), self._read(connection))
         finally:
             self.until = 0.0
             self._lost()
