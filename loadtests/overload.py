@@ -4,10 +4,11 @@
 by as many callers as keep the server busy; every rate below is a multiple of it. It is measured again after
 each flood of all, and what comes of that is told as a share of the mean of both: a machine that others share
 is not the same for a minute. On one whose processors the generators share with the server the figures are
-worse than they would be. Two of them say what HARKA itself loses. "To elsewhere" is goodput, too, as a share
-of the peak while the generators send as much more than it to a server that is not HARKA. "Work kept" is the
-processor time of an answer in time at the peak, to that in the flood: what refusals take is in it, what
-generators and other programs take is not.
+worse than they would be. "To elsewhere" is goodput, too, as a share of the peak while as much more than it is
+sent to a bare server beside HARKA's, by a generator of its own: 100 % where refusing takes no more than to
+answer anything with the same bytes. "Work kept" says what is lost in HARKA itself: it is the processor time
+of an answer in time at the peak, to that in the flood. What refusals take is in it, what generators and other
+programs take is not.
 """
 
 import argparse
@@ -102,24 +103,29 @@ def _measure(ground: Ground, options: argparse.Namespace) -> int:
 
 
 class Peak(msgspec.Struct, frozen=True):
-    """`rate`: answers a second, the most there are. `work`: seconds of a processor for each."""
+    """`rate`: answers a second, the most there are. `work`: seconds of a processor for each.
+
+    `late`: seconds, of the generators, at most.
+    """
 
     rate: float
     work: float
+    late: float
     failed: Counter[int]
 
 
 def _peak(
-    ground: Ground, question: str, seconds: float, callers: int = _CALLERS, *, elsewhere: float = 0.0
+    ground: Ground, question: str, seconds: float, callers: int = _CALLERS, *, beside: float = 0.0
 ) -> Peak:
-    """`elsewhere`: requests a second that are sent to another server meanwhile."""
+    """`beside`: requests a second that are sent elsewhere meanwhile."""
     requests = list(ground.requests[question].values())
     streams = [Stream(requests, [Phase(seconds, 0.0)], callers)]
-    if elsewhere:
-        streams.append(Stream(requests, [Phase(seconds, elsewhere)], port=ground.elsewhere))
-    outcome, *_ = run(ground.directory, ground.port, streams)
+    if beside > 0.0:
+        streams.append(Stream(requests, [Phase(seconds, beside)], port=ground.elsewhere))
+    outcome, *others = run(ground.directory, ground.port, streams)
     work = _work(outcome.between(0.0, seconds), seconds)
-    return Peak(len(outcome.served) / seconds, work, outcome.failed)
+    failed = sum((each.failed for each in others), outcome.failed)
+    return Peak(len(outcome.served) / seconds, work, max(each.late for each in (outcome, *others)), failed)
 
 
 def _work(outcome: Outcome, seconds: float) -> float:
@@ -183,12 +189,12 @@ def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds
     """Half the capacity, then far too much, then half again; both peaks before and after."""
     calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
     before = _peak(ground, question, seconds)
-    busy_before = _peak(ground, question, seconds, elsewhere=(factor - 1) * before.rate)
+    busy_before = _peak(ground, question, seconds, beside=(factor - 1) * before.rate)
     for _ in range(rounds):
         half = before.rate / 2
         phases = [Phase(calm, half), Phase(seconds, factor * before.rate), Phase(2 * calm, half)]
         (outcome,) = run(ground.directory, ground.port, [Stream(requests, phases)])
-        busy = _peak(ground, question, seconds, elsewhere=(factor - 1) * before.rate)
+        busy = _peak(ground, question, seconds, beside=(factor - 1) * before.rate)
         after = _peak(ground, question, seconds)
         flood = outcome.between(calm, calm + seconds)
         yield Flood(
@@ -199,8 +205,8 @@ def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds
             share_refused=len(flood.refused) / max(len(flood.rows), 1),
             refused=1000 * percentile(flood.refused, 0.99),
             recovery=_recovery(outcome, calm, calm + seconds, 3 * calm + seconds),
-            late=1000 * outcome.late,
-            failed=outcome.failed + before.failed + busy.failed + after.failed,
+            late=1000 * max(outcome.late, busy.late),
+            failed=outcome.failed + before.failed + busy_before.failed + after.failed + busy.failed,
         )
         before, busy_before = after, busy
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
@@ -74,25 +74,6 @@ class OwnCluster:
         number = self.owner(key)
         self._children[number].process.kill()
         self._children[number].process.wait()
-
-    def give_up(self, key: str) -> None:
-        """Nobody has the slot that a key is in, and a cluster with such a slot answers nobody."""
-        for node, slot in self._each_with_slot(key):
-            node.execute_command("CLUSTER", "DELSLOTS", slot)
-
-    def take_up(self, key: str) -> None:
-        """The node that had it has it again; return when all know."""
-        owner = self.owner(key)
-        for number, (node, slot) in enumerate(self._each_with_slot(key)):
-            if number == owner:
-                node.execute_command("CLUSTER", "ADDSLOTS", slot)
-        for node, _ in self._each_with_slot(key):
-            _await(lambda node=node: _is_whole(node, len(self.ports)))
-
-    def _each_with_slot(self, key: str) -> Iterator[tuple[Redis, int]]:
-        for port, _ in self.ports:
-            with Redis(port=port) as node:
-                yield node, int(node.execute_command("CLUSTER", "KEYSLOT", key))
 
     def remove(self) -> None:
         process.stop(self._children, _TIMEOUT)

@@ -39,6 +39,17 @@ async def test_the_first_failure_ends_the_others_and_is_raised() -> None:
     assert sorted(ended) == ["one", "other"]
 
 
+async def test_what_fails_because_it_is_ended_is_not_what_is_raised() -> None:
+    async def fail_at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError
+
+    with pytest.raises(ConnectionError):
+        await together(fail_at_the_end(), fail())
+
+
 async def test_who_waited_may_wait_again_after_a_failure() -> None:
     with pytest.raises(ConnectionError):
         await together(wait([], "one"), fail())

@@ -77,22 +77,6 @@ async def test_what_a_writer_cannot_tell_is_used_by_nobody(own_cluster: OwnClust
         assert (await reader.get_many(tenant, NAMES, ["a"])).missing is None
 
 
-async def test_a_slot_that_nobody_has_for_a_while_is_used_again(own_cluster: OwnCluster) -> None:
-    tenant = uuid4()
-    async with processes(own_cluster) as (cache, _):
-        own_cluster.give_up("{harka:news}")
-        for _ in range(3):
-            assert (await cache.get_many(tenant, NAMES, ["a"])).missing is None
-        await cache.invalidate(tenant)
-        own_cluster.take_up("{harka:news}")
-
-        async def is_kept() -> bool:
-            await store(cache, tenant, a="new")
-            return cache.find(tenant, NAMES, "a") == "new"
-
-        await until(is_kept)
-
-
 async def test_a_change_is_known_to_every_process_when_the_writer_goes_on(caches: list[TenantCache]) -> None:
     writer, reader = caches
     for tenant in [uuid4() for _ in range(6)]:

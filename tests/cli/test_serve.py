@@ -1,5 +1,6 @@
 """The commands of a deployment, as processes of their own."""
 
+import contextlib
 import os
 import re
 import signal
@@ -39,6 +40,20 @@ def status(settings: Settings, path: str) -> int:
         return 0
 
 
+def listening(port: int) -> int:
+    """How many sockets listen at a port of IPv4."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
+def is_answered(connection: socket.socket, settings: Settings) -> bool:
+    try:
+        connection.sendall(f"GET /livez HTTP/1.1\r\nHost: {settings.platform_domain}\r\n\r\n".encode())
+        return connection.recv(15) == b"HTTP/1.1 200 OK"
+    except ConnectionError:
+        return False
+
+
 def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -71,6 +86,23 @@ def test_several_processes_share_the_port_and_one_that_dies_is_replaced(
         process.terminate()
         assert process.wait(30) == 0, text(log)
         assert gone(first[1])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_connections_that_come_at_once_are_dealt_out_to_all_processes(
+    deployed: Settings, tmp_path: Path
+) -> None:
+    with (
+        running(deployed, tmp_path / "log", "serve", "--workers", "2") as process,
+        contextlib.ExitStack() as stack,
+    ):
+        wait_until(lambda: listening(deployed.port) == 2)
+        address = "127.0.0.1", deployed.port
+        connected = [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(64)]
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        # whoever is with the other may go on asking
+        answered = [each for each in connected if is_answered(each, deployed)]
+        assert 8 <= len(answered) <= 56
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import os
 import socket
 
 import msgspec
@@ -8,7 +7,7 @@ import pytest
 import uvloop
 
 from harka.cli.serving import (
-    ALONE,
+    IN_A_TURN,
     OwnedServer,
     PortTakenError,
     descriptors_of,
@@ -16,6 +15,7 @@ from harka.cli.serving import (
     listen_nearby,
     port_of,
     require_servers,
+    reserve,
 )
 from harka.config import ConfigurationError, Settings
 
@@ -23,6 +23,23 @@ from harka.config import ConfigurationError, Settings
 def test_a_taken_port_is_refused() -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(PortTakenError, match=f"{port_of(first)} is taken"):
         listen("127.0.0.1", port_of(first))
+
+
+def test_processes_listen_beside_each_other_at_a_port_that_is_reserved() -> None:
+    with reserve("127.0.0.1", 0) as held:
+        port = port_of(held)
+        # nobody listens yet
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        with (
+            listen("127.0.0.1", port, beside_others=True) as one,
+            listen("127.0.0.1", port, beside_others=True) as other,
+        ):
+            assert port_of(one) == port_of(other) == port
+            with pytest.raises(PortTakenError):
+                reserve("127.0.0.1", port)
+        with pytest.raises(PortTakenError):
+            listen("127.0.0.1", port)
 
 
 def test_the_next_free_port_is_found() -> None:
@@ -54,7 +71,7 @@ def test_what_is_missing_in_a_deployment_is_named(missing: str) -> None:
 
 def test_several_who_connect_are_taken_in_one_turn_of_the_loop(settings: Settings) -> None:
     """In busy turns of some milliseconds, hundreds of them would wait for a second."""
-    assert uvloop.run(_most_in_a_turn(settings)) == ALONE
+    assert uvloop.run(_most_in_a_turn(settings)) == IN_A_TURN
 
 
 async def _most_in_a_turn(settings: Settings) -> int:
@@ -62,13 +79,13 @@ async def _most_in_a_turn(settings: Settings) -> int:
     listener, before, most = listen("127.0.0.1", 0), 0, 0
     address = "127.0.0.1", port_of(listener)
     server = OwnedServer(msgspec.structs.replace(settings, port=address[1]))
-    serving = asyncio.create_task(server.serve(descriptors_of(listener, ALONE)))
+    serving = asyncio.create_task(server.serve(descriptors_of(listener)))
     await server.serving.wait()
     with contextlib.ExitStack() as stack:
-        for _ in range(8 * ALONE):
+        for _ in range(8 * IN_A_TURN):
             stack.enter_context(socket.create_connection(address))
         async with asyncio.timeout(10):
-            while before < 8 * ALONE:
+            while before < 8 * IN_A_TURN:
                 await asyncio.sleep(0)
                 now = len(server.server_state.connections)
                 most, before = max(most, now - before), now
@@ -78,14 +95,3 @@ async def _most_in_a_turn(settings: Settings) -> int:
     with pytest.raises(ConnectionRefusedError), socket.create_connection(address):
         pass
     return most
-
-
-def test_a_further_process_does_not_have_the_others_wait() -> None:
-    """All descriptors share whether a call for a connection waits: it must not, at any time."""
-    with listen("127.0.0.1", 0) as first:
-        first.setblocking(False)
-        # as a process has it that was started with this descriptor
-        descriptors = descriptors_of(socket.socket(fileno=os.dup(first.fileno())), 4)
-        assert not any(os.get_blocking(each.fileno()) for each in [first, *descriptors])
-        for each in descriptors:
-            each.close()

@@ -190,7 +190,7 @@ class Context:
     """As much of a request's context as this schema needs."""
 
     def __init__(self, shelf: list[Any]) -> None:
-        self.work = SimpleNamespace(end_with_next_read=lambda *_: None, shelf=shelf)
+        self.work = SimpleNamespace(may_end_early=True, end_with_next_read=lambda *_: None, shelf=shelf)
         self.loaders = Loaders(self.work)
 
     seal = executor.Seal(bytes(16), bytes(16)) if executor.COMPILED else None

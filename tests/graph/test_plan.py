@@ -45,7 +45,7 @@ class Caller:
         self.number = number
         self.other = number + 1
         self.fetched: list[list[int]] = []
-        self.work = SimpleNamespace(end_with_next_read=lambda: None)
+        self.work = SimpleNamespace(may_end_early=True, end_with_next_read=lambda: None)
         self.loaders = Loaders(cast("UnitOfWork", self.fetched))
 
 

@@ -23,7 +23,7 @@ _LAST_DELAY: Final = 5.0
 _MARGIN: Final = 5.0  # seconds beyond its own grace before a child is killed
 
 
-async def run(arguments: Sequence[str], settings: Settings, *, descriptors: Sequence[int] = ()) -> int:
+async def run(arguments: Sequence[str], settings: Settings) -> int:
     """Run `harka ARGUMENTS` with these settings; its exit code. Cancelled: it is stopped, too."""
     child = await asyncio.create_subprocess_exec(
         *PROGRAM,
@@ -31,7 +31,6 @@ async def run(arguments: Sequence[str], settings: Settings, *, descriptors: Sequ
         env=environment(settings),
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C reaches us alone, and we stop the children in order
-        pass_fds=descriptors,
         preexec_fn=die_with_parent(signal.SIGTERM),
     )
     try:
@@ -41,12 +40,12 @@ async def run(arguments: Sequence[str], settings: Settings, *, descriptors: Sequ
             await _stop(child, patience=settings.shutdown_grace + _MARGIN)
 
 
-async def keep(arguments: Sequence[str], settings: Settings, *, descriptors: Sequence[int] = ()) -> Never:
+async def keep(arguments: Sequence[str], settings: Settings) -> Never:
     """Run it for ever, with growing pauses when it does not stay up."""
     delay = 0.1
     while True:
         started = monotonic()
-        code = await run(arguments, settings, descriptors=descriptors)
+        code = await run(arguments, settings)
         delay = 0.1 if monotonic() - started > _STEADY else min(2 * delay, _LAST_DELAY)
         log.error("child process ended, starting it again", command=arguments[0], code=code, delay=delay)
         await asyncio.sleep(delay)

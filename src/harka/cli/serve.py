@@ -10,7 +10,7 @@ import uvloop
 
 from harka import logs
 from harka.cli import children
-from harka.cli.serving import ALONE, BESIDE_OTHERS, OwnedServer, descriptors_of, listen, require_servers
+from harka.cli.serving import OwnedServer, descriptors_of, listen, port_of, require_servers, reserve
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
 
@@ -22,7 +22,7 @@ def serve(
         int | None, typer.Option(min=0, max=65_535, help="Port to listen on; HARKA_PORT.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each has its own /metrics port.")] = 1,
-    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+    beside_others: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve the API until asked to stop; what runs is finished within HARKA_SHUTDOWN_GRACE seconds."""
     settings = load()
@@ -32,32 +32,28 @@ def serve(
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
     )
-    listener = (
-        listen(settings.host, settings.port) if descriptor is None else socket.socket(fileno=descriptor)
-    )
     with logs.writing(settings):
         if workers > 1:
-            uvloop.run(_share(settings, listener, workers))
+            uvloop.run(_share(settings, workers))
         else:
-            uvloop.run(_serve(settings, listener, ALONE if descriptor is None else BESIDE_OTHERS))
+            listener = listen(settings.host, settings.port, beside_others=beside_others)
+            uvloop.run(_serve(settings, listener))
 
 
-async def _serve(settings: Settings, listener: socket.socket, descriptors: int) -> None:
+async def _serve(settings: Settings, listener: socket.socket) -> None:
     server = OwnedServer(settings)
     with on_stop(server.stop):
-        await server.serve(descriptors_of(listener, descriptors))
+        await server.serve(descriptors_of(listener))
 
 
-async def _share(settings: Settings, listener: socket.socket, workers: int) -> None:
-    """Processes that accept from one socket; their metrics ports count up from the configured one."""
-    descriptor = listener.fileno()
-    command = ["serve", "--descriptor", str(descriptor)]
+async def _share(settings: Settings, workers: int) -> None:
+    """Processes that listen beside each other; their metrics ports count up from the configured one."""
+    command = ["serve", "--beside-others"]
     stopping = asyncio.Event()
-    with on_stop(stopping.set):
+    with on_stop(stopping.set), reserve(settings.host, settings.port) as held:
+        settings = msgspec.structs.replace(settings, port=port_of(held))
         running = [
-            asyncio.create_task(
-                children.keep(command, children.sibling(settings, number), descriptors=[descriptor])
-            )
+            asyncio.create_task(children.keep(command, children.sibling(settings, number)))
             for number in range(workers)
         ]
         await stopping.wait()

@@ -13,9 +13,8 @@ from harka.errors import HarkaError
 
 _NEXT_PORTS: Final = 20
 _BACKLOG: Final = 2048
-ALONE: Final = 8
-BESIDE_OTHERS: Final = 2
-"""Descriptors of a listening socket, in a process that has it alone and in one of several."""
+IN_A_TURN: Final = 8
+"""Connections that are taken in a turn of the event loop: as many descriptors of the socket listen."""
 
 
 class PortTakenError(HarkaError):
@@ -43,11 +42,15 @@ class OwnedServer(Server):
         self.should_exit = True
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Raise `PortTakenError`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def listen(host: str, port: int, *, beside_others: bool = False) -> socket.socket:
+    """`beside_others`: of processes that do so, each has connections of its own, dealt out by the kernel.
+
+    Raise `PortTakenError`.
+    """
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server(
+            (host, port), family=_family(host), backlog=_BACKLOG, reuse_port=beside_others
+        )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise PortTakenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
@@ -62,16 +65,35 @@ def listen_nearby(host: str, port: int) -> socket.socket:
     return listen(host, 0)
 
 
-def descriptors_of(listener: socket.socket, number: int) -> list[socket.socket]:
-    """`listener` and further descriptors of it, `number` in all, for a server that closes them.
+def reserve(host: str, port: int) -> socket.socket:
+    """A port at which processes of this user may `listen` beside others, and nobody else while this is open.
+
+    Raise `PortTakenError`, also where others do so already.
+    """
+    with listen(host, port) as free:
+        port = port_of(free)
+    held = socket.socket(_family(host))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((host, port))
+    # those that have left may linger there; from now on who would have it alone is refused
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    return held
+
+
+def descriptors_of(listener: socket.socket) -> list[socket.socket]:
+    """`listener` and further descriptors of it, for a server that closes them.
 
     libuv takes one connection of each in a turn of its loop (libuv #3696): in busy turns of milliseconds,
     hundreds that come at once would wait for a second. Each more is a system call in vain for a connection.
     """
-    # a copy would set them all to wait as its original does, and with them those of other processes: their
-    # loops would stand still in a call for a connection that another has taken
+    # a copy would set them all to wait as its original does
     listener.setblocking(False)
-    return [listener, *(listener.dup() for _ in range(number - 1))]
+    return [listener, *(listener.dup() for _ in range(IN_A_TURN - 1))]
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def port_of(listener: socket.socket) -> int:

@@ -19,7 +19,7 @@ from harka import logs
 from harka.cli import children, welcome
 from harka.cli.embedded.prepare import prepare
 from harka.cli.embedded.servers import Embedded
-from harka.cli.serving import ALONE, OwnedServer, descriptors_of, listen_nearby, port_of
+from harka.cli.serving import OwnedServer, descriptors_of, listen_nearby, port_of
 from harka.cli.signals import on_stop
 from harka.config import Settings
 from harka.errors import HarkaError
@@ -56,7 +56,7 @@ async def _run(embedded: Embedded, settings: Settings, *, began: float, demo: bo
                 group.create_task(_accompany(server, settings, embedded.directory, began=began)),
                 group.create_task(_show_tenants(server, settings, embedded.directory, demo=demo)),
             ]
-            await server.serve(descriptors_of(listener, ALONE))
+            await server.serve(descriptors_of(listener))
             for task in beside:
                 task.cancel()
 

@@ -224,7 +224,7 @@ class _Waiting:
         self._wanted.append((self.load(kind, [wanted.key]), values, [place]))
 
     async def finish(self, context: RequestContext, *, last: bool) -> None:
-        """Wait for all of it together. `last`: nothing will be waited for after this."""
+        """Wait for all of it together. `last`: the transaction may end with it."""
         places, ahead = self._places, self._ahead
         if len(self._loads) == 1 and not (places or ahead):
             for loader, requests in self._loads.items():

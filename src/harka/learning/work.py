@@ -82,9 +82,8 @@ class UnitOfWork:
         return self.session.may_end_early
 
     def end_with_next_read(self, tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
-        """The next statement of a unit that only reads is its last; see `ShardSession.end_with_next`."""
-        if self.session.read_only:
-            self.session.end_with_next(tasks)
+        """The next statement is the last, where that may be; see `ShardSession.end_with_next`."""
+        self.session.end_with_next(tasks)
 
     def after_commit(self, action: Action) -> None:
         """Run `action` once the commit has succeeded, after those given before."""

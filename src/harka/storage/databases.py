@@ -17,9 +17,9 @@ from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
 from harka.storage.lane import Lanes
 from harka.storage.location import app_url, is_dedicated
-from harka.storage.patience import Patience
 from harka.storage.pool import Pool
 from harka.storage.transport import HoldingLoop
+from harka.storage.waits import Waits
 from harka.storage.watch import Watch
 from harka.storage.wire import Wire
 
@@ -76,8 +76,8 @@ class Database:
         self._refuse_until = 0.0
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
-        self.patience = Patience()
-        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded, self.patience)
+        self.waits = Waits()
+        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded, self.waits)
 
     @property
     def pool(self) -> Pool:
@@ -127,10 +127,10 @@ class Database:
         except asyncpg.PostgresError:
             self.recycle(wire)
             return
-        self.patience.begin(ended, loop.time() + _RECYCLE_TIMEOUT)
+        self.waits.begin(ended, loop.time() + _RECYCLE_TIMEOUT)
 
         def give_back(ended: asyncio.Future[bytes]) -> None:
-            self.patience.end(ended)
+            self.waits.end(ended)
             ended.exception()  # looked at: what is wrong shows in the connection's state
             wire.sent_at = 0.0
             self.release(wire)
@@ -157,6 +157,7 @@ class Database:
         if self._recycling:
             await asyncio.wait(self._recycling)
         await self._pool.close(_CLOSE_TIMEOUT)
+        self.waits.close()
 
     async def _recycle(self, wire: Wire) -> None:
         try:

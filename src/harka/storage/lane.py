@@ -18,7 +18,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from harka.pipeline import bind
 from harka.rows import readable
 from harka.storage.failure import OUTDATED
-from harka.storage.patience import Patience
+from harka.storage.waits import Waits
 from harka.storage.wire import Question, Wire
 
 _BRIEF: Final = 0.005
@@ -70,13 +70,13 @@ class Lanes:
         borrow: Callable[[float], Awaitable[Wire]],
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
-        patience: Patience,
+        waits: Waits,
     ) -> None:
         """`borrow`: a connection by a deadline in loop time. `is_crowded`: others wait for one."""
         self._borrow = borrow
         self._give_back = give_back
         self._is_crowded = is_crowded
-        self._patience = patience
+        self._waits = waits
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
 
@@ -119,11 +119,11 @@ class Lanes:
         """What the statement answers this tenant, or whatever the server or the connection raises.
 
         `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
-        `grace` seconds later, an answer; otherwise raise `TimeoutError`.
+        `grace` seconds later, an answer; otherwise raise `TimeoutError`, up to `waits.PERIOD` after that.
         """
         lane = self._joinable() or self._begin(await self._borrow(deadline))
         answer = lane.ask(described, bound, tenant, milliseconds)
-        self._patience.begin(answer, deadline + grace)
+        self._waits.begin(answer, deadline + grace)
         try:
             return Answer(described.columns, await answer)
         except asyncpg.PostgresError as error:
@@ -133,7 +133,7 @@ class Lanes:
             lane.end_if_silent(answer, grace)
             raise
         finally:
-            self._patience.end(answer)
+            self._waits.end(answer)
 
     def _joinable(self) -> "_Lane | None":
         for lane in self._lanes:

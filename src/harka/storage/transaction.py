@@ -67,7 +67,7 @@ class Transaction(Loan):
 
         They are records the first time, and where they are not `rows.readable`.
         """
-        ends = bool(self._ends) and self._take_ends()
+        ends = self._take_ends()
         known = self._database.lanes.known(text)
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
@@ -263,8 +263,8 @@ class Transaction(Loan):
             self._under_way.add(answer)
             if lead and not alone:
                 self._opener = answer
-        patience = self._database.patience
-        patience.begin(answer, self._deadline + SERVER_FIRST)
+        waits = self._database.waits
+        waits.begin(answer, self._deadline + SERVER_FIRST)
         try:
             return Answer(known.columns, await self._attempt(wire, answer))
         except HarkaError as error:
@@ -272,7 +272,7 @@ class Transaction(Loan):
                 self._database.lanes.forget(known, wire, error.__cause__)
             raise
         finally:
-            patience.end(answer)
+            waits.end(answer)
             answer.cancel()
             self._under_way.discard(answer)
             if self._opener is answer:

@@ -77,13 +77,13 @@ class RequestScopes:
     def open(self, scope: Scope) -> RequestScope:
         """The scope of a request that has just come, put into its `scope["harka"]`."""
         client, headers = scope.get("client"), scope["headers"]
-        peer, trusted = (client or _NO_PEER)[0], self.trusts(client)
+        trusted = self.trusts(client)
         request = RequestScope(
             id=(given_id(headers) if trusted else None) or new_request_id(),
             deadline=clock.monotonic() + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
-            address=self._behind(headers, peer) if trusted else peer,
+            address=self.address_of(headers, client, trusted=trusted),
         )
         scope["harka"] = request
         return request
