@@ -350,6 +350,20 @@ async def test_a_statement_is_prepared_within_the_deadline_too(
     await session.rollback()
 
 
+@pytest.mark.parametrize("single", [False, True])
+async def test_nothing_is_sent_when_the_deadline_has_passed_before(begin: Begin, *, single: bool) -> None:
+    for _ in range(2):
+        # of the second statement of its kind the process knows what it answers
+        known = begin(uuid4(), read_only=True, single=single)
+        await known.fetch_value(SETTING)
+        await known.commit()
+    session = begin(uuid4(), read_only=True, single=single, timeout=-0.001)
+    with pytest.raises(DeadlineExceededError):
+        await session.fetch_value(SETTING)
+    assert session.statements == 0
+    await session.rollback()
+
+
 async def test_missed_deadline_frees_the_connection_for_another_tenant(begin: Begin) -> None:
     other = uuid4()
     session = begin(uuid4(), timeout=0.15)

@@ -349,7 +349,7 @@ class Engine:
             runtime.pubsub,
             tenant,
             read_only=not prepared.is_mutation,
-            timeout=max(self._seconds_left(tenant), 0.001),
+            timeout=self._seconds_left(tenant),
             single=single,
             outside=runtime.outside,
         )

@@ -148,7 +148,7 @@ async def _context(runtime: Runtime, request: RequestScope, credential: Credenti
         organization.location,
         organization.id,
         read_only=True,
-        timeout=max(request.deadline - clock.monotonic(), 0.001),
+        timeout=request.deadline - clock.monotonic(),
         single=True,
     )
     try:

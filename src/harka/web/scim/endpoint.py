@@ -228,7 +228,7 @@ async def _work(call: Call, request: Request, step: Step, *, read_only: bool = F
         runtime.pubsub,
         call.tenant,
         read_only=read_only,
-        timeout=max(deadline - clock.monotonic(), 0.001),
+        timeout=deadline - clock.monotonic(),
         outside=runtime.outside,
     ) as work:
         try:
