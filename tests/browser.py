@@ -105,6 +105,7 @@ class Browser:
                 answer = await self._http.request(method, address, json=body)
                 if answer.status_code != HTTPStatus.NOT_FOUND or not _is_stale(answer):
                     return _value(answer)
+                # the browser tells nobody when the next page is there
                 await asyncio.sleep(0.02)
 
     async def _post(self, path: str, **parameters: Any) -> Any:
