@@ -27,10 +27,11 @@ _LENGTH: Final = b"content-length: "
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """`rate`: requests a second; 0 for as fast as `connections` answers come, one after another on each."""
+    """`rate`: requests a second. With 0 as many `callers` ask as fast as answers come; nobody with 0 of both."""
 
     seconds: float
-    rate: float
+    rate: float = 0.0
+    callers: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -151,10 +152,13 @@ class Caller:
             await asyncio.sleep(max(due - time.monotonic(), _TICK))
 
     async def _as_fast_as_it_goes(self, at: float, phase: Phase) -> None:
-        self._endless_until = self._began + at + phase.seconds
-        while self._idle:
+        until = self._began + at + phase.seconds
+        self._endless_until = until if phase.callers else 0.0
+        # whoever waits for an answer of the phase before goes on, too
+        waiting = len(self._all) - len(self._idle)
+        for _ in range(min(phase.callers - waiting, len(self._idle))):
             self._send(time.monotonic())
-        await asyncio.sleep(self._endless_until - time.monotonic())
+        await asyncio.sleep(until - time.monotonic())
 
     def _send(self, due: float) -> None:
         if self._idle:

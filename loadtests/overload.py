@@ -1,14 +1,15 @@
 """What is asked for beyond capacity: a noisy neighbour, and a mass of clients. Open loop, figures as ratios.
 
 `python loadtests/overload.py`: servers of the run's own, one `harka serve`. The capacity is measured first,
-by as many callers as keep the server busy; every rate below is a multiple of it. It is measured again after
-each flood of all, and what comes of that is told as a share of the mean of both: a machine that others share
-is not the same for a minute. On one whose processors the generators share with the server the figures are
-worse than they would be. "To elsewhere" is goodput, too, as a share of the peak while as much more than it is
-sent to a bare server beside HARKA's, by a generator of its own: 100 % where refusing takes no more than to
-answer anything with the same bytes. "Work kept" says what is lost in HARKA itself: it is the processor time
-of an answer in time at the peak, to that in the flood. What refusals take is in it, what generators and other
-programs take is not.
+by as many callers as keep the server busy; every rate below is a multiple of it. Each flood of all comes
+between two halves of a measurement of the peak, and of the peak while as much more is sent to a bare server
+beside HARKA's, by a generator of its own: a machine that others share is not the same for a minute, and what
+it loses or wins in the time of a round falls on all three. Goodput is what came in time, as a share of the
+peak, and "to elsewhere" as a share of the latter: 100 % where refusing takes no more than to answer anything
+with the same bytes. On a machine whose processors the generators share with the server the figures are worse
+than they would be. "Work kept" says what is lost in HARKA itself: it is the processor time of an answer in
+time at the peak, to that in the flood. What refusals take is in it, what generators and other programs take
+is not.
 """
 
 import argparse
@@ -86,7 +87,7 @@ def main() -> int:
 
 def _measure(ground: Ground, options: argparse.Namespace) -> int:
     seconds, requests = options.seconds, list(ground.requests[_SHORT].values())
-    run(ground.directory, ground.port, [Stream(requests, [Phase(seconds / 2, 0.0)], 16)])
+    run(ground.directory, ground.port, [Stream(requests, [Phase(seconds / 2, callers=_CALLERS)])])
     peaks = [_peak(ground, _SHORT, seconds, callers) for callers in (8, 16, 32)]
     peak = max(peaks, key=lambda each: each.rate)
     out.print(
@@ -103,33 +104,23 @@ def _measure(ground: Ground, options: argparse.Namespace) -> int:
 
 
 class Peak(msgspec.Struct, frozen=True):
-    """`rate`: answers a second, the most there are. `work`: seconds of a processor for each.
-
-    `late`: seconds, of the generators, at most.
-    """
+    """`rate`: answers a second, the most there are. `work`: seconds of a processor for each."""
 
     rate: float
     work: float
-    late: float
     failed: Counter[int]
 
 
-def _peak(
-    ground: Ground, question: str, seconds: float, callers: int = _CALLERS, *, beside: float = 0.0
-) -> Peak:
-    """`beside`: requests a second that are sent elsewhere meanwhile."""
+def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
     requests = list(ground.requests[question].values())
-    streams = [Stream(requests, [Phase(seconds, 0.0)], callers)]
-    if beside > 0.0:
-        streams.append(Stream(requests, [Phase(seconds, beside)], port=ground.elsewhere))
-    outcome, *others = run(ground.directory, ground.port, streams)
-    work = _work(outcome.between(0.0, seconds), seconds)
-    failed = sum((each.failed for each in others), outcome.failed)
-    return Peak(len(outcome.served) / seconds, work, max(each.late for each in (outcome, *others)), failed)
+    (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, callers=callers)])])
+    return Peak(len(outcome.served) / seconds, _work(outcome.between(0.0, seconds), seconds), outcome.failed)
 
 
 def _work(outcome: Outcome, seconds: float) -> float:
-    """Seconds of a processor for an answer in time, whatever else was done meanwhile."""
+    """Seconds of a processor for an answer in time, whatever else was done meanwhile; not known of a moment."""
+    if len(outcome.work) < 2:
+        return math.nan
     first, last = outcome.work[0], outcome.work[-1]
     share = (last.at - first.at) / seconds
     return (last.seconds - first.seconds) / max(share * outcome.in_time, 1)
@@ -157,9 +148,11 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
 class Flood(msgspec.Struct, frozen=True):
     """What came of one, times in milliseconds. `recovery`: seconds, infinite where it never came.
 
-    `goodput`, `to_elsewhere`: shares of the peak, and of that while the rest is sent elsewhere.
+    `peak`: answers a second. `goodput`, `to_elsewhere`: shares of it, and of that while the rest is sent
+    elsewhere.
     """
 
+    peak: float
     goodput: float
     to_elsewhere: float
     kept: float
@@ -186,29 +179,56 @@ def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> 
 
 
 def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds: int) -> Iterator[Flood]:
-    """Half the capacity, then far too much, then half again; both peaks before and after."""
-    calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
-    before = _peak(ground, question, seconds)
-    busy_before = _peak(ground, question, seconds, beside=(factor - 1) * before.rate)
+    peak = _peak(ground, question, seconds, _CALLERS).rate
     for _ in range(rounds):
-        half = before.rate / 2
-        phases = [Phase(calm, half), Phase(seconds, factor * before.rate), Phase(2 * calm, half)]
-        (outcome,) = run(ground.directory, ground.port, [Stream(requests, phases)])
-        busy = _peak(ground, question, seconds, beside=(factor - 1) * before.rate)
-        after = _peak(ground, question, seconds)
-        flood = outcome.between(calm, calm + seconds)
-        yield Flood(
-            goodput=2 * flood.in_time / seconds / (before.rate + after.rate),
-            to_elsewhere=2 * flood.in_time / seconds / (busy_before.rate + busy.rate),
-            kept=(before.work + after.work) / 2 / _work(flood, seconds),
-            served=1000 * percentile(flood.served, 0.99),
-            share_refused=len(flood.refused) / max(len(flood.rows), 1),
-            refused=1000 * percentile(flood.refused, 0.99),
-            recovery=_recovery(outcome, calm, calm + seconds, 3 * calm + seconds),
-            late=1000 * max(outcome.late, busy.late),
-            failed=outcome.failed + before.failed + busy_before.failed + after.failed + busy.failed,
-        )
-        before, busy_before = after, busy
+        flood = _flood(ground, question, seconds, factor, peak)
+        yield flood
+        peak = flood.peak
+
+
+def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: float) -> Flood:
+    """Half the capacity, far too much, half again; around it both peaks. `peak`: as it was just now."""
+    calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
+    asking, half = Phase(seconds / 2, callers=_CALLERS), peak / 2
+    slow, long = Phase(calm, half), Phase(2 * calm, half)
+    phases = [asking, asking, slow, Phase(seconds, factor * peak), long, asking, asking]
+    more, apart = Phase(seconds / 2, (factor - 1) * peak), Phase(2 * seconds + 3 * calm)
+    streams = [Stream(requests, phases), Stream(requests, [more, apart, more], port=ground.elsewhere)]
+    outcome, other = run(ground.directory, ground.port, streams)
+    parts = list(_parts(outcome, phases))
+    busy, alone = (parts[0], parts[6]), (parts[1], parts[5])
+    before, flood = parts[2].outcome, parts[3]
+    peaks = [sum(each.rate for each in both) / 2 for both in (alone, busy)]
+    return Flood(
+        peak=peaks[0],
+        goodput=flood.rate / peaks[0],
+        to_elsewhere=flood.rate / peaks[1],
+        kept=sum(each.work for each in alone) / 2 / flood.work,
+        served=1000 * percentile(flood.outcome.served, 0.99),
+        share_refused=len(flood.outcome.refused) / max(len(flood.outcome.rows), 1),
+        refused=1000 * percentile(flood.outcome.refused, 0.99),
+        recovery=_recovery(outcome, before, flood.ends, flood.ends + long.seconds),
+        late=1000 * max(outcome.late, other.late),
+        failed=outcome.failed + other.failed,
+    )
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What came of a phase but for its beginning. `rate`: answers in time a second. `work`: see `_work`."""
+
+    outcome: Outcome
+    rate: float
+    work: float
+    ends: float
+
+
+def _parts(outcome: Outcome, phases: Sequence[Phase]) -> Iterator[Part]:
+    begins = 0.0
+    for phase in phases:
+        ends, seconds = begins + phase.seconds, phase.seconds - _WINDOW
+        part = outcome.between(begins + _WINDOW, ends)
+        yield Part(part, part.in_time / seconds, _work(part, seconds), ends)
+        begins = ends
 
 
 def _medians(floods: Sequence[Flood]) -> list[str]:
@@ -229,12 +249,12 @@ def _medians(floods: Sequence[Flood]) -> list[str]:
     ]
 
 
-def _recovery(outcome: Outcome, calm: float, ended: float, until: float) -> float:
+def _recovery(outcome: Outcome, before: Outcome, ended: float, until: float) -> float:
     """Seconds from the end of the flood until times are those of before, about, and stay so.
 
     A window counts by its median, with all that follow it: a hiccup of the machine is not the flood's.
     """
-    normal = _SETTLED * percentile(outcome.between(0.0, calm).served, 0.5)
+    normal = _SETTLED * percentile(before.served, 0.5)
     at = ended
     while at < until:
         window, rest = outcome.between(at, at + _WINDOW), outcome.between(at, until)

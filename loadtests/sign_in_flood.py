@@ -79,8 +79,8 @@ def _measure(
     seconds = options.seconds
     reads = Stream(asked.reads, [Phase(seconds, _READS)])
     sign_ins = Stream(asked.sign_ins, [Phase(seconds, _SIGN_INS)])
-    ask(Stream(asked.reads, [Phase(1.0, 0.0)], 4), Stream(asked.sign_ins, [Phase(1.0, 0.0)], 2))
-    (full,) = ask(Stream(asked.sign_ins, [Phase(seconds, 0.0)], 8))
+    ask(Stream(asked.reads, [Phase(1.0, callers=4)]), Stream(asked.sign_ins, [Phase(1.0, callers=2)]))
+    (full,) = ask(Stream(asked.sign_ins, [Phase(seconds, callers=8)]))
     out.print(f"sign-ins: {len(full.served) / seconds:,.1f}/s to 8 who ask as fast as answers come")
     failed = full.failed
     beside = {(rate, kind): list[list[Outcome]]() for rate in options.rates for kind in places}
