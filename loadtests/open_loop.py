@@ -27,7 +27,7 @@ _LENGTH: Final = b"content-length: "
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """`rate`: requests a second. With 0 as many `callers` ask as fast as answers come; nobody with 0 of both."""
+    """`rate`: requests a second. With 0 as many `callers` as given ask as fast as answers come, or nobody."""
 
     seconds: float
     rate: float = 0.0

@@ -118,7 +118,7 @@ def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
 
 
 def _work(outcome: Outcome, seconds: float) -> float:
-    """Seconds of a processor for an answer in time, whatever else was done meanwhile; not known of a moment."""
+    """Seconds of a processor for an answer in time, whatever else was done; not known of a moment."""
     if len(outcome.work) < 2:
         return math.nan
     first, last = outcome.work[0], outcome.work[-1]
