@@ -5,8 +5,10 @@
 
 # ruff: noqa: PLC0415 - what one of them needs is not there where nothing is compiled, and slow to import
 
+import itertools
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec, module_from_spec
 from struct import pack
 from typing import Any, Final
@@ -32,6 +34,17 @@ def resolve() -> Call:
 
     table = _fastpath.HostTable("harka.ai", {"acme": 0}, {}, {"abcdefghijkl": 0})
     return lambda: table.resolve(HEADERS, False)
+
+
+def resolve_among(tenants: int) -> Call:
+    """A thousand of their hosts in turn, each its own bytes."""
+    from harka import _fastpath
+
+    table = _fastpath.HostTable("harka.ai", {f"tenant{number}": number for number in range(tenants)}, {}, {})
+    # a stride coprime to every size: spread over the whole table
+    hosts = [b"tenant%d.harka.ai" % (number * 7919 % tenants) for number in range(1_000)]
+    requests = itertools.cycle([[(b"host", host), *HEADERS[1:]] for host in hosts])
+    return lambda: table.resolve(next(requests), False)
 
 
 def cache_key() -> Call:
@@ -133,6 +146,8 @@ CALLS: Final[dict[str, tuple[Callable[[], Call], int]]] = {
     "bind": (bind, 20),
     "data_received": (data_received, 20),
 }
+AMONG: Final = {tenants: f"resolve_among_{tenants}" for tenants in (10, 100_000)}
+"""Of so many tenants: the same function as `resolve`."""
 
 
 class _Quiet:
@@ -180,7 +195,8 @@ def _received() -> Any:
 
 
 if __name__ == "__main__":
-    prepare, _ = CALLS[sys.argv[1]]
+    among = {name: partial(resolve_among, tenants) for tenants, name in AMONG.items()}
+    prepare = among.get(sys.argv[1]) or CALLS[sys.argv[1]][0]
     call = prepare()
     for _ in range(int(sys.argv[2])):
         call()

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 from budgets import Instructions, read_instructions
 
-from compiled_calls import CALLS
+from compiled_calls import AMONG, CALLS
 
 pytestmark = pytest.mark.compiled
 
@@ -107,6 +107,20 @@ def test_a_call_takes_no_more_than_accepted(budget: Instructions, tmp_path: Path
     allocations = (many.allocations - few.allocations) / calls
     assert 20 < instructions <= budget.most
     assert allocations <= budget.allocations
+
+
+def test_a_resolution_takes_as_many_among_more_tenants(tmp_path: Path) -> None:
+    """In time the processor's caches tell (`benchmarks/budgets.toml`)."""
+    calls = 500
+
+    def counted(tenants: int) -> float:
+        directory = tmp_path / str(tenants)
+        directory.mkdir()
+        return profiled(AMONG[tenants], calls, directory).instructions("resolve") / calls
+
+    with ThreadPoolExecutor() as pool:
+        few, many = pool.map(counted, AMONG)
+    assert many <= 1.1 * few
 
 
 def test_every_function_has_a_bound() -> None:

@@ -47,14 +47,10 @@ def listen(host: str, port: int, *, beside_others: bool = False) -> socket.socke
 
     Raise `PortTakenError`.
     """
-    try:
+    with _telling_of(host, port):
         return socket.create_server(
             (host, port), family=_family(host), backlog=_BACKLOG, reuse_port=beside_others
         )
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise PortTakenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
-        raise PortTakenError(f"port {port} is taken") from error
 
 
 def listen_nearby(host: str, port: int) -> socket.socket:
@@ -75,7 +71,12 @@ def reserve(host: str, port: int) -> socket.socket:
     held = socket.socket(_family(host))
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    held.bind((host, port))
+    try:
+        with _telling_of(host, port):
+            held.bind((host, port))
+    except PortTakenError:
+        held.close()
+        raise
     # those that have left may linger there; from now on who would have it alone is refused
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     return held
@@ -90,6 +91,17 @@ def descriptors_of(listener: socket.socket) -> list[socket.socket]:
     # a copy would set them all to wait as its original does
     listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(IN_A_TURN - 1))]
+
+
+@contextlib.contextmanager
+def _telling_of(host: str, port: int) -> Iterator[None]:
+    """Raise `PortTakenError` for what the system says."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise PortTakenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise PortTakenError(f"port {port} is taken") from error
 
 
 def _family(host: str) -> socket.AddressFamily:
