@@ -28,7 +28,7 @@ IN_TIME: Final = 1.0
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """`requests`: as bytes go over the wire. A phase with a rate of 0 asks as fast as answers come.
+    """`requests`: as bytes go over the wire. `connections`: at most, more than any phase has callers.
 
     `port`: of another server than that of the rest.
     """

@@ -101,12 +101,14 @@ class Caller:
         self._began = 0.0
         self._closed = False
         self._endless_until = 0.0
+        self._callers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.due, self.took, self.status = array("d"), array("d"), array("H")
         self.late = 0.0
 
     async def run(self) -> None:
-        await asyncio.gather(*(self._open() for _ in range(min(self._plan.connections, 32))))
+        at_once = max([32, *(phase.callers for phase in self._plan.phases)])
+        await asyncio.gather(*(self._open() for _ in range(min(self._plan.connections, at_once))))
         await asyncio.sleep(max(self._plan.start - time.time(), 0.0))
         self._began = time.monotonic()
         at = 0.0
@@ -127,7 +129,7 @@ class Caller:
         self._note(due, status)
         if self._due:
             connection.ask(random.choice(self._requests), self._due.popleft())  # noqa: S311 - no secret
-        elif time.monotonic() < self._endless_until:
+        elif time.monotonic() < self._endless_until and self._waiting <= self._callers:
             connection.ask(random.choice(self._requests), time.monotonic())  # noqa: S311 - no secret
         else:
             self._idle.append(connection)
@@ -153,12 +155,16 @@ class Caller:
 
     async def _as_fast_as_it_goes(self, at: float, phase: Phase) -> None:
         until = self._began + at + phase.seconds
-        self._endless_until = until if phase.callers else 0.0
-        # whoever waits for an answer of the phase before goes on, too
-        waiting = len(self._all) - len(self._idle)
-        for _ in range(min(phase.callers - waiting, len(self._idle))):
+        self._endless_until, self._callers = until, phase.callers
+        # whoever waits for an answer of the phase before is one of them
+        for _ in range(min(phase.callers - self._waiting, len(self._idle))):
             self._send(time.monotonic())
         await asyncio.sleep(until - time.monotonic())
+
+    @property
+    def _waiting(self) -> int:
+        """How many connections wait for an answer."""
+        return len(self._all) - len(self._idle)
 
     def _send(self, due: float) -> None:
         if self._idle:

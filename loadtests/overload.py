@@ -104,7 +104,7 @@ def _measure(ground: Ground, options: argparse.Namespace) -> int:
 
 
 class Peak(msgspec.Struct, frozen=True):
-    """`rate`: answers a second, the most there are. `work`: seconds of a processor for each."""
+    """`rate`: answers in time a second, the most there are. `work`: seconds of a processor for each."""
 
     rate: float
     work: float
@@ -114,7 +114,7 @@ class Peak(msgspec.Struct, frozen=True):
 def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
     requests = list(ground.requests[question].values())
     (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, callers=callers)])])
-    return Peak(len(outcome.served) / seconds, _work(outcome.between(0.0, seconds), seconds), outcome.failed)
+    return Peak(outcome.in_time / seconds, _work(outcome.between(0.0, seconds), seconds), outcome.failed)
 
 
 def _work(outcome: Outcome, seconds: float) -> float:
@@ -165,21 +165,28 @@ class Flood(msgspec.Struct, frozen=True):
 
 
 def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> Counter[int]:
-    """Of each question far too much of everybody, again and again."""
+    """Of each question far too much of everybody, again and again.
+
+    Of each phase the first quarter of a second counts for times, but neither for rates nor for work.
+    """
     columns = "goodput to peak", "to elsewhere", "work kept", "served p99 ms", "refused", "refused p99 ms"
     table = _table("overload, medians", *columns, "normal after s", "generator late ms")
     failed: Counter[int] = Counter()
     for question in ground.requests:
+        first = _peak(ground, question, seconds, _CALLERS)
+        failed, peak = failed + first.failed, first.rate
         for factor in times:
-            floods = list(_floods(ground, question, seconds, factor, rounds))
-            failed += sum((each.failed for each in floods), Counter[int]())
+            floods = list(_floods(ground, question, seconds, factor, peak, rounds))
+            failed, peak = sum((each.failed for each in floods), failed), floods[-1].peak
             table.add_row(f"{question} {factor:g}x", *_medians(floods))
     out.print(table)
     return failed
 
 
-def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds: int) -> Iterator[Flood]:
-    peak = _peak(ground, question, seconds, _CALLERS).rate
+def _floods(
+    ground: Ground, question: str, seconds: float, factor: float, peak: float, rounds: int
+) -> Iterator[Flood]:
+    """`peak`: as it was just now."""
     for _ in range(rounds):
         flood = _flood(ground, question, seconds, factor, peak)
         yield flood
@@ -187,12 +194,12 @@ def _floods(ground: Ground, question: str, seconds: float, factor: float, rounds
 
 
 def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: float) -> Flood:
-    """Half the capacity, far too much, half again; around it both peaks. `peak`: as it was just now."""
+    """Half the capacity, far too much, half again; around it both peaks."""
     calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
     asking, half = Phase(seconds / 2, callers=_CALLERS), peak / 2
     slow, long = Phase(calm, half), Phase(2 * calm, half)
     phases = [asking, asking, slow, Phase(seconds, factor * peak), long, asking, asking]
-    more, apart = Phase(seconds / 2, (factor - 1) * peak), Phase(2 * seconds + 3 * calm)
+    more, apart = Phase(seconds / 2, max(factor - 1, 0.0) * peak), Phase(2 * seconds + 3 * calm)
     streams = [Stream(requests, phases), Stream(requests, [more, apart, more], port=ground.elsewhere)]
     outcome, other = run(ground.directory, ground.port, streams)
     parts = list(_parts(outcome, phases))
@@ -214,7 +221,7 @@ def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: f
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What came of a phase but for its beginning. `rate`: answers in time a second. `work`: see `_work`."""
+    """What came of a phase. `rate`: answers in time a second, and `work` (`_work`): but for its beginning."""
 
     outcome: Outcome
     rate: float
@@ -226,8 +233,9 @@ def _parts(outcome: Outcome, phases: Sequence[Phase]) -> Iterator[Part]:
     begins = 0.0
     for phase in phases:
         ends, seconds = begins + phase.seconds, phase.seconds - _WINDOW
-        part = outcome.between(begins + _WINDOW, ends)
-        yield Part(part, part.in_time / seconds, _work(part, seconds), ends)
+        settled = outcome.between(begins + _WINDOW, ends)
+        rate, work = settled.in_time / seconds, _work(settled, seconds)
+        yield Part(outcome.between(begins, ends), rate, work, ends)
         begins = ends
 
 
@@ -237,10 +245,11 @@ def _medians(floods: Sequence[Flood]) -> list[str]:
     def middle(of: Callable[[Flood], float]) -> float:
         return statistics.median(map(of, floods))
 
+    kept = [each.kept for each in floods if not math.isnan(each.kept)]
     goods = [each.goodput for each in floods], [each.to_elsewhere for each in floods]
     return [
         *(f"{statistics.median(each):.0%} ({100 * min(each):.0f}-{100 * max(each):.0f})" for each in goods),
-        f"{middle(lambda each: each.kept):.0%}",
+        f"{statistics.median(kept):.0%}" if kept else "-",
         f"{middle(lambda each: each.served):,.0f}",
         f"{middle(lambda each: each.share_refused):.0%}",
         f"{middle(lambda each: each.refused):,.0f}",
@@ -325,6 +334,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="floods of each mass; medians are told")
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
     options = parser.parse_args()
+    if options.seconds < 1.0 or options.rounds < 1:
+        parser.error("a flood takes a second at least, and there is one at least")
     if options.short:
         options.seconds, options.times, options.rounds = 1.0, [2.0], 1
     out.print(f"in time: within {IN_TIME:g} s")

@@ -40,9 +40,11 @@ def resolve_among(tenants: int) -> Call:
     """A thousand of their hosts in turn, each its own bytes."""
     from harka import _fastpath
 
-    table = _fastpath.HostTable("harka.ai", {f"tenant{number}": number for number in range(tenants)}, {}, {})
+    table = _fastpath.HostTable(
+        "harka.ai", {f"tenant{number:06}": number for number in range(tenants)}, {}, {}
+    )
     # a stride coprime to every size: spread over the whole table
-    hosts = [b"tenant%d.harka.ai" % (number * 7919 % tenants) for number in range(1_000)]
+    hosts = [b"tenant%06d.harka.ai" % (number * 7919 % tenants) for number in range(1_000)]
     requests = itertools.cycle([[(b"host", host), *HEADERS[1:]] for host in hosts])
     return lambda: table.resolve(next(requests), False)
 

@@ -111,7 +111,7 @@ def test_a_call_takes_no_more_than_accepted(budget: Instructions, tmp_path: Path
 
 def test_a_resolution_takes_as_many_among_more_tenants(tmp_path: Path) -> None:
     """In time the processor's caches tell (`benchmarks/budgets.toml`)."""
-    calls = 500
+    calls = 1_000
 
     def counted(tenants: int) -> float:
         directory = tmp_path / str(tenants)
@@ -120,7 +120,7 @@ def test_a_resolution_takes_as_many_among_more_tenants(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor() as pool:
         few, many = pool.map(counted, AMONG)
-    assert many <= 1.1 * few
+    assert few / 1.1 <= many <= 1.1 * few
 
 
 def test_every_function_has_a_bound() -> None:

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 import uvloop
 
-from harka.cli import serving
 from harka.cli.serving import (
     IN_A_TURN,
     OwnedServer,
@@ -46,7 +45,7 @@ def test_processes_listen_beside_each_other_at_a_port_that_is_reserved() -> None
 def test_a_port_that_is_taken_while_it_is_reserved_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as quicker:
         taken = port_of(quicker)
-        monkeypatch.setattr(serving, "port_of", lambda _free: taken)
+        monkeypatch.setattr("harka.cli.serving.port_of", lambda _free: taken)
         with pytest.raises(PortTakenError, match=f"{taken} is taken"):
             reserve("127.0.0.1", 0)
 

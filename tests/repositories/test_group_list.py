@@ -13,7 +13,9 @@ from harka.repositories import group, group_list
 from harka.repositories.group_list import Tie
 from harka.repositories.page import BY_ID, Order
 from harka.storage.statement import Statement
-from repositories.test_plans import nodes, prepared, rows_read
+from repositories.test_plans import below, nodes, prepared, rows_read
+
+SORTS = {"Sort", "Incremental Sort"}
 
 
 @asynccontextmanager
@@ -78,7 +80,10 @@ async def test_groups_below_one_come_in_the_order_of_an_index(
     for statement in (group.FIRST_OF_PARENTS[Order(by)], group.PAGES_OF_PARENT[Order(by)].after):
         async with prepared(academy_settings, crowd, statement) as connection:
             # of so few groups below one, a sort costs as little as the index that has them in order
-            await connection.execute("SET LOCAL enable_sort = off")
+            for sort in ("enable_sort", "enable_incremental_sort"):
+                await connection.execute(f"SET LOCAL {sort} = off")
             nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement.text))))
             plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE it ({nothing})")
         assert [each["Index Name"] for each in nodes(plan) if "Index Name" in each] == [index], plan
+        page = next(each for each in nodes(plan) if each["Node Type"] == "Limit")
+        assert not [each for each in below(page) if each["Node Type"] in SORTS], plan

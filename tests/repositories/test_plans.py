@@ -483,7 +483,13 @@ async def prepared(
 
 
 def nodes(plan: str) -> Iterator[dict[str, Any]]:
-    waiting = [json.loads(plan)[0]["Plan"]]
+    top = json.loads(plan)[0]["Plan"]
+    yield top
+    yield from below(top)
+
+
+def below(top: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    waiting = list(top.get("Plans", []))
     while waiting:
         node = waiting.pop()
         yield node
