@@ -29,9 +29,10 @@ Disturb = Callable[[], Awaitable[None]]
 
 
 async def _killed(valkey: OwnValkey) -> None:
-    valkey.stop()
+    await asyncio.to_thread(valkey.stop)
     await asyncio.sleep(0.2)
-    valkey.start()
+    # in a thread: requests go on being asked while it starts, however long that takes
+    await asyncio.to_thread(valkey.start)
 
 
 async def _paused(valkey: OwnValkey) -> None:
@@ -41,9 +42,9 @@ async def _paused(valkey: OwnValkey) -> None:
 
 
 async def _fail_over(pair: OwnPair) -> None:
-    pair.part()
+    await asyncio.to_thread(pair.part)
     await asyncio.sleep(0.05)
-    pair.fail_over()
+    await asyncio.to_thread(pair.fail_over)
 
 
 async def granted_under_load(admissions: list[Admission], disturb: Disturb) -> tuple[int, int]:
