@@ -273,10 +273,7 @@ async def test_who_was_refused_and_whose_key_has_gone_hears_of_that(server: Serv
         assert (await connection.ask(request))[0] == 401
 
 
-async def test_refusals_are_counted_and_told_of_together(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harka.web.refusals._EVERY", 0.05)
+async def test_refusals_are_counted_and_told_of_together(server: Server) -> None:
     tenant = str(server.school.organization.id)
     metrics = server.refusals._metrics = Metrics(tenants=1)
     with logged() as lines:
@@ -287,12 +284,13 @@ async def test_refusals_are_counted_and_told_of_together(
                     await connection.ask(request)
 
         async def told() -> bool:
-            return bool(lines.of("web"))
+            return _count(metrics) > 0
 
         await until(told)
     assert _count(metrics) == 3
-    (line,) = lines.of("web")
-    assert (line["event"], line["refused"], line["most"]) == ("overloaded", 3, {tenant: 3})
+    # what another server of this process refused a moment before is told in a line of its own
+    told_of = [(line["event"], line["refused"], line["most"]) for line in lines.of("web")]
+    assert ("overloaded", 3, {tenant: 3}) in told_of
     assert not lines.of("access")
 
 
