@@ -32,7 +32,7 @@ def status(settings: Settings, path: str) -> int:
         f"http://127.0.0.1:{settings.port}{path}", headers={"Host": settings.platform_domain}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own server
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
