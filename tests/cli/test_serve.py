@@ -77,7 +77,7 @@ def test_several_processes_share_the_port_and_one_that_dies_is_replaced(
 ) -> None:
     log = tmp_path / "log"
     with running(deployed, log, "serve", "--workers", "2") as process:
-        wait_until(lambda: status(deployed, "/livez") == 200 or process.poll() is not None)
+        wait_until(lambda: listening(deployed.port) == 2 or process.poll() is not None)
         first = children(process.pid)
         assert len(first) == 2, text(log)
         os.kill(first[0], signal.SIGKILL)

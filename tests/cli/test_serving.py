@@ -38,6 +38,12 @@ def test_processes_listen_beside_each_other_at_a_port_that_is_reserved() -> None
             assert port_of(one) == port_of(other) == port
             with pytest.raises(PortTakenError):
                 reserve("127.0.0.1", port)
+            # a process that has not begun to serve gets no connection
+            other.settimeout(30)
+            other.listen()
+            for _ in range(16):
+                socket.create_connection(("127.0.0.1", port)).close()
+                other.accept()[0].close()
         with pytest.raises(PortTakenError):
             listen("127.0.0.1", port)
 

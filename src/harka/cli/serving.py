@@ -45,12 +45,12 @@ class OwnedServer(Server):
 def listen(host: str, port: int, *, beside_others: bool = False) -> socket.socket:
     """`beside_others`: of processes that do so, each has connections of its own, dealt out by the kernel.
 
-    Raise `PortTakenError`.
+    Such a socket is only bound: none is dealt out to a process before it serves. Raise `PortTakenError`.
     """
+    if beside_others:
+        return _bound(host, port)
     with _telling_of(host, port):
-        return socket.create_server(
-            (host, port), family=_family(host), backlog=_BACKLOG, reuse_port=beside_others
-        )
+        return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
 
 
 def listen_nearby(host: str, port: int) -> socket.socket:
@@ -68,15 +68,7 @@ def reserve(host: str, port: int) -> socket.socket:
     """
     with listen(host, port) as free:
         port = port_of(free)
-    held = socket.socket(_family(host))
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        with _telling_of(host, port):
-            held.bind((host, port))
-    except PortTakenError:
-        held.close()
-        raise
+    held = _bound(host, port)
     # those that have left may linger there; from now on who would have it alone is refused
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     return held
@@ -91,6 +83,23 @@ def descriptors_of(listener: socket.socket) -> list[socket.socket]:
     # a copy would set them all to wait as its original does
     listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(IN_A_TURN - 1))]
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Beside others of this user, and not listening. Raise `PortTakenError`."""
+    bound = socket.socket(_family(host))
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if bound.family == socket.AF_INET6:
+        # as `create_server` has it: IPv4 is another address
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        with _telling_of(host, port):
+            bound.bind((host, port))
+    except PortTakenError:
+        bound.close()
+        raise
+    return bound
 
 
 @contextlib.contextmanager
