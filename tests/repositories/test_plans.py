@@ -483,13 +483,7 @@ async def prepared(
 
 
 def nodes(plan: str) -> Iterator[dict[str, Any]]:
-    top = json.loads(plan)[0]["Plan"]
-    yield top
-    yield from below(top)
-
-
-def below(top: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    waiting = list(top.get("Plans", []))
+    waiting = [json.loads(plan)[0]["Plan"]]
     while waiting:
         node = waiting.pop()
         yield node
