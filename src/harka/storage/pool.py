@@ -41,7 +41,8 @@ class Pool:
         self._used: dict[Wire, bytes] = {}
         self._held: dict[bytes, int] = {}
         self._opening = 0
-        self._waiters: list[Waiting] = []
+        # in the order they came
+        self._waiters: dict[Waiting, None] = {}
         self._closing = False
         self._emptied = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
@@ -195,7 +196,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         waiter = Waiting(loop=loop)
         waiter.holder = holder
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         timer = loop.call_at(deadline, _give_up, waiter)
         try:
             return await waiter
@@ -210,6 +211,7 @@ class Pool:
             raise
         finally:
             timer.cancel()
+            self._waiters.pop(waiter, None)
 
     def _wake(self) -> None:
         """There is room for one more."""
@@ -221,14 +223,13 @@ class Pool:
 
     def _next_waiter(self) -> Waiting | None:
         """Take out who is to be served now; None when nobody waits who may hold one more."""
-        if not self._waiters:
-            return None
-        self._waiters = [waiter for waiter in self._waiters if not waiter.done()]
-        able = [waiter for waiter in self._waiters if self._may_hold(waiter.holder)]
-        if not able:
-            return None
-        chosen = min(able, key=lambda waiter: self._held.get(waiter.holder, 0))
-        self._waiters.remove(chosen)
+        chosen, fewest = None, self._share
+        for waiter in self._waiters:
+            held = self._held.get(waiter.holder, 0)
+            if held < fewest and not waiter.done():
+                chosen, fewest = waiter, held
+        if chosen is not None:
+            del self._waiters[chosen]
         return chosen
 
     def _close_idle(self) -> None:
