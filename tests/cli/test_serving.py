@@ -10,6 +10,7 @@ from harka.cli.serving import (
     IN_A_TURN,
     OwnedServer,
     PortTakenError,
+    bind_beside_others,
     descriptors_of,
     listen,
     listen_nearby,
@@ -32,8 +33,8 @@ def test_processes_listen_beside_each_other_at_a_port_that_is_reserved() -> None
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
         with (
-            listen("127.0.0.1", port, beside_others=True) as one,
-            listen("127.0.0.1", port, beside_others=True) as other,
+            bind_beside_others("127.0.0.1", port) as one,
+            bind_beside_others("127.0.0.1", port) as other,
         ):
             assert port_of(one) == port_of(other) == port
             with pytest.raises(PortTakenError):

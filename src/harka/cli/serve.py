@@ -10,7 +10,15 @@ import uvloop
 
 from harka import logs
 from harka.cli import children
-from harka.cli.serving import OwnedServer, descriptors_of, listen, port_of, require_servers, reserve
+from harka.cli.serving import (
+    OwnedServer,
+    bind_beside_others,
+    descriptors_of,
+    listen,
+    port_of,
+    require_servers,
+    reserve,
+)
 from harka.cli.signals import on_stop
 from harka.config import Settings, load
 
@@ -36,8 +44,8 @@ def serve(
         if workers > 1:
             uvloop.run(_share(settings, workers))
         else:
-            listener = listen(settings.host, settings.port, beside_others=beside_others)
-            uvloop.run(_serve(settings, listener))
+            opened = bind_beside_others if beside_others else listen
+            uvloop.run(_serve(settings, opened(settings.host, settings.port)))
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:

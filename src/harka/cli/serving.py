@@ -42,15 +42,30 @@ class OwnedServer(Server):
         self.should_exit = True
 
 
-def listen(host: str, port: int, *, beside_others: bool = False) -> socket.socket:
-    """`beside_others`: of processes that do so, each has connections of its own, dealt out by the kernel.
-
-    Such a socket is only bound: none is dealt out to a process before it serves. Raise `PortTakenError`.
-    """
-    if beside_others:
-        return _bound(host, port)
+def listen(host: str, port: int) -> socket.socket:
+    """Alone at the port. Raise `PortTakenError`."""
     with _telling_of(host, port):
         return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+
+
+def bind_beside_others(host: str, port: int) -> socket.socket:
+    """At a port where other processes of this user do so: the kernel deals out connections to who listens.
+
+    This one does not yet, so that none is dealt out to a process before it serves. Raise `PortTakenError`.
+    """
+    bound = socket.socket(_family(host))
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if bound.family == socket.AF_INET6:
+        # as `create_server` has it: IPv4 is another address
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        with _telling_of(host, port):
+            bound.bind((host, port))
+    except PortTakenError:
+        bound.close()
+        raise
+    return bound
 
 
 def listen_nearby(host: str, port: int) -> socket.socket:
@@ -62,13 +77,13 @@ def listen_nearby(host: str, port: int) -> socket.socket:
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """A port at which processes of this user may `listen` beside others, and nobody else while this is open.
+    """A port at which processes of this user may `bind_beside_others`, and nobody else while this is open.
 
     Raise `PortTakenError`, also where others do so already.
     """
     with listen(host, port) as free:
         port = port_of(free)
-    held = _bound(host, port)
+    held = bind_beside_others(host, port)
     # those that have left may linger there; from now on who would have it alone is refused
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     return held
@@ -83,23 +98,6 @@ def descriptors_of(listener: socket.socket) -> list[socket.socket]:
     # a copy would set them all to wait as its original does
     listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(IN_A_TURN - 1))]
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Beside others of this user, and not listening. Raise `PortTakenError`."""
-    bound = socket.socket(_family(host))
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if bound.family == socket.AF_INET6:
-        # as `create_server` has it: IPv4 is another address
-        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    try:
-        with _telling_of(host, port):
-            bound.bind((host, port))
-    except PortTakenError:
-        bound.close()
-        raise
-    return bound
 
 
 @contextlib.contextmanager
