@@ -17,6 +17,7 @@ async def test_a_head_that_was_refused_is_known_again_from_there_alone(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callers, request, here = Callers(school.runtime), await plain_post(school, BODY), ("198.51.100.1", 7)
+    callers.forget_outdated()
     assert callers.known(request, here) is None
     caller = learnt(callers, request)
     assert callers.known(request, here) is caller
@@ -35,6 +36,7 @@ async def test_a_head_that_was_refused_is_known_again_from_there_alone(
     began = clock.monotonic()
     for seconds, expected in ((9.0, caller), (11.0, None)):
         monkeypatch.setattr(clock, "monotonic", lambda seconds=seconds: began + seconds)
+        callers.forget_outdated()
         assert callers.known(request, here) is expected
     again = learnt(callers, request)
     assert callers.known(request, here) is again
@@ -46,7 +48,7 @@ async def test_what_a_proxy_names_is_another_head_each_time_and_is_not_kept(scho
     callers = Callers(msgspec.structs.replace(runtime, settings=settings))
     request = await plain_post(school, BODY, "x-request-id: of-the-proxy", "x-forwarded-proto: https")
     caller = learnt(callers, request)
-    answer = caller.refusal()
+    answer = caller.refusal(b"")
     assert answer.count(b"of-the-proxy") == 2
     assert b"strict-transport-security" in answer
     assert callers.known(request, ("198.51.100.1", 1)) is None

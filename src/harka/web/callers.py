@@ -8,6 +8,7 @@ looked at anew.
 from typing import Final
 
 import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from harka import clock
 from harka.auth.remembered import Remembered
@@ -25,6 +26,7 @@ from harka.web.middleware.security_headers import lines_for
 from harka.web.middleware.tenant_door import rank_of
 
 _OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL)
+_STATUS: Final = STATUS_LINE[OverloadedError.status]
 _END: Final = b'"}}]}'
 """What stands in the body behind the request's id."""
 _HEAD_END: Final = b"\r\n\r\n"
@@ -47,10 +49,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     before: bytes
     after: bytes
 
-    def refusal(self) -> bytes:
-        """All of their answer but the status line and the server's own headers."""
+    def refusal(self, lines: bytes) -> bytes:
+        """Their whole answer. `lines`: the server's own headers."""
         id_ = self.id or new_request_id().encode()
-        return b"".join((self.before, id_, self.after, id_, _END))
+        return b"".join((_STATUS, lines, self.before, id_, self.after, id_, _END))
 
 
 class Callers:
@@ -65,12 +67,18 @@ class Callers:
         self._remembered: Remembered[Caller] = Remembered(_MOST_CALLERS)
         self._snapshot, self._forget_at = runtime.directory.current, 0.0
 
+    def forget_outdated(self) -> None:
+        """To be asked in each turn of the event loop, before anybody is looked for."""
+        now, snapshot = clock.monotonic(), self._directory.current
+        if snapshot is not self._snapshot or now >= self._forget_at:
+            self._remembered.forget()
+            self._snapshot, self._forget_at = snapshot, now + _KEPT
+
     def known(self, data: bytes, client: tuple[str, int] | None) -> Caller | None:
         """Who asks, where one whole request is all of `data` and its head has come before."""
         end = data.find(_HEAD_END, 0, _LONGEST_HEAD) + len(_HEAD_END)
         if end < len(_HEAD_END):
             return None
-        self._forget_outdated()
         caller = self._remembered.find(_shown(data[:end], client))
         return caller if caller is not None and len(data) - end == caller.length else None
 
@@ -84,7 +92,6 @@ class Callers:
         snapshot = self._directory.current
         if not snapshot.loaded:
             return None
-        self._forget_outdated()
         trusted = self._scopes.trusts(client)
         address = self._scopes.address_of(headers, client, trusted=trusted)
         try:
@@ -100,12 +107,6 @@ class Callers:
         if caller.id is None and len(head) <= _LONGEST_HEAD:
             self._remembered.keep(_shown(head, client), caller)
         return caller
-
-    def _forget_outdated(self) -> None:
-        now, snapshot = clock.monotonic(), self._directory.current
-        if snapshot is not self._snapshot or now >= self._forget_at:
-            self._remembered.forget()
-            self._snapshot, self._forget_at = snapshot, now + _KEPT
 
 
 def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:

@@ -17,11 +17,11 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from harka import logs
 from harka.codec import json_bytes
-from harka.errors import BadRequestError, OverloadedError
+from harka.errors import BadRequestError
 from harka.fastpath import split_request
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
@@ -38,7 +38,6 @@ HEAD_TIMEOUT: Final = 15.0
 _TOO_LARGE_TEXT: Final = "The request line and the headers are too large."
 _PLAIN_POST: Final = b"POST /graphql HTTP/1.1\r\n"
 _SEPARATORS: Final = len(": \r\n")
-_STATUS: Final = STATUS_LINE[OverloadedError.status]
 
 
 class HeadTooLargeError(Exception):
@@ -106,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _has_begun(self, data: bytes) -> bool:
         """Answer a plain request that is all here, or refuse it by its head alone. Whether it was one."""
         refusals = self._refusals
-        if refusals is not None and not refusals.are_due:
+        if refusals is not None and not refusals.are_due():
             # nobody is refused now: it does not matter yet who asks
             refusals = None
         caller = None
@@ -130,7 +129,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse them where there is no room for them. Whether there was none."""
         if self.flow.write_paused or not refusals.refuses(caller):
             return False
-        self._end_head()
+        if self._in_head:
+            self._end_head()
         if refusals.may_go_on():
             self._refuse_at_the_door(refusals, caller)
         else:
@@ -162,14 +162,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)
-        self.transport.write(b"".join((_STATUS, own, refusals.answer(caller))))
+        self.transport.write(refusals.answer(caller, own))
         self.server_state.total_requests += 1
         self._rest()
 
     def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """A request that is all here; the parser hears nothing of it."""
-        self._end_head()
-        self._in_head = False
+        if self._in_head:
+            self._end_head()
         self._rest_until = 0.0
         scope: Any = {
             "type": "http",

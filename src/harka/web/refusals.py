@@ -48,16 +48,20 @@ class Refusals:
         self._next_turn: asyncio.Handle | None = None
         self._untold = Counter[UUID]()
 
-    @property
     def are_due(self) -> bool:
-        """Whether anybody could be refused now."""
-        return self._gate.waiting > 0
+        """Whether anybody could be refused now: what is known of callers is up to date then."""
+        if not self._gate.waiting:
+            return False
+        if self._next_turn is None:
+            self._begin_turn()
+        return True
 
     def refuses(self, caller: Caller) -> bool:
         """Whether there is no room for one more request of theirs; otherwise it is expected at the gate."""
         if caller in self._without_room:
             return True
-        self._await_turn()
+        if self._next_turn is None:
+            self._begin_turn()
         flow = self._gate.flow(caller.organization)
         coming = self._coming.get(flow, 0)
         if not self._gate.has_room(flow, caller.rank, coming):
@@ -68,7 +72,8 @@ class Refusals:
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""
-        self._await_turn()
+        if self._next_turn is None:
+            self._begin_turn()
         self._left -= 1
         return self._left >= 0
 
@@ -76,16 +81,17 @@ class Refusals:
         """In one of the next turns, in order."""
         self._later.append(refuse)
 
-    def answer(self, caller: Caller) -> bytes:
+    def answer(self, caller: Caller, lines: bytes) -> bytes:
         """See `Caller.refusal`; it is counted within a second, with all others."""
         if not self._untold:
             asyncio.get_running_loop().call_later(_EVERY, self._tell)
         self._untold[caller.organization.id] += 1
-        return caller.refusal()
+        return caller.refusal(lines)
 
-    def _await_turn(self) -> None:
-        if self._next_turn is None:
-            self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
+    def _begin_turn(self) -> None:
+        """Before anybody is refused in it."""
+        self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
+        self.callers.forget_outdated()
 
     def _turn(self) -> None:
         now = clock.monotonic()
@@ -96,7 +102,7 @@ class Refusals:
         self._coming.clear()
         self._without_room.clear()
         if len(self._later) > held:
-            self._await_turn()
+            self._begin_turn()
         for _ in range(held):
             self._later.popleft()()
         # what came while they were held was asked for just now, and others leave before the next reads
