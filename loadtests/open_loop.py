@@ -145,25 +145,16 @@ class Caller:
 
     async def _paced(self, at: float, phase: Phase) -> None:
         """At random moments: what happens on many clients knows nothing of each other."""
-        begins, loop, ended = self._began + at, asyncio.get_running_loop(), asyncio.Event()
-        until, rate = begins + phase.seconds, phase.rate
-        rest = _CROWDED_REST if rate * _CROWDED_REST >= 1.0 else _REST
-
-        def send_what_is_due(due: float) -> None:
+        due = self._began + at
+        until = due + phase.seconds
+        rest = _CROWDED_REST if phase.rate * _CROWDED_REST >= 1.0 else _REST
+        while due < until:
             now = time.monotonic()
-            self.late = max(self.late, now - due)
             while due <= now and due < until:
+                self.late = max(self.late, now - due)
                 self._send(due)
-                due += random.expovariate(rate)
-            if due < until:
-                loop.call_later(max(due - now, rest), send_what_is_due, due)
-            else:
-                ended.set()
-
-        # no task that sleeps: each time it would take as long as what it sends
-        send_what_is_due(begins)
-        await ended.wait()
-        await asyncio.sleep(until - time.monotonic())
+                due += random.expovariate(phase.rate)
+            await asyncio.sleep(max(min(due, until) - time.monotonic(), rest))
 
     async def _as_fast_as_it_goes(self, at: float, phase: Phase) -> None:
         until = self._began + at + phase.seconds

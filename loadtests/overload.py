@@ -194,11 +194,12 @@ def _floods(
 
 
 def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: float) -> Flood:
-    """Half the capacity, far too much, half again; around it both peaks."""
+    """Half the capacity, far too much, half again; around it both peaks. A `factor` of 0 is a peak, too."""
     calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
     asking, half = Phase(seconds / 2, callers=_CALLERS), peak / 2
     slow, long = Phase(calm, half), Phase(2 * calm, half)
-    phases = [asking, asking, slow, Phase(seconds, factor * peak), long, asking, asking]
+    much = Phase(seconds, factor * peak) if factor else Phase(seconds, callers=_CALLERS)
+    phases = [asking, asking, slow, much, long, asking, asking]
     more, apart = Phase(seconds / 2, max(factor - 1, 0.0) * peak), Phase(2 * seconds + 3 * calm)
     streams = [Stream(requests, phases), Stream(requests, [more, apart, more], port=ground.elsewhere)]
     outcome, other = run(ground.directory, ground.port, streams)
@@ -329,7 +330,7 @@ def _options() -> argparse.Namespace:
         "--times",
         type=lambda text: [float(each) for each in text.split(",")],
         default=[2.0, 10.0],
-        help="the capacity: how much is asked for",
+        help="the capacity: how much is asked for; 0 for the peak itself: how far the measure is off",
     )
     parser.add_argument("--rounds", type=int, default=3, help="floods of each mass; medians are told")
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")

@@ -1,4 +1,3 @@
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from uuid import UUID, uuid4
@@ -7,6 +6,7 @@ import pytest
 
 from harka import clock
 from harka.cache.news import LEASE, News
+from harka.codec import packed
 from harka.valkey import Client, command
 from waiting import until
 
@@ -78,15 +78,58 @@ async def test_who_does_not_answer_is_waited_for_no_longer_than_the_lease(
     writer = await process()
     silent = client.pubsub()
     await silent.ssubscribe("{harka:news}")
-    began = time.perf_counter()
-    await writer.news.heard(await writer.news.tell(uuid4(), {"": 1}))
-    assert LEASE - 0.005 < time.perf_counter() - began < 4 * LEASE
+    assert LEASE - 0.005 < await seconds_in_vain(writer) < 4 * LEASE
     await silent.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
 
 
-async def test_nobody_is_waited_for_where_nobody_listens(process: Make, client: Client) -> None:
+async def test_who_has_not_listened_for_as_long_waits_for_the_lease_and_listens(
+    process: Make, client: Client
+) -> None:
     writer = Process(client)
-    await asyncio.wait_for(writer.news.heard(await writer.news.tell(uuid4(), {"": 1})), 1.0)
+    assert LEASE - 0.005 < await seconds_in_vain(writer) < 4 * LEASE
+    await until(lambda: _hears(writer))
+    assert await is_heard_by_all(writer)
+    # as if it had begun just now, and somebody had left a moment before
+    writer.news._knows_from = clock.monotonic() + 60.0
+    assert await seconds_in_vain(writer) > LEASE - 0.005
+    await writer.news.close()
+
+
+async def test_who_has_lost_the_connection_and_may_not_know_it_is_waited_for_once(
+    process: Make, client: Client
+) -> None:
+    writer = await process()
+    await until(lambda: _hears(writer))
+    name = uuid4()
+    # it says that it is there, and never answers
+    stranger = client.pubsub()
+    await stranger.ssubscribe("{harka:news}")
+    await command(client, "SPUBLISH", "{harka:news}", packed((name, 0, UUID(int=0), {})))
+    await until(lambda: _knows(writer, name))
+    await stranger.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    await until(lambda: _listeners(client, 1))
+    assert LEASE - 0.005 < await seconds_in_vain(writer) < 4 * LEASE
+    assert await is_heard_by_all(writer)
+
+
+async def test_who_has_answered_once_is_known_and_who_begins_to_listen_is_told_of_all(process: Make) -> None:
+    processes = [await process() for _ in range(3)]
+    names = {each.news._id for each in processes}
+    for each in processes:
+        await until(lambda each=each: _hears(each))
+        assert set(each.news._heard) == names
+
+
+async def test_a_writer_whose_own_connection_is_lost_waits_for_the_lease(
+    process: Make, client: Client
+) -> None:
+    writer, listener = await process(), await process()
+    await until(lambda: _hears(writer))
+    await command(client, "CLIENT", "KILL", "TYPE", "pubsub")
+    assert await seconds_in_vain(writer) > LEASE - 0.005
+    await until(listener.is_current)
+    await until(lambda: _hears(writer))
+    assert await is_heard_by_all(writer)
 
 
 async def test_a_lost_connection_is_told_and_nothing_is_relied_upon_until_the_next(
@@ -114,6 +157,35 @@ async def test_what_cannot_be_read_is_as_good_as_missed(process: Make, client: C
     losses = listener.losses
     await command(client, "SPUBLISH", "{harka:news}", b"\x80garbage")
     await until(lambda: _lost(listener, losses))
+
+
+async def seconds_in_vain(writer: Process) -> float:
+    """It waits for who does not answer."""
+    waiting = await writer.news.tell(uuid4(), {"": 1})
+    began = time.perf_counter()
+    await writer.news.heard(waiting)
+    assert not waiting.done.is_set()
+    return time.perf_counter() - began
+
+
+async def is_heard_by_all(writer: Process) -> bool:
+    waiting = await writer.news.tell(uuid4(), {"": 1})
+    await writer.news.heard(waiting, 10.0)
+    return waiting.done.is_set()
+
+
+async def _hears(process: Process) -> bool:
+    """Whether it knows all who listen."""
+    return clock.monotonic() >= process.news._knows_from
+
+
+async def _knows(process: Process, name: UUID) -> bool:
+    return name in process.news._heard
+
+
+async def _listeners(client: Client, count: int) -> bool:
+    answer = await command(client, "PUBSUB", "SHARDNUMSUB", "{harka:news}")
+    return bool(answer[1] == count)
 
 
 async def _has(process: Process, tenant: UUID) -> bool:

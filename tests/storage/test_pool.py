@@ -391,6 +391,7 @@ def test_no_room_is_lost_whatever_happens_in_whatever_order(
         await play.end()
         assert not play.pool.used
         assert not play.pool._held
+        assert not play.pool._waiters
         everything = [await play.pool.acquire(soon()) for _ in range(size)]
         assert play.pool.used == set(everything)
         await play.pool.close(0.0)

@@ -4,7 +4,10 @@ Whoever has changed something tells everybody and waits until all have heard of 
 keeps values itself asks this connection for a sign of life every few milliseconds: Valkey answers in order,
 so what was told before an answer was heard, and what is kept may be used until `LEASE` after the question.
 Either way nothing old is used anywhere once a writer has its answer, and nobody is waited for longer than
-`LEASE`, even one that is stopped or cut off.
+`LEASE`, even one that is stopped or cut off. One that is not may have lost its connection and not know it:
+Valkey no longer counts it, and it relies on what it heard before. So everybody knows those who listen by what
+they have answered, asks who is there when beginning to listen, and waits for each of them; whoever does not
+know yet waits for `LEASE`.
 
 A Valkey that does not answer leaves writers who could not tell: they make up for it when it is back. So
 whoever notices that it did not answer uses nothing of what it holds for a second longer. In a cluster it may
@@ -13,6 +16,7 @@ which it cannot tell, until it can, and the others do without that tenant's valu
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -49,11 +53,13 @@ _IN_USE: Final = 10.0
 _FIRST_RETRY: Final = 0.05
 _LAST_RETRY: Final = 2.0
 _PROCESSES: Final = 1024
+_NO_TENANT: Final = UUID(int=0)
 
 
 class _Told(msgspec.Struct, frozen=True, array_like=True):
     """`numbers`: of `generation`, by scope, as they are now; none where the sender cannot tell them.
 
+    `tenant`: `_NO_TENANT` where there is nothing to tell but that the sender listens from now on.
     `number`: the sender's messages that want an answer are counted; 0 for one that does not.
     """
 
@@ -94,7 +100,9 @@ class News:
         self._lost = lost
         self._id = new_id()
         self._number = 0
+        # all who listen, this one among them, and which message each has heard of last
         self._heard: dict[UUID, int] = {}
+        self._knows_from = math.inf
         self._waiting: set[_Waiting] = set()
         self._unanswered: dict[UUID, int] = {}
         self._answering: asyncio.Task[None] | None = None
@@ -130,23 +138,25 @@ class News:
 
     def look(self) -> None:
         """Somebody would like to rely on what is kept here."""
-        if self._task is None:
-            self._began = clock.monotonic()
-            self._task = asyncio.create_task(self._run(), name="cache news")
+        self._begin()
         self._used = clock.monotonic()
         self._wanted.set()
 
     async def tell(self, tenant: UUID, numbers: Mapping[str, int]) -> "_Waiting":
         """Tell everybody; raises what the client raises. Await `done` of what it answers."""
+        # to hear who has heard
+        self._begin()
         self._number += 1
         waiting = _Waiting(self._number)
         message = packed(_Told(self._id, self._number, tenant, dict(numbers)))
         self._waiting.add(waiting)
         try:
-            waiting.expect(int(await command(self._client, "SPUBLISH", _CHANNEL, message)), self._heard)
+            listening = int(await command(self._client, "SPUBLISH", _CHANNEL, message))
         except BaseException:
             self._waiting.discard(waiting)
             raise
+        if clock.monotonic() >= self._knows_from:
+            waiting.expect(listening, self._heard)
         return waiting
 
     async def mention(self, tenant: UUID, numbers: Mapping[str, int]) -> int:
@@ -161,6 +171,7 @@ class News:
                 await waiting.done.wait()
         except TimeoutError:
             log.debug("somebody did not hear of a change in time")
+            self._forget_those_who_left(waiting)
         finally:
             self._waiting.discard(waiting)
 
@@ -169,6 +180,17 @@ class News:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._began = clock.monotonic()
+            self._task = asyncio.create_task(self._run(), name="cache news")
+
+    def _forget_those_who_left(self, waiting: "_Waiting") -> None:
+        """Those who did not answer, where fewer listen than answer: who is only late still counts."""
+        if waiting.listening < len(waiting.known):
+            for silent in waiting.silent(self._heard):
+                self._heard.pop(silent, None)
 
     async def _run(self) -> None:
         pause = _FIRST_RETRY
@@ -193,6 +215,7 @@ class News:
                 await connection.send_command("SSUBSCRIBE", channel)
                 await connection.read_response(timeout=_SILENCE, disconnect_on_error=False)
             self._lost()
+            await self._greet()
             self._connections += 1
             self._answered = clock.monotonic()
             if self._connections > 1:
@@ -200,8 +223,18 @@ class News:
             await together(self._ask(connection), self._read(connection))
         finally:
             self.until = 0.0
+            self._knows_from = math.inf
             self._lost()
             await connection.disconnect(nowait=True)
+
+    async def _greet(self) -> None:
+        """Tell all others of this one, before it relies on anything, and hear of them."""
+        self._number += 1
+        self._heard = {self._id: 0}
+        message = packed(_Told(self._id, self._number, _NO_TENANT, {}))
+        async with asyncio.timeout(_SILENCE):
+            await command(self._client, "SPUBLISH", _CHANNEL, message)
+        self._knows_from = clock.monotonic() + LEASE
 
     async def _ask(self, connection: AbstractConnection) -> None:
         """Often while somebody looks, and at once when somebody begins to."""
@@ -258,7 +291,9 @@ class News:
             self._lost()
 
     def _told(self, told: _Told) -> None:
-        if told.numbers:
+        if told.tenant == _NO_TENANT:
+            self._know(told.sender)
+        elif told.numbers:
             self._learn(told.tenant, told.numbers)
         elif told.sender != self._id:
             self._doubt(told.tenant)
@@ -283,34 +318,43 @@ class News:
                 # whoever waits for it does so for no longer than this
                 log.debug("an answer was lost")
 
-    def _hear(self, by: UUID, number: int) -> None:
+    def _know(self, process: UUID) -> None:
+        self._heard.setdefault(process, 0)
         if len(self._heard) > _PROCESSES:
-            self._heard.clear()
-        self._heard[by] = number
+            # the first of so many has left
+            del self._heard[next(each for each in self._heard if each != self._id)]
+
+    def _hear(self, by: UUID, number: int) -> None:
+        self._know(by)
+        self._heard[by] = max(number, self._heard[by])
         for waiting in self._waiting:
             waiting.look(self._heard)
 
 
 class _Waiting:
-    """For `expected` processes to have heard of the message of this number."""
+    """For all who are `known`, and as many as are `listening`, to have heard the message of this number."""
 
-    __slots__ = ("done", "expected", "number")
+    __slots__ = ("done", "known", "listening", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.expected: int | None = None
+        self.listening = 0
+        self.known: frozenset[UUID] = frozenset()
         self.done = asyncio.Event()
 
-    def expect(self, processes: int, heard: Mapping[UUID, int]) -> None:
-        self.expected = processes
+    def expect(self, listening: int, heard: Mapping[UUID, int]) -> None:
+        self.listening, self.known = listening, frozenset(heard)
         self.look(heard)
 
     def look(self, heard: Mapping[UUID, int]) -> None:
-        if (
-            self.expected is not None
-            and sum(number >= self.number for number in heard.values()) >= self.expected
-        ):
+        # nobody is known before it was told
+        if not self.known or self.silent(heard):
+            return
+        if sum(number >= self.number for number in heard.values()) >= self.listening:
             self.done.set()
+
+    def silent(self, heard: Mapping[UUID, int]) -> set[UUID]:
+        return {each for each in self.known if heard.get(each, 0) < self.number}
 
 
 def _answers_to(sender: UUID) -> str:

@@ -1,8 +1,8 @@
 """Whose a request is, by its head alone, and how they are refused: for `refusals`.
 
 Who is refused and tries again does so with the same head, unless a proxy names each request: it is kept
-whose a head was, while the catalog's snapshot is, and for some seconds. That lets nobody in: who is let in is
-looked at anew.
+whose a head was, while the catalog's snapshot is, to which one looks in each turn of the event loop, and for
+some seconds. That lets nobody in: who is let in is looked at anew.
 """
 
 from typing import Final
@@ -68,14 +68,17 @@ class Callers:
         self._snapshot, self._forget_at = runtime.directory.current, 0.0
 
     def forget_outdated(self) -> None:
-        """To be asked in each turn of the event loop, before anybody is looked for."""
+        """To be called in each turn of the event loop, before anybody is looked for."""
         now, snapshot = clock.monotonic(), self._directory.current
         if snapshot is not self._snapshot or now >= self._forget_at:
             self._remembered.forget()
             self._snapshot, self._forget_at = snapshot, now + _KEPT
 
     def known(self, data: bytes, client: tuple[str, int] | None) -> Caller | None:
-        """Who asks, where one whole request is all of `data` and its head has come before."""
+        """Who asks, where one whole request is all of `data` and its head has come before.
+
+        As `forget_outdated` was called last.
+        """
         end = data.find(_HEAD_END, 0, _LONGEST_HEAD) + len(_HEAD_END)
         if end < len(_HEAD_END):
             return None

@@ -55,6 +55,20 @@ MUTANTS: Final = [
         CACHE,
     ),
     Mutant(
+        "who-was-cut-off-is-not-waited-for",
+        "cache/news.py",
+        "        if not self.known or self.silent(heard):\n",
+        "        if not self.known:\n",
+        ("tests/cache/test_news.py",),
+    ),
+    Mutant(
+        "who-does-not-know-the-others-waits-for-nobody",
+        "cache/news.py",
+        "        if clock.monotonic() >= self._knows_from:\n            waiting",
+        "        if True:\n            waiting",
+        ("tests/cache/test_news.py",),
+    ),
+    Mutant(
         "numbers-outlive-a-fail-over",
         "cache/generation.py",
         "if redis.call('HGET', KEYS[1], 'origin') ~= origin then\n",
