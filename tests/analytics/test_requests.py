@@ -37,6 +37,20 @@ async def test_requests_of_all_processes_are_added_up(
     assert (await one.this_month(other)).requests == 1
 
 
+async def test_while_they_are_written_none_is_missing(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    tenant, requests = await add_organization(), counting(catalog)
+    for _ in range(20):
+        requests.note(tenant.id)
+        before = (await requests.this_month(tenant)).requests
+        writing = asyncio.create_task(requests.flush())
+        # it has begun, and what it writes is counted here no more
+        await asyncio.sleep(0)
+        assert (await requests.this_month(tenant)).requests == before
+        await writing
+
+
 async def test_what_cannot_be_written_is_kept(catalog: Catalog, add_organization: AddOrganization) -> None:
     tenant, down = await add_organization(), Catalog(DOWN)
     requests = counting(down)

@@ -47,3 +47,15 @@ def test_pauses_grow_up_to_ten_seconds(moment: list[float]) -> None:
     assert not breaker.allows()
     moment[0] += 2.7
     assert breaker.allows()
+
+
+def test_pauses_grow_no_longer_than_is_asked_for(moment: list[float]) -> None:
+    breaker = Breaker(threshold=2, longest=0.25)
+    for _ in range(50):
+        breaker.failed()
+    moment[0] += 0.18
+    assert not breaker.allows()
+    moment[0] += 0.08
+    assert [breaker.allows() for _ in range(2)] == [True, False]
+    moment[0] += 0.26
+    assert breaker.allows()

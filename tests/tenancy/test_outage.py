@@ -20,7 +20,7 @@ RATE = 2000.0
 BURST = 1000
 BEFORE, AFTER = 0.4, 0.6
 """Seconds under load."""
-LONGEST = 1.0
+LONGEST = 10.0
 """Seconds that anybody waits to be admitted or refused."""
 AT_ONCE = (1, 5, 20, 60)
 """Requests of each process, which are as uneven as that."""

@@ -33,6 +33,8 @@ class Requests:
         self._timezone_of = timezone_of
         self._counted: Counter[UUID] = Counter()
         self._downloaded: Counter[UUID] = Counter()
+        # what is being written is neither here nor, until then, in the database
+        self._writing = asyncio.Lock()
 
     def note(self, tenant: UUID) -> None:
         """Count a request that was admitted."""
@@ -52,8 +54,11 @@ class Requests:
 
     async def flush(self) -> None:
         """Write what is counted, in one statement; what cannot be written now is kept for the next time."""
-        if not self._counted:
-            return
+        async with self._writing:
+            if self._counted:
+                await self._write()
+
+    async def _write(self) -> None:
         taken, self._counted = self._counted, Counter()
         sent, self._downloaded = self._downloaded, Counter()
         now, written = clock.now(), False
@@ -73,10 +78,11 @@ class Requests:
         """Of all processes as far as they have written, and of this one; as of the last writing."""
         now = clock.now()
         month = month_of(now, organization.timezone)
-        found = await request_usage.find(self._catalog, organization.id, month)
-        written = RequestUsage(0, now) if found is None else found
-        return RequestUsage(
-            written.requests + self._counted[organization.id],
-            written.as_of,
-            written.downloaded + self._downloaded[organization.id],
-        )
+        async with self._writing:
+            found = await request_usage.find(self._catalog, organization.id, month)
+            written = RequestUsage(0, now) if found is None else found
+            return RequestUsage(
+                written.requests + self._counted[organization.id],
+                written.as_of,
+                written.downloaded + self._downloaded[organization.id],
+            )

@@ -12,12 +12,14 @@ _LONGEST: Final = 10.0
 class Breaker:
     """Opens after `threshold` failures in a row; then one caller at a time tries, at growing intervals.
 
-    The intervals are 0.5 s to 10 s, doubled each time, with up to a quarter of jitter, so that many processes
-    do not come back in step.
+    The intervals are 0.5 s to `longest` (or all `longest`, if that is less), doubled each time, with up to a
+    quarter of jitter, so that many processes do not come back in step.
     """
 
-    def __init__(self, threshold: int = 2) -> None:
+    def __init__(self, threshold: int = 2, *, longest: float = _LONGEST) -> None:
         self._threshold = threshold
+        self._longest = longest
+        self._shortest = min(_SHORTEST, longest)
         self._failures = 0
         self._retry_at = 0.0
         self.failing_since: float | None = None
@@ -35,7 +37,7 @@ class Breaker:
         if now < self._retry_at:
             return False
         # the others keep waiting while this one tries
-        self._retry_at = now + _SHORTEST
+        self._retry_at = now + self._shortest
         return True
 
     def succeeded(self) -> None:
@@ -48,6 +50,6 @@ class Breaker:
         self._failures += 1
         over = self._failures - self._threshold
         if over >= 0:
-            pause = min(_SHORTEST * 2.0 ** min(over, 10), _LONGEST)
+            pause = min(self._shortest * 2.0 ** min(over, 10), self._longest)
             # jitter against lock step, not a secret
             self._retry_at = clock.monotonic() + pause * random.uniform(0.75, 1.0)  # noqa: S311 - no secret

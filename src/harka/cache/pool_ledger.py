@@ -24,10 +24,15 @@ LEASE: Final = 5.0
 """Seconds that what a process holds is its own."""
 TIMEOUT: Final = 0.1
 _LATEST: Final = TIMEOUT / 2.0
+"""Seconds until a drawing must have begun: time enough for its answer to come before nobody waits for it."""
 _NEWS: Final = 2
 """Beats missed in a row. The first may have had to wait for a process that is only just starting."""
-"""Seconds until a drawing must have begun: time enough for its answer to come before nobody waits for it."""
 _SECONDS_KEPT: Final = 3600
+_APART: Final = 0.25
+"""Seconds between the first and the last process to notice that Valkey is back.
+
+Whoever has noticed may draw all of a rate, while the others go on granting their parts of it.
+"""
 _PROCESSES: Final = "harka:quota:processes"
 _PRESENCE: Final = 10.0
 _CONNECTIONS: Final = 32
@@ -159,7 +164,7 @@ class SharedLedger:
         self._client = open_client(url, connections=2 * _CONNECTIONS, connect_timeout=TIMEOUT)
         self._process = process
         self._processes = processes
-        self._breaker = Breaker()
+        self._breaker = Breaker(longest=_APART)
         # by how many seconds Valkey's clock is ahead of this process's; until that is known, any will do
         self._ahead = math.inf
         self._slots = asyncio.Semaphore(_CONNECTIONS)
