@@ -354,6 +354,7 @@ class _Waiting:
             self.done.set()
 
     def silent(self, heard: Mapping[UUID, int]) -> set[UUID]:
+        # who has heard of a later message has heard this, or has forgotten all it kept to listen anew
         return {each for each in self.known if heard.get(each, 0) < self.number}
 
 

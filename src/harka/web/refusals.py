@@ -52,16 +52,14 @@ class Refusals:
         """Whether anybody could be refused now: what is known of callers is up to date then."""
         if not self._gate.waiting:
             return False
-        if self._next_turn is None:
-            self._begin_turn()
+        self._await_turn()
         return True
 
     def refuses(self, caller: Caller) -> bool:
         """Whether there is no room for one more request of theirs; otherwise it is expected at the gate."""
         if caller in self._without_room:
             return True
-        if self._next_turn is None:
-            self._begin_turn()
+        self._await_turn()
         flow = self._gate.flow(caller.organization)
         coming = self._coming.get(flow, 0)
         if not self._gate.has_room(flow, caller.rank, coming):
@@ -72,8 +70,7 @@ class Refusals:
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""
-        if self._next_turn is None:
-            self._begin_turn()
+        self._await_turn()
         self._left -= 1
         return self._left >= 0
 
@@ -88,10 +85,11 @@ class Refusals:
         self._untold[caller.organization.id] += 1
         return caller.refusal(lines)
 
-    def _begin_turn(self) -> None:
-        """Before anybody is refused in it."""
-        self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
-        self.callers.forget_outdated()
+    def _await_turn(self) -> None:
+        """Begin one, where none has begun, before anybody is refused in it."""
+        if self._next_turn is None:
+            self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
+            self.callers.forget_outdated()
 
     def _turn(self) -> None:
         now = clock.monotonic()
@@ -102,7 +100,7 @@ class Refusals:
         self._coming.clear()
         self._without_room.clear()
         if len(self._later) > held:
-            self._begin_turn()
+            self._await_turn()
         for _ in range(held):
             self._later.popleft()()
         # what came while they were held was asked for just now, and others leave before the next reads
