@@ -80,8 +80,12 @@ def ask(databases: Databases, home: Location) -> Ask:
 
 
 @pytest.fixture
-async def seen(databases: Databases, ask: Ask) -> Writes:
-    """What is written to the only connection there is, on which everything is prepared."""
+async def seen(databases: Databases, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> Writes:
+    """What is written to the only connection there is, on which everything is prepared, and brief.
+
+    However long the machine stands still: who takes a second is slow.
+    """
+    monkeypatch.setattr(lane, "_BRIEF", 0.9)
     for statement, *args in ((COUNT,), (BACKEND,), (DIVIDED, 1), (NAMED,), (WAIT, KEY)):
         for _ in range(2):
             await ask(statement, *args)
@@ -262,7 +266,6 @@ async def test_a_line_gives_way_to_who_waits_for_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However many come to read: each of them would join before the line is empty."""
-    monkeypatch.setattr(lane, "_BRIEF", 10.0)
     monkeypatch.setattr(lane, "_TURN", 0.0)
     first = asyncio.create_task(ask(WAIT, KEY))
     await written(seen)
