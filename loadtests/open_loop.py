@@ -3,29 +3,36 @@
 Locust's callers wait for an answer before they ask again, so an overloaded server slows them down and looks
 well. Here a request is due at a moment that nobody can move, and its time is counted from that moment.
 
+It shares the machine with the server that is measured, which pays for what it takes, and for waking it: who
+waits on a socket is woken by whoever answers, in the time of the latter. So it sleeps between two looks at
+all of its sockets, whether requests are due or callers ask again (`docs/performance.md`).
+
 `python open_loop.py PLAN RESULT`: a `Plan` as JSON, the `Result` to write.
 """
 
-import asyncio
-import contextlib
+import errno
 import random
+import select
+import socket
 import sys
 import time
 from array import array
 from collections import deque
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import msgspec
-import uvloop
 
 _REST: Final = 0.001
 """Seconds it sleeps at least: what is due meanwhile is sent at once, and late."""
 _CROWDED_REST: Final = 0.004
-"""The same where several come due in it: woken for each, it took processor time from who is measured."""
+"""The same where several come due in it, and answers are not looked at before."""
 _PATIENCE: Final = 12.0
 """Seconds after the last request is due until whatever has no answer counts as lost."""
+_AT_ONCE: Final = 32
+"""Connections to begin with."""
 _LENGTH: Final = b"content-length: "
+_READ_BYTES: Final = 65_536
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -55,153 +62,177 @@ class Result(msgspec.Struct, frozen=True):
     late: float
 
 
-class Connection(asyncio.Protocol):
-    """One request at a time, kept alive."""
+class Connection:
+    """One request at a time, kept alive. `due`: when it was, where one waits for its answer."""
 
-    def __init__(self, caller: "Caller") -> None:
-        self._caller = caller
-        self._transport: asyncio.Transport | None = None
-        self._held = b""
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect_ex(("127.0.0.1", port))
+        self.is_open = False
         self.due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's own, of no class of asyncio's
-        self._transport = cast("asyncio.Transport", transport)
+        self._held = b""
 
     def ask(self, request: bytes, due: float) -> None:
-        assert self._transport is not None
         self.due = due
-        self._transport.write(request)
+        if self.socket.send(request) < len(request):
+            raise BlockingIOError(errno.EAGAIN, "a request that does not fit into a socket's buffer")
 
-    def data_received(self, data: bytes) -> None:
+    def read(self) -> int:
+        """The status of an answer that is whole by now, 0 before. Raise `OSError` when none can come."""
+        data = self.socket.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionResetError
         held = self._held + data if self._held else data
         end = held.find(b"\r\n\r\n")
         at = held.find(_LENGTH, 0, end) + len(_LENGTH)
         if end < 0 or len(held) < end + 4 + int(held[at : held.find(b"\r", at)]):
             self._held = held
-            return
+            return 0
         self._held = b""
-        due, self.due = self.due, 0.0
-        self._caller.answered(self, due, int(held[9:12]))
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._caller.lost(self)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        return int(held[9:12])
 
 
 class Caller:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._requests = [text.encode("latin-1") for text in plan.requests]
+        self._poll = select.epoll()
+        self._all: dict[int, Connection] = {}
         self._idle: list[Connection] = []
-        self._all: set[Connection] = set()
         self._due: deque[float] = deque()
-        self._opening = 0
         self._began = 0.0
-        self._closed = False
         self._endless_until = 0.0
         self._callers = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self.due, self.took, self.status = array("d"), array("d"), array("H")
         self.late = 0.0
 
-    async def run(self) -> None:
-        at_once = max([32, *(phase.callers for phase in self._plan.phases)])
-        await asyncio.gather(*(self._open() for _ in range(min(self._plan.connections, at_once))))
-        await asyncio.sleep(max(self._plan.start - time.time(), 0.0))
-        self._began = time.monotonic()
-        at = 0.0
+    def run(self) -> None:
+        at_once = max([_AT_ONCE, *(phase.callers for phase in self._plan.phases)])
+        for _ in range(min(self._plan.connections, at_once)):
+            self._open()
+        while (wait := self._plan.start - time.time()) > 0.0:
+            self._look(wait)
+        self._began = at = time.monotonic()
         for phase in self._plan.phases:
-            await (self._paced(at, phase) if phase.rate else self._as_fast_as_it_goes(at, phase))
             at += phase.seconds
+            if phase.rate:
+                self._paced(at - phase.seconds, at, phase.rate)
+            else:
+                self._as_fast_as_it_goes(at, phase.callers)
+        self._endless_until = 0.0
         until = time.monotonic() + _PATIENCE
-        while (self._due or len(self._idle) < len(self._all)) and time.monotonic() < until:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-        self._closed = True
+        while (self._due or self._waiting) and time.monotonic() < until:
+            self._look(0.01)
+        for connection in self._all.values():
+            if connection.due:
+                self._note(connection.due, 0)
         for due in self._due:
             self._note(due, 0)
-        for connection in list(self._all):
-            connection.close()
-        await asyncio.sleep(0)
 
-    def answered(self, connection: Connection, due: float, status: int) -> None:
-        self._note(due, status)
-        if self._due:
-            connection.ask(random.choice(self._requests), self._due.popleft())  # noqa: S311 - no secret
-        elif time.monotonic() < self._endless_until and self._waiting <= self._callers:
-            connection.ask(random.choice(self._requests), time.monotonic())  # noqa: S311 - no secret
-        else:
-            self._idle.append(connection)
-
-    def lost(self, connection: Connection) -> None:
-        self._all.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-        if connection.due:
-            self._note(connection.due, 0)
-
-    async def _paced(self, at: float, phase: Phase) -> None:
+    def _paced(self, due: float, until: float, rate: float) -> None:
         """At random moments: what happens on many clients knows nothing of each other."""
-        due = self._began + at
-        until = due + phase.seconds
-        rest = _CROWDED_REST if phase.rate * _CROWDED_REST >= 1.0 else _REST
+        is_crowded = rate * _CROWDED_REST >= 1.0
         while due < until:
             now = time.monotonic()
             while due <= now and due < until:
                 self.late = max(self.late, now - due)
                 self._send(due)
-                due += random.expovariate(phase.rate)
-            await asyncio.sleep(max(min(due, until) - time.monotonic(), rest))
+                due += random.expovariate(rate)
+            wait = min(due, until) - time.monotonic()
+            if is_crowded:
+                self._rest(max(wait, _CROWDED_REST))
+            else:
+                self._look(max(wait, _REST))
 
-    async def _as_fast_as_it_goes(self, at: float, phase: Phase) -> None:
-        until = self._began + at + phase.seconds
-        self._endless_until, self._callers = until, phase.callers
+    def _as_fast_as_it_goes(self, until: float, callers: int) -> None:
+        self._endless_until, self._callers = until, callers
         # whoever waits for an answer of the phase before is one of them
-        for _ in range(min(phase.callers - self._waiting, len(self._idle))):
+        for _ in range(min(callers - self._waiting, len(self._idle))):
             self._send(time.monotonic())
-        await asyncio.sleep(until - time.monotonic())
+        while time.monotonic() < until:
+            self._rest(_REST)
 
     @property
     def _waiting(self) -> int:
-        """How many connections wait for an answer."""
+        """How many connections wait for an answer, or to be open."""
         return len(self._all) - len(self._idle)
+
+    def _rest(self, seconds: float) -> None:
+        """Nothing wakes it."""
+        time.sleep(seconds)
+        self._look(0.0)
+
+    def _look(self, wait: float) -> None:
+        """At what has come, or comes within so many seconds."""
+        for number, _ in self._poll.poll(wait):
+            connection = self._all[number]
+            try:
+                if not connection.is_open:
+                    self._opened(connection)
+                elif status := connection.read():
+                    self._answered(connection, status)
+            except OSError:
+                self._lost(connection)
+
+    def _open(self) -> None:
+        connection = Connection(self._plan.port)
+        self._all[connection.socket.fileno()] = connection
+        self._poll.register(connection.socket, select.EPOLLOUT)
+
+    def _opened(self, connection: Connection) -> None:
+        """Or not."""
+        if error := connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, "not connected")
+        connection.is_open = True
+        self._poll.modify(connection.socket, select.EPOLLIN)
+        self._goes_on(connection)
+
+    def _answered(self, connection: Connection, status: int) -> None:
+        self._note(connection.due, status)
+        connection.due = 0.0
+        self._goes_on(connection)
+
+    def _goes_on(self, connection: Connection) -> None:
+        """With what is due already, or with the next where there are callers; otherwise it rests."""
+        if self._due:
+            connection.ask(random.choice(self._requests), self._due.popleft())  # noqa: S311 - no secret
+        elif self._waiting <= self._callers and (now := time.monotonic()) < self._endless_until:
+            connection.ask(random.choice(self._requests), now)  # noqa: S311 - no secret
+        else:
+            self._idle.append(connection)
+
+    def _lost(self, connection: Connection) -> None:
+        del self._all[connection.socket.fileno()]
+        connection.socket.close()
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if connection.due:
+            self._note(connection.due, 0)
 
     def _send(self, due: float) -> None:
         if self._idle:
-            self._idle.pop().ask(random.choice(self._requests), due)  # noqa: S311 - no secret
+            connection = self._idle.pop()
+            try:
+                connection.ask(random.choice(self._requests), due)  # noqa: S311 - no secret
+            except OSError:
+                self._lost(connection)
             return
         self._due.append(due)
-        if len(self._all) + self._opening < self._plan.connections:
-            task = asyncio.create_task(self._open())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _open(self) -> None:
-        self._opening += 1
-        with contextlib.suppress(OSError):
-            loop = asyncio.get_running_loop()
-            _, made = await loop.create_connection(lambda: Connection(self), "127.0.0.1", self._plan.port)
-            self._all.add(made)
-            if self._due:
-                made.ask(random.choice(self._requests), self._due.popleft())  # noqa: S311 - no secret
-            else:
-                self._idle.append(made)
-        self._opening -= 1
+        if len(self._all) < self._plan.connections:
+            self._open()
 
     def _note(self, due: float, status: int) -> None:
-        if not self._closed or not status:
-            self.due.append(due - self._began)
-            self.took.append(time.monotonic() - due)
-            self.status.append(status)
+        self.due.append(due - self._began)
+        self.took.append(time.monotonic() - due)
+        self.status.append(status)
 
 
 def main() -> None:
     plan = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)
     caller = Caller(plan)
-    uvloop.run(caller.run())
+    caller.run()
     result = Result(list(caller.due), list(caller.took), list(caller.status), caller.late)
     Path(sys.argv[2]).write_bytes(msgspec.json.encode(result))
 

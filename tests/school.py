@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import clock
 from harka.auth import api_key, token
 from harka.auth.saml import Assertions
+from harka.cache.tenant import TenantCache
 from harka.codec import from_json, json_bytes
 from harka.ids import NodeKind
 from harka.learning import (
@@ -243,6 +244,10 @@ class School:
     def with_admission(self, admission: Admission) -> "School":
         """The same with other budgets."""
         return self._over(admission=admission)
+
+    def with_cache(self, cache: TenantCache) -> "School":
+        """The same with another cache, which the caller closes."""
+        return self._over(cache=cache)
 
     def without_xmlsec1(self) -> "School":
         """The same where that program is not installed."""

@@ -235,6 +235,17 @@ def test_authorization_that_is_no_bearer_token_is_refused(table: Any, value: byt
     assert table.resolve([HOST, (b"authorization", value)], False) == REFUSED
 
 
+def test_every_byte_of_a_token_is_looked_at(table: Any) -> None:
+    """Wherever it stands: the compiled one takes eight bytes at a time, and then what is left."""
+    for place in range(19):
+        for byte in range(256):
+            token = b"t" * place + bytes([byte]) + b"t" * (18 - place)
+            # one space more is none of the token's
+            passes = b"!" <= bytes([byte]) <= b"~" or (byte == 0x20 and place == 0)
+            bearer = table.resolve([HOST, (b"authorization", b"Bearer " + token)], False)
+            assert bearer == ((0, None, token.lstrip(b" "), None) if passes else REFUSED), (place, byte)
+
+
 def test_longest_credentials_pass(table: Any) -> None:
     token, key, session = b"t" * 8185, b"k" * 256, b"s" * 4096
     headers = [

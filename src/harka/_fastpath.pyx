@@ -295,14 +295,26 @@ cdef inline Py_ssize_t _trimmed(text_t* text, Py_ssize_t size) noexcept nogil:
 
 
 cdef bint _is_credential(text_t text, Py_ssize_t size, Py_ssize_t limit) noexcept nogil:
-    """Visible ASCII, 1 to `limit` bytes. No early exit, so that the compiler can take 16 bytes at a time."""
-    cdef unsigned char bad = 0
-    cdef Py_ssize_t index
+    """Visible ASCII, 1 to `limit` bytes: eight at a time, for a token may have hundreds."""
+    cdef uint64_t word, bad = 0
+    cdef Py_ssize_t index = 0
     if not 0 < size <= limit:
         return False
-    for index in range(size):
-        bad |= <unsigned char>(text[index] - 0x21) > 0x7E - 0x21
-    return bad == 0
+    while size - index >= 8:
+        memcpy(&word, text + index, 8)
+        bad |= _invisible(word)
+        index += 8
+    if index < size:
+        # what is missing is taken for any visible byte
+        word = <uint64_t>0x2121212121212121
+        memcpy(&word, text + index, size - index)
+        bad |= _invisible(word)
+    return bad & <uint64_t>0x8080808080808080 == 0
+
+
+cdef inline uint64_t _invisible(uint64_t word) noexcept nogil:
+    """The highest bit of some byte, when any is not from 0x21 to 0x7E: only beyond ASCII does a sum carry."""
+    return word | (word + <uint64_t>0x0101010101010101) | ~(word + <uint64_t>0x5F5F5F5F5F5F5F5F)
 
 
 cdef object _tenant_of_host(dict hosts, text_t host, Py_ssize_t size):

@@ -239,6 +239,17 @@ class QueueLimitError(PlanLimitError):
 
     code = "QUEUE_LIMIT_EXCEEDED"
 
+    def __init__(self, message: str | None = None, *, limit: int | None = None) -> None:
+        """`limit`: how many may wait, where it is the plan that allows no more."""
+        if limit is not None:
+            message = f"{limit:,} jobs may wait by the organization's plan: try again when some are done."
+        super().__init__(message)
+        self.limit = limit
+
+    def extensions(self) -> dict[str, Any]:
+        told = super().extensions()
+        return told if self.limit is None else {**told, "resource": "QUEUED_JOBS", "limit": self.limit}
+
 
 class TenantMismatchError(ForbiddenError):
     """This is not allowed."""

@@ -1,6 +1,7 @@
 """How Valkey is reached: its clients, its scripts, and for how long anybody waits for it."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotReachedError
-from redis.exceptions import NoScriptError, RedisClusterException
+from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
 
 Client = Redis | RedisCluster
 
@@ -23,7 +24,7 @@ class Script:
     """Lua that Valkey runs without anything in between; all its keys are of one tenant, and of one slot."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
         self._sha = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - how Valkey names it
 
     async def run(self, client: Client, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
@@ -31,7 +32,7 @@ class Script:
         try:
             return await command(client, "EVALSHA", self._sha, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await command(client, "EVAL", self._text, len(keys), *keys, *arguments)
+            return await command(client, "EVAL", self.text, len(keys), *keys, *arguments)
 
 
 async def command(client: Client, *words: str | bytes | int) -> Any:
@@ -119,6 +120,15 @@ async def close_client(client: Client) -> None:
     if isinstance(client, RedisCluster):
         await client.nodes_manager.aclose()
         await client.nodes_manager.aclose("startup_nodes")
+
+
+def find_node(client: Client, key: str) -> str:
+    """The name of the node that a key is on, empty where it is not known yet; one server needs no name."""
+    if isinstance(client, RedisCluster):
+        with contextlib.suppress(SlotNotCoveredError):
+            node = client.get_node_from_key(key)
+            return node.name if node else ""
+    return ""
 
 
 async def make_connection(client: Client, channel: str) -> AbstractConnection:

@@ -198,7 +198,10 @@ async def test_without_a_url_nothing_is_cached() -> None:
 async def test_down_it_finds_nothing_and_costs_nothing(own_valkey: OwnValkey) -> None:
     cache, tenant, one = opened_cache(own_valkey), uuid4(), thing()
     await store(cache, tenant, one)
+    assert await cache.stored_bytes(tenant) > 0
+    assert await cache.stored_bytes(uuid4()) == 0
     own_valkey.stop()
+    assert await cache.stored_bytes(tenant) == 0
     await until(lambda: nothing_found(cache, tenant, one))
     for _ in range(3):
         assert await found(cache, tenant, one) == {}

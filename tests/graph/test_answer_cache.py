@@ -9,13 +9,23 @@ import pytest
 from branches import branch_of
 from harka.auth.permissions import Role
 from harka.cache.tenant import TenantCache
-from harka.ids import NodeKind
-from harka.learning import certificate, role, user
+from harka.codec import from_json, json_bytes
+from harka.graph.answer import Answer
+from harka.graph.answer_cache import AnswerCache
+from harka.graph.caching import Policy
+from harka.graph.execution import Engine
+from harka.graph.request import Prepared, Request
+from harka.ids import NodeKind, new_id
+from harka.learning import certificate, domain, role, user
+from harka.repositories import domain as domains
+from harka.repositories.domain import DomainStatus
 from harka.repositories.user import User
 from harka.runtime import Runtime
+from harka.tenancy.context import operator_context
+from harka.tenancy.directory import Directory
 from harka.tenancy.permission import Permission
 from school import Reply, School, school
-from waiting import until_trusted
+from waiting import until, until_trusted
 
 __all__ = ["school"]
 
@@ -133,6 +143,77 @@ async def test_a_revoked_certificate_is_not_told_to_be_valid(school: School) -> 
         await certificate.revoke(work, next(iter(branch.certificates.values())).id, "a mistake")
     reply = await school.ask(verify % serial, caller=None)
     assert reply.data["verifyCertificate"] == {"state": "REVOKED"}
+
+
+async def test_a_domain_counts_as_soon_as_the_directory_knows_and_not_a_minute_later(school: School) -> None:
+    host = f"learn.{school.organization.slug}.example"
+    ask = f'{{ branding(host: "{host}") {{ logo }} }}'
+    school = await led_by_hand(school)
+    directory, tenant = school.runtime.directory, school.organization.id
+    claimed = await domains.insert(
+        school.runtime.catalog, new_id(), tenant, host, DomainStatus.VERIFIED, most=domain.MOST_DOMAINS
+    )
+    assert claimed is not None
+
+    async def shown() -> Any:
+        """Asked anew, and then until it is kept: on a busy machine not everything is at once."""
+        replies = [await school.ask(ask, caller=None)]
+        assert replies[0].statements > 0
+
+        async def is_kept() -> bool:
+            await until_trusted(school.runtime.cache)
+            replies.append(await school.ask(ask, caller=None))
+            return replies[-1].statements == 0
+
+        await until(is_kept)
+        assert all(reply.data == replies[0].data for reply in replies)
+        return replies[0].data["branding"]
+
+    assert await shown() is None
+    async with school.work() as work:
+        await domain.activate(work, claimed.id)
+    # the number has moved on; what is answered until the directory hears of it is kept
+    assert await shown() is None
+    await directory.reread(tenant)
+    assert await shown() == {"logo": None}
+    async with school.work() as work:
+        await domain.remove(work, claimed.id)
+    assert await shown() == {"logo": None}
+    await directory.reread(tenant)
+    # kept before it was served, too, but under a number of then
+    assert await shown() is None
+
+
+async def led_by_hand(school: School) -> School:
+    """The same with a directory that follows nothing: what a process knows before it hears of a change."""
+    directory = Directory(school.runtime.catalog, school.runtime.settings)
+    await directory.refresh()
+    runtime = msgspec.structs.replace(school.runtime, directory=directory)
+    return School(runtime, school.organization)
+
+
+async def test_nothing_is_found_that_another_schema_answered(school: School) -> None:
+    tenant = operator_context(school.organization)
+    prepared = Engine(school.runtime).prepare(Request(query=COURSES), tenant)
+    assert isinstance(prepared, Prepared)
+    policy = Policy(60, is_public=False)
+
+    async def answered(by: bytes, number: int) -> Any:
+        async def execute() -> Answer:
+            return Answer(body={"data": {"by": number}})
+
+        cache = AnswerCache(school.runtime.cache, school.runtime.directory, by)
+        answer = await cache.answer(prepared, tenant, policy, execute)
+        return from_json(json_bytes(answer.body["data"]))["by"]
+
+    for name, number in ((b"old", 10), (b"new", 20)):
+
+        async def is_kept(by: bytes = name) -> bool:
+            await until_trusted(school.runtime.cache)
+            return await answered(by, 1) == await answered(by, 2)
+
+        assert await answered(name, number) == number
+        await until(is_kept)
 
 
 async def test_failures_are_not_kept(school: School) -> None:

@@ -186,6 +186,22 @@ async def test_a_domain_of_another_organization_is_not_there(make_owner: MakeOwn
     assert await owner.find(theirs.id) == theirs
 
 
+async def test_after_a_plan_without_them_no_domain_goes_on_but_all_may_go(make_owner: MakeOwner) -> None:
+    owner = await make_owner()
+    claimed, proven = await owner.claimed(name_of(owner)), await owner.verified(f"b.{name_of(owner)}")
+    owner.publish(claimed)
+    asked = len(owner.server.asked)
+    plain = msgspec.structs.replace(owner.organization, plan="STARTER")
+    async with owner.work(operator_context(plain)) as work:
+        for attempt in (domain.verify(work, claimed.id), domain.activate(work, proven.id)):
+            with pytest.raises(FeatureNotInPlanError, match="GROWTH"):
+                await attempt
+        assert len(owner.server.asked) == asked
+        for each in (claimed, proven):
+            assert await owner.find(each.id) == each
+            await domain.remove(work, each.id)
+
+
 async def test_it_takes_the_permission_the_plan_and_a_bound(make_owner: MakeOwner) -> None:
     owner = await make_owner()
     manager = TenantContext(
@@ -207,6 +223,7 @@ async def test_it_takes_the_permission_the_plan_and_a_bound(make_owner: MakeOwne
     async with owner.work(operator_context(plain)) as work:
         with pytest.raises(FeatureNotInPlanError, match="GROWTH"):
             await domain.add(work, name_of(owner))
+        assert await domain.count(work) == 0
     async with owner.work() as work:
         for number in range(domain.MOST_DOMAINS):
             await domain.add(work, f"{number}.{name_of(owner)}")

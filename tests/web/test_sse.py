@@ -2,14 +2,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
+from harka.codec import from_json
 from harka.graph.answer import Answer
 from harka.ids import NodeKind
+from harka.learning import user
+from harka.tenancy.entitling import Wanted, change
 from harka.web.sse import finish, once, send_events
-from school import School, school
+from school import School, Socket, Stream, school
 
 __all__ = ["school"]
 
 LISTEN = "subscription ($id: ID!) { progressChanged(enrollmentId: $id) { resync } }"
+
+
+def listened(school: School) -> dict[str, str]:
+    """Variables of `LISTEN`."""
+    return {"id": school.id(NodeKind.ENROLLMENT, school.enrollment_of(school.learner, school.courses[0]))}
 
 
 class Line:
@@ -112,15 +122,19 @@ async def test_what_is_no_request_is_no_stream(school: School) -> None:
     assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
 
+def stop(school: School) -> None:
+    """What subscriptions hear of a process that stops."""
+    for channel in school.runtime.pubsub._channels.values():
+        for subscription in channel.subscriptions:
+            subscription.put(None)
+
+
 async def test_a_process_that_stops_leaves_the_stream_unfinished(school: School) -> None:
     """A client takes that for a lost connection, and asks elsewhere."""
-    values = {"id": school.id(NodeKind.ENROLLMENT, school.enrollment_of(school.learner, school.courses[0]))}
-    async with school.stream(LISTEN, values, caller=school.learner) as stream:
+    async with school.stream(LISTEN, listened(school), caller=school.learner) as stream:
         assert await stream.opened() == 200
         assert (await stream.event())[0] == "heartbeat"
-        for channel in school.runtime.pubsub._channels.values():
-            for subscription in channel.subscriptions:
-                subscription.put(None)
+        stop(school)
         assert (await stream.event())[0] == "end"
         await stream.task
 
@@ -135,3 +149,115 @@ async def test_the_record_tells_of_the_stream(school: School) -> None:
         await stream.task
     record = school.app.record
     assert (record.operation, record.code, record.statements) == ("Named", "", 3)
+
+
+async def allow(school: School, sockets: int) -> None:
+    await change(
+        school.runtime.catalog, school.organization, Wanted(limits={"sockets": sockets}), actor="test"
+    )
+    await school.runtime.directory.reread(school.organization.id)
+
+
+async def listens(stream: Stream) -> None:
+    assert await stream.opened() == 200
+    assert await stream.event() == ("heartbeat", None)
+
+
+async def is_refused(school: School, limit: int) -> None:
+    """As a stream and as a WebSocket."""
+    async with school.stream(LISTEN, listened(school), caller=school.learner) as stream:
+        start = await stream.receive()
+        told = from_json((await stream.receive())["body"])["errors"][0]["extensions"]
+        assert (start["status"], told["code"]) == (429, "RATE_LIMITED")
+        assert (told["resource"], told["limit"]) == ("SOCKETS", limit)
+        headers = dict(start["headers"])
+        assert headers[b"content-type"].startswith(b"application/json")
+        assert int(headers[b"retry-after"]) >= 1
+    async with school.socket() as socket:
+        await opening(school, socket)
+        assert await socket.closed() == (4429, "Too many sockets and streams of events are open.")
+
+
+async def opening(school: School, socket: Socket) -> None:
+    assert (await socket.receive())["type"] == "websocket.accept"
+    socket.say("connection_init", payload=await school.headers(school.learner))
+
+
+async def test_streams_and_sockets_share_what_the_plan_has(school: School) -> None:
+    await allow(school, 2)
+    async with school.stream(LISTEN, listened(school), caller=school.learner) as first:
+        await listens(first)
+        async with school.stream(LISTEN, listened(school), caller=school.learner) as second:
+            await listens(second)
+            await is_refused(school, 2)
+            async with school.stream("{ viewer { kind } }", caller=school.learner) as brief:
+                # answered and over: it bounds nobody
+                await listens(brief)
+                assert "data" in (await brief.event())[1]
+        async with school.socket() as socket:
+            await opening(school, socket)
+            assert await socket.hear() == {"type": "connection_ack"}
+            await is_refused(school, 2)
+        async with school.stream(LISTEN, listened(school), caller=school.learner) as third:
+            await listens(third)
+            await is_refused(school, 2)
+
+
+async def leave(school: School, stream: Stream) -> None:
+    stream.send({"type": "http.disconnect"})
+    await stream.task
+
+
+async def drain(school: School, stream: Stream) -> None:
+    stop(school)
+    assert (await stream.event())[0] == "end"
+
+
+async def dismiss(school: School, stream: Stream) -> None:
+    async with school.work() as work:
+        await user.deactivate(work, school.other.id)
+    await school.listeners.look()
+    assert (await stream.event())[1]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (await stream.event())[0] == "complete"
+
+
+async def kill(_school: School, stream: Stream) -> None:
+    stream.task.cancel()
+    await asyncio.wait([stream.task])
+    # nobody is to wait for it any more
+    stream.task = asyncio.create_task(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("end", [leave, drain, dismiss, kill])
+async def test_however_a_stream_ends_another_may_come_and_one_only(school: School, end: Any) -> None:
+    await allow(school, 1)
+    own = {"id": school.id(NodeKind.ENROLLMENT, school.enrollment_of(school.other, school.courses[0]))}
+    async with school.stream(LISTEN, own, caller=school.other) as stream:
+        await listens(stream)
+        await end(school, stream)
+        async with school.stream(LISTEN, listened(school), caller=school.learner) as following:
+            await listens(following)
+            await is_refused(school, 1)
+
+
+async def test_a_stream_that_never_begins_holds_no_socket(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await allow(school, 1)
+    unknown = {"id": school.id(NodeKind.ENROLLMENT, school.courses[0])}
+    async with school.stream(LISTEN, unknown, caller=school.learner) as refused:
+        await listens(refused)
+        assert "errors" in (await refused.event())[1]
+        assert (await refused.event())[0] == "complete"
+
+    async def broken(*_args: Any) -> None:
+        raise LookupError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("harka.graph.execution.Engine.subscribe", broken)
+        async with school.stream(LISTEN, listened(school), caller=school.learner) as failing:
+            assert await failing.opened() == 500
+            await failing.task
+    async with school.stream(LISTEN, listened(school), caller=school.learner) as following:
+        await listens(following)
+        await is_refused(school, 1)

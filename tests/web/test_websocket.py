@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import io
 import json
 from typing import Any
@@ -17,6 +18,7 @@ from harka.metrics import Metrics
 from harka.repositories.organization import Organization
 from harka.storage.statement import Statement
 from harka.tenancy.allowance import Allowance
+from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
 from harka.web import websocket
@@ -329,6 +331,56 @@ async def test_a_real_socket_speaks_the_protocol(school: School, live_server: An
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": QUERY}))
         told = json.loads(await socket.recv())
         assert told["payload"] == {"data": {"viewer": {"kind": "USER"}}}
+
+
+async def test_real_sockets_and_streams_are_as_many_as_the_plan_has(school: School, live_server: Any) -> None:
+    most = 3
+    await change(school.runtime.catalog, school.organization, Wanted(limits={"sockets": most}), actor="test")
+    headers = await school.headers(tuple(Permission))
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            httpx2.AsyncClient(base_url=live_server.address, headers=headers)
+        )
+
+        async def is_known() -> bool:
+            """The other process hears of it by NOTIFY."""
+            asked = {"query": "{ organization { quota { limits { resource limit } } } }"}
+            told = (await client.post("/graphql", json=asked)).json().get("data") or {"organization": None}
+            limits = (told["organization"] or {"quota": {"limits": []}})["quota"]["limits"]
+            return {"resource": "SOCKETS", "limit": float(most)} in limits
+
+        await until(is_known)
+        address = live_server.address.replace("http", "ws") + "/graphql"
+
+        async def opened_by(stack: contextlib.AsyncExitStack) -> str:
+            """What is said to one that would like to be let in."""
+            socket = await stack.enter_async_context(
+                websockets.connect(address, subprotocols=["graphql-transport-ws"])
+            )
+            await socket.send(json.dumps({"type": "connection_init", "payload": headers}))
+            try:
+                return str(json.loads(await socket.recv())["type"])
+            except websockets.ConnectionClosed:
+                return f"{socket.close_code} {socket.close_reason}"
+
+        refused = "4429 Too many sockets and streams of events are open."
+        async with contextlib.AsyncExitStack() as leaving:
+            first = [await opened_by(leaving if n == 0 else stack) for n in range(most + 1)]
+            assert first == [*["connection_ack"] * most, refused]
+            events = {"accept": "text/event-stream"}
+            streamed = await client.post("/graphql", json=listen(school), headers=events)
+            told = streamed.json()["errors"][0]["extensions"]
+            assert (streamed.status_code, told["code"], told["resource"]) == (429, "RATE_LIMITED", "SOCKETS")
+
+        async def streams() -> bool:
+            """Once the server has heard that one has left."""
+            request = client.build_request("POST", "/graphql", json=listen(school), headers=events)
+            response = await client.send(request, stream=True)
+            stack.push_async_callback(response.aclose)
+            return response.status_code == 200
+
+        await until(streams)
+        assert await opened_by(stack) == refused
 
 
 async def test_who_has_said_who_they_are_may_stay(school: School, monkeypatch: pytest.MonkeyPatch) -> None:

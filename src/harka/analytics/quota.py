@@ -9,7 +9,7 @@ import msgspec
 from harka import clock
 from harka.analytics import usage
 from harka.learning.work import UnitOfWork
-from harka.repositories import rollup
+from harka.repositories import job, rollup
 from harka.repositories import usage as usages
 from harka.repositories.organization import Organization
 from harka.repositories.request_usage import RequestUsage
@@ -74,16 +74,29 @@ class Quotas(msgspec.Struct, frozen=True):
         return plan_change(self.organization, plan, self.used)
 
 
-async def read(work: UnitOfWork, requests: RequestUsage, live: Sequence[Quota] = ()) -> Quotas:
-    """Two statements. Raise `ForbiddenError`. `requests`: of this month. `live`: of what runs now."""
+async def read(
+    work: UnitOfWork, requests: RequestUsage, live: Sequence[Quota] = (), *, cached: int = 0
+) -> Quotas:
+    """Three statements. Raise `ForbiddenError`.
+
+    `requests`: of this month. `live`: of what runs now. `cached`: bytes in Valkey.
+    """
     work.context.require(Permission.ANALYTICS_READ)
     work.context.require_everybody()
     organization = work.context.organization
+    limits = limits_for(organization)
+    # counted as whoever puts one in does, who holds the queue besides
+    queued = await job.count_queued(work.session, most=limits.queued_jobs)
+    # neither stands in the way of a smaller plan: both go by themselves
+    passing = [
+        Quota(Resource.QUEUED_JOBS, queued, limits.queued_jobs, limits.queued_jobs),
+        Quota(Resource.CACHE, cached, limits.cache_bytes, limits.cache_bytes),
+    ]
     return Quotas(
         organization,
         clock.now(),
         is_shadow(organization),
-        [*await measure(work.session, organization, requests), *live],
+        [*await measure(work.session, organization, requests), *live, *passing],
     )
 
 

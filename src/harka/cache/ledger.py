@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from harka.valkey import Client, Script
+from harka.valkey import Client, Script, command
 
 OVERHEAD: Final = 128
 """Bytes that Valkey and the ledger need for a value beside its name and itself, about."""
@@ -80,6 +80,11 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 def name(tenant: UUID) -> str:
     return f"harka:{{{tenant.hex}}}:bytes"
+
+
+async def taken(client: Client, tenant: UUID) -> int:
+    """Bytes by the ledger, what has expired since the last was stored included."""
+    return int(await command(client, "HGET", name(tenant), "") or 0)
 
 
 async def store(client: Client, tenant: UUID, values: Mapping[str, Stored], budget: int) -> int:

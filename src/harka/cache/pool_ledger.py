@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.cache.breaker import Breaker
 from harka.errors import UnavailableError
-from harka.valkey import Patience, Script, close_client, open_client
+from harka.valkey import Patience, Script, close_client, find_node, open_client
 
 LEASE: Final = 5.0
 """Seconds that what a process holds is its own."""
@@ -165,8 +165,8 @@ class SharedLedger:
         self._process = process
         self._processes = processes
         self._breaker = Breaker(longest=_APART)
-        # by how many seconds Valkey's clock is ahead of this process's; until that is known, any will do
-        self._ahead = math.inf
+        # by how many seconds each node's clock is ahead of this process's; until that is known, any will do
+        self._ahead: dict[str, float] = {}
         self._slots = asyncio.Semaphore(_CONNECTIONS)
 
     @property
@@ -176,19 +176,19 @@ class SharedLedger:
     async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> Sequence[Told]:
         if not self._breaker.allows():
             raise UnavailableError
-        sent = clock.monotonic()
-        not_after = sent + _LATEST + self._ahead
+        sent, key = clock.monotonic(), f"harka:quota:{{{tenant.hex}}}"
+        not_after = sent + _LATEST + self._ahead.get(find_node(self._client, key), math.inf)
         packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more))
         try:
             # redis-py refuses a caller beyond the last connection instead of letting it wait
             async with Patience(TIMEOUT), self._slots:
-                answer = await _DRAW.run(self._client, [f"harka:quota:{{{tenant.hex}}}"], [packed])
+                answer = await _DRAW.run(self._client, [key], [packed])
         except (RedisError, OSError, TimeoutError) as error:
             self._breaker.failed()
             raise UnavailableError from error
         self._breaker.succeeded()
         now, told = _TOLD.decode(answer)
-        self._ahead = now - sent
+        self._ahead[find_node(self._client, key)] = now - sent
         if len(told) < len(asks):
             raise UnavailableError
         return told

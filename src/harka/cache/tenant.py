@@ -268,6 +268,14 @@ class TenantCache:
         answer = await ask(lambda: server.client.eval(script, 1, key, *map(str, arguments)))
         return answer if isinstance(answer, bytes) else None
 
+    async def stored_bytes(self, tenant: UUID) -> int:
+        """What counts against the tenant's `budget`; 0 from a Valkey that is down or not there."""
+        _require(tenant)
+        server = self._server
+        if server is None:
+            return 0
+        return await server.attempt(lambda: ledger.taken(server.client, tenant)) or 0
+
     async def ping(self) -> bool:
         """Whether Valkey answers; True when none is configured."""
         return self._server is None or await self._server.ping()

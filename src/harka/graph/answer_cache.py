@@ -20,6 +20,7 @@ from harka.graph.caching import Policy
 from harka.graph.request import Prepared
 from harka.learning.visibility import sees_by_permissions
 from harka.tenancy.context import TenantContext
+from harka.tenancy.directory import Directory
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
@@ -38,16 +39,22 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AnswerCache:
-    """Of one process."""
+    """Of one process. `schema`: names the one it answers by, so that releases at work together share nothing.
 
-    def __init__(self, cache: TenantCache) -> None:
+    `directory`: it hears of the organization's addresses a moment after they have changed, and after the
+    number has moved on. So answers are kept with the addresses that they are of.
+    """
+
+    def __init__(self, cache: TenantCache, directory: Directory, schema: bytes) -> None:
         self._cache = cache
+        self._directory = directory
+        self._schema = schema
 
     async def answer(
         self, prepared: Prepared, tenant: TenantContext, policy: Policy, execute: Execute
     ) -> Answer:
         """What was kept, or else what `execute` answers, which is executed once for all who ask the same."""
-        key = _key(prepared, tenant, policy)
+        key = self._key(prepared, tenant, policy)
         if key is None:
             return await execute()
         cache, namespace = self._cache, _namespace(policy.max_age)
@@ -74,28 +81,34 @@ class AnswerCache:
             return _allowed(own[0], policy)
         return _shown(found[key], policy) if key in found else _allowed(await execute(), policy)
 
+    def _key(self, prepared: Prepared, tenant: TenantContext, policy: Policy) -> bytes | None:
+        """Another for another schema, operation, variables, caller, plan of the organization, and addresses.
+
+        None where nothing is kept: for whom it depends on what they take, and for variables beyond any
+        measure.
+        """
+        if not policy.is_public and not sees_by_permissions(tenant):
+            return None
+        try:
+            asked = prepared.fingerprint
+        except JsonEncodeError:
+            return None
+        organization = tenant.organization
+        granted = 0 if organization.granted is None else organization.granted.version
+        numbers = b"%d %d %d " % (policy.max_age, organization.version, granted)
+        served = _packed_names(self._directory.current.domains_of(tenant.id))
+        whose = b"" if policy.is_public else _fingerprint(tenant)
+        return hashlib.blake2b(self._schema + asked + numbers + served + whose, digest_size=32).digest()
+
 
 @functools.lru_cache(64)
 def _namespace(seconds: int) -> Namespace[_Kept]:
     return Namespace("answer", _Kept, ttl=seconds, scope=ANY, lease=_LEASE)
 
 
-def _key(prepared: Prepared, tenant: TenantContext, policy: Policy) -> bytes | None:
-    """Another for another operation, other variables, another caller, and another plan of the organization.
-
-    None where nothing is kept: for whom it depends on what they take, and for variables beyond any measure.
-    """
-    if not policy.is_public and not sees_by_permissions(tenant):
-        return None
-    try:
-        asked = prepared.fingerprint
-    except JsonEncodeError:
-        return None
-    organization = tenant.organization
-    granted = 0 if organization.granted is None else organization.granted.version
-    numbers = b"%d %d %d " % (policy.max_age, organization.version, granted)
-    whose = b"" if policy.is_public else _fingerprint(tenant)
-    return hashlib.blake2b(asked + numbers + whose, digest_size=32).digest()
+@functools.lru_cache(1024)
+def _packed_names(names: tuple[str, ...]) -> bytes:
+    return packed(names)
 
 
 def _fingerprint(tenant: TenantContext) -> bytes:

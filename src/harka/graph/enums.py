@@ -376,9 +376,11 @@ _describe(
     requests_per_second="Requests: so many a second, saved up to `limit` of them.",
     points_per_second="Points of what operations cost: so many a second, saved up to `limit` of them.",
     concurrent_requests="Operations under way at once.",
-    sockets="WebSockets that are open at once.",
+    sockets="WebSockets and streams of server-sent events that are open at once.",
     cpu="Seconds of processor time: so many a second, saved up to `limit` of them.",
     memory="Bytes that the operations under way may come to.",
+    queued_jobs="Jobs that wait to be begun, counted no further than `limit`.",
+    cache="Bytes of what is cached, making room for itself at `limit`; 0 while the cache cannot be asked.",
 )
 
 _describe(

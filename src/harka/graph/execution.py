@@ -36,6 +36,7 @@ from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Plan
 from harka.graph.replay import replayed
 from harka.graph.request import Prepared, Request
+from harka.graph.schema_digest import digest
 from harka.graph.subscriptions.event import Notice
 from harka.graph.trusted import TrustedDocuments
 from harka.learning import idempotency
@@ -76,7 +77,11 @@ class Engine:
         introspection = runtime.settings.introspection
         self._documents = Documents(self._schema, limits or Limits(), introspection=introspection)
         self._persisted = PersistedDocuments(runtime.cache)
-        self._answers = AnswerCache(runtime.cache) if runtime.settings.cache_answers else None
+        self._answers = (
+            AnswerCache(runtime.cache, runtime.directory, digest(self._schema))
+            if runtime.settings.cache_answers
+            else None
+        )
         self._trusted = trusted or TrustedDocuments()
 
     async def named(self, request: Request, tenant: TenantContext) -> Request:
@@ -290,12 +295,24 @@ class Engine:
     async def _tell(
         self, prepared: Prepared, tenant: TenantContext, notice: Notice, identify: Identify
     ) -> Answer | None:
-        """One event, for whoever is listening now; None when they may not be told. `tenant`: who began to."""
+        """One event, for whoever is listening now; None when they may not be told. `tenant`: who began to.
+
+        It is told whatever is left to them: what it took is missing to what they ask next.
+        """
+        answer: Answer | None = UNTOLD
+        work: Meter[Answer | None] | None = None
         try:
             tenant = await identify()
-            return await self._within(tenant, self._told(prepared, notice, tenant))
+            work = Meter(self._told(prepared, notice, tenant))
+            answer = await self._within(tenant, work)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            return failed(error, tenant.request_id)
+            answer = failed(error, tenant.request_id)
+        finally:
+            if work is not None:
+                told = None if answer is UNTOLD else answer
+                points = 0 if told is None else prepared.operation.cost.actual(told.objects)
+                self._runtime.admission.owe(tenant.organization, points, work.seconds)
+        return answer
 
     async def _told(self, prepared: Prepared, notice: Notice, tenant: TenantContext) -> Answer | None:
         async with self._context(prepared, tenant) as context:

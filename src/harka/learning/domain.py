@@ -27,6 +27,9 @@ GRACE: Final = 72 * 3600.0
 """Seconds that a proof may be missing: name servers are moved, and zones are mended on Mondays."""
 PERIOD: Final = 3000.0
 """Seconds after which a proof is looked for again."""
+_FEATURE: Final = "custom_branding"
+_SERVED: Final = "domain"
+"""What moves on when a domain begins or ceases to be served: a claim or a proof alone shows nowhere."""
 _TAKEN: Final = "Another organization has proven that this domain is its own."
 
 log = logs.logger("domain")
@@ -77,7 +80,7 @@ async def add(work: UnitOfWork, name: str) -> Domain:
     """
     context = work.context
     context.require(Permission.ORGANIZATION_WRITE)
-    require_feature(context.organization, "custom_branding")
+    require_feature(context.organization, _FEATURE)
     accepted = accept_domain(name, work.outside.platform_domain, field="name")
     catalog = work.outside.catalog
     try:
@@ -95,9 +98,10 @@ async def verify(work: UnitOfWork, id_: UUID) -> Domain:
     """Look for the proof. Nothing happens when the domain is proven and nothing is missing.
 
     Raise `ValidationError` when the proof is not there, `UnavailableError` when no name server answers,
-    `ConflictError` when another organization was first, `NotFoundError`.
+    `ConflictError` when another organization was first, `NotFoundError`, `FeatureNotInPlanError`.
     """
     work.context.require(Permission.ORGANIZATION_WRITE)
+    require_feature(work.context.organization, _FEATURE)
     found = await _found(work, id_)
     if found.status in {DomainStatus.VERIFIED, DomainStatus.ACTIVE} and found.proof_missing_since is None:
         return found
@@ -116,11 +120,14 @@ async def verify(work: UnitOfWork, id_: UUID) -> Domain:
 async def activate(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> Domain:
     """Serve a domain that is proven; every process does so within a second. Nothing happens when it is.
 
-    Raise `ConflictError` for one that is not proven, and for another `version`; `NotFoundError`.
+    Raise `ConflictError` for one that is not proven, and for another `version`; `NotFoundError`,
+    `FeatureNotInPlanError`.
     """
     work.context.require(Permission.ORGANIZATION_WRITE)
+    require_feature(work.context.organization, _FEATURE)
     activated = await domains.activate(work.outside.catalog, work.context.id, id_, version)
     if activated is not None:
+        work.invalidate(_SERVED)
         return activated
     found = await _found(work, id_)
     if version is not None and found.version != version:
@@ -139,6 +146,7 @@ async def remove(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> 
     if not await domains.delete(work.outside.catalog, work.context.id, id_, version):
         await _found(work, id_)
         raise ConflictError
+    work.invalidate(_SERVED)
 
 
 async def recheck(work: UnitOfWork, *, older_than: float, grace: float) -> list[Domain]:
@@ -157,6 +165,8 @@ async def recheck(work: UnitOfWork, *, older_than: float, grace: float) -> list[
             found = None
         now = await domains.checked(catalog, tenant, due.id, found=found, grace=grace)
         if now is not None:
+            if now.status != due.status:
+                work.invalidate(_SERVED)
             _alarm(work, due, now)
             seen.append(now)
     return seen

@@ -77,7 +77,7 @@ async def require_room(session: ShardSession, jobs: int, *, most: int) -> None:
     """
     await job.lock_length(session)
     if await job.count_queued(session, most=most) + jobs > most:
-        raise QueueLimitError
+        raise QueueLimitError(limit=most)
 
 
 async def enqueue_unless_recent(session: ShardSession, type_: str, *, seconds: float) -> bool:

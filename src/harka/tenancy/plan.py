@@ -42,6 +42,8 @@ class Resource(enum.StrEnum):
     SOCKETS = "sockets"
     CPU = "cpu"
     MEMORY = "memory"
+    QUEUED_JOBS = "queued_jobs"
+    CACHE = "cache"
 
 
 class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,8 @@ _REMEMBERED: Final = 256
 """Plans, and what was granted beside them."""
 ONE: Final = 1.0
 """Of what is counted."""
+_IN_A_UNIT: Final = {Resource.CPU: 1000.0}
+"""How many of what a pool counts are one of what clients are told, where that is not the same."""
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,10 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         """Nothing of it is used up."""
         return self.rate == 0.0 and not self.monthly
 
+    def told(self, amount: float) -> float:
+        """So much of it, as clients are told: in the unit that `organization.quota` names."""
+        return amount / _IN_A_UNIT.get(self.resource, 1.0)
+
 
 TOLLS: Final = {REQUESTS: 1.0, MONTH: 1.0, RUNNING: 1.0, CPU: 1.0}
 """What a request takes at the door. Of processor time, in milliseconds, it is settled at the end."""
@@ -53,7 +59,7 @@ TOLLS: Final = {REQUESTS: 1.0, MONTH: 1.0, RUNNING: 1.0, CPU: 1.0}
 def pools_of(limits: PlanLimits) -> tuple[Pool | None, ...]:
     """In the order of the constants; None for what has no limit. Processor time in milliseconds.
 
-    The same for all organizations of a plan: they are a kilobyte.
+    `Pool.told` makes seconds of them. The same for all organizations of a plan: they are a kilobyte.
     """
     return (
         _flowing(Resource.REQUESTS_PER_SECOND, limits.requests_per_second, limits.burst),

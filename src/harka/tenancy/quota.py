@@ -38,14 +38,14 @@ _MESSAGES: Final = {
     Resource.CPU: "Too much processor time.",
     Resource.MEMORY: "The operations under way may come to too much.",
     Resource.BANDWIDTH: "This month's downloads are used up.",
-    Resource.SOCKETS: "Too many sockets are open.",
+    Resource.SOCKETS: "Too many sockets and streams of events are open.",
 }
 _OBJECT_BYTES: Final = 1024
 """What an object of an answer is taken to weigh while it is made."""
 
 
 class Level(msgspec.Struct, frozen=True):
-    """Of what is limited as it happens: how much of `limit` is taken."""
+    """Of what is limited as it happens: how much of `limit` is taken, in the unit that clients are told."""
 
     resource: Resource
     used: float
@@ -142,6 +142,13 @@ class Admission:
         budget.put(-points)
         self._renew(allowance)
 
+    def owe(self, organization: Organization, points: float, seconds: float) -> None:
+        """Points, and seconds of a processor, that were taken unasked: others have to wait for them."""
+        allowance = self._of(organization, clock.monotonic())
+        allowance.leases[POINTS].put(-points)
+        allowance.leases[CPU].put(-seconds * 1000.0)
+        self._renew(allowance)
+
     def settle(self, allowance: Allowance, charged: float, actual: float, seconds: float) -> None:
         """What was charged came to `actual` points and held the processor for so many seconds."""
         if actual != charged:
@@ -184,7 +191,11 @@ class Admission:
         now = clock.monotonic()
         allowance = self._allowances.get(organization.id) or Allowance(organization, self._limits)
         return [
-            Level(pool.resource, pool.capacity - allowance.available(place, now), pool.capacity)
+            Level(
+                pool.resource,
+                pool.told(pool.capacity - allowance.available(place, now)),
+                pool.told(pool.capacity),
+            )
             for place, pool in enumerate(allowance.pools)
             if pool is not None and not pool.monthly
         ]
@@ -268,7 +279,7 @@ class Admission:
             message,
             retry_after=allowance.wait_for(place, amount, now),
             resource=pool.resource,
-            limit=pool.capacity,
+            limit=pool.told(pool.capacity),
             resets_at=allowance.resets_at(place, now),
         )
 

@@ -58,6 +58,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         position = self.positions.get(tenant)
         return None if position is None else self.organizations[position]
 
+    def domains_of(self, tenant: UUID) -> tuple[str, ...]:
+        """The custom domains that lead to an organization, less what another has taken over; sorted."""
+        record = self.records.get(tenant)
+        if record is None or not record.domains:
+            return ()
+        position = self.positions[tenant]
+        return tuple(name for name in record.domains if self.domains.get(name) == position)
+
     def by_slug(self, slug: str) -> Organization | None:
         position = self.subdomains.get(slug)
         return None if position is None else self.organizations[position]

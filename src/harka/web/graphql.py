@@ -99,21 +99,34 @@ class GraphQLEndpoint:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
         request: RequestScope = scope["harka"]
-        answers = await self._answers(scope, receive, prepared)
-        leave(request)
-        limit, ended = asyncio.timeout(None), True
+        with contextlib.ExitStack() as socket:
+            if isinstance(prepared, Prepared) and prepared.is_subscription:
+                # it stays as a WebSocket does, and gives its place among what runs back: the plan bounds both
+                admission = self._runtime.admission
+                allowance = await admission.open_socket(_tenant(request).organization)
+                socket.callback(admission.close_socket, allowance)
+            answers = await self._answers(scope, receive, prepared)
+            leave(request)
+            ended = await self._send(scope, receive, send, answers)
+        # the socket is free before the client hears of the end, and may come again at once
+        if ended:
+            await finish(send, complete=not (isinstance(answers, Answers) and answers.interrupted))
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send, answers: Any) -> bool:
+        """Each answer as an event; whether the stream is to be finished, since the client is there still."""
+        request: RequestScope = scope["harka"]
+        limit = asyncio.timeout(None)
         try:
             async with contextlib.aclosing(answers), limit:
                 with self._listeners.listening(request, scope["headers"], partial(expire, limit)):
-                    ended = await send_events(_noted(request, answers), receive, send)
+                    return await send_events(_noted(request, answers), receive, send)
         except TimeoutError:
             if not limit.expired():
                 raise
             refusal = failed(UnauthenticatedError(), request.id)
             note(request, refusal)
             await tell(send, refusal)
-        if ended:
-            await finish(send, complete=not (isinstance(answers, Answers) and answers.interrupted))
+            return True
 
     async def _answers(self, scope: Scope, receive: Receive, prepared: Prepared | Answer) -> Any:
         request: RequestScope = scope["harka"]

@@ -1,9 +1,31 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from harka.cache.tenant import Namespace, TenantCache
+from harka.repositories.organization import Organization
+from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
+from harka.tenancy.plan import LIMITS, Plan, PlanLimits, Resource
+from harka.tenancy.quota import Admission
 from school import School
 
 QUOTA = """{ organization { quota { plan shadow asOf
   limits { resource used soft grace limit resetsAt state }
   planChange(to: STARTER) { excess { resource used limit over } lostFeatures } } } }"""
+NOTES = Namespace("note", str)
+
+
+def tenth_of_a_processor(organization: Organization) -> PlanLimits:
+    """Of which a second is saved up."""
+    return msgspec.structs.replace(limits_for(organization), cpu_millicores=100)
+
+
+async def told_of(school: School, resource: str) -> dict[str, Any]:
+    limits = (await school.ask(QUOTA)).data["organization"]["quota"]["limits"]
+    (only,) = [each for each in limits if each["resource"] == resource]
+    return dict(only)
 
 
 async def test_every_limit_is_told_with_what_is_used(school: School) -> None:
@@ -36,3 +58,46 @@ async def test_who_may_not_read_figures_still_reads_the_organization(school: Sch
     assert reply.body["data"]["organization"] == {"name": school.organization.name, "quota": None}
     allowed = (Permission.ORGANIZATION_READ, Permission.ANALYTICS_READ)
     assert (await school.ask(asked, caller=allowed)).data["organization"]["quota"]["plan"] == "ENTERPRISE"
+
+
+async def test_every_resource_has_its_limit(school: School) -> None:
+    limits = (await school.ask(QUOTA)).data["organization"]["quota"]["limits"]
+    assert sorted(each["resource"] for each in limits) == sorted(Resource.__members__)
+
+
+async def test_processor_time_is_told_in_seconds(school: School) -> None:
+    admission = Admission(limits=tenth_of_a_processor)
+    school = school.with_admission(admission)
+    await told_of(school, "CPU")
+    allowance = admission.charge(school.organization, 0.0)
+    assert allowance is not None
+    admission.settle(allowance, 0.0, 0.0, 0.6)
+    told = await told_of(school, "CPU")
+    assert (told["limit"], told["soft"], told["state"]) == (1.0, 1.0, "WITHIN")
+    assert told["used"] == pytest.approx(0.6, abs=0.4)
+
+    admission.settle(allowance, 0.0, 0.0, 5.0)
+    refused = (await school.ask("{ organization { name } }")).refusals
+    assert [(each["code"], each["resource"], each["limit"]) for each in refused] == [
+        ("RATE_LIMITED", "CPU", 1.0)
+    ]
+
+
+async def test_jobs_that_wait_and_what_is_cached_are_told(school: School) -> None:
+    before, cached = await told_of(school, "QUEUED_JOBS"), await told_of(school, "CACHE")
+    most = LIMITS[Plan.ENTERPRISE]
+    assert (before["used"], before["limit"], before["grace"]) == (1, most.queued_jobs, 0)
+    assert cached["limit"] == cached["soft"] == most.cache_bytes
+    kept = "n" * 5000
+    tenant = school.organization.id
+    await school.runtime.cache.set_lasting(tenant, NOTES, "one", kept, budget=most.cache_bytes)
+    assert (await told_of(school, "CACHE"))["used"] >= cached["used"] + len(kept)
+
+
+async def test_a_cache_that_is_away_is_told_as_empty(school: School) -> None:
+    away = TenantCache("unix:///nowhere/valkey.sock", bytes(16))
+    try:
+        told = await told_of(school.with_cache(away), "CACHE")
+    finally:
+        await away.close()
+    assert (told["used"], told["limit"], told["state"]) == (0, LIMITS[Plan.ENTERPRISE].cache_bytes, "WITHIN")

@@ -125,12 +125,14 @@ class DomainMutation:
     )
     verify_domain: VerifyDomainPayload | None = mutation(
         _verify,
-        "Look for the record that proves a domain, now. From then on no other organization can have it.",
+        "Look for the record that proves a domain, now. From then on no other organization can have it. "
+        "Needs the feature `customBranding`.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     activate_domain: ActivateDomainPayload | None = mutation(
         _activate,
-        "Serve the organization's pages at a domain that is proven, within a second.",
+        "Serve the organization's pages at a domain that is proven, within a second. Needs the feature "
+        "`customBranding`.",
         requires=Permission.ORGANIZATION_WRITE,
     )
     remove_domain: RemoveDomainPayload | None = mutation(

@@ -72,4 +72,5 @@ async def quota_of(info: Info) -> Quotas:
         Quota(each.resource, max(each.used, 0.0), each.limit, each.limit)
         for each in context.runtime.admission.levels(context.tenant.organization)
     ]
-    return await quota.read(context.work, requests, live)
+    cached = await context.runtime.cache.stored_bytes(context.tenant.id)
+    return await quota.read(context.work, requests, live, cached=cached)
