@@ -10,6 +10,7 @@ all of its sockets, whether requests are due or callers ask again (`docs/perform
 `python open_loop.py PLAN RESULT`: a `Plan` as JSON, the `Result` to write.
 """
 
+import contextlib
 import errno
 import random
 import select
@@ -80,9 +81,13 @@ class Connection:
             raise BlockingIOError(errno.EAGAIN, "a request that does not fit into a socket's buffer")
 
     def read(self) -> int:
-        """The status of an answer that is whole by now, 0 before. Raise `OSError` when none can come."""
+        """The status of an answer that is whole by now, 0 before.
+
+        Raise `OSError` when none can come, `ValueError` for what is none.
+        """
         data = self.socket.recv(_READ_BYTES)
-        if not data:
+        if not data or not self.due:
+            # it was closed, or says something that nobody asked for
             raise ConnectionResetError
         held = self._held + data if self._held else data
         end = held.find(b"\r\n\r\n")
@@ -101,6 +106,7 @@ class Caller:
         self._poll = select.epoll()
         self._all: dict[int, Connection] = {}
         self._idle: list[Connection] = []
+        self._opening = 0
         self._due: deque[float] = deque()
         self._began = 0.0
         self._endless_until = 0.0
@@ -142,7 +148,7 @@ class Caller:
                 due += random.expovariate(rate)
             wait = min(due, until) - time.monotonic()
             if is_crowded:
-                self._rest(max(wait, _CROWDED_REST))
+                self._rest(_CROWDED_REST)
             else:
                 self._look(max(wait, _REST))
 
@@ -151,13 +157,16 @@ class Caller:
         # whoever waits for an answer of the phase before is one of them
         for _ in range(min(callers - self._waiting, len(self._idle))):
             self._send(time.monotonic())
-        while time.monotonic() < until:
-            self._rest(_REST)
+        while (wait := until - time.monotonic()) > 0.0:
+            if callers:
+                self._rest(_REST)
+            else:
+                self._look(wait)
 
     @property
     def _waiting(self) -> int:
-        """How many connections wait for an answer, or to be open."""
-        return len(self._all) - len(self._idle)
+        """How many connections wait for an answer."""
+        return len(self._all) - len(self._idle) - self._opening
 
     def _rest(self, seconds: float) -> None:
         """Nothing wakes it."""
@@ -173,19 +182,23 @@ class Caller:
                     self._opened(connection)
                 elif status := connection.read():
                     self._answered(connection, status)
-            except OSError:
+            except (OSError, ValueError):
                 self._lost(connection)
 
     def _open(self) -> None:
-        connection = Connection(self._plan.port)
-        self._all[connection.socket.fileno()] = connection
-        self._poll.register(connection.socket, select.EPOLLOUT)
+        # there may be no more sockets to have: others answer what is due
+        with contextlib.suppress(OSError):
+            connection = Connection(self._plan.port)
+            self._all[connection.socket.fileno()] = connection
+            self._opening += 1
+            self._poll.register(connection.socket, select.EPOLLOUT)
 
     def _opened(self, connection: Connection) -> None:
         """Or not."""
         if error := connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, "not connected")
         connection.is_open = True
+        self._opening -= 1
         self._poll.modify(connection.socket, select.EPOLLIN)
         self._goes_on(connection)
 
@@ -204,6 +217,7 @@ class Caller:
             self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:
+        self._opening -= not connection.is_open
         del self._all[connection.socket.fileno()]
         connection.socket.close()
         if connection in self._idle:

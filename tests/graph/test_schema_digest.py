@@ -5,7 +5,7 @@ import sys
 import pytest
 from graphql import build_schema
 
-from harka.graph import schema
+from harka.graph import schema, schema_digest
 from harka.graph.schema_digest import digest
 
 BEFORE = """
@@ -41,6 +41,18 @@ def test_another_schema_has_another(before: str, after: str) -> None:
     assert before in BEFORE
     assert digest(build_schema(BEFORE)) != digest(build_schema(BEFORE.replace(before, after)))
     assert digest(build_schema(BEFORE)) == digest(build_schema(BEFORE))
+
+
+def test_another_release_or_directive_is_another_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, find = schema.core(), digest.__wrapped__
+    before = find(known)
+    definition = known.type_map["Query"].fields["users"].extensions["strawberry-definition"]
+    with monkeypatch.context() as changed:
+        changed.setattr(definition, "directives", [])
+        assert find(known) != before
+    assert find(known) == before
+    monkeypatch.setattr(schema_digest, "__version__", "another")
+    assert find(known) != before
 
 
 def test_every_process_of_a_release_finds_the_same() -> None:

@@ -14,7 +14,7 @@ from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedErro
 from harka.repositories.organization import Granted, Organization
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import LIMITS, Plan, Resource
-from harka.tenancy.pools import MEMORY, REQUESTS
+from harka.tenancy.pools import CPU, MEMORY, POINTS, REQUESTS
 from harka.tenancy.quota import PERIOD, Admission
 from own_valkey import OwnValkey
 from tenancy.samples import organization
@@ -290,6 +290,46 @@ async def test_who_takes_too_much_processor_time_waits(time: Time) -> None:
     assert told.extensions()["resource"] == "CPU"
     time.now += 5.1
     await admit(admission, acme)
+
+
+@pytest.mark.parametrize(("place", "seconds"), [(POINTS, 0.0), (CPU, 600.0)])
+async def test_what_was_taken_without_asking_is_owed_but_not_for_ever(
+    time: Time, place: int, seconds: float
+) -> None:
+    admission, acme = Admission(), organization()
+    allowance = admission.allowance(acme)
+    pool = allowance.pools[place]
+    assert pool is not None
+    for _ in range(3):
+        admission.owe(allowance, 1e9 if place == POINTS else 0.0, seconds)
+    assert allowance.leases[place].tokens == -pool.capacity
+
+    async def ask() -> None:
+        await charge(admission, acme, 1.0)
+        await admit(admission, acme)
+
+    with pytest.raises(RateLimitedError) as caught:
+        await ask()
+    assert caught.value.resource == pool.resource
+    # as if it had been empty
+    time.now += pool.capacity / pool.rate + 0.2
+    await ask()
+
+
+async def test_who_has_enough_pays_without_being_refused(time: Time) -> None:
+    admission, acme = Admission(), organization()
+    allowance = await charge(admission, acme, 1.0)
+    before = admission.budget(acme)[0]
+    admission.owe(allowance, 100.0, 0.01)
+    assert admission.budget(acme)[0] == before - 100
+    await admit(admission, acme)
+
+
+async def test_on_trial_nothing_is_owed() -> None:
+    admission = Admission()
+    allowance = admission.allowance(granted(shadow=True))
+    admission.owe(allowance, 1e9, 600.0)
+    assert [allowance.leases[place].tokens for place in (POINTS, CPU)] == [0.0, 0.0]
 
 
 async def test_what_operations_may_come_to_is_bounded() -> None:

@@ -113,6 +113,9 @@ def test_a_domain_that_changes_hands_ends_at_its_new_owner_in_either_order() -> 
         after = snapshot(acme, globex)
         for each in order:
             after = change(after, each)
+            organizations = [one.organization for one in (acme, globex)]
+            served = [one.slug for one in organizations if after.domains_of(one.id) == ("x.com",)]
+            assert served == [slug for slug in [slug_at(after, "x.com")] if slug]
         assert slug_at(after, "x.com") == "globex"
 
 

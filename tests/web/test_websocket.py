@@ -376,8 +376,11 @@ async def test_real_sockets_and_streams_are_as_many_as_the_plan_has(school: Scho
             """Once the server has heard that one has left."""
             request = client.build_request("POST", "/graphql", json=listen(school), headers=events)
             response = await client.send(request, stream=True)
+            if response.status_code != 200:
+                await response.aclose()
+                return False
             stack.push_async_callback(response.aclose)
-            return response.status_code == 200
+            return True
 
         await until(streams)
         assert await opened_by(stack) == refused

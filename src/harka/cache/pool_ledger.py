@@ -177,7 +177,8 @@ class SharedLedger:
         if not self._breaker.allows():
             raise UnavailableError
         sent, key = clock.monotonic(), f"harka:quota:{{{tenant.hex}}}"
-        not_after = sent + _LATEST + self._ahead.get(find_node(self._client, key), math.inf)
+        asked = find_node(self._client, key)
+        not_after = sent + _LATEST + self._ahead.get(asked, math.inf)
         packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more))
         try:
             # redis-py refuses a caller beyond the last connection instead of letting it wait
@@ -188,7 +189,10 @@ class SharedLedger:
             raise UnavailableError from error
         self._breaker.succeeded()
         now, told = _TOLD.decode(answer)
-        self._ahead[find_node(self._client, key)] = now - sent
+        answering = find_node(self._client, key)
+        if asked in {"", answering}:
+            # otherwise the key has moved meanwhile, and who knows whose clock that was
+            self._ahead[answering] = now - sent
         if len(told) < len(asks):
             raise UnavailableError
         return told

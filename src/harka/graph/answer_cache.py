@@ -72,7 +72,9 @@ class AnswerCache:
         async def fetch(_: Sequence[bytes]) -> Mapping[bytes, _Kept]:
             answer = await execute()
             own.append(answer)
-            return {} if _is_lacking(answer) else {key: _made(answer)}
+            # its addresses may have changed meanwhile
+            is_other = self._key(prepared, tenant, policy) != key
+            return {} if is_other or _is_lacking(answer) else {key: _made(answer)}
 
         budget = limits_for(tenant.organization).cache_bytes
         found = await cache.fetch(tenant.id, namespace, lookup, fetch, budget=budget)

@@ -299,20 +299,22 @@ class Engine:
 
         It is told whatever is left to them: what it took is missing to what they ask next.
         """
-        answer: Answer | None = UNTOLD
-        work: Meter[Answer | None] | None = None
         try:
             tenant = await identify()
-            work = Meter(self._told(prepared, notice, tenant))
-            answer = await self._within(tenant, work)
+            return await self._within(tenant, self._paid(prepared, notice, tenant))
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            answer = failed(error, tenant.request_id)
+            return failed(error, tenant.request_id)
+
+    async def _paid(self, prepared: Prepared, notice: Notice, tenant: TenantContext) -> Answer | None:
+        allowance = self._runtime.admission.allowance(tenant.organization)
+        work, points = Meter(self._told(prepared, notice, tenant)), 0
+        try:
+            answer = await work
+            if answer is not None and answer is not UNTOLD:
+                points = prepared.operation.cost.actual(answer.objects)
+            return answer
         finally:
-            if work is not None:
-                told = None if answer is UNTOLD else answer
-                points = 0 if told is None else prepared.operation.cost.actual(told.objects)
-                self._runtime.admission.owe(tenant.organization, points, work.seconds)
-        return answer
+            self._runtime.admission.owe(allowance, points, work.seconds)
 
     async def _told(self, prepared: Prepared, notice: Notice, tenant: TenantContext) -> Answer | None:
         async with self._context(prepared, tenant) as context:

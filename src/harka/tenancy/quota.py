@@ -142,12 +142,25 @@ class Admission:
         budget.put(-points)
         self._renew(allowance)
 
-    def owe(self, organization: Organization, points: float, seconds: float) -> None:
-        """Points, and seconds of a processor, that were taken unasked: others have to wait for them."""
-        allowance = self._of(organization, clock.monotonic())
-        allowance.leases[POINTS].put(-points)
-        allowance.leases[CPU].put(-seconds * 1000.0)
-        self._renew(allowance)
+    def allowance(self, organization: Organization) -> Allowance:
+        """What it has here, to take from without asking."""
+        return self._of(organization, clock.monotonic())
+
+    def owe(self, allowance: Allowance, points: float, seconds: float) -> None:
+        """Points, and seconds of a processor, that were taken without asking: others have to wait for them.
+
+        For no longer than it takes an empty pool to fill: what goes beyond that is forgotten.
+        """
+        if allowance.shadow:
+            return
+        share = 1.0 if self._ledger is None else self._ledger.share
+        for place, amount in ((POINTS, points), (CPU, seconds * 1000.0)):
+            pool, lease = allowance.pools[place], allowance.leases[place]
+            if pool is not None:
+                lease.put(-min(amount, max(lease.tokens + pool.capacity * share, 0.0)))
+        self._drawn.add(allowance)
+        if allowance.leases[POINTS].tokens < 0.0 or allowance.leases[CPU].tokens < 0.0:
+            self._renew(allowance)
 
     def settle(self, allowance: Allowance, charged: float, actual: float, seconds: float) -> None:
         """What was charged came to `actual` points and held the processor for so many seconds."""

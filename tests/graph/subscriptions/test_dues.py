@@ -1,13 +1,18 @@
 """What listeners are told is paid for by their organization, though nobody is refused it."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
+from harka import clock
 from harka.ids import NodeKind
 from harka.learning import job
+from harka.queue.message import JOB_CHANGES_TOPIC
 from harka.tenancy import plan
 from harka.tenancy.plan import Plan
 from school import School
+from waiting import until
 
 PROGRESS = """subscription ($id: ID!) { jobProgress(jobId: $id) { resync job { id state } } }"""
 POINTS = 1_000
@@ -15,11 +20,12 @@ POINTS = 1_000
 
 async def test_events_take_points_and_processor_time(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     its = Plan(school.organization.plan)
-    # hardly anything flows back
     few = {"points": POINTS, "points_per_second": 0.001, "cpu_millicores": 1}
     limits = msgspec.structs.replace(plan.LIMITS[its], **few)
     monkeypatch.setattr(plan, "LIMITS", {**plan.LIMITS, its: limits})
-    admission = school.runtime.admission
+    admission, at = school.runtime.admission, clock.monotonic()
+    # nothing flows back, however long it takes
+    monkeypatch.setattr("harka.tenancy.quota.clock", SimpleNamespace(monotonic=lambda: at, now=clock.now))
 
     def used() -> dict[str, float]:
         return {level.resource.name: level.used for level in admission.levels(school.organization)}
@@ -36,6 +42,14 @@ async def test_events_take_points_and_processor_time(school: School, monkeypatch
             pass
         assert event[1]["data"]["jobProgress"]["job"]["state"] == "CANCELLED"
         after = used()
-    # the event, and the job in it
-    assert round(after["POINTS_PER_SECOND"] - before["POINTS_PER_SECOND"]) == 2
-    assert after["CPU"] > before["CPU"]
+        # the event, and the job in it
+        assert round(after["POINTS_PER_SECOND"] - before["POINTS_PER_SECOND"]) == 2
+        assert after["CPU"] > before["CPU"]
+        # of another job, which is not told
+        await school.runtime.pubsub.publish(school.organization.id, JOB_CHANGES_TOPIC, {})
+
+        async def was_looked_at() -> bool:
+            return used()["CPU"] > after["CPU"]
+
+        await until(was_looked_at)
+        assert round(used()["POINTS_PER_SECOND"] - after["POINTS_PER_SECOND"]) == 0
