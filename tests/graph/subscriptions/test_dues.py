@@ -49,7 +49,8 @@ async def test_events_take_points_and_processor_time(school: School, monkeypatch
         await school.runtime.pubsub.publish(school.organization.id, JOB_CHANGES_TOPIC, {})
 
         async def was_looked_at() -> bool:
-            return used()["CPU"] > after["CPU"]
+            # what is drawn and given back meanwhile is told to less than a microsecond
+            return used()["CPU"] > after["CPU"] + 20e-6
 
         await until(was_looked_at)
         assert round(used()["POINTS_PER_SECOND"] - after["POINTS_PER_SECOND"]) == 0
