@@ -67,6 +67,7 @@ from harka.web.listeners import Listeners
 from harka.web.middleware.draining import Draining
 from harka.web.middleware.request_scope import RequestRecord
 from harka.web.routes import build
+from waiting import until_heard
 
 __all__ = ["OpenSchool", "School", "lasting_school", "open_school", "school"]
 
@@ -366,6 +367,7 @@ class School:
         caller: User | Sequence[Permission] | None,
     ) -> AsyncIterator[Stream]:
         """A request for server-sent events; it leaves at the end of the block."""
+        await until_heard(self.runtime.pubsub)
         headers = {
             "accept": "text/event-stream",
             "content-type": "application/json",

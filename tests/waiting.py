@@ -2,7 +2,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+from harka import clock
 from harka.cache.tenant import Namespace, TenantCache
+from harka.pubsub import PubSub
 
 PATIENCE = 10.0
 ANYTHING = Namespace("anything", str, ttl=60)
@@ -25,3 +27,16 @@ async def until_trusted(cache: TenantCache) -> None:
         return (await cache.get_many(uuid4(), ANYTHING, ["key"])).missing is not None
 
     await until(looks)
+
+
+async def until_heard(pubsub: PubSub) -> None:
+    """Return when it publishes at once.
+
+    In a process that stood still for half a second, as between two tests, it does not for another one: who
+    listens is told of a `resync` then.
+    """
+
+    async def publishes() -> bool:
+        return clock.monotonic() >= pubsub._refuse_until and not pubsub._missed
+
+    await until(publishes)

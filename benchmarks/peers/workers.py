@@ -6,7 +6,6 @@ whether processes get into each other's way.
 """
 
 import argparse
-import asyncio
 import contextlib
 import json
 import statistics
@@ -20,22 +19,13 @@ from typing import Final
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "loadtests"))
 
-import ground
 import measure
 import msgspec
-import peers
+from alone import Alone, measured
 from generator import processor_time
-from measure import FailedError
-from peers import Peer, Place
-from questions import QUESTIONS, Asked, opened, sealed_bodies
+from peers import Peer
 from rich.console import Console
 from rich.table import Table
-from stage import Stage, stage
-
-from harka.cli.signals import interrupt_on_stop
-from harka.errors import HarkaError
-from harka.ids import NodeKind
-from node import MissingError
 
 _COUNTS: Final = (1, 2)
 _CONNECTIONS: Final = 32
@@ -57,34 +47,15 @@ class Cell(msgspec.Struct, frozen=True):
 
 def main() -> int:
     options = _options()
-    interrupt_on_stop()
-    try:
-        measure.require_wrk()
-        with stage() as staged:
-            show(_measured(options, staged))
-    except (MissingError, FailedError, HarkaError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return measured(lambda alone: show(_measured(alone, options)))
 
 
-def _measured(options: argparse.Namespace, staged: Stage) -> Mapping[tuple[str, int], Sequence[Cell]]:
-    laid = asyncio.run(ground.lay(staged))
-    place = Place(str(laid.tenant), laid.schema, laid.key)
-    asked = Asked(laid.tenant, laid.users)
-    bodies = sealed_bodies(lambda user: laid.node_ids.seal(laid.tenant, NodeKind.USER, user))
-    opening = opened(laid.node_ids, laid.tenant)
-    questions = {each.name: bodies(each.name, asked) for each in QUESTIONS}
+def _measured(alone: Alone, options: argparse.Namespace) -> Mapping[tuple[str, int], Sequence[Cell]]:
     ours = {_NO_DATA: "{ __typename }", _NAMES: "{ __schema { types { name } } }"}
-    questions = {**{name: [json.dumps({"query": text})] for name, text in ours.items()}, **questions}
+    questions = {**{name: [json.dumps({"query": text})] for name, text in ours.items()}, **alone.questions}
     cells: dict[tuple[str, int], list[Cell]] = defaultdict(list)
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as directory:
-        running = {
-            count: stack.enter_context(peers.harka(staged, place, bodies, opening, workers=count))
-            for count in _COUNTS
-        }
+        running = {count: stack.enter_context(alone.serving(workers=count)) for count in _COUNTS}
         for count, name in _turns(options.rounds, questions):
             connections = _FEW if name == _NAMES else _CONNECTIONS
             cell = _load(running[count], questions[name], Path(directory), options.seconds, connections)
