@@ -146,11 +146,10 @@ class Caller:
                 self.late = max(self.late, now - due)
                 self._send(due)
                 due += random.expovariate(rate)
-            wait = min(due, until) - time.monotonic()
             if is_crowded:
                 self._rest(_CROWDED_REST)
             else:
-                self._look(max(wait, _REST))
+                self._look(max(min(due, until) - time.monotonic(), _REST))
 
     def _as_fast_as_it_goes(self, until: float, callers: int) -> None:
         self._endless_until, self._callers = until, callers
@@ -169,7 +168,7 @@ class Caller:
         return len(self._all) - len(self._idle) - self._opening
 
     def _rest(self, seconds: float) -> None:
-        """Nothing wakes it."""
+        """Nothing is to wake it, so it awaits nothing: what has come by then is looked at together."""
         time.sleep(seconds)
         self._look(0.0)
 
@@ -210,9 +209,9 @@ class Caller:
     def _goes_on(self, connection: Connection) -> None:
         """With what is due already, or with the next where there are callers; otherwise it rests."""
         if self._due:
-            connection.ask(random.choice(self._requests), self._due.popleft())  # noqa: S311 - no secret
+            self._ask(connection, self._due.popleft())
         elif self._waiting <= self._callers and (now := time.monotonic()) < self._endless_until:
-            connection.ask(random.choice(self._requests), now)  # noqa: S311 - no secret
+            self._ask(connection, now)
         else:
             self._idle.append(connection)
 
@@ -229,13 +228,16 @@ class Caller:
         if self._idle:
             connection = self._idle.pop()
             try:
-                connection.ask(random.choice(self._requests), due)  # noqa: S311 - no secret
+                self._ask(connection, due)
             except OSError:
                 self._lost(connection)
             return
         self._due.append(due)
         if len(self._all) < self._plan.connections:
             self._open()
+
+    def _ask(self, connection: Connection, due: float) -> None:
+        connection.ask(random.choice(self._requests), due)  # noqa: S311 - no secret
 
     def _note(self, due: float, status: int) -> None:
         self.due.append(due - self._began)

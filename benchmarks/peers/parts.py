@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,9 +67,9 @@ def _measured(alone: Alone, seconds: float) -> Mapping[str, Spent]:
 
 
 def _spent(peer: Peer, bodies: Sequence[str], directory: Path, seconds: float) -> Spent:
-    measure.load(peer, bodies, directory, seconds=_WARM_UP, connections=_CONNECTIONS)
     seen = directory / "perf.data"
     with _watched(peer.pid, seen):
+        measure.load(peer, bodies, directory, seconds=_WARM_UP, connections=_CONNECTIONS)
         server, database = processor_time(peer.pid), _database_time()
         cell = measure.load(peer, bodies, directory, seconds=seconds, connections=_CONNECTIONS)
         server, database = processor_time(peer.pid) - server, _database_time() - database
@@ -79,25 +78,11 @@ def _spent(peer: Peer, bodies: Sequence[str], directory: Path, seconds: float) -
 
 @contextlib.contextmanager
 def _watched(pid: int, seen: Path) -> Iterator[None]:
-    """By the clock: a virtual machine may count no cycles."""
-    command = [
-        "perf",
-        "record",
-        "-q",
-        "-e",
-        "cpu-clock",
-        "-F",
-        str(_FREQUENCY),
-        "-p",
-        str(pid),
-        "-o",
-        str(seen),
-    ]
+    """By the clock: a virtual machine may count no cycles. `perf` begins within the warming up."""
+    how = ("-q", "-e", "cpu-clock", "-F", str(_FREQUENCY))
+    command = ("perf", "record", *how, "-p", str(pid), "-o", str(seen))
     watching = subprocess.Popen(command)  # noqa: S603 - our own arguments
     try:
-        until = time.monotonic() + 10.0
-        while not seen.exists() and time.monotonic() < until:
-            time.sleep(0.05)
         yield
     finally:
         watching.terminate()
