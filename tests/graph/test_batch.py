@@ -1,38 +1,24 @@
 """The compiled executor is held to graphql-core: the same bytes, or an error for graphql-core to tell.
 
-The schema here is made for the test: every kind of field, whose values hypothesis chooses to be there,
-absent, wrong or failing, at once or later, or answered by a loader.
+What the whole engine makes of such an error: `test_generated_answers.py`.
 """
 
 import asyncio
-import enum
 import random
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import strawberry
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    execute,
-    parse,
-    validate,
-)
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, execute, parse, validate
+from hypothesis import given
 
 from harka import executor
 from harka.codec import json_bytes
 from harka.graph import batch
-from harka.graph.field import related
-from harka.graph.loaders.loader import Loader, Loaders
+from harka.graph.loaders.loader import Loaders
 from harka.graph.plan import Operation
+from things import GENEROUS, OPERATIONS, SCHEMA, SEEDS, WORLD, Thing, things, world_of, written
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
@@ -40,300 +26,42 @@ pytestmark = [
 ]
 
 
-@strawberry.enum
-class Color(enum.Enum):
-    RED = "red"
-    DARK_BLUE = "dark blue"
-
-
-class FailureError(Exception):
-    """What a resolver raises here."""
-
-
-@dataclass
-class Thing:
-    """`links`: what its fields of objects resolve to. `place`: on the shelf, for loaders."""
-
-    text: Any
-    maybe_text: Any
-    number: Any
-    ratio: Any
-    flag: Any
-    color: Any
-    moment: Any
-    tags: Any
-    maybe_tags: Any
-    links: dict[str, Any] = field(default_factory=dict)
-    place: int = 0
-
-
-def standing(work: Any, place: int) -> Any:
-    """What stands there on the shelf, which goes round."""
-    found = work.shelf[place % len(work.shelf)]
-    if isinstance(found, FailureError):
-        raise found
-    return found
-
-
-class ShelfLoader(Loader[int, Any]):
-    """What stands at a place."""
-
-    async def fetch(self, keys: list[int]) -> list[Any]:
-        return [standing(self.work, key) for key in keys]
-
-
-class RowLoader(Loader[int, Any]):
-    """None to three of what stands from a place on."""
-
-    async def fetch(self, keys: list[int]) -> list[Any]:
-        rows = [[standing(self.work, place) for place in range(key, key + key % 4)] for key in keys]
-        return [[each for each in row if each is not None] for row in rows]
-
-
-@dataclass
-class Later:
-    """A value that is awaited, or a failure that is."""
-
-    value: Any
-
-    def __await__(self) -> Any:
-        yield from asyncio.sleep(0).__await__()
-        if isinstance(self.value, FailureError):
-            raise self.value
-        return self.value
-
-
-def link(name: str) -> Any:
-    def resolve(root: Thing) -> Any:
-        value = root.links[name]
-        if isinstance(value, FailureError):
-            raise value
-        return value
-
-    return strawberry.field(resolver=resolve)
-
-
-def count_of(root: Thing, at_least: int = 0, extra: int | None = None, word: str = "") -> Any:
-    return at_least + (extra or 0) + len(word)
-
-
-def wanted(root: Thing, info: strawberry.Info[Any, Any], further: int = 0) -> Any:
-    """Of some at once, of the others by the loader."""
-    if root.place % 4 == 0:
-        return None
-    made = seldom if root.place % 2 else None
-    return info.context.loaders.of(ShelfLoader).want(root.place + further, made)
-
-
-def seldom(found: Any) -> Any:
-    """What is made of what was found: mostly itself."""
-    return None if getattr(found, "place", 1) % 3 == 0 else found
-
-
-async def awaited(root: Thing, info: strawberry.Info[Any, Any]) -> Any:
-    return await info.context.loaders.of(ShelfLoader).load(root.place + 1)
-
-
-@strawberry.type
-class Item:
-    text: str
-    maybe_text: str | None
-    number: int
-    ratio: float
-    flag: bool
-    color: Color
-    moment: datetime
-    tags: list[str]
-    maybe_tags: list[str | None] | None
-    count: int = strawberry.field(resolver=count_of)
-    one: "Item | None" = link("one")
-    must: "Item" = link("must")
-    many: "list[Item]" = link("many")
-    some: "list[Item | None] | None" = link("some")
-    kin: "Item | None" = related(ShelfLoader, "place", "one")
-    kins: "list[Item]" = related(RowLoader, "place", "many")
-    wanted: "Item | None" = strawberry.field(resolver=wanted)
-    awaited: "Item | None" = strawberry.field(resolver=awaited)
-
-
-@strawberry.type
-class Query:
-    @strawberry.field
-    def top(root: Any) -> Item | None:  # noqa: N805 - Strawberry's name for what a field belongs to
-        return root  # type: ignore[no-any-return]  # whatever the test hands in
-
-    @strawberry.field
-    def tops(root: Any) -> list[Item]:  # noqa: N805 - likewise
-        return [root, root]  # type: ignore[list-item]  # for Strawberry, a Thing is an Item
-
-
-SCHEMA: GraphQLSchema = strawberry.Schema(Query, types=[Item])._schema
-LEAVES = [
-    "text",
-    "maybeText",
-    "number",
-    "ratio",
-    "flag",
-    "color",
-    "moment",
-    "tags",
-    "maybeTags",
-    "__typename",
-]
-ARGUMENTS = ["", "(atLeast: 3)", "(atLeast: $number)", "(extra: $absent)", "(word: $word)"]
-ARGUMENTS += ['(word: "é\\n", extra: null)']
-# those of one loader more often, so that several ask it at one moment
-LINKS = ["one", "must", "many", "many", "some", *["kin", "wanted"] * 3, "kins", "kins", "awaited"]
-
-
 class Context:
     """As much of a request's context as this schema needs."""
 
-    def __init__(self, shelf: list[Any]) -> None:
-        self.work = SimpleNamespace(may_end_early=True, end_with_next_read=lambda *_: None, shelf=shelf)
+    def __init__(self) -> None:
+        self.work = SimpleNamespace(may_end_early=True, end_with_next_read=lambda *_: None)
         self.loaders = Loaders(self.work)
 
     seal = executor.Seal(bytes(16), bytes(16)) if executor.COMPILED else None
 
 
-def good_text() -> st.SearchStrategy[str]:
-    return st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-
-
-def spoiled(good: st.SearchStrategy[Any], *bad: Any) -> st.SearchStrategy[Any]:
-    """Mostly what fits."""
-    return st.integers(0, 24).flatmap(lambda roll: st.sampled_from(bad) if roll == 0 else good)
-
-
-def things(depth: int, *, clean: bool) -> st.SearchStrategy[Thing]:
-    def field_of(good: st.SearchStrategy[Any], *bad: Any) -> st.SearchStrategy[Any]:
-        return good if clean else spoiled(good, *bad)
-
-    links = st.just({"one": None, "must": FailureError("end"), "many": [], "some": None})
-    if depth:
-        below = things(depth - 1, clean=clean)
-        absent = st.none()
-        links = st.fixed_dictionaries(
-            {
-                "one": timed(field_of(below | absent, FailureError("one"), 7)),
-                "must": timed(field_of(below, None, FailureError("must"))),
-                "many": timed(field_of(st.lists(below, max_size=3), None, FailureError("many"), [None], 3)),
-                "some": timed(
-                    field_of(absent | st.lists(below | absent, max_size=3), FailureError("some"), "text")
-                ),
-            }
-        )
-    return st.builds(
-        Thing,
-        text=field_of(good_text(), None, 12, True, b"x"),
-        maybe_text=field_of(st.none() | good_text(), 1.5),
-        number=field_of(st.integers(-(2**31), 2**31 - 1), 2**31, None, "1", 2.0, 2.5, True),
-        ratio=field_of(st.floats(allow_nan=False, allow_infinity=False), float("nan"), None, 3, "1.5"),
-        flag=field_of(st.booleans(), 0, None, "yes"),
-        color=field_of(st.sampled_from(Color), "red", "green", None),
-        moment=field_of(st.datetimes(timezones=st.just(UTC)), None, "now"),
-        tags=field_of(st.lists(good_text(), max_size=3), [None], None, "text", 4),
-        maybe_tags=field_of(st.none() | st.lists(st.none() | good_text(), max_size=3), 4),
-        links=links,
-        place=st.integers(0, 99),
-    )
-
-
-def reached(thing: Any) -> Iterator[Thing]:
-    """The thing and those below it."""
-    if isinstance(thing, Later):
-        yield from reached(thing.value)
-    elif isinstance(thing, list):
-        for each in thing:
-            yield from reached(each)
-    elif isinstance(thing, Thing):
-        yield thing
-        yield from reached(list(thing.links.values()))
-
-
-def shelf_of(root: Thing, *, clean: bool) -> list[Any]:
-    """All there are, and nothing; and now and then what should not be there."""
-    spoilt = [] if clean else [None, FailureError("shelf"), 7]
-    return [*reached(root), *([None] * 2 if clean else spoilt)]
-
-
-def timed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return values | values.map(Later)
-
-
-def written(chance: random.Random) -> tuple[str, dict[str, Any]]:
-    """A random operation with aliases, fragments, conditions and arguments, and its variables."""
-    fragments: list[str] = []
-
-    def condition() -> str:
-        roll = chance.randrange(12)
-        words = {
-            0: " @skip(if: $yes)", 1: " @include(if: $yes)", 2: " @skip(if: false)", 3: " @include(if: $no)",
-            4: " @include(if: true) @skip(if: $no)",
-        }  # fmt: skip
-        return words.get(roll, "")
-
-    def argument() -> str:
-        place = chance.randrange(len(ARGUMENTS))
-        return f"count{place}: count{ARGUMENTS[place]}"
-
-    def selection(depth: int) -> str:
-        parts = []
-        for number in range(chance.randint(1, 4)):
-            roll = chance.random()
-            if depth and roll < 0.45:
-                name = chance.choice(LINKS)
-                parts.append(f"{name}{number}: {name}{condition()} {selection(depth - 1)}")
-            elif depth and roll < 0.55:
-                parts.append(f"... on Item{condition()} {selection(depth - 1)}")
-            elif depth and roll < 0.65:
-                body = selection(0)
-                fragments.append(f"fragment F{len(fragments)} on Item {body}")
-                parts.append(f"...F{len(fragments) - 1}{condition()}")
-            elif roll < 0.72:
-                parts.append(f"{argument()}{condition()}")
-            else:
-                name = chance.choice(LEAVES)
-                alias = f"{name}{number}: " if chance.random() < 0.5 else ""
-                parts.append(f"{alias}{name}{condition()}")
-        return "{ __typename " + " ".join(parts) + " }"
-
-    roots = f"top {selection(3)}" + (f" tops{condition()} {selection(2)}" if chance.random() < 0.4 else "")
-    head = "query Q($yes: Boolean!, $no: Boolean = false, $number: Int!, $absent: Int, $word: String!)"
-    uses = "n: count(atLeast: $number, extra: $absent, word: $word) @skip(if: $yes) @include(if: $no)"
-    variables = {"yes": chance.random() < 0.5, "number": chance.randrange(100), "word": "wörd"}
-    return f"{head} {{ uses: top {{ {uses} }} {roots} }} {' '.join(fragments)}", variables
-
-
-async def by_graphql_core(
-    document: DocumentNode, root: Thing, variables: dict[str, Any], shelf: list[Any]
-) -> ExecutionResult:
-    result: Any = execute(SCHEMA, document, root, Context(shelf), variables)
+async def by_graphql_core(document: DocumentNode, variables: dict[str, Any]) -> ExecutionResult:
+    result: Any = execute(SCHEMA, document, None, Context(), variables)
     return await result if isinstance(result, Awaitable) else result
 
 
-async def by_plan(document: DocumentNode, root: Thing, variables: dict[str, Any], shelf: list[Any]) -> bytes:
+async def by_plan(document: DocumentNode, variables: dict[str, Any]) -> bytes:
     operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
     planned = Operation(SCHEMA, document, operation)
     coerced = planned.variables.coerce(variables)
     plan = planned.plan(coerced.coerced)
     assert plan is not None, "not covered"
-    context: Any = Context(shelf)
-    return (await batch.execute(plan, context, coerced, root)).data
+    context: Any = Context()
+    return (await batch.execute(plan, context, coerced)).data
 
 
-def compare(root: Thing, chance: random.Random, *, clean: bool) -> None:
+def compare(chance: random.Random) -> None:
     """Fail where the two answers to a random operation differ, or one alone has errors."""
-    shelf = shelf_of(root, clean=clean)
     text, variables = written(chance)
     document = parse(text)
     assert not validate(SCHEMA, document), text
 
     async def both() -> None:
-        expected = await by_graphql_core(document, root, variables, shelf)
+        expected = await by_graphql_core(document, variables)
         failure = None
         try:
-            answer = await by_plan(document, root, variables, shelf)
+            answer = await by_plan(document, variables)
         except AssertionError:
             raise
         except Exception as error:  # noqa: BLE001 - whichever: graphql-core would execute it again, and tell
@@ -344,24 +72,11 @@ def compare(root: Thing, chance: random.Random, *, clean: bool) -> None:
     asyncio.run(both())
 
 
-OPERATIONS = 4
-"""Asked of each world. Chance is a seed: hypothesis, which looks for small choices, would ask little."""
-SEEDS = st.integers(0, 2**32 - 1)
-
-
 def compare_several(root: Thing, seed: int, *, clean: bool) -> None:
+    WORLD.set(world_of(root, clean=clean))
     chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
     for _ in range(OPERATIONS):
-        compare(root, chance, clean=clean)
-
-
-# not shrunk: that takes minutes here, and says less than the operation's text
-GENEROUS = settings(
-    max_examples=80,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+        compare(chance)
 
 
 @GENEROUS
