@@ -1,6 +1,8 @@
 """Answers that do not come, or come late."""
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
@@ -65,3 +67,22 @@ async def test_it_looks_only_while_somebody_waits_and_again_when_somebody_does(w
             return waits._timer is None
 
         await until(rests, within=60 * PERIOD)
+
+
+async def test_who_leaves_as_it_ends_leaves_nothing_to_complain_about(waits: Waits) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        left, late = answer(), answer()
+        for each in (left, late):
+            waits.begin(each, from_now(0.0))
+        with pytest.raises(TimeoutError):
+            await late
+        for each in (left, late):
+            waits.end(each)
+        del left, each
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert complaints == []

@@ -42,3 +42,5 @@ class Waits:
         for answer, until in self._until.items():
             if until <= now and not answer.done():
                 answer.set_exception(TimeoutError())
+                # retrieved once: who waits may be cancelled before they hear of it, which is no error to log
+                answer.exception()
