@@ -37,6 +37,12 @@ def test_the_limit_stays_near_what_keeps_the_server_busy() -> None:
         assert cores <= server.settle() <= 5 * cores, cores
 
 
+def test_where_few_keep_it_busy_few_more_are_under_way() -> None:
+    for cores in (1, 2, 8):
+        server = Server(cores=cores, seconds=0.01)
+        assert server.settle() <= 2 * LEAST, cores
+
+
 def test_a_server_that_gets_slower_is_asked_for_less_and_then_for_more_again() -> None:
     server = Server(cores=64, seconds=0.01)
     before = server.settle()
