@@ -49,11 +49,6 @@ class Crowd:
         for _ in range(4):
             await asyncio.sleep(0)
 
-    async def end_latest(self) -> None:
-        """Who was let in last ends."""
-        self._under_way.insert(0, self._under_way.pop())
-        await self.end()
-
     async def end_all(self) -> None:
         """Nothing is left behind."""
         while self._under_way:
@@ -97,26 +92,6 @@ async def test_databases_leave_places_to_each_other() -> None:
     assert crowd.gate.under_way == 7
     await crowd.come(elsewhere)
     assert crowd.let_in[-1] == "elsewhere"
-    await crowd.end_all()
-
-
-async def test_however_many_databases_hang_another_one_is_served() -> None:
-    crowd = Crowd(most=8)
-    lost = [organization(f"stuck-{number}", database=f"hung-{number}") for number in range(4)]
-    fine = [organization(name, database="fine") for name in ("first", "second", "third")]
-    for who in [*fine, *lost]:
-        crowd.gate.flow(who)
-    for who in lost:
-        await crowd.come(who, 8)
-    stuck = len(crowd.let_in)
-    assert stuck == crowd.gate.under_way >= crowd.gate.limit
-    for who in fine:
-        await crowd.come(who)
-    assert crowd.let_in[stuck:] == ["first"]
-    await crowd.end_latest()
-    await crowd.end_latest()
-    assert crowd.let_in[stuck:] == ["first", "second", "third"]
-    assert crowd.gate.under_way == stuck + 1
     await crowd.end_all()
 
 

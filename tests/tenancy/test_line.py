@@ -107,7 +107,6 @@ async def test_a_database_whose_organizations_hold_enough_is_passed_over() -> No
     assert found is not None
     assert found[0] is others
     assert line.next(ANY, 6) is None
-    assert line.next(ANY, ANY, fine) is None
 
 
 async def test_people_come_first_and_nobody_waits_for_ever() -> None:

@@ -18,7 +18,7 @@ WINDOW: Final = 32
 """Requests that are looked at together; their median is what counts."""
 _TOLERANCE: Final = 1.25
 """How much longer than ideal is no sign of a queue: Envoy's default. On two processors 14 are under way in a
-flood. With 2.0 they were 20, which take more of the processors' caches, and 8 % fewer came out."""
+flood. With 2.0 they were 20, which take more of the processors' caches, and 5 to 8 % fewer came out."""
 _STEEPEST, _WIDEST = 0.5, 2.0
 _NEWEST: Final = 0.25
 _SHORTEST: Final = 1e-6

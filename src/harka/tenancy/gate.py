@@ -19,8 +19,7 @@ from harka.tenancy.concurrency import LEAST, Concurrency
 from harka.tenancy.line import Bay, Flow, Line, Rank, Waiting
 
 _SHARE: Final = 7 / 8
-"""Of all places, for one organization, and for all that live in one database: whatever hangs, others pass.
-However many databases hang, one of whose requests none is under way has a place beyond the limit."""
+"""Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
 _NEWEST: Final = 0.125
@@ -63,7 +62,7 @@ class Gate:
         """Take a place, which is to be given back with `leave`, if there is one and nobody waits for it."""
         bay = flow.bay
         if (
-            (self.under_way >= self._limit and bay.held)
+            self.under_way >= self._limit
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
             or flow.waiting
@@ -88,7 +87,7 @@ class Gate:
         if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
-            self._admit(flow.bay)
+            self._admit()
 
     def has_room(self, flow: Flow, rank: Rank, coming: int = 0) -> bool:
         """Whether the line of this organization is short enough for one more, or lines are few enough.
@@ -110,7 +109,7 @@ class Gate:
         """
         one = self._line_up(flow, rank)
         # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
-        self._admit(flow.bay)
+        self._admit()
         loop, now = asyncio.get_running_loop(), clock.monotonic()
         longest = _LONGEST * self._patience
         late = DeadlineExceededError if deadline - now <= longest else OverloadedError
@@ -121,7 +120,7 @@ class Gate:
             if one.done() and not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
                 self._give_back(flow)
-                self._admit(flow.bay)
+                self._admit()
             else:
                 self._forget(flow, one, rank)
             raise
@@ -158,10 +157,9 @@ class Gate:
         others = self._line.weight - flow.weight if flow.is_in_line else self._line.weight
         return max(int(self._room * flow.weight / (others + flow.weight)), 1)
 
-    def _admit(self, bay: Bay) -> None:
-        """Whoever can have a place. `bay`: where one was given back, or may be needed."""
-        while (is_free := self.under_way < self._limit) or not bay.held:
-            found = self._line.next(self._most_of_one, self._most_of_bay, None if is_free else bay)
+    def _admit(self) -> None:
+        while self.under_way < self._limit:
+            found = self._line.next(self._most_of_one, self._most_of_bay)
             if found is None:
                 return
             flow, one = found

@@ -135,10 +135,10 @@ class Line:
             self.weight += flow.weight
             self._push(flow)
 
-    def next(self, most: int, most_of_bay: int, of: Bay | None = None) -> tuple[Flow, Waiting] | None:
+    def next(self, most: int, most_of_bay: int) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`: the same for all of its database. `of`: the only database to look for.
+        `most_of_bay`: the same for all of its database.
         """
         passed: list[tuple[float, int, Flow]] = []
         found = None
@@ -147,7 +147,7 @@ class Line:
             flow = entry[2]
             if not flow.waiting:
                 self._drop(flow)
-            elif flow.held >= most or flow.bay.held >= most_of_bay or (of is not None and flow.bay is not of):
+            elif flow.held >= most or flow.bay.held >= most_of_bay:
                 passed.append(entry)
             else:
                 found = flow
