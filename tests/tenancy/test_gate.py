@@ -5,6 +5,8 @@ import math
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harka import clock
 from harka.errors import DeadlineExceededError, OverloadedError
@@ -22,7 +24,8 @@ class Crowd:
         self.gate = Gate(most=most, patience=patience)
         self.let_in: list[str] = []
         self.most = 0
-        self._under_way: list[asyncio.Event] = []
+        self._under_way: list[tuple[str, asyncio.Event]] = []
+        self._next = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
     async def come(
@@ -35,18 +38,43 @@ class Crowd:
         return came
 
     async def _pass(self, who: Organization, rank: Rank, deadline: float) -> None:
-        async with self.gate.passing(who, rank, deadline):
-            self.let_in.append(who.slug)
-            self.most = max(self.most, self.gate.under_way)
-            self._under_way.append(asyncio.Event())
-            await self._under_way[-1].wait()
+        try:
+            async with self.gate.passing(who, rank, deadline):
+                self.let_in.append(who.slug)
+                self.most = max(self.most, self.gate.under_way)
+                self._under_way.append((who.slug, asyncio.Event()))
+                self._next.set()
+                await self._under_way[-1][1].wait()
+        finally:
+            self._next.set()
 
-    async def end(self, count: int = 1) -> None:
-        """So many end that were let in first."""
-        for event in self._under_way[:count]:
+    async def serve(self, who: Organization) -> int:
+        """One comes, again and again where it is refused, is let in and ends; how often it was refused."""
+        before, tried = self.let_in.count(who.slug), 1
+        async with asyncio.timeout(10):
+            (task,) = await self.come(who)
+            while self.let_in.count(who.slug) == before:
+                if task.done():
+                    (task,) = await self.come(who)
+                    tried += 1
+                else:
+                    self._next.clear()
+                    await self._next.wait()
+        await self.end_latest(who)
+        return tried - 1
+
+    async def end_latest(self, who: Organization) -> None:
+        """That of it which was let in last ends."""
+        at = max(index for index, (slug, _) in enumerate(self._under_way) if slug == who.slug)
+        self._under_way.insert(0, self._under_way.pop(at))
+        await self.end()
+
+    async def end(self, count: int = 1, *, turns: int = 4) -> None:
+        """So many end that were let in first. `turns`: of the loop, in which others begin."""
+        for _, event in self._under_way[:count]:
             event.set()
         del self._under_way[:count]
-        for _ in range(4):
+        for _ in range(turns):
             await asyncio.sleep(0)
 
     async def end_all(self) -> None:
@@ -54,7 +82,15 @@ class Crowd:
         while self._under_way:
             await self.end(len(self._under_way))
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        assert (self.gate.under_way, self.gate.waiting) == (0, 0)
+        self.check()
+        assert (self.gate.under_way, self.gate.waiting, self.gate.state()["stuck"]) == (0, 0, 0)
+
+    def check(self) -> None:
+        """All that is under way is counted where it is, once."""
+        bays = self.gate._bays.values()
+        assert all(0 <= bay.stuck <= bay.old <= bay.held for bay in bays)
+        assert sum(bay.held for bay in bays) == sum(flow.held for flow in self.gate._flows.values())
+        assert self.gate.under_way == sum(bay.held - bay.stuck for bay in bays) <= self.gate.limit
 
     def refused(self) -> int:
         return sum(isinstance(task.exception(), OverloadedError) for task in self.tasks if task.done())
@@ -92,6 +128,75 @@ async def test_databases_leave_places_to_each_other() -> None:
     assert crowd.gate.under_way == 7
     await crowd.come(elsewhere)
     assert crowd.let_in[-1] == "elsewhere"
+    await crowd.end_all()
+
+
+async def test_however_many_databases_hang_those_of_another_one_are_served() -> None:
+    crowd, fine = Crowd(most=8, patience=0.02), organization("fine", database="fine")
+    hung = [organization(f"stuck-{each}", database=f"hung-{each % 4}") for each in range(40)]
+    crowd.gate.flow(fine)
+
+    async def refused_beside() -> int:
+        for who in hung:
+            await crowd.come(who)
+        refused = await crowd.serve(fine)
+        crowd.check()
+        return refused
+
+    while crowd.gate.state()["stuck"] < 4 * 7:
+        await refused_beside()
+    assert [await refused_beside() for _ in range(10)] == [0] * 10, (
+        "nor are lines in its way that stand still"
+    )
+    assert crowd.gate.state()["stuck"] == 4 * 7
+    await crowd.end_all()
+    assert all(crowd.gate.flow(who).cost <= 8 * 0.02 for who in hung), "for what it kept from others"
+
+
+async def test_what_hung_says_nothing_of_how_many_the_process_can_work_on() -> None:
+    crowd = Crowd(most=2 * INITIAL, patience=0.02)
+    hung = [organization(name, database=name) for name in ("one", "other")]
+    while crowd.gate.state()["stuck"] < 56:
+        for who in hung:
+            await crowd.come(who, 4)
+    await crowd.end(56)
+    assert crowd.gate.limit == INITIAL
+    await crowd.end_all()
+
+
+async def test_what_is_slow_keeps_its_place_where_there_is_one_database() -> None:
+    crowd, slow, other = Crowd(most=8, patience=0.005), organization("slow"), organization("other")
+    await crowd.come(slow, 8)
+    await crowd.come(other, 2)
+    (waits,) = await crowd.come(other)
+    with pytest.raises(OverloadedError):
+        await waits
+    assert crowd.gate.state() == {"limit": 8, "under_way": 8, "waiting": 0, "stuck": 0}
+    await crowd.end_all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["come", "end", "latest", "leave", "look"]), st.integers(0, 5)), max_size=60
+    )
+)
+async def test_whatever_hangs_and_ends_every_place_is_counted_once(events: list[tuple[str, int]]) -> None:
+    crowd = Crowd(most=8, patience=1000.0)
+    tenants = [organization(f"t{each}", database=f"d{each % 3}") for each in range(6)]
+    for event, which in events:
+        if event == "come":
+            await crowd.come(tenants[which], 1 + which)
+        elif event == "end":
+            await crowd.end(1 + which, turns=which % 4)
+        elif event == "latest" and tenants[which].slug in dict(crowd._under_way):
+            await crowd.end_latest(tenants[which])
+        elif event == "leave" and crowd.tasks:
+            crowd.tasks[which % len(crowd.tasks)].cancel()
+        elif event == "look":
+            # at any time, also between somebody's turn and their beginning, if only once
+            crowd.gate._look()
+            await asyncio.sleep(0)
+        crowd.check()
     await crowd.end_all()
 
 
@@ -194,7 +299,7 @@ async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None
     crowd, one = Crowd(), organization()
     await crowd.come(one, 3)
     first, second = await crowd.come(one, 2)
-    crowd._under_way.pop(0).set()
+    crowd._under_way.pop(0)[1].set()
     while crowd.gate.waiting == 2:  # noqa: ASYNC110 - the gate tells nobody
         await asyncio.sleep(0)
     assert not first.done()

@@ -1,6 +1,6 @@
 """Who is next: shares by weight, nobody starved, ranks within an organization."""
 
-from collections import Counter
+from collections import Counter, deque
 
 import pytest
 from hypothesis import given
@@ -31,10 +31,45 @@ def wait(line: Line, who: Flow, count: int = 1, rank: Rank = Rank.INTERACTIVE) -
     return made
 
 
-def served(line: Line, count: int) -> list[Flow]:
-    """Whose turn it was, so many times."""
-    found = [line.next(ANY, ANY) for _ in range(count)]
+def served(line: Line, count: int, most: int = ANY) -> list[Flow]:
+    """Whose turn it was, so many times. `most`: places of a database."""
+    found = [line.next(ANY, most) for _ in range(count)]
     return [each[0] for each in found if each is not None]
+
+
+def in_line(flows: list[Flow]) -> tuple[int, float]:
+    mine = [each for each in flows if each.waiting]
+    return len(mine), sum(each.weight for each in mine)
+
+
+class Places:
+    """Eight, of which an organization may hold seven; who is let in first ends first."""
+
+    def __init__(self, line: Line, most_of_bay: int = 7) -> None:
+        self._line = line
+        self._most_of_bay = most_of_bay
+        self._held = deque[Flow]()
+
+    def turns(self, count: int) -> list[Flow]:
+        """Whose turn it was."""
+        taken: list[Flow] = []
+        while len(taken) < count:
+            if len(self._held) == 8:
+                left = self._held.popleft()
+                left.held -= 1
+                left.bay.held -= 1
+            found = self._line.next(7, self._most_of_bay)
+            assert found is not None
+            found[0].held += 1
+            found[0].bay.held += 1
+            self._held.append(found[0])
+            taken.append(found[0])
+        return taken
+
+    def until(self, flow: Flow) -> None:
+        """Its turn was the last."""
+        while self.turns(1) != [flow]:
+            pass
 
 
 async def test_shares_are_as_the_plans_weights() -> None:
@@ -127,6 +162,91 @@ async def test_in_one_rank_who_came_first_is_first() -> None:
     assert [each[1] for each in found if each] == made
 
 
+async def test_who_comes_to_a_database_that_holds_all_it_may_is_not_behind_its_neighbours() -> None:
+    """The large one may hold fewer places than it bought; what is left goes to the small one elsewhere."""
+    line, large, small = Line(), flow("ENTERPRISE"), flow("STARTER")
+    places = Places(line)
+    wait(line, large, 1000)
+    wait(line, small, 1000)
+    turns = Counter(places.turns(400))
+    assert turns[large] == pytest.approx(350, abs=20)
+    places.until(small)
+    newcomer = flow("STARTER", bay=large.bay)
+    wait(line, newcomer, 51)
+    assert newcomer in places.turns(3)
+    turns = Counter(places.turns(300))
+    assert turns[newcomer] == pytest.approx(turns[large] / 20, abs=3)
+    assert turns[newcomer] + turns[large] == pytest.approx(262, abs=20)
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+async def test_who_holds_all_it_may_has_saved_up_nothing(
+    is_together: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Beside two large ones a small one gets a fortieth, whether they share a database or not."""
+    line, bay = Line(), Bay() if is_together else None
+    first, second, small = flow("ENTERPRISE", bay), flow("ENTERPRISE", bay), flow("STARTER", bay)
+    places = Places(line, most_of_bay=8 if is_together else 7)
+    for each in (first, small):
+        wait(line, each, 3000)
+    places.turns(2000)
+    places.until(small)
+    wait(line, second, 1000)
+    turns = Counter(places.turns(400))
+    assert turns[second] == pytest.approx(turns[first], abs=25)
+    assert turns[small] == pytest.approx(10, abs=2)
+
+
+async def test_beside_a_database_that_hangs_nobody_keeps_others_of_another_one_out() -> None:
+    line, hung, fine = Line(), Bay(), Bay()
+    for _ in range(5):
+        wait(line, flow(bay=hung), 10)
+    hung.held = 7
+    there = [flow(bay=fine) for _ in range(3)]
+    for each in there:
+        wait(line, each, 300)
+    served(line, 30, most=7)
+    newcomer = flow(bay=fine)
+    wait(line, newcomer, 300)
+    assert Counter(served(line, 40, most=7)) == dict.fromkeys([*there, newcomer], 10)
+
+
+async def test_lines_of_a_database_that_is_stuck_are_in_nobodys_way_elsewhere() -> None:
+    line, stuck, fine = Line(), Bay(), Bay()
+    there, here = [flow(bay=stuck) for _ in range(3)], flow("GROWTH", bay=fine)
+    for each in (*there, here):
+        wait(line, each)
+    stuck.held, stuck.stuck = 7, 6
+    assert line.rivals(fine, 7) == in_line([*there, here])
+    stuck.stuck = 7
+    assert line.rivals(fine, 7) == in_line([here])
+    assert line.rivals(stuck, 7) == in_line([*there, here])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Plan), st.sampled_from([0.01, 0.02, 0.2])), min_size=1, max_size=6),
+    st.lists(st.integers(0, 6), max_size=120),
+)
+async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
+    kinds: list[tuple[Plan, float]], events: list[int]
+) -> None:
+    """After some joined each event is that one more does, or (6) that one is let in."""
+
+    def order(bays: list[Bay]) -> list[int]:
+        line = Line()
+        flows = [flow(plan, bay, cost) for (plan, cost), bay in zip(kinds, bays, strict=True)]
+        found = []
+        for event in [*range(len(flows))] * 5 + [6] * 10 + events:
+            if event < len(flows):
+                wait(line, flows[event])
+            else:
+                found += served(line, 1)
+        return [flows.index(each) for each in found]
+
+    together, apart = Bay(), [Bay() for _ in kinds]
+    assert order([together] * len(kinds)) == order(apart)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["join", "leave", "next"])), max_size=80))
 async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
     events: list[tuple[int, str]],
@@ -139,17 +259,19 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
             waiting += [(flows[which], wait(line, flows[which])[0])]
         elif event == "leave" and mine:
             flows[which].leave(mine[0][1], Rank.INTERACTIVE)
+            if not flows[which].waiting:
+                line.leave(flows[which])
             waiting.remove(mine[0])
         elif event == "next":
             found = line.next(ANY, ANY)
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert line.weight == sum(each.weight for each in flows if each.is_in_line)
+        assert line.rivals(Bay(), ANY) == in_line(flows)
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
         found = line.next(ANY, ANY)
         assert found is not None
         waiting.remove(found)
     assert line.next(ANY, ANY) is None
-    assert line.weight == 0
+    assert line.rivals(Bay(), ANY) == in_line(flows) == (0, 0)

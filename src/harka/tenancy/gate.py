@@ -4,9 +4,14 @@ While there is room, a request takes a place and gives it back: a few comparison
 waits in its organization's line, which is short, or is refused at once: what would wait for longer than
 people do had better not be begun. Requests on other processes are not known here; each has its own share of
 the load.
+
+What hangs does not keep its place for ever: while somebody waits all that is under way is looked at, and what
+was there at the last look but one is stuck. It waits for something else than this process, and only its own
+organization and database are still charged with it.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -22,6 +27,8 @@ _SHARE: Final = 7 / 8
 """Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
+_LOOK: Final = 4
+"""Times `patience`, between two looks at what is under way: who waits sees the second of them."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -41,6 +48,9 @@ class Gate:
         self._sweep_at = _FLOWS
         self.under_way = 0
         self.waiting = 0
+        # of what is under way, what began before the last look is old, and before the last but one stuck
+        self._looked = self._looked_before = -math.inf
+        self._next_look: asyncio.TimerHandle | None = None
         self._changed()
 
     @property
@@ -49,7 +59,8 @@ class Gate:
 
     def state(self) -> Mapping[str, float]:
         """For a gauge."""
-        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting}
+        stuck = sum(bay.stuck for bay in self._bays.values())
+        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting, "stuck": stuck}
 
     def flow(self, organization: Organization) -> Flow:
         """What is known of an organization's requests here."""
@@ -81,13 +92,24 @@ class Gate:
         self.under_way = under_way - 1
         flow.held -= 1
         flow.bay.held -= 1
+        if began < self._looked:
+            seconds = self._leave_late(flow.bay, began, seconds)
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
-        if self._concurrency.watches:
+        if self._concurrency.watches and began >= self._looked_before:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
             self._admit()
+
+    def _leave_late(self, bay: Bay, began: float, seconds: float) -> float:
+        """For how long it held a place."""
+        bay.old -= 1
+        if began >= self._looked_before:
+            return seconds
+        bay.stuck -= 1
+        self.under_way += 1
+        return min(seconds, 2 * _LOOK * self._patience)
 
     def has_room(self, flow: Flow, rank: Rank, coming: int = 0) -> bool:
         """Whether the line of this organization is short enough for one more, or lines are few enough.
@@ -98,11 +120,12 @@ class Gate:
             return True
         waiting = flow.waiting + coming
         if not waiting:
-            return len(self._line) < _CROWD * self._room
+            organizations, _ = self._line.rivals(flow.bay, self._most_of_bay)
+            return organizations < _CROWD * self._room
         return waiting < self._longest(flow) or flow.has_below(rank)
 
-    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
-        """Take a place when it is one's turn, for whom `enter` had none.
+    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> float:
+        """Take a place when it is one's turn, for whom `enter` had none; since when it is held, for `leave`.
 
         `deadline`: monotonic seconds. Raise `OverloadedError` when the line is too long, or somebody of a
         higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
@@ -119,21 +142,20 @@ class Gate:
         except BaseException:
             if one.done() and not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
-                self._give_back(flow)
+                self._give_back(flow, one)
                 self._admit()
             else:
                 self._forget(flow, one, rank)
             raise
         finally:
             timer.cancel()
+        return self._begun(flow, one)
 
     @asynccontextmanager
     async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
         """A place while the block runs; raise like `wait`."""
         flow = self.flow(organization)
-        if not self.enter(flow):
-            await self.wait(flow, rank, deadline)
-        began = clock.monotonic()
+        began = clock.monotonic() if self.enter(flow) else await self.wait(flow, rank, deadline)
         try:
             yield
         finally:
@@ -150,12 +172,14 @@ class Gate:
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
+        self._await_look()
         return one
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        others = self._line.weight - flow.weight if flow.is_in_line else self._line.weight
-        return max(int(self._room * flow.weight / (others + flow.weight)), 1)
+        _, weight = self._line.rivals(flow.bay, self._most_of_bay)
+        all_of_them = weight if flow.is_in_line else weight + flow.weight
+        return max(int(self._room * flow.weight / all_of_them), 1)
 
     def _admit(self) -> None:
         while self.under_way < self._limit:
@@ -168,18 +192,44 @@ class Gate:
                 self.under_way += 1
                 flow.held += 1
                 flow.bay.held += 1
-                one.set_result(None)
+                one.set_result(self._looked)
 
-    def _give_back(self, flow: Flow) -> None:
+    def _give_back(self, flow: Flow, one: Waiting) -> None:
+        self._begun(flow, one)
         self.under_way -= 1
         flow.held -= 1
         flow.bay.held -= 1
+
+    def _begun(self, flow: Flow, one: Waiting) -> float:
+        """Now. Between its turn and this there may have been a look."""
+        if one.result() < self._looked:
+            flow.bay.old -= 1
+        return clock.monotonic()
 
     def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
         """One waits no longer."""
         before = flow.waiting
         flow.leave(one, rank)
         self.waiting -= before - flow.waiting
+        if flow.is_in_line and not flow.waiting:
+            self._line.leave(flow)
+
+    def _await_look(self) -> None:
+        """Where there is one database alone, it is let in no more for what hangs in it."""
+        if self._next_look is None and len(self._bays) > 1:
+            due = self._looked + _LOOK * self._patience - clock.monotonic()
+            self._next_look = asyncio.get_running_loop().call_later(max(due, 0.0), self._look)
+
+    def _look(self) -> None:
+        """Who was old at the last look, and is still under way, is stuck and holds no place any more."""
+        self._next_look = None
+        self._looked_before, self._looked = self._looked, clock.monotonic()
+        for bay in self._bays.values():
+            self.under_way -= bay.old - bay.stuck
+            bay.stuck, bay.old = bay.old, bay.held
+        self._admit()
+        if self.waiting:
+            self._await_look()
 
     def _changed(self) -> None:
         """There is a new limit."""
@@ -203,7 +253,7 @@ class Gate:
             self._changed()
         made = self._flows[organization.id] = Flow(organization, bay)
         if flow is not None:
-            made.clock, made.cost = flow.clock, flow.cost
+            made.clock, made.cost = flow.clock + flow.bay.lead - bay.lead, flow.cost
         return made
 
     def _forget_idle(self) -> None:

@@ -1,14 +1,17 @@
 """Who is next: start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996) between organizations.
 
 What is shared out is the time for which places are held. Each organization has a clock of its own that goes
-forward by what its requests take, divided by its weight; the one whose clock is behind comes next. Who was
-away does not save up: a clock is never behind that of the line.
+forward by what its requests take, divided by its weight; the one whose clock is behind comes next. Who cannot
+be let in does not save up: who was away begins where the line is, and who holds all the places that it may
+stays behind whoever is let in by one turn of theirs at the most. A database that holds all it may is put
+forward as a whole, so that its organizations keep their order.
 """
 
 import asyncio
 import enum
 import heapq
 import itertools
+import math
 from collections import deque
 from typing import Final
 
@@ -20,8 +23,9 @@ _BULK_TURN: Final = 16
 _BRIEFEST: Final = 1e-6
 """Seconds: nobody is let in for nothing."""
 
-Waiting = asyncio.Future[None]
-"""One who waits for a place; done when they have it, or with why they do not get one."""
+Waiting = asyncio.Future[float]
+"""One who waits for a place; done with the time of the latest look (see `Gate`) when they have it, or with
+why they do not get one."""
 
 
 class Rank(enum.IntEnum):
@@ -33,12 +37,17 @@ class Rank(enum.IntEnum):
 
 
 class Bay:
-    """All that lives in one database. `held`: places."""
+    """All that lives in one database. `held`: requests under way; `old`, `stuck`: of these, see `Gate`.
 
-    __slots__ = ("held",)
+    `flows`: those in line by their clocks, which the line's time is ahead of by `lead`; `weight`: of these.
+    """
+
+    __slots__ = ("flows", "held", "lead", "old", "stuck", "weight")
 
     def __init__(self) -> None:
-        self.held = 0
+        self.held = self.old = self.stuck = 0
+        self.lead = self.weight = 0.0
+        self.flows: list[tuple[float, int, Flow]] = []
 
 
 class Flow:
@@ -115,66 +124,97 @@ class Flow:
 
 
 class Line:
-    """The organizations of which somebody waits. `weight`: of all of them."""
+    """The organizations of which somebody waits."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Flow]] = []
+        self._bays: dict[Bay, None] = {}
         self._order = itertools.count()
         self._clock = 0.0
-        self.weight = 0.0
 
-    def __len__(self) -> int:
-        """Organizations."""
-        return len(self._heap)
+    def rivals(self, bay: Bay, most_of_bay: int) -> tuple[int, float]:
+        """How many organizations are in line for the same places, and their weight.
+
+        Those of another database do not count when all that it may hold is stuck: they take nobody's place.
+        """
+        count, weight = 0, 0.0
+        for each in self._bays:
+            if each is bay or each.stuck < most_of_bay:
+                count += len(each.flows)
+                weight += each.weight
+        return count, weight
 
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
         if not flow.is_in_line:
+            bay = flow.bay
             flow.is_in_line = True
-            flow.clock = max(flow.clock, self._clock)
-            self.weight += flow.weight
+            # as early as who comes next of its neighbours, if these are behind
+            earliest = bay.flows[0][0] if bay.flows else math.inf
+            flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
+            bay.weight += flow.weight
+            self._bays[bay] = None
             self._push(flow)
+
+    def leave(self, flow: Flow) -> None:
+        """Nobody of this organization waits any more."""
+        bay = flow.bay
+        bay.flows = [each for each in bay.flows if each[2] is not flow]
+        heapq.heapify(bay.flows)
+        self._drop(flow)
 
     def next(self, most: int, most_of_bay: int) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
         `most_of_bay`: the same for all of its database.
         """
-        passed: list[tuple[float, int, Flow]] = []
-        found = None
-        while self._heap and found is None:
-            entry = heapq.heappop(self._heap)
-            flow = entry[2]
-            if not flow.waiting:
-                self._drop(flow)
-            elif flow.held >= most or flow.bay.held >= most_of_bay:
-                passed.append(entry)
-            else:
-                found = flow
-        for entry in passed:
-            heapq.heappush(self._heap, entry)
-        if found is None:
-            return None
-        one = found.next()
-        self._forward(found)
-        return found, one
+        found, begins = None, (math.inf, 0)
+        full, aside = list[Bay](), list[Flow]()
+        for bay in self._bays:
+            if bay.held >= most_of_bay:
+                full.append(bay)
+                continue
+            while bay.flows and bay.flows[0][2].held >= most:
+                aside.append(heapq.heappop(bay.flows)[2])
+            if bay.flows:
+                start, order, flow = bay.flows[0]
+                if (start + bay.lead, order) < begins:
+                    found, begins = flow, (start + bay.lead, order)
+        if found is not None:
+            heapq.heappop(found.bay.flows)
+            self._clock = begins[0]
+            _put_forward(full, aside, self._clock - found.cost / found.weight)
+        for flow in aside:
+            self._push(flow)
+        return None if found is None else (found, self._let_in(found))
 
-    def _forward(self, flow: Flow) -> None:
-        """One is let in, which may be expected to take as long as those before."""
-        self._clock = max(self._clock, flow.clock)
+    def _let_in(self, flow: Flow) -> Waiting:
+        """One, which may be expected to take as long as those before."""
+        one = flow.next()
         flow.clock += max(flow.cost + flow.debt, _BRIEFEST) / flow.weight
         flow.debt = 0.0
         if flow.waiting:
             self._push(flow)
         else:
             self._drop(flow)
+        return one
 
     def _push(self, flow: Flow) -> None:
-        heapq.heappush(self._heap, (flow.clock, next(self._order), flow))
+        heapq.heappush(flow.bay.flows, (flow.clock, next(self._order), flow))
 
     def _drop(self, flow: Flow) -> None:
+        bay = flow.bay
         flow.rest()
-        self.weight -= flow.weight
+        bay.weight -= flow.weight
+        if not bay.flows:
+            del self._bays[bay]
+
+
+def _put_forward(bays: list[Bay], flows: list[Flow], to: float) -> None:
+    """Of those who hold all they may, nobody stays behind that time."""
+    for bay in bays:
+        bay.lead = max(bay.lead, to - bay.flows[0][0])
+    for flow in flows:
+        flow.clock = max(flow.clock, to - flow.bay.lead)
 
 
 def weight_of(organization: Organization) -> float:

@@ -114,10 +114,11 @@ class GraphQLPost:
         require_room(runtime, credential, scope["headers"])
         await count(runtime, request, credential)
         flow = gate.flow(credential.organization)
-        if not gate.enter(flow):
+        if gate.enter(flow):
+            began = clock.monotonic()
+        else:
             rank = rank_of(credential.actor, scope["headers"])
-            await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
-        began = clock.monotonic()
+            began = await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
         try:
             tenant = await context_for(runtime, request, credential)
             return await self._answered(scope, receive, fields, media, tenant)

@@ -10,6 +10,7 @@ from harka.learning.job import JobDraft, JobKind
 from harka.repositories import domain as domains
 from harka.runtime import Runtime
 from harka.tenancy.dns import Dns
+from harka.tenancy.snapshot import Snapshot
 from harka.worker import schedule
 from harka.worker.execution import Execution
 from nameserver import NameServer
@@ -30,8 +31,14 @@ async def test_a_worker_finds_out_that_a_proof_is_gone(
     assert claimed is not None
     await domains.prove(catalog, tenant, claimed.id)
     served = await domains.activate(catalog, tenant, claimed.id, None)
-    snapshot = await runtime.directory.until(lambda seen: claimed.name in seen.domains)
-    organization = snapshot.organization(tenant)
+    name = claimed.name
+
+    def is_served(seen: Snapshot) -> bool:
+        """Its organization says so, too, which another statement reads."""
+        organization = seen.organization(tenant)
+        return name in seen.domains and organization is not None and organization.domain == name
+
+    organization = (await runtime.directory.until(is_served)).organization(tenant)
     assert organization is not None
     for _ in range(2):
         await schedule.visit(runtime, organization, seconds=60)
