@@ -58,6 +58,8 @@ cdef double _amount(object value) except? -1.0:
         amount = PyFloat_AS_DOUBLE(value)
         if isfinite(amount):
             return amount
+    elif PyLong_CheckExact(value):
+        return value
     return lease_amount(value)
 
 

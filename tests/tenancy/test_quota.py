@@ -264,7 +264,7 @@ async def test_points_are_charged_and_settled() -> None:
     with pytest.raises(RateLimitedError, match="of which 20 are available"):
         await charge(admission, acme, 30.0)
     admission.settle(first, 80.0, 10.0, 0.0)
-    assert admission.budget(acme)[0] == pytest.approx(90.0)
+    assert admission.budget(admission.allowance(acme))[0] == pytest.approx(90.0)
     await charge(admission, acme, 85.0)
     with pytest.raises(DocumentLimitError, match="budget is 100"):
         await charge(admission, acme, 101.0)
@@ -319,9 +319,9 @@ async def test_what_was_taken_without_asking_is_owed_but_not_for_ever(
 async def test_who_has_enough_pays_without_being_refused(time: Time) -> None:
     admission, acme = Admission(), organization()
     allowance = await charge(admission, acme, 1.0)
-    before = admission.budget(acme)[0]
+    before = admission.budget(admission.allowance(acme))[0]
     admission.owe(allowance, 100.0, 0.01)
-    assert admission.budget(acme)[0] == before - 100
+    assert admission.budget(admission.allowance(acme))[0] == before - 100
     await admit(admission, acme)
 
 
@@ -338,9 +338,11 @@ async def test_what_operations_may_come_to_is_bounded() -> None:
     with pytest.raises(RateLimitedError) as caught:
         await charge(admission, acme, 3.0)
     assert caught.value.resource == Resource.MEMORY
-    before = admission.budget(acme)[0]
+    before = admission.budget(admission.allowance(acme))[0]
     admission.settle(first, 8.0, 8.0, 0.0)
-    assert admission.budget(acme)[0] == pytest.approx(before), "what was refused cost nothing"
+    assert admission.budget(admission.allowance(acme))[0] == pytest.approx(before), (
+        "what was refused cost nothing"
+    )
     await charge(admission, acme, 3.0)
 
 

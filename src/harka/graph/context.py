@@ -51,7 +51,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seal(self) -> Any:
         """What writes the organization's node ids into an answer; the twin is `runtime.node_ids`."""
-        return executor.Seal(self.runtime.node_ids.key, self.tenant.id.bytes)
+        return executor.Seal(self.runtime.node_ids.key, self.tenant.organization.id.bytes)
 
     def require(self, required: Required) -> None:
         """Raise `UnauthenticatedError` for nobody, `ForbiddenError` for who lacks a permission."""
@@ -62,7 +62,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
 
     def open_id(self, kind: NodeKind, text: str, field: str | None = None) -> UUID:
         """Raise `InvalidIdError` when `text`, given as `field`, is no id of this kind here."""
-        return self.runtime.node_ids.open_as(self.tenant.id, kind, text, field=field)
+        return self.runtime.node_ids.open_as(self.tenant.organization.id, kind, text, field=field)
 
 
 Info = strawberry.Info[RequestContext, Any]

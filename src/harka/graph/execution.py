@@ -43,6 +43,7 @@ from harka.learning import idempotency
 from harka.learning.work import begin_work
 from harka.metrics import Left
 from harka.runtime import Runtime
+from harka.tenancy.allowance import Allowance
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.entitlement import limits_for
 
@@ -148,7 +149,8 @@ class Engine:
             if allowance is None:
                 allowance = await admission.wait_to_charge(tenant.organization, requested)
         except HarkaError as error:
-            return self._with_cost(prepared, tenant, failed(error, tenant.request_id), requested, 0, 0.0)
+            allowance = admission.allowance(tenant.organization)
+            return self._with_cost(prepared, failed(error, tenant.request_id), allowance, requested, 0, 0.0)
         work, actual = Meter(self._answer(prepared, tenant)), requested
         try:
             try:
@@ -162,22 +164,22 @@ class Engine:
                 actual = cost.actual(answer.objects)
         finally:
             admission.settle(allowance, requested, actual, work.seconds)
-        return self._with_cost(prepared, tenant, answer, requested, actual, work.seconds)
+        return self._with_cost(prepared, answer, allowance, requested, actual, work.seconds)
 
     def _with_cost(
         self,
         prepared: Prepared,
-        tenant: TenantContext,
         answer: Answer,
+        allowance: Allowance,
         requested: int,
         actual: int,
         seconds: float,
     ) -> Answer:
-        """With what it cost, for whom that is told. `seconds`: of a processor."""
+        """With what it cost, for whom that is told. `allowance`: what paid; `seconds`: of a processor."""
         # a retry gets the first answer, to the byte
         if not prepared.request.tells_cost or prepared.idempotency_key is not None:
             return answer
-        available, restored = self._runtime.admission.budget(tenant.organization)
+        available, restored = self._runtime.admission.budget(allowance)
         cost = {
             "requested": requested,
             "actual": actual,
@@ -265,7 +267,7 @@ class Engine:
 
     async def _execute_plan(self, prepared: Prepared, planned: "_Planned", tenant: TenantContext) -> Answer:
         # one statement at the most needs no transaction around it
-        single = planned.plan.waits <= 1 and not prepared.is_mutation
+        single = planned.plan.waits <= 1 and not prepared.operation.is_mutation
         context = self._begin(prepared, tenant, single=single)
         try:
             done = await batch.execute(planned.plan, context, planned.variables)
@@ -367,7 +369,7 @@ class Engine:
             runtime.cache,
             runtime.pubsub,
             tenant,
-            read_only=not prepared.is_mutation,
+            read_only=not prepared.operation.is_mutation,
             timeout=self._seconds_left(tenant),
             single=single,
             outside=runtime.outside,

@@ -121,7 +121,7 @@ class Operation:
         """The plan for these (coerced) variables; None where graphql-core executes."""
         if not self.is_covered:
             return None
-        outcome = tuple(variables.get(name) for name in self._conditions)
+        outcome = tuple(map(variables.get, self._conditions))
         if outcome not in self._plans:
             if len(self._plans) >= MOST_VARIANTS:
                 return None

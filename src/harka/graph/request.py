@@ -46,7 +46,7 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def idempotency_key(self) -> str | None:
         """Of a mutation alone: to read twice does no harm."""
-        return self.request.idempotency_key if self.is_mutation else None
+        return self.request.idempotency_key if self.operation.is_mutation else None
 
     @property
     def fingerprint(self) -> bytes:

@@ -263,7 +263,7 @@ def begin_work(
     session = open_session(
         databases,
         context.organization.location,
-        context.id,
+        context.organization.id,
         read_only=read_only,
         timeout=timeout,
         single=single,

@@ -1,7 +1,7 @@
 """The core under `session` and `catalog`: one transaction on one borrowed connection (`loan`)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class Transaction(Loan):
         if self._opening.read_only and not self._opening.alone:
             self._ends = {*tasks} or {asyncio.current_task()}
 
-    async def ask(self, text: str, args: tuple[Any, ...]) -> Answer | list[asyncpg.Record]:
+    def ask(self, text: str, args: tuple[Any, ...]) -> Awaitable[Answer | list[asyncpg.Record]]:
         """The rows that a statement answers; what several ask at one moment goes out together.
 
         They are records the first time, and where they are not `rows.readable`.
@@ -71,19 +71,10 @@ class Transaction(Loan):
         known = self._database.lanes.known(text)
         bound = None if known is None else known.bound(args)
         if known is None or bound is None:
-            return await self._ask_first(text, args, ends=ends)
-        if not (self._opening.alone and self._opening.read_only):
-            return await self._ask(known, bound, ends=ends)
-        in_line = known.is_brief
-        try:
-            return await (self._ask_in_line(known, bound) if in_line else self._ask(known, bound))
-        except UnavailableError as error:
-            # a read can be asked again; in line it may have been another's trouble
-            if not isinstance(error.__cause__, asyncpg.PostgresError if in_line else _LOST_STATEMENTS):
-                raise
-        self.snapshots -= 1
-        self._reopen()
-        return await self._ask_first(text, args)
+            return self._ask_first(text, args, ends=ends)
+        if self._opening.alone and self._opening.read_only:
+            return self._ask_alone(known, bound, args)
+        return self._ask(known, bound, ends=ends)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...]) -> Any:
         ends = self._take_ends()
@@ -209,6 +200,21 @@ class Transaction(Loan):
                 self._begun = False
             else:
                 self._settle(wire)
+
+    async def _ask_alone(
+        self, known: Described, bound: bytes, args: tuple[Any, ...]
+    ) -> Answer | list[asyncpg.Record]:
+        """A read that is a transaction of its own: in line where it is brief."""
+        in_line = known.is_brief
+        try:
+            return await (self._ask_in_line(known, bound) if in_line else self._ask(known, bound))
+        except UnavailableError as error:
+            # a read can be asked again; in line it may have been another's trouble
+            if not isinstance(error.__cause__, asyncpg.PostgresError if in_line else _LOST_STATEMENTS):
+                raise
+        self.snapshots -= 1
+        self._reopen()
+        return await self._ask_first(known.text, args)
 
     async def _ask_in_line(self, known: Described, bound: bytes) -> Answer:
         """Of a transaction that is this statement alone, on a connection that others use, too."""

@@ -169,11 +169,10 @@ class Admission:
         allowance.leases[MEMORY].put(charged * _OBJECT_BYTES)
         allowance.leases[CPU].put(TOLLS[CPU] - seconds * 1000.0)
 
-    def budget(self, organization: Organization) -> tuple[int, int]:
+    def budget(self, allowance: Allowance) -> tuple[int, int]:
         """How many points there are, about, and how many come back in a second."""
-        now = clock.monotonic()
-        allowance = self._of(organization, now)
-        return max(int(allowance.available(POINTS, now)), 0), int(allowance.limits.points_per_second)
+        available = allowance.available(POINTS, clock.monotonic())
+        return max(int(available), 0), int(allowance.limits.points_per_second)
 
     async def begin_download(self, organization: Organization, size: int) -> Allowance:
         """Take the bytes of a month's that are to be sent; `end_download` gives back what was not.

@@ -160,8 +160,9 @@ def prepare(
     prepared = engine.prepare(asked, tenant)
     if isinstance(prepared, Answer):
         return prepared
-    scope["harka"].record.operation = prepared.name
-    if prepared.operation.deprecated or prepared.operation.old_variables:
+    operation = prepared.operation
+    scope["harka"].record.operation = operation.name
+    if operation.deprecated or operation.old_variables:
         engine.count_deprecated(prepared, tenant, header(scope, CLIENT_NAME))
     if prepared.is_subscription and media is not MediaType.EVENTS:
         raise NotAcceptableError("A subscription needs a WebSocket, or Accept: text/event-stream.")

@@ -5,7 +5,7 @@ the answer is two messages. Everything else goes through the layers, and so does
 events: they cost nothing beside the stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 import msgspec
@@ -180,14 +180,20 @@ def _of_failure(shown: HarkaError) -> Sequence[Header]:
     return [(name.lower().encode(), value.encode()) for name, value in error_headers(shown).items()]
 
 
-async def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:
+def _send(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> Awaitable[None]:
     answer = scope.get(ANSWER)
-    if answer is not None:
-        own = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
-        told = reply.type[1], len(reply.body), request.id.encode("ascii"), security_lines(scope)
-        lines = own % told
-        await answer(reply.status, lines + lines_of(reply.more) if reply.more else lines, reply.body)
-        return
+    if answer is None:
+        return _send_messages(scope, send, request, reply)
+    own = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
+    told = reply.type[1], len(reply.body), request.id.encode("ascii"), security_lines(scope)
+    lines = own % told
+    sent: Awaitable[None] = answer(
+        reply.status, lines + lines_of(reply.more) if reply.more else lines, reply.body
+    )
+    return sent
+
+
+async def _send_messages(scope: Scope, send: Send, request: RequestScope, reply: _Reply) -> None:
     length = b"content-length", b"%d" % len(reply.body)
     headers = [reply.type, length, id_header(request), *reply.more, *security_headers(scope)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

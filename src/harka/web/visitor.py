@@ -22,7 +22,6 @@ async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     request.record.tenant = host
     organization = agree(snapshot, host)
     await let_in(runtime, request, organization)
-    runtime.requests.note(organization.id)
     request.record.actor = ANONYMOUS.kind
     return TenantContext(
         organization=organization, actor=ANONYMOUS, request_id=request.id, deadline=request.deadline

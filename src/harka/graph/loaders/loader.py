@@ -79,10 +79,11 @@ class Loader(ABC, Generic[K, V]):
         if self._known or self._unread or self._read:
             missing = [key for key in keys if self._find(key) is None]
             if missing:
-                await self._fetch_now(missing)
+                self._remember(missing, await self.fetch(missing))
             found = [self._find(keys[place]) for place in places]
             return [await _shared(each) for each in found if each is not None]
-        answers = await self._fetch_now(keys)
+        answers = await self.fetch(keys)
+        self._remember(keys, answers)
         # as many places as keys, and in the order in which they came: they are each other's
         return answers if len(places) == len(keys) else rows.take(answers, places)
 
@@ -109,10 +110,6 @@ class Loader(ABC, Generic[K, V]):
         self._unread.clear()
         self._read.clear()
         self._ahead.clear()
-
-    @property
-    def is_fetching(self) -> bool:
-        return bool(self._waiting or self._tasks)
 
     async def close(self) -> None:
         """Cancel what is still being fetched, and return once it has stopped."""
@@ -145,13 +142,10 @@ class Loader(ABC, Generic[K, V]):
             self._read.append(({key: place for place, key in reversed(list(enumerate(keys)))}, answers))
         self._unread.clear()
 
-    async def _fetch_now(self, keys: list[K]) -> Sequence[V]:
-        """Remember what is answered too."""
-        answers = await self.fetch(keys)
+    def _remember(self, keys: list[K], answers: Sequence[V]) -> None:
         if len(answers) != len(keys):
             raise ValueError("a loader answers one value for each key")
         self._unread.append((keys, answers))
-        return answers
 
     def _ask(self, key: K) -> asyncio.Future[V]:
         loop = asyncio.get_running_loop()
@@ -231,5 +225,6 @@ class Loaders:
 
     async def close(self) -> None:
         for loader in self._made.values():
-            if loader.is_fetching:
+            # written out, not called: nearly every operation comes by here
+            if loader._waiting or loader._tasks:  # noqa: SLF001 - of this room
                 await loader.close()

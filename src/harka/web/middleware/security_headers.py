@@ -54,7 +54,7 @@ def is_secure(scope: Scope) -> bool:
 
 def security_lines(scope: Scope) -> bytes:
     """The same as they go over the wire."""
-    return _SECURE_LINES if is_secure(scope) else _DEFAULT_LINES
+    return lines_for(scope["scheme"], scope["headers"], trusted=scope["harka"].trusted)
 
 
 def lines_for(scheme: str | None, headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> bytes:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -62,12 +62,11 @@ def require_room(runtime: Runtime, credential: Credential, headers: Headers) -> 
         raise OverloadedError
 
 
-async def count(runtime: Runtime, request: RequestScope, credential: Credential) -> None:
+def count(runtime: Runtime, request: RequestScope, credential: Credential) -> Awaitable[None]:
     """Take a request of what the API key and the plan allow. Raise `RateLimitedError`."""
     if credential.key is not None and credential.rate is not None:
         runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
-    await let_in(runtime, request, credential.organization)
-    runtime.requests.note(credential.organization.id)
+    return let_in(runtime, request, credential.organization)
 
 
 def rank_of(actor: Actor, headers: Headers) -> Rank:
@@ -105,6 +104,7 @@ async def let_in(runtime: Runtime, request: RequestScope, organization: Organiza
     leave(request)
     allowance = runtime.admission.enter(organization) or await runtime.admission.wait_in(organization)
     request.record.running = allowance.running
+    runtime.requests.note(organization.id)
 
 
 async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
