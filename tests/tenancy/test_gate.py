@@ -5,7 +5,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harka import clock
@@ -79,8 +79,10 @@ class Crowd:
 
     async def end_all(self) -> None:
         """Nothing is left behind."""
-        while self._under_way:
-            await self.end(len(self._under_way))
+        async with asyncio.timeout(10):
+            # whoever is let in meanwhile begins some turns of the loop later
+            while not all(task.done() for task in self.tasks):
+                await self.end(len(self._under_way))
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.check()
         assert (self.gate.under_way, self.gate.waiting, self.gate.state()["stuck"]) == (0, 0, 0)
@@ -143,14 +145,107 @@ async def test_however_many_databases_hang_those_of_another_one_are_served() -> 
         crowd.check()
         return refused
 
-    while crowd.gate.state()["stuck"] < 4 * 7:
+    bays = [crowd.gate.flow(who).bay for who in hung]
+    while not all(bay.hangs for bay in bays):
         await refused_beside()
     assert [await refused_beside() for _ in range(10)] == [0] * 10, (
         "nor are lines in its way that stand still"
     )
-    assert crowd.gate.state()["stuck"] == 4 * 7
+    assert sum(bay.held - bay.stuck for bay in {*bays}) <= 4, "half of the places"
     await crowd.end_all()
     assert all(crowd.gate.flow(who).cost <= 8 * 0.02 for who in hung), "for what it kept from others"
+
+
+class Looks:
+    """A crowd in front of a gate that looks when it is told to, in a time that goes by when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *databases: str) -> None:
+        self._now = 1.0
+        monkeypatch.setattr(clock, "monotonic", lambda: self._now)
+        # so long that no timer of the loop's comes
+        self.crowd = Crowd(most=8, patience=100.0)
+        self.gate = self.crowd.gate
+        self.gate._looked = self._now
+        self.tenants = [organization(name, database=name) for name in databases]
+        self.bays = [self.gate.flow(who).bay for who in self.tenants]
+
+    def go_by(self, seconds: float) -> None:
+        self._now += seconds
+
+    async def look(self) -> None:
+        """After the shortest time between two looks."""
+        self.go_by(400.0)
+        self.gate._look()
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+
+async def test_who_waits_is_let_in_by_the_look_that_finds_what_is_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = Looks(monkeypatch, "hung", "lost", "fine")
+    hung, lost, fine = looks.tenants
+    await looks.crowd.come(hung, 7)
+    await looks.crowd.come(lost)
+    await looks.crowd.come(fine)
+    await looks.look()
+    assert looks.gate._next_look is not None
+    assert "fine" not in looks.crowd.let_in
+    await looks.look()
+    assert "fine" in looks.crowd.let_in
+    assert looks.gate.state() == {"limit": 8, "under_way": 1, "waiting": 0, "stuck": 8}
+    assert looks.gate._next_look is None, "nobody waits"
+    await looks.crowd.end_all()
+
+
+async def test_what_is_slow_like_everything_else_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where processors are short: to let in more would make all of it slower."""
+    looks = Looks(monkeypatch, "one", "other", "third")
+    for turn in range(60):
+        for who in looks.tenants:
+            await looks.crowd.come(who, 2)
+        looks.go_by(150.0)
+        # once it is known what they take
+        if turn > 20 and turn % 3 == 2:
+            looks.gate._look()
+        await looks.crowd.end()
+        assert looks.gate.under_way <= 8
+        assert looks.gate.state()["stuck"] == 0
+    assert all(1000.0 < bay.cost < 1400.0 for bay in looks.bays)
+    await looks.crowd.end_all()
+
+
+async def test_a_database_hangs_until_something_in_it_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, "hung", "fine")
+    (hung, _), (bay, _) = looks.tenants, looks.bays
+    await looks.crowd.come(hung, 7)
+    await looks.look()
+    await looks.look()
+    assert bay.hangs
+    await looks.crowd.end(7)
+    await looks.look()
+    await looks.crowd.come(hung, 7)
+    assert bay.held == 4, "half, although it held nothing any more"
+    await looks.look()
+    assert bay.hangs, "what was late says nothing else"
+    await looks.crowd.end_all()
+    await looks.crowd.come(hung, 7)
+    await looks.crowd.end_latest(hung)
+    assert bay.held == 4
+    await looks.look()
+    assert not bay.hangs
+    assert bay.held == 6
+    await looks.crowd.end_all()
+
+
+async def test_so_many_are_stuck_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, *(f"hung-{number}" for number in range(8)))
+    for _ in range(40):
+        for who in looks.tenants:
+            await looks.crowd.come(who, 2)
+        await looks.look()
+    assert 3 * 8 <= looks.gate.state()["stuck"] < 4 * 8
+    await looks.crowd.end_all()
 
 
 async def test_what_hung_says_nothing_of_how_many_the_process_can_work_on() -> None:
@@ -175,6 +270,7 @@ async def test_what_is_slow_keeps_its_place_where_there_is_one_database() -> Non
     await crowd.end_all()
 
 
+@example([("come", 5), ("come", 4), ("end", 1), ("look", 0)])
 @given(
     st.lists(
         st.tuples(st.sampled_from(["come", "end", "latest", "leave", "look"]), st.integers(0, 5)), max_size=60
@@ -191,10 +287,11 @@ async def test_whatever_hangs_and_ends_every_place_is_counted_once(events: list[
         elif event == "latest" and tenants[which].slug in dict(crowd._under_way):
             await crowd.end_latest(tenants[which])
         elif event == "leave" and crowd.tasks:
-            crowd.tasks[which % len(crowd.tasks)].cancel()
+            crowd.tasks[-1 - which % len(crowd.tasks)].cancel()
         elif event == "look":
             # at any time, also between somebody's turn and their beginning, if only once
-            crowd.gate._look()
+            crowd.gate._mark(clock.monotonic())
+            crowd.gate._admit()
             await asyncio.sleep(0)
         crowd.check()
     await crowd.end_all()
@@ -330,10 +427,12 @@ async def test_a_change_of_plan_and_of_place_is_noticed() -> None:
     upgraded = organization(plan="GROWTH", id=before.id)
     assert gate.flow(upgraded).weight == 5 * light
     assert gate.enter(gate.flow(upgraded))
-    moved = organization(plan="GROWTH", id=before.id, database="other")
-    assert gate.flow(moved).bay is gate.flow(upgraded).bay, "while it has requests there"
-    gate.leave(gate.flow(moved), clock.monotonic())
-    assert gate.flow(moved).bay is not gate.flow(before).bay
+    there, moved = gate.flow(upgraded), organization(plan="GROWTH", id=before.id, database="other")
+    here = gate.flow(moved)
+    assert here.bay is not there.bay
+    assert (here.held, there.held, gate.under_way) == (0, 1, 1), "what hangs there does not follow it"
+    gate.leave(there, clock.monotonic())
+    assert (there.bay.held, gate.under_way) == (0, 0)
 
 
 async def test_memory_follows_the_organizations_that_ask(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,8 +58,10 @@ class Places:
                 left = self._held.popleft()
                 left.held -= 1
                 left.bay.held -= 1
+            before = self._line._clock
             found = self._line.next(7, self._most_of_bay)
             assert found is not None
+            assert self._line._clock >= before
             found[0].held += 1
             found[0].bay.held += 1
             self._held.append(found[0])
@@ -177,6 +179,12 @@ async def test_who_comes_to_a_database_that_holds_all_it_may_is_not_behind_its_n
     turns = Counter(places.turns(300))
     assert turns[newcomer] == pytest.approx(turns[large] / 20, abs=3)
     assert turns[newcomer] + turns[large] == pytest.approx(262, abs=20)
+    for each in (large, newcomer):
+        each.waiting = 0
+        line.leave(each)
+    last = flow("STARTER", bay=large.bay)
+    wait(line, last)
+    assert last in places.turns(2), "nor where nobody waits any more"
 
 
 @pytest.mark.parametrize("is_together", [True, False])
@@ -211,26 +219,55 @@ async def test_beside_a_database_that_hangs_nobody_keeps_others_of_another_one_o
     assert Counter(served(line, 40, most=7)) == dict.fromkeys([*there, newcomer], 10)
 
 
-async def test_lines_of_a_database_that_is_stuck_are_in_nobodys_way_elsewhere() -> None:
-    line, stuck, fine = Line(), Bay(), Bay()
-    there, here = [flow(bay=stuck) for _ in range(3)], flow("GROWTH", bay=fine)
+async def test_lines_of_a_database_that_hangs_are_in_nobodys_way_elsewhere() -> None:
+    line, hung, fine = Line(), Bay(), Bay()
+    there, here = [flow(bay=hung) for _ in range(3)], flow("GROWTH", bay=fine)
     for each in (*there, here):
         wait(line, each)
-    stuck.held, stuck.stuck = 7, 6
-    assert line.rivals(fine, 7) == in_line([*there, here])
-    stuck.stuck = 7
-    assert line.rivals(fine, 7) == in_line([here])
-    assert line.rivals(stuck, 7) == in_line([*there, here])
+    assert line.rivals(fine, []) == in_line([*there, here])
+    assert line.rivals(fine, [hung]) == in_line([here])
+    assert line.rivals(hung, [hung]) == in_line([*there, here])
+
+
+async def test_what_hangs_waits_while_it_may_not() -> None:
+    line, hung, fine = Line(), Bay(), Bay()
+    there, here = flow(bay=hung), flow(bay=fine)
+    for each in (there, here):
+        wait(line, each, 2)
+    hung.hangs = True
+    found = [line.next(ANY, ANY, may_hang=False) for _ in range(3)]
+    assert [each and each[0] for each in found] == [here, here, None]
+    assert served(line, 3) == [there, there]
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+async def test_a_turn_that_takes_long_is_not_saved_up_for_many_that_do_not(
+    is_together: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Slow ones take the places that a quick one may not hold: it is behind them by seconds of its own."""
+    line, bay = Line(), Bay() if is_together else None
+    first, *others = [flow("ENTERPRISE", bay) for _ in range(3)]
+    slow = [flow("STARTER", bay, cost=0.8) for _ in range(4)]
+    wait(line, first, 500)
+    for each in slow:
+        wait(line, each, 10)
+    first.held = first.bay.held = 7
+    assert {found[0] for _ in range(8) if (found := line.next(7, 7 if bay is None else ANY))} == {*slow}
+    first.held = first.bay.held = 0
+    for number, newcomer in enumerate(others, 1):
+        wait(line, newcomer, 500)
+        turns = Counter(served(line, 100))
+        assert turns[newcomer] == pytest.approx(100 / (number + 1), abs=8)
 
 
 @given(
     st.lists(st.tuples(st.sampled_from(Plan), st.sampled_from([0.01, 0.02, 0.2])), min_size=1, max_size=6),
-    st.lists(st.integers(0, 6), max_size=120),
+    st.lists(st.integers(0, 7), max_size=120),
 )
 async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
     kinds: list[tuple[Plan, float]], events: list[int]
 ) -> None:
-    """After some joined each event is that one more does, or (6) that one is let in."""
+    """After some joined each event is that one more does, (6) one is let in, or (7) all of one leave."""
 
     def order(bays: list[Bay]) -> list[int]:
         line = Line()
@@ -239,6 +276,10 @@ async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
         for event in [*range(len(flows))] * 5 + [6] * 10 + events:
             if event < len(flows):
                 wait(line, flows[event])
+            elif event == 7:
+                for one in [each for each in flows if each.waiting][1:2]:
+                    one.waiting = 0
+                    line.leave(one)
             else:
                 found += served(line, 1)
         return [flows.index(each) for each in found]
@@ -267,11 +308,12 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert line.rivals(Bay(), ANY) == in_line(flows)
+        assert line.rivals(Bay(), []) == in_line(flows)
+        assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
         found = line.next(ANY, ANY)
         assert found is not None
         waiting.remove(found)
     assert line.next(ANY, ANY) is None
-    assert line.rivals(Bay(), ANY) == in_line(flows) == (0, 0)
+    assert line.rivals(Bay(), []) == in_line(flows) == (0, 0)

@@ -5,9 +5,10 @@ waits in its organization's line, which is short, or is refused at once: what wo
 people do had better not be begun. Requests on other processes are not known here; each has its own share of
 the load.
 
-What hangs does not keep its place for ever: while somebody waits all that is under way is looked at, and what
-was there at the last look but one is stuck. It waits for something else than this process, and only its own
-organization and database are still charged with it.
+What hangs does not keep its place for ever. While somebody waits all that is under way is looked at, and what
+is there for longer than two looks is stuck: only its own organization and database are still charged with it.
+Looks are far enough apart for what is merely slow, as everything is when processors are short, to end between
+them. A database in which something is old and nothing ends soon hangs: all that do have half of the places.
 """
 
 import asyncio
@@ -28,7 +29,11 @@ _SHARE: Final = 7 / 8
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
 _LOOK: Final = 4
-"""Times `patience`, between two looks at what is under way: who waits sees the second of them."""
+"""Times `patience`, at least, between two looks at what is under way: who waits sees the second of them."""
+_LATE: Final = 2
+"""Times what requests take in the quickest database in which any end, the same."""
+_MOST_STUCK: Final = 3
+"""Times the limit: when so many are stuck, no more are let in where something hangs."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -51,6 +56,7 @@ class Gate:
         # of what is under way, what began before the last look is old, and before the last but one stuck
         self._looked = self._looked_before = -math.inf
         self._next_look: asyncio.TimerHandle | None = None
+        self._hanging: list[Bay] = []
         self._changed()
 
     @property
@@ -77,6 +83,7 @@ class Gate:
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
             or flow.waiting
+            or (bay.hangs and not self._may_hang())
         ):
             return False
         self.under_way += 1
@@ -88,12 +95,14 @@ class Gate:
         """Give a place back that was held since `began` (monotonic seconds)."""
         # written out, not called: nearly every request comes by here
         now, under_way, cost = clock.monotonic(), self.under_way, flow.cost
-        seconds = now - began
+        seconds, bay = now - began, flow.bay
         self.under_way = under_way - 1
         flow.held -= 1
-        flow.bay.held -= 1
+        bay.held -= 1
+        bay.cost = bay.cost + _NEWEST * (seconds - bay.cost) if bay.cost else seconds
+        bay.ended += 1
         if began < self._looked:
-            seconds = self._leave_late(flow.bay, began, seconds)
+            seconds = self._leave_late(bay, began, seconds)
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
@@ -103,11 +112,14 @@ class Gate:
             self._admit()
 
     def _leave_late(self, bay: Bay, began: float, seconds: float) -> float:
-        """For how long it held a place."""
+        """One that is old ends; for how long it kept a place from others."""
         bay.old -= 1
         if began >= self._looked_before:
+            bay.ended_late += 1
             return seconds
         bay.stuck -= 1
+        bay.ended -= 1
+        # what is stuck has given its place back
         self.under_way += 1
         return min(seconds, 2 * _LOOK * self._patience)
 
@@ -120,7 +132,7 @@ class Gate:
             return True
         waiting = flow.waiting + coming
         if not waiting:
-            organizations, _ = self._line.rivals(flow.bay, self._most_of_bay)
+            organizations, _ = self._line.rivals(flow.bay, self._hanging)
             return organizations < _CROWD * self._room
         return waiting < self._longest(flow) or flow.has_below(rank)
 
@@ -177,13 +189,14 @@ class Gate:
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        _, weight = self._line.rivals(flow.bay, self._most_of_bay)
+        _, weight = self._line.rivals(flow.bay, self._hanging)
         all_of_them = weight if flow.is_in_line else weight + flow.weight
         return max(int(self._room * flow.weight / all_of_them), 1)
 
     def _admit(self) -> None:
         while self.under_way < self._limit:
-            found = self._line.next(self._most_of_one, self._most_of_bay)
+            may_hang = not self._hanging or self._may_hang()
+            found = self._line.next(self._most_of_one, self._most_of_bay, may_hang=may_hang)
             if found is None:
                 return
             flow, one = found
@@ -201,7 +214,7 @@ class Gate:
         flow.bay.held -= 1
 
     def _begun(self, flow: Flow, one: Waiting) -> float:
-        """Now. Between its turn and this there may have been a look."""
+        """Now. Between its turn and this there may have been a look, but not two."""
         if one.result() < self._looked:
             flow.bay.old -= 1
         return clock.monotonic()
@@ -214,22 +227,45 @@ class Gate:
         if flow.is_in_line and not flow.waiting:
             self._line.leave(flow)
 
+    def _may_hang(self) -> bool:
+        """Whether those that hang hold so few places that they may have one more."""
+        stuck = sum(bay.stuck for bay in self._hanging)
+        held = sum(bay.held for bay in self._hanging) - stuck
+        return held < max(self._limit // 2, 1) and stuck < _MOST_STUCK * self._limit
+
     def _await_look(self) -> None:
-        """Where there is one database alone, it is let in no more for what hangs in it."""
+        """Not with one database: nobody else could use the places."""
         if self._next_look is None and len(self._bays) > 1:
             due = self._looked + _LOOK * self._patience - clock.monotonic()
-            self._next_look = asyncio.get_running_loop().call_later(max(due, 0.0), self._look)
+            self._look_in(max(due, 0.0))
+
+    def _look_in(self, seconds: float) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
-        """Who was old at the last look, and is still under way, is stuck and holds no place any more."""
         self._next_look = None
-        self._looked_before, self._looked = self._looked, clock.monotonic()
+        now, bays = clock.monotonic(), self._bays.values()
+        quickest = min((bay.cost for bay in bays if bay.ended), default=0.0)
+        is_due = now - self._looked >= max(_LOOK * self._patience, _LATE * quickest)
+        for bay in bays:
+            if bay.ended > bay.ended_late:
+                bay.hangs = False
+            elif is_due and bay.old:
+                bay.hangs = True
+        self._hanging = [bay for bay in bays if bay.hangs]
+        if is_due:
+            self._mark(now)
+        self._admit()
+        if self.waiting:
+            self._look_in(_LOOK * self._patience)
+
+    def _mark(self, now: float) -> None:
+        """Who was old at the last look, and is still under way, is stuck and holds no place any more."""
+        self._looked_before, self._looked = self._looked, now
         for bay in self._bays.values():
             self.under_way -= bay.old - bay.stuck
             bay.stuck, bay.old = bay.old, bay.held
-        self._admit()
-        if self.waiting:
-            self._await_look()
+            bay.ended = bay.ended_late = 0
 
     def _changed(self) -> None:
         """There is a new limit."""
@@ -240,11 +276,16 @@ class Gate:
         self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
 
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
-        """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
-        if flow is not None and (flow.held or flow.is_in_line):
-            if not flow.is_in_line and flow.organization.database == organization.database:
-                flow.update(organization)
-            return flow
+        """A flow by what the catalog says now. One with requests is kept, whose places are counted in it.
+
+        Who moves to another database begins anew there; what is still under way goes by the flow it has.
+        """
+        if flow is not None:
+            stays = flow.organization.database == organization.database
+            if flow.is_in_line or (flow.held and stays):
+                if not flow.is_in_line:
+                    flow.update(organization)
+                return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()
         bay = self._bays.get(organization.database)

@@ -3,8 +3,8 @@
 What is shared out is the time for which places are held. Each organization has a clock of its own that goes
 forward by what its requests take, divided by its weight; the one whose clock is behind comes next. Who cannot
 be let in does not save up: who was away begins where the line is, and who holds all the places that it may
-stays behind whoever is let in by one turn of theirs at the most. A database that holds all it may is put
-forward as a whole, so that its organizations keep their order.
+stays behind whoever is let in by one turn of theirs at the most, and by no more turns of its own than it may
+hold places. A database that holds all it may is put forward as a whole: its organizations keep their order.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import heapq
 import itertools
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from harka.repositories.organization import Organization
@@ -37,15 +38,19 @@ class Rank(enum.IntEnum):
 
 
 class Bay:
-    """All that lives in one database. `held`: requests under way; `old`, `stuck`: of these, see `Gate`.
+    """All that lives in one database. `held`: requests under way; `old`, `stuck`: of these, see `gate`.
 
-    `flows`: those in line by their clocks, which the line's time is ahead of by `lead`; `weight`: of these.
+    `ended`, `ended_late`: since the last look, what was stuck apart; what was old is late. `hangs`: also see
+    there. `cost`: seconds a request takes. `flows`: those in line by their clocks, which the line's time is
+    ahead of by `lead`; `weight`: of these.
     """
 
-    __slots__ = ("flows", "held", "lead", "old", "stuck", "weight")
+    __slots__ = ("cost", "ended", "ended_late", "flows", "hangs", "held", "lead", "old", "stuck", "weight")
 
     def __init__(self) -> None:
-        self.held = self.old = self.stuck = 0
+        self.held = self.old = self.stuck = self.ended = self.ended_late = 0
+        self.cost = 0.0
+        self.hangs = False
         self.lead = self.weight = 0.0
         self.flows: list[tuple[float, int, Flow]] = []
 
@@ -128,19 +133,20 @@ class Line:
 
     def __init__(self) -> None:
         self._bays: dict[Bay, None] = {}
+        self._count, self._weight = 0, 0.0
         self._order = itertools.count()
         self._clock = 0.0
 
-    def rivals(self, bay: Bay, most_of_bay: int) -> tuple[int, float]:
+    def rivals(self, bay: Bay, hanging: Sequence[Bay]) -> tuple[int, float]:
         """How many organizations are in line for the same places, and their weight.
 
-        Those of another database do not count when all that it may hold is stuck: they take nobody's place.
+        Those of databases that hang are in nobody's way but their neighbours'.
         """
-        count, weight = 0, 0.0
-        for each in self._bays:
-            if each is bay or each.stuck < most_of_bay:
-                count += len(each.flows)
-                weight += each.weight
+        count, weight = self._count, self._weight
+        for each in hanging:
+            if each is not bay:
+                count -= len(each.flows)
+                weight -= each.weight
         return count, weight
 
     def enter(self, flow: Flow) -> None:
@@ -152,6 +158,8 @@ class Line:
             earliest = bay.flows[0][0] if bay.flows else math.inf
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
             bay.weight += flow.weight
+            self._count += 1
+            self._weight += flow.weight
             self._bays[bay] = None
             self._push(flow)
 
@@ -162,15 +170,15 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int) -> tuple[Flow, Waiting] | None:
+    def next(self, most: int, most_of_bay: int, *, may_hang: bool = True) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`: the same for all of its database.
+        `most_of_bay`: the same for all of its database. `may_hang`: also of one that hangs.
         """
         found, begins = None, (math.inf, 0)
         full, aside = list[Bay](), list[Flow]()
         for bay in self._bays:
-            if bay.held >= most_of_bay:
+            if bay.held >= most_of_bay or (bay.hangs and not may_hang):
                 full.append(bay)
                 continue
             while bay.flows and bay.flows[0][2].held >= most:
@@ -181,8 +189,15 @@ class Line:
                     found, begins = flow, (start + bay.lead, order)
         if found is not None:
             heapq.heappop(found.bay.flows)
-            self._clock = begins[0]
-            _put_forward(full, aside, self._clock - found.cost / found.weight)
+            self._clock = max(self._clock, begins[0])
+            turn = found.cost / found.weight
+            for bay in full:
+                head = bay.flows[0][2]
+                to = begins[0] - min(turn, most_of_bay * head.cost / head.weight)
+                bay.lead = max(bay.lead, to - head.clock)
+            for flow in aside:
+                to = begins[0] - min(turn, most * flow.cost / flow.weight)
+                flow.clock = max(flow.clock, to - flow.bay.lead)
         for flow in aside:
             self._push(flow)
         return None if found is None else (found, self._let_in(found))
@@ -205,16 +220,10 @@ class Line:
         bay = flow.bay
         flow.rest()
         bay.weight -= flow.weight
+        self._count -= 1
+        self._weight -= flow.weight
         if not bay.flows:
             del self._bays[bay]
-
-
-def _put_forward(bays: list[Bay], flows: list[Flow], to: float) -> None:
-    """Of those who hold all they may, nobody stays behind that time."""
-    for bay in bays:
-        bay.lead = max(bay.lead, to - bay.flows[0][0])
-    for flow in flows:
-        flow.clock = max(flow.clock, to - flow.bay.lead)
 
 
 def weight_of(organization: Organization) -> float:
