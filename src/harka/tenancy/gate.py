@@ -8,7 +8,8 @@ the load.
 What hangs does not keep its place for ever. While somebody waits all that is under way is looked at, and what
 is there for longer than two looks is stuck: only its own organization and database are still charged with it.
 Looks are far enough apart for what is merely slow, as everything is when processors are short, to end between
-them. A database in which something is old and nothing ends soon hangs: all that do have half of the places.
+them. A database in which something is old and nothing ends hangs. All that do have together what one may: an
+eighth of the places is left to others.
 """
 
 import asyncio
@@ -57,6 +58,8 @@ class Gate:
         self._looked = self._looked_before = -math.inf
         self._next_look: asyncio.TimerHandle | None = None
         self._hanging: list[Bay] = []
+        # seconds that requests took, before the last look, in the quickest database in which any ended
+        self._quickest = 0.0
         self._changed()
 
     @property
@@ -99,10 +102,11 @@ class Gate:
         self.under_way = under_way - 1
         flow.held -= 1
         bay.held -= 1
-        bay.cost = bay.cost + _NEWEST * (seconds - bay.cost) if bay.cost else seconds
-        bay.ended += 1
         if began < self._looked:
             seconds = self._leave_late(bay, began, seconds)
+        if began >= self._looked_before:
+            bay.ended = True
+            bay.cost = bay.cost + _NEWEST * (seconds - bay.cost) if bay.cost else seconds
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
@@ -112,13 +116,11 @@ class Gate:
             self._admit()
 
     def _leave_late(self, bay: Bay, began: float, seconds: float) -> float:
-        """One that is old ends; for how long it kept a place from others."""
+        """One that is old ends; for how long it kept a place from others, or about as long."""
         bay.old -= 1
         if began >= self._looked_before:
-            bay.ended_late += 1
             return seconds
         bay.stuck -= 1
-        bay.ended -= 1
         # what is stuck has given its place back
         self.under_way += 1
         return min(seconds, 2 * _LOOK * self._patience)
@@ -231,7 +233,7 @@ class Gate:
         """Whether those that hang hold so few places that they may have one more."""
         stuck = sum(bay.stuck for bay in self._hanging)
         held = sum(bay.held for bay in self._hanging) - stuck
-        return held < max(self._limit // 2, 1) and stuck < _MOST_STUCK * self._limit
+        return held < self._most_of_one and stuck < _MOST_STUCK * self._limit
 
     def _await_look(self) -> None:
         """Not with one database: nobody else could use the places."""
@@ -245,10 +247,10 @@ class Gate:
     def _look(self) -> None:
         self._next_look = None
         now, bays = clock.monotonic(), self._bays.values()
-        quickest = min((bay.cost for bay in bays if bay.ended), default=0.0)
-        is_due = now - self._looked >= max(_LOOK * self._patience, _LATE * quickest)
+        self._quickest = min((bay.cost for bay in bays if bay.ended), default=self._quickest)
+        is_due = now - self._looked >= max(_LOOK * self._patience, _LATE * self._quickest)
         for bay in bays:
-            if bay.ended > bay.ended_late:
+            if bay.ended or not bay.held:
                 bay.hangs = False
             elif is_due and bay.old:
                 bay.hangs = True
@@ -265,7 +267,7 @@ class Gate:
         for bay in self._bays.values():
             self.under_way -= bay.old - bay.stuck
             bay.stuck, bay.old = bay.old, bay.held
-            bay.ended = bay.ended_late = 0
+            bay.ended = False
 
     def _changed(self) -> None:
         """There is a new limit."""

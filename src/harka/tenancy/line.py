@@ -40,17 +40,17 @@ class Rank(enum.IntEnum):
 class Bay:
     """All that lives in one database. `held`: requests under way; `old`, `stuck`: of these, see `gate`.
 
-    `ended`, `ended_late`: since the last look, what was stuck apart; what was old is late. `hangs`: also see
-    there. `cost`: seconds a request takes. `flows`: those in line by their clocks, which the line's time is
-    ahead of by `lead`; `weight`: of these.
+    `ended`: whether anything did since the last look that was not stuck; `hangs`: also see there. `cost`:
+    seconds a request takes. `flows`: those in line by their clocks, which the line's time is ahead of by
+    `lead`; `weight`: of these.
     """
 
-    __slots__ = ("cost", "ended", "ended_late", "flows", "hangs", "held", "lead", "old", "stuck", "weight")
+    __slots__ = ("cost", "ended", "flows", "hangs", "held", "lead", "old", "stuck", "weight")
 
     def __init__(self) -> None:
-        self.held = self.old = self.stuck = self.ended = self.ended_late = 0
+        self.held = self.old = self.stuck = 0
         self.cost = 0.0
-        self.hangs = False
+        self.hangs = self.ended = False
         self.lead = self.weight = 0.0
         self.flows: list[tuple[float, int, Flow]] = []
 
