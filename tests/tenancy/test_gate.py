@@ -153,7 +153,6 @@ async def test_however_many_databases_hang_those_of_another_one_are_served() -> 
     )
     assert sum(bay.held - bay.stuck for bay in {*bays}) <= 7, "together what one may hold"
     await crowd.end_all()
-    assert all(crowd.gate.flow(who).cost <= 8 * 0.02 for who in hung), "for what it kept from others"
 
 
 class Looks:
@@ -195,7 +194,9 @@ async def test_who_waits_is_let_in_by_the_look_that_finds_what_is_stuck(
     assert "fine" in looks.crowd.let_in
     assert looks.gate.state() == {"limit": 8, "under_way": 1, "waiting": 0, "stuck": 8}
     assert looks.gate._next_look is None, "nobody waits"
+    looks.go_by(10_000.0)
     await looks.crowd.end_all()
+    assert looks.gate.flow(hung).cost == 800.0, "what it kept from others, at the most"
 
 
 async def test_what_is_slow_like_everything_else_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ MUTANTS: Final = [
     Mutant(
         "plan-of-the-first-conditions",
         "graph/plan.py",
-        "outcome = tuple(variables.get(name) for name in self._conditions)",
+        "outcome = tuple(map(variables.get, self._conditions))",
         "outcome = tuple(self._conditions)",
         PLAN,
     ),
@@ -110,7 +110,7 @@ MUTANTS: Final = [
     Mutant(
         "seal-of-the-first-tenant",
         "graph/context.py",
-        '    def seal(self) -> Any:\n        """What writes the organization\'s node ids into an answer; the twin is `runtime.node_ids`."""\n        return executor.Seal(self.runtime.node_ids.key, self.tenant.id.bytes)',
+        '    def seal(self) -> Any:\n        """What writes the organization\'s node ids into an answer; the twin is `runtime.node_ids`."""\n        return executor.Seal(self.runtime.node_ids.key, self.tenant.organization.id.bytes)',
         "    def seal(self, kept: dict[bytes, Any] = {}) -> Any:\n        key = self.runtime.node_ids.key\n        return kept.get(key) or kept.setdefault(key, executor.Seal(key, self.tenant.id.bytes))",
         GRAPH,
     ),

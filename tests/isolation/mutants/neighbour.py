@@ -12,8 +12,22 @@ MUTANTS: Final = [
     Mutant(
         "absence-is-saved-up",
         "tenancy/line.py",
-        "flow.clock = max(flow.clock, self._clock)",
+        "flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))",
         "pass",
+        GATE,
+    ),
+    Mutant(
+        "what-one-may-not-hold-is-saved-up",
+        "tenancy/line.py",
+        "bay.lead = max(bay.lead, to - head.clock)",
+        "pass",
+        GATE,
+    ),
+    Mutant(
+        "what-hangs-keeps-its-place",
+        "tenancy/gate.py",
+        "self.under_way -= bay.old - bay.stuck",
+        "bay.old = bay.stuck",
         GATE,
     ),
     Mutant(
