@@ -219,27 +219,6 @@ async def test_beside_a_database_that_hangs_nobody_keeps_others_of_another_one_o
     assert Counter(served(line, 40, most=7)) == dict.fromkeys([*there, newcomer], 10)
 
 
-async def test_lines_of_a_database_that_hangs_are_in_nobodys_way_elsewhere() -> None:
-    line, hung, fine = Line(), Bay(), Bay()
-    there, here = [flow(bay=hung) for _ in range(3)], flow("GROWTH", bay=fine)
-    for each in (*there, here):
-        wait(line, each)
-    assert line.rivals(fine, []) == in_line([*there, here])
-    assert line.rivals(fine, [hung]) == in_line([here])
-    assert line.rivals(hung, [hung]) == in_line([*there, here])
-
-
-async def test_what_hangs_waits_while_it_may_not() -> None:
-    line, hung, fine = Line(), Bay(), Bay()
-    there, here = flow(bay=hung), flow(bay=fine)
-    for each in (there, here):
-        wait(line, each, 2)
-    hung.hangs = True
-    found = [line.next(ANY, ANY, may_hang=False) for _ in range(3)]
-    assert [each and each[0] for each in found] == [here, here, None]
-    assert served(line, 3) == [there, there]
-
-
 @pytest.mark.parametrize("is_together", [True, False])
 async def test_a_turn_that_takes_long_is_not_saved_up_for_many_that_do_not(
     is_together: bool,  # noqa: FBT001 - a parameter of the test
@@ -308,7 +287,7 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert line.rivals(Bay(), []) == in_line(flows)
+        assert (len(line), line.weight) == in_line(flows)
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
@@ -316,4 +295,4 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
         assert found is not None
         waiting.remove(found)
     assert line.next(ANY, ANY) is None
-    assert line.rivals(Bay(), []) == in_line(flows) == (0, 0)
+    assert (len(line), line.weight) == in_line(flows) == (0, 0)

@@ -4,16 +4,9 @@ While there is room, a request takes a place and gives it back: a few comparison
 waits in its organization's line, which is short, or is refused at once: what would wait for longer than
 people do had better not be begun. Requests on other processes are not known here; each has its own share of
 the load.
-
-What hangs does not keep its place for ever. While somebody waits all that is under way is looked at, and what
-is there for longer than two looks is stuck: only its own organization and database are still charged with it.
-Looks are far enough apart for what is merely slow, as everything is when processors are short, to end between
-them. A database in which something is old and nothing ends hangs. All that do have together what one may: an
-eighth of the places is left to others.
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -29,12 +22,6 @@ _SHARE: Final = 7 / 8
 """Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
-_LOOK: Final = 4
-"""Times `patience`, at least, between two looks at what is under way: who waits sees the second of them."""
-_LATE: Final = 2
-"""Times what requests take in the quickest database in which any end, the same."""
-_MOST_STUCK: Final = 3
-"""Times the limit: when so many are stuck, no more are let in where something hangs."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -54,12 +41,6 @@ class Gate:
         self._sweep_at = _FLOWS
         self.under_way = 0
         self.waiting = 0
-        # of what is under way, what began before the last look is old, and before the last but one stuck
-        self._looked = self._looked_before = -math.inf
-        self._next_look: asyncio.TimerHandle | None = None
-        self._hanging: list[Bay] = []
-        # seconds that requests took, before the last look, in the quickest database in which any ended
-        self._quickest = 0.0
         self._changed()
 
     @property
@@ -68,8 +49,7 @@ class Gate:
 
     def state(self) -> Mapping[str, float]:
         """For a gauge."""
-        stuck = sum(bay.stuck for bay in self._bays.values())
-        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting, "stuck": stuck}
+        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting}
 
     def flow(self, organization: Organization) -> Flow:
         """What is known of an organization's requests here."""
@@ -86,7 +66,6 @@ class Gate:
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
             or flow.waiting
-            or (bay.hangs and not self._may_hang())
         ):
             return False
         self.under_way += 1
@@ -98,32 +77,17 @@ class Gate:
         """Give a place back that was held since `began` (monotonic seconds)."""
         # written out, not called: nearly every request comes by here
         now, under_way, cost = clock.monotonic(), self.under_way, flow.cost
-        seconds, bay = now - began, flow.bay
+        seconds = now - began
         self.under_way = under_way - 1
         flow.held -= 1
-        bay.held -= 1
-        if began < self._looked:
-            seconds = self._leave_late(bay, began, seconds)
-        if began >= self._looked_before:
-            bay.ended = True
-            bay.cost = bay.cost + _NEWEST * (seconds - bay.cost) if bay.cost else seconds
+        flow.bay.held -= 1
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
-        if self._concurrency.watches and began >= self._looked_before:
+        if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
             self._admit()
-
-    def _leave_late(self, bay: Bay, began: float, seconds: float) -> float:
-        """One that is old ends; for how long it kept a place from others, or about as long."""
-        bay.old -= 1
-        if began >= self._looked_before:
-            return seconds
-        bay.stuck -= 1
-        # what is stuck has given its place back
-        self.under_way += 1
-        return min(seconds, 2 * _LOOK * self._patience)
 
     def has_room(self, flow: Flow, rank: Rank, coming: int = 0) -> bool:
         """Whether the line of this organization is short enough for one more, or lines are few enough.
@@ -134,12 +98,11 @@ class Gate:
             return True
         waiting = flow.waiting + coming
         if not waiting:
-            organizations, _ = self._line.rivals(flow.bay, self._hanging)
-            return organizations < _CROWD * self._room
+            return len(self._line) < _CROWD * self._room
         return waiting < self._longest(flow) or flow.has_below(rank)
 
-    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> float:
-        """Take a place when it is one's turn, for whom `enter` had none; since when it is held, for `leave`.
+    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
+        """Take a place when it is one's turn, for whom `enter` had none.
 
         `deadline`: monotonic seconds. Raise `OverloadedError` when the line is too long, or somebody of a
         higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
@@ -156,20 +119,21 @@ class Gate:
         except BaseException:
             if one.done() and not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
-                self._give_back(flow, one)
+                self._give_back(flow)
                 self._admit()
             else:
                 self._forget(flow, one, rank)
             raise
         finally:
             timer.cancel()
-        return self._begun(flow, one)
 
     @asynccontextmanager
     async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
         """A place while the block runs; raise like `wait`."""
         flow = self.flow(organization)
-        began = clock.monotonic() if self.enter(flow) else await self.wait(flow, rank, deadline)
+        if not self.enter(flow):
+            await self.wait(flow, rank, deadline)
+        began = clock.monotonic()
         try:
             yield
         finally:
@@ -186,19 +150,16 @@ class Gate:
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
-        self._await_look()
         return one
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        _, weight = self._line.rivals(flow.bay, self._hanging)
-        all_of_them = weight if flow.is_in_line else weight + flow.weight
-        return max(int(self._room * flow.weight / all_of_them), 1)
+        others = self._line.weight - flow.weight if flow.is_in_line else self._line.weight
+        return max(int(self._room * flow.weight / (others + flow.weight)), 1)
 
     def _admit(self) -> None:
         while self.under_way < self._limit:
-            may_hang = not self._hanging or self._may_hang()
-            found = self._line.next(self._most_of_one, self._most_of_bay, may_hang=may_hang)
+            found = self._line.next(self._most_of_one, self._most_of_bay)
             if found is None:
                 return
             flow, one = found
@@ -207,19 +168,12 @@ class Gate:
                 self.under_way += 1
                 flow.held += 1
                 flow.bay.held += 1
-                one.set_result(self._looked)
+                one.set_result(None)
 
-    def _give_back(self, flow: Flow, one: Waiting) -> None:
-        self._begun(flow, one)
+    def _give_back(self, flow: Flow) -> None:
         self.under_way -= 1
         flow.held -= 1
         flow.bay.held -= 1
-
-    def _begun(self, flow: Flow, one: Waiting) -> float:
-        """Now. Between its turn and this there may have been a look, but not two."""
-        if one.result() < self._looked:
-            flow.bay.old -= 1
-        return clock.monotonic()
 
     def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
         """One waits no longer."""
@@ -228,46 +182,6 @@ class Gate:
         self.waiting -= before - flow.waiting
         if flow.is_in_line and not flow.waiting:
             self._line.leave(flow)
-
-    def _may_hang(self) -> bool:
-        """Whether those that hang hold so few places that they may have one more."""
-        stuck = sum(bay.stuck for bay in self._hanging)
-        held = sum(bay.held for bay in self._hanging) - stuck
-        return held < self._most_of_one and stuck < _MOST_STUCK * self._limit
-
-    def _await_look(self) -> None:
-        """Not with one database: nobody else could use the places."""
-        if self._next_look is None and len(self._bays) > 1:
-            due = self._looked + _LOOK * self._patience - clock.monotonic()
-            self._look_in(max(due, 0.0))
-
-    def _look_in(self, seconds: float) -> None:
-        self._next_look = asyncio.get_running_loop().call_later(seconds, self._look)
-
-    def _look(self) -> None:
-        self._next_look = None
-        now, bays = clock.monotonic(), self._bays.values()
-        self._quickest = min((bay.cost for bay in bays if bay.ended), default=self._quickest)
-        is_due = now - self._looked >= max(_LOOK * self._patience, _LATE * self._quickest)
-        for bay in bays:
-            if bay.ended or not bay.held:
-                bay.hangs = False
-            elif is_due and bay.old:
-                bay.hangs = True
-        self._hanging = [bay for bay in bays if bay.hangs]
-        if is_due:
-            self._mark(now)
-        self._admit()
-        if self.waiting:
-            self._look_in(_LOOK * self._patience)
-
-    def _mark(self, now: float) -> None:
-        """Who was old at the last look, and is still under way, is stuck and holds no place any more."""
-        self._looked_before, self._looked = self._looked, now
-        for bay in self._bays.values():
-            self.under_way -= bay.old - bay.stuck
-            bay.stuck, bay.old = bay.old, bay.held
-            bay.ended = False
 
     def _changed(self) -> None:
         """There is a new limit."""
@@ -278,16 +192,11 @@ class Gate:
         self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
 
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
-        """A flow by what the catalog says now. One with requests is kept, whose places are counted in it.
-
-        Who moves to another database begins anew there; what is still under way goes by the flow it has.
-        """
-        if flow is not None:
-            stays = flow.organization.database == organization.database
-            if flow.is_in_line or (flow.held and stays):
-                if not flow.is_in_line:
-                    flow.update(organization)
-                return flow
+        """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
+        if flow is not None and (flow.held or flow.is_in_line):
+            if not flow.is_in_line and flow.organization.database == organization.database:
+                flow.update(organization)
+            return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()
         bay = self._bays.get(organization.database)

@@ -13,7 +13,6 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Sequence
 from typing import Final
 
 from harka.repositories.organization import Organization
@@ -24,9 +23,8 @@ _BULK_TURN: Final = 16
 _BRIEFEST: Final = 1e-6
 """Seconds: nobody is let in for nothing."""
 
-Waiting = asyncio.Future[float]
-"""One who waits for a place; done with the time of the latest look (see `Gate`) when they have it, or with
-why they do not get one."""
+Waiting = asyncio.Future[None]
+"""One who waits for a place; done when they have it, or with why they do not get one."""
 
 
 class Rank(enum.IntEnum):
@@ -38,20 +36,16 @@ class Rank(enum.IntEnum):
 
 
 class Bay:
-    """All that lives in one database. `held`: requests under way; `old`, `stuck`: of these, see `gate`.
+    """All that lives in one database. `held`: places.
 
-    `ended`: whether anything did since the last look that was not stuck; `hangs`: also see there. `cost`:
-    seconds a request takes. `flows`: those in line by their clocks, which the line's time is ahead of by
-    `lead`; `weight`: of these.
+    `flows`: those in line by their clocks, which the line's time is ahead of by `lead`.
     """
 
-    __slots__ = ("cost", "ended", "flows", "hangs", "held", "lead", "old", "stuck", "weight")
+    __slots__ = ("flows", "held", "lead")
 
     def __init__(self) -> None:
-        self.held = self.old = self.stuck = 0
-        self.cost = 0.0
-        self.hangs = self.ended = False
-        self.lead = self.weight = 0.0
+        self.held = 0
+        self.lead = 0.0
         self.flows: list[tuple[float, int, Flow]] = []
 
 
@@ -129,25 +123,18 @@ class Flow:
 
 
 class Line:
-    """The organizations of which somebody waits."""
+    """The organizations of which somebody waits. `weight`: of all of them."""
 
     def __init__(self) -> None:
         self._bays: dict[Bay, None] = {}
-        self._count, self._weight = 0, 0.0
         self._order = itertools.count()
         self._clock = 0.0
+        self._count = 0
+        self.weight = 0.0
 
-    def rivals(self, bay: Bay, hanging: Sequence[Bay]) -> tuple[int, float]:
-        """How many organizations are in line for the same places, and their weight.
-
-        Those of databases that hang are in nobody's way but their neighbours'.
-        """
-        count, weight = self._count, self._weight
-        for each in hanging:
-            if each is not bay:
-                count -= len(each.flows)
-                weight -= each.weight
-        return count, weight
+    def __len__(self) -> int:
+        """Organizations."""
+        return self._count
 
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
@@ -157,9 +144,8 @@ class Line:
             # as early as who comes next of its neighbours, if these are behind
             earliest = bay.flows[0][0] if bay.flows else math.inf
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
-            bay.weight += flow.weight
             self._count += 1
-            self._weight += flow.weight
+            self.weight += flow.weight
             self._bays[bay] = None
             self._push(flow)
 
@@ -170,15 +156,15 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int, *, may_hang: bool = True) -> tuple[Flow, Waiting] | None:
+    def next(self, most: int, most_of_bay: int) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`: the same for all of its database. `may_hang`: also of one that hangs.
+        `most_of_bay`: the same for all of its database.
         """
         found, begins = None, (math.inf, 0)
         full, aside = list[Bay](), list[Flow]()
         for bay in self._bays:
-            if bay.held >= most_of_bay or (bay.hangs and not may_hang):
+            if bay.held >= most_of_bay:
                 full.append(bay)
                 continue
             while bay.flows and bay.flows[0][2].held >= most:
@@ -219,9 +205,8 @@ class Line:
     def _drop(self, flow: Flow) -> None:
         bay = flow.bay
         flow.rest()
-        bay.weight -= flow.weight
         self._count -= 1
-        self._weight -= flow.weight
+        self.weight -= flow.weight
         if not bay.flows:
             del self._bays[bay]
 

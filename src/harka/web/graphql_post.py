@@ -114,11 +114,10 @@ class GraphQLPost:
         require_room(runtime, credential, scope["headers"])
         await count(runtime, request, credential)
         flow = gate.flow(credential.organization)
-        if gate.enter(flow):
-            began = clock.monotonic()
-        else:
+        if not gate.enter(flow):
             rank = rank_of(credential.actor, scope["headers"])
-            began = await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
+            await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
+        began = clock.monotonic()
         try:
             tenant = await context_for(runtime, request, credential)
             return await self._answered(scope, receive, fields, media, tenant)

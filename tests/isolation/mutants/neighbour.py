@@ -24,13 +24,6 @@ MUTANTS: Final = [
         GATE,
     ),
     Mutant(
-        "what-hangs-keeps-its-place",
-        "tenancy/gate.py",
-        "self.under_way -= bay.old - bay.stuck",
-        "bay.old = bay.stuck",
-        GATE,
-    ),
-    Mutant(
         "one-holds-all-connections",
         "storage/pool.py",
         "return not holder or self._held.get(holder, 0) < self._share",
