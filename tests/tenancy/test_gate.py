@@ -229,10 +229,11 @@ async def test_a_change_of_plan_and_of_place_is_noticed() -> None:
     assert gate.flow(moved).bay is gate.flow(upgraded).bay, "while it has requests there"
     there = gate.flow(moved)
     gate.leave(there, clock.monotonic())
-    there.clock, there.bay.lead = 1.0, 5.0
+    there.left = 6.0
     here = gate.flow(moved)
+    here.bay.lead = 5.0
     assert here.bay is not there.bay
-    assert here.clock == 6.0, "what it has had goes along, in the time of the line"
+    assert (here.clock, here.left) == (6.0, 6.0), "what it has had goes along, in the time of the line"
 
 
 async def test_memory_follows_the_organizations_that_ask(monkeypatch: pytest.MonkeyPatch) -> None:

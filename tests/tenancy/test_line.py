@@ -102,6 +102,28 @@ async def test_who_was_away_has_saved_up_nothing() -> None:
     assert turns[late] == pytest.approx(20, abs=1)
 
 
+@pytest.mark.parametrize("is_full", [True, False])
+async def test_what_somebody_owed_is_forgotten_as_the_line_goes_on(
+    is_full: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Also where their database was put forward meanwhile, for a neighbour."""
+    line, bay = Line(), Bay()
+    owing, neighbour, other = flow(bay=bay), flow(bay=bay), flow()
+    wait(line, owing)
+    owing.debt = 10.0
+    assert served(line, 1) == [owing]
+    wait(line, other, 3000)
+    wait(line, neighbour)
+    bay.held = 7 if is_full else 0
+    served(line, 1200, most=7)
+    if is_full:
+        neighbour.waiting = 0
+        line.leave(neighbour)
+    bay.held = 0
+    wait(line, owing)
+    assert owing in served(line, 2)
+
+
 async def test_who_takes_longer_gets_fewer_turns() -> None:
     line, slow, quick = Line(), flow(cost=0.04), flow(cost=0.01)
     wait(line, slow, 100)

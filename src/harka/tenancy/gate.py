@@ -205,7 +205,7 @@ class Gate:
             self._changed()
         made = self._flows[organization.id] = Flow(organization, bay)
         if flow is not None:
-            made.clock, made.cost = flow.clock + flow.bay.lead - bay.lead, flow.cost
+            made.clock, made.left, made.cost = flow.left - bay.lead, flow.left, flow.cost
         return made
 
     def _forget_idle(self) -> None:

@@ -61,6 +61,7 @@ class Flow:
         "debt",
         "held",
         "is_in_line",
+        "left",
         "organization",
         "waiting",
         "weight",
@@ -74,6 +75,8 @@ class Flow:
         # what requests took beyond what the clock went forward by when they were let in
         self.debt = 0.0
         self.clock = 0.0
+        # in the line's time: its clock, when the last of it was let in or gave up
+        self.left = 0.0
         self.is_in_line = False
         # made when somebody waits: three empty ones are two kilobytes, and most organizations are idle
         self._lines: tuple[deque[Waiting], ...] = ()
@@ -141,8 +144,13 @@ class Line:
         if not flow.is_in_line:
             bay = flow.bay
             flow.is_in_line = True
-            # as early as who comes next of its neighbours, if these are behind
-            earliest = bay.flows[0][0] if bay.flows else math.inf
+            earliest = math.inf
+            if bay.flows:
+                # as early as who comes next of its neighbours, if these are behind
+                earliest = bay.flows[0][0]
+            else:
+                # its database may have been put forward since, and what it owes is owed to the line
+                flow.clock = min(flow.clock, flow.left - bay.lead)
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
             self._count += 1
             self.weight += flow.weight
@@ -205,6 +213,7 @@ class Line:
     def _drop(self, flow: Flow) -> None:
         bay = flow.bay
         flow.rest()
+        flow.left = flow.clock + bay.lead
         self._count -= 1
         self.weight -= flow.weight
         if not bay.flows:
