@@ -49,7 +49,10 @@ class Browser:
     async def go(self, address: str) -> None:
         """Return when the page is loaded; its console begins empty."""
         await self.console()
+        await self.evaluate("void (window.isLeft = true)")
         await self._post("url", url=address)
+        # where scripts are forbidden the driver may answer before the page is there
+        await self.until("!window.isLeft && document.readyState === 'complete'")
 
     async def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
