@@ -293,7 +293,8 @@ async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
 async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
     events: list[tuple[int, str]],
 ) -> None:
-    line, flows = Line(), [flow(plan) for plan in ("STARTER", "GROWTH", "ENTERPRISE", "GROWTH")]
+    line, bay = Line(), Bay()
+    flows = [flow("STARTER"), flow("GROWTH", bay), flow("ENTERPRISE", bay), flow("GROWTH")]
     waiting: list[tuple[Flow, Waiting]] = []
     for which, event in events:
         mine = [pair for pair in waiting if pair[0] is flows[which]]

@@ -157,12 +157,6 @@ class _Request:
         self.wanted = wanted
         self.values: Sequence[Any] = ()
 
-    def ask(self, loader: Loader[Any, Any]) -> Awaitable[Sequence[Any]]:
-        """What `values` are to be; the loader is asked for nothing else at this moment."""
-        if self.places is None:
-            return loader.load_many(self.keys)
-        return loader.load_distinct(self.keys, self.places)
-
     def each(self) -> list[Any]:
         """The key of each object."""
         return self.keys if self.places is None else [self.keys[place] for place in self.places]
@@ -236,10 +230,7 @@ class _Waiting:
             for loader, requests in self._loads.items():
                 if last and not self.several and _is_one(loader, requests):
                     context.work.end_with_next_read()
-                if len(requests) == 1:
-                    requests[0].values = await requests[0].ask(context.loaders.of(loader))
-                else:
-                    await _load(context.loaders.of(loader), requests)
+                await _load(context.loaders.of(loader), requests)
         else:
             loads = [_load(context.loaders.of(loader), requests) for loader, requests in self._loads.items()]
             loads += [context.loaders.of(loader).load_ahead(keys) for loader, keys in ahead.items()]
@@ -297,7 +288,11 @@ def _is_one(loader: type[Loader[Any, Any]], requests: Sequence[_Request]) -> boo
 
 async def _load(loader: Loader[Any, Any], requests: list[_Request]) -> None:
     if len(requests) == 1:
-        requests[0].values = await requests[0].ask(loader)
+        request = requests[0]
+        if request.places is None:
+            request.values = await loader.load_many(request.keys)
+        else:
+            request.values = await loader.load_distinct(request.keys, request.places)
         return
     keys = [request.each() for request in requests]
     answers = await loader.load_many([key for each in keys for key in each])

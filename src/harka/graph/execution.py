@@ -418,7 +418,7 @@ class _NothingToCommitError(Exception):
 
 
 def _require_outcome(prepared: Prepared, context: RequestContext, answer: Answer) -> None:
-    done = context.outcome.done if prepared.is_mutation else "errors" not in answer.body
+    done = context.outcome.done if prepared.operation.is_mutation else "errors" not in answer.body
     if not done:
         raise _NothingToCommitError
 

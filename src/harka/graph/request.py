@@ -36,10 +36,6 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Request
 
     @property
-    def is_mutation(self) -> bool:
-        return self.operation.is_mutation
-
-    @property
     def is_subscription(self) -> bool:
         return self.operation.kind is OperationType.SUBSCRIPTION
 

@@ -87,7 +87,7 @@ class GraphQLEndpoint:
         request: RequestScope = scope["harka"]
         asked = await self._engine.named(await read_request(scope, receive), _tenant(request))
         prepared = prepare(self._engine, asked, scope, _tenant(request), media)
-        if not isinstance(prepared, Answer) and prepared.is_mutation and scope["method"] == "GET":
+        if not isinstance(prepared, Answer) and prepared.operation.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
         return prepared
 

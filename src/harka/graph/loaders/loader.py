@@ -111,6 +111,10 @@ class Loader(ABC, Generic[K, V]):
         self._read.clear()
         self._ahead.clear()
 
+    @property
+    def is_fetching(self) -> bool:
+        return bool(self._waiting or self._tasks)
+
     async def close(self) -> None:
         """Cancel what is still being fetched, and return once it has stopped."""
         for future in self._waiting.values():
@@ -225,6 +229,5 @@ class Loaders:
 
     async def close(self) -> None:
         for loader in self._made.values():
-            # written out, not called: nearly every operation comes by here
-            if loader._waiting or loader._tasks:  # noqa: SLF001 - of this room
+            if loader.is_fetching:
                 await loader.close()

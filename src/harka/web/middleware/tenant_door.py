@@ -100,7 +100,10 @@ async def in_turn(
 
 
 async def let_in(runtime: Runtime, request: RequestScope, organization: Organization) -> None:
-    """Count it as under way, in the place of what it was before. Raise `RateLimitedError`."""
+    """Count it: as under way, in the place of what it was before, and in its organization's figures.
+
+    Raise `RateLimitedError`.
+    """
     leave(request)
     allowance = runtime.admission.enter(organization) or await runtime.admission.wait_in(organization)
     request.record.running = allowance.running
