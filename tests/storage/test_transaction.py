@@ -17,6 +17,7 @@ from records import oids, sent
 from storage.asking import later, quiet
 from storage.borrowing import borrowed
 from storage.writes import SYNC, Writes, written
+from waiting import until
 
 TENANT = "SELECT current_setting('app.current_tenant')"
 SNAPSHOT = "SELECT pg_current_snapshot()::text"
@@ -239,6 +240,32 @@ async def test_what_asyncpg_sends_waits_until_all_is_answered(databases: Databas
     assert first == last == told(tenant)
     assert tuple(row) == (5,)
     await transaction.rollback()
+
+
+@pytest.mark.compiled
+async def test_who_has_the_first_of_two_answers_still_waits(databases: Databases, seen: Writes) -> None:
+    transaction = Transaction(databases.database("app"), opening(uuid4()), timeout=60)
+    sleep = "SELECT 1::bigint FROM pg_sleep($1::float8)"
+    # by now it is known
+    await transaction.ask(sleep, (0.0,))
+    before = len(seen.found)
+    first = asyncio.create_task(transaction.ask(sleep, (0.1,)))
+    await written(seen, before + 1)
+    slow = asyncio.create_task(transaction.ask(sleep, (30.0,)))
+    await written(seen, before + 2)
+
+    async def is_late() -> bool:
+        return databases.late("app", 0.02) == 1
+
+    try:
+        await first
+        await until(is_late)
+    finally:
+        slow.cancel()
+        await asyncio.wait((slow,))
+        await transaction.rollback()
+    await quiet(databases)
+    assert databases.late("app", 0.0) == 0
 
 
 @pytest.mark.compiled

@@ -67,6 +67,29 @@ def test_the_ideal_time_is_measured_while_few_are_under_way() -> None:
     assert server.concurrency._ideal == 0.01
 
 
+def test_while_held_nothing_is_ideal_and_the_limit_does_not_grow() -> None:
+    server = Server(cores=64, seconds=0.01)
+    server.window(demand=1000)
+    server.window(demand=1000)
+    server.concurrency.hold(is_held=True)
+    assert [server.window(demand=1000) for _ in range(20)] == [INITIAL] * 20
+    server.concurrency.hold(is_held=False)
+    assert server.settle() > 2 * INITIAL
+    server.concurrency.hold(is_held=True)
+    server.cores = 4
+    assert server.settle() == LEAST, "for want of processors it shrinks"
+    assert server.concurrency._ideal == 0.01
+
+
+def test_what_is_held_while_it_measures_goes_on_as_before() -> None:
+    server = Server(cores=64, seconds=0.01)
+    assert server.window(demand=1000) == LEAST
+    server.concurrency.hold(is_held=True)
+    assert server.concurrency.limit == INITIAL
+    server.concurrency.hold(is_held=False)
+    assert server.window(demand=1000) == LEAST
+
+
 def test_heavier_requests_are_not_taken_for_a_queue_for_long() -> None:
     server = Server(cores=32, seconds=0.002)
     server.settle()

@@ -5,21 +5,27 @@ import math
 from collections import Counter
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from harka import clock
 from harka.errors import DeadlineExceededError, OverloadedError
 from harka.repositories.organization import Organization
-from harka.tenancy.concurrency import INITIAL
+from harka.tenancy.concurrency import INITIAL, LEAST, WINDOW
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
 from tenancy.samples import organization
 
 
 class Crowd:
-    """Requests through one gate; `let_in`: whose, in order; `most`: under way at once."""
+    """Requests through one gate; `let_in`: whose, in order; `most`: under way at once.
+
+    `late`: how many wait for these databases for long.
+    """
 
     def __init__(self, *, most: int = 4, patience: float = 1.0) -> None:
-        self.gate = Gate(most=most, patience=patience)
+        self.late: dict[str, int] = {}
+        self.gate = Gate(most=most, patience=patience, late=lambda name, _: self.late.get(name, 0))
         self.let_in: list[str] = []
         self.most = 0
         self._under_way: list[asyncio.Event] = []
@@ -49,12 +55,27 @@ class Crowd:
         for _ in range(4):
             await asyncio.sleep(0)
 
+    async def look(self, **late: int) -> None:
+        """After that many wait for these databases for long."""
+        self.late = late
+        self.gate._look()
+        for _ in range(4):
+            await asyncio.sleep(0)
+        self.check()
+
+    def check(self) -> None:
+        """All that is under way is counted where it is, once."""
+        bays = self.gate._bays.values()
+        assert all(0 <= bay.late <= bay.held for bay in bays)
+        assert sum(bay.held for bay in bays) == sum(flow.held for flow in self.gate._flows.values())
+        assert self.gate.under_way == sum(bay.held - bay.late for bay in bays)
+
     async def end_all(self) -> None:
         """Nothing is left behind."""
         while self._under_way:
             await self.end(len(self._under_way))
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        assert (self.gate.under_way, self.gate.waiting) == (0, 0)
+        assert (self.gate.under_way, self.gate.waiting, self.gate.state()["late"]) == (0, 0, 0)
 
     def refused(self) -> int:
         return sum(isinstance(task.exception(), OverloadedError) for task in self.tasks if task.done())
@@ -92,6 +113,143 @@ async def test_databases_leave_places_to_each_other() -> None:
     assert crowd.gate.under_way == 7
     await crowd.come(elsewhere)
     assert crowd.let_in[-1] == "elsewhere"
+    await crowd.end_all()
+
+
+async def test_who_waits_finds_the_places_of_what_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd, fine = Crowd(most=8, patience=0.02), organization("fine", database="fine")
+    await crowd.come(organization("hung", database="hung"), 7)
+    await crowd.come(organization("lost", database="lost"))
+    crowd.late = {"hung": 7, "lost": 1}
+    (waits,) = await crowd.come(fine)
+    assert crowd.gate.state() == {"limit": 8, "under_way": 8, "waiting": 1, "late": 0}
+    async with asyncio.timeout(10):
+        while "fine" not in crowd.let_in:  # noqa: ASYNC110 - the gate tells nobody
+            await asyncio.sleep(0)
+    assert crowd.gate.state() == {"limit": 8, "under_way": 1, "waiting": 0, "late": 8}
+    assert crowd.gate._next_look is not None, "nobody waits, but places may be taken back"
+    await crowd.look()
+    assert crowd.gate.state() == {"limit": 8, "under_way": 9, "waiting": 0, "late": 0}
+    assert not waits.done()
+    await crowd.end_all()
+
+
+async def test_databases_that_are_late_hold_together_what_one_may() -> None:
+    crowd, fine = Crowd(most=8), organization("fine", database="fine")
+    late = [organization(name, database=name) for name in ("one", "other", "third")]
+    for who in late:
+        await crowd.come(who, 2)
+    await crowd.look(one=2, other=2, third=2)
+    for who in late:
+        await crowd.come(who, 4)
+    assert (crowd.gate.under_way, crowd.gate.waiting) == (7, 5)
+    await crowd.come(fine)
+    assert crowd.let_in[-1] == "fine"
+    await crowd.end_all()
+
+
+async def test_where_as_many_are_late_as_may_be_under_way_no_more_are_let_in() -> None:
+    """Were it for want of processors after all, everything would take twice as long, and no longer."""
+    crowd, fine = Crowd(most=8), organization("fine", database="fine")
+    late = [organization(name, database=name) for name in ("one", "other", "third")]
+    for who in late[:2]:
+        await crowd.come(who, 4)
+    await crowd.come(fine)
+    await crowd.look(one=4, other=4)
+    assert crowd.let_in[-1] == "fine"
+    await crowd.come(late[2])
+    await crowd.come(late[0])
+    await crowd.come(fine)
+    assert crowd.let_in[-2:] == ["third", "fine"]
+    assert crowd.gate.waiting == 1
+    await crowd.look(one=4, other=3)
+    assert crowd.let_in[-1] == "one"
+    await crowd.end_all()
+
+
+async def test_a_few_that_are_late_leave_their_database_as_it_is() -> None:
+    crowd = Crowd(most=16)
+    late, slow = organization("late", database="late"), organization("slow", database="slow")
+    await crowd.come(late, 14)
+    await crowd.come(slow, 2)
+    await crowd.look(late=14, slow=2)
+    await crowd.come(slow, 2)
+    assert crowd.gate.state()["late"] == 16
+    assert crowd.gate.waiting == 0, "two of sixteen places are what others always have"
+    await crowd.end_all()
+
+
+async def test_a_database_is_late_until_one_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    crowd = Crowd(most=8)
+    late, lost = organization("late", database="late"), organization("lost", database="lost")
+    bay = crowd.gate.flow(late).bay
+    crowd.gate.flow(lost)
+    await crowd.come(late, 4)
+    await crowd.look(late=4)
+    now += 10.0
+    await crowd.end(4)
+    await crowd.look()
+    assert (bay.held, bay.is_late) == (0, True), "they were given up"
+    await crowd.come(late)
+    now += 4.0
+    await crowd.end()
+    await crowd.look()
+    assert not bay.is_late
+    await crowd.end_all()
+
+
+async def test_lines_that_stand_still_are_in_nobodys_way() -> None:
+    crowd, fine = Crowd(most=8, patience=100.0), organization("fine", database="fine")
+    late = [organization(f"late-{each}", database="late") for each in range(12)]
+    crowd.gate.flow(late[0])
+    crowd.gate.flow(fine)
+    crowd.gate._room = 1
+    for who in late:
+        await crowd.come(who)
+    await crowd.come(fine)
+    flow = crowd.gate.flow(fine)
+    assert (crowd.gate.waiting, crowd.gate.has_room(flow, Rank.INTERACTIVE)) == (3, False)
+    await crowd.look(late=7)
+    assert crowd.gate.waiting == 3, "its database holds all that it may"
+    assert crowd.gate.has_room(flow, Rank.INTERACTIVE)
+    assert not crowd.gate.has_room(crowd.gate.flow(late[-1]), Rank.INTERACTIVE)
+    await crowd.end_all()
+
+
+async def test_the_ideal_time_is_not_measured_while_what_hangs_fills_the_places_for_it() -> None:
+    """28 that hang are more than the few that are let in then: nobody else would be."""
+    crowd, fine = Crowd(most=INITIAL), organization("fine", database="fine")
+    await crowd.come(organization("late", database="late"), 28)
+    await crowd.come(fine, 5)
+    for _ in range(WINDOW):
+        await crowd.come(fine)
+        crowd._under_way.append(crowd._under_way.pop(28))
+        crowd._under_way.insert(0, crowd._under_way.pop())
+        await crowd.end()
+    assert crowd.gate.limit == LEAST
+    await crowd.look(late=28)
+    assert crowd.gate.limit == INITIAL
+    assert crowd.gate.waiting == 0
+    await crowd.end_all()
+
+
+@example([("come", 5), ("come", 4), ("look", 7), ("end", 1), ("look", 0)])
+@given(st.lists(st.tuples(st.sampled_from(["come", "end", "leave", "look"]), st.integers(0, 9)), max_size=60))
+async def test_whatever_is_late_and_ends_every_place_is_counted_once(events: list[tuple[str, int]]) -> None:
+    crowd = Crowd(most=8, patience=1000.0)
+    tenants = [organization(f"t{each}", database=f"d{each % 3}") for each in range(6)]
+    for event, which in events:
+        if event == "come":
+            await crowd.come(tenants[which % 6], 1 + which)
+        elif event == "end":
+            await crowd.end(1 + which)
+        elif event == "leave" and crowd.tasks:
+            crowd.tasks[-1 - which % len(crowd.tasks)].cancel()
+        elif event == "look":
+            await crowd.look(d0=which, d1=9 - which)
+        crowd.check()
     await crowd.end_all()
 
 

@@ -310,7 +310,7 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert (len(line), line.weight) == in_line(flows)
+        assert line.rivals(Bay(), ()) == in_line(flows)
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
@@ -318,4 +318,4 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
         assert found is not None
         waiting.remove(found)
     assert line.next(ANY, ANY) is None
-    assert (len(line), line.weight) == in_line(flows) == (0, 0)
+    assert line.rivals(Bay(), ()) == in_line(flows) == (0, 0)

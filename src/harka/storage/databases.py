@@ -55,6 +55,11 @@ class Databases:
     def pool(self, database: str) -> Pool:
         return self.database(database).pool
 
+    def late(self, name: str, seconds: float) -> int:
+        """How many have waited for more than so many seconds for this database to answer."""
+        database = self._by_name.get(name)
+        return 0 if database is None else database.late(seconds)
+
     def connections(self) -> dict[str, int]:
         """How many are idle and how many in use, over all databases; may be called from another thread."""
         pools = [database.pool for database in list(self._by_url.values())]
@@ -106,6 +111,10 @@ class Database:
             raise UnavailableError
         self._watch.begin()
         return wire
+
+    def late(self, seconds: float) -> int:
+        """How many have waited for more than so many seconds for an answer, or for a connection."""
+        return self._pool.late(self.loop.time() - seconds, self.lanes.askers())
 
     def release(self, wire: Wire) -> None:
         """Give back a connection whose transaction has ended; any other is repaired first."""

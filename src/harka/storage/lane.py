@@ -80,6 +80,10 @@ class Lanes:
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
 
+    def askers(self) -> dict[Wire, int]:
+        """How many ask on each of the connections that are in use here."""
+        return {lane.wire: len(lane) for lane in self._lanes}
+
     def known(self, text: str) -> Described | None:
         """What is known of a statement from its first use."""
         return self._described.get(text)
@@ -162,6 +166,9 @@ class _Lane:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         wire.answered(self._answered)
+
+    def __len__(self) -> int:
+        return len(self._line)
 
     def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""

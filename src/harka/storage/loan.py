@@ -73,11 +73,14 @@ class Loan:
             self._failed = True
             if not is_clean(error) or isinstance(failure, DeadlineExceededError):
                 self._abandon(type(failure))
+            else:
+                wire.sent_at = 0.0
             raise failure from error
         except BaseException:
             self._abandon()
             raise
-        wire.sent_at = 0.0
+        # what was asked meanwhile may not be answered yet
+        wire.sent_at = self._loop.time() if wire.outstanding else 0.0
         return answer
 
     def _abandon(self, lost_to: type[HarkaError] = UnavailableError) -> None:

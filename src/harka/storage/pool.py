@@ -5,7 +5,7 @@ usual loan is a pop from a list.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -18,9 +18,10 @@ _SWEEP_SECONDS: Final = 60.0
 
 
 class Waiting(asyncio.Future[Wire | None]):
-    """One who waits for a connection; a result of None: there is room for another."""
+    """One who waits for a connection, `since` a loop time; a result of None: there is room for another."""
 
     holder: bytes = b""
+    since: float = 0.0
 
 
 class Pool:
@@ -40,7 +41,8 @@ class Pool:
         # with whom it is lent to
         self._used: dict[Wire, bytes] = {}
         self._held: dict[bytes, int] = {}
-        self._opening = 0
+        # with the loop time since when
+        self._opening: dict[asyncio.Future[Wire], float] = {}
         # in the order they came
         self._waiters: dict[Waiting, None] = {}
         self._closing = False
@@ -78,7 +80,7 @@ class Pool:
                     if not wire.connection.is_closed():
                         self._lend(wire, holder)
                         return wire
-                if self.get_size() + self._opening < self._size:
+                if self.get_size() + len(self._opening) < self._size:
                     return await self._open(deadline, holder)
             handed = await self._wait(deadline, holder)
             if handed is not None:
@@ -88,6 +90,16 @@ class Pool:
             elif not self._may_hold(holder):
                 # the share was used up meanwhile, and the room is another's
                 self._wake()
+
+    def late(self, since: float, askers: Mapping[Wire, int]) -> int:
+        """How many wait, from before `since` (loop time), for the server to answer or to let them in.
+
+        `askers`: how many ask on a connection where it is not one. Who waits for a connection waits for the
+        server as well while others do: otherwise it is for them.
+        """
+        late = sum(askers.get(wire, 1) for wire in self._used if 0.0 < wire.sent_at < since)
+        late += sum(began < since for began in self._opening.values())
+        return late and late + sum(waiter.since < since for waiter in self._waiters)
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""
@@ -164,10 +176,10 @@ class Pool:
 
     async def _open(self, deadline: float, holder: bytes) -> Wire:
         """A new connection. Who is cancelled meanwhile leaves it to the pool, lest half of it be lost."""
-        self._opening += 1
-        # it counts from now on: others may open theirs meanwhile
-        self._count(holder, 1)
         opening = asyncio.ensure_future(self._connect())
+        # it counts from now on: others may open theirs meanwhile
+        self._opening[opening] = asyncio.get_running_loop().time()
+        self._count(holder, 1)
         try:
             async with asyncio.timeout_at(deadline):
                 await asyncio.shield(opening)
@@ -178,13 +190,13 @@ class Pool:
             else:
                 opening.add_done_callback(self._adopt)
             raise
-        self._opening -= 1
+        del self._opening[opening]
         wire = opening.result()
         self._used[wire] = holder
         return wire
 
     def _adopt(self, opening: asyncio.Future[Wire]) -> None:
-        self._opening -= 1
+        del self._opening[opening]
         if opening.cancelled() or opening.exception() is not None:
             self._wake()
             return
@@ -196,6 +208,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         waiter = Waiting(loop=loop)
         waiter.holder = holder
+        waiter.since = loop.time()
         self._waiters[waiter] = None
         timer = loop.call_at(deadline, _give_up, waiter)
         try:

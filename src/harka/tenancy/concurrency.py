@@ -43,13 +43,20 @@ class Concurrency:
         self._ideal = 0.0
         self._times: list[float] = []
         self._busiest = 0
-        self.watches = self._probing = False
+        self.watches = self._probing = self._held = False
         self._since, self._probe_at = 0.0, -math.inf
 
     def press(self, now: float) -> None:
         """Somebody has to wait: more would be taken than the limit lets in."""
         if not self.watches:
             self.watches, self._since = True, now
+
+    def hold(self, *, is_held: bool) -> None:
+        """Whether more are under way than it is told of: then nothing is ideal, and no limit grows."""
+        self._held = is_held
+        if is_held and self._probing:
+            self._probing = False
+            self._set(self.steady)
 
     def record(self, seconds: float, under_way: int, now: float) -> None:
         """One has ended that took `seconds`, while `under_way` were, itself among them; if it `watches`."""
@@ -66,14 +73,17 @@ class Concurrency:
         self.watches = self._probing
         times.sort()
         median = max(times[len(times) // 2], _SHORTEST)
-        if busiest <= self._least:
+        if busiest <= self._least and not self._held:
             self._ideal = median
         if self._probing:
             self._end_probe(now, is_ideal=busiest <= self._least)
             return
         rate = len(times) / max(elapsed, _SHORTEST)
         self.rate = rate if not self.rate else self.rate + _NEWEST * (rate - self.rate)
-        if now >= self._probe_at and busiest > self._least:
+        if self._held:
+            self.steady = min(self._next(median), self.steady)
+            self._set(self.steady)
+        elif now >= self._probe_at and busiest > self._least:
             self._probing = self.watches = True
             self._set(self._least)
         else:

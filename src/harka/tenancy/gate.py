@@ -4,10 +4,15 @@ While there is room, a request takes a place and gives it back: a few comparison
 waits in its organization's line, which is short, or is refused at once: what would wait for longer than
 people do had better not be begun. Requests on other processes are not known here; each has its own share of
 the load.
+
+Who waits for a database that is late with its answer keeps no processor busy, and gives the place back
+meanwhile: however many databases hang or are slow at once, those of the others are served. While somebody
+waits the storage is asked how many these are; together they may hold what one database may, an eighth of the
+places is left to others.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
@@ -22,6 +27,10 @@ _SHARE: Final = 7 / 8
 """Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
+_LATE: Final = 4
+"""Times `patience`: a database that takes longer to answer is late."""
+_LOOK: Final = 2
+"""The same, between two looks at that."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -31,9 +40,18 @@ _FLOWS: Final = 1024
 
 
 class Gate:
-    def __init__(self, *, most: int, patience: float) -> None:
-        """`most`: requests under way, whatever is measured. `patience`: seconds one may expect to wait."""
+    def __init__(
+        self, *, most: int, patience: float, late: Callable[[str, float], int] = lambda _name, _seconds: 0
+    ) -> None:
+        """`most`: requests under way, whatever is measured. `patience`: seconds one may expect to wait.
+
+        `late`: how many requests wait for an answer of this database for longer than so many seconds.
+        """
         self._patience = patience
+        self._find_late = late
+        self._late_after = _LATE * patience
+        self._late: list[Bay] = []
+        self._next_look: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
         self._flows: dict[UUID, Flow] = {}
         self._bays: dict[str, Bay] = {}
@@ -49,7 +67,8 @@ class Gate:
 
     def state(self) -> Mapping[str, float]:
         """For a gauge."""
-        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting}
+        late = sum(bay.late for bay in self._bays.values())
+        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting, "late": late}
 
     def flow(self, organization: Organization) -> Flow:
         """What is known of an organization's requests here."""
@@ -66,6 +85,7 @@ class Gate:
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
             or flow.waiting
+            or (bay.is_late and not self._may_be_late())
         ):
             return False
         self.under_way += 1
@@ -76,14 +96,20 @@ class Gate:
     def leave(self, flow: Flow, began: float) -> None:
         """Give a place back that was held since `began` (monotonic seconds)."""
         # written out, not called: nearly every request comes by here
-        now, under_way, cost = clock.monotonic(), self.under_way, flow.cost
+        now, under_way, cost, bay = clock.monotonic(), self.under_way, flow.cost, flow.bay
         seconds = now - began
         self.under_way = under_way - 1
         flow.held -= 1
-        flow.bay.held -= 1
+        bay.held -= 1
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
+        if seconds <= self._late_after:
+            bay.answers = True
+        if bay.late and (seconds > self._late_after or bay.late > bay.held):
+            # it had given its place back already
+            bay.late -= 1
+            self.under_way = under_way
         if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
@@ -98,7 +124,8 @@ class Gate:
             return True
         waiting = flow.waiting + coming
         if not waiting:
-            return len(self._line) < _CROWD * self._room
+            organizations, _ = self._line.rivals(flow.bay, self._late)
+            return organizations < _CROWD * self._room
         return waiting < self._longest(flow) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
@@ -150,16 +177,21 @@ class Gate:
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
+        # with one database nobody else could use the places
+        if self._next_look is None and len(self._bays) > 1:
+            self._look_later()
         return one
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        others = self._line.weight - flow.weight if flow.is_in_line else self._line.weight
-        return max(int(self._room * flow.weight / (others + flow.weight)), 1)
+        _, weight = self._line.rivals(flow.bay, self._late)
+        all_of_them = weight if flow.is_in_line else weight + flow.weight
+        return max(int(self._room * flow.weight / all_of_them), 1)
 
     def _admit(self) -> None:
         while self.under_way < self._limit:
-            found = self._line.next(self._most_of_one, self._most_of_bay)
+            may_be_late = not self._late or self._may_be_late()
+            found = self._line.next(self._most_of_one, self._most_of_bay, may_be_late=may_be_late)
             if found is None:
                 return
             flow, one = found
@@ -171,9 +203,13 @@ class Gate:
                 one.set_result(None)
 
     def _give_back(self, flow: Flow) -> None:
+        bay = flow.bay
         self.under_way -= 1
         flow.held -= 1
-        flow.bay.held -= 1
+        bay.held -= 1
+        if bay.late > bay.held:
+            bay.late -= 1
+            self.under_way += 1
 
     def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
         """One waits no longer."""
@@ -183,12 +219,39 @@ class Gate:
         if flow.is_in_line and not flow.waiting:
             self._line.leave(flow)
 
+    def _may_be_late(self) -> bool:
+        """Whether one more may be let in where a database is late."""
+        late = sum(bay.late for bay in self._late)
+        held = sum(bay.held for bay in self._late) - late
+        return held < self._most_of_one and late < self._limit
+
+    def _look_later(self) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(_LOOK * self._patience, self._look)
+
+    def _look(self) -> None:
+        """Who waits for a database that is late holds no place; who does no more, holds one again."""
+        self._next_look = None
+        count = 0
+        for name, bay in self._bays.items():
+            late = min(self._find_late(name, self._late_after), bay.held)
+            self.under_way += bay.late - late
+            bay.late = late
+            bay.is_late = late > self._few or (bay.is_late and not bay.answers)
+            bay.answers = False
+            count += late
+        self._late = [bay for bay in self._bays.values() if bay.is_late]
+        self._concurrency.hold(is_held=count > self._few)
+        self._admit()
+        if self.waiting or count:
+            self._look_later()
+
     def _changed(self) -> None:
         """There is a new limit."""
         self._limit = self._concurrency.limit
         rate = self._concurrency.rate
         self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
         self._most_of_one = max(int(self._limit * _SHARE), 1)
+        self._few = max(self._limit - self._most_of_one, 1)
         self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
 
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:

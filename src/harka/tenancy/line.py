@@ -13,6 +13,7 @@ import heapq
 import itertools
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from harka.repositories.organization import Organization
@@ -36,16 +37,18 @@ class Rank(enum.IntEnum):
 
 
 class Bay:
-    """All that lives in one database. `held`: places.
+    """All that lives in one database. `held`: requests under way; `late`: of these, see `gate`.
 
-    `flows`: those in line by their clocks, which the line's time is ahead of by `lead`.
+    `is_late`: more than a few are, or were, and since then none has ended in time; `answers`: one has now.
+    `flows`: those in line by their clocks, which the line's time is ahead of by `lead`; `weight`: of these.
     """
 
-    __slots__ = ("flows", "held", "lead")
+    __slots__ = ("answers", "flows", "held", "is_late", "late", "lead", "weight")
 
     def __init__(self) -> None:
-        self.held = 0
-        self.lead = 0.0
+        self.held = self.late = 0
+        self.is_late = self.answers = False
+        self.lead = self.weight = 0.0
         self.flows: list[tuple[float, int, Flow]] = []
 
 
@@ -126,18 +129,26 @@ class Flow:
 
 
 class Line:
-    """The organizations of which somebody waits. `weight`: of all of them."""
+    """The organizations of which somebody waits."""
 
     def __init__(self) -> None:
         self._bays: dict[Bay, None] = {}
         self._order = itertools.count()
         self._clock = 0.0
         self._count = 0
-        self.weight = 0.0
+        self._weight = 0.0
 
-    def __len__(self) -> int:
-        """Organizations."""
-        return self._count
+    def rivals(self, bay: Bay, late: Sequence[Bay]) -> tuple[int, float]:
+        """How many organizations are in line for the same places, and their weight.
+
+        Those of databases that are late are in nobody's way but their neighbours'.
+        """
+        count, weight = self._count, self._weight
+        for each in late:
+            if each is not bay:
+                count -= len(each.flows)
+                weight -= each.weight
+        return count, weight
 
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
@@ -153,7 +164,8 @@ class Line:
                 flow.clock = min(flow.clock, flow.left - bay.lead)
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
             self._count += 1
-            self.weight += flow.weight
+            self._weight += flow.weight
+            bay.weight += flow.weight
             self._bays[bay] = None
             self._push(flow)
 
@@ -164,15 +176,15 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int) -> tuple[Flow, Waiting] | None:
+    def next(self, most: int, most_of_bay: int, *, may_be_late: bool = True) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`: the same for all of its database.
+        `most_of_bay`: the same for all of its database. `may_be_late`: also where that is late.
         """
         found, begins = None, (math.inf, 0)
         full, aside = list[Bay](), list[Flow]()
         for bay in self._bays:
-            if bay.held >= most_of_bay:
+            if bay.held >= most_of_bay or (bay.is_late and not may_be_late):
                 full.append(bay)
                 continue
             while bay.flows and bay.flows[0][2].held >= most:
@@ -215,7 +227,8 @@ class Line:
         flow.rest()
         flow.left = flow.clock + bay.lead
         self._count -= 1
-        self.weight -= flow.weight
+        self._weight -= flow.weight
+        bay.weight -= flow.weight
         if not bay.flows:
             del self._bays[bay]
 

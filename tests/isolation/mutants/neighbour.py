@@ -5,6 +5,7 @@ from typing import Final
 from mutants.mutant import Mutant
 
 GATE = ("tests/tenancy/test_gate.py", "tests/tenancy/test_line.py")
+LATE = ("tests/tenancy/test_gate.py", "tests/storage/test_bulkhead.py")
 POOL = ("tests/storage/test_pool.py",)
 
 MUTANTS: Final = [
@@ -22,6 +23,20 @@ MUTANTS: Final = [
         "bay.lead = max(bay.lead, to - head.clock)",
         "pass",
         GATE,
+    ),
+    Mutant(
+        "what-hangs-keeps-its-places", "tenancy/gate.py", "self.under_way += bay.late - late", "pass", LATE
+    ),
+    Mutant(
+        "late-ones-take-all-places", "tenancy/gate.py", "return held < self._most_of_one and", "return", LATE
+    ),
+    Mutant("any-number-may-be-late", "tenancy/gate.py", " and late < self._limit", "", LATE),
+    Mutant(
+        "who-opens-a-connection-is-not-late",
+        "storage/pool.py",
+        "late += sum(began < since for began in self._opening.values())",
+        "pass",
+        LATE,
     ),
     Mutant(
         "one-holds-all-connections",
