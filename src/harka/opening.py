@@ -102,7 +102,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             files=FileStore(settings.files_url, keyring.seal),
             typesetter=typesetter,
             mailer=Mailer(settings),
-            gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience, late=databases.late),
+            gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience, storage=databases),
             admission=_admission(settings, requests, stack),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )

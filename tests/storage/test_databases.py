@@ -44,12 +44,15 @@ async def test_names_that_lead_to_one_url_share_a_pool(storage_settings: Setting
     databases = Databases(settings)
     pools = {id(databases.pool(name)) for name in ("app", "shard_medium_1", "shard_medium_2")}
     assert len(pools) == 1
+    assert {databases.same(name) for name in ("shard_medium_2", "app", "shard_medium_1")} == {"app"}
     await databases.close()
 
 
 async def test_unknown_database_is_a_configuration_error(databases: Databases) -> None:
     with pytest.raises(ConfigurationError):
         databases.database("elsewhere")
+    assert databases.same("elsewhere") == "elsewhere"
+    assert databases.late("elsewhere", 0.0) == 0
 
 
 async def test_first_users_at_once_get_one_pool(databases: Databases, home: Location) -> None:

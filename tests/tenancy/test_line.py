@@ -33,7 +33,7 @@ def wait(line: Line, who: Flow, count: int = 1, rank: Rank = Rank.INTERACTIVE) -
 
 def served(line: Line, count: int, most: int = ANY) -> list[Flow]:
     """Whose turn it was, so many times. `most`: places of a database."""
-    found = [line.next(ANY, most) for _ in range(count)]
+    found = [line.next(ANY, most, 0) for _ in range(count)]
     return [each[0] for each in found if each is not None]
 
 
@@ -59,7 +59,7 @@ class Places:
                 left.held -= 1
                 left.bay.held -= 1
             before = self._line._clock
-            found = self._line.next(7, self._most_of_bay)
+            found = self._line.next(7, self._most_of_bay, 0)
             assert found is not None
             assert self._line._clock >= before
             found[0].held += 1
@@ -147,11 +147,11 @@ async def test_who_holds_enough_is_passed_over_and_keeps_the_turn() -> None:
     wait(line, greedy, 2)
     wait(line, other, 2)
     greedy.held = 3
-    assert [line.next(3, ANY), line.next(3, ANY)] != [None, None]
-    assert line.next(3, ANY) is None
+    assert [line.next(3, ANY, 0), line.next(3, ANY, 0)] != [None, None]
+    assert line.next(3, ANY, 0) is None
     assert other.waiting == 0
     greedy.held = 2
-    found = line.next(3, ANY)
+    found = line.next(3, ANY, 0)
     assert found is not None
     assert found[0] is greedy
 
@@ -162,10 +162,10 @@ async def test_a_database_whose_organizations_hold_enough_is_passed_over() -> No
     hung.held = 6
     for each in (*stuck, others):
         wait(line, each)
-    found = line.next(ANY, 6)
+    found = line.next(ANY, 6, 0)
     assert found is not None
     assert found[0] is others
-    assert line.next(ANY, 6) is None
+    assert line.next(ANY, 6, 0) is None
 
 
 async def test_people_come_first_and_nobody_waits_for_ever() -> None:
@@ -173,7 +173,7 @@ async def test_people_come_first_and_nobody_waits_for_ever() -> None:
     ranks = {rank: wait(line, one, 100, rank) for rank in Rank}
     turns: Counter[Rank] = Counter()
     for _ in range(64):
-        found = line.next(ANY, ANY)
+        found = line.next(ANY, ANY, 0)
         assert found is not None
         turns[next(rank for rank, all_ in ranks.items() if found[1] in all_)] += 1
     assert turns == {Rank.INTERACTIVE: 48, Rank.PARTNER: 12, Rank.BULK: 4}
@@ -182,7 +182,7 @@ async def test_people_come_first_and_nobody_waits_for_ever() -> None:
 async def test_in_one_rank_who_came_first_is_first() -> None:
     line, one = Line(), flow()
     made = wait(line, one, 5)
-    found = [line.next(ANY, ANY) for _ in range(5)]
+    found = [line.next(ANY, ANY, 0) for _ in range(5)]
     assert [each[1] for each in found if each] == made
 
 
@@ -253,7 +253,7 @@ async def test_a_turn_that_takes_long_is_not_saved_up_for_many_that_do_not(
     for each in slow:
         wait(line, each, 10)
     first.held = first.bay.held = 7
-    assert {found[0] for _ in range(8) if (found := line.next(7, 7 if bay is None else ANY))} == {*slow}
+    assert {found[0] for _ in range(8) if (found := line.next(7, 7 if bay is None else ANY, 0))} == {*slow}
     first.held = first.bay.held = 0
     for number, newcomer in enumerate(others, 1):
         wait(line, newcomer, 500)
@@ -306,7 +306,7 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
                 line.leave(flows[which])
             waiting.remove(mine[0])
         elif event == "next":
-            found = line.next(ANY, ANY)
+            found = line.next(ANY, ANY, 0)
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
@@ -314,8 +314,8 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
-        found = line.next(ANY, ANY)
+        found = line.next(ANY, ANY, 0)
         assert found is not None
         waiting.remove(found)
-    assert line.next(ANY, ANY) is None
+    assert line.next(ANY, ANY, 0) is None
     assert line.rivals(Bay(), ()) == in_line(flows) == (0, 0)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from harka.clock import monotonic
-from harka.config import Settings
+from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError
 from harka.storage import arrays
 from harka.storage.failure import CONNECTION_ERRORS, translated
@@ -48,15 +48,22 @@ class Databases:
         if known is None:
             url = app_url(self._settings, name)
             share = None if is_dedicated(name) else _share(self._settings.pool_size)
-            known = self._by_url.setdefault(url, Database(url, self._settings, share=share))
+            known = self._by_url.setdefault(url, Database(url, self._settings, name=name, share=share))
             self._by_name[name] = known
         return known
 
     def pool(self, database: str) -> Pool:
         return self.database(database).pool
 
+    def same(self, name: str) -> str:
+        """Of several names of one database always the same; one that no setting places stays what it is."""
+        try:
+            return self.database(name).name
+        except ConfigurationError:
+            return name
+
     def late(self, name: str, seconds: float) -> int:
-        """How many have waited for more than so many seconds for this database to answer."""
+        """At the most so many requests have waited for longer than `seconds` for this database to answer."""
         database = self._by_name.get(name)
         return 0 if database is None else database.late(seconds)
 
@@ -73,8 +80,9 @@ class Databases:
 class Database:
     """One physical database and the connections this process keeps to it."""
 
-    def __init__(self, url: str, settings: Settings, *, share: int | None = None) -> None:
-        """`share`: connections that one tenant may hold, None for all."""
+    def __init__(self, url: str, settings: Settings, *, name: str = "", share: int | None = None) -> None:
+        """`name`: the first by which it was asked for. `share`: connections of one tenant, None for all."""
+        self.name = name
         self._url = url
         self._settings = settings
         self._pool = Pool(self._connect, size=settings.pool_size, share=share)
@@ -113,7 +121,10 @@ class Database:
         return wire
 
     def late(self, seconds: float) -> int:
-        """How many have waited for more than so many seconds for an answer, or for a connection."""
+        """At the most so many requests have waited for longer than `seconds` for it to answer.
+
+        One that asks several things at once counts as several; what is cancelled counts until it is over.
+        """
         return self._pool.late(self.loop.time() - seconds, self.lanes.askers())
 
     def release(self, wire: Wire) -> None:

@@ -81,8 +81,8 @@ class Lanes:
         self._described: OrderedDict[str, Described] = OrderedDict()
 
     def askers(self) -> dict[Wire, int]:
-        """How many ask on each of the connections that are in use here."""
-        return {lane.wire: len(lane) for lane in self._lanes}
+        """How many wait on each of the connections that are in use here."""
+        return {lane.wire: lane.askers() for lane in self._lanes}
 
     def known(self, text: str) -> Described | None:
         """What is known of a statement from its first use."""
@@ -167,8 +167,9 @@ class _Lane:
         self._begun = self._loop.time()
         wire.answered(self._answered)
 
-    def __len__(self) -> int:
-        return len(self._line)
+    def askers(self) -> int:
+        """Without those who have left: their statements run on."""
+        return sum(not answer.done() for _, answer in self._line)
 
     def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""

@@ -74,13 +74,12 @@ class Loan:
             if not is_clean(error) or isinstance(failure, DeadlineExceededError):
                 self._abandon(type(failure))
             else:
-                wire.sent_at = 0.0
+                wire.heard(self._loop.time())
             raise failure from error
         except BaseException:
             self._abandon()
             raise
-        # what was asked meanwhile may not be answered yet
-        wire.sent_at = self._loop.time() if wire.outstanding else 0.0
+        wire.heard(self._loop.time())
         return answer
 
     def _abandon(self, lost_to: type[HarkaError] = UnavailableError) -> None:

@@ -94,12 +94,22 @@ class Pool:
     def late(self, since: float, askers: Mapping[Wire, int]) -> int:
         """How many wait, from before `since` (loop time), for the server to answer or to let them in.
 
-        `askers`: how many ask on a connection where it is not one. Who waits for a connection waits for the
-        server as well while others do: otherwise it is for them.
+        `askers`: how many wait on a connection where it is not one. Who waits for a connection is late where
+        all those are that it might get; otherwise it waits for others' turns.
         """
-        late = sum(askers.get(wire, 1) for wire in self._used if 0.0 < wire.sent_at < since)
-        late += sum(began < since for began in self._opening.values())
-        return late and late + sum(waiter.since < since for waiter in self._waiters)
+        late = sum(began < since for began in self._opening.values())
+        # who has a connection on which the server is not late
+        served = {b""} if late < len(self._opening) else set[bytes]()
+        for wire, holder in self._used.items():
+            if 0.0 < wire.sent_at < since:
+                late += askers.get(wire, 1)
+            else:
+                served.add(holder)
+        for waiter in self._waiters:
+            holder = waiter.holder
+            is_behind = not served or (holder not in served and not self._may_hold(holder))
+            late += waiter.since < since and is_behind
+        return late
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""

@@ -104,6 +104,10 @@ class Wire:
         """How many of `ask` are not answered yet."""
         return 0 if self._pipeline is None else self._pipeline.outstanding
 
+    def heard(self, now: float) -> None:
+        """There is an answer, at this loop time; to what was asked meanwhile there may not be one yet."""
+        self.sent_at = now if self.outstanding else 0.0
+
     def answered(self, listener: Callable[[], None] | None) -> None:
         """Call `listener` at the answer of each `ask`, and when the connection is lost."""
         assert self._pipeline is not None  # noqa: S101 - the caller has looked

@@ -6,15 +6,14 @@ people do had better not be begun. Requests on other processes are not known her
 the load.
 
 Who waits for a database that is late with its answer keeps no processor busy, and gives the place back
-meanwhile: however many databases hang or are slow at once, those of the others are served. While somebody
-waits the storage is asked how many these are; together they may hold what one database may, an eighth of the
-places is left to others.
+meanwhile: however many databases hang or are slow at once, an eighth of the places is left to others. While
+somebody waits the storage is asked how many these are.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from harka import clock
@@ -39,17 +38,24 @@ _FLOWS: Final = 1024
 """Of idle organizations, before they are forgotten: at the most these, or as many as have requests."""
 
 
-class Gate:
-    def __init__(
-        self, *, most: int, patience: float, late: Callable[[str, float], int] = lambda _name, _seconds: 0
-    ) -> None:
-        """`most`: requests under way, whatever is measured. `patience`: seconds one may expect to wait.
+class Storage(Protocol):
+    """The part of `storage.databases.Databases` that is asked."""
 
-        `late`: how many requests wait for an answer of this database for longer than so many seconds.
+    def same(self, name: str) -> str: ...
+    def late(self, name: str, seconds: float) -> int: ...
+
+
+class Gate:
+    def __init__(self, *, most: int, patience: float, storage: Storage | None = None) -> None:
+        """`most`: requests under way, whatever is measured; of those that are late as many again.
+
+        `patience`: seconds one may expect to wait. `storage`: what knows how many are late.
         """
         self._patience = patience
-        self._find_late = late
+        self._most = most
+        self._storage = storage
         self._late_after = _LATE * patience
+        self._all_late = 0
         self._late: list[Bay] = []
         self._next_look: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
@@ -67,8 +73,12 @@ class Gate:
 
     def state(self) -> Mapping[str, float]:
         """For a gauge."""
-        late = sum(bay.late for bay in self._bays.values())
-        return {"limit": self._limit, "under_way": self.under_way, "waiting": self.waiting, "late": late}
+        return {
+            "limit": self._limit,
+            "under_way": self.under_way,
+            "waiting": self.waiting,
+            "late": self._all_late,
+        }
 
     def flow(self, organization: Organization) -> Flow:
         """What is known of an organization's requests here."""
@@ -85,7 +95,7 @@ class Gate:
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
             or flow.waiting
-            or (bay.is_late and not self._may_be_late())
+            or (bay.is_late and bay.held >= self._most_of_late())
         ):
             return False
         self.under_way += 1
@@ -109,6 +119,7 @@ class Gate:
         if bay.late and (seconds > self._late_after or bay.late > bay.held):
             # it had given its place back already
             bay.late -= 1
+            self._all_late -= 1
             self.under_way = under_way
         if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
@@ -177,8 +188,7 @@ class Gate:
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
-        # with one database nobody else could use the places
-        if self._next_look is None and len(self._bays) > 1:
+        if self._next_look is None:
             self._look_later()
         return one
 
@@ -190,8 +200,8 @@ class Gate:
 
     def _admit(self) -> None:
         while self.under_way < self._limit:
-            may_be_late = not self._late or self._may_be_late()
-            found = self._line.next(self._most_of_one, self._most_of_bay, may_be_late=may_be_late)
+            most_of_late = self._most_of_late() if self._late else 0
+            found = self._line.next(self._most_of_one, self._most_of_bay, most_of_late)
             if found is None:
                 return
             flow, one = found
@@ -203,13 +213,9 @@ class Gate:
                 one.set_result(None)
 
     def _give_back(self, flow: Flow) -> None:
-        bay = flow.bay
         self.under_way -= 1
         flow.held -= 1
-        bay.held -= 1
-        if bay.late > bay.held:
-            bay.late -= 1
-            self.under_way += 1
+        flow.bay.held -= 1
 
     def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
         """One waits no longer."""
@@ -219,30 +225,38 @@ class Gate:
         if flow.is_in_line and not flow.waiting:
             self._line.leave(flow)
 
-    def _may_be_late(self) -> bool:
-        """Whether one more may be let in where a database is late."""
-        late = sum(bay.late for bay in self._late)
-        held = sum(bay.held for bay in self._late) - late
-        return held < self._most_of_one and late < self._limit
+    def _most_of_late(self) -> int:
+        """Of all places, for one database that is late.
+
+        Together they hold what one may. Where as many are late as may be under way it is a few for each: one
+        that answers again can show it.
+        """
+        if sum(bay.held - bay.late for bay in self._late) >= self._most_of_one:
+            return 0
+        return self._few if self._all_late >= self._limit else self._most_of_bay
 
     def _look_later(self) -> None:
-        self._next_look = asyncio.get_running_loop().call_later(_LOOK * self._patience, self._look)
+        # with one database nobody else could use the places
+        if self._storage is not None and len(self._bays) > 1:
+            self._next_look = asyncio.get_running_loop().call_later(
+                _LOOK * self._patience, self._look, self._storage
+            )
 
-    def _look(self) -> None:
+    def _look(self, storage: Storage) -> None:
         """Who waits for a database that is late holds no place; who does no more, holds one again."""
         self._next_look = None
-        count = 0
+        under_way = self.under_way + self._all_late
         for name, bay in self._bays.items():
-            late = min(self._find_late(name, self._late_after), bay.held)
-            self.under_way += bay.late - late
-            bay.late = late
-            bay.is_late = late > self._few or (bay.is_late and not bay.answers)
+            bay.late = min(storage.late(name, self._late_after), bay.held)
+            bay.is_late = bay.late > self._few or (bay.is_late and not bay.answers)
             bay.answers = False
-            count += late
         self._late = [bay for bay in self._bays.values() if bay.is_late]
-        self._concurrency.hold(is_held=count > self._few)
+        self._all_late = sum(bay.late for bay in self._bays.values())
+        self.under_way = under_way - self._all_late
+        self._concurrency.hold(is_held=self._all_late > self._few)
+        self._changed()
         self._admit()
-        if self.waiting or count:
+        if self.waiting or self._all_late:
             self._look_later()
 
     def _changed(self) -> None:
@@ -252,7 +266,11 @@ class Gate:
         self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
         self._most_of_one = max(int(self._limit * _SHARE), 1)
         self._few = max(self._limit - self._most_of_one, 1)
-        self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
+        if self._all_late >= self._most:
+            # or one database after the other would come to be late with all that it may hold
+            self._most_of_bay = self._few
+        else:
+            self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
 
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
         """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
@@ -262,9 +280,12 @@ class Gate:
             return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()
-        bay = self._bays.get(organization.database)
+        database = (
+            organization.database if self._storage is None else self._storage.same(organization.database)
+        )
+        bay = self._bays.get(database)
         if bay is None:
-            bay = self._bays[organization.database] = Bay()
+            bay = self._bays[database] = Bay()
             self._changed()
         made = self._flows[organization.id] = Flow(organization, bay)
         if flow is not None:

@@ -176,15 +176,15 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int, *, may_be_late: bool = True) -> tuple[Flow, Waiting] | None:
+    def next(self, most: int, most_of_bay: int, most_of_late: int) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`: the same for all of its database. `may_be_late`: also where that is late.
+        `most_of_bay`, `most_of_late`: the same for all of its database, and for all of one that is late.
         """
         found, begins = None, (math.inf, 0)
         full, aside = list[Bay](), list[Flow]()
         for bay in self._bays:
-            if bay.held >= most_of_bay or (bay.is_late and not may_be_late):
+            if bay.held >= (most_of_late if bay.is_late else most_of_bay):
                 full.append(bay)
                 continue
             while bay.flows and bay.flows[0][2].held >= most:

@@ -25,17 +25,25 @@ MUTANTS: Final = [
         GATE,
     ),
     Mutant(
-        "what-hangs-keeps-its-places", "tenancy/gate.py", "self.under_way += bay.late - late", "pass", LATE
+        "what-hangs-keeps-its-places",
+        "tenancy/gate.py",
+        "self.under_way = under_way - self._all_late",
+        "self.under_way = under_way",
+        LATE,
     ),
     Mutant(
-        "late-ones-take-all-places", "tenancy/gate.py", "return held < self._most_of_one and", "return", LATE
+        "late-ones-take-all-places",
+        "tenancy/gate.py",
+        "            return 0\n        return self._few",
+        "            return self._most_of_bay\n        return self._few",
+        LATE,
     ),
-    Mutant("any-number-may-be-late", "tenancy/gate.py", " and late < self._limit", "", LATE),
+    Mutant("any-number-may-be-late", "tenancy/gate.py", "self._most_of_bay = self._few", "pass", LATE),
     Mutant(
         "who-opens-a-connection-is-not-late",
         "storage/pool.py",
-        "late += sum(began < since for began in self._opening.values())",
-        "pass",
+        "late = sum(began < since for began in self._opening.values())",
+        "late = 0",
         LATE,
     ),
     Mutant(

@@ -32,8 +32,8 @@ MUTANTS: Final = [
     Mutant(
         "connection-kept-after-cancellation",
         "storage/loan.py",
-        "        except BaseException:\n            self._abandon()\n            raise\n        # what",
-        "        except BaseException:\n            raise\n        # what",
+        "        except BaseException:\n            self._abandon()\n            raise\n        wire.heard",
+        "        except BaseException:\n            raise\n        wire.heard",
         SESSION,
     ),
     Mutant(
