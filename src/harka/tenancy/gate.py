@@ -47,7 +47,7 @@ class Storage(Protocol):
 
 class Gate:
     def __init__(self, *, most: int, patience: float, storage: Storage | None = None) -> None:
-        """`most`: requests under way, whatever is measured; of those that are late as many again.
+        """`most`: requests under way, whatever is measured; late ones as many again, and a few per database.
 
         `patience`: seconds one may expect to wait. `storage`: what knows how many are late.
         """
@@ -260,7 +260,7 @@ class Gate:
             self._look_later()
 
     def _changed(self) -> None:
-        """There is a new limit."""
+        """There is a new limit, or others are late."""
         self._limit = self._concurrency.limit
         rate = self._concurrency.rate
         self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
