@@ -22,6 +22,7 @@ from harka.graph.request import Prepared
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.tenancy.permission import Permission
+from harka.web.connection import CONNECTION, ClientConnection
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
 from harka.web.routes import build
@@ -125,6 +126,7 @@ async def asked(
     peer: str = "203.0.113.9",
     *,
     leaves: bool = False,
+    connection: ClientConnection | None = None,
 ) -> tuple[list[Message], Any]:
     messages: list[Message] = [
         {"type": "http.disconnect"}
@@ -149,6 +151,8 @@ async def asked(
     given = list(headers)
     host = [] if any(name == "host" for name, _ in given) else [("host", school.host)]
     scope["headers"] = [(name.encode(), value.encode()) for name, value in (*host, *given, UNTOLD)]
+    if connection is not None:
+        scope[CONNECTION] = connection
     await app(scope, receive, send)
     return sent, scope["harka"].record
 
@@ -241,9 +245,27 @@ async def test_without_room_both_ways_refuse_alike(school: School) -> None:
 async def test_who_leaves_while_waiting_is_gone_from_the_line(school: School) -> None:
     own = gated(school)
     headers = [JSON, *(await own.headers(tuple(Permission))).items()]
+    app, gate, connection = build(own.runtime, Draining()), own.runtime.gate, ClientConnection()
     async with full(own, line=False):
-        sent, record = await asked(build(own.runtime, Draining()), own, headers, [VIEWER], leaves=True)
-        assert (sent, record.code, own.runtime.gate.waiting) == ([], "CLIENT_GONE", 0)
+        asking = asyncio.create_task(asked(app, own, headers, [VIEWER], connection=connection))
+        while not gate.waiting:  # noqa: ASYNC110 - the gate tells nobody
+            await asyncio.sleep(0)
+        connection.lose()
+        sent, record = await asking
+        assert (sent, record.code, gate.waiting) == ([], "CLIENT_GONE", 0)
+
+
+async def test_behind_another_server_who_had_to_wait_is_answered_what_they_asked(school: School) -> None:
+    own = gated(school)
+    headers = [JSON, *(await own.headers(tuple(Permission))).items()]
+    app, gate = build(own.runtime, Draining()), own.runtime.gate
+    async with full(own, line=False):
+        asking = asyncio.create_task(asked(app, own, headers, [VIEWER]))
+        while not gate.waiting:  # noqa: ASYNC110 - the gate tells nobody
+            await asyncio.sleep(0)
+    sent, _ = await asking
+    assert comparable(sent)[0] == 200
+    assert gate.under_way == 0
 
 
 async def test_who_waits_past_their_deadline_is_never_executed(school: School) -> None:

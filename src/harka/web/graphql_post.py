@@ -19,7 +19,7 @@ from harka.graph.execution import Engine
 from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.connection import ANSWER, ARRIVED, WORKER, lines_of, while_connected
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
@@ -116,7 +116,9 @@ class GraphQLPost:
         flow = gate.flow(credential.organization)
         if not gate.enter(flow):
             rank = rank_of(credential.actor, scope["headers"])
-            await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
+            turn = gate.wait(flow, rank, request.deadline)
+            # of another server `receive` would have to be asked, by which the body is still to come
+            await (while_connected(scope, receive, turn) if CONNECTION in scope else turn)
         began = clock.monotonic()
         try:
             tenant = await context_for(runtime, request, credential)
