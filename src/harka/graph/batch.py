@@ -34,7 +34,7 @@ async def execute(
     """What the operation answers. Raise `UncoveredError`, or whatever a resolver raises."""
     run = _Run(context, variables)
     top = executor.Frame(plan.shape, [root])
-    await run.resolve(top)
+    await (run.resolve([top]) if plan.lone is None else run.resolve_lone(top, plan.lone))
     seal = context.seal
     # the first frame stands for the answer itself
     objects = -1
@@ -60,9 +60,32 @@ class _Run:
         self._info = BatchInfo(context)
         self._variables = variables
 
-    async def resolve(self, top: Any) -> None:
-        """Resolve every field of this frame and of those that follow from it."""
-        level, may_end = [top], self._context.work.may_end_early
+    async def resolve_lone(self, top: Any, field: Any) -> None:
+        """Like `resolve` of a frame with one object and this one field to resolve: nothing to collect."""
+        step: Step = field.step
+        required = step.required
+        if required is not Access.OPEN:
+            self._context.require(required)
+        self.frames.append(top)
+        (value,) = self._call(step, top.sources)
+        if type(value) is Wanted:
+            work, loader = self._context.work, value.loader
+            is_last = work.may_end_early and step.waits <= 1 and step.waits_below == 0
+            if is_last and loader.sends_one([value.key]):
+                work.end_with_next_read()
+            answers = await loader.load_distinct([value.key], [0])
+            values = answers if value.made is None else [value.made(answers[0])]
+        else:
+            values = [await value if is_awaitable(value) else value]
+        level: list[Any] = []
+        for frame in top.attach(field, values):
+            (level if frame.shape.steps else self.frames).append(frame)
+        if level:
+            await self.resolve(level)
+
+    async def resolve(self, level: list[Any]) -> None:
+        """Resolve every field of these frames and of those that follow from them."""
+        may_end = self._context.work.may_end_early
         while level:
             waiting = _Waiting()
             asked: list[tuple[Any, Any, Any]] = []

@@ -74,10 +74,14 @@ class Step(msgspec.Struct, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`shape`: of the root. `waits`: how often its fields may need the database, a list's counted once."""
+    """`shape`: of the root. `waits`: how often its fields may need the database, a list's counted once.
+
+    `lone`: the root's only field, where there is one and a resolver answers it.
+    """
 
     shape: Any
     waits: int
+    lone: Any = None
 
 
 class _UnplannedError(Exception):
@@ -133,9 +137,17 @@ class Operation:
         assert root is not None  # noqa: S101 - a GraphQL schema has one
         planner = _Planner(self._schema, self._fragments, variables)
         try:
-            return Plan(planner.shape(root, [self.node.selection_set]), planner.waits)
+            shape = planner.shape(root, [self.node.selection_set])
+            return Plan(shape, planner.waits, _lone(shape.steps))
         except _UnplannedError:
             return None
+
+
+def _lone(fields: Sequence[Any]) -> Any:
+    """See `Plan`. `fields`: those of the root that are resolved one way or another."""
+    if len(fields) != 1 or fields[0].step is None or fields[0].step.resolver is None:
+        return None
+    return fields[0]
 
 
 def _has_several_fields(operation: OperationDefinitionNode) -> bool:

@@ -94,6 +94,13 @@ MUTANTS: Final = [
         PERMISSION,
     ),
     Mutant(
+        "lone-field-asks-no-permission",
+        "graph/batch.py",
+        "        if required is not Access.OPEN:\n            self._context.require(required)\n",
+        "",
+        PERMISSION,
+    ),
+    Mutant(
         "identity-is-enough",
         "graph/context.py",
         "            self.tenant.require(required)",
