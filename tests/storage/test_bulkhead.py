@@ -183,6 +183,7 @@ async def test_who_waits_for_another_tenants_turn_waits_for_no_answer(
     waits = asyncio.create_task(ask(both, home))
     while not pool.is_crowded:  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0)
+    # that it is not late shows only once it has waited for longer than that
     await asyncio.sleep(0.01)
     assert both.late(home.database, 0.001) == 0
     for wire in held:
