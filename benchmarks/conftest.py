@@ -51,6 +51,7 @@ def pytest_terminal_summary(config: pytest.Config) -> None:
         measured = [
             Measured(each.group or "", each.name, each.stats.min, each.stats.data)
             for each in session.benchmarks
+            if each.stats.data  # one that failed has none
         ]
         show(measured)
         show_percentiles(measured)

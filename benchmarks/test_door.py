@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from asyncpg.pgproto import pgproto
+from graphql import parse
 from library import bare_runtime
 from nowhere import logged_nowhere
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -28,7 +29,10 @@ from harka.auth.key_usage import KeyUsage
 from harka.auth.session_usage import SessionUsage
 from harka.cache.throttle import Throttle
 from harka.config import Settings
-from harka.graph import execution
+from harka.graph import schema
+from harka.graph.answer import Answer
+from harka.graph.document import Document
+from harka.graph.request import Prepared, Request
 from harka.ids import new_id
 from harka.runtime import Runtime
 from harka.tenancy.gate import Gate
@@ -62,39 +66,24 @@ FLOOR_HEADERS = [
 ]
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    failure: None = None
-    outage: None = None
-    code: str = ""
-    statements: int = 1
-    replayed: bool = False
-
+class _Answer(Answer, frozen=True):
     def json(self) -> bytes:
         return DATA
-
-
-class _Operation(msgspec.Struct, frozen=True):
-    deprecated: tuple[str, ...] = ()
-    old_variables: tuple[str, ...] = ()
-
-
-class _Prepared(msgspec.Struct, frozen=True):
-    operation: _Operation = _Operation()
-    name: str = "User"
-    is_mutation: bool = False
-    is_subscription: bool = False
 
 
 class _Engine:
     """Answers at once."""
 
     def __init__(self, _runtime: Runtime, **_: Any) -> None:
-        self._prepared, self._answer = _Prepared(), _Answer()
+        request = msgspec.json.decode(BODY, type=Request)
+        document = Document(schema.core(), parse(request.query))
+        self._prepared = Prepared(document, document.operation(None), request)
+        self._answer = _Answer(body={}, statements=1)
 
-    def prepare(self, _request: execution.Request, _tenant: object) -> _Prepared:
+    def prepare(self, _request: Request, _tenant: object) -> Prepared:
         return self._prepared
 
-    async def execute(self, _prepared: _Prepared, _tenant: object, _worker: object) -> _Answer:
+    async def execute(self, _prepared: Prepared, _tenant: object, _worker: object) -> Answer:
         return self._answer
 
 
