@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -90,17 +90,26 @@ def percentile(times: Sequence[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
 
-def run(directory: Path, port: int, streams: Sequence[Stream], *, is_watched: bool = True) -> list[Outcome]:
+def run(
+    directory: Path,
+    port: int,
+    streams: Sequence[Stream],
+    *,
+    is_watched: bool = True,
+    processors: Collection[int] = (),
+) -> list[Outcome]:
     """All at once, one process each. `is_watched`: tell the work, too, which itself takes some.
 
+    `processors`: the numbers of those that the generators may use, none for those of this process.
     Raise `CalledProcessError` or `TimeoutExpired` when one goes wrong.
     """
     start = time.time() + _HEAD_START
+    allowed = sorted(processors or os.sched_getaffinity(0))
     started = []
     for number, stream in enumerate(streams):
         plan, result = directory / f"plan-{number}.json", directory / f"result-{number}.json"
         texts = [request.decode("latin-1") for request in stream.requests]
-        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start)
+        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start, allowed)
         plan.write_bytes(msgspec.json.encode(whole))
         command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
         started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments

@@ -12,6 +12,7 @@ all of its sockets, whether requests are due or callers ask again (`docs/perform
 
 import contextlib
 import errno
+import os
 import random
 import select
 import socket
@@ -45,13 +46,17 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`requests`: whole HTTP requests, in latin-1; one is picked each time. `start`: of `time.time()`."""
+    """`requests`: whole HTTP requests, in latin-1; one is picked each time. `start`: of `time.time()`.
+
+    `processors`: the numbers of those it may use.
+    """
 
     port: int
     requests: list[str]
     phases: list[Phase]
     connections: int
     start: float
+    processors: list[int]
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -247,6 +252,7 @@ class Caller:
 
 def main() -> None:
     plan = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)
+    os.sched_setaffinity(0, plan.processors)
     caller = Caller(plan)
     caller.run()
     result = Result(list(caller.due), list(caller.took), list(caller.status), caller.late)

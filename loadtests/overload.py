@@ -15,6 +15,7 @@ is not.
 import argparse
 import asyncio
 import math
+import os
 import re
 import statistics
 import sys
@@ -62,32 +63,45 @@ out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 140
 class Ground(msgspec.Struct, frozen=True):
     """`requests`: of each tenant one, as it goes over the wire, by its question.
 
-    `elsewhere`: the port of the server that is not HARKA.
+    `elsewhere`: the port of the server that is not HARKA. `generators`: the processors that only they use.
     """
 
     directory: Path
     port: int
     metrics_port: int
     elsewhere: int
+    generators: set[int]
     requests: dict[str, dict[str, bytes]]
 
 
 def main() -> int:
     options = _options()
     interrupt_on_stop()
+    generators = _set_apart() if options.apart else set[int]()
     with stage() as staged:
         metrics_port = free_port()
         settings = msgspec.structs.replace(staged.settings, metrics_port=metrics_port)
         requests = asyncio.run(_tenants(staged))
         port = free_port()
         with Stage(settings, staged.admin_url, staged.directory).serving(port), elsewhere() as other:
-            ground = Ground(staged.directory, port, metrics_port, other, requests)
+            ground = Ground(staged.directory, port, metrics_port, other, generators, requests)
             return _measure(ground, options)
+
+
+def _set_apart() -> set[int]:
+    """Leave the last processor: neither this process nor what it starts uses it any more."""
+    *own, last = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, own)
+    return {last}
+
+
+def _run(ground: Ground, streams: Sequence[Stream]) -> list[Outcome]:
+    return run(ground.directory, ground.port, streams, processors=ground.generators)
 
 
 def _measure(ground: Ground, options: argparse.Namespace) -> int:
     seconds, requests = options.seconds, list(ground.requests[_SHORT].values())
-    run(ground.directory, ground.port, [Stream(requests, [Phase(seconds / 2, callers=_CALLERS)])])
+    _run(ground, [Stream(requests, [Phase(seconds / 2, callers=_CALLERS)])])
     peaks = [_peak(ground, _SHORT, seconds, callers) for callers in (8, 16, 32)]
     peak = max(peaks, key=lambda each: each.rate)
     out.print(
@@ -113,7 +127,7 @@ class Peak(msgspec.Struct, frozen=True):
 
 def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
     requests = list(ground.requests[question].values())
-    (outcome,) = run(ground.directory, ground.port, [Stream(requests, [Phase(seconds, callers=callers)])])
+    (outcome,) = _run(ground, [Stream(requests, [Phase(seconds, callers=callers)])])
     return Peak(outcome.in_time / seconds, _work(outcome.between(0.0, seconds), seconds), outcome.failed)
 
 
@@ -131,12 +145,12 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
     table = _table("noisy neighbour", "served in time", "p50 ms", "p99 ms", "beside alone ms", "neighbour/s")
     requests = ground.requests[_SHORT]
     quiet = Stream([requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
-    (alone,) = run(ground.directory, ground.port, [quiet])
+    (alone,) = _run(ground, [quiet])
     failed = alone.failed
     table.add_row("alone", *_shown(alone), "", "")
     for factor in times:
         flood = Stream([requests["noisy"]], [Phase(seconds, factor * peak)])
-        beside, noisy = run(ground.directory, ground.port, [quiet, flood])
+        beside, noisy = _run(ground, [quiet, flood])
         more = percentile(beside.served, 0.99) - percentile(alone.served, 0.99)
         served = len(noisy.served) / seconds
         table.add_row(f"beside {factor:g}x", *_shown(beside), f"{1000 * more:+,.0f}", f"{served:,.0f}")
@@ -202,7 +216,7 @@ def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: f
     phases = [asking, asking, slow, much, long, asking, asking]
     more, apart = Phase(seconds / 2, max(factor - 1, 0.0) * peak), Phase(2 * seconds + 3 * calm)
     streams = [Stream(requests, phases), Stream(requests, [more, apart, more], port=ground.elsewhere)]
-    outcome, other = run(ground.directory, ground.port, streams)
+    outcome, other = _run(ground, streams)
     parts = list(_parts(outcome, phases))
     busy, alone = (parts[0], parts[6]), (parts[1], parts[5])
     before, flood = parts[2].outcome, parts[3]
@@ -333,6 +347,11 @@ def _options() -> argparse.Namespace:
         help="the capacity: how much is asked for; 0 for the peak itself: how far the measure is off",
     )
     parser.add_argument("--rounds", type=int, default=3, help="floods of each mass; medians are told")
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="a processor for the generators alone, and the rest for the servers",
+    )
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
     options = parser.parse_args()
     if options.seconds < 1.0 or options.rounds < 1:

@@ -397,8 +397,25 @@ async def test_who_waits_past_the_deadline_is_never_begun() -> None:
     assert len(crowd.let_in) == 3
 
 
-async def test_nobody_waits_for_long_for_what_hangs() -> None:
-    crowd, one = Crowd(patience=0.001), organization()
+async def test_who_is_let_in_past_the_deadline_is_not_begun_either() -> None:
+    """Nobody has looked at the clock since: there is one look at all who wait, ten times a second."""
+    crowd, one = Crowd(), organization()
+    await crowd.come(one, 3)
+    late, next_ = await crowd.come(one, 1, deadline=clock.monotonic()) + await crowd.come(one)
+    assert crowd.gate.waiting == 2
+    await crowd.end()
+    assert late.done()
+    with pytest.raises(DeadlineExceededError):
+        await late
+    assert (crowd.gate.under_way, crowd.gate.waiting, len(crowd.let_in)) == (3, 0, 4)
+    assert not next_.done()
+    await crowd.end_all()
+
+
+@pytest.mark.parametrize("patience", [0.001, 0.015])
+async def test_nobody_waits_for_long_for_what_hangs(patience: float) -> None:
+    """Whether that is found at the first look or at a later one."""
+    crowd, one = Crowd(patience=patience), organization()
     await crowd.come(one, 3)
     (waits,) = await crowd.come(one)
     with pytest.raises(OverloadedError):

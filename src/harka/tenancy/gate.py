@@ -30,6 +30,8 @@ _LATE: Final = 4
 """Times `patience`: a database that takes longer to answer is late."""
 _LOOK: Final = 2
 """The same, between two looks at that."""
+_PERIOD: Final = 0.1
+"""Seconds between two looks at who has waited for too long: how late an end may come."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -58,6 +60,8 @@ class Gate:
         self._all_late = 0
         self._late: list[Bay] = []
         self._next_look: asyncio.TimerHandle | None = None
+        self._ends: dict[Waiting, tuple[float, type[DeadlineExceededError | OverloadedError]]] = {}
+        self._next_end: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
         self._flows: dict[UUID, Flow] = {}
         self._bays: dict[str, Bay] = {}
@@ -148,10 +152,7 @@ class Gate:
         one = self._line_up(flow, rank)
         # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
         self._admit()
-        loop, now = asyncio.get_running_loop(), clock.monotonic()
-        longest = _LONGEST * self._patience
-        late = DeadlineExceededError if deadline - now <= longest else OverloadedError
-        timer = loop.call_later(max(min(deadline - now, longest), 0.0), _give_up, one, late)
+        self._end_in_time(one, deadline)
         try:
             await one
         except BaseException:
@@ -163,7 +164,12 @@ class Gate:
                 self._forget(flow, one, rank)
             raise
         finally:
-            timer.cancel()
+            del self._ends[one]
+        if clock.monotonic() >= deadline:
+            # let in before anybody looked at that
+            self._give_back(flow)
+            self._admit()
+            raise DeadlineExceededError
 
     @asynccontextmanager
     async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
@@ -178,12 +184,15 @@ class Gate:
             self.leave(flow, began)
 
     def _line_up(self, flow: Flow, rank: Rank) -> Waiting:
-        if not self.has_room(flow, rank):
-            raise OverloadedError
-        self._concurrency.press(clock.monotonic())
         if flow.waiting >= self._longest(flow):
+            if not flow.has_below(rank):
+                raise OverloadedError
             self.waiting -= 1
             _give_up(flow.last_below(rank), OverloadedError)
+        elif not flow.waiting and not self.has_room(flow, rank):
+            raise OverloadedError
+        if not self._concurrency.watches:
+            self._concurrency.press(clock.monotonic())
         one: Waiting = asyncio.get_running_loop().create_future()
         flow.join(one, rank)
         self._line.enter(flow)
@@ -191,6 +200,24 @@ class Gate:
         if self._next_look is None:
             self._look_later()
         return one
+
+    def _end_in_time(self, one: Waiting, deadline: float) -> None:
+        """They wait until the deadline at most, and not for longer than anybody."""
+        latest = clock.monotonic() + _LONGEST * self._patience
+        by_deadline = deadline <= latest
+        self._ends[one] = (deadline, DeadlineExceededError) if by_deadline else (latest, OverloadedError)
+        if self._next_end is None:
+            self._next_end = asyncio.get_running_loop().call_later(_PERIOD, self._end)
+
+    def _end(self) -> None:
+        """One look at all who wait: a timer for each is most of what waiting costs (0031)."""
+        now = clock.monotonic()
+        for one, (end, error) in self._ends.items():
+            if end <= now:
+                _give_up(one, error)
+        self._next_end = None
+        if self._ends:
+            self._next_end = asyncio.get_running_loop().call_later(_PERIOD, self._end)
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""

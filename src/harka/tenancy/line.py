@@ -182,7 +182,8 @@ class Line:
         `most_of_bay`, `most_of_late`: the same for all of its database, and for all of one that is late.
         """
         found, begins = None, (math.inf, 0)
-        full, aside = list[Bay](), list[Flow]()
+        full: list[Bay] = []
+        aside: list[Flow] = []
         for bay in self._bays:
             if bay.held >= (most_of_late if bay.is_late else most_of_bay):
                 full.append(bay)
