@@ -100,16 +100,15 @@ def run(
 ) -> list[Outcome]:
     """All at once, one process each. `is_watched`: tell the work, too, which itself takes some.
 
-    `processors`: the numbers of those that the generators may use, none for those of this process.
+    `processors`: the numbers of those that the generators may use, none for all.
     Raise `CalledProcessError` or `TimeoutExpired` when one goes wrong.
     """
     start = time.time() + _HEAD_START
-    allowed = sorted(processors or os.sched_getaffinity(0))
     started = []
     for number, stream in enumerate(streams):
         plan, result = directory / f"plan-{number}.json", directory / f"result-{number}.json"
         texts = [request.decode("latin-1") for request in stream.requests]
-        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start, allowed)
+        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start, sorted(processors))
         plan.write_bytes(msgspec.json.encode(whole))
         command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
         started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments

@@ -48,7 +48,7 @@ class Phase(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """`requests`: whole HTTP requests, in latin-1; one is picked each time. `start`: of `time.time()`.
 
-    `processors`: the numbers of those it may use.
+    `processors`: the numbers of those it may use, none for all.
     """
 
     port: int
@@ -252,7 +252,8 @@ class Caller:
 
 def main() -> None:
     plan = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)
-    os.sched_setaffinity(0, plan.processors)
+    if plan.processors:
+        os.sched_setaffinity(0, plan.processors)
     caller = Caller(plan)
     caller.run()
     result = Result(list(caller.due), list(caller.took), list(caller.status), caller.late)

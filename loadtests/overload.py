@@ -89,7 +89,7 @@ def main() -> int:
 
 
 def _set_apart() -> set[int]:
-    """Leave the last processor: neither this process nor what it starts uses it any more."""
+    """Leave the last processor to the generators: this process and its servers use the others."""
     *own, last = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, own)
     return {last}
@@ -356,6 +356,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.seconds < 1.0 or options.rounds < 1:
         parser.error("a flood takes a second at least, and there is one at least")
+    if options.apart and len(os.sched_getaffinity(0)) < 2:
+        parser.error("one processor alone cannot be divided")
     if options.short:
         options.seconds, options.times, options.rounds = 1.0, [2.0], 1
     out.print(f"in time: within {IN_TIME:g} s")

@@ -9,88 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harka import clock
-from harka.errors import DeadlineExceededError, OverloadedError
-from harka.repositories.organization import Organization
 from harka.tenancy.concurrency import INITIAL, LEAST, WINDOW
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
+from tenancy.crowd import Crowd
 from tenancy.samples import organization
-
-
-class Storage:
-    """`waiting`: how many wait for these databases for long; `asked`: how often that was asked."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[str, int] = {}
-        self.asked = 0
-
-    def same(self, name: str) -> str:
-        return name.removeprefix("also-")
-
-    def late(self, name: str, seconds: float) -> int:
-        self.asked += 1
-        return self.waiting.get(name, 0)
-
-
-class Crowd:
-    """Requests through one gate; `let_in`: whose, in order; `most`: under way at once."""
-
-    def __init__(self, *, most: int = 4, patience: float = 1.0) -> None:
-        self.storage = Storage()
-        self.gate = Gate(most=most, patience=patience, storage=self.storage)
-        self.let_in: list[str] = []
-        self.most = 0
-        self._under_way: list[asyncio.Event] = []
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def come(
-        self, who: Organization, count: int = 1, *, rank: Rank = Rank.INTERACTIVE, deadline: float = math.inf
-    ) -> list[asyncio.Task[None]]:
-        came = [asyncio.create_task(self._pass(who, rank, deadline)) for _ in range(count)]
-        self.tasks += came
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        return came
-
-    async def _pass(self, who: Organization, rank: Rank, deadline: float) -> None:
-        async with self.gate.passing(who, rank, deadline):
-            self.let_in.append(who.slug)
-            self.most = max(self.most, self.gate.under_way)
-            self._under_way.append(asyncio.Event())
-            await self._under_way[-1].wait()
-
-    async def end(self, count: int = 1) -> None:
-        """So many end that were let in first."""
-        for event in self._under_way[:count]:
-            event.set()
-        del self._under_way[:count]
-        for _ in range(4):
-            await asyncio.sleep(0)
-
-    async def look(self, **late: int) -> None:
-        """After that many wait for these databases for long."""
-        self.storage.waiting = late
-        self.gate._look(self.storage)
-        for _ in range(4):
-            await asyncio.sleep(0)
-        self.check()
-
-    def check(self) -> None:
-        """All that is under way is counted where it is, once."""
-        bays = self.gate._bays.values()
-        assert sum(bay.late for bay in bays) == self.gate._all_late
-        assert sum(bay.held for bay in bays) == sum(flow.held for flow in self.gate._flows.values())
-        assert self.gate.under_way == sum(bay.held - bay.late for bay in bays)
-
-    async def end_all(self) -> None:
-        """Nothing is left behind."""
-        while self._under_way:
-            await self.end(len(self._under_way))
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        assert (self.gate.under_way, self.gate.waiting, self.gate.state()["late"]) == (0, 0, 0)
-
-    def refused(self) -> int:
-        return sum(isinstance(task.exception(), OverloadedError) for task in self.tasks if task.done())
 
 
 async def test_never_more_than_the_limit_are_under_way_and_all_have_their_turn() -> None:
@@ -384,71 +307,6 @@ async def test_people_take_the_place_in_line_of_what_can_wait() -> None:
     assert crowd.gate.flow(one).waiting == 2
     await crowd.end_all()
     assert crowd.refused() == 2
-
-
-async def test_who_waits_past_the_deadline_is_never_begun() -> None:
-    crowd, one = Crowd(), organization()
-    await crowd.come(one, 3)
-    (late,) = await crowd.come(one, deadline=clock.monotonic() + 0.01)
-    with pytest.raises(DeadlineExceededError):
-        await late
-    assert crowd.gate.waiting == 0
-    await crowd.end_all()
-    assert len(crowd.let_in) == 3
-
-
-async def test_who_is_let_in_past_the_deadline_is_not_begun_either() -> None:
-    """Nobody has looked at the clock since: there is one look at all who wait, ten times a second."""
-    crowd, one = Crowd(), organization()
-    await crowd.come(one, 3)
-    late, next_ = await crowd.come(one, 1, deadline=clock.monotonic()) + await crowd.come(one)
-    assert crowd.gate.waiting == 2
-    await crowd.end()
-    assert late.done()
-    with pytest.raises(DeadlineExceededError):
-        await late
-    assert (crowd.gate.under_way, crowd.gate.waiting, len(crowd.let_in)) == (3, 0, 4)
-    assert not next_.done()
-    await crowd.end_all()
-
-
-@pytest.mark.parametrize("patience", [0.001, 0.015])
-async def test_nobody_waits_for_long_for_what_hangs(patience: float) -> None:
-    """Whether that is found at the first look or at a later one."""
-    crowd, one = Crowd(patience=patience), organization()
-    await crowd.come(one, 3)
-    (waits,) = await crowd.come(one)
-    with pytest.raises(OverloadedError):
-        await waits
-    await crowd.end_all()
-
-
-async def test_who_leaves_while_waiting_leaves_nothing_behind() -> None:
-    crowd, one = Crowd(), organization()
-    await crowd.come(one, 3)
-    first, _second = await crowd.come(one, 2)
-    first.cancel()
-    await asyncio.sleep(0)
-    assert crowd.gate.waiting == 1
-    await crowd.end()
-    assert len(crowd.let_in) == 4
-    await crowd.end_all()
-
-
-async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None:
-    crowd, one = Crowd(), organization()
-    await crowd.come(one, 3)
-    first, second = await crowd.come(one, 2)
-    crowd._under_way.pop(0).set()
-    while crowd.gate.waiting == 2:  # noqa: ASYNC110 - the gate tells nobody
-        await asyncio.sleep(0)
-    assert not first.done()
-    first.cancel()
-    for _ in range(4):
-        await asyncio.sleep(0)
-    assert (crowd.gate.under_way, crowd.gate.waiting, len(crowd.let_in)) == (3, 0, 4)
-    assert not second.done()
-    await crowd.end_all()
 
 
 async def test_a_place_given_back_before_one_lines_up_is_noticed() -> None:

@@ -11,6 +11,7 @@ somebody waits the storage is asked how many these are.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -30,8 +31,8 @@ _LATE: Final = 4
 """Times `patience`: a database that takes longer to answer is late."""
 _LOOK: Final = 2
 """The same, between two looks at that."""
-_PERIOD: Final = 0.1
-"""Seconds between two looks at who has waited for too long: how late an end may come."""
+_PERIOD: Final = 0.005
+"""Seconds at least between two looks at who has waited for too long: how late an end may come."""
 _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
@@ -61,7 +62,8 @@ class Gate:
         self._late: list[Bay] = []
         self._next_look: asyncio.TimerHandle | None = None
         self._ends: dict[Waiting, tuple[float, type[DeadlineExceededError | OverloadedError]]] = {}
-        self._next_end: asyncio.TimerHandle | None = None
+        self._next_end = math.inf
+        self._ending: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
         self._flows: dict[UUID, Flow] = {}
         self._bays: dict[str, Bay] = {}
@@ -204,20 +206,28 @@ class Gate:
     def _end_in_time(self, one: Waiting, deadline: float) -> None:
         """They wait until the deadline at most, and not for longer than anybody."""
         latest = clock.monotonic() + _LONGEST * self._patience
-        by_deadline = deadline <= latest
-        self._ends[one] = (deadline, DeadlineExceededError) if by_deadline else (latest, OverloadedError)
-        if self._next_end is None:
-            self._next_end = asyncio.get_running_loop().call_later(_PERIOD, self._end)
+        ends = (deadline, DeadlineExceededError) if deadline <= latest else (latest, OverloadedError)
+        self._ends[one] = ends
+        if ends[0] < self._next_end:
+            self._end_at(ends[0])
+
+    def _end_at(self, moment: float) -> None:
+        """One timer for all who wait, for the earliest: one for each is half of what waiting costs (0031)."""
+        if self._ending is not None:
+            self._ending.cancel()
+        seconds = max(moment - clock.monotonic(), 0.0)
+        self._next_end, self._ending = moment, asyncio.get_running_loop().call_later(seconds, self._end)
 
     def _end(self) -> None:
-        """One look at all who wait: a timer for each is most of what waiting costs (0031)."""
-        now = clock.monotonic()
+        now, earliest = clock.monotonic(), math.inf
         for one, (end, error) in self._ends.items():
             if end <= now:
                 _give_up(one, error)
-        self._next_end = None
-        if self._ends:
-            self._next_end = asyncio.get_running_loop().call_later(_PERIOD, self._end)
+            else:
+                earliest = min(earliest, end)
+        self._next_end, self._ending = math.inf, None
+        if earliest < math.inf:
+            self._end_at(max(earliest, now + _PERIOD))
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""

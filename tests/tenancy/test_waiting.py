@@ -1,0 +1,106 @@
+"""Who waits at a gate and is not let in: too long, too late, or gone."""
+
+import asyncio
+
+import pytest
+
+from harka import clock
+from harka.errors import DeadlineExceededError, OverloadedError
+from harka.tenancy.gate import Gate
+from harka.tenancy.line import Rank
+from tenancy.crowd import Crowd
+from tenancy.samples import organization
+
+
+async def test_who_waits_past_the_deadline_is_never_begun() -> None:
+    crowd, one = Crowd(), organization()
+    await crowd.come(one, 3)
+    (late,) = await crowd.come(one, deadline=clock.monotonic() + 0.01)
+    with pytest.raises(DeadlineExceededError):
+        await late
+    assert crowd.gate.waiting == 0
+    await crowd.end_all()
+    assert len(crowd.let_in) == 3
+
+
+async def test_who_is_let_in_past_the_deadline_is_not_begun_either() -> None:
+    """Where the loop was too busy for a timer to come before."""
+    gate, one = Gate(most=4, patience=10.0), organization()
+    flow, held = gate.flow(one), 0
+    while gate.enter(flow):
+        held += 1
+    deadline = clock.monotonic() + 0.01
+    late = asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, deadline))
+    await asyncio.sleep(0)
+    assert gate.waiting == 1
+    while clock.monotonic() < deadline:
+        pass
+    gate.leave(flow, deadline)
+    assert gate.waiting == 0
+    with pytest.raises(DeadlineExceededError):
+        await late
+    assert gate.under_way == held - 1
+
+
+async def test_nobody_waits_for_long_for_what_hangs() -> None:
+    crowd, one = Crowd(patience=0.001), organization()
+    await crowd.come(one, 3)
+    (waits,) = await crowd.come(one)
+    with pytest.raises(OverloadedError):
+        await waits
+    await crowd.end_all()
+
+
+async def test_one_timer_ends_all_who_wait_each_in_time() -> None:
+    """Also whoever comes while it runs, or when nobody has waited for a while."""
+    crowd, one = Crowd(patience=10.0), organization()
+    await crowd.come(one, 3)
+    for _ in range(2):
+        began = clock.monotonic()
+        waiting = [(each, await crowd.come(one, deadline=began + each)) for each in (0.03, 0.06)]
+        for seconds, (task,) in waiting:
+            with pytest.raises(DeadlineExceededError):
+                await asyncio.wait_for(task, 5.0)
+            assert clock.monotonic() >= began + seconds
+        # or an idle process would be woken again and again
+        assert crowd.gate._ending is None
+    await crowd.end_all()
+
+
+async def test_who_comes_last_and_ends_first_is_not_late() -> None:
+    crowd, one = Crowd(patience=10.0), organization()
+    await crowd.come(one, 3)
+    (patient,) = await crowd.come(one)
+    (brief,) = await crowd.come(one, deadline=clock.monotonic() + 0.01)
+    with pytest.raises(DeadlineExceededError):
+        await asyncio.wait_for(brief, 5.0)
+    assert not patient.done()
+    await crowd.end_all()
+
+
+async def test_who_leaves_while_waiting_leaves_nothing_behind() -> None:
+    crowd, one = Crowd(), organization()
+    await crowd.come(one, 3)
+    first, _second = await crowd.come(one, 2)
+    first.cancel()
+    await asyncio.sleep(0)
+    assert crowd.gate.waiting == 1
+    await crowd.end()
+    assert len(crowd.let_in) == 4
+    await crowd.end_all()
+
+
+async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None:
+    crowd, one = Crowd(), organization()
+    await crowd.come(one, 3)
+    first, second = await crowd.come(one, 2)
+    crowd._under_way.pop(0).set()
+    while crowd.gate.waiting == 2:  # noqa: ASYNC110 - the gate tells nobody
+        await asyncio.sleep(0)
+    assert not first.done()
+    first.cancel()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert (crowd.gate.under_way, crowd.gate.waiting, len(crowd.let_in)) == (3, 0, 4)
+    assert not second.done()
+    await crowd.end_all()
