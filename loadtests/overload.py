@@ -7,9 +7,9 @@ beside HARKA's, by a generator of its own: a machine that others share is not th
 it loses or wins in the time of a round falls on all three. Goodput is what came in time, as a share of the
 peak, and "to elsewhere" as a share of the latter: 100 % where refusing takes no more than to answer anything
 with the same bytes. On a machine whose processors the generators share with the server the figures are worse
-than they would be. "Work kept" says what is lost in HARKA itself: it is the processor time of an answer in
-time at the peak, to that in the flood. What refusals take is in it, what generators and other programs take
-is not.
+than they would be: `--apart` gives them one of their own. "Work kept" says what is lost in HARKA itself: it
+is the processor time of an answer in time at the peak, to that in the flood. What refusals take is in it,
+what generators and other programs take is not.
 """
 
 import argparse

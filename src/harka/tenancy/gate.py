@@ -193,8 +193,7 @@ class Gate:
             _give_up(flow.last_below(rank), OverloadedError)
         elif not flow.waiting and not self.has_room(flow, rank):
             raise OverloadedError
-        if not self._concurrency.watches:
-            self._concurrency.press(clock.monotonic())
+        self._concurrency.press(clock.monotonic())
         one: Waiting = asyncio.get_running_loop().create_future()
         flow.join(one, rank)
         self._line.enter(flow)
