@@ -115,7 +115,7 @@ async def test_a_database_that_was_late_is_served_again_however_many_are(
         await crowd.come(who, 16)
     crowd.gate.flow(other)
     await crowd.look(one=16, two=16, fine=5)
-    now += 10.0
+    now += 9.0
     await crowd.end(5)
     await crowd.look(one=16, two=16)
     for who in (fine, other):

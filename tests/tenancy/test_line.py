@@ -1,14 +1,17 @@
 """Who is next: shares by weight, nobody starved, ranks within an organization."""
 
+import asyncio
 from collections import Counter, deque
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harka.tenancy.line import Bay, Flow, Line, Rank, Waiting
+from harka.tenancy.line import Bay, Flow, Line, Rank
 from harka.tenancy.plan import LIMITS, Plan
 from tenancy.samples import organization
+
+Waiting = asyncio.Future[None]
 
 ANY = 1_000_000
 

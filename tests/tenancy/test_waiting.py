@@ -1,6 +1,7 @@
 """Who waits at a gate and is not let in: too long, too late, or gone."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -90,6 +91,18 @@ async def test_who_leaves_while_waiting_leaves_nothing_behind() -> None:
     await crowd.end_all()
 
 
+async def test_an_organization_of_which_nobody_waits_any_more_is_out_of_line() -> None:
+    crowd, one = Crowd(), organization()
+    await crowd.come(one, 3)
+    (only,) = await crowd.come(one)
+    line, bay = crowd.gate._line, crowd.gate.flow(one).bay
+    assert line.rivals(bay, [])[0] == 1
+    only.cancel()
+    await asyncio.sleep(0)
+    assert line.rivals(bay, []) == (0, 0.0)
+    await crowd.end_all()
+
+
 async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None:
     crowd, one = Crowd(), organization()
     await crowd.come(one, 3)
@@ -104,3 +117,29 @@ async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None
     assert (crowd.gate.under_way, crowd.gate.waiting, len(crowd.let_in)) == (3, 0, 4)
     assert not second.done()
     await crowd.end_all()
+
+
+async def test_a_place_that_was_not_made_use_of_was_no_turn() -> None:
+    gate, loop = Gate(most=4, patience=100.0), asyncio.get_running_loop()
+    unused, used, *others = [gate.flow(organization(name)) for name in ("unused", "used", "one", "other")]
+    for flow in (others[0], others[0], others[0], others[1]):
+        assert gate.enter(flow)
+    gate._room = 16
+    waiting = {name: [loop.create_future() for _ in range(4)] for name in ("unused", "used")}
+    for name, flow in (("unused", unused), ("used", used)):
+        flow.cost = 1.0
+        for one in waiting[name]:
+            gate.line_up(one, flow, Rank.INTERACTIVE, math.inf)
+    gate.leave(others[1], clock.monotonic())
+    order = ""
+    while len(order) < 8:
+        (name,) = [name for name, ones in waiting.items() if ones and ones[0].done()]
+        order += name[2] if name == "used" else name[0]
+        waiting[name].pop(0)
+        if name == "unused":
+            gate.give_back(unused)
+        else:
+            used.cost = 1.0
+            gate.leave(used, clock.monotonic() - 1.0)
+    assert order == "ueueuuee"
+    assert (gate.under_way, gate.waiting) == (3, 0)

@@ -52,3 +52,18 @@ async def test_what_a_proxy_names_is_another_head_each_time_and_is_not_kept(scho
     assert answer.count(b"of-the-proxy") == 2
     assert b"strict-transport-security" in answer
     assert callers.known(request, ("198.51.100.1", 1)) is None
+
+
+async def test_what_they_want_is_told_by_the_head(school: School) -> None:
+    callers, timeout = Callers(school.runtime), school.runtime.settings.request_timeout
+    seen = [
+        learnt(callers, await plain_post(school, BODY, *more))
+        for more in (
+            (),
+            ("x-request-deadline: 0.25",),
+            ("x-request-deadline: 3600",),
+            ("accept: text/event-stream",),
+        )
+    ]
+    assert [caller.within for caller in seen] == [timeout, 0.25, timeout, timeout]
+    assert [caller.streams for caller in seen] == [False, False, False, True]

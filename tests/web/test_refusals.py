@@ -3,86 +3,22 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
 
 from doors import logged
-from full_gate import full, gated
+from full_gate import full
 from harka import clock
 from harka.auth import api_key
 from harka.metrics import Metrics
-from harka.web.protocol import BoundedProtocol
-from harka.web.refusals import REFUSALS, Refusals
-from plain_posts import learnt, plain_post
-from school import School, school
+from harka.web.refusals import Refusals
+from raw_server import Connection, Server, connected, server
+from school import school
 from waiting import until
 
-__all__ = ["school"]
-
-BODY = b'{"query": "{ viewer { kind } }"}'
-
-
-@dataclass
-class Server:
-    school: School
-    port: int
-    refusals: Refusals
-    protocols: list[BoundedProtocol] = field(default_factory=list)
-
-    async def request(self, *more: str) -> bytes:
-        return await plain_post(self.school, BODY, *more)
-
-
-class Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def send(self, request: bytes) -> None:
-        self._writer.write(request)
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        async with asyncio.timeout(10):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-            status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
-            headers = dict(line.split(": ", 1) for line in lines)
-            body = await self._reader.readexactly(int(headers["content-length"]))
-        assert len(headers) == len(lines)
-        return int(status.split(" ")[1]), headers, body
-
-    async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
-        self.send(request)
-        return await self.answer()
-
-
-@asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[Connection]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    yield Connection(reader, writer)
-    writer.close()
-
-
-@pytest.fixture
-async def server(school: School) -> AsyncIterator[Server]:
-    own = gated(school)
-    config = Config(own.app, lifespan="off", log_config=None)
-    served = Server(own, 0, Refusals(own.runtime))
-    state = {REFUSALS: served.refusals}
-
-    def protocol() -> BoundedProtocol:
-        served.protocols.append(BoundedProtocol(config, ServerState(), state))
-        return served.protocols[-1]
-
-    listening = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
-    served.port = listening.sockets[0].getsockname()[1]
-    yield served
-    listening.close()
-    await listening.wait_closed()
+__all__ = ["school", "server"]
 
 
 async def test_a_refusal_is_an_answer_like_any_other_and_the_connection_goes_on(server: Server) -> None:
@@ -110,21 +46,6 @@ async def test_whose_credentials_are_bad_hears_of_that(server: Server) -> None:
         request = (await server.request()).replace(b"x-api-key: ", b"x-api-key: x")
         async with full(server.school):
             assert (await connection.ask(request))[0] == 401
-
-
-async def test_for_whom_there_is_room_in_line_waits(server: Server) -> None:
-    gate = server.school.runtime.gate
-
-    async def waits() -> bool:
-        return gate.waiting == 1
-
-    async with connected(server) as connection:
-        request = await server.request()
-        async with full(server.school, line=False):
-            connection.send(request)
-            await until(waits)
-        assert (await connection.answer())[0] == 200
-    assert (gate.under_way, gate.waiting) == (0, 0)
 
 
 async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
@@ -231,19 +152,6 @@ async def test_after_a_long_turn_more_are_refused_in_the_next(
         now[0] += seconds
         await asyncio.sleep(0)
         assert sum(iter(refusals.may_go_on, False)) == most
-
-
-async def test_those_let_through_in_one_turn_are_counted_before_they_wait(server: Server) -> None:
-    runtime = server.school.runtime
-    refusals = Refusals(runtime)
-    caller = learnt(refusals.callers, await server.request())
-    assert caller.organization.id == server.school.organization.id
-    async with full(server.school):
-        # one more may wait
-        runtime.gate._room += 1
-        assert [refusals.refuses(caller) for _ in range(3)] == [False, True, True]
-        await asyncio.sleep(0)
-        assert not refusals.refuses(caller), "nobody came after all"
 
 
 async def test_a_known_head_is_answered_like_the_first_time(server: Server) -> None:

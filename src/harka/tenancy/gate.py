@@ -41,6 +41,11 @@ _FLOWS: Final = 1024
 """Of idle organizations, before they are forgotten: at the most these, or as many as have requests."""
 
 
+_Error = type[DeadlineExceededError | OverloadedError]
+_End = tuple[float, _Error, Flow, Rank]
+"""When who waits is told to wait no longer (monotonic seconds), by which error, and where they stand."""
+
+
 class Storage(Protocol):
     """The part of `storage.databases.Databases` that is asked."""
 
@@ -61,7 +66,7 @@ class Gate:
         self._all_late = 0
         self._late: list[Bay] = []
         self._next_look: asyncio.TimerHandle | None = None
-        self._ends: dict[Waiting, tuple[float, type[DeadlineExceededError | OverloadedError]]] = {}
+        self._ends: dict[Waiting, _End] = {}
         self._next_end = math.inf
         self._ending: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
@@ -130,20 +135,25 @@ class Gate:
         if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
-            self._admit()
+            self._admit(now)
 
-    def has_room(self, flow: Flow, rank: Rank, coming: int = 0) -> bool:
-        """Whether the line of this organization is short enough for one more, or lines are few enough.
+    def give_back(self, flow: Flow) -> None:
+        """Give back a place that was taken, and then not made use of."""
+        self.under_way -= 1
+        flow.held -= 1
+        flow.bay.held -= 1
+        if flow.is_in_line:
+            flow.debt -= flow.cost
+        self._admit(clock.monotonic())
 
-        `coming`: others of it that are about to wait.
-        """
+    def has_room(self, flow: Flow, rank: Rank) -> bool:
+        """Whether the line of this organization is short enough for one more, or lines are few enough."""
         if not self.waiting:
             return True
-        waiting = flow.waiting + coming
-        if not waiting:
+        if not flow.waiting:
             organizations, _ = self._line.rivals(flow.bay, self._late)
             return organizations < _CROWD * self._room
-        return waiting < self._longest(flow) or flow.has_below(rank)
+        return flow.waiting < self._longest(flow) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.
@@ -151,27 +161,19 @@ class Gate:
         `deadline`: monotonic seconds. Raise `OverloadedError` when the line is too long, or somebody of a
         higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
         """
-        one = self._line_up(flow, rank)
+        one: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.line_up(one, flow, rank, deadline)
         # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
-        self._admit()
-        self._end_in_time(one, deadline)
+        self._admit(clock.monotonic())
         try:
             await one
         except BaseException:
-            if one.done() and not one.cancelled() and one.exception() is None:
+            if one in self._ends:
+                self.withdraw(one)
+            elif not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
-                self._give_back(flow)
-                self._admit()
-            else:
-                self._forget(flow, one, rank)
+                self.give_back(flow)
             raise
-        finally:
-            del self._ends[one]
-        if clock.monotonic() >= deadline:
-            # let in before anybody looked at that
-            self._give_back(flow)
-            self._admit()
-            raise DeadlineExceededError
 
     @asynccontextmanager
     async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
@@ -185,48 +187,60 @@ class Gate:
         finally:
             self.leave(flow, began)
 
-    def _line_up(self, flow: Flow, rank: Rank) -> Waiting:
+    def line_up(self, one: Waiting, flow: Flow, rank: Rank, deadline: float) -> None:
+        """Have `one` wait, for whom `enter` has just had no place: it is told what comes of that, once.
+
+        `deadline`: monotonic seconds. Raise `OverloadedError`, and tell the errors, that `wait` raises.
+        """
         if flow.waiting >= self._longest(flow):
             if not flow.has_below(rank):
                 raise OverloadedError
+            last = flow.last_below(rank)
             self.waiting -= 1
-            _give_up(flow.last_below(rank), OverloadedError)
+            del self._ends[last]
+            _give_up(last, OverloadedError)
         elif not flow.waiting and not self.has_room(flow, rank):
             raise OverloadedError
-        self._concurrency.press(clock.monotonic())
-        one: Waiting = asyncio.get_running_loop().create_future()
+        now = clock.monotonic()
+        self._concurrency.press(now)
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
+        latest = now + _LONGEST * self._patience
+        if deadline <= latest:
+            self._ends[one] = deadline, DeadlineExceededError, flow, rank
+        else:
+            self._ends[one] = latest, OverloadedError, flow, rank
+        self._end_by(min(deadline, latest), now)
         if self._next_look is None:
             self._look_later()
-        return one
 
-    def _end_in_time(self, one: Waiting, deadline: float) -> None:
-        """They wait until the deadline at most, and not for longer than anybody."""
-        latest = clock.monotonic() + _LONGEST * self._patience
-        ends = (deadline, DeadlineExceededError) if deadline <= latest else (latest, OverloadedError)
-        self._ends[one] = ends
-        if ends[0] < self._next_end:
-            self._end_at(ends[0])
+    def withdraw(self, one: Waiting) -> None:
+        """One waits no longer, who is told nothing."""
+        _, _, flow, rank = self._ends.pop(one)
+        flow.leave(one, rank)
+        self.waiting -= 1
+        if not flow.waiting:
+            self._line.leave(flow)
 
-    def _end_at(self, moment: float) -> None:
+    def _end_by(self, moment: float, now: float) -> None:
         """One timer for all who wait, for the earliest: one for each is half of what waiting costs (0031)."""
-        if self._ending is not None:
-            self._ending.cancel()
-        seconds = max(moment - clock.monotonic(), 0.0)
-        self._next_end, self._ending = moment, asyncio.get_running_loop().call_later(seconds, self._end)
+        if moment < self._next_end:
+            if self._ending is not None:
+                self._ending.cancel()
+            seconds = max(moment - now, 0.0)
+            self._next_end, self._ending = moment, asyncio.get_running_loop().call_later(seconds, self._end)
 
     def _end(self) -> None:
-        now, earliest = clock.monotonic(), math.inf
-        for one, (end, error) in self._ends.items():
-            if end <= now:
-                _give_up(one, error)
-            else:
-                earliest = min(earliest, end)
+        now = clock.monotonic()
+        over = [(one, error) for one, (end, error, _, _) in self._ends.items() if end <= now]
+        for one, error in over:
+            self.withdraw(one)
+            _give_up(one, error)
         self._next_end, self._ending = math.inf, None
-        if earliest < math.inf:
-            self._end_at(max(earliest, now + _PERIOD))
+        if self._ends:
+            earliest = min(end for end, _, _, _ in self._ends.values())
+            self._end_by(max(earliest, now + _PERIOD), now)
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
@@ -234,7 +248,7 @@ class Gate:
         all_of_them = weight if flow.is_in_line else weight + flow.weight
         return max(int(self._room * flow.weight / all_of_them), 1)
 
-    def _admit(self) -> None:
+    def _admit(self, now: float) -> None:
         while self.under_way < self._limit:
             most_of_late = self._most_of_late() if self._late else 0
             found = self._line.next(self._most_of_one, self._most_of_bay, most_of_late)
@@ -242,24 +256,15 @@ class Gate:
                 return
             flow, one = found
             self.waiting -= 1
-            if not one.done():
+            end, error, _, _ = self._ends.pop(one)
+            if end <= now:
+                # nobody has looked at that yet
+                _give_up(one, error)
+            elif not one.done():
                 self.under_way += 1
                 flow.held += 1
                 flow.bay.held += 1
                 one.set_result(None)
-
-    def _give_back(self, flow: Flow) -> None:
-        self.under_way -= 1
-        flow.held -= 1
-        flow.bay.held -= 1
-
-    def _forget(self, flow: Flow, one: Waiting, rank: Rank) -> None:
-        """One waits no longer."""
-        before = flow.waiting
-        flow.leave(one, rank)
-        self.waiting -= before - flow.waiting
-        if flow.is_in_line and not flow.waiting:
-            self._line.leave(flow)
 
     def _most_of_late(self) -> int:
         """Of all places, for one database that is late.
@@ -291,7 +296,7 @@ class Gate:
         self.under_way = under_way - self._all_late
         self._concurrency.hold(is_held=self._all_late > self._few)
         self._changed()
-        self._admit()
+        self._admit(clock.monotonic())
         if self.waiting or self._all_late:
             self._look_later()
 
@@ -333,6 +338,6 @@ class Gate:
         self._sweep_at = max(_FLOWS, 2 * len(self._flows))
 
 
-def _give_up(one: Waiting, error: type[DeadlineExceededError | OverloadedError]) -> None:
+def _give_up(one: Waiting, error: _Error) -> None:
     if not one.done():
         one.set_exception(error())

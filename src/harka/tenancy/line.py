@@ -7,15 +7,15 @@ stays behind whoever is let in by one turn of theirs at the most, and by no more
 hold places. A database that holds all it may is put forward as a whole: its organizations keep their order.
 """
 
-import asyncio
 import enum
 import heapq
 import itertools
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
+from harka.errors import HarkaError
 from harka.repositories.organization import Organization
 from harka.tenancy.entitlement import limits_for
 
@@ -24,8 +24,13 @@ _BULK_TURN: Final = 16
 _BRIEFEST: Final = 1e-6
 """Seconds: nobody is let in for nothing."""
 
-Waiting = asyncio.Future[None]
-"""One who waits for a place; done when they have it, or with why they do not get one."""
+
+class Waiting(Protocol):
+    """One who waits for a place; done when they have it, or with why they do not get one: a future is one."""
+
+    def done(self) -> bool: ...
+    def set_result(self, _result: None, /) -> None: ...
+    def set_exception(self, _error: HarkaError, /) -> None: ...
 
 
 class Rank(enum.IntEnum):
@@ -97,10 +102,9 @@ class Flow:
         self.waiting += 1
 
     def leave(self, one: Waiting, rank: Rank) -> None:
-        """Take out who waits no longer, if they still do."""
-        if self._lines and one in self._lines[rank]:
-            self._lines[rank].remove(one)
-            self.waiting -= 1
+        """Take out who waits no longer."""
+        self._lines[rank].remove(one)
+        self.waiting -= 1
 
     def has_below(self, rank: Rank) -> bool:
         return any(self._lines[rank + 1 :])

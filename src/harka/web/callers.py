@@ -5,6 +5,7 @@ whose a head was, while the catalog's snapshot is, to which one looks in each tu
 some seconds. That lets nobody in: who is let in is looked at anew.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -19,9 +20,16 @@ from harka.runtime import Runtime
 from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
 from harka.web.connection import lines_of
+from harka.web.graphql import POST_OFFERS
 from harka.web.graphql_request import MediaType, fields_of, preferred
 from harka.web.middleware.own_page import require_own_page
-from harka.web.middleware.request_scope import RequestScopes, given_id, new_request_id
+from harka.web.middleware.request_scope import (
+    DEADLINE,
+    RequestScopes,
+    given_id,
+    new_request_id,
+    seconds_of,
+)
 from harka.web.middleware.security_headers import lines_for
 from harka.web.middleware.tenant_door import rank_of
 
@@ -39,12 +47,15 @@ _KEPT: Final = 10.0
 class Caller(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Whose requests with one head are, from one address. `length`: of their bodies.
 
-    `id`: that a proxy gives each of them. `before`, `after`: parts of the answer, each followed by the id.
+    `within`: seconds until they want an answer. `streams`: they take a stream of events for one, which may
+    last. `id`: that a proxy gives each of them. `before`, `after`: parts of a refusal, followed by the id.
     """
 
     organization: Organization
     rank: Rank
     length: int
+    within: float
+    streams: bool
     id: bytes | None
     before: bytes
     after: bytes
@@ -64,6 +75,7 @@ class Callers:
         self._scopes = RequestScopes(
             trusted_proxies=settings.trusted_proxies, timeout=settings.request_timeout
         )
+        self._timeout = settings.request_timeout
         self._remembered: Remembered[Caller] = Remembered(_MOST_CALLERS)
         self._snapshot, self._forget_at = runtime.directory.current, 0.0
 
@@ -102,14 +114,20 @@ class Callers:
             if said.session is not None:
                 require_own_page(headers, trusted=trusted)
             credential = self._authenticator.authenticate(snapshot, said, clock.now(), address)
+            within = self._within(fields_of(headers))
         except HarkaError:
             return None
         rank = rank_of(credential.actor, headers)
-        caller = _made(credential.organization, rank, headers, length, scheme, trusted=trusted)
+        caller = _made(credential.organization, rank, within, headers, length, scheme, trusted=trusted)
         # a proxy that names each request makes each head another
         if caller.id is None and len(head) <= _LONGEST_HEAD:
             self._remembered.keep(_shown(head, client), caller)
         return caller
+
+    def _within(self, fields: Mapping[bytes, bytes]) -> float:
+        """Raise `BadRequestError`."""
+        hurry = fields.get(DEADLINE)
+        return self._timeout if hurry is None else min(seconds_of(hurry), self._timeout)
 
 
 def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
@@ -120,6 +138,7 @@ def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
 def _made(
     organization: Organization,
     rank: Rank,
+    within: float,
     headers: Headers,
     length: int,
     scheme: str | None,
@@ -127,7 +146,8 @@ def _made(
     trusted: bool,
 ) -> Caller:
     """With the answer that they get, written out."""
-    media = preferred(fields_of(headers).get(b"accept", b"").decode("latin-1"), _OFFERS)
+    accept = fields_of(headers).get(b"accept", b"").decode("latin-1")
+    media = preferred(accept, _OFFERS)
     head, body = _WRITTEN[media or MediaType.JSON]
     given = given_id(headers) if trusted else None
     id_ = None if given is None else given.encode()
@@ -136,6 +156,8 @@ def _made(
         organization=organization,
         rank=rank,
         length=length,
+        within=within,
+        streams=preferred(accept, POST_OFFERS) is MediaType.EVENTS,
         id=id_,
         before=head + b"%d\r\nx-request-id: " % size,
         after=b"\r\n" + lines_for(scheme, headers, trusted=trusted) + b"\r\n" + body,

@@ -45,6 +45,7 @@ from harka.web.middleware.request_scope import (
 )
 from harka.web.middleware.security_headers import security_headers, security_lines
 from harka.web.middleware.tenant_door import context_for, count, rank_of, recognized, require_room
+from harka.web.turn import TURN, Turn
 
 PATH: Final = "/graphql"
 
@@ -84,10 +85,13 @@ class GraphQLPost:
         if media is MediaType.EVENTS:
             await self._layers(scope, receive, send)
             return
-        request = self._scopes.open(scope)
-        began, status = clock.monotonic(), CLIENT_GONE
+        turn: Turn | None = scope.get(TURN)
+        began, status = clock.monotonic() if turn is None else turn.since, CLIENT_GONE
+        request = self._scopes.open(scope, began)
         try:
-            reply = await self._reply(scope, receive, fields, media)
+            if DEADLINE in fields:
+                scope["harka"] = hurried(request, fields[DEADLINE], began)
+            reply = await self._reply(scope, receive, fields, media, turn)
             status = reply.status
             await _send(scope, send, request, reply)
         except ClientDisconnect:
@@ -105,20 +109,25 @@ class GraphQLPost:
                 self._runtime.metrics, request, method="POST", route="graphql", status=status, seconds=seconds
             )
 
-    async def _reply(self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None) -> _Reply:
-        if DEADLINE in fields:
-            scope["harka"] = hurried(scope["harka"], fields[DEADLINE])
+    async def _reply(
+        self, scope: Scope, receive: Receive, fields: Fields, media: MediaType | None, turn: Turn | None
+    ) -> _Reply:
         require_length(fields.get(b"content-length"), self._limit)
         runtime, request, gate = self._runtime, scope["harka"], self._runtime.gate
         credential = recognized(runtime, request, scope["headers"])
-        require_room(runtime, credential, scope["headers"])
+        if turn is None:
+            require_room(runtime, credential, scope["headers"])
+        elif turn.error is not None:
+            raise turn.error
         await count(runtime, request, credential)
-        flow = gate.flow(credential.organization)
-        if not gate.enter(flow):
-            rank = rank_of(credential.actor, scope["headers"])
-            turn = gate.wait(flow, rank, request.deadline)
-            # of another server `receive` would have to be asked, by which the body is still to come
-            await (while_connected(scope, receive, turn) if CONNECTION in scope else turn)
+        flow = None if turn is None else turn.place_of(credential.organization)
+        if flow is None:
+            flow = gate.flow(credential.organization)
+            if not gate.enter(flow):
+                rank = rank_of(credential.actor, scope["headers"])
+                place = gate.wait(flow, rank, request.deadline)
+                # of another server `receive` would have to be asked, by which the body is still to come
+                await (while_connected(scope, receive, place) if CONNECTION in scope else place)
         began = clock.monotonic()
         try:
             tenant = await context_for(runtime, request, credential)

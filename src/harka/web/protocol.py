@@ -26,6 +26,7 @@ from harka.fastpath import split_request
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.refusals import REFUSALS, Refusals
+from harka.web.turn import TURN, Turn
 from harka.web.whole_request import OWN_LINES, WholeRequest, answer
 
 log = logs.logger("web")
@@ -63,8 +64,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connection = ClientConnection()
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
-        self._held: bytearray | None = None  # what comes while a refusal waits for its turn
+        self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
         self._refusal: Callable[[], None]
+        self._turn: Turn | None = None  # of a request that waits
+        self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -75,6 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_head()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+        if self._turn is not None:
+            self._turn.leave()
+            self._turn = None
         super().connection_lost(exc)
         # both lead back here
         self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn begins
@@ -105,47 +111,75 @@ class BoundedProtocol(HttpToolsProtocol):
     def _has_begun(self, data: bytes) -> bool:
         """Answer a plain request that is all here, or refuse it by its head alone. Whether it was one."""
         refusals = self._refusals
-        if refusals is not None and not refusals.are_due():
+        if refusals is None or self.flow.write_paused or not refusals.are_due():
             # nobody is refused now: it does not matter yet who asks
-            refusals = None
-        caller = None
-        if refusals is not None:
-            caller = refusals.callers.known(data, self.client)
-            if caller is not None and self._has_refused(refusals, caller):
-                return True
-        asked = split_request(_PLAIN_POST, data)
-        if asked is None:
-            return False
-        headers, body = asked
-        if refusals is not None and caller is None:
+            asked = split_request(_PLAIN_POST, data)
+            if asked is not None:
+                self._take(*asked)
+            return asked is not None
+        caller = refusals.callers.known(data, self.client)
+        if caller is None:
+            asked = split_request(_PLAIN_POST, data)
+            if asked is None:
+                return False
+            headers, body = asked
             head = data[: len(data) - len(body)]
             caller = refusals.callers.learn(head, headers, len(body), self.scheme, self.client)
-            if caller is not None and self._has_refused(refusals, caller):
+            if caller is None:
+                self._take(headers, body)
                 return True
-        self._take(headers, body)
+        if refusals.refuses(caller):
+            self._refuse_in_turn(refusals, caller)
+        elif caller.streams:
+            self._begin(data, None)
+        else:
+            self._line_up(refusals, caller, data)
         return True
 
-    def _has_refused(self, refusals: Refusals, caller: Caller) -> bool:
-        """Refuse them where there is no room for them. Whether there was none."""
-        if self.flow.write_paused or not refusals.refuses(caller):
-            return False
-        if self._in_head:
-            self._end_head()
+    def _line_up(self, refusals: Refusals, caller: Caller, data: bytes) -> None:
+        """Begin what they ask, or have it wait for its turn as it came."""
+        turn = refusals.turn(caller, partial(self._begin, data))
+        if turn.enter(caller.rank, caller.within):
+            self._begin(data, turn)
+            return
+        self._end_rest()
+        self._turn, self._held = turn, bytearray()
+
+    def _begin(self, data: bytes, turn: Turn | None) -> None:
+        """What has its turn, or waits no longer for it; and then what came meanwhile."""
+        held, self._held, self._turn = self._held, None, None
+        asked = split_request(_PLAIN_POST, data)
+        assert asked is not None  # noqa: S101 - the same head was split before
+        self._take(*asked, turn)
+        if self._is_last:
+            super().shutdown()
+        if held:
+            self.flow.resume_reading()
+            self.data_received(bytes(held))
+
+    def _refuse_in_turn(self, refusals: Refusals, caller: Caller) -> None:
+        self._end_rest()
         if refusals.may_go_on():
             self._refuse_at_the_door(refusals, caller)
         else:
-            self._rest_until = 0.0
             self._held = bytearray()
             self._refusal = partial(self._refuse_held, refusals, caller)
             refusals.later(self._refusal)
-        return True
+
+    def _end_rest(self) -> None:
+        """A whole request is here."""
+        if self._in_head:
+            self._end_head()
+        self._rest_until = 0.0
 
     def shutdown(self) -> None:
-        """Whoever waits for a refusal has it before the connection ends."""
-        while self._held is not None:
+        """Who waits for a refusal has it before the connection ends; who waits for a turn, an answer."""
+        while self._held is not None and self._turn is None:
             # with what came meanwhile, which may be held in its turn
             self._refusal()
-        super().shutdown()
+        self._is_last = self._turn is not None
+        if not self._is_last:
+            super().shutdown()
 
     def _refuse_held(self, refusals: Refusals, caller: Caller) -> None:
         """What was to wait for its refusal, and then what came meanwhile.
@@ -166,11 +200,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self._rest()
 
-    def _take(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _take(self, headers: list[tuple[bytes, bytes]], body: bytes, turn: Turn | None = None) -> None:
         """A request that is all here; the parser hears nothing of it."""
-        if self._in_head:
-            self._end_head()
-        self._rest_until = 0.0
+        self._end_rest()
         scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -188,6 +220,8 @@ class BoundedProtocol(HttpToolsProtocol):
             CONNECTION: self._connection,
             ARRIVED: body,
         }
+        if turn is not None:
+            scope[TURN] = turn
         request = WholeRequest(self, scope, body)
         scope[ANSWER] = partial(answer, self, request)
         self.cycle = request  # type: ignore[assignment] # it has what a protocol asks of a cycle

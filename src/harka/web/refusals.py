@@ -1,8 +1,8 @@
 """Requests that are refused because there are too many: nearly free, or refusing would be the overload.
 
 A plain `POST /graphql` that came whole is looked at before anything is made for it: no task, no scope, no
-line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read.
-Everything else is refused further in, by the tenant door.
+line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read. For whom
+there is room in line, waits like that (`turn`). Everything else is refused further in, by the tenant door.
 
 In each turn of the event loop only so many are refused: those that were let in come first. The longer turns
 take, the more come meanwhile, and the more are refused in one: refusals have a share of the time.
@@ -17,8 +17,8 @@ from uuid import UUID
 from harka import clock, logs
 from harka.errors import OverloadedError
 from harka.runtime import Runtime
-from harka.tenancy.line import Flow
 from harka.web.callers import Caller, Callers
+from harka.web.turn import Turn
 
 log = logs.logger("web")
 
@@ -41,8 +41,6 @@ class Refusals:
         self._gate, self._metrics = runtime.gate, runtime.metrics
         self._left, self._turned_at = _IN_A_TURN, clock.monotonic()
         self._later: deque[Callable[[], None]] = deque()
-        # let through in this turn, and not yet at the gate: a task begins in the next one
-        self._coming: dict[Flow, int] = {}
         # for whom there was no room in this turn: they are told so at most one turn too long
         self._without_room: set[Caller] = set()
         self._next_turn: asyncio.Handle | None = None
@@ -56,17 +54,18 @@ class Refusals:
         return True
 
     def refuses(self, caller: Caller) -> bool:
-        """Whether there is no room for one more request of theirs; otherwise it is expected at the gate."""
+        """Whether there is no room for one more request of theirs."""
         if caller in self._without_room:
             return True
+        if self._gate.has_room(self._gate.flow(caller.organization), caller.rank):
+            return False
         self._await_turn()
-        flow = self._gate.flow(caller.organization)
-        coming = self._coming.get(flow, 0)
-        if not self._gate.has_room(flow, caller.rank, coming):
-            self._without_room.add(caller)
-            return True
-        self._coming[flow] = coming + 1
-        return False
+        self._without_room.add(caller)
+        return True
+
+    def turn(self, caller: Caller, begin: Callable[[Turn], None]) -> Turn:
+        """For a request of theirs, which is not refused. `begin`: see `Turn`."""
+        return Turn(self._gate, self._gate.flow(caller.organization), begin)
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""
@@ -97,7 +96,6 @@ class Refusals:
         most = max(int(took * _IN_A_SECOND), _IN_A_TURN)
         held = min(len(self._later), most)
         self._left, self._next_turn = most - held, None
-        self._coming.clear()
         self._without_room.clear()
         if len(self._later) > held:
             self._await_turn()

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from harka import logs
 from harka.web.connection import WORKER, LastLines
+from harka.web.turn import TURN, Turn
 
 if TYPE_CHECKING:
     from harka.web.protocol import BoundedProtocol
@@ -74,6 +75,9 @@ class WholeRequest:
         if not cycle.response_complete and not cycle.disconnected:
             # it will never be: the client should not wait for it
             protocol.transport.close()
+        turn: Turn | None = self.scope.get(TURN)
+        if turn is not None:
+            turn.end()
         # it leads back here by `ANSWER`, and a circle stays until the collector comes
         tasks.discard(self.scope[WORKER])
         self.scope = {}

@@ -7,6 +7,7 @@ from mutants.mutant import Mutant
 GATE = ("tests/tenancy/test_gate.py", "tests/tenancy/test_line.py")
 LATE = ("tests/tenancy/test_gate.py", "tests/storage/test_bulkhead.py")
 POOL = ("tests/storage/test_pool.py",)
+TURN = ("tests/web/test_turn.py",)
 
 MUTANTS: Final = [
     Mutant("one-takes-all-places", "tenancy/gate.py", "or flow.held >= self._most_of_one", "or False", GATE),
@@ -53,4 +54,12 @@ MUTANTS: Final = [
         "return True",
         POOL,
     ),
+    Mutant(
+        "a-place-is-anybodys",
+        "web/turn.py",
+        " or self._flow.organization.id != organization.id",
+        "",
+        TURN,
+    ),
+    Mutant("an-unused-place-is-lost", "web/whole_request.py", "turn.end()", "pass", TURN),
 ]

@@ -2,6 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from harka import clock
 from harka.web.middleware.request_scope import DEADLINE, hurried
 
 
@@ -12,5 +13,5 @@ class DeadlineMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = [value for name, value in scope["headers"] if name == DEADLINE]
         if given:
-            scope["harka"] = hurried(scope["harka"], b", ".join(given))
+            scope["harka"] = hurried(scope["harka"], b", ".join(given), clock.monotonic())
         await self._app(scope, receive, send)

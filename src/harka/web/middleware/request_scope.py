@@ -74,13 +74,13 @@ class RequestScopes:
         # the port, another for each connection, says nothing
         return self._may_trust and self._is_trusted((client or _NO_PEER)[:1])
 
-    def open(self, scope: Scope) -> RequestScope:
-        """The scope of a request that has just come, put into its `scope["harka"]`."""
+    def open(self, scope: Scope, since: float) -> RequestScope:
+        """The scope of a request that came at `since` (monotonic seconds), put into its `scope["harka"]`."""
         client, headers = scope.get("client"), scope["headers"]
         trusted = self.trusts(client)
         request = RequestScope(
             id=(given_id(headers) if trusted else None) or new_request_id(),
-            deadline=clock.monotonic() + self._timeout,
+            deadline=since + self._timeout,
             trusted=trusted,
             record=RequestRecord(),
             address=self.address_of(headers, client, trusted=trusted),
@@ -104,15 +104,20 @@ class RequestScopes:
         return proxy
 
 
-def hurried(request: RequestScope, header: bytes) -> RequestScope:
-    """The request with the deadline that its client names, where that is sooner.
-
-    `header`: of `X-Request-Deadline`, seconds from now. Raise `BadRequestError` when it is none.
-    """
+def seconds_of(header: bytes) -> float:
+    """What `X-Request-Deadline` says. Raise `BadRequestError` when it is none."""
     seconds = float(header) if _SECONDS.fullmatch(header) else 0.0
     if not seconds:
         raise BadRequestError("X-Request-Deadline must be seconds, more than 0.")
-    deadline = clock.monotonic() + seconds
+    return seconds
+
+
+def hurried(request: RequestScope, header: bytes, since: float) -> RequestScope:
+    """The request with the deadline that its client names, where that is sooner.
+
+    `header`: of `X-Request-Deadline`, in seconds from `since` (monotonic). Raise like `seconds_of`.
+    """
+    deadline = since + seconds_of(header)
     return msgspec.structs.replace(request, deadline=deadline) if deadline < request.deadline else request
 
 
@@ -125,7 +130,7 @@ class RequestScopeMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        request = self._scopes.open(scope)
+        request = self._scopes.open(scope, clock.monotonic())
         header = id_header(request)
 
         async def send_named(message: Message) -> None:

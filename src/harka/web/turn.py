@@ -1,0 +1,69 @@
+"""A request that waits for its place with its bytes alone, before anything is made of it.
+
+A task with all its frames, a scope and a record are some kilobytes; two hundred that wait push one another
+out of the processor's caches, and each costs a turn of the event loop that only lines it up (0031).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from harka import clock
+from harka.errors import HarkaError
+from harka.repositories.organization import Organization
+from harka.tenancy.gate import Gate
+from harka.tenancy.line import Flow, Rank
+
+TURN: Final = "harka.turn"
+"""In the scope of a request that has waited at its protocol, or had a place there."""
+
+
+class Turn:
+    """To a gate, one who waits. `since`: monotonic seconds when it came; `error`: why it has no place."""
+
+    __slots__ = ("_begin", "_flow", "_gate", "_has_place", "error", "since")
+
+    def __init__(self, gate: Gate, flow: Flow, begin: Callable[["Turn"], None]) -> None:
+        """`begin`: called once what comes of the wait is known; not where `enter` has a place at once."""
+        self._gate, self._flow, self._begin = gate, flow, begin
+        self._has_place = False
+        self.since = clock.monotonic()
+        self.error: HarkaError | None = None
+
+    def enter(self, rank: Rank, within: float) -> bool:
+        """Take a place or get in line, for at most so many seconds. Whether there was a place.
+
+        Raise `OverloadedError` when the line is too long.
+        """
+        self._has_place = self._gate.enter(self._flow)
+        if not self._has_place:
+            self._gate.line_up(self, self._flow, rank, self.since + within)
+        return self._has_place
+
+    def leave(self) -> None:
+        """Its client does not wait any more."""
+        self._gate.withdraw(self)
+
+    def place_of(self, organization: Organization) -> Flow | None:
+        """Its place, if this is whose request it is: from now on the caller's to give back."""
+        if not self._has_place or self._flow.organization.id != organization.id:
+            return None
+        self._has_place = False
+        return self._flow
+
+    def end(self) -> None:
+        """Give back a place that nobody has taken over."""
+        if self._has_place:
+            self._has_place = False
+            self._gate.give_back(self._flow)
+
+    def done(self) -> bool:
+        """Never, while it is in line: who leaves is taken out at once."""
+        return False
+
+    def set_result(self, _result: None, /) -> None:
+        self._has_place = True
+        self._begin(self)
+
+    def set_exception(self, error: HarkaError, /) -> None:
+        self.error = error
+        self._begin(self)
