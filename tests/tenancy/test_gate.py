@@ -124,6 +124,19 @@ async def test_a_database_that_was_late_is_served_again_however_many_are(
     await crowd.end_all()
 
 
+async def test_a_place_that_counts_as_late_is_given_back_once() -> None:
+    crowd, one = Crowd(most=8), organization(database="one")
+    crowd.gate.flow(organization("other", database="other"))
+    flow = crowd.gate.flow(one)
+    for _ in range(3):
+        assert crowd.gate.enter(flow)
+    await crowd.look(one=3)
+    for left in (2, 1, 0):
+        crowd.gate.give_back(flow, clock.monotonic())
+        crowd.check()
+        assert (flow.held, crowd.gate.under_way) == (left, 0)
+
+
 async def test_what_has_several_names_is_one_database() -> None:
     crowd, elsewhere = Crowd(most=8), organization("elsewhere", database="other")
     await crowd.come(elsewhere)

@@ -119,7 +119,11 @@ async def test_a_place_given_at_the_moment_of_leaving_goes_to_the_next() -> None
     await crowd.end_all()
 
 
-async def test_a_place_that_was_not_made_use_of_was_no_turn() -> None:
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, "ueueuuee"), (1.0, "ueueueue")])
+async def test_a_place_that_was_given_back_was_held_for_as_long_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, expected: str
+) -> None:
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
     gate, loop = Gate(most=4, patience=100.0), asyncio.get_running_loop()
     unused, used, *others = [gate.flow(organization(name)) for name in ("unused", "used", "one", "other")]
     for flow in (others[0], others[0], others[0], others[1]):
@@ -130,16 +134,16 @@ async def test_a_place_that_was_not_made_use_of_was_no_turn() -> None:
         flow.cost = 1.0
         for one in waiting[name]:
             gate.line_up(one, flow, Rank.INTERACTIVE, math.inf)
-    gate.leave(others[1], clock.monotonic())
+    gate.leave(others[1], 99.0)
     order = ""
     while len(order) < 8:
         (name,) = [name for name, ones in waiting.items() if ones and ones[0].done()]
         order += name[2] if name == "used" else name[0]
         waiting[name].pop(0)
         if name == "unused":
-            gate.give_back(unused)
+            gate.give_back(unused, 100.0 - seconds)
         else:
             used.cost = 1.0
-            gate.leave(used, clock.monotonic() - 1.0)
-    assert order == "ueueuuee"
+            gate.leave(used, 99.0)
+    assert order == expected
     assert (gate.under_way, gate.waiting) == (3, 0)

@@ -137,14 +137,20 @@ class Gate:
         if self.waiting:
             self._admit(now)
 
-    def give_back(self, flow: Flow) -> None:
-        """Give back a place that was taken, and then not made use of."""
-        self.under_way -= 1
+    def give_back(self, flow: Flow, began: float) -> None:
+        """Like `leave`, of who did not come to what is behind the gate: it says nothing of its speed."""
+        now, bay = clock.monotonic(), flow.bay
         flow.held -= 1
-        flow.bay.held -= 1
+        bay.held -= 1
+        if bay.late > bay.held:
+            # as in `leave`
+            bay.late -= 1
+            self._all_late -= 1
+        else:
+            self.under_way -= 1
         if flow.is_in_line:
-            flow.debt -= flow.cost
-        self._admit(clock.monotonic())
+            flow.debt += now - began - flow.cost
+        self._admit(now)
 
     def has_room(self, flow: Flow, rank: Rank) -> bool:
         """Whether the line of this organization is short enough for one more, or lines are few enough."""
@@ -172,7 +178,7 @@ class Gate:
                 self.withdraw(one)
             elif not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
-                self.give_back(flow)
+                self.give_back(flow, clock.monotonic())
             raise
 
     @asynccontextmanager

@@ -20,13 +20,13 @@ TURN: Final = "harka.turn"
 class Turn:
     """To a gate, one who waits. `since`: monotonic seconds when it came; `error`: why it has no place."""
 
-    __slots__ = ("_begin", "_flow", "_gate", "_has_place", "error", "since")
+    __slots__ = ("_began", "_begin", "_flow", "_gate", "_has_place", "error", "since")
 
     def __init__(self, gate: Gate, flow: Flow, begin: Callable[["Turn"], None]) -> None:
         """`begin`: called once what comes of the wait is known; not where `enter` has a place at once."""
         self._gate, self._flow, self._begin = gate, flow, begin
         self._has_place = False
-        self.since = clock.monotonic()
+        self.since = self._began = clock.monotonic()
         self.error: HarkaError | None = None
 
     def enter(self, rank: Rank, within: float) -> bool:
@@ -54,14 +54,14 @@ class Turn:
         """Give back a place that nobody has taken over."""
         if self._has_place:
             self._has_place = False
-            self._gate.give_back(self._flow)
+            self._gate.give_back(self._flow, self._began)
 
     def done(self) -> bool:
         """Never, while it is in line: who leaves is taken out at once."""
         return False
 
     def set_result(self, _result: None, /) -> None:
-        self._has_place = True
+        self._has_place, self._began = True, clock.monotonic()
         self._begin(self)
 
     def set_exception(self, error: HarkaError, /) -> None:
