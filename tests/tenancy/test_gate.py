@@ -132,7 +132,7 @@ async def test_a_place_that_counts_as_late_is_given_back_once() -> None:
         assert crowd.gate.enter(flow)
     await crowd.look(one=3)
     for left in (2, 1, 0):
-        crowd.gate.give_back(flow, clock.monotonic())
+        crowd.gate.give_back(flow, clock.monotonic(), was_in_line=False)
         crowd.check()
         assert (flow.held, crowd.gate.under_way) == (left, 0)
 

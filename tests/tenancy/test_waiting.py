@@ -141,9 +141,24 @@ async def test_a_place_that_was_given_back_was_held_for_as_long_as_it_was(
         order += name[2] if name == "used" else name[0]
         waiting[name].pop(0)
         if name == "unused":
-            gate.give_back(unused, 100.0 - seconds)
+            gate.give_back(unused, 100.0 - seconds, was_in_line=True)
         else:
             used.cost = 1.0
             gate.leave(used, 99.0)
     assert order == expected
     assert (gate.under_way, gate.waiting) == (3, 0)
+
+
+async def test_a_place_that_was_had_at_once_and_given_back_earns_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+    gate = Gate(most=4, patience=100.0)
+    flow = gate.flow(organization())
+    while gate.enter(flow):
+        pass
+    flow.cost = 1.0
+    gate.line_up(asyncio.get_running_loop().create_future(), flow, Rank.INTERACTIVE, math.inf)
+    gate._limit = 0
+    gate.give_back(flow, 99.5, was_in_line=False)
+    assert flow.debt == 0.5

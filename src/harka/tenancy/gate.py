@@ -137,7 +137,7 @@ class Gate:
         if self.waiting:
             self._admit(now)
 
-    def give_back(self, flow: Flow, began: float) -> None:
+    def give_back(self, flow: Flow, began: float, *, was_in_line: bool) -> None:
         """Like `leave`, of who did not come to what is behind the gate: it says nothing of its speed."""
         now, bay = clock.monotonic(), flow.bay
         flow.held -= 1
@@ -149,7 +149,8 @@ class Gate:
         else:
             self.under_way -= 1
         if flow.is_in_line:
-            flow.debt += now - began - flow.cost
+            # only who was let in from the line has paid in advance
+            flow.debt += now - began - (flow.cost if was_in_line else 0.0)
         self._admit(now)
 
     def has_room(self, flow: Flow, rank: Rank) -> bool:
@@ -178,7 +179,7 @@ class Gate:
                 self.withdraw(one)
             elif not one.cancelled() and one.exception() is None:
                 # let in at the very moment of giving up
-                self.give_back(flow, clock.monotonic())
+                self.give_back(flow, clock.monotonic(), was_in_line=True)
             raise
 
     @asynccontextmanager
@@ -239,11 +240,11 @@ class Gate:
 
     def _end(self) -> None:
         now = clock.monotonic()
+        self._next_end, self._ending = math.inf, None
         over = [(one, error) for one, (end, error, _, _) in self._ends.items() if end <= now]
         for one, error in over:
             self.withdraw(one)
             _give_up(one, error)
-        self._next_end, self._ending = math.inf, None
         if self._ends:
             earliest = min(end for end, _, _, _ in self._ends.values())
             self._end_by(max(earliest, now + _PERIOD), now)

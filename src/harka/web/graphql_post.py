@@ -119,7 +119,7 @@ class GraphQLPost:
             require_room(runtime, credential, scope["headers"])
         elif turn.error is not None:
             raise turn.error
-        await count(runtime, request, credential)
+        await count(runtime, request, credential, turn)
         flow = None if turn is None else turn.place_of(credential.organization)
         if flow is None:
             flow = gate.flow(credential.organization)

@@ -12,7 +12,6 @@ through uvicorn's parser at all (`web.whole_request`).
 import asyncio
 import secrets
 import weakref
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -65,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
-        self._refusal: Callable[[], None]
+        self._refused: Caller | None = None  # to whom it is
         self._turn: Turn | None = None  # of a request that waits
         self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
@@ -90,7 +89,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._held is not None:
             # a client that does not wait for its answer waits for it here
             self._held += data
-            self.flow.pause_reading()
+            if len(self._held) > MAX_HEAD_BYTES:
+                # not before: we would not hear that it leaves
+                self.flow.pause_reading()
             return
         cycle: RequestResponseCycle | None = self.cycle
         if self._between and (cycle is None or cycle.response_complete) and self._has_begun(data):
@@ -109,7 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.send_400_response(_TOO_LARGE_TEXT)
 
     def _has_begun(self, data: bytes) -> bool:
-        """Answer a plain request that is all here, or refuse it by its head alone. Whether it was one."""
+        """Begin a plain request that is all here, have it wait, or refuse it. Whether it was one."""
         refusals = self._refusals
         if refusals is None or self.flow.write_paused or not refusals.are_due():
             # nobody is refused now: it does not matter yet who asks
@@ -148,11 +149,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def _begin(self, data: bytes, turn: Turn | None) -> None:
         """What has its turn, or waits no longer for it; and then what came meanwhile."""
         held, self._held, self._turn = self._held, None, None
-        asked = split_request(_PLAIN_POST, data)
-        assert asked is not None  # noqa: S101 - the same head was split before
-        self._take(*asked, turn)
-        if self._is_last:
-            super().shutdown()
+        try:
+            asked = split_request(_PLAIN_POST, data)
+            assert asked is not None  # noqa: S101 - the same head was split before
+            self._take(*asked, turn)
+            if self._is_last:
+                super().shutdown()
+            self._go_on(held)
+        except Exception as error:
+            # in the midst of another's request, which is not to suffer by what is wrong with this one
+            log.exception("a request could not begin", exc_info=error)
+            self.transport.close()
+            if turn is not None:
+                turn.end()
+
+    def _go_on(self, held: bytearray | None) -> None:
+        """With what came while something else was to be answered."""
         if held:
             self.flow.resume_reading()
             self.data_received(bytes(held))
@@ -162,9 +174,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if refusals.may_go_on():
             self._refuse_at_the_door(refusals, caller)
         else:
-            self._held = bytearray()
-            self._refusal = partial(self._refuse_held, refusals, caller)
-            refusals.later(self._refusal)
+            self._refused, self._held = caller, bytearray()
+            refusals.later(partial(self._refuse_held, refusals, caller))
 
     def _end_rest(self) -> None:
         """A whole request is here."""
@@ -174,9 +185,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Who waits for a refusal has it before the connection ends; who waits for a turn, an answer."""
-        while self._held is not None and self._turn is None:
+        while self._refusals is not None and self._refused is not None:
             # with what came meanwhile, which may be held in its turn
-            self._refusal()
+            self._refuse_held(self._refusals, self._refused)
         self._is_last = self._turn is not None
         if not self._is_last:
             super().shutdown()
@@ -186,13 +197,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
         It is refused though there may be room by now: of what was asked nothing is kept.
         """
-        held, self._held = self._held, None
-        if held is None or self.transport.is_closing():
+        if self._refused is not caller:
+            # the server stopped, and this one did not wait for its turn
             return
-        self._refuse_at_the_door(refusals, caller)
-        self.flow.resume_reading()
-        if held:
-            self.data_received(bytes(held))
+        held, self._held, self._refused = self._held, None, None
+        if not self.transport.is_closing():
+            self._refuse_at_the_door(refusals, caller)
+            self._go_on(held)
 
     def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)

@@ -20,12 +20,15 @@ TURN: Final = "harka.turn"
 class Turn:
     """To a gate, one who waits. `since`: monotonic seconds when it came; `error`: why it has no place."""
 
-    __slots__ = ("_began", "_begin", "_flow", "_gate", "_has_place", "error", "since")
+    __slots__ = ("_began", "_begin", "_flow", "_gate", "_has_place", "_was_in_line", "error", "since")
 
     def __init__(self, gate: Gate, flow: Flow, begin: Callable[["Turn"], None]) -> None:
-        """`begin`: called once what comes of the wait is known; not where `enter` has a place at once."""
+        """`begin`: called once what comes of the wait is known; not where `enter` has a place at once.
+
+        That is in the midst of another's request: it never raises.
+        """
         self._gate, self._flow, self._begin = gate, flow, begin
-        self._has_place = False
+        self._has_place = self._was_in_line = False
         self.since = self._began = clock.monotonic()
         self.error: HarkaError | None = None
 
@@ -36,6 +39,7 @@ class Turn:
         """
         self._has_place = self._gate.enter(self._flow)
         if not self._has_place:
+            self._was_in_line = True
             self._gate.line_up(self, self._flow, rank, self.since + within)
         return self._has_place
 
@@ -52,9 +56,11 @@ class Turn:
 
     def end(self) -> None:
         """Give back a place that nobody has taken over."""
+        # where it was raised it leads back here
+        self.error = None
         if self._has_place:
             self._has_place = False
-            self._gate.give_back(self._flow, self._began)
+            self._gate.give_back(self._flow, self._began, was_in_line=self._was_in_line)
 
     def done(self) -> bool:
         """Never, while it is in line: who leaves is taken out at once."""

@@ -20,6 +20,7 @@ from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
 from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope, leave
+from harka.web.turn import Turn
 
 T = TypeVar("T")
 
@@ -62,11 +63,16 @@ def require_room(runtime: Runtime, credential: Credential, headers: Headers) -> 
         raise OverloadedError
 
 
-def count(runtime: Runtime, request: RequestScope, credential: Credential) -> Awaitable[None]:
-    """Take a request of what the API key and the plan allow. Raise `RateLimitedError`."""
+def count(
+    runtime: Runtime, request: RequestScope, credential: Credential, turn: Turn | None = None
+) -> Awaitable[None]:
+    """Take a request of what the API key and the plan allow. Raise `RateLimitedError`.
+
+    `turn`: whose place it has, which it keeps while nothing has to be asked for that.
+    """
     if credential.key is not None and credential.rate is not None:
         runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
-    return let_in(runtime, request, credential.organization)
+    return let_in(runtime, request, credential.organization, turn)
 
 
 def rank_of(actor: Actor, headers: Headers) -> Rank:
@@ -99,13 +105,19 @@ async def in_turn(
         work.close()
 
 
-async def let_in(runtime: Runtime, request: RequestScope, organization: Organization) -> None:
+async def let_in(
+    runtime: Runtime, request: RequestScope, organization: Organization, turn: Turn | None = None
+) -> None:
     """Count it: as under way, in the place of what it was before, and in its organization's figures.
 
-    Raise `RateLimitedError`.
+    `turn`: see `count`. Raise `RateLimitedError`.
     """
     leave(request)
-    allowance = runtime.admission.enter(organization) or await runtime.admission.wait_in(organization)
+    allowance = runtime.admission.enter(organization)
+    if allowance is None:
+        if turn is not None:
+            turn.end()
+        allowance = await runtime.admission.wait_in(organization)
     request.record.running = allowance.running
     runtime.requests.note(organization.id)
 
