@@ -30,13 +30,14 @@ IN_TIME: Final = 1.0
 class Stream(msgspec.Struct, frozen=True):
     """`requests`: as bytes go over the wire. `connections`: at most, more than any phase has callers.
 
-    `port`: of another server than that of the rest.
+    `port`: of another server than that of the rest. `by_turns`: see `open_loop.Plan`.
     """
 
     requests: list[bytes]
     phases: list[Phase]
     connections: int = 400
     port: int = 0
+    by_turns: bool = False
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -108,7 +109,15 @@ def run(
     for number, stream in enumerate(streams):
         plan, result = directory / f"plan-{number}.json", directory / f"result-{number}.json"
         texts = [request.decode("latin-1") for request in stream.requests]
-        whole = Plan(stream.port or port, texts, stream.phases, stream.connections, start, sorted(processors))
+        whole = Plan(
+            port=stream.port or port,
+            requests=texts,
+            phases=stream.phases,
+            connections=stream.connections,
+            start=start,
+            processors=sorted(processors),
+            by_turns=stream.by_turns,
+        )
         plan.write_bytes(msgspec.json.encode(whole))
         command = [sys.executable, str(_PROGRAM), str(plan), str(result)]
         started.append((subprocess.Popen(command), result, stream))  # noqa: S603 - our own arguments

@@ -48,7 +48,8 @@ class Phase(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """`requests`: whole HTTP requests, in latin-1; one is picked each time. `start`: of `time.time()`.
 
-    `processors`: the numbers of those it may use, none for all.
+    `processors`: the numbers of those it may use, none for all. `by_turns`: all connections are open from the
+    start, and whichever rests for longest asks next; otherwise the latest.
     """
 
     port: int
@@ -57,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     connections: int
     start: float
     processors: list[int]
+    by_turns: bool
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -110,7 +112,7 @@ class Caller:
         self._requests = [text.encode("latin-1") for text in plan.requests]
         self._poll = select.epoll()
         self._all: dict[int, Connection] = {}
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()
         self._opening = 0
         self._due: deque[float] = deque()
         self._began = 0.0
@@ -120,8 +122,10 @@ class Caller:
         self.late = 0.0
 
     def run(self) -> None:
-        at_once = max([_AT_ONCE, *(phase.callers for phase in self._plan.phases)])
-        for _ in range(min(self._plan.connections, at_once)):
+        connections = self._plan.connections
+        if not self._plan.by_turns:
+            connections = min(connections, max([_AT_ONCE, *(phase.callers for phase in self._plan.phases)]))
+        for _ in range(connections):
             self._open()
         while (wait := self._plan.start - time.time()) > 0.0:
             self._look(wait)
@@ -216,9 +220,14 @@ class Caller:
         if self._due:
             self._ask(connection, self._due.popleft())
         elif self._waiting <= self._callers and (now := time.monotonic()) < self._endless_until:
-            self._ask(connection, now)
+            self._idle.append(connection)
+            self._ask(self._rested(), now)
         else:
             self._idle.append(connection)
+
+    def _rested(self) -> Connection:
+        """Whose turn it is of those that rest."""
+        return self._idle.popleft() if self._plan.by_turns else self._idle.pop()
 
     def _lost(self, connection: Connection) -> None:
         self._opening -= not connection.is_open
@@ -231,7 +240,7 @@ class Caller:
 
     def _send(self, due: float) -> None:
         if self._idle:
-            connection = self._idle.pop()
+            connection = self._rested()
             try:
                 self._ask(connection, due)
             except OSError:

@@ -7,8 +7,10 @@ beside HARKA's, by a generator of its own: a machine that others share is not th
 it loses or wins in the time of a round falls on all three. Goodput is what came in time, as a share of the
 peak, and "to elsewhere" as a share of the latter: 100 % where refusing takes no more than to answer anything
 with the same bytes. On a machine whose processors the generators share with the server the figures are worse
-than they would be: `--apart` gives them one of their own. "Work kept" says what is lost in HARKA itself: it
-is the processor time of an answer in time at the peak, to that in the flood. What refusals take is in it,
+than they would be: `--apart` gives them one of their own. The connections of a flood push each other out of
+the processor's caches, whatever is asked on them, while the peak's few callers keep a few of them warm: with
+`--by-turns` all are open at the peak, too, and used in turn. "Work kept" says what is lost in HARKA itself:
+it is the processor time of an answer in time at the peak, to that in the flood. What refusals take is in it,
 what generators and other programs take is not.
 """
 
@@ -64,6 +66,7 @@ class Ground(msgspec.Struct, frozen=True):
     """`requests`: of each tenant one, as it goes over the wire, by its question.
 
     `elsewhere`: the port of the server that is not HARKA. `generators`: the processors that only they use.
+    `by_turns`: how everybody's connections are used.
     """
 
     directory: Path
@@ -71,6 +74,7 @@ class Ground(msgspec.Struct, frozen=True):
     metrics_port: int
     elsewhere: int
     generators: set[int]
+    by_turns: bool
     requests: dict[str, dict[str, bytes]]
 
 
@@ -84,7 +88,15 @@ def main() -> int:
         requests = asyncio.run(_tenants(staged))
         port = free_port()
         with Stage(settings, staged.admin_url, staged.directory).serving(port), elsewhere() as other:
-            ground = Ground(staged.directory, port, metrics_port, other, generators, requests)
+            ground = Ground(
+                directory=staged.directory,
+                port=port,
+                metrics_port=metrics_port,
+                elsewhere=other,
+                generators=generators,
+                by_turns=options.by_turns,
+                requests=requests,
+            )
             return _measure(ground, options)
 
 
@@ -96,7 +108,8 @@ def _set_apart() -> set[int]:
 
 
 def _run(ground: Ground, streams: Sequence[Stream]) -> list[Outcome]:
-    return run(ground.directory, ground.port, streams, processors=ground.generators)
+    alike = [msgspec.structs.replace(stream, by_turns=ground.by_turns) for stream in streams]
+    return run(ground.directory, ground.port, alike, processors=ground.generators)
 
 
 def _measure(ground: Ground, options: argparse.Namespace) -> int:
@@ -351,6 +364,11 @@ def _options() -> argparse.Namespace:
         "--apart",
         action="store_true",
         help="a processor for the generators alone, and the rest for the servers",
+    )
+    parser.add_argument(
+        "--by-turns",
+        action="store_true",
+        help="as many connections at the peak as in a flood: each asks once all others have",
     )
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
     options = parser.parse_args()
