@@ -221,13 +221,9 @@ class Caller:
             self._ask(connection, self._due.popleft())
         elif self._waiting <= self._callers and (now := time.monotonic()) < self._endless_until:
             self._idle.append(connection)
-            self._ask(self._rested(), now)
+            self._send(now)
         else:
             self._idle.append(connection)
-
-    def _rested(self) -> Connection:
-        """Whose turn it is of those that rest."""
-        return self._idle.popleft() if self._plan.by_turns else self._idle.pop()
 
     def _lost(self, connection: Connection) -> None:
         self._opening -= not connection.is_open
@@ -240,7 +236,7 @@ class Caller:
 
     def _send(self, due: float) -> None:
         if self._idle:
-            connection = self._rested()
+            connection = self._idle.popleft() if self._plan.by_turns else self._idle.pop()
             try:
                 self._ask(connection, due)
             except OSError:

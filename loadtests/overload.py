@@ -368,7 +368,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--by-turns",
         action="store_true",
-        help="as many connections at the peak as in a flood: each asks once all others have",
+        help="as many connections at the peak as in a flood: who rests for longest asks next",
     )
     parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
     options = parser.parse_args()

@@ -162,3 +162,23 @@ async def test_a_place_that_was_had_at_once_and_given_back_earns_nothing(
     gate._limit = 0
     gate.give_back(flow, 99.5, was_in_line=False)
     assert flow.debt == 0.5
+
+
+async def test_who_was_told_or_gone_before_the_turn_had_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+    gate, loop = Gate(most=4, patience=100.0), asyncio.get_running_loop()
+    flow = gate.flow(organization())
+    while gate.enter(flow):
+        pass
+    gate._room, flow.cost = 16, 1.0
+    late, gone, next_, last = [loop.create_future() for _ in range(4)]
+    for one, deadline in ((late, 100.0), (gone, 500.0), (next_, 500.0), (last, 500.0)):
+        gate.line_up(one, flow, Rank.INTERACTIVE, deadline)
+    gone.cancel()
+    began = flow.clock
+    gate.leave(flow, 99.0)
+    assert (late.done(), next_.done(), last.done(), gate.waiting) == (True, True, False, 1)
+    with pytest.raises(DeadlineExceededError):
+        late.result()
+    # two of three have not been let in
+    assert flow.clock - began == pytest.approx(1.0 / flow.weight, rel=1e-5)

@@ -54,7 +54,7 @@ async def test_what_a_proxy_names_is_another_head_each_time_and_is_not_kept(scho
     assert callers.known(request, ("198.51.100.1", 1)) is None
 
 
-async def test_what_they_want_is_told_by_the_head(school: School) -> None:
+async def test_for_how_long_they_wait_is_told_by_the_head(school: School) -> None:
     callers, timeout = Callers(school.runtime), school.runtime.settings.request_timeout
     seen = [
         learnt(callers, await plain_post(school, BODY, *more))
@@ -62,8 +62,8 @@ async def test_what_they_want_is_told_by_the_head(school: School) -> None:
             (),
             ("x-request-deadline: 0.25",),
             ("x-request-deadline: 3600",),
+            ("x-request-deadline: soon",),
             ("accept: text/event-stream",),
         )
     ]
-    assert [caller.within for caller in seen] == [timeout, 0.25, timeout, timeout]
-    assert [caller.streams for caller in seen] == [False, False, False, True]
+    assert [caller.within for caller in seen] == [timeout, 0.25, timeout, 0.0, 0.0]

@@ -232,7 +232,11 @@ async def test_what_is_asked_meanwhile_is_answered_behind_it(server: Server) -> 
 async def test_who_has_waited_is_served_however_many_wait_by_now(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with lined_up(server, await server.request()) as answers:
+    request = await server.request()
+    async with connected(server) as connection:
+        # or the ledger would have to be asked
+        assert (await connection.ask(request))[0] == 200
+    async with lined_up(server, request) as answers:
         monkeypatch.setattr(Gate, "has_room", lambda *_: False)
     assert answers[0][0] == 200
 
@@ -300,28 +304,24 @@ async def test_who_leaves_at_the_very_moment_of_a_turn_gives_the_place_back(serv
     require_all_given_back(server)
 
 
+@pytest.mark.parametrize(("has_room", "status"), [(True, 200), (False, 503)])
 async def test_a_place_is_not_kept_while_the_ledger_is_asked(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, *, has_room: bool, status: int
 ) -> None:
+    """Nor is it asked for whom there is no other one."""
     gate, admission = server.school.runtime.gate, server.school.runtime.admission
-    asked, told, wait_in = asyncio.Event(), asyncio.Event(), admission.wait_in
+    wait_in, under_way = admission.wait_in, list[int]()
 
-    async def slow(organization: Organization) -> Any:
-        asked.set()
-        await told.wait()
+    async def asks(organization: Organization) -> Any:
+        under_way.append(gate.under_way)
         return await wait_in(organization)
 
     monkeypatch.setattr(admission, "enter", lambda _: None)
-    monkeypatch.setattr(admission, "wait_in", slow)
-    async with connected(server) as connection:
-        async with crowded(server):
-            connection.send(await server.request())
-            await until(waiting(server, 2))
-        await asked.wait()
-        assert gate.under_way == 0
-        told.set()
-        assert (await connection.answer())[0] == 200
-    require_all_given_back(server)
+    monkeypatch.setattr(admission, "wait_in", asks)
+    async with lined_up(server, await server.request()) as answers:
+        monkeypatch.setattr(Gate, "has_room", lambda *_: has_room)
+    assert answers[0][0] == status
+    assert under_way == ([0] if has_room else [])
 
 
 async def test_a_refusal_that_was_called_for_is_not_given_again(
@@ -386,13 +386,13 @@ async def test_who_may_ask_no_more_gives_the_place_back(
 async def test_a_place_goes_to_whose_it_is_and_once() -> None:
     """The address of a request may change hands while it waits."""
     gate, one, other = Gate(most=4, patience=1.0), organization("one"), organization("other")
-    taken, left = [Turn(gate, gate.flow(one), lambda _: None) for _ in range(2)]
-    assert taken.enter(Rank.INTERACTIVE, 1.0)
-    assert left.enter(Rank.INTERACTIVE, 1.0)
-    assert taken.place_of(other) is None
+    taken, lost, left = [Turn(gate, one, Rank.INTERACTIVE, lambda _: None) for _ in range(3)]
+    assert all(turn.enter(1.0) for turn in (taken, lost, left))
     assert taken.place_of(one) is gate.flow(one)
     assert taken.place_of(one) is None
-    for turn in (taken, left, left):
+    assert lost.place_of(other) is None
+    assert gate.under_way == 2
+    for turn in (taken, lost, left, left):
         turn.end()
     assert gate.under_way == 1
     gate.leave(gate.flow(one), clock.monotonic())
@@ -407,8 +407,8 @@ async def test_an_unused_place_is_paid_for_by_the_time_it_was_held(monkeypatch: 
     while gate.enter(flow):
         pass
     flow.cost = 1.0
-    turns = [Turn(gate, flow, lambda _: None) for _ in range(2)]
-    assert not any(turn.enter(Rank.INTERACTIVE, 500.0) for turn in turns)
+    turns = [Turn(gate, flow.organization, Rank.INTERACTIVE, lambda _: None) for _ in range(2)]
+    assert not any(turn.enter(500.0) for turn in turns)
     now = 101.0
     gate.leave(flow, 100.0)
     gate._limit = 0

@@ -264,10 +264,12 @@ class Gate:
             flow, one = found
             self.waiting -= 1
             end, error, _, _ = self._ends.pop(one)
-            if end <= now:
-                # nobody has looked at that yet
+            if end <= now or one.done():
+                # nobody has looked at that yet, or it is cancelled: that was no turn of theirs
+                if flow.is_in_line:
+                    flow.debt -= flow.cost
                 _give_up(one, error)
-            elif not one.done():
+            else:
                 self.under_way += 1
                 flow.held += 1
                 flow.bay.held += 1

@@ -26,7 +26,10 @@ _BRIEFEST: Final = 1e-6
 
 
 class Waiting(Protocol):
-    """One who waits for a place; done when they have it, or with why they do not get one: a future is one."""
+    """One who waits for a place, and is told of it, or why they do not get one: a future is one.
+
+    `done`: told already, or cancelled.
+    """
 
     def done(self) -> bool: ...
     def set_result(self, _result: None, /) -> None: ...

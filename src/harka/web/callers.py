@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from harka import clock
 from harka.auth.remembered import Remembered
 from harka.codec import json_bytes
-from harka.errors import HarkaError, OverloadedError
+from harka.errors import BadRequestError, HarkaError, OverloadedError
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.line import Rank
@@ -41,21 +41,21 @@ _HEAD_END: Final = b"\r\n\r\n"
 _LONGEST_HEAD: Final = 2048
 _MOST_CALLERS: Final = 4096
 _KEPT: Final = 10.0
-"""Seconds: whose credentials have ended meanwhile is told so when it is not refused."""
+"""Seconds: whose credentials have ended meanwhile is told so when it has its place."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Whose requests with one head are, from one address. `length`: of their bodies.
 
-    `within`: seconds until they want an answer. `streams`: they take a stream of events for one, which may
-    last. `id`: that a proxy gives each of them. `before`, `after`: parts of a refusal, followed by the id.
+    `within`: seconds until they want an answer; 0 for who does not wait for a place: they want a stream of
+    events, or name a deadline that is none. `id`: that a proxy gives each of them. `before`, `after`: parts
+    of a refusal, each followed by the id.
     """
 
     organization: Organization
     rank: Rank
     length: int
     within: float
-    streams: bool
     id: bytes | None
     before: bytes
     after: bytes
@@ -114,10 +114,9 @@ class Callers:
             if said.session is not None:
                 require_own_page(headers, trusted=trusted)
             credential = self._authenticator.authenticate(snapshot, said, clock.now(), address)
-            within = self._within(fields_of(headers))
         except HarkaError:
             return None
-        rank = rank_of(credential.actor, headers)
+        rank, within = rank_of(credential.actor, headers), self._within(fields_of(headers))
         caller = _made(credential.organization, rank, within, headers, length, scheme, trusted=trusted)
         # a proxy that names each request makes each head another
         if caller.id is None and len(head) <= _LONGEST_HEAD:
@@ -125,14 +124,22 @@ class Callers:
         return caller
 
     def _within(self, fields: Mapping[bytes, bytes]) -> float:
-        """Raise `BadRequestError`."""
         hurry = fields.get(DEADLINE)
-        return self._timeout if hurry is None else min(seconds_of(hurry), self._timeout)
+        if preferred(_accepted(fields), POST_OFFERS) is MediaType.EVENTS:
+            return 0.0
+        try:
+            return self._timeout if hurry is None else min(seconds_of(hurry), self._timeout)
+        except BadRequestError:
+            return 0.0
 
 
 def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
     """What is shown with a request, and from where: a key may ask for that, and a proxy is believed."""
     return head + client[0].encode() if client else head
+
+
+def _accepted(fields: Mapping[bytes, bytes]) -> str:
+    return fields.get(b"accept", b"").decode("latin-1")
 
 
 def _made(
@@ -145,9 +152,8 @@ def _made(
     *,
     trusted: bool,
 ) -> Caller:
-    """With the answer that they get, written out."""
-    accept = fields_of(headers).get(b"accept", b"").decode("latin-1")
-    media = preferred(accept, _OFFERS)
+    """With the refusal that they would get, written out."""
+    media = preferred(_accepted(fields_of(headers)), _OFFERS)
     head, body = _WRITTEN[media or MediaType.JSON]
     given = given_id(headers) if trusted else None
     id_ = None if given is None else given.encode()
@@ -157,7 +163,6 @@ def _made(
         rank=rank,
         length=length,
         within=within,
-        streams=preferred(accept, POST_OFFERS) is MediaType.EVENTS,
         id=id_,
         before=head + b"%d\r\nx-request-id: " % size,
         after=b"\r\n" + lines_for(scheme, headers, trusted=trusted) + b"\r\n" + body,

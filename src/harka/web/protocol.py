@@ -22,6 +22,7 @@ from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
 from harka.fastpath import split_request
+from harka.tenancy.gate import Gate
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.refusals import REFUSALS, Refusals
@@ -64,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
-        self._refused: Caller | None = None  # to whom it is
+        self._refused: Caller | None = None  # who waits for a refusal
         self._turn: Turn | None = None  # of a request that waits
         self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
@@ -78,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         if self._turn is not None:
-            self._turn.leave()
+            self._turn.withdraw()
             self._turn = None
         super().connection_lost(exc)
         # both lead back here
@@ -131,16 +132,16 @@ class BoundedProtocol(HttpToolsProtocol):
                 return True
         if refusals.refuses(caller):
             self._refuse_in_turn(refusals, caller)
-        elif caller.streams:
+        elif not caller.within:
             self._begin(data, None)
         else:
-            self._line_up(refusals, caller, data)
+            self._line_up(refusals.gate, caller, data)
         return True
 
-    def _line_up(self, refusals: Refusals, caller: Caller, data: bytes) -> None:
+    def _line_up(self, gate: Gate, caller: Caller, data: bytes) -> None:
         """Begin what they ask, or have it wait for its turn as it came."""
-        turn = refusals.turn(caller, partial(self._begin, data))
-        if turn.enter(caller.rank, caller.within):
+        turn = Turn(gate, caller.organization, caller.rank, partial(self._begin, data))
+        if turn.enter(caller.within):
             self._begin(data, turn)
             return
         self._end_rest()
@@ -158,10 +159,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._go_on(held)
         except Exception as error:
             # in the midst of another's request, which is not to suffer by what is wrong with this one
-            log.exception("a request could not begin", exc_info=error)
-            self.transport.close()
             if turn is not None:
                 turn.end()
+            self.transport.close()
+            log.exception("a request could not begin", exc_info=error)
 
     def _go_on(self, held: bytearray | None) -> None:
         """With what came while something else was to be answered."""

@@ -1,8 +1,8 @@
 """Requests that are refused because there are too many: nearly free, or refusing would be the overload.
 
 A plain `POST /graphql` that came whole is looked at before anything is made for it: no task, no scope, no
-line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read. For whom
-there is room in line, waits like that (`turn`). Everything else is refused further in, by the tenant door.
+line in the log. Whose it is says the catalog's snapshot, as for every request; its body is not read. Who
+finds room in line waits like that, too (`turn`). Everything else is refused further in, by the tenant door.
 
 In each turn of the event loop only so many are refused: those that were let in come first. The longer turns
 take, the more come meanwhile, and the more are refused in one: refusals have a share of the time.
@@ -18,7 +18,6 @@ from harka import clock, logs
 from harka.errors import OverloadedError
 from harka.runtime import Runtime
 from harka.web.callers import Caller, Callers
-from harka.web.turn import Turn
 
 log = logs.logger("web")
 
@@ -38,7 +37,7 @@ _LONGEST_TURN: Final = 0.02
 class Refusals:
     def __init__(self, runtime: Runtime) -> None:
         self.callers = Callers(runtime)
-        self._gate, self._metrics = runtime.gate, runtime.metrics
+        self.gate, self._metrics = runtime.gate, runtime.metrics
         self._left, self._turned_at = _IN_A_TURN, clock.monotonic()
         self._later: deque[Callable[[], None]] = deque()
         # for whom there was no room in this turn: they are told so at most one turn too long
@@ -48,24 +47,19 @@ class Refusals:
 
     def are_due(self) -> bool:
         """Whether anybody could be refused now: what is known of callers is up to date then."""
-        if not self._gate.waiting:
+        if not self.gate.waiting:
             return False
         self._await_turn()
         return True
 
     def refuses(self, caller: Caller) -> bool:
-        """Whether there is no room for one more request of theirs."""
+        """Whether there is no room for one more request of theirs, while refusals `are_due`."""
         if caller in self._without_room:
             return True
-        if self._gate.has_room(self._gate.flow(caller.organization), caller.rank):
+        if self.gate.has_room(self.gate.flow(caller.organization), caller.rank):
             return False
-        self._await_turn()
         self._without_room.add(caller)
         return True
-
-    def turn(self, caller: Caller, begin: Callable[[Turn], None]) -> Turn:
-        """For a request of theirs, which is not refused. `begin`: see `Turn`."""
-        return Turn(self._gate, self._gate.flow(caller.organization), begin)
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from harka import clock
-from harka.errors import HarkaError
+from harka.errors import HarkaError, OverloadedError
 from harka.repositories.organization import Organization
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Flow, Rank
@@ -20,19 +20,31 @@ TURN: Final = "harka.turn"
 class Turn:
     """To a gate, one who waits. `since`: monotonic seconds when it came; `error`: why it has no place."""
 
-    __slots__ = ("_began", "_begin", "_flow", "_gate", "_has_place", "_was_in_line", "error", "since")
+    __slots__ = (
+        "_began",
+        "_begin",
+        "_flow",
+        "_gate",
+        "_has_place",
+        "_rank",
+        "_was_in_line",
+        "error",
+        "since",
+    )
 
-    def __init__(self, gate: Gate, flow: Flow, begin: Callable[["Turn"], None]) -> None:
+    def __init__(
+        self, gate: Gate, organization: Organization, rank: Rank, begin: Callable[["Turn"], None]
+    ) -> None:
         """`begin`: called once what comes of the wait is known; not where `enter` has a place at once.
 
         That is in the midst of another's request: it never raises.
         """
-        self._gate, self._flow, self._begin = gate, flow, begin
+        self._gate, self._flow, self._rank, self._begin = gate, gate.flow(organization), rank, begin
         self._has_place = self._was_in_line = False
         self.since = self._began = clock.monotonic()
         self.error: HarkaError | None = None
 
-    def enter(self, rank: Rank, within: float) -> bool:
+    def enter(self, within: float) -> bool:
         """Take a place or get in line, for at most so many seconds. Whether there was a place.
 
         Raise `OverloadedError` when the line is too long.
@@ -40,24 +52,36 @@ class Turn:
         self._has_place = self._gate.enter(self._flow)
         if not self._has_place:
             self._was_in_line = True
-            self._gate.line_up(self, self._flow, rank, self.since + within)
+            self._gate.line_up(self, self._flow, self._rank, self.since + within)
         return self._has_place
 
-    def leave(self) -> None:
+    def withdraw(self) -> None:
         """Its client does not wait any more."""
         self._gate.withdraw(self)
 
     def place_of(self, organization: Organization) -> Flow | None:
         """Its place, if this is whose request it is: from now on the caller's to give back."""
-        if not self._has_place or self._flow.organization.id != organization.id:
+        if self._flow.organization.id != organization.id:
+            self.end()
+        if not self._has_place:
             return None
         self._has_place = False
         return self._flow
 
+    def take_error(self) -> HarkaError:
+        """To be raised, once: its traceback leads back here, and a circle stays until the collector comes."""
+        error, self.error = self.error, None
+        assert error is not None  # noqa: S101 - it is asked for by who has seen it
+        return error
+
+    def forgo(self) -> None:
+        """Give the place back to ask for another one. Raise `OverloadedError` where nobody more may wait."""
+        self.end()
+        if not self._gate.has_room(self._flow, self._rank):
+            raise OverloadedError
+
     def end(self) -> None:
         """Give back a place that nobody has taken over."""
-        # where it was raised it leads back here
-        self.error = None
         if self._has_place:
             self._has_place = False
             self._gate.give_back(self._flow, self._began, was_in_line=self._was_in_line)

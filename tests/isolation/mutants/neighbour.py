@@ -57,8 +57,8 @@ MUTANTS: Final = [
     Mutant(
         "a-place-is-anybodys",
         "web/turn.py",
-        " or self._flow.organization.id != organization.id",
-        "",
+        "if self._flow.organization.id != organization.id:",
+        "if False:",
         TURN,
     ),
     Mutant("an-unused-place-is-lost", "web/whole_request.py", "turn.end()", "pass", TURN),

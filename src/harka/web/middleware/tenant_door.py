@@ -68,7 +68,7 @@ def count(
 ) -> Awaitable[None]:
     """Take a request of what the API key and the plan allow. Raise `RateLimitedError`.
 
-    `turn`: whose place it has, which it keeps while nothing has to be asked for that.
+    `turn`: whose place it has, and forgoes where the ledger has to be asked: raise like `Turn.forgo`.
     """
     if credential.key is not None and credential.rate is not None:
         runtime.key_rates.admit(credential.key, credential.rate, clock.monotonic())
@@ -110,13 +110,13 @@ async def let_in(
 ) -> None:
     """Count it: as under way, in the place of what it was before, and in its organization's figures.
 
-    `turn`: see `count`. Raise `RateLimitedError`.
+    `turn`: see `count`. Raise like that.
     """
     leave(request)
     allowance = runtime.admission.enter(organization)
     if allowance is None:
         if turn is not None:
-            turn.end()
+            turn.forgo()
         allowance = await runtime.admission.wait_in(organization)
     request.record.running = allowance.running
     runtime.requests.note(organization.id)
