@@ -1,7 +1,7 @@
 """Our protocol over real connections, in front of an application whose gate is its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +24,10 @@ class Server:
     port: int
     refusals: Refusals
     protocols: list[BoundedProtocol] = field(default_factory=list)
+
+    async def is_held(self) -> bool:
+        """Whether something has come behind what waits on the first connection."""
+        return bool(self.protocols[0]._held)
 
     async def request(self, *more: str, body: bytes = BODY) -> bytes:
         """`more`: headers, as lines."""
@@ -76,3 +80,12 @@ async def server(school: School) -> AsyncIterator[Server]:
     yield served
     listening.close()
     await listening.wait_closed()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Refusals for which there was no time, which is true of all: nobody calls them but the test."""
+    refusals: list[Callable[[], None]] = []
+    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
+    monkeypatch.setattr(Refusals, "later", lambda _, refuse: refusals.append(refuse))
+    return refusals

@@ -14,11 +14,11 @@ from harka import clock
 from harka.auth import api_key
 from harka.metrics import Metrics
 from harka.web.refusals import Refusals
-from raw_server import Connection, Server, connected, server
+from raw_server import Connection, Server, connected, later, server
 from school import school
 from waiting import until
 
-__all__ = ["school", "server"]
+__all__ = ["later", "school", "server"]
 
 
 async def test_a_refusal_is_an_answer_like_any_other_and_the_connection_goes_on(server: Server) -> None:
@@ -76,14 +76,8 @@ async def test_only_so_many_are_refused_in_a_turn_and_none_is_lost(
 
 
 async def test_what_is_asked_while_a_refusal_waits_is_answered_behind_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, later: list[Callable[[], None]]
 ) -> None:
-    later: list[Callable[[], None]] = []
-    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
-    monkeypatch.setattr(Refusals, "later", lambda _, refuse: later.append(refuse))
-
-    async def is_held() -> bool:
-        return bool(server.protocols[0]._held)
 
     async def waits() -> bool:
         return bool(later)
@@ -94,7 +88,7 @@ async def test_what_is_asked_while_a_refusal_waits_is_answered_behind_it(
             connection.send(request)
             await until(waits)
             connection.send(request)
-            await until(is_held)
+            await until(server.is_held)
         for refuse in later:
             refuse()
         assert [(await connection.answer())[0] for _ in range(2)] == [503, 200]
@@ -102,11 +96,8 @@ async def test_what_is_asked_while_a_refusal_waits_is_answered_behind_it(
 
 
 async def test_who_waits_for_a_refusal_has_it_when_the_server_stops(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, later: list[Callable[[], None]]
 ) -> None:
-    later: list[Callable[[], None]] = []
-    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
-    monkeypatch.setattr(Refusals, "later", lambda _, refuse: later.append(refuse))
 
     async def waits() -> bool:
         return bool(later)

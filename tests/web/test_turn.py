@@ -20,14 +20,13 @@ from harka.repositories.organization import Organization
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
 from harka.web.protocol import MAX_HEAD_BYTES
-from harka.web.refusals import Refusals
 from harka.web.turn import Turn
-from raw_server import Server, connected, server
+from raw_server import Server, connected, later, server
 from school import school
 from tenancy.samples import organization
 from waiting import until
 
-__all__ = ["school", "server"]
+__all__ = ["later", "school", "server"]
 
 COUNTING = "harka.web.middleware.tenant_door.let_in"
 
@@ -58,10 +57,6 @@ def waiting(server: Server, number: int) -> Callable[[], Awaitable[bool]]:
         return server.school.runtime.gate.waiting == number
 
     return is_it
-
-
-async def is_held(server: Server) -> bool:
-    return bool(server.protocols[0]._held)
 
 
 def turn_of(server: Server) -> Turn:
@@ -143,12 +138,16 @@ async def test_those_who_come_in_one_turn_of_the_loop_get_in_line_one_by_one(ser
     require_all_given_back(server)
 
 
-async def test_whose_client_leaves_is_gone_from_the_line(server: Server) -> None:
+@pytest.mark.parametrize("has_asked_more", [False, True])
+async def test_whose_client_leaves_is_gone_from_the_line(server: Server, *, has_asked_more: bool) -> None:
     request = await server.request()
     async with crowded(server):
         async with connected(server) as connection:
             connection.send(request)
             await until(waiting(server, 2))
+            if has_asked_more:
+                connection.send(request[:9])
+                await until(server.is_held)
         await until(waiting(server, 1))
         assert server.protocols[0].cycle is None
     require_all_given_back(server)
@@ -222,7 +221,7 @@ async def test_what_is_asked_meanwhile_is_answered_behind_it(server: Server) -> 
             connection.send(one)
             await until(waiting(server, 2))
             connection.send(two + two)
-            await until(lambda: is_held(server))
+            await until(server.is_held)
         bodies = [(await connection.answer())[2] for _ in range(3)]
         assert [b'"errors"' in body for body in bodies] == [False, True, True]
         assert (await connection.ask(one))[0] == 200
@@ -239,18 +238,6 @@ async def test_who_has_waited_is_served_however_many_wait_by_now(
     async with lined_up(server, request) as answers:
         monkeypatch.setattr(Gate, "has_room", lambda *_: False)
     assert answers[0][0] == 200
-
-
-async def test_a_client_that_leaves_is_heard_whatever_came_while_it_waited(server: Server) -> None:
-    request = await server.request()
-    async with crowded(server):
-        async with connected(server) as connection:
-            connection.send(request)
-            await until(waiting(server, 2))
-            connection.send(request[:9])
-            await until(lambda: is_held(server))
-        await until(waiting(server, 1))
-    require_all_given_back(server)
 
 
 async def test_only_so_much_is_held_while_a_request_waits(server: Server) -> None:
@@ -325,12 +312,9 @@ async def test_a_place_is_not_kept_while_the_ledger_is_asked(
 
 
 async def test_a_refusal_that_was_called_for_is_not_given_again(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, later: list[Callable[[], None]]
 ) -> None:
     """When the server stops they are given at once; their turn comes all the same."""
-    later: list[Callable[[], None]] = []
-    monkeypatch.setattr(Refusals, "may_go_on", lambda _: False)
-    monkeypatch.setattr(Refusals, "later", lambda _, refuse: later.append(refuse))
     request = await server.request()
 
     async def is_refused() -> bool:
@@ -342,7 +326,7 @@ async def test_a_refusal_that_was_called_for_is_not_given_again(
             connection.send(request)
             await until(is_refused)
             connection.send(request)
-            await until(lambda: is_held(server))
+            await until(server.is_held)
             server.school.runtime.gate._room = 2
             server.protocols[0].shutdown()
             assert (await connection.answer())[0] == 503

@@ -116,21 +116,12 @@ class Callers:
             credential = self._authenticator.authenticate(snapshot, said, clock.now(), address)
         except HarkaError:
             return None
-        rank, within = rank_of(credential.actor, headers), self._within(fields_of(headers))
-        caller = _made(credential.organization, rank, within, headers, length, scheme, trusted=trusted)
+        rank = rank_of(credential.actor, headers)
+        caller = _made(credential.organization, rank, self._timeout, headers, length, scheme, trusted=trusted)
         # a proxy that names each request makes each head another
         if caller.id is None and len(head) <= _LONGEST_HEAD:
             self._remembered.keep(_shown(head, client), caller)
         return caller
-
-    def _within(self, fields: Mapping[bytes, bytes]) -> float:
-        hurry = fields.get(DEADLINE)
-        if preferred(_accepted(fields), POST_OFFERS) is MediaType.EVENTS:
-            return 0.0
-        try:
-            return self._timeout if hurry is None else min(seconds_of(hurry), self._timeout)
-        except BadRequestError:
-            return 0.0
 
 
 def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
@@ -138,14 +129,10 @@ def _shown(head: bytes, client: tuple[str, int] | None) -> bytes:
     return head + client[0].encode() if client else head
 
 
-def _accepted(fields: Mapping[bytes, bytes]) -> str:
-    return fields.get(b"accept", b"").decode("latin-1")
-
-
 def _made(
     organization: Organization,
     rank: Rank,
-    within: float,
+    timeout: float,
     headers: Headers,
     length: int,
     scheme: str | None,
@@ -153,7 +140,9 @@ def _made(
     trusted: bool,
 ) -> Caller:
     """With the refusal that they would get, written out."""
-    media = preferred(_accepted(fields_of(headers)), _OFFERS)
+    fields = fields_of(headers)
+    accept = fields.get(b"accept", b"").decode("latin-1")
+    media = preferred(accept, _OFFERS)
     head, body = _WRITTEN[media or MediaType.JSON]
     given = given_id(headers) if trusted else None
     id_ = None if given is None else given.encode()
@@ -162,11 +151,20 @@ def _made(
         organization=organization,
         rank=rank,
         length=length,
-        within=within,
+        within=0.0 if preferred(accept, POST_OFFERS) is MediaType.EVENTS else _within(fields, timeout),
         id=id_,
         before=head + b"%d\r\nx-request-id: " % size,
         after=b"\r\n" + lines_for(scheme, headers, trusted=trusted) + b"\r\n" + body,
     )
+
+
+def _within(fields: Mapping[bytes, bytes], timeout: float) -> float:
+    if DEADLINE not in fields:
+        return timeout
+    try:
+        return min(seconds_of(fields[DEADLINE]), timeout)
+    except BadRequestError:
+        return 0.0
 
 
 def _written(media: MediaType) -> tuple[bytes, bytes]:

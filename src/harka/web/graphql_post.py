@@ -1,9 +1,9 @@
 """`POST /graphql`, which is nearly every request: all that the layers of `routes` do, in one coroutine.
 
-The order is theirs, and so are the functions (who has waited at the protocol had its place before it is
-counted, see `turn`); only the closures around `receive` and `send` are not made, and
-the answer is two messages. Everything else goes through the layers, and so does whoever accepts a stream of
-events: they cost nothing beside the stream.
+The order is theirs, and so are the functions; only the closures around `receive` and `send` are not made, and
+the answer is two messages. Who has waited at the protocol had its place before it is counted (`turn`).
+Everything else goes through the layers, and so does whoever accepts a stream of events: they cost nothing
+beside the stream.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -118,8 +118,8 @@ class GraphQLPost:
         credential = recognized(runtime, request, scope["headers"])
         if turn is None:
             require_room(runtime, credential, scope["headers"])
-        elif turn.error is not None:
-            raise turn.take_error()
+        else:
+            turn.raise_error()
         await count(runtime, request, credential, turn)
         flow = None if turn is None else turn.place_of(credential.organization)
         if flow is None:

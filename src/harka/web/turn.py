@@ -68,11 +68,15 @@ class Turn:
         self._has_place = False
         return self._flow
 
-    def take_error(self) -> HarkaError:
-        """To be raised, once: its traceback leads back here, and a circle stays until the collector comes."""
+    def raise_error(self) -> None:
+        """Raise why it has no place, if it has none, once."""
         error, self.error = self.error, None
-        assert error is not None  # noqa: S101 - it is asked for by who has seen it
-        return error
+        if error is not None:
+            try:
+                raise error
+            finally:
+                # its traceback leads here, and a circle stays until the collector comes
+                del error
 
     def forgo(self) -> None:
         """Give the place back to ask for another one. Raise `OverloadedError` where nobody more may wait."""
