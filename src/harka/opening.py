@@ -103,7 +103,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             typesetter=typesetter,
             mailer=Mailer(settings),
             gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience, storage=databases),
-            admission=_admission(settings, requests, stack),
+            admission=_admission(settings, requests, pubsub, stack),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )
 
@@ -147,7 +147,7 @@ def _cache(settings: Settings, keyring: Keyring) -> TenantCache:
     )
 
 
-def _admission(settings: Settings, requests: Requests, stack: AsyncExitStack) -> Admission:
+def _admission(settings: Settings, requests: Requests, pubsub: PubSub, stack: AsyncExitStack) -> Admission:
     ledger = None
     if settings.redis_url:
         ledger = SharedLedger(settings.redis_url, uuid4().hex, processes=settings.quota_processes)
@@ -157,7 +157,7 @@ def _admission(settings: Settings, requests: Requests, stack: AsyncExitStack) ->
         used = await requests.this_month(organization)
         return used.downloaded if resource == Resource.BANDWIDTH else used.requests
 
-    return Admission(ledger, seed)
+    return Admission(ledger, seed, pubsub=pubsub if ledger else None)
 
 
 async def _read_once(directory: Directory) -> None:

@@ -82,6 +82,40 @@ async def test_what_a_process_holds_goes_back_when_it_is_gone(opened: Open) -> N
     assert late.granted == 0.0, "it went back already"
 
 
+async def test_what_is_reserved_of_a_month_goes_back_when_a_process_is_gone_and_counts_when_it_is_not(
+    opened: Open,
+) -> None:
+    tenant, slow, there = new_id(), opened(lease=0.05), opened()
+    month = {"rate": 0.0, "window": "2026-05-01"}
+    (told,) = await slow.draw(tenant, [ask(**month, need=90.0)])
+    assert told.granted == 90.0
+
+    async def is_back() -> bool:
+        (told,) = await there.draw(tenant, [ask(**month)])
+        return told.free == 100.0
+
+    await until(is_back)
+    (told,) = await slow.draw(tenant, [ask(**month, reserved=90.0)])
+    assert told.free == 10.0, "it was only slow"
+    (told,) = await slow.draw(tenant, [ask(**month, reserved=90.0)])
+    assert told.free == 10.0, "once"
+
+
+async def test_what_is_reserved_of_one_month_is_nothing_of_the_next(opened: Open) -> None:
+    tenant, gone, there = new_id(), opened(lease=0.05), opened()
+    await gone.draw(tenant, [ask(rate=0.0, window="2026-05-01", need=90.0), held(need=1.0)])
+    june = {"rate": 0.0, "window": "2026-06-01"}
+    await there.draw(tenant, [ask(**june, need=50.0)])
+
+    async def is_gone() -> bool:
+        (told,) = await there.draw(tenant, [held()])
+        return told.free == 100.0
+
+    await until(is_gone)
+    (told,) = await there.draw(tenant, [ask(**june)])
+    assert told.free == 50.0
+
+
 async def test_no_more_than_the_most_is_idle_anywhere(opened: Open) -> None:
     tenant = new_id()
     told = [(await opened().draw(tenant, [ask(want=7.0, most=10.0)]))[0].granted for _ in range(3)]

@@ -11,10 +11,8 @@ from harka.repositories.organization import Granted, Organization
 from harka.tenancy.quota import Admission
 from own_pair import OwnPair
 from own_valkey import OwnValkey
+from tenancy.quotas import Join, admitted
 from tenancy.samples import organization
-from tenancy.test_quota import Join, admitted, join
-
-__all__ = ["join"]
 
 RATE = 2000.0
 BURST = 1000

@@ -1,15 +1,11 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harka import clock
-from harka.cache.pool_ledger import SharedLedger
 from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedError
 from harka.repositories.organization import Granted, Organization
 from harka.tenancy.allowance import Allowance
@@ -17,14 +13,11 @@ from harka.tenancy.plan import LIMITS, Plan, Resource
 from harka.tenancy.pools import CPU, MEMORY, POINTS, REQUESTS
 from harka.tenancy.quota import PERIOD, Admission
 from own_valkey import OwnValkey
+from tenancy.quotas import Join, admit, admitted, charge, granted, leave
 from tenancy.samples import organization
 from waiting import until
 
 STARTER = LIMITS[Plan.STARTER]
-SLOW = 1e-6
-"""A rate at which nothing comes back while a test runs."""
-
-Join = Callable[..., Admission]
 
 
 class Time:
@@ -42,52 +35,6 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     made = Time()
     monkeypatch.setattr(clock, "monotonic", made)
     return made
-
-
-@pytest.fixture
-async def join(shared_valkey: OwnValkey) -> AsyncIterator[Join]:
-    """Call it for the admission of one more process."""
-    async with AsyncExitStack() as stack:
-
-        def make(url: str = shared_valkey.url, *, processes: int = 4, **options: Any) -> Admission:
-            ledger = SharedLedger(url, uuid4().hex, processes=processes)
-            stack.push_async_callback(ledger.close)
-            return Admission(ledger, **options)
-
-        yield make
-
-
-def granted(*, shadow: bool = False, **limits: Any) -> Organization:
-    """An organization with these limits, of which nothing comes back."""
-    slow = {"requests_per_second": SLOW, "points_per_second": SLOW}
-    return organization(granted=Granted(slow | limits, shadow=shadow, version=1))
-
-
-async def admit(admission: Admission, who: Organization) -> Allowance:
-    return admission.enter(who) or await admission.wait_in(who)
-
-
-async def charge(admission: Admission, who: Organization, points: float) -> Allowance:
-    return admission.charge(who, points) or await admission.wait_to_charge(who, points)
-
-
-def leave(allowance: Allowance) -> None:
-    allowance.running.put(1.0)
-
-
-async def admitted(admission: Admission, who: Organization, tries: int, *, stay: bool = False) -> int:
-    """How many of so many at once."""
-
-    async def one() -> bool:
-        try:
-            allowance = await admit(admission, who)
-        except RateLimitedError:
-            return False
-        if not stay:
-            leave(allowance)
-        return True
-
-    return sum(await asyncio.gather(*(one() for _ in range(tries))))
 
 
 async def renewed(admission: Admission, who: Organization) -> None:

@@ -44,8 +44,9 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     """Of one pool. `rate`: what the level falls by in a second; `window`: its name, empty without one.
 
     `held`: what this process keeps of what it drew, of which `idle` is not in use; `back`: what it returns;
-    `debt`: what it spent without having drawn it. `need`: for whoever waits; `want`: to have some for the
-    next, as long as no more than `most` is idle anywhere. `seed`: of a window nobody knows yet, or -1.
+    `debt`: what it spent without having drawn it; `reserved`: of a window, what is in use and may come back.
+    `need`: for whoever waits; `want`: to have some for the next, as long as no more than `most` is idle
+    anywhere. `seed`: of a window nobody knows yet, or -1.
     """
 
     pool: str
@@ -60,14 +61,19 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     want: float
     most: float
     seed: float
+    reserved: float = 0.0
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """`granted`: to be added to what is held. `free`: left in the pool. `unknown`: ask again with a seed."""
+    """`granted`: to be added to what is held. `free`: left in the pool. `unknown`: ask again with a seed.
+
+    `elsewhere`: what lies idle in other processes.
+    """
 
     granted: float
     free: float
     unknown: bool
+    elsewhere: float = 0.0
 
 
 class Ledger(Protocol):
@@ -104,8 +110,10 @@ for process, theirs in pairs(state.held) do
   if theirs.till <= now then
     for name, amounts in pairs(theirs.pools) do
       local pool = state.pools[name]
-      -- what was in use of a pool that forgets is spent; what was idle was drawn for nothing
-      if pool then pool.level = math.max(0, pool.level - amounts[2]) end
+      -- what was in use of a pool that forgets is spent; what was idle or reserved was drawn for nothing
+      if pool and pool.window == (amounts[4] or pool.window) then
+        pool.level = math.max(0, pool.level - amounts[2] - (amounts[3] or 0))
+      end
     end
     state.held[process] = nil
   end
@@ -113,13 +121,15 @@ end
 mine = is_known and ask[6] and mine or {pools = {}}
 local told = {}
 for place, one in ipairs(ask[3]) do
-  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed = unpack(one)
+  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved = unpack(one)
   local pool = state.pools[name]
+  local is_told = is_known
   if pool == nil or pool.window ~= window then
+    is_told = false
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), at = now, window = window} or nil
   end
   if pool == nil then
-    told[place] = {0, 0, true}
+    told[place] = {0, 0, true, 0}
   else
     local others_held, others_idle = 0, 0
     for process, theirs in pairs(state.held) do
@@ -132,16 +142,20 @@ for place, one in ipairs(ask[3]) do
       pool.level = others_held + held
     else
       if rate > 0 then pool.level = math.max(0, pool.level - (now - pool.at) * rate) end
-      -- what an unknown process held went back already
-      pool.level = math.max(0, math.min(capacity, pool.level - (is_known and back or 0) + debt))
+      -- what an unknown process held went back already, and what it reserved is in use after all
+      pool.level = pool.level + debt - (is_known and back or 0) + (is_told and 0 or reserved)
+      pool.level = math.max(0, math.min(capacity, pool.level))
     end
     pool.at = now
     local spare = math.max(0, math.min(want, most - others_idle - idle))
     local granted = math.max(0, math.min(need + spare, math.floor(capacity - pool.level + 0.000001)))
     pool.level = pool.level + granted
-    mine.pools[name] = (held + granted > 0) and {held + granted, idle + math.max(0, granted - need)} or nil
+    local spare_granted, used = math.max(0, granted - need), math.min(granted, need)
+    if window ~= '' then reserved = reserved + used end
+    mine.pools[name] = (held + granted + reserved > 0)
+      and {held + granted, idle + spare_granted, reserved, window} or nil
     state.pools[name] = pool
-    told[place] = {granted, capacity - pool.level, false}
+    told[place] = {granted, capacity - pool.level, false, others_idle}
   end
 end
 mine.till = now + lease

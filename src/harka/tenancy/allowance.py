@@ -6,20 +6,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from harka import clock
+from harka import clock, logs
 from harka.cache.pool_ledger import Ask, Ledger, Told
-from harka.errors import UnavailableError
+from harka.errors import HarkaError, UnavailableError
 from harka.fastpath import Lease
 from harka.repositories.organization import Organization
 from harka.tenancy.entitlement import is_shadow, limits_for
 from harka.tenancy.local_pools import LocalPools
 from harka.tenancy.month import month_of, next_month
 from harka.tenancy.plan import PlanLimits, Resource
-from harka.tenancy.pools import RUNNING, TOLLS, Pool, pools_of
+from harka.tenancy.pools import BANDWIDTH, RUNNING, TOLLS, Pool, pools_of
+
+log = logs.logger("quota")
 
 Limits = Callable[[Organization], PlanLimits]
 Seed = Callable[[Organization, Resource], Awaitable[float]]
-"""How much of a month's was used, as far as is written down."""
+"""How much of a month's was used, as far as is written down. May raise `HarkaError`, or never answer."""
 
 IDLE: Final = 3.0
 """Seconds without a request until what is left goes back."""
@@ -35,12 +37,22 @@ _AHEAD: Final = 0.2
 """Seconds for which there is to be enough, at the pace of the last drawing."""
 _SHORTEST: Final = 0.001
 _SLACK: Final = 1e-6
+_SEED_PATIENCE: Final = 0.5
+_SEED_AGAIN: Final = 5.0
+"""Seconds until it is asked again what was used of a month, where nobody could say."""
+_RECALL: Final = 0.05
+"""Seconds for which whoever waits for what lies idle in other processes looks whether it came back."""
+_RECALL_AGAIN: Final = 1.0
+_GIVING_BACK: Final = 0.005
+_SCARCE: Final = 1.0
+"""Seconds for which nothing that is held is kept idle, once somebody lacked it."""
 
 
 class Allowance:
     """`running`: the operations under way; each gives back `pools.ONE`. `last_use`: monotonic seconds.
 
-    `free`: what was left of each pool when it was last drawn from.
+    `free`: what was left of each pool when it was last drawn from. `reserved`: bytes of downloads that are
+    under way.
     """
 
     __slots__ = (
@@ -48,9 +60,13 @@ class Allowance:
         "_held",
         "_limits_of",
         "_local",
+        "_looked",
         "_needs",
         "_peaks",
+        "_recalls",
         "_round",
+        "_scarce_until",
+        "_seed_again",
         "_shut",
         "_task",
         "_was_short",
@@ -63,6 +79,7 @@ class Allowance:
         "organization",
         "pools",
         "renew_at",
+        "reserved",
         "running",
         "shadow",
     )
@@ -73,9 +90,14 @@ class Allowance:
         self._limits_of = limits
         self.leases = tuple(Lease(TOLLS.get(place, 0.0)) for place in range(count))
         self.free = [0.0 if pool is None else pool.capacity for pool in self.pools]
+        self.reserved = 0.0
         self.running = self.leases[RUNNING]
         self.last_use = self.renew_at = 0.0
-        self._drawn_at = 0.0
+        self._drawn_at = self._scarce_until = self._seed_again = 0.0
+        # of which pools others were asked to give back what lies idle with them, and when
+        self._recalls: dict[int, float] | None = None
+        # what is idle anywhere, while somebody looks
+        self._looked: dict[int, float] | None = None
         self._needs = [0.0] * count
         self._shut = [0.0] * count
         self._was_short = [False] * count
@@ -105,7 +127,9 @@ class Allowance:
     @property
     def is_idle(self) -> bool:
         """Nothing is drawn that the ledger would have to be told of."""
-        return self._task is None and not any(self._held) and not any(each.tokens for each in self.leases)
+        if self._task is not None or self.reserved:
+            return False
+        return not any(self._held) and not any(each.tokens for each in self.leases)
 
     @property
     def is_renewing(self) -> bool:
@@ -118,10 +142,6 @@ class Allowance:
     def shut(self, place: int, now: float) -> bool:
         """There was nothing left just now, so that nobody need ask."""
         return now < self._shut[place]
-
-    def was_short(self, place: int) -> bool:
-        """In the latest drawing there was less than somebody waited for."""
-        return self._was_short[place]
 
     def available(self, place: int, now: float) -> float:
         """About how much there is, in the ledger as far as is known and in this process."""
@@ -138,7 +158,7 @@ class Allowance:
         if now >= self.renew_at or now - self.last_use > IDLE:
             return True
         return any(
-            pool is not None and not pool.is_held and lease.tokens > 2.0 * pool.most
+            pool is not None and lease.tokens > 2.0 * pool.most
             for pool, lease in zip(self.pools, self.leases, strict=True)
         )
 
@@ -162,6 +182,47 @@ class Allowance:
         if pool.is_held:
             return 1.0
         return max(amount - self.available(place, now), _SLACK) / pool.rate
+
+    def is_short(self, place: int, now: float) -> bool:
+        """Nobody need wait for another drawing: there was less than they lacked, and no more comes back."""
+        return self._was_short[place] and not self._is_recalling(place, now)
+
+    def begins_recall(self, place: int, now: float) -> bool:
+        """Whether others are to be asked now for what lies idle with them."""
+        recalls = self._recalls or {}
+        if not self._was_short[place] or not self._others_hold(place) or place in recalls:
+            return False
+        self._recalls = recalls | {place: now}
+        return True
+
+    def _is_recalling(self, place: int, now: float) -> bool:
+        return self._recalls is not None and now < self._recalls.get(place, -math.inf) + _RECALL
+
+    def _others_hold(self, place: int) -> bool:
+        """Other processes hold some of a pool: whether it is in use the ledger was told some time ago."""
+        pool = self.pools[place]
+        if pool is None or not pool.is_held:
+            return False
+        return pool.capacity - self.free[place] - self._held[place] > _SLACK
+
+    def give_back(self, ledger: Ledger | None, seed: Seed) -> None:
+        """Somebody lacks what is held idle here."""
+        self._scarce_until = clock.monotonic() + _SCARCE
+        if self._task is not None and self._round is None:
+            # what is drawn at the moment was asked for before
+            self._round = asyncio.get_running_loop().create_future()
+        self.renew(ledger, seed)
+
+    async def taken(self, ledger: Ledger | None, seed: Seed) -> dict[int, float]:
+        """Of all pools but the months', by all processes, as far as they have told."""
+        looked = self._looked = {} if self._looked is None else self._looked
+        await self._next(ledger, seed)
+        now = clock.monotonic()
+        return {
+            place: max(pool.capacity - self.available(place, now) - looked.get(place, 0.0), 0.0)
+            for place, pool in enumerate(self.pools)
+            if pool is not None and not pool.monthly
+        }
 
     async def draw(self, place: int, amount: float, ledger: Ledger | None, seed: Seed) -> None:
         """Wait for the next drawing, in which `amount` is asked for."""
@@ -190,9 +251,16 @@ class Allowance:
     async def _renew(self, ledger: Ledger | None, seed: Seed) -> None:
         try:
             while True:
+                if self._recalls is not None:
+                    await self._given_back()
                 waiting, self._round = self._round, None
                 try:
                     await self._draw(ledger, seed)
+                except Exception:
+                    # of what goes wrong here nobody knows better, and they would ask again and again
+                    if waiting is not None:
+                        waiting.set_exception(UnavailableError())
+                    log.exception("quota not drawn", tenant=self.organization.id)
                 finally:
                     if waiting is not None and not waiting.done():
                         waiting.set_result(None)
@@ -200,6 +268,14 @@ class Allowance:
                     return
         finally:
             self._task = None
+
+    async def _given_back(self) -> None:
+        """Where others were asked just now, a moment later; who gave nothing is not asked again so soon."""
+        now = clock.monotonic()
+        recalls = {place: at for place, at in (self._recalls or {}).items() if now < at + _RECALL_AGAIN}
+        self._recalls = recalls or None
+        if any(now < at + _RECALL for at in recalls.values()):
+            await asyncio.sleep(_GIVING_BACK)
 
     async def _draw(self, ledger: Ledger | None, seed: Seed) -> None:
         now, month = clock.monotonic(), ""
@@ -212,10 +288,18 @@ class Allowance:
             ask = self._ask(place, pool, now, month if pool.monthly else "")
             if ask is not None:
                 asks[place] = ask
+        looked, self._looked = self._looked, None
         if asks:
-            await self._settle(asks, ledger, seed, now)
+            await self._settle(asks, ledger, seed, now, looked)
 
-    async def _settle(self, asks: dict[int, Ask], ledger: Ledger | None, seed: Seed, now: float) -> None:
+    async def _settle(
+        self,
+        asks: dict[int, Ask],
+        ledger: Ledger | None,
+        seed: Seed,
+        now: float,
+        looked: dict[int, float] | None,
+    ) -> None:
         """Ask, and once more for the months that nobody knew yet."""
         more = False
         while asks:
@@ -224,12 +308,27 @@ class Allowance:
             self._drawn_at, self.renew_at = now, now + _USABLE / 2.0 * (until - now)
             unknown: dict[int, Ask] = {}
             for (place, ask), each in zip(asks.items(), told, strict=True):
-                if each.unknown:
-                    used = await seed(self.organization, Resource(ask.pool))
+                if looked is not None:
+                    looked[place] = each.elsewhere
+                if not each.unknown:
+                    self._grant(place, ask, each, now, until)
+                elif (used := await self._used(ask, seed)) is not None:
                     unknown[place] = _seeded(ask, used)
                 else:
-                    self._grant(place, ask, each, now, until)
+                    self._grant(place, ask, _trusted(ask), now, now + _OUTAGE)
             asks = unknown
+
+    async def _used(self, ask: Ask, seed: Seed) -> float | None:
+        """Of the month, in all; None where nobody can say, for which nobody waits again for a while."""
+        if clock.monotonic() < self._seed_again:
+            return None
+        try:
+            async with asyncio.timeout(_SEED_PATIENCE):
+                return await seed(self.organization, Resource(ask.pool))
+        except (HarkaError, TimeoutError) as error:
+            self._seed_again = clock.monotonic() + _SEED_AGAIN
+            log.warning("month not known", tenant=self.organization.id, error=type(error).__name__)
+            return None
 
     async def _told(
         self, asks: Sequence[Ask], ledger: Ledger | None, now: float, *, more: bool
@@ -257,6 +356,8 @@ class Allowance:
         demand, stock, held = lease.demand(), lease.tokens, self._held[place]
         wanted = max(demand, held - stock) if pool.is_held else (demand + need) * self._ahead(now)
         target = min(self._remembered(place, wanted, now), pool.most)
+        if pool.is_held and now < self._scarce_until:
+            target = 0.0
         # what was not renewed in time has gone back by itself, or does so now
         is_lost = now >= lease.until and not pool.is_held
         back = lease.drain(0.0 if is_lost else max(need + target, 0.0))
@@ -265,7 +366,9 @@ class Allowance:
         left = max(lease.tokens, 0.0)
         short = max(need - lease.tokens, 0.0)
         want = max(target - max(lease.tokens - need, 0.0), 0.0)
-        if not (short or back or held or left or want or self._owes(pool)):
+        reserved = self.reserved if place == BANDWIDTH else 0.0
+        is_looked_at = self._looked is not None and not pool.monthly
+        if not (short or back or held or left or want or reserved or is_looked_at or self._owes(pool)):
             return None
         return Ask(
             pool=pool.resource,
@@ -280,6 +383,7 @@ class Allowance:
             want=want,
             most=pool.most,
             seed=-1.0 if window else 0.0,
+            reserved=reserved,
         )
 
     def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:
@@ -293,7 +397,14 @@ class Allowance:
         low = 0.0 if pool.is_held else max(lease.tokens + told.granted - ask.need, 0.0) / 2.0
         lease.grant(told.granted, until, low)
         self._was_short[place] = told.granted < ask.need - _SLACK
-        if self._was_short[place]:
+        if not self._was_short[place]:
+            if self._recalls is not None:
+                self._recalls.pop(place, None)
+            return
+        if pool.is_held:
+            self._scarce_until = now + _SCARCE
+        may_come_back = self._others_hold(place) and place not in (self._recalls or {})
+        if not may_come_back and not self._is_recalling(place, now):
             pause = _MONTH_AGAIN if pool.monthly else _HELD_AGAIN
             if pool.rate:
                 pause = min(max(1.0 - told.free, _SLACK) / pool.rate, pause)
@@ -335,3 +446,12 @@ def _seeded(ask: Ask, used: float) -> Ask:
     return Ask(
         **{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"seed": max(used, 0.0), "back": 0.0}
     )
+
+
+def _trusted(ask: Ask) -> Told:
+    """What is granted of a month that nobody knows: it is counted, and will be known.
+
+    An organization is not shut out because what it used is written down in a database that is away.
+    """
+    spare = max(min(ask.want, ask.most - ask.idle), 0.0)
+    return Told(ask.need + spare, ask.capacity, unknown=False)

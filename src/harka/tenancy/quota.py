@@ -18,7 +18,9 @@ from harka import clock
 from harka.cache.pool_ledger import Ledger
 from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedError
 from harka.fastpath import enter
+from harka.pubsub import PubSub
 from harka.repositories.organization import Organization
+from harka.tasks import together
 from harka.tenancy.allowance import IDLE, Allowance, Limits, Seed
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.plan import Resource
@@ -31,6 +33,9 @@ _SWEEP: Final = 32
 _ROUNDS: Final = 100
 """Drawings that somebody waits for, while there is enough: others may be faster each time."""
 _BEAT: Final = 2.0
+_EVERYBODY: Final = UUID(int=0)
+_RECALLS: Final = "quota"
+"""The topic on which processes ask each other for what lies idle with them."""
 _MESSAGES: Final = {
     Resource.REQUESTS_PER_SECOND: "Too many requests.",
     Resource.REQUESTS_PER_MONTH: "This month's requests are used up.",
@@ -57,13 +62,22 @@ async def _nothing_known(_organization: Organization, _resource: Resource) -> fl
 
 
 class Admission:
-    """`refused`: how often which resource was lacking; True where it was let pass (shadow mode)."""
+    """`refused`: how often which resource was lacking; True where it was let pass (shadow mode).
+
+    In shadow mode each limit is tried by itself: what is let pass for want of one takes nothing of it, and
+    gives nothing back to it, so that as many are counted as would be refused.
+    """
 
     def __init__(
-        self, ledger: Ledger | None = None, seed: Seed = _nothing_known, limits: Limits = limits_for
+        self,
+        ledger: Ledger | None = None,
+        seed: Seed = _nothing_known,
+        limits: Limits = limits_for,
+        pubsub: PubSub | None = None,
     ) -> None:
-        """`ledger`: None where this process is the only one. `limits`: of an organization."""
+        """`ledger`, `pubsub`: None where this process is the only one. `limits`: of an organization."""
         self._limits = limits
+        self._pubsub = pubsub
         self.refused: Counter[tuple[Resource, bool]] = Counter()
         self._ledger = ledger
         self._seed = seed
@@ -91,8 +105,7 @@ class Admission:
         Raise `RateLimitedError`, `QuotaExceededError`, and take nothing.
         """
         allowance = self._of(organization, clock.monotonic())
-        await self._wait_in(allowance)
-        return allowance
+        return allowance if await self._wait_in(allowance) else self._aside(allowance)
 
     def charge(self, organization: Organization, points: float) -> Allowance | None:
         """Take what an operation may cost at the most, and the room for what it may come to, or take nothing.
@@ -119,13 +132,15 @@ class Admission:
     async def wait_to_charge(self, organization: Organization, points: float) -> Allowance:
         """Take the same once the ledger was asked. Raise `RateLimitedError`, and take nothing."""
         allowance = self._of(organization, clock.monotonic())
-        await self._take(allowance, POINTS, points)
+        if not await self._take(allowance, POINTS, points):
+            return self._aside(allowance)
+        has_room = False
         try:
-            await self._take(allowance, MEMORY, points * _OBJECT_BYTES)
-        except BaseException:
-            allowance.leases[POINTS].put(points)
-            raise
-        return allowance
+            has_room = await self._take(allowance, MEMORY, points * _OBJECT_BYTES)
+        finally:
+            if not has_room:
+                allowance.leases[POINTS].put(points)
+        return allowance if has_room else self._aside(allowance)
 
     def pay(self, organization: Organization, points: float) -> None:
         """Take points without waiting: what is not here is owed, and drawn at once.
@@ -139,6 +154,7 @@ class Admission:
             return
         if points > allowance.available(POINTS, now):
             self._refuse(allowance, POINTS, points)
+            return
         budget.put(-points)
         self._renew(allowance)
 
@@ -167,11 +183,15 @@ class Admission:
         if actual != charged:
             allowance.leases[POINTS].put(charged - actual)
         allowance.leases[MEMORY].put(charged * _OBJECT_BYTES)
-        allowance.leases[CPU].put(TOLLS[CPU] - seconds * 1000.0)
+        cpu = allowance.leases[CPU]
+        # of nothing left nothing is taken on trial: who asked then would have been refused
+        if not (allowance.shadow and cpu.tokens < 0.0):
+            cpu.put(TOLLS[CPU] - seconds * 1000.0)
 
     def budget(self, allowance: Allowance) -> tuple[int, int]:
         """How many points there are, about, and how many come back in a second."""
-        available = allowance.available(POINTS, clock.monotonic())
+        known = self._allowances.get(allowance.organization.id, allowance)
+        available = known.available(POINTS, clock.monotonic())
         return max(int(available), 0), int(allowance.limits.points_per_second)
 
     async def begin_download(self, organization: Organization, size: int) -> Allowance:
@@ -181,39 +201,42 @@ class Admission:
         """
         allowance = self._of(organization, clock.monotonic())
         if allowance.pools[BANDWIDTH] is not None:
-            await self._take(allowance, BANDWIDTH, float(size))
+            if not await self._take(allowance, BANDWIDTH, float(size)):
+                return self._aside(allowance)
+            allowance.reserved += size
         return allowance
 
-    def end_download(self, allowance: Allowance, left: int) -> None:
-        """So many of them were not sent."""
+    def end_download(self, allowance: Allowance, size: int, left: int) -> None:
+        """Of `size` bytes that were taken so many were not sent."""
         if allowance.pools[BANDWIDTH] is not None:
             allowance.leases[BANDWIDTH].put(float(left))
+            allowance.reserved = max(allowance.reserved - size, 0.0)
 
     async def open_socket(self, organization: Organization) -> Allowance:
         """Raise `RateLimitedError` when too many are open. To be closed by `close_socket`."""
         allowance = self._of(organization, clock.monotonic())
-        await self._take(allowance, SOCKETS, ONE)
-        return allowance
+        return allowance if await self._take(allowance, SOCKETS, ONE) else self._aside(allowance)
 
     def close_socket(self, allowance: Allowance) -> None:
         allowance.leases[SOCKETS].put(ONE)
 
-    def levels(self, organization: Organization) -> Sequence[Level]:
-        """Of what is limited as it happens, as this process knows it."""
-        now = clock.monotonic()
-        allowance = self._allowances.get(organization.id) or Allowance(organization, self._limits)
+    async def levels(self, organization: Organization) -> Sequence[Level]:
+        """Of what is limited as it happens: what all processes take, as far as they have told the ledger."""
+        allowance = self._of(organization, clock.monotonic())
+        self._drawn.add(allowance)
+        taken = await allowance.taken(self._ledger, self._seed)
         return [
-            Level(
-                pool.resource,
-                pool.told(pool.capacity - allowance.available(place, now)),
-                pool.told(pool.capacity),
-            )
+            Level(pool.resource, pool.told(taken[place]), pool.told(pool.capacity))
             for place, pool in enumerate(allowance.pools)
-            if pool is not None and not pool.monthly
+            if pool is not None and place in taken
         ]
 
     async def run(self) -> Never:
-        """Renew what runs out with time, and give back what is not used, until cancelled."""
+        """Renew what runs out with time, and give back what is not used or others lack, until cancelled."""
+        await together(self._keep_up(), self._hear())
+        raise asyncio.CancelledError
+
+    async def _keep_up(self) -> Never:
         beat_at = 0.0
         while True:
             if self._ledger is not None and clock.monotonic() >= beat_at:
@@ -221,6 +244,18 @@ class Admission:
                 beat_at = clock.monotonic() + _BEAT
             self.look()
             await asyncio.sleep(PERIOD)
+
+    async def _hear(self) -> None:
+        """Who lacks what is held idle here."""
+        if self._pubsub is None:
+            return
+        async with self._pubsub.subscribe(_EVERYBODY, _RECALLS) as events:
+            async for event in events:
+                # who was not heard asks again in a second
+                allowance = None if event.resync else self._allowances.get(UUID(event.payload["tenant"]))
+                if allowance is not None:
+                    self._drawn.add(allowance)
+                    allowance.give_back(self._ledger, self._seed)
 
     def look(self) -> None:
         """One look at all who have drawn something, and at a few of the others."""
@@ -232,48 +267,52 @@ class Admission:
                 allowance.renew(self._ledger, self._seed)
         self._forget_idle(now)
 
-    async def _take(self, allowance: Allowance, place: int, amount: float) -> None:
-        """Raise `RateLimitedError`."""
+    async def _take(self, allowance: Allowance, place: int, amount: float) -> bool:
+        """False where it passes all the same (shadow mode). Raise `RateLimitedError`."""
         lease = allowance.leases[place]
         for drawings in range(_ROUNDS):
             now = clock.monotonic()
             if lease.take(now, amount):
-                return
-            if allowance.shut(place, now) or (drawings and allowance.was_short(place)):
+                return True
+            if allowance.shut(place, now) or (drawings and await self._is_short(allowance, place, now)):
                 break
             self._drawn.add(allowance)
             await allowance.draw(place, amount, self._ledger, self._seed)
         else:
             if lease.take(clock.monotonic(), amount):
-                return
+                return True
         self._refuse(allowance, place, amount)
-        self._let_pass(allowance, place, amount)
+        return False
 
-    async def _wait_in(self, allowance: Allowance) -> None:
+    async def _is_short(self, allowance: Allowance, place: int, now: float) -> bool:
+        """Nobody has any more of it. Where others hold it idle, they are asked for it."""
+        if self._pubsub is not None and allowance.begins_recall(place, now):
+            await self._pubsub.publish(_EVERYBODY, _RECALLS, {"tenant": allowance.organization.id.hex})
+        return allowance.is_short(place, now)
+
+    async def _wait_in(self, allowance: Allowance) -> bool:
+        """See `_take`."""
         for drawings in range(_ROUNDS):
             now = clock.monotonic()
             lacking = enter(allowance.door, now)
             if lacking < 0:
-                return
+                return True
             place = allowance.door_places[lacking]
-            if allowance.shut(place, now) or (drawings and allowance.was_short(place)):
+            if allowance.shut(place, now) or (drawings and await self._is_short(allowance, place, now)):
                 break
             self._drawn.add(allowance)
             await allowance.draw_tolls(self._ledger, self._seed)
         else:
             lacking = enter(allowance.door, clock.monotonic())
             if lacking < 0:
-                return
+                return True
         place = allowance.door_places[lacking]
         self._refuse(allowance, place, TOLLS[place])
-        for each in allowance.door_places:
-            self._let_pass(allowance, each, TOLLS[each])
+        return False
 
-    def _let_pass(self, allowance: Allowance, place: int, amount: float) -> None:
-        """In shadow mode: what is only held is given back in the end, so it is taken."""
-        pool = allowance.pools[place]
-        if pool is not None and pool.is_held:
-            allowance.leases[place].put(-amount)
+    def _aside(self, allowance: Allowance) -> Allowance:
+        """For what passes all the same: what it gives back in the end belongs to nobody."""
+        return Allowance(allowance.organization, self._limits)
 
     def _refuse(self, allowance: Allowance, place: int, amount: float) -> None:
         """Count it, and raise unless it is only to be counted."""

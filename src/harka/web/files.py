@@ -77,16 +77,17 @@ class Files:
         )
 
     async def _counted(
-        self, tenant: UUID, pieces: AsyncIterator[bytes], allowance: Allowance, left: int
+        self, tenant: UUID, pieces: AsyncIterator[bytes], allowance: Allowance, size: int
     ) -> AsyncIterator[bytes]:
-        """What of them is asked for, and no more, is a download of the tenant's. `left`: bytes to be sent."""
+        """What of them is asked for, and no more, is a download of the tenant's. `size`: bytes to be sent."""
+        left = size
         try:
             async for piece in pieces:
                 self._requests.note_download(tenant, len(piece))
                 left -= len(piece)
                 yield piece
         finally:
-            self._admission.end_download(allowance, max(left, 0))
+            self._admission.end_download(allowance, size, max(left, 0))
 
     async def _write(self, request: Request) -> Response:
         """Raise `BadRequestError` for fewer bytes than the link says, `PayloadTooLargeError` for more."""

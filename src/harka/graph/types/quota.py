@@ -70,7 +70,7 @@ async def quota_of(info: Info) -> Quotas:
     requests = await context.runtime.requests.this_month(context.tenant.organization)
     live = [
         Quota(each.resource, max(each.used, 0.0), each.limit, each.limit)
-        for each in context.runtime.admission.levels(context.tenant.organization)
+        for each in await context.runtime.admission.levels(context.tenant.organization)
     ]
     cached = await context.runtime.cache.stored_bytes(context.tenant.id)
     return await quota.read(context.work, requests, live, cached=cached)

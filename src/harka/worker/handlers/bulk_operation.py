@@ -99,6 +99,6 @@ async def _read(payload: RunQuery, so_far: Progress, units: Units) -> Part:
 
 
 async def _leave_to_others(units: Units) -> None:
-    levels = units.runtime.admission.levels(units.organization)
+    levels = await units.runtime.admission.levels(units.organization)
     rate = limits_for(units.organization).points_per_second
     await asyncio.sleep(pause_after(levels, points_per_second=rate))
