@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -30,7 +31,7 @@ from harka.repositories.course import Course
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.job_run import Run
 from harka.repositories.lesson import Lesson
-from harka.repositories.organization import Organization
+from harka.repositories.organization import Granted, Organization
 from harka.repositories.scope import Scope
 from harka.repositories.user import User
 from harka.storage.catalog import Catalog
@@ -42,6 +43,7 @@ from harka.storage.statement import Statement
 from harka.tenancy.context import ANONYMOUS, Actor, ActorKind, TenantContext, operator_context
 from harka.tenancy.dns import Dns
 from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Resource
 from harka.worker.allowance import allowance
 from harka.worker.registry import HANDLERS
 
@@ -138,6 +140,18 @@ class Academy:
         self.organization = organization
         self.operator = operator_context(organization)
         self.statements = 0
+
+    def grant(self, *, shadow: bool = False, **limits: int) -> None:
+        """It has these from now on, and in shadow mode they are only counted: in `refused`, from 0."""
+        granted = Granted(limits, shadow=shadow, version=1)
+        self.organization = msgspec.structs.replace(self.organization, granted=granted)
+        self.operator = operator_context(self.organization)
+        outside = msgspec.structs.replace(self.parts.outside, refused=Counter())
+        self.parts = msgspec.structs.replace(self.parts, outside=outside)
+
+    @property
+    def refused(self) -> Counter[tuple[Resource, bool]]:
+        return self.parts.outside.refused
 
     def anonymous(self) -> TenantContext:
         return TenantContext(organization=self.organization, actor=ANONYMOUS)

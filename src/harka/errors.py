@@ -20,7 +20,7 @@ HarkaError
 │   ├── SsoRequiredError       SSO_REQUIRED         401   passwords are forbidden, right ones too
 │   └── SsoRefusedError        SSO_REFUSED          401   admins read why in `ssoAttempts`
 ├── ForbiddenError             FORBIDDEN            403
-│   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights
+│   ├── PlanLimitError         PLAN_LIMIT_REACHED   403   the plan refuses, not the actor's rights; says where
 │   │   └── QueueLimitError    QUEUE_LIMIT_EXCEEDED 403   of jobs that wait
 │   ├── FeatureNotInPlanError  FEATURE_NOT_IN_PLAN  403   says which feature, and which plan has it
 │   ├── TenantMismatchError    FORBIDDEN            403   on purpose the same code and text as its parent
@@ -217,6 +217,27 @@ class PlanLimitError(ForbiddenError):
 
     code = "PLAN_LIMIT_REACHED"
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        resource: str | None = None,
+        limit: int = 0,
+        used: int = 0,
+    ) -> None:
+        """`resource`: None where every plan has the same; else all are as `organization.quota` tells them."""
+        super().__init__(message, field=field)
+        self.resource = resource
+        self.limit = limit
+        self.used = used
+
+    def extensions(self) -> dict[str, Any]:
+        told = super().extensions()
+        if self.resource is not None:
+            told |= {"resource": self.resource.upper(), "limit": self.limit, "used": self.used}
+        return told
+
 
 class FeatureNotInPlanError(ForbiddenError):
     """The organization's plan does not have this feature."""
@@ -238,17 +259,6 @@ class QueueLimitError(PlanLimitError):
     """As many jobs wait as the organization's plan allows: try again when some are done."""
 
     code = "QUEUE_LIMIT_EXCEEDED"
-
-    def __init__(self, message: str | None = None, *, limit: int | None = None) -> None:
-        """`limit`: how many may wait, where it is the plan that allows no more."""
-        if limit is not None:
-            message = f"{limit:,} jobs may wait by the organization's plan: try again when some are done."
-        super().__init__(message)
-        self.limit = limit
-
-    def extensions(self) -> dict[str, Any]:
-        told = super().extensions()
-        return told if self.limit is None else {**told, "resource": "QUEUED_JOBS", "limit": self.limit}
 
 
 class TenantMismatchError(ForbiddenError):

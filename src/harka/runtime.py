@@ -82,4 +82,5 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def outside(self) -> Outside:
         """For units of work."""
-        return Outside(self.catalog, self.dns, self.settings.platform_domain, self.settings.outbound_private)
+        settings, refused = self.settings, self.admission.refused
+        return Outside(self.catalog, self.dns, settings.platform_domain, settings.outbound_private, refused)

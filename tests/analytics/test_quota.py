@@ -68,11 +68,12 @@ async def test_jobs_that_wait_count_up_to_their_limit(academy: Academy, rival: A
         with pytest.raises(QueueLimitError) as caught:
             await require_room(work.session, 1, most=3)
     told_of = caught.value.extensions()
-    assert (told_of["code"], told_of["resource"], told_of["limit"]) == (
-        "QUEUE_LIMIT_EXCEEDED",
-        Resource.QUEUED_JOBS.upper(),
-        3,
-    )
+    assert told_of == {
+        "code": "QUEUE_LIMIT_EXCEEDED",
+        "resource": Resource.QUEUED_JOBS.upper(),
+        "limit": 3,
+        "used": 3,
+    }
     assert caught.value.message.startswith("3 jobs may wait")
 
 

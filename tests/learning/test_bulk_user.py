@@ -14,6 +14,7 @@ from harka.learning.bulk_user import MOST, Outcome, UserEntry
 from harka.learning.user import UserChanges, UserDraft
 from harka.repositories.user import User
 from harka.tenancy.context import TenantContext
+from harka.tenancy.plan import Resource
 
 
 async def written(
@@ -142,6 +143,24 @@ async def test_seats_go_to_the_first(academy: Academy) -> None:
     outcome = await written(starter, *(new(f"late{n}@example.com") for n in range(4)))
     assert [code for _, _, code, _ in told(outcome)] == [None, None, *["PLAN_LIMIT_REACHED"] * 2]
     assert len(await academy.rows('"user"')) == 100
+
+
+async def test_who_finds_no_seat_is_told_what_those_before_them_left(academy: Academy) -> None:
+    await academy.user()
+    academy.grant(users=2)
+    outcome = await written(academy, *(new(f"{n}@example.com") for n in range(3)))
+    limits = [None if each.refused is None else each.refused.extensions() for each in outcome.fates]
+    reached = {"code": "PLAN_LIMIT_REACHED", "resource": "USERS", "limit": 2, "used": 2}
+    assert limits == [None, reached, reached]
+    assert academy.refused == {(Resource.USERS, False): 2}
+
+
+async def test_in_shadow_mode_everybody_finds_a_seat_and_is_counted(academy: Academy) -> None:
+    academy.grant(shadow=True, users=1)
+    outcome = await written(academy, *(new(f"{n}@example.com") for n in range(3)))
+    assert [each.refused for each in outcome.fates] == [None] * 3
+    assert academy.refused == {(Resource.USERS, True): 2}
+    assert len(await academy.rows('"user"')) == 3
 
 
 async def test_what_is_so_already_is_not_written(academy: Academy) -> None:

@@ -13,6 +13,7 @@ from harka.queue.message import RECOUNT_COURSE
 from harka.repositories.job import JobState
 from harka.repositories.organization import Granted
 from harka.storage.statement import Statement
+from harka.tenancy.plan import Resource
 
 MEASURE = JobDraft(kind=JobKind.MEASURE_USAGE)
 SHOW = Statement(
@@ -86,6 +87,23 @@ async def test_what_waits_already_needs_no_room(academy: Academy) -> None:
             with pytest.raises(QueueLimitError):
                 await job.enqueue(work, JobDraft(kind=JobKind.MEASURE_USAGE, dedupe_key=other))
     assert len(await academy.rows("job")) == 1
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+async def test_a_full_queue_tells_its_limit_and_in_shadow_mode_only_counts(
+    academy: Academy, *, shadow: bool
+) -> None:
+    academy.grant(shadow=shadow, queued_jobs=1)
+    refused = []
+    for _ in range(3):
+        try:
+            async with academy.work() as work:
+                await job.enqueue(work, MEASURE)
+        except QueueLimitError as error:
+            refused.append((error.resource, error.limit, error.used))
+    assert refused == ([] if shadow else [("queued_jobs", 1, 1)] * 2)
+    assert academy.refused == {(Resource.QUEUED_JOBS, shadow): 2}
+    assert len(await academy.rows("job")) == (3 if shadow else 1)
 
 
 async def test_what_people_put_in_for_later_holds_up_no_rule(academy: Academy) -> None:

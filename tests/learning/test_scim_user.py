@@ -13,6 +13,7 @@ from harka.learning import scim_user, user
 from harka.learning.scim_user import Person
 from harka.repositories.scim_user import ScimUser
 from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Resource
 
 __all__ = ["academy", "academy_settings", "parts"]
 
@@ -22,17 +23,19 @@ def person(name: str, **more: Any) -> Person:
     return Person(user_name=f"{name}-{unique}", email=f"{name}-{unique}@example.com", name=name, **more)
 
 
+@pytest.mark.parametrize("shadow", [False, True])
 async def test_seats_go_to_the_first_and_who_is_inactive_takes_none(
-    academy: Academy, monkeypatch: pytest.MonkeyPatch
+    academy: Academy, *, shadow: bool
 ) -> None:
-    async def two(_work: Any) -> int:
-        return 2
-
-    monkeypatch.setattr(user, "free_seats", two)
+    academy.grant(shadow=shadow, users=2)
     people = [person("a"), person("b", active=False), person("c"), person("d"), person("e", active=False)]
     async with academy.work() as work:
         fates = await scim_user.create_many(work, people)
-    assert [type(each) for each in fates] == [ScimUser, ScimUser, ScimUser, PlanLimitError, ScimUser]
+    late = ScimUser if shadow else PlanLimitError
+    assert [type(each) for each in fates] == [ScimUser, ScimUser, ScimUser, late, ScimUser]
+    assert academy.refused == {(Resource.USERS, shadow): 1}
+    if isinstance(fates[3], PlanLimitError):
+        assert (fates[3].resource, fates[3].limit, fates[3].used) == ("users", 2, 2)
 
 
 async def test_two_that_make_the_same_person_at_once_make_one(academy: Academy) -> None:
@@ -49,16 +52,13 @@ async def test_two_that_make_the_same_person_at_once_make_one(academy: Academy) 
     assert sorted(type(each).__name__ for each in fates) == ["ScimUser", *["TakenError"] * 3]
 
 
-async def test_who_comes_back_needs_a_seat(academy: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_comes_back_needs_a_seat(academy: Academy) -> None:
     async with academy.work() as work:
         made = await scim_user.create(work, person("gone"))
     async with academy.work() as work:
         await scim_user.remove(work, await scim_user.hold(work, made.id))
 
-    async def none(_work: Any) -> int:
-        return 0
-
-    monkeypatch.setattr(user, "free_seats", none)
+    academy.grant(users=0)
     back = person("back")
     again = msgspec.structs.replace(back, user_name=made.user_name or "", email=made.email)
     async with academy.work() as work:

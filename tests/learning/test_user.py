@@ -12,7 +12,7 @@ from harka.learning.user import UserDraft
 from harka.repositories import user as user_rows
 from harka.repositories.user import User
 from harka.tenancy.permission import Permission
-from harka.tenancy.plan import LIMITS, Plan
+from harka.tenancy.plan import LIMITS, Plan, Resource
 
 
 def draft(email: str = "ada@example.com", **values: Any) -> UserDraft:
@@ -103,6 +103,36 @@ async def test_two_writers_cannot_both_take_the_last_seat(academy: Academy) -> N
     assert len(await academy.rows('"user"')) == seats
     with pytest.raises(PlanLimitError):
         await made(academy, "last@example.com")
+
+
+async def test_a_reached_limit_is_told_with_what_is_used(academy: Academy) -> None:
+    academy.grant(users=2)
+    await made(academy)
+    with pytest.raises(PlanLimitError) as refused:
+        async with academy.work() as work:
+            await user.create_many(work, [draft(f"{n}@example.com") for n in "ab"])
+    assert refused.value.extensions() == {
+        "code": "PLAN_LIMIT_REACHED",
+        "resource": "USERS",
+        "limit": 2,
+        "used": 1,
+    }
+    assert academy.refused == {(Resource.USERS, False): 1}
+
+
+async def test_in_shadow_mode_seats_are_only_counted(academy: Academy) -> None:
+    academy.grant(shadow=True, users=1)
+    first = await made(academy)
+    assert academy.refused == {}
+    async with academy.work() as work:
+        await user.create_many(work, [draft(f"{n}@example.com") for n in "ab"])
+    assert (academy.statements, academy.refused) == (3, {(Resource.USERS, True): 1})
+    async with academy.work() as work:
+        await user.deactivate(work, first.id)
+    async with academy.work() as work:
+        await user.reactivate(work, first.id)
+    assert academy.refused == {(Resource.USERS, True): 2}
+    assert [row["status"] for row in await academy.rows('"user"')] == ["active"] * 3
 
 
 @pytest.mark.parametrize("who", ["learner", "instructor", "manager", "anonymous", "key"])

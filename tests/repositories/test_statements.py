@@ -165,6 +165,7 @@ PARTS = {
     "course_version.modules": ["id", "modules"],
     "file.delete_abandoned": ["id"],
     "file.handed_in": ["id"],
+    "file.reserved": ["reserved"],
     "group.count_of_parents": ["parent", "groups"],
     "group.lock_tree": ["pg_advisory_xact_lock"],
     "group.place": list(Place.__struct_fields__),

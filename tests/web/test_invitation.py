@@ -3,6 +3,9 @@ import pytest
 from entering import visiting
 from harka.learning import invitation
 from harka.learning.invitation import InvitationDraft
+from harka.tenancy.entitling import Wanted, change
+from harka.tenancy.plan import Resource
+from harka.tenancy.quota import Admission
 from school import School, school
 
 __all__ = ["school"]
@@ -37,6 +40,22 @@ async def test_who_was_invited_comes_in_once(school: School) -> None:
         assert (entered.status_code, entered.headers["location"]) == (303, "/auth/sign-in")
         assert (await browser.sign_in("new@example.com", PASSWORD)).status_code == 303
         assert (await browser.post("/auth/invitation", {**fields, "password": PASSWORD})).status_code == 409
+
+
+async def test_without_a_seat_nobody_comes_in_but_in_shadow_mode(school: School) -> None:
+    school = school.with_admission(Admission())
+    organization = school.organization
+    token = await invited(school)
+    async with visiting(school) as browser:
+        for shadow in (False, True):
+            wanted = Wanted(limits={"users": 4}, shadow=shadow)
+            organization = await change(school.runtime.catalog, organization, wanted, actor="test")
+            await school.runtime.directory.reread(school.organization.id)
+            fields = await browser.form(f"/auth/invitation?token={token}")
+            given = {**fields, "name": "Zoë", "password": PASSWORD}
+            answer = await browser.post("/auth/invitation", given)
+            assert answer.status_code == (303 if shadow else 403)
+            assert school.runtime.admission.refused[Resource.USERS, shadow] == 1
 
 
 @pytest.mark.parametrize("token", ["", "hi_", "x" * 5000, "hi_" + "\0" * 43, "hi_" + "A" * 43])

@@ -175,7 +175,10 @@ async def is_refused(school: School, limit: int) -> None:
         assert int(headers[b"retry-after"]) >= 1
     async with school.socket() as socket:
         await opening(school, socket)
-        assert await socket.closed() == (4429, "Too many sockets and streams of events are open.")
+        code, reason = await socket.closed()
+        told = from_json(reason)
+        assert (code, told.pop("retryAfter") >= 1) == (4429, True)
+        assert told == {"code": "RATE_LIMITED", "resource": "SOCKETS", "limit": limit}
 
 
 async def opening(school: School, socket: Socket) -> None:

@@ -28,6 +28,7 @@ from harka.errors import (
     QuizRequiredError,
     ValidationError,
 )
+from harka.tenancy.plan import Resource
 
 MENDABLE: Final = (
     ValidationError,
@@ -48,12 +49,21 @@ MENDABLE: Final = (
 )
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """A limit of the plan. `limit`, `used`: in the unit of the resource."""
+
+    resource: Resource
+    limit: int
+    used: int
+
+
 class Refusal(msgspec.Struct, frozen=True):
-    """`field`: of the input; None where it is no single one."""
+    """`field`: of the input; None where it is no single one. `limit`: None where it is not the plan's."""
 
     code: str
     message: str
     field: str | None
+    limit: Reached | None
 
 
 class Told:
@@ -95,4 +105,10 @@ class Atomic(FieldExtension):
 
 def refusal(error: HarkaError) -> Refusal:
     """Of one of `MENDABLE`."""
-    return Refusal(error.code, error.message, error.field)
+    return Refusal(error.code, error.message, error.field, _reached(error))
+
+
+def _reached(error: HarkaError) -> Reached | None:
+    if not isinstance(error, PlanLimitError) or error.resource is None:
+        return None
+    return Reached(Resource(error.resource), error.limit, error.used)

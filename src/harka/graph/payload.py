@@ -6,10 +6,22 @@ import strawberry
 from msgspec import UNSET, UnsetType
 
 from harka.errors import ValidationError
-from harka.graph.enums import UserErrorCode
+from harka.graph.enums import QuotaResource, UserErrorCode
 from harka.graph.field import graph_input, graph_type, leaf, value
 
 T = TypeVar("T")
+
+
+@graph_type
+class ReachedLimit:
+    """A limit of the plan that has no room for what was asked: `organization.quota` tells the same figures.
+
+    Nothing of it comes back with time alone: people go, files are deleted, jobs that wait are done.
+    """
+
+    resource: QuotaResource = leaf("What is bounded.")
+    limit: float = leaf("How much there may be.")
+    used: float = leaf("How much there is.")
 
 
 @graph_type
@@ -19,6 +31,9 @@ class UserError:
     code: UserErrorCode = leaf("What kind of mistake it is: stable, to branch on.")
     message: str = leaf("What is wrong, in English.")
     field: str | None = leaf("The field of the input it is about; null when it is about no single one.")
+    limit: ReachedLimit | None = leaf(
+        "Which limit of the plan is reached; null for another mistake, and in what is kept of a bulk change."
+    )
 
 
 @graph_input

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from harka.errors import ConflictError, NotFoundError, PlanLimitError
+from harka.errors import ConflictError, NotFoundError
 from harka.ids import new_id
 from harka.learning import storage
 from harka.learning.contrast import GRAPHICS, TEXT, accept_color
@@ -178,8 +178,8 @@ def _accepted(changes: BrandingChanges) -> tuple[dict[str, str | None], list[Bra
 
 async def _keep(work: UnitOfWork, picture: BrandingAsset) -> None:
     """The same picture takes its room once. Raise `PlanLimitError` when there is none left."""
-    if await assets.insert(work.session, picture) and not await storage.take(work, len(picture.content)):
-        raise PlanLimitError("There is no room left for this picture.")
+    if await assets.insert(work.session, picture):
+        await storage.take(work, len(picture.content))
 
 
 async def _hold_draft(work: UnitOfWork, version: int | None) -> Branding:

@@ -19,7 +19,6 @@ from harka.learning.bulk_enrollment import MOST, OnError
 from harka.learning.bulk_user import UserEntry
 from harka.learning.enrollment import require_published, require_term
 from harka.learning.work import UnitOfWork
-from harka.queue.enqueue import require_room
 from harka.queue.message import BULK_ENROLL, BULK_USERS
 from harka.repositories import bulk_change as changes
 from harka.repositories.bulk_change import (
@@ -34,7 +33,6 @@ from harka.repositories.bulk_change import (
 from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
-from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
 AT_ONCE: Final = 1_000
@@ -283,7 +281,7 @@ async def _put_in(
     course_id: UUID | None = None,
 ) -> BulkChange:
     # whoever counts holds the queue, so that two cannot both put in the last one
-    await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
+    await work.require_room()
     if await changes.count_open(work.session, most=MOST_OPEN) >= MOST_OPEN:
         raise QueueLimitError(f"{MOST_OPEN} changes to many wait already: let some of them end.")
     job = await work.enqueue(

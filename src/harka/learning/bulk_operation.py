@@ -16,12 +16,11 @@ import msgspec
 from harka.auth.delegation import Delegate, delegate_of
 from harka.codec import packed, unpacked
 from harka.crypto import envelope
-from harka.errors import ConflictError, NotFoundError, PlanLimitError, QueueLimitError
+from harka.errors import ConflictError, NotFoundError, QueueLimitError
 from harka.files.store import FileStore
 from harka.ids import new_id
 from harka.learning import storage
 from harka.learning.work import UnitOfWork
-from harka.queue.enqueue import require_room
 from harka.queue.message import BULK_OPERATION
 from harka.repositories import bulk_operation as operations
 from harka.repositories import job as jobs
@@ -35,7 +34,6 @@ from harka.repositories.bulk_operation import (
 from harka.repositories.event import EventType
 from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.rows import ByKey
-from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 
 MOST_OPEN: Final = 5
@@ -91,7 +89,7 @@ async def create(work: UnitOfWork, draft: QueryDraft, *, seal_key: bytes) -> Bul
     """
     work.context.require(Permission.JOB_WRITE)
     # whoever counts holds the queue, so that two cannot both put in the last one
-    await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
+    await work.require_room()
     kept, is_open = await operations.count_all(work.session)
     if is_open >= MOST_OPEN:
         raise QueueLimitError(f"{MOST_OPEN} bulk operations wait or run: let one of them end.")
@@ -227,8 +225,8 @@ async def write_result(store: FileStore, tenant: UUID, id_: UUID, given: Progres
 async def finish(work: UnitOfWork, store: FileStore, id_: UUID, given: Progress) -> None:
     """Its file is there, and takes room as other files do. For jobs. Raise `PlanLimitError`."""
     if await operations.end(work.session, id_, BulkOperationState.DONE):
-        if given.bytes and not await storage.take(work, given.bytes):
-            raise PlanLimitError("There is no room left for the file.")
+        if given.bytes:
+            await storage.take(work, given.bytes)
         work.after_commit(partial(store.delete_below, work.context.id, _parts(id_)))
         _tell(work, id_)
 

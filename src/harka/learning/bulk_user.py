@@ -13,7 +13,6 @@ from harka.errors import (
     ForbiddenError,
     HarkaError,
     NotFoundError,
-    PlanLimitError,
     ValidationError,
 )
 from harka.learning import role as roles
@@ -170,10 +169,11 @@ async def _require_addresses(work: UnitOfWork, plans: Mapping[int, _Plan]) -> di
 async def _require_seats(work: UnitOfWork, plans: Mapping[int, _Plan]) -> dict[int, HarkaError]:
     """Those who are new and find no seat."""
     new = [place for place, plan in plans.items() if plan.before is None]
-    free = await user.free_seats(work) if new else None
-    if free is None:
+    seats = await user.count_seats(work) if new else None
+    if seats is None:
         return {}
-    return {place: PlanLimitError("The organization's plan has no more users.") for place in new[free:]}
+    refusals = {place: seats.refusal(work, seats.free) for place in new[seats.free :]}
+    return {place: error for place, error in refusals.items() if error is not None}
 
 
 async def _written(work: UnitOfWork, plans: Sequence[_Plan], *, dry_run: bool) -> dict[UUID, User]:

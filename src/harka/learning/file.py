@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from harka import clock
-from harka.errors import ConflictError, NotFoundError, PlanLimitError, ValidationError
+from harka.errors import ConflictError, NotFoundError, ValidationError
 from harka.files import media
 from harka.files.store import FileStore
 from harka.ids import new_id
@@ -100,8 +100,7 @@ async def create_upload(work: UnitOfWork, store: FileStore, draft: UploadDraft) 
     file = row_of(draft, owner, now)
     if owner is not None and await files.count_pending(work.session, owner) >= MOST_PENDING:
         raise ValidationError("Finish the uploads that you have begun.")
-    if not await storage.take(work, file.size):
-        raise PlanLimitError("There is no room left for this file.", field="size")
+    await storage.take(work, file.size, field="size")
     await files.insert(work.session, file)
     url = await store.upload_url(work.context.id, _arriving(file.id), size=file.size, lifetime=UPLOAD_SECONDS)
     return Upload(file, url, now + timedelta(seconds=UPLOAD_SECONDS))

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterable
 from uuid import UUID
 
 from harka import clock
-from harka.errors import PlanLimitError
 from harka.files.store import FileStore
 from harka.learning import storage
 from harka.learning.file import UploadDraft, path_of, require_as_said, row_of
@@ -32,8 +31,7 @@ async def record(
     work.context.require(Permission.ORGANIZATION_WRITE)
     work.context.require_everybody()
     file = row_of(draft, owner, clock.now(), id_=id_)
-    if not await storage.take(work, file.size):
-        raise PlanLimitError("There is no room left for this file.", field="size")
+    await storage.take(work, file.size, field="size")
     await files.insert(work.session, file)
     await store.write(work.context.id, path_of(file.id), content)
     await require_as_said(store, work.context.id, file)

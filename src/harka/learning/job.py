@@ -16,7 +16,7 @@ from harka.learning.moment import accept_moment
 from harka.learning.text import accept_line
 from harka.learning.work import UnitOfWork
 from harka.queue import cron
-from harka.queue.enqueue import find_waiting, require_room
+from harka.queue.enqueue import find_waiting
 from harka.queue.message import MEASURE_USAGE, RECHECK_DOMAINS, RECOUNT_COURSE, RECOUNT_PATH
 from harka.queue.retry import MAX_ATTEMPTS
 from harka.repositories import job as jobs
@@ -127,7 +127,7 @@ async def enqueue(work: UnitOfWork, draft: JobDraft) -> Job:
         waiting = await find_waiting(work.session, str(draft.kind), key)
         if waiting is not None:
             return (await jobs.find_by_ids(work.session, [waiting]))[0]
-    await _require_room(work)
+    await work.require_room()
     id_ = await work.enqueue(
         str(draft.kind),
         payload,
@@ -165,7 +165,7 @@ async def retry(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> J
     `QueueLimitError`, `NotFoundError`.
     """
     work.context.require(Permission.JOB_WRITE)
-    await _require_room(work)
+    await work.require_room()
     try:
         again = await jobs.retry(work.session, id_, version, attempts=MAX_ATTEMPTS)
     except UniqueError as error:
@@ -175,10 +175,6 @@ async def retry(work: UnitOfWork, id_: UUID, *, version: int | None = None) -> J
         raise ConflictError(_stale(found, version) or f"This job is {found.state}.", field="id")
     work.signal()
     return again
-
-
-async def _require_room(work: UnitOfWork) -> None:
-    await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
 
 
 async def _accept_payload(work: UnitOfWork, draft: JobDraft) -> dict[str, UUID | bool]:

@@ -15,7 +15,6 @@ from harka.codec import from_json, sorted_json_bytes
 from harka.errors import (
     HarkaError,
     NotFoundError,
-    PlanLimitError,
     TakenError,
     ValidationError,
 )
@@ -176,15 +175,13 @@ async def _takers(work: UnitOfWork, asked: Sequence[Person]) -> dict[int, list[T
 async def _insert(
     work: UnitOfWork, new: dict[int, tuple[User, Known]], fates: list[ScimUser | HarkaError | None]
 ) -> None:
-    if any(row.status == UserStatus.ACTIVE for row, _ in new.values()):
-        free = await user.free_seats(work)
-        for place, (row, _) in list(new.items()):
-            if free is None or row.status != UserStatus.ACTIVE:
-                continue
-            if free <= 0:
-                fates[place] = PlanLimitError("No seat is left: the organization's plan has no more users.")
+    wanting = [place for place, (row, _) in new.items() if row.status == UserStatus.ACTIVE]
+    seats = await user.count_seats(work) if wanting else None
+    if seats is not None:
+        for place in wanting[seats.free :]:
+            if (error := seats.refusal(work, seats.free)) is not None:
+                fates[place] = error
                 del new[place]
-            free -= 1
     await user.insert_many(work, [row for row, _ in new.values()])
     await _write(work, [known for _, known in new.values()])
     for place, (row, known) in new.items():

@@ -30,6 +30,7 @@ from harka.storage.session import UniqueError
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
+from harka.tenancy.plan import Resource
 
 # what is different after every change
 _COUNTED: Final = frozenset({"updated_at", "version"})
@@ -271,17 +272,41 @@ async def _own(work: UnitOfWork, only: UserFilter) -> Sequence[User]:
 
 
 async def require_seats(work: UnitOfWork, wanted: int) -> None:
-    """Raise `PlanLimitError` unless the plan has so many more."""
-    free = await free_seats(work)
-    if free is not None and wanted > free:
-        limit = limits_for(work.context.organization).users
-        raise PlanLimitError(f"The organization's plan has {limit} users.")
+    """Raise `PlanLimitError` unless the plan has so many more, or that is only counted."""
+    seats = await count_seats(work)
+    if seats is not None and wanted > seats.free and (error := seats.refusal(work)) is not None:
+        raise error
 
 
-async def free_seats(work: UnitOfWork) -> int | None:
-    """How many, nobody else gets an answer until this unit ends; None for any number."""
+class Seats(msgspec.Struct, frozen=True):
+    """Of a plan that does not have any number of them. `taken`: by active people."""
+
+    taken: int
+    limit: int
+
+    @property
+    def free(self) -> int:
+        return max(0, self.limit - self.taken)
+
+    def refusal(self, work: UnitOfWork, given: int = 0) -> PlanLimitError | None:
+        """Why somebody finds none, who is counted; None where they are no more than counted.
+
+        `given`: how many this unit has given away before.
+        """
+        if work.lets_pass(Resource.USERS):
+            return None
+        return PlanLimitError(
+            f"No seat is left for them: the organization's plan has {self.limit:,} users.",
+            resource=Resource.USERS,
+            limit=self.limit,
+            used=self.taken + given,
+        )
+
+
+async def count_seats(work: UnitOfWork) -> Seats | None:
+    """Nobody else gets an answer until this unit ends; None for any number."""
     limit = limits_for(work.context.organization).users
-    return None if limit is None else max(0, limit - await users.count_seats_locked(work.session))
+    return None if limit is None else Seats(await users.count_seats_locked(work.session), limit)
 
 
 def _forget(work: UnitOfWork, people: Sequence[User]) -> None:

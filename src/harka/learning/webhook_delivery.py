@@ -14,7 +14,7 @@ from harka.learning import event as event_rules
 from harka.learning.moment import accept_moment
 from harka.learning.webhook_endpoint import SECONDS_TRIED, announce, no_endpoint, require
 from harka.learning.work import UnitOfWork
-from harka.queue.enqueue import find_waiting, require_room
+from harka.queue.enqueue import find_waiting
 from harka.queue.message import RETRY_WEBHOOKS
 from harka.repositories import job as jobs
 from harka.repositories import webhook_delivery as deliveries
@@ -24,7 +24,7 @@ from harka.repositories.page import OLDEST_FIRST, Order, Position
 from harka.repositories.webhook_delivery import WebhookDelivery, WebhookDeliveryState
 from harka.rows import ByKey
 from harka.storage.session import ForeignKeyError
-from harka.tenancy.entitlement import limits_for, require_feature
+from harka.tenancy.entitlement import require_feature
 
 TEST: Final = "webhook.test"
 """The type of what was asked for as a test."""
@@ -143,7 +143,7 @@ async def retry_all(work: UnitOfWork, endpoint_id: UUID, *, since: datetime | No
     key = f"{endpoint_id} {since or ''}"
     id_ = await find_waiting(work.session, RETRY_WEBHOOKS, key)
     if id_ is None:
-        await require_room(work.session, 1, most=limits_for(work.context.organization).queued_jobs)
+        await work.require_room()
         payload = RetryLater(endpoint_id, clock.now(), since)
         id_ = await work.enqueue(RETRY_WEBHOOKS, msgspec.to_builtins(payload), dedupe_key=key)
     return (await jobs.find_by_ids(work.session, [id_]))[0]

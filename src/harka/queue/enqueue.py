@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from harka import clock
@@ -14,6 +14,9 @@ from harka.queue.retry import MAX_ATTEMPTS
 from harka.repositories import job
 from harka.repositories.job import NewJob, Rank
 from harka.storage.session import ShardSession
+
+_RESOURCE: Final = "queued_jobs"
+"""As `tenancy.plan.Resource` calls it, a floor above."""
 
 
 class How(TypedDict, total=False):
@@ -76,8 +79,14 @@ async def require_room(session: ShardSession, jobs: int, *, most: int) -> None:
     rules put in for what was changed count, and are never refused.
     """
     await job.lock_length(session)
-    if await job.count_queued(session, most=most) + jobs > most:
-        raise QueueLimitError(limit=most)
+    queued = await job.count_queued(session, most=most)
+    if queued + jobs > most:
+        raise QueueLimitError(
+            f"{most:,} jobs may wait by the organization's plan: try again when some are done.",
+            resource=_RESOURCE,
+            limit=most,
+            used=queued,
+        )
 
 
 async def enqueue_unless_recent(session: ShardSession, type_: str, *, seconds: float) -> bool:

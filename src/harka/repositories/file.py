@@ -137,6 +137,12 @@ RESERVE = Statement(
       WHERE kept.bytes + excluded.bytes <= $3::bigint""",
 )
 
+# How many bytes are taken.
+RESERVED = Statement(
+    "file.reserved",
+    "SELECT coalesce((SELECT bytes FROM {schema}.file_ledger WHERE tenant_id = $1), 0) AS reserved",
+)
+
 # A file that is to be uploaded.
 INSERT = Statement(
     "file.insert",
@@ -236,6 +242,11 @@ async def count_pending(session: ShardSession, user_id: UUID) -> int:
 async def reserve(session: ShardSession, size: int, *, limit: int) -> bool:
     """Whether there was room for `size` bytes within `limit`; then they are taken."""
     return bool(await session.execute(RESERVE, size, limit))
+
+
+async def reserved(session: ShardSession) -> int:
+    """How many bytes files take, those that are to come too."""
+    return int(await session.fetch_value(RESERVED))
 
 
 async def insert(session: ShardSession, file: File) -> None:

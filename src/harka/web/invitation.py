@@ -52,6 +52,7 @@ class AcceptInvitation:
                 tenant,
                 read_only=False,
                 timeout=runtime.settings.request_timeout,
+                outside=runtime.outside,
             ) as work:
                 _, person = await invitation.accept(work, token, name=name, chosen=chosen)
         except _TOLD as error:

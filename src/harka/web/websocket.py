@@ -8,6 +8,7 @@ whoever may not come in any more is closed (`web.listeners`).
 
 import asyncio
 import contextlib
+import math
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
@@ -18,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from harka import clock, logs
 from harka.codec import JsonDecodeError, from_json, json_bytes
-from harka.errors import BadRequestError, DocumentLimitError, ForbiddenError, HarkaError
+from harka.errors import BadRequestError, DocumentLimitError, ForbiddenError, HarkaError, RateLimitedError
 from harka.graph.answer import Answer, failed
 from harka.graph.execution import Engine
 from harka.graph.request import Prepared, Request
@@ -40,6 +41,7 @@ MOST_OPERATIONS: Final = 50
 _SENT_AS_PAYLOAD: Final = ("authorization", "x-api-key", CLIENT_NAME.decode())
 _OK: Final = 200
 _REASON_BYTES: Final = 123
+_TOLD: Final = ("code", "resource", "limit", "retryAfter")
 _TOO_BIG: Final = 1009
 _BAD_REQUEST: Final = 4400
 _UNAUTHORIZED: Final = 4401
@@ -157,7 +159,7 @@ class GraphQLSocket:
             )
         except HarkaError as error:
             self._request.record.code = error.code
-            raise _CloseError(_STATUS_BASE + error.status, error.message) from None
+            raise _CloseError(_STATUS_BASE + error.status, _reason(error)) from None
         finally:
             leave(self._request)
         self._headers = headers
@@ -338,6 +340,15 @@ class _Operation:
             milliseconds=round(seconds * 1000, 2),
             statements=record.statements,
         )
+
+
+def _reason(error: HarkaError) -> str:
+    """The message; JSON with whole seconds where trying again later helps: a close frame has no headers."""
+    if not isinstance(error, RateLimitedError):
+        return error.message
+    told = error.extensions() | {"retryAfter": math.ceil(error.retry_after)}
+    # the time of day that `retryAfter` comes to would not fit beside the rest
+    return json_bytes({name: told[name] for name in _TOLD if name in told}).decode()
 
 
 def _headers(payload: dict[str, Any]) -> Headers:

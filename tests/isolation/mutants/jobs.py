@@ -22,8 +22,8 @@ MUTANTS: Final = [
     Mutant(
         "the-length-of-a-queue-is-counted-by-several",
         "queue/enqueue.py",
-        "    await job.lock_length(session)\n    if await job.count_queued",
-        "    if await job.count_queued",
+        "    await job.lock_length(session)\n    queued = await job.count_queued",
+        "    queued = await job.count_queued",
         ("tests/queue/test_enqueue.py",),
     ),
     Mutant(

@@ -8,6 +8,7 @@ from harka.auth import api_key
 from harka.ids import NodeKind
 from harka.learning import user
 from harka.repositories import event as events
+from harka.tenancy.entitling import Wanted, change
 from school import School, school
 from scim_school import ENTERPRISE, Directory, described, directory
 
@@ -297,14 +298,13 @@ async def test_versions_guard_a_change(school: School, directory: Directory) -> 
     assert (await directory.send("DELETE", address, headers=both)).status_code == 204
 
 
-async def test_no_seat_is_a_clear_refusal(school: School, directory: Directory, monkeypatch: Any) -> None:
-    async def none_left(_work: Any) -> int:
-        return 0
-
-    monkeypatch.setattr(user, "free_seats", none_left)
+async def test_no_seat_is_a_clear_refusal(school: School, directory: Directory) -> None:
+    full = Wanted(limits={"users": 4})
+    await change(school.runtime.catalog, school.organization, full, actor="test")
+    await school.runtime.directory.reread(school.organization.id)
     answer = await directory.send("POST", "/Users", OKTA)
     assert answer.status_code == 403
-    assert "No seat is left" in answer.json()["detail"]
+    assert answer.json()["detail"] == "No seat is left for them: the organization's plan has 4 users."
     # who is not let in takes none
     await directory.post("/Users", {**OKTA, "active": False})
 

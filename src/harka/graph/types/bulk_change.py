@@ -105,7 +105,7 @@ def _enrollment(root: BulkResultRow, info: Info) -> Awaitable[EnrollmentRow | No
 def _error(root: BulkResultRow) -> Refusal | None:
     if root.error_code is None:
         return None
-    return Refusal(root.error_code, root.error_message or "", root.error_field)
+    return Refusal(root.error_code, root.error_message or "", root.error_field, limit=None)
 
 
 @graph_type
