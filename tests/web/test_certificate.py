@@ -19,6 +19,7 @@ from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.entitlement import limits_for
+from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.plan import PlanLimits, Resource
 from harka.tenancy.quota import Admission
 from harka.web.middleware.draining import Draining
@@ -135,6 +136,23 @@ async def test_what_it_holds_of_the_processor_counts_also_in_the_threads_that_se
         kept = await taken(10, anew=False)
         assert abs(kept - 10.0) > 0.1, "ten tolls, and no more was looked at"
         assert await taken(10, anew=True) > kept + 10.0
+
+
+async def test_it_counts_as_downloaded_and_beyond_the_months_bandwidth_is_not_sent(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    tenant = await make_tenant()
+    path = path_of(runtime, tenant, await awarded(runtime, tenant))
+    http = await api(tenant)
+    size = len((await http.get(path)).content)
+    assert (await http.head(path)).status_code == 200
+    assert (await runtime.requests.this_month(tenant)).downloaded == size
+    limits = {"bandwidth_bytes": 2 * size - 1, "grace": 0.0}
+    await change(runtime.catalog, tenant, Wanted(limits=limits), actor="test")
+    refused = await (await api(tenant)).get(path)
+    told = refused.json()["errors"][0]["extensions"]
+    assert (refused.status_code, told["code"], told["resource"]) == (429, "QUOTA_EXCEEDED", "BANDWIDTH")
+    assert (await runtime.requests.this_month(tenant)).downloaded == size
 
 
 def used(admission: Admission, tenant: Organization) -> float:

@@ -42,6 +42,10 @@ class CertificateFiles:
             "Cache-Control": "private, no-store",
         }
         content = await self._pdf(tenant, printed)
+        if request.method != "HEAD":
+            # of a HEAD nothing is sent
+            await self._runtime.admission.begin_download(tenant.organization, len(content))
+            self._runtime.requests.note_download(tenant.id, len(content))
         return Response(content, headers=headers, media_type="application/pdf")
 
     async def _sheet(self, tenant: TenantContext, id_: UUID) -> Sheet:
