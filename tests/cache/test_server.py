@@ -2,6 +2,7 @@ import asyncio
 import time
 
 import pytest
+from redis.asyncio import Redis
 
 from harka.cache.server import PATIENCE, Server
 from own_valkey import OwnValkey
@@ -64,4 +65,41 @@ async def test_many_at_once_wait_for_each_other_and_none_fails(
         *(server.attempt(lambda: server.client.exists("a")) for _ in range(callers))
     )
     assert (answers, told) == ([0] * callers, counts())
+    await server.close()
+
+
+async def test_what_it_refuses_of_one_is_no_outage(shared_valkey: OwnValkey) -> None:
+    told = counts()
+    server = Server(shared_valkey.url, told, patience=1.0)
+    assert await server.attempt(lambda: server.client.set("a string", "x"))
+    for _ in range(5):
+        assert await server.attempt(lambda: server.client.hget("a string", "field")) is None
+        assert await server.attempt(lambda: server.client.hincrby("a hash", "field", 2**80)) is None
+        assert await server.attempt(lambda: server.client.eval("return {unpack({}, 1, 9999)}", 0)) is None
+    assert await server.attempt(lambda: server.client.exists("a string")) == 1
+    assert told == {"refused": 0, "failed": 15}
+    assert not server.is_lost
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("REPLICAOF", "127.0.0.1", 1),
+        ("CONFIG", "SET", "maxmemory", 1),
+        ("CONFIG", "SET", "min-replicas-to-write", 1),
+    ],
+    ids=["READONLY", "OOM", "NOREPLICAS"],
+)
+async def test_one_that_does_for_nobody_what_is_asked_is_away(
+    own_valkey: OwnValkey, how: tuple[str | int, ...]
+) -> None:
+    told = counts()
+    server = Server(own_valkey.url, told, patience=1.0)
+    async with Redis.from_url(own_valkey.url) as operator:
+        await operator.config_set("maxmemory-policy", "noeviction")
+        await operator.execute_command(*how)
+    for _ in range(4):
+        assert await server.attempt(lambda: server.client.set("a", "x")) is None
+    assert told == {"refused": 2, "failed": 2}
     await server.close()

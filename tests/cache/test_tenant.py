@@ -362,6 +362,36 @@ async def test_a_write_of_a_course_forgets_that_course_alone(cache: TenantCache,
         assert (await process.get_many(tenant, courses, [one.id, two.id])).found == {two.id: two}
 
 
+@pytest.mark.parametrize("count", [101, 9000])
+async def test_a_write_of_many_forgets_all(cache: TenantCache, other: TenantCache, count: int) -> None:
+    """Lua hands on 8,000 words at once, no more: what fails always cannot be made up for."""
+    tenant, one, scopes = uuid4(), thing(), [f"course:{number}" for number in range(count)]
+    await store(cache, tenant, one)
+    await cache.begin_write(tenant, scopes)
+    await cache.invalidate(tenant, scopes)
+    assert await found(other, tenant, one) == {}
+    assert await stored_and_found(cache, tenant, one), "it does without for no longer than any other"
+
+
+@pytest.mark.parametrize("is_hash", [True, False])
+async def test_what_is_broken_of_one_tenant_is_no_outage_for_another(
+    cache: TenantCache, client: Client, *, is_hash: bool
+) -> None:
+    broken, whole, one = uuid4(), uuid4(), thing()
+    await store(cache, whole, one)
+    await cache.invalidate(broken)
+    if is_hash:
+        await client.hset(generation.name(broken), "", "no number")
+    else:
+        await client.set(generation.name(broken), b"no hash")
+    for _ in range(5):
+        assert await found(cache, broken, one) == {}
+    assert cache.counts["failed"] == 5
+    assert await cache.stored_bytes(whole) > 0
+    assert await found(cache, whole, one) == {one.id: one}
+    assert cache.counts["refused"] == 0
+
+
 async def test_any_write_forgets_what_depends_on_every_change(cache: TenantCache) -> None:
     answers = Namespace("answer", Thing, scope=ANY)
     tenant, one = uuid4(), thing()

@@ -9,6 +9,7 @@ from harka.learning.work import unit_of_work
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
+from harka.tenancy.entitling import Wanted, change
 
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg"><title>ours</title></svg>'
 
@@ -36,6 +37,29 @@ async def test_a_logo_is_shown_to_anybody_and_kept_by_browsers(
     assert (again.status_code, again.content) == (304, b"")
     head = await http.head(path)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(DRAWING)))
+
+
+async def test_what_was_sent_counts_as_downloaded_and_is_shown_whatever_is_left(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    tenant, size = await make_tenant(), len(DRAWING)
+    limits = {"bandwidth_bytes": 2 * size + 9, "grace": 0.0}
+    await change(runtime.catalog, tenant, Wanted(limits=limits), actor="test")
+    http, path = await api(tenant), await logo_of(runtime, tenant)
+    await runtime.files.write(tenant.id, "a.txt", b"0123456789")
+    file = f"/files/{runtime.files.sign(tenant.id, 'a.txt', lifetime=60.0)}"
+
+    async def sent() -> int:
+        return (await runtime.requests.this_month(tenant)).downloaded
+
+    tag = (await http.get(path)).headers["etag"]
+    assert (await http.get(path)).status_code == 200
+    assert (await http.get(path, headers={"if-none-match": tag})).status_code == 304
+    assert (await http.head(path)).status_code == 200
+    assert await sent() == 2 * size
+    assert (await http.get(file)).status_code == 429, "nine bytes are left"
+    assert (await http.get(path)).content == DRAWING
+    assert await sent() == 3 * size
 
 
 async def test_it_is_there_at_its_own_organizations_address_only(

@@ -1,10 +1,14 @@
 from base64 import b64encode
 from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from doors import MakeTenant, OpenClient
+from doors import MakeTenant, OpenClient, client
+from harka import clock
+from harka.files.typeset import Typesetter
 from harka.learning import branding, certificate, course, enrollment, lesson, progress, user
 from harka.learning.branding import BrandingChanges
 from harka.learning.course import CourseDraft
@@ -14,6 +18,12 @@ from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
+from harka.tenancy.entitlement import limits_for
+from harka.tenancy.entitling import Wanted, change
+from harka.tenancy.plan import PlanLimits, Resource
+from harka.tenancy.quota import Admission
+from harka.web.middleware.draining import Draining
+from harka.web.routes import build
 
 # begins like a picture, and is none
 DAMAGED = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1"
@@ -93,6 +103,62 @@ async def test_a_link_ends_with_its_time_its_tenant_and_its_certificate(
     async with working(runtime, tenant) as work:
         await certificate.revoke(work, id_, "Copied")
     assert (await ours.get(path_of(runtime, tenant, id_))).status_code == 404
+
+
+async def test_what_it_holds_of_the_processor_counts_also_in_the_threads_that_set_it(
+    runtime: Runtime, make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def many(organization: Organization) -> PlanLimits:
+        limits = {"requests_per_second": 100, "burst": 100, "cpu_millicores": 1000}
+        return msgspec.structs.replace(limits_for(organization), **limits)
+
+    # nothing flows back, however long it takes
+    at = clock.monotonic()
+    still = SimpleNamespace(monotonic=lambda: at, now=clock.now)
+    for module in ("quota", "allowance"):
+        monkeypatch.setattr(f"harka.tenancy.{module}.clock", still)
+    tenant, admission, typesetter = await make_tenant(), Admission(limits=many), Typesetter()
+    parts = msgspec.structs.replace(runtime, admission=admission, typesetter=typesetter)
+    path = path_of(runtime, tenant, await awarded(runtime, tenant))
+    address = f"http://{tenant.slug}.{runtime.settings.platform_domain}"
+
+    async def taken(times: int, *, anew: bool) -> float:
+        """Milliseconds."""
+        before = used(admission, tenant)
+        for _ in range(times):
+            if anew:
+                typesetter._made.clear()
+            assert (await http.get(path)).status_code == 200
+        return 1000.0 * (used(admission, tenant) - before)
+
+    async with client(build(parts, Draining()), base_url=address) as http:
+        await taken(2, anew=True)
+        kept = await taken(10, anew=False)
+        assert abs(kept - 10.0) > 0.1, "ten tolls, and no more was looked at"
+        assert await taken(10, anew=True) > kept + 10.0
+
+
+async def test_it_counts_as_downloaded_and_beyond_the_months_bandwidth_is_not_sent(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    tenant = await make_tenant()
+    path = path_of(runtime, tenant, await awarded(runtime, tenant))
+    http = await api(tenant)
+    size = len((await http.get(path)).content)
+    assert (await http.head(path)).status_code == 200
+    assert (await runtime.requests.this_month(tenant)).downloaded == size
+    limits = {"bandwidth_bytes": 2 * size - 1, "grace": 0.0}
+    await change(runtime.catalog, tenant, Wanted(limits=limits), actor="test")
+    refused = await (await api(tenant)).get(path)
+    told = refused.json()["errors"][0]["extensions"]
+    assert (refused.status_code, told["code"], told["resource"]) == (429, "QUOTA_EXCEEDED", "BANDWIDTH")
+    assert (await runtime.requests.this_month(tenant)).downloaded == size
+
+
+def used(admission: Admission, tenant: Organization) -> float:
+    """Seconds of a processor."""
+    (level,) = [each for each in admission.levels(tenant) if each.resource == Resource.CPU]
+    return level.used
 
 
 @pytest.mark.parametrize("link", ["x", "A" * 4000, "%00", "é", "..%2f"])

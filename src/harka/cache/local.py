@@ -20,7 +20,10 @@ _SHARE: Final = 8
 _TENANTS: Final = 4096
 _CHANCES: Final = 32
 """Given at once: to go through thousands would hold the process up."""
+_NUMBER: Final = 200
+"""The same for a number of a scope, with its name."""
 _SCOPES: Final = 4096
+"""Of one tenant: beyond, all that is kept of it goes, and its numbers with it."""
 
 
 K = TypeVar("K")
@@ -47,7 +50,7 @@ class _Entry(msgspec.Struct):
 
 
 class LocalTenant:
-    """What is kept of one tenant, and the latest numbers this process knows of."""
+    """What is kept of one tenant, and the latest numbers this process knows of. `bytes`: of both."""
 
     __slots__ = ("bytes", "entries", "numbers", "used")
 
@@ -56,13 +59,6 @@ class LocalTenant:
         self.numbers: dict[str, int] = {}
         self.bytes = 0
         self.used = False
-
-    def learn(self, numbers: Mapping[str, int]) -> None:
-        """Numbers only grow: what was sent earlier may arrive later."""
-        known = self.numbers
-        for scope, number in numbers.items():
-            if number > known.get(scope, 0):
-                known[scope] = number
 
     def knows(self, stamp: Stamp) -> bool:
         """Whether nothing has moved on since."""
@@ -110,16 +106,30 @@ class LocalCache:
             if len(self._tenants) == _TENANTS:
                 self._drop(_next_to_go(self._tenants))
             local = self._tenants[tenant] = LocalTenant()
-        elif len(local.numbers) > _SCOPES:
-            self._drop(tenant)
-            return self.of(tenant)
         return local
 
     def learn(self, tenant: UUID, numbers: Mapping[str, int]) -> None:
-        """Somebody has moved these on."""
+        """Somebody has moved these on, or Valkey says that they are so.
+
+        Others tell of what nobody looks at here, too, and without end: of a tenant with too many of them
+        everything is forgotten. That is always safe: what is being looked for meanwhile is not kept.
+        """
         local = self._tenants.get(tenant)
-        if local is not None:
-            local.learn(numbers)
+        if local is None:
+            return
+        known = local.numbers
+        before = len(known)
+        for scope, number in numbers.items():
+            # they only grow: what was sent earlier may arrive later
+            if number > known.get(scope, 0):
+                known[scope] = number
+        size = _NUMBER * (len(known) - before)
+        local.bytes += size
+        self.bytes += size
+        if len(known) > _SCOPES or not self._fits(local, 0):
+            self._drop(tenant)
+        elif self.bytes > self._most:
+            self._place(tenant, local, 0)
 
     def keep(
         self,
@@ -139,16 +149,10 @@ class LocalCache:
         if name in local.entries:
             self._take(local, name)
         # room is made first: what was never looked at yet would be the next to go
-        while local.bytes + size > self._share:
-            self._take(local, _next_to_go(local.entries))
-        while self.bytes + size > self._most:
-            self._shrink()
+        if not self._fits(local, size):
+            return
         local.entries[name] = _Entry(value, stamp, until, size)
-        local.bytes += size
-        self.bytes += size
-        # set again: one that has nothing yet may have gone to make room
-        self._tenants[tenant] = local
-        self._tenants.move_to_end(tenant)
+        self._place(tenant, local, size)
 
     def drop(self, tenant: UUID) -> None:
         """All of a tenant's; what is being looked for now is not kept either."""
@@ -158,6 +162,24 @@ class LocalCache:
     def clear(self) -> None:
         self._tenants.clear()
         self.bytes = 0
+
+    def _fits(self, local: LocalTenant, size: int) -> bool:
+        """Whether there is so much room for it among the tenant's, once older values have made it."""
+        while local.bytes + size > self._share:
+            if not local.entries:
+                return False
+            self._take(local, _next_to_go(local.entries))
+        return True
+
+    def _place(self, tenant: UUID, local: LocalTenant, size: int) -> None:
+        """Let others go until there is room in all for it, with so many bytes more, as the newest."""
+        # taken out first: one that has nothing yet would be the next to go
+        self._drop(tenant)
+        while self.bytes + local.bytes + size > self._most:
+            self._shrink()
+        local.bytes += size
+        self.bytes += local.bytes
+        self._tenants[tenant] = local
 
     def _shrink(self) -> None:
         tenant = _next_to_go(self._tenants)

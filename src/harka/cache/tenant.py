@@ -153,7 +153,7 @@ class TenantCache:
         missing = {}
         for key, (scope, name), reading in zip(asked, pairs, answer[1], strict=True):
             place = _place(answer[0], scope, name, reading)
-            local.learn({TENANT: answer[0], scope: place.stamp.number})
+            self._local.learn(tenant, {TENANT: answer[0], scope: place.stamp.number})
             value = self._opened(place, reading, namespace)
             if value is None:
                 missing[key] = place
@@ -249,7 +249,7 @@ class TenantCache:
             await self._writes.begin(tenant, scopes)
 
     async def invalidate(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
-        """Forget what is cached of the tenant, or only of `scopes`, as `course:<id>` or `user:<id>`.
+        """Forget what is cached of the tenant, or only of a few `scopes`, as `course:<id>` or `user:<id>`.
 
         It is forgotten in every process when this returns; where Valkey is down, as soon as it is back, and
         until then this process does not use it.

@@ -18,6 +18,11 @@ from harka.cache.server import Server
 log = logs.logger("cache")
 
 _RETRY: Final = MADE_UP / 4
+_MOST_SCOPES: Final = 100
+"""Beyond, all of the tenant is forgotten: one step, where a script would hold Valkey up with each of them.
+
+Lua itself has an end, too: it hands on no more than 8,000 words at once.
+"""
 
 
 class _Debt:
@@ -33,7 +38,7 @@ class _Debt:
 
 
 class Writes:
-    """Of one process. `scopes`: what is forgotten; none for all of the tenant."""
+    """Of one process. `scopes`: what is forgotten; none, or more than a hundred, for all of the tenant."""
 
     def __init__(self, server: Server, news: News, local: LocalCache) -> None:
         self._server = server
@@ -49,7 +54,7 @@ class Writes:
         return bool(self._owed) and tenant in self._owed
 
     async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
-        moved = tuple(scopes) or (TENANT,)
+        moved = _moved(scopes)
         client = self._server.client
         numbers = await self._server.attempt(partial(generations.move, client, tenant, moved, BEGIN))
         if numbers is not None:
@@ -59,7 +64,7 @@ class Writes:
 
     async def end(self, tenant: UUID, scopes: Collection[str]) -> None:
         """Return when it is forgotten everywhere."""
-        moved = tuple(scopes) or (TENANT,)
+        moved = _moved(scopes)
         change = FORGET
         if self._begun[tenant, moved]:
             self._begun[tenant, moved] -= 1
@@ -128,3 +133,7 @@ class Writes:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _moved(scopes: Collection[str]) -> tuple[str, ...]:
+    return tuple(scopes) if 0 < len(scopes) <= _MOST_SCOPES else (TENANT,)

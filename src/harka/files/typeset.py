@@ -5,10 +5,12 @@ long a document takes depends on its template and on how much there is to show.
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib.resources import files
@@ -43,9 +45,12 @@ class Typesetter:
         self._places = threading.BoundedSemaphore(threads + waiting)
         self._made: LRUCache[bytes, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)
 
-    async def pdf(self, template: str, data: Mapping[str, Any], *, moment: datetime) -> bytes:
+    async def pdf(
+        self, template: str, data: Mapping[str, Any], *, moment: datetime, spent: Callable[[float], None]
+    ) -> bytes:
         """The same bytes for the same arguments. `data`: as JSON. `moment`: when it says it was made.
 
+        `spent`: told how many seconds of a processor that took, also if nobody waits for it any more.
         Raise `UnavailableError` when too many wait already, or it takes too long; `UnprintableError` for data
         that the template cannot show.
         """
@@ -54,7 +59,8 @@ class Typesetter:
         known = self._made.get(key)
         if known is not None:
             return known
-        made = await self._typeset(functools.partial(self._compile, template, encoded.decode(), moment))
+        compile_ = functools.partial(self._compile, template, encoded.decode(), moment)
+        made = await self._typeset(compile_, spent)
         if len(made) <= _CACHE_BYTES:
             self._made[key] = made
         return made
@@ -63,10 +69,10 @@ class Typesetter:
         """Wait for nobody: what is being made is thrown away."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _typeset(self, compile_: functools.partial[bytes]) -> bytes:
+    async def _typeset(self, compile_: Callable[[], bytes], spent: Callable[[float], None]) -> bytes:
         if not self._places.acquire(blocking=False):
             raise UnavailableError("Too many documents are being made.")
-        job = self._threads.submit(compile_)
+        job = self._threads.submit(_timed, compile_, asyncio.get_running_loop(), spent)
         # when the thread is free again, not when somebody has lost patience
         job.add_done_callback(lambda _: self._places.release())
         try:
@@ -98,3 +104,15 @@ class Typesetter:
         import typst  # noqa: PLC0415 - see `_compile`
 
         return typst.Fonts(include_system_fonts=False, font_paths=[self._fonts] if self._fonts else [])
+
+
+def _timed(
+    work: Callable[[], bytes], loop: asyncio.AbstractEventLoop, spent: Callable[[float], None]
+) -> bytes:
+    began = time.thread_time()
+    try:
+        return work()
+    finally:
+        # the loop of who asked may be over
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(spent, time.thread_time() - began)

@@ -1,6 +1,7 @@
 """`GET /files/certificates/<link>`: a certificate as a PDF. The link is the permission; `graph` makes it."""
 
 import re
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from harka.learning.certificate_sheet import Sheet, sheet
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
+from harka.web.middleware.tenant_door import metered
 
 _PATH: Final = re.compile(r"certificates/([0-9a-f]{32})\.pdf")
 
@@ -26,6 +28,10 @@ class CertificateFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, tenant = Request(scope, receive), scope["harka"].tenant
+        response = await metered(self._runtime, tenant, lambda: self._answer(tenant, request))
+        await response(scope, receive, send)
+
+    async def _answer(self, tenant: TenantContext, request: Request) -> Response:
         link = self._runtime.files.open_link(tenant.id, request.path_params["link"]).path
         found = _PATH.fullmatch(link)
         if found is None:
@@ -35,8 +41,12 @@ class CertificateFiles:
             "Content-Disposition": f'attachment; filename="certificate-{printed.serial[:8]}.pdf"',
             "Cache-Control": "private, no-store",
         }
-        content = await self._pdf(printed)
-        await Response(content, headers=headers, media_type="application/pdf")(scope, receive, send)
+        content = await self._pdf(tenant, printed)
+        if request.method != "HEAD":
+            # of a HEAD nothing is sent
+            await self._runtime.admission.begin_download(tenant.organization, len(content))
+            self._runtime.requests.note_download(tenant.id, len(content))
+        return Response(content, headers=headers, media_type="application/pdf")
 
     async def _sheet(self, tenant: TenantContext, id_: UUID) -> Sheet:
         runtime = self._runtime
@@ -50,11 +60,13 @@ class CertificateFiles:
         ) as work:
             return await sheet(work, id_, runtime.settings.platform_domain)
 
-    async def _pdf(self, printed: Sheet) -> bytes:
-        typesetter = self._runtime.typesetter
+    async def _pdf(self, tenant: TenantContext, printed: Sheet) -> bytes:
+        admission = self._runtime.admission
+        # threads set it, at times for longer than anybody waits: that is in no step of the request
+        spent = partial(admission.owe, admission.allowance(tenant.organization), 0.0)
+        set_ = partial(self._runtime.typesetter.pdf, "certificate", moment=printed.issued_at, spent=spent)
         try:
-            return await typesetter.pdf("certificate", printed.data, moment=printed.issued_at)
+            return await set_(printed.data)
         except UnprintableError:
             # a logo whose beginning looked like one; a certificate is worth more than it
-            plain = {**printed.data, "logo": None}
-            return await typesetter.pdf("certificate", plain, moment=printed.issued_at)
+            return await set_({**printed.data, "logo": None})

@@ -6,12 +6,14 @@ import msgspec
 import pytest
 
 from harka.tenancy.entitlement import limits_for
+from harka.tenancy.plan import Resource
 from harka.tenancy.quota import Admission
 from school import School, school
 from scim_school import Directory, described, directory
 
 __all__ = ["directory", "school"]
 
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 PLACES = [
     "/Users",
     "/Groups",
@@ -92,6 +94,24 @@ async def test_requests_count_for_the_plan(school: School, directory: Directory)
     answer = await bounded.send("GET", "/Users")
     assert (answer.status_code, answer.json()["status"]) == (429, "429")
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_what_a_request_holds_of_the_processor_counts(school: School, directory: Directory) -> None:
+    def few(organization: Any) -> Any:
+        """Ten milliseconds, and one more each second."""
+        return msgspec.structs.replace(limits_for(organization), cpu_millicores=1)
+
+    admission = Admission(limits=few)
+    bounded = Directory(school.with_admission(admission), directory.token)
+    people = [
+        {"method": "POST", "path": "/Users", "bulkId": name, "data": described(f"{name}@long.example")}
+        for name in map(str, range(200))
+    ]
+    await bounded.post("/Bulk", {"schemas": [BULK], "Operations": people}, 200)
+    assert (await bounded.send("GET", "/Users")).status_code == 429
+    assert admission.refused == {(Resource.CPU, False): 1}
+    used = {level.resource: level.used for level in admission.levels(school.organization)}
+    assert used[Resource.CPU] > 0.02, "seconds"
 
 
 async def test_answers_are_of_scims_type_and_a_head_has_no_body(directory: Directory) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harka import clock
 from harka.auth.principal import Credential, context_of, load_context
 from harka.errors import OverloadedError, UnavailableError
+from harka.graph.meter import Meter
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.session import open_session
@@ -103,6 +104,19 @@ async def in_turn(
             return await work
     finally:
         work.close()
+
+
+async def metered(runtime: Runtime, tenant: TenantContext, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What `work` answers. The processor's time in its steps is settled, whatever comes of it.
+
+    Of what was admitted by the door, and is no operation of GraphQL: those do so themselves.
+    """
+    admission = runtime.admission
+    allowance, meter = admission.allowance(tenant.organization), Meter(work())
+    try:
+        return await meter
+    finally:
+        admission.settle(allowance, 0.0, 0.0, meter.seconds)
 
 
 async def let_in(

@@ -17,7 +17,7 @@ from harka.tenancy.context import TenantContext
 from harka.tenancy.resolution import signals
 from harka.web.connection import while_connected
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import count, in_turn, require_room
+from harka.web.middleware.tenant_door import count, in_turn, metered, require_room
 
 _ROOM: Final = "harka.web.scim.endpoint"
 
@@ -39,12 +39,9 @@ class Scim:
             # the first that ever came is not to pay for that
             deadline = clock.monotonic() + self._runtime.settings.request_timeout
             tenant = msgspec.structs.replace(tenant, deadline=deadline)
-        work = in_turn(
-            self._runtime,
-            tenant,
-            scope["headers"],
-            self._room.answer(self._runtime, tenant, Request(scope, receive)),
-        )
+        runtime, request = self._runtime, Request(scope, receive)
+        answered = metered(runtime, tenant, lambda: self._room.answer(runtime, tenant, request))
+        work = in_turn(runtime, tenant, scope["headers"], answered)
         response: Response = await while_connected(scope, receive, work)
         await response(scope, receive, send)
 
