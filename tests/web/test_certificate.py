@@ -124,12 +124,12 @@ async def test_what_it_holds_of_the_processor_counts_also_in_the_threads_that_se
 
     async def taken(times: int, *, anew: bool) -> float:
         """Milliseconds."""
-        before = used(admission, tenant)
+        before = await used(admission, tenant)
         for _ in range(times):
             if anew:
                 typesetter._made.clear()
             assert (await http.get(path)).status_code == 200
-        return 1000.0 * (used(admission, tenant) - before)
+        return 1000.0 * (await used(admission, tenant) - before)
 
     async with client(build(parts, Draining()), base_url=address) as http:
         await taken(2, anew=True)
@@ -155,9 +155,9 @@ async def test_it_counts_as_downloaded_and_beyond_the_months_bandwidth_is_not_se
     assert (await runtime.requests.this_month(tenant)).downloaded == size
 
 
-def used(admission: Admission, tenant: Organization) -> float:
+async def used(admission: Admission, tenant: Organization) -> float:
     """Seconds of a processor."""
-    (level,) = [each for each in admission.levels(tenant) if each.resource == Resource.CPU]
+    (level,) = [each for each in await admission.levels(tenant) if each.resource == Resource.CPU]
     return level.used
 
 

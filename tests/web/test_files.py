@@ -215,6 +215,8 @@ async def test_what_was_sent_of_a_file_is_counted(
     link = f"/files/{runtime.files.sign(ours.id, 'a.txt', lifetime=60.0)}"
     await http.get(link)
     await http.get(link, headers={"range": "bytes=0-3"})
+    told = await http.head(link)
+    assert (told.headers["content-length"], told.content) == ("10", b"")
     await http.get("/files/nothing")
     assert (await runtime.requests.this_month(ours)).downloaded == 14
     await runtime.requests.flush()
@@ -237,3 +239,25 @@ async def test_beyond_the_months_bandwidth_nothing_is_sent(
     assert (refused.status_code, told["code"], told["resource"]) == (429, "QUOTA_EXCEEDED", "BANDWIDTH")
     assert int(refused.headers["retry-after"]) > 0
     assert (await http.get(link, headers={"range": "bytes=0-4"})).status_code == 206, "so much is left"
+
+
+async def test_what_nobody_began_to_read_was_not_sent(
+    runtime: Runtime, api: OpenClient, make_tenant: MakeTenant
+) -> None:
+    tenant, app = await make_tenant(), build(runtime, Draining())
+    await change(runtime.catalog, tenant, Wanted(limits={"bandwidth_bytes": 25, "grace": 0.0}), actor="test")
+    http = await api(tenant)
+    await runtime.files.write(tenant.id, "a.txt", b"0123456789")
+    link = f"/files/{runtime.files.sign(tenant.id, 'a.txt', lifetime=60.0)}"
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        await asyncio.Event().wait()
+
+    host = f"{tenant.slug}.{runtime.settings.platform_domain}"
+    scope = graphql_scope("http", host, {}, method="GET")
+    for _ in range(3):
+        await app({**scope, "path": link, "raw_path": link.encode()}, receive, send)
+    assert [(await http.get(link)).status_code for _ in range(2)] == [200, 200]

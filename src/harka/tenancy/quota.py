@@ -194,23 +194,24 @@ class Admission:
         available = known.available(POINTS, clock.monotonic())
         return max(int(available), 0), int(allowance.limits.points_per_second)
 
-    async def begin_download(self, organization: Organization, size: int) -> Allowance:
-        """Take the bytes of a month's that are to be sent; `end_download` gives back what was not.
-
-        Raise `QuotaExceededError` where the month has not so many left.
-        """
+    async def take_bandwidth(self, organization: Organization, size: int) -> Allowance:
+        """Take of a month's the bytes that are sent. Raise `QuotaExceededError` where there are too few."""
         allowance = self._of(organization, clock.monotonic())
-        if allowance.pools[BANDWIDTH] is not None:
-            if not await self._take(allowance, BANDWIDTH, float(size)):
-                return self._aside(allowance)
-            allowance.reserved += size
+        if allowance.pools[BANDWIDTH] is None or await self._take(allowance, BANDWIDTH, float(size)):
+            return allowance
+        return self._aside(allowance)
+
+    async def begin_download(self, organization: Organization, size: int) -> Allowance:
+        """Take bytes that are to be sent; `end_download` gives back what was not. Raise like that."""
+        allowance = await self.take_bandwidth(organization, size)
+        allowance.reserved += size
         return allowance
 
     def end_download(self, allowance: Allowance, size: int, left: int) -> None:
         """Of `size` bytes that were taken so many were not sent."""
         if allowance.pools[BANDWIDTH] is not None:
             allowance.leases[BANDWIDTH].put(float(left))
-            allowance.reserved = max(allowance.reserved - size, 0.0)
+        allowance.reserved = max(allowance.reserved - size, 0.0)
 
     async def open_socket(self, organization: Organization) -> Allowance:
         """Raise `RateLimitedError` when too many are open. To be closed by `close_socket`."""

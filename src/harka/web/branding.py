@@ -46,7 +46,7 @@ class BrandingFiles:
     async def _count(self, tenant: TenantContext, size: int) -> None:
         """As a download, which is shown whatever the month has left: the page to sign in has it."""
         with suppress(QuotaExceededError):
-            await self._runtime.admission.begin_download(tenant.organization, size)
+            await self._runtime.admission.take_bandwidth(tenant.organization, size)
         self._runtime.requests.note_download(tenant.id, size)
 
     async def _find(self, tenant: TenantContext, hash_: str) -> BrandingAsset | None:

@@ -44,7 +44,7 @@ class CertificateFiles:
         content = await self._pdf(tenant, printed)
         if request.method != "HEAD":
             # of a HEAD nothing is sent
-            await self._runtime.admission.begin_download(tenant.organization, len(content))
+            await self._runtime.admission.take_bandwidth(tenant.organization, len(content))
             self._runtime.requests.note_download(tenant.id, len(content))
         return Response(content, headers=headers, media_type="application/pdf")
 

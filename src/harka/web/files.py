@@ -5,9 +5,8 @@ The link is the permission: signed, expiring, its tenant's alone, made for one o
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,7 +18,6 @@ from harka.files import media
 from harka.files.link import Link
 from harka.files.store import ADDRESS
 from harka.runtime import Runtime
-from harka.tenancy.allowance import Allowance
 from harka.web.byte_range import span_of
 from harka.web.middleware.request_scope import leave
 
@@ -44,10 +42,12 @@ class Files:
         # bytes flow for as long as the client likes: they are no operation
         leave(scope["harka"])
         request = Request(scope, receive)
-        answer = self._write if request.method == "PUT" else self._read
-        await (await answer(request))(scope, receive, send)
+        if request.method == "PUT":
+            await (await self._write(request))(scope, receive, send)
+        else:
+            await self._read(request, send)
 
-    async def _read(self, request: Request) -> Response:
+    async def _read(self, request: Request, send: Send) -> None:
         organization = request.scope["harka"].tenant.organization
         tenant = organization.id
         link = self._files.open_link(tenant, request.path_params["link"])
@@ -66,28 +66,30 @@ class Files:
         }
         if span is not None:
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{found.size}"
-        # of a HEAD nothing is sent
-        asked = 0 if request.method == "HEAD" else end - begin
-        allowance = await self._admission.begin_download(organization, asked)
-        return StreamingResponse(
-            self._counted(organization.id, self._files.read(tenant, link.path, span), allowance, asked),
-            status_code=200 if span is None else 206,
-            headers=headers,
-            media_type=_content_type(link.media_type),
-        )
+        shape: dict[str, Any] = {
+            "status_code": 200 if span is None else 206,
+            "headers": headers,
+            "media_type": _content_type(link.media_type),
+        }
+        if request.method == "HEAD":
+            await Response(**shape)(request.scope, request.receive, send)
+            return
+        asked = left = end - begin
 
-    async def _counted(
-        self, tenant: UUID, pieces: AsyncIterator[bytes], allowance: Allowance, size: int
-    ) -> AsyncIterator[bytes]:
-        """What of them is asked for, and no more, is a download of the tenant's. `size`: bytes to be sent."""
-        left = size
-        try:
-            async for piece in pieces:
+        async def counted() -> AsyncIterator[bytes]:
+            """What is asked for, and no more, is a download of the tenant's."""
+            nonlocal left
+            async for piece in self._files.read(tenant, link.path, span):
                 self._requests.note_download(tenant, len(piece))
                 left -= len(piece)
                 yield piece
+
+        allowance = await self._admission.begin_download(organization, asked)
+        try:
+            await StreamingResponse(counted(), **shape)(request.scope, request.receive, send)
         finally:
-            self._admission.end_download(allowance, size, max(left, 0))
+            # also where nobody began to read it
+            self._admission.end_download(allowance, asked, max(left, 0))
 
     async def _write(self, request: Request) -> Response:
         """Raise `BadRequestError` for fewer bytes than the link says, `PayloadTooLargeError` for more."""

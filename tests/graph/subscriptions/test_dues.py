@@ -25,23 +25,25 @@ async def test_events_take_points_and_processor_time(school: School, monkeypatch
     monkeypatch.setattr(plan, "LIMITS", {**plan.LIMITS, its: limits})
     admission, at = school.runtime.admission, clock.monotonic()
     # nothing flows back, however long it takes
-    monkeypatch.setattr("harka.tenancy.quota.clock", SimpleNamespace(monotonic=lambda: at, now=clock.now))
+    still = SimpleNamespace(monotonic=lambda: at, now=clock.now)
+    for module in ("quota", "allowance"):
+        monkeypatch.setattr(f"harka.tenancy.{module}.clock", still)
 
-    def used() -> dict[str, float]:
-        return {level.resource.name: level.used for level in admission.levels(school.organization)}
+    async def used() -> dict[str, float]:
+        return {level.resource.name: level.used for level in await admission.levels(school.organization)}
 
     asked = {"id": school.id(NodeKind.TENANT_JOB, school.job)}
     async with school.stream(PROGRESS, asked, caller=school.owner) as stream:
         assert await stream.opened() == 200
         assert await stream.event() == ("heartbeat", None)
-        before = used()
+        before = await used()
         async with school.work() as work:
             assert school.job is not None
             await job.cancel(work, school.job.id)
         while (event := await stream.event()) == ("heartbeat", None):
             pass
         assert event[1]["data"]["jobProgress"]["job"]["state"] == "CANCELLED"
-        after = used()
+        after = await used()
         # the event, and the job in it
         assert round(after["POINTS_PER_SECOND"] - before["POINTS_PER_SECOND"]) == 2
         assert after["CPU"] > before["CPU"]
@@ -50,7 +52,7 @@ async def test_events_take_points_and_processor_time(school: School, monkeypatch
 
         async def was_looked_at() -> bool:
             # what is drawn and given back meanwhile is told to less than a microsecond
-            return used()["CPU"] > after["CPU"] + 20e-6
+            return (await used())["CPU"] > after["CPU"] + 20e-6
 
         await until(was_looked_at)
-        assert round(used()["POINTS_PER_SECOND"] - after["POINTS_PER_SECOND"]) == 0
+        assert round((await used())["POINTS_PER_SECOND"] - after["POINTS_PER_SECOND"]) == 0

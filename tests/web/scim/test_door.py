@@ -110,7 +110,7 @@ async def test_what_a_request_holds_of_the_processor_counts(school: School, dire
     await bounded.post("/Bulk", {"schemas": [BULK], "Operations": people}, 200)
     assert (await bounded.send("GET", "/Users")).status_code == 429
     assert admission.refused == {(Resource.CPU, False): 1}
-    used = {level.resource: level.used for level in admission.levels(school.organization)}
+    used = {level.resource: level.used for level in await admission.levels(school.organization)}
     assert used[Resource.CPU] > 0.02, "seconds"
 
 
