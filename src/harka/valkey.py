@@ -12,7 +12,13 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotReachedError
-from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
+from redis.exceptions import (
+    DataError,
+    NoScriptError,
+    RedisClusterException,
+    ResponseError,
+    SlotNotCoveredError,
+)
 
 Client = Redis | RedisCluster
 
@@ -38,6 +44,18 @@ class Script:
 async def command(client: Client, *words: str | bytes | int) -> Any:
     """What Valkey answers; raises what redis-py raises."""
     return await client.execute_command(*words)
+
+
+def is_answer(error: Exception) -> bool:
+    """Whether a Valkey that works refuses what was asked: a script that fails, a key of another type.
+
+    An answer that makes no sense is one, too. What nobody would be answered now is no plain `ResponseError`
+    (LOADING, READONLY, OOM, CLUSTERDOWN), or one with a first word of its own (BUSY, MISCONF, NOREPLICAS);
+    redis-py takes the word ERR off and keeps it apart.
+    """
+    if type(error) is not ResponseError:
+        return isinstance(error, DataError | ValueError)
+    return error.status_code == "ERR" or str(error).startswith("WRONGTYPE ")
 
 
 class _Cluster(RedisCluster):

@@ -9,6 +9,7 @@ import pytest
 from harka.cache.pool_ledger import Ask, SharedLedger, Told
 from harka.errors import UnavailableError
 from harka.ids import new_id
+from harka.valkey import close_client, command, open_client
 from own_valkey import OwnValkey
 from waiting import until
 
@@ -134,6 +135,22 @@ async def test_a_month_nobody_knows_is_asked_for_and_another_begins_anew(opened:
     assert (told.granted, told.free) == (5.0, 0.0), "who seeds it later changes nothing"
     (told,) = await another.draw(tenant, [ask(rate=0.0, window="2026-06-01", need=50.0, seed=-1.0)])
     assert told.unknown
+
+
+async def test_what_is_broken_of_one_tenant_is_no_outage_for_another(
+    opened: Open, shared_valkey: OwnValkey
+) -> None:
+    broken, whole, ledger = new_id(), new_id(), opened()
+    client = open_client(shared_valkey.url, connections=1, connect_timeout=1.0)
+    try:
+        await command(client, "SET", f"harka:quota:{{{broken.hex}}}", b"nothing that was packed")
+    finally:
+        await close_client(client)
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await ledger.draw(broken, [ask(need=1.0)])
+        (told,) = await ledger.draw(whole, [ask(need=1.0)])
+        assert told.granted == 1.0
 
 
 async def test_what_flows_comes_back_with_time(opened: Open) -> None:

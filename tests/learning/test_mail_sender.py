@@ -92,6 +92,16 @@ async def test_it_is_used_once_something_has_gone_out_by_it(academy: Academy) ->
     assert (row["error"], row["failing_since"] is None) == ("away", False)
 
 
+async def test_under_a_plan_without_it_it_waits(academy: Academy) -> None:
+    await put(academy, await academy.user("admin"))
+    own = await server_for(academy, Kind.TEST)
+    assert own is not None
+    await note(academy, own, None)
+    poor = msgspec.structs.replace(academy.organization, features={"custom_branding": False})
+    assert await server_for(Academy(academy.parts, poor), Kind.INVITATION) is None
+    assert await server_for(academy, Kind.INVITATION) is not None
+
+
 async def test_what_is_set_anew_is_tried_anew_whatever_came_of_the_one_before(academy: Academy) -> None:
     boss = await academy.user("owner")
     first = await put(academy, boss)
@@ -155,6 +165,9 @@ async def test_it_is_for_who_may_change_the_organization_where_the_plan_has_it(a
     poor = msgspec.structs.replace(academy.organization, features={"custom_branding": False})
     with pytest.raises(FeatureNotInPlanError):
         await put(Academy(academy.parts, poor), await academy.user("admin"))
+    async with Academy(academy.parts, poor).work() as work:
+        with pytest.raises(FeatureNotInPlanError):
+            await mail_sender.try_out(work)
     async with academy.work() as work:
         with pytest.raises(ValidationError, match="for people"):
             await mail_sender.try_out(work)

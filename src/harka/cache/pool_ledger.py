@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from harka import clock, logs
 from harka.cache.breaker import Breaker
 from harka.errors import UnavailableError
-from harka.valkey import Patience, Script, close_client, find_node, open_client
+from harka.valkey import Patience, Script, close_client, find_node, is_answer, open_client
 
 LEASE: Final = 5.0
 """Seconds that what a process holds is its own."""
@@ -199,7 +199,12 @@ class SharedLedger:
             async with Patience(TIMEOUT), self._slots:
                 answer = await _DRAW.run(self._client, [key], [packed])
         except (RedisError, OSError, TimeoutError) as error:
-            self._breaker.failed()
+            if is_answer(error):
+                # what lies under one tenant's key is no reason to ask for nobody's
+                self._breaker.succeeded()
+                log.warning("ledger failed", tenant=tenant, error=type(error).__name__)
+            else:
+                self._breaker.failed()
             raise UnavailableError from error
         self._breaker.succeeded()
         now, told = _TOLD.decode(answer)

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from redis.exceptions import DataError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from harka import clock, logs
 from harka.cache.breaker import Breaker
 from harka.cache.news import LEASE, NOTICED
-from harka.valkey import Client, Patience, close_client, command, open_client
+from harka.valkey import Client, Patience, close_client, command, is_answer, open_client
 
 R = TypeVar("R")
 
@@ -63,7 +63,7 @@ class Server:
                 answer = await call()
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             self._counts["failed"] += 1
-            if _is_answer(error):
+            if is_answer(error):
                 # what lies under one tenant's keys is no reason to ask for nobody's
                 self._breaker.succeeded()
             else:
@@ -85,15 +85,3 @@ class Server:
 
     async def close(self) -> None:
         await close_client(self.client)
-
-
-def _is_answer(error: Exception) -> bool:
-    """Whether a Valkey that works refuses what was asked: a script that fails, a key of another type.
-
-    An answer that makes no sense is one, too. What nobody would be answered now is no plain `ResponseError`
-    (LOADING, READONLY, OOM, CLUSTERDOWN), or one with a first word of its own (BUSY, MISCONF, NOREPLICAS);
-    redis-py takes the word ERR off and keeps it apart.
-    """
-    if type(error) is not ResponseError:
-        return isinstance(error, DataError | ValueError)
-    return error.status_code == "ERR" or str(error).startswith("WRONGTYPE ")

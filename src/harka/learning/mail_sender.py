@@ -24,7 +24,7 @@ from harka.repositories import mail_sender as senders
 from harka.repositories.job import Job
 from harka.repositories.mail_sender import MailSender
 from harka.tenancy.domain_name import accept_domain
-from harka.tenancy.entitlement import require_feature
+from harka.tenancy.entitlement import features_for, require_feature
 from harka.tenancy.permission import Permission
 
 LONGEST_USERNAME: Final = 320
@@ -109,8 +109,12 @@ async def put(work: UnitOfWork, draft: SenderDraft, *, version: int | None, seal
 
 
 async def try_out(work: UnitOfWork) -> Tried:
-    """Send an e-mail by it to who asks. Raise `NotFoundError`, `ValidationError` for a program."""
+    """Send an e-mail by it to who asks.
+
+    Raise `FeatureNotInPlanError` without `customBranding`, `NotFoundError`, `ValidationError` for a program.
+    """
     _require(work)
+    require_feature(work.context.organization, "custom_branding")
     me, found = user.myself(work.context), await senders.find(work.session)
     if found is None:
         raise NotFoundError("There is no sender of the organization's own.")
@@ -129,7 +133,12 @@ async def delete(work: UnitOfWork, *, version: int | None = None) -> UUID:
 
 
 async def server_for(work: UnitOfWork, kind: Kind, *, seal_key: bytes) -> Own | None:
-    """By which to send an e-mail of a kind now; None for the platform's. For jobs."""
+    """By which to send an e-mail of a kind now; None for the platform's. For jobs.
+
+    One that was set under another plan waits, as the branding does (decision 0025).
+    """
+    if not features_for(work.context.organization).custom_branding:
+        return None
     found = await senders.find_sealed(work.session)
     # what is wrong with the organization may be that its server is
     if found is None or kind is Kind.ALERT or (kind is not Kind.TEST and found.verified_at is None):
