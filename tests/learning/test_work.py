@@ -8,18 +8,25 @@ import msgspec
 import pytest
 
 from academy import Academy, Parts
+from harka import clock
 from harka.cache.generation import ANY
 from harka.cache.tenant import Namespace, TenantCache
-from harka.errors import ConflictError, HarkaError, InternalError, ValidationError
+from harka.errors import ConflictError, DeadlineExceededError, HarkaError, InternalError, ValidationError
 from harka.learning import course
 from harka.learning.course import CourseDraft
 from harka.learning.outline import LessonOutline, ModuleOutline
 from harka.learning.work import UnitOfWork
 from harka.pubsub import PubSub
 from harka.queue.message import JOBS_TOPIC, PLATFORM
+from harka.storage.statement import Statement
 from waiting import until_trusted
 
 NAMES = Namespace("names", str, scope=ANY)
+TIMEOUT = Statement(
+    "test.timeout",
+    """SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'
+    AND NOT EXISTS (SELECT FROM {schema}.course WHERE tenant_id = $1)""",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -319,3 +326,26 @@ async def test_a_unit_that_does_nothing_opens_nothing(academy: Academy) -> None:
         assert isinstance(work, UnitOfWork)
 
     assert academy.statements == 0
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("left", [3.0, 60.0, None])
+async def test_a_unit_has_what_is_left_until_its_contexts_deadline(
+    academy: Academy,
+    read_only: bool,  # noqa: FBT001 - a parameter of the test
+    left: float | None,
+) -> None:
+    """Or as long as its caller says, where that has none."""
+    deadline = None if left is None else clock.monotonic() + left
+    context = msgspec.structs.replace(academy.operator, deadline=deadline)
+    async with academy.work(context, read_only=read_only) as work:
+        milliseconds = await work.session.fetch_value(TIMEOUT)
+    most = 1000 * (left or 20.0)
+    assert most - 2000 < milliseconds <= most
+
+
+async def test_a_unit_of_a_context_whose_deadline_has_passed_reads_nothing(academy: Academy) -> None:
+    context = msgspec.structs.replace(academy.operator, deadline=clock.monotonic())
+    async with academy.work(context, read_only=True) as work:
+        with pytest.raises(DeadlineExceededError):
+            await work.session.fetch_value(TIMEOUT)

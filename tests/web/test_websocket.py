@@ -12,8 +12,6 @@ import websockets
 from full_gate import full, gated
 from harka import clock, logs
 from harka.errors import RateLimitedError
-from harka.ids import NodeKind
-from harka.learning import progress
 from harka.metrics import Metrics
 from harka.repositories.organization import Organization
 from harka.storage.statement import Statement
@@ -22,49 +20,15 @@ from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
 from harka.web import websocket
-from school import School, Socket, school, until
+from school import School, school, until
+from sockets import advance, init, is_listened_to, listen, opened
 
 __all__ = ["school"]
 
 QUERY = {"query": "{ viewer { kind } }"}
-LISTEN = "subscription ($id: ID!) { progressChanged(enrollmentId: $id) { enrollment { progress } } }"
 DISMISS = Statement(
     "test.dismiss", """UPDATE {schema}."user" SET status = 'inactive' WHERE tenant_id = $1 AND id = $2"""
 )
-
-
-async def init(socket: Socket, payload: Any = None) -> None:
-    message = await socket.receive()
-    assert message["type"] == "websocket.accept"
-    assert message["subprotocol"] == "graphql-transport-ws"
-    socket.say("connection_init", **({} if payload is None else {"payload": payload}))
-    assert await socket.hear() == {"type": "connection_ack"}
-
-
-def listen(school: School) -> dict[str, Any]:
-    enrollment = school.enrollment_of(school.learner, school.courses[0])
-    return {"query": LISTEN, "variables": {"id": school.id(NodeKind.ENROLLMENT, enrollment)}}
-
-
-async def is_listened_to(school: School, count: int = 1) -> None:
-    topic = f"progress:{school.enrollment_of(school.learner, school.courses[0]).id}"
-    channels = school.runtime.pubsub._channels
-
-    async def is_so() -> bool:
-        return sum(len(c.subscriptions) for name, c in channels.items() if name.endswith(topic)) == count
-
-    await until(is_so)
-
-
-async def advance(school: School, fraction: float) -> None:
-    course = school.courses[0]
-    async with school.work() as work:
-        await progress.record(
-            work,
-            enrollment_id=school.enrollment_of(school.learner, course).id,
-            lesson_id=school.lessons[course.id][0].id,
-            fraction=fraction,
-        )
 
 
 async def test_a_query_is_answered_and_over(school: School) -> None:
@@ -154,10 +118,6 @@ async def test_an_operation_that_fails_is_an_error_and_the_socket_goes_on(
         assert (await socket.hear())["type"] == "next"
 
 
-async def opened(socket: Socket) -> None:
-    assert (await socket.receive())["type"] == "websocket.accept"
-
-
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -172,6 +132,8 @@ async def opened(socket: Socket) -> None:
         ('{"type": "connection_init", "payload": {"authorization": "Bearer \u00e9"}}', 4400),
         ('{"type": "connection_init", "payload": {"authorization": "Bearer nonsense"}}', 4401),
         ('{"type": "connection_init", "payload": {"x-api-key": "hk_nonsense"}}', 4401),
+        ('{"type": "connection_init", "payload": {"x-request-deadline": "soon"}}', 4400),
+        ('{"type": "connection_init", "payload": {"x-request-deadline": 1}}', 4400),
     ],
 )
 async def test_a_first_message_that_breaks_the_protocol_ends_it(school: School, text: str, code: int) -> None:
@@ -191,6 +153,17 @@ async def test_a_first_message_that_breaks_the_protocol_ends_it(school: School, 
         ({"type": "subscribe", "id": "1"}, 4400),
         ({"type": "subscribe", "id": "1", "payload": {"query": 1}}, 4400),
         ({"type": "subscribe", "id": "1", "payload": {**QUERY, "variables": []}}, 4400),
+        *(
+            ({"type": "subscribe", "id": "1", "payload": {**QUERY, "extensions": said}}, 4400)
+            for said in (
+                [],
+                {"deadline": 0},
+                {"deadline": -1.5},
+                {"deadline": "1"},
+                {"deadline": True},
+                {"priority": 7},
+            )
+        ),
     ],
 )
 async def test_a_later_message_that_breaks_the_protocol_ends_it(

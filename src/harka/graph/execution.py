@@ -11,7 +11,7 @@ from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
-from harka import clock, logs
+from harka import logs
 from harka.codec import from_json, json_fragment
 from harka.errors import (
     DocumentInvalidError,
@@ -370,7 +370,7 @@ class Engine:
             runtime.pubsub,
             tenant,
             read_only=not prepared.operation.is_mutation,
-            timeout=self._seconds_left(tenant),
+            timeout=self._runtime.settings.request_timeout,
             single=single,
             outside=runtime.outside,
         )
@@ -388,12 +388,8 @@ class Engine:
     def _within(
         self, tenant: TenantContext, work: Awaitable[T], worker: asyncio.Task[Any] | None = None
     ) -> Awaitable[T]:
-        return self._deadlines.within(self._seconds_left(tenant) + _DATABASE_FIRST, work, worker)
-
-    def _seconds_left(self, tenant: TenantContext) -> float:
-        if tenant.deadline is None:
-            return self._runtime.settings.request_timeout
-        return tenant.deadline - clock.monotonic()
+        seconds = tenant.seconds_left(self._runtime.settings.request_timeout)
+        return self._deadlines.within(seconds + _DATABASE_FIRST, work, worker)
 
 
 def _refusal(cause: HarkaError) -> RefusedError:

@@ -71,7 +71,6 @@ OF_ACCOUNT_ON_DEVICES: Final = Rate("account-on-devices", most=100, seconds=20.0
 """On devices of their own: nobody else's tries are counted here, wherever they guess."""
 OF_LINK: Final = Rate("link", most=10, seconds=60.0)
 """With one link of a reset or an invitation: each may take a hash."""
-_TIMEOUT: Final = 10.0
 _LONGEST_CODE: Final = 64
 _NOWHERE: Final = "unknown"
 _OF_A_HOUSEHOLD: Final = 64
@@ -361,7 +360,6 @@ async def working(
         entrance.pubsub,
         context,
         read_only=read_only,
-        timeout=_TIMEOUT,
         outside=entrance.outside,
     ) as work:
         yield work

@@ -35,6 +35,8 @@ Action = Callable[[], Awaitable[object]]
 
 log = logs.logger("work")
 
+LONGEST: Final = 10.0
+"""Seconds for a unit whose context has no deadline, where its caller does not know better."""
 _MOST_SCOPES: Final = 20
 """Beyond, all that is cached of the tenant is forgotten."""
 _CALLED: Final = {
@@ -270,21 +272,22 @@ def begin_work(
     context: TenantContext,
     *,
     read_only: bool,
-    timeout: float,
+    timeout: float = LONGEST,
     single: bool = False,
     outside: Outside | None = None,
 ) -> UnitOfWork:
     """A unit of work that the caller must commit or roll back, whatever happens.
 
-    `timeout`: seconds from now for everything that touches the database. `single`: of reads that need not see
-    one snapshot, as where there is one statement: see `open_session`. `outside`: for rules that reach there.
+    It may take as long as the context has until its deadline; `timeout`: seconds from now for everything that
+    touches the database, where it has none. `single`: of reads that need not see one snapshot, as where there
+    is one statement: see `open_session`. `outside`: for rules that reach there.
     """
     session = open_session(
         databases,
         context.organization.location,
         context.organization.id,
         read_only=read_only,
-        timeout=timeout,
+        timeout=context.seconds_left(timeout),
         single=single,
     )
     return UnitOfWork(context, session, cache, pubsub, outside)
@@ -298,12 +301,12 @@ async def unit_of_work(
     context: TenantContext,
     *,
     read_only: bool,
-    timeout: float,  # noqa: ASYNC109 - the session keeps it, across several calls
+    timeout: float = LONGEST,  # noqa: ASYNC109 - the session keeps it, across several calls
     outside: Outside | None = None,
 ) -> AsyncIterator[UnitOfWork]:
     """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
 
-    `timeout`: seconds from now for everything that touches the database.
+    `timeout`: see `begin_work`.
     """
     work = begin_work(
         databases, cache, pubsub, context, read_only=read_only, timeout=timeout, outside=outside

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from harka import clock
 from harka.errors import ForbiddenError, UnauthenticatedError
 from harka.repositories.organization import Organization
 from harka.repositories.user import User
@@ -61,6 +62,10 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     def manager(self) -> UUID | None:
         """Whose groups bound whom the actor sees; None for who sees everybody they may."""
         return self.user.id if self.user is not None and self.manages_groups else None
+
+    def seconds_left(self, otherwise: float) -> float:
+        """Until the deadline, negative after it; `otherwise` where there is none."""
+        return otherwise if self.deadline is None else self.deadline - clock.monotonic()
 
     def allows(self, permission: Permission) -> bool:
         return permission in self.permissions

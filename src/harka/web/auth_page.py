@@ -113,7 +113,6 @@ async def _look(runtime: Runtime, tenant: TenantContext) -> Look:
         runtime.pubsub,
         tenant,
         read_only=True,
-        timeout=runtime.settings.request_timeout,
     ) as work:
         return await branding.look(work)
 

@@ -57,6 +57,5 @@ class BrandingFiles:
             runtime.pubsub,
             tenant,
             read_only=True,
-            timeout=runtime.settings.request_timeout,
         ) as work:
             return await branding.find_asset(work, hash_)

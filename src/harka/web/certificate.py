@@ -56,7 +56,6 @@ class CertificateFiles:
             runtime.pubsub,
             tenant,
             read_only=True,
-            timeout=runtime.settings.request_timeout,
         ) as work:
             return await sheet(work, id_, runtime.settings.platform_domain)
 

@@ -50,6 +50,9 @@ class ClientConnection:
             raise ClientDisconnect
         task = worker or asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine is run by a task
+        if self._task is task:
+            # a part of what is carried already
+            return await work
         self._task = task
         try:
             return await work
@@ -88,6 +91,12 @@ def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]
     """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves."""
     connection: ClientConnection | None = scope.get(CONNECTION)
     return _watched(work, receive) if connection is None else connection.carry(work, scope.get(WORKER))
+
+
+def carried(scope: Scope, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    """Like `while_connected`, where the body may be still to come; another server is not asked then."""
+    connection: ClientConnection | None = scope.get(CONNECTION)
+    return work if connection is None else connection.carry(work, scope.get(WORKER))
 
 
 async def _watched(work: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -20,7 +20,7 @@ from harka.graph.execution import Engine
 from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, lines_of, while_connected
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, carried, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
@@ -131,7 +131,7 @@ class GraphQLPost:
                 await (while_connected(scope, receive, place) if CONNECTION in scope else place)
         began = clock.monotonic()
         try:
-            tenant = await context_for(runtime, request, credential)
+            tenant = await carried(scope, context_for(runtime, request, credential))
             return await self._answered(scope, receive, fields, media, tenant)
         finally:
             gate.leave(flow, began)

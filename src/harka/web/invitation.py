@@ -51,7 +51,6 @@ class AcceptInvitation:
                 runtime.pubsub,
                 tenant,
                 read_only=False,
-                timeout=runtime.settings.request_timeout,
                 outside=runtime.outside,
             ) as work:
                 _, person = await invitation.accept(work, token, name=name, chosen=chosen)

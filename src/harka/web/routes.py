@@ -19,6 +19,7 @@ from harka.web.health import Health
 from harka.web.invitation import AcceptInvitation
 from harka.web.listeners import Listeners
 from harka.web.middleware.access_log import AccessLogMiddleware
+from harka.web.middleware.awaited import Awaited, Endpoint
 from harka.web.middleware.body_limit import BodyLimitMiddleware
 from harka.web.middleware.deadline import DeadlineMiddleware
 from harka.web.middleware.draining import Draining, DrainingMiddleware
@@ -78,8 +79,8 @@ def _routes(
     health = Health(runtime, draining)
     graphql = GraphQLEndpoint(runtime, engine, listeners)
     files = TenantDoor(Methods(Files(runtime), "GET", "HEAD", "PUT"), runtime)
-    certificates = TenantDoor(Methods(CertificateFiles(runtime), "GET", "HEAD"), runtime)
-    branding = TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime)
+    certificates = Awaited(TenantDoor(Methods(CertificateFiles(runtime), "GET", "HEAD"), runtime))
+    branding = Awaited(TenantDoor(Methods(BrandingFiles(runtime), "GET", "HEAD"), runtime))
     dashboard = HostDoor(Methods(Dashboard(), "GET", "HEAD"), runtime)
     return [
         Route("/livez", Methods(health.livez, "GET", "HEAD")),
@@ -87,8 +88,14 @@ def _routes(
         Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
-        *_ways_in(runtime),
-        Route("/scim/{path:path}", Scim(runtime)),
+        *[Route(path, Awaited(endpoint)) for path, endpoint in _ways_in(runtime).items()],
+        *[
+            Route(path, Awaited(endpoint, outlives_client=True))
+            for path, endpoint in _ways_out(runtime).items()
+        ],
+        Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
+        Route("/auth/passkey.js", HostDoor(Methods(PasskeyScript(), "GET", "HEAD"), runtime)),
+        Route("/scim/{path:path}", Awaited(Scim(runtime))),
         Route("/files/certificates/{link}", certificates),
         Route("/files/branding/{hash}", branding),
         Route("/files/{link}", files),
@@ -109,44 +116,42 @@ def _development(runtime: Runtime) -> list[Route]:
     return [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
 
 
-def _ways_in(runtime: Runtime) -> list[Route]:
+def _ways_in(runtime: Runtime) -> dict[str, Endpoint]:
     """Each looks itself which organization is at the address: who comes is nobody yet."""
-    return [
-        Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/app", Methods(AppSignIn(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
-        Route(RESET_PATH, Methods(AskReset(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/sso/link", Methods(SsoLink(runtime), "POST")),
-        Route("/auth/sso/{id}/start", Methods(SsoStart(runtime), "GET")),
-        Route("/auth/sso/{id}/sign-in", Methods(SsoSignIn(runtime), "POST")),
-        Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
-        Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
-        Route("/auth/oidc/{id}/backchannel", Methods(BackchannelLogout(runtime), "POST")),
-        Route("/auth/saml/{id}/metadata", Methods(SamlMetadata(runtime), "GET", "HEAD")),
-        Route("/auth/saml/{id}/acs", Methods(SamlAcs(runtime), "POST")),
-        Route("/auth/saml/{id}/enter", Methods(SamlEnter(runtime), "GET")),
-        Route("/auth/discover", Methods(Discover(runtime), "POST")),
-        Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/unsubscribe", Methods(Unsubscribe(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
-        *_passkeys(runtime),
-        Route("/auth/token", Methods(Token(runtime), "POST")),
-        Route("/auth/refresh", Methods(Refresh(runtime), "POST")),
-        Route("/.well-known/jwks.json", Methods(JsonWebKeys(runtime), "GET", "HEAD")),
-    ]
+    return {
+        "/auth/sign-in": Methods(SignIn(runtime), "GET", "HEAD", "POST"),
+        "/auth/app": Methods(AppSignIn(runtime), "GET", "HEAD", "POST"),
+        "/auth/reset": Methods(ResetPassword(runtime), "GET", "HEAD", "POST"),
+        RESET_PATH: Methods(AskReset(runtime), "GET", "HEAD", "POST"),
+        "/auth/sso/link": Methods(SsoLink(runtime), "POST"),
+        "/auth/sso/{id}/start": Methods(SsoStart(runtime), "GET"),
+        "/auth/sso/{id}/sign-in": Methods(SsoSignIn(runtime), "POST"),
+        "/auth/sso/{id}/callback": Methods(SsoCallback(runtime), "GET"),
+        "/auth/sso/{id}/end": Methods(SsoEnd(runtime), "GET"),
+        "/auth/saml/{id}/metadata": Methods(SamlMetadata(runtime), "GET", "HEAD"),
+        "/auth/saml/{id}/acs": Methods(SamlAcs(runtime), "POST"),
+        "/auth/saml/{id}/enter": Methods(SamlEnter(runtime), "GET"),
+        "/auth/discover": Methods(Discover(runtime), "POST"),
+        "/auth/invitation": Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST"),
+        "/auth/passkey/options": Methods(PasskeyOptions(runtime), "POST"),
+        "/auth/passkey": Methods(PasskeySignIn(runtime), "POST"),
+        "/auth/passkeys": Methods(Passkeys(runtime), "GET", "HEAD"),
+        "/auth/passkeys/options": Methods(PasskeyCreationOptions(runtime), "POST"),
+        "/auth/passkeys/new": Methods(PasskeyCreation(runtime), "POST"),
+        "/auth/passkeys/{id}": Methods(PasskeyChange(runtime), "POST"),
+        "/auth/token": Methods(Token(runtime), "POST"),
+        "/auth/refresh": Methods(Refresh(runtime), "POST"),
+        "/.well-known/jwks.json": Methods(JsonWebKeys(runtime), "GET", "HEAD"),
+    }
 
 
-def _passkeys(runtime: Runtime) -> list[Route]:
-    return [
-        Route("/auth/passkey.js", HostDoor(Methods(PasskeyScript(), "GET", "HEAD"), runtime)),
-        Route("/auth/passkey/options", Methods(PasskeyOptions(runtime), "POST")),
-        Route("/auth/passkey", Methods(PasskeySignIn(runtime), "POST")),
-        Route("/auth/passkeys", Methods(Passkeys(runtime), "GET", "HEAD")),
-        Route("/auth/passkeys/options", Methods(PasskeyCreationOptions(runtime), "POST")),
-        Route("/auth/passkeys/new", Methods(PasskeyCreation(runtime), "POST")),
-        Route("/auth/passkeys/{id}", Methods(PasskeyChange(runtime), "POST")),
-    ]
+def _ways_out(runtime: Runtime) -> dict[str, Endpoint]:
+    """What a POST ends is over, whether or not who sent it waits to hear so, as who closes a tab does not."""
+    return {
+        "/auth/sign-out": Methods(SignOut(runtime), "GET", "HEAD", "POST"),
+        "/auth/oidc/{id}/backchannel": Methods(BackchannelLogout(runtime), "POST"),
+        "/auth/unsubscribe": Methods(Unsubscribe(runtime), "GET", "HEAD", "POST"),
+    }
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -142,7 +142,6 @@ class ResetPassword:
                 runtime.pubsub,
                 tenant,
                 read_only=False,
-                timeout=runtime.settings.request_timeout,
             ) as work:
                 email = await password.reset(work, token, chosen)
         except (BadRequestError, NotFoundError) as error:

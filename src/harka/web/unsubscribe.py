@@ -63,7 +63,6 @@ class Unsubscribe:
             runtime.pubsub,
             tenant,
             read_only=False,
-            timeout=runtime.settings.request_timeout,
         ) as work:
             await mail_topic.refuse(work, user, topic)
 

@@ -4,13 +4,16 @@ Docs: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. The older
 not spoken: it lets a client subscribe before it has said who it is (CVE-2026-35523). Each operation is
 admitted afresh, as a request of its own would be, so a revoked key is refused from then on, and the socket of
 whoever may not come in any more is closed (`web.listeners`).
+
+`X-Request-Deadline` and `Priority`, of the handshake or in the payload of `connection_init`, are of each
+operation, from when it comes. It may ask for less by `extensions: {"deadline": seconds, "priority": "u=7"}`.
 """
 
 import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -28,7 +31,7 @@ from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.listeners import Listeners, expire
-from harka.web.middleware.request_scope import RequestRecord, RequestScope, leave
+from harka.web.middleware.request_scope import DEADLINE, RequestRecord, RequestScope, leave, seconds_of
 from harka.web.middleware.tenant_door import admit, identify, in_turn
 
 log = logs.logger("socket")
@@ -38,7 +41,14 @@ INIT_SECONDS: Final = 10.0
 MOST_OPERATIONS: Final = 50
 """At the same time on one socket."""
 
-_SENT_AS_PAYLOAD: Final = ("authorization", "x-api-key", CLIENT_NAME.decode())
+_PRIORITY: Final = b"priority"
+_SENT_AS_PAYLOAD: Final = (
+    "authorization",
+    "x-api-key",
+    CLIENT_NAME.decode(),
+    DEADLINE.decode(),
+    _PRIORITY.decode(),
+)
 _OK: Final = 200
 _REASON_BYTES: Final = 123
 _TOLD: Final = ("code", "resource", "limit", "retryAfter")
@@ -80,6 +90,7 @@ class GraphQLSocket:
         self._send = send
         self._request: RequestScope = scope["harka"]
         self._headers: Headers | None = None
+        self._seconds = runtime.settings.request_timeout  # for each operation
         # on what the client may still send; of who is admitted there is none, until they are dismissed
         self._limit = asyncio.timeout(INIT_SECONDS)
         self._admission = contextlib.ExitStack()
@@ -151,8 +162,11 @@ class GraphQLSocket:
             raise _CloseError(_BAD_REQUEST, "Invalid connection_init payload")
         headers = [*self._scope["headers"], *_headers(payload or {})]
         try:
+            self._seconds = _least_seconds(headers, self._seconds)
             self._require_same_origin(headers)
-            tenant = await admit(self._runtime, self._request, headers)
+            deadline = clock.monotonic() + self._seconds
+            request = msgspec.structs.replace(self._request, deadline=deadline)
+            tenant = await admit(self._runtime, request, headers)
             self._admission.callback(
                 self._runtime.admission.close_socket,
                 await self._runtime.admission.open_socket(tenant.organization),
@@ -187,6 +201,7 @@ class GraphQLSocket:
             raise _CloseError(_ALREADY_EXISTS, f"Subscriber for {id_} already exists")
         try:
             request = request_of(message.get("payload"))
+            seconds, priority = _said_of_itself(message["payload"].get("extensions") or {})
         except BadRequestError as error:
             raise _CloseError(_BAD_REQUEST, error.message) from None
         if len(self._operations) >= MOST_OPERATIONS:
@@ -195,7 +210,8 @@ class GraphQLSocket:
                 {"id": id_, "type": "error", "payload": failed(refusal, self._request.id).body["errors"]}
             )
             return
-        operation = _Operation(self._runtime, self._engine, self._fresh_scope(), self._headers)
+        headers = [*self._headers, *priority]
+        operation = _Operation(self._runtime, self._engine, self._fresh_scope(seconds), headers)
         self._operations[id_] = asyncio.create_task(self._run(id_, operation, request))
 
     async def _run(self, id_: str, operation: "_Operation", request: Request) -> None:
@@ -240,10 +256,10 @@ class GraphQLSocket:
         with contextlib.suppress(OSError):
             await self._send({"type": "websocket.close", "code": code, "reason": fitting})
 
-    def _fresh_scope(self) -> RequestScope:
+    def _fresh_scope(self, seconds: float) -> RequestScope:
         return RequestScope(
             id=secrets.token_hex(16),
-            deadline=clock.monotonic() + self._runtime.settings.request_timeout,
+            deadline=clock.monotonic() + min(seconds, self._seconds),
             trusted=self._request.trusted,
             record=RequestRecord(),
             address=self._request.address,
@@ -363,3 +379,23 @@ def _headers(payload: dict[str, Any]) -> Headers:
             raise _CloseError(_BAD_REQUEST, f"{name} must be a string")
         found.append((name.encode(), value.encode()))
     return found
+
+
+def _least_seconds(headers: Headers, most: float) -> float:
+    """Raise `BadRequestError` for an `X-Request-Deadline` that is none."""
+    return min([most, *(seconds_of(value) for name, value in headers if name == DEADLINE)])
+
+
+def _said_of_itself(extensions: Mapping[str, Any]) -> tuple[float, Headers]:
+    """Seconds for which an operation's answer is of use, infinite where it does not say, and its `Priority`.
+
+    Raise `BadRequestError`.
+    """
+    seconds, priority = extensions.get("deadline"), extensions.get("priority")
+    if seconds is None:
+        seconds = math.inf
+    elif isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        raise BadRequestError("extensions.deadline must be seconds, more than 0.")
+    if not isinstance(priority, str | None):
+        raise BadRequestError("extensions.priority must be a string.")
+    return seconds, [] if priority is None else [(_PRIORITY, priority.encode())]

@@ -394,7 +394,6 @@ async def _test(
         runtime.pubsub,
         context.tenant,
         read_only=True,
-        timeout=runtime.settings.request_timeout,
         outside=runtime.outside,
     ) as work:
         found, asked = await sso.to_test(work, runtime.keyring, id_)

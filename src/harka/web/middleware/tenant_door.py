@@ -19,6 +19,7 @@ from harka.storage.session import open_session
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
+from harka.web.connection import carried
 from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope, leave
 from harka.web.turn import Turn
@@ -37,7 +38,7 @@ class TenantDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: RequestScope = scope["harka"]
-        tenant = await admit(self._runtime, request, scope["headers"])
+        tenant = await carried(scope, admit(self._runtime, request, scope["headers"]))
         scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
         await self._app(scope, receive, send)
 
