@@ -1,5 +1,7 @@
 """Every path of the HTTP surface, and the layers a request passes on its way in. Read this after `app.py`."""
 
+from functools import partial
+
 from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -45,6 +47,7 @@ from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 from harka.web.sso_logout import BackchannelLogout
 from harka.web.unsubscribe import Unsubscribe
+from harka.web.visitor import WholeVisit
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -111,42 +114,48 @@ def _development(runtime: Runtime) -> list[Route]:
 
 def _ways_in(runtime: Runtime) -> list[Route]:
     """Each looks itself which organization is at the address: who comes is nobody yet."""
+    way = partial(_way, runtime)
     return [
-        Route("/auth/sign-in", Methods(SignIn(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/sign-out", Methods(SignOut(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/app", Methods(AppSignIn(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/reset", Methods(ResetPassword(runtime), "GET", "HEAD", "POST")),
-        Route(RESET_PATH, Methods(AskReset(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/sso/link", Methods(SsoLink(runtime), "POST")),
-        Route("/auth/sso/{id}/start", Methods(SsoStart(runtime), "GET")),
-        Route("/auth/sso/{id}/sign-in", Methods(SsoSignIn(runtime), "POST")),
-        Route("/auth/sso/{id}/callback", Methods(SsoCallback(runtime), "GET")),
-        Route("/auth/sso/{id}/end", Methods(SsoEnd(runtime), "GET")),
-        Route("/auth/oidc/{id}/backchannel", Methods(BackchannelLogout(runtime), "POST")),
-        Route("/auth/saml/{id}/metadata", Methods(SamlMetadata(runtime), "GET", "HEAD")),
-        Route("/auth/saml/{id}/acs", Methods(SamlAcs(runtime), "POST")),
-        Route("/auth/saml/{id}/enter", Methods(SamlEnter(runtime), "GET")),
-        Route("/auth/discover", Methods(Discover(runtime), "POST")),
-        Route("/auth/invitation", Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST")),
-        Route("/auth/unsubscribe", Methods(Unsubscribe(runtime), "GET", "HEAD", "POST")),
+        way("/auth/sign-in", SignIn(runtime), "GET", "HEAD", "POST"),
+        way("/auth/sign-out", SignOut(runtime), "GET", "HEAD", "POST"),
+        way("/auth/app", AppSignIn(runtime), "GET", "HEAD", "POST"),
+        way("/auth/reset", ResetPassword(runtime), "GET", "HEAD", "POST"),
+        way(RESET_PATH, AskReset(runtime), "GET", "HEAD", "POST"),
+        way("/auth/sso/link", SsoLink(runtime), "POST"),
+        way("/auth/sso/{id}/start", SsoStart(runtime), "GET"),
+        way("/auth/sso/{id}/sign-in", SsoSignIn(runtime), "POST"),
+        way("/auth/sso/{id}/callback", SsoCallback(runtime), "GET"),
+        way("/auth/sso/{id}/end", SsoEnd(runtime), "GET"),
+        way("/auth/oidc/{id}/backchannel", BackchannelLogout(runtime), "POST"),
+        way("/auth/saml/{id}/metadata", SamlMetadata(runtime), "GET", "HEAD"),
+        way("/auth/saml/{id}/acs", SamlAcs(runtime), "POST"),
+        way("/auth/saml/{id}/enter", SamlEnter(runtime), "GET"),
+        way("/auth/discover", Discover(runtime), "POST"),
+        way("/auth/invitation", AcceptInvitation(runtime), "GET", "HEAD", "POST"),
+        way("/auth/unsubscribe", Unsubscribe(runtime), "GET", "HEAD", "POST"),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
         *_passkeys(runtime),
-        Route("/auth/token", Methods(Token(runtime), "POST")),
-        Route("/auth/refresh", Methods(Refresh(runtime), "POST")),
-        Route("/.well-known/jwks.json", Methods(JsonWebKeys(runtime), "GET", "HEAD")),
+        way("/auth/token", Token(runtime), "POST"),
+        way("/auth/refresh", Refresh(runtime), "POST"),
+        way("/.well-known/jwks.json", JsonWebKeys(runtime), "GET", "HEAD"),
     ]
 
 
 def _passkeys(runtime: Runtime) -> list[Route]:
+    way = partial(_way, runtime)
     return [
         Route("/auth/passkey.js", HostDoor(Methods(PasskeyScript(), "GET", "HEAD"), runtime)),
-        Route("/auth/passkey/options", Methods(PasskeyOptions(runtime), "POST")),
-        Route("/auth/passkey", Methods(PasskeySignIn(runtime), "POST")),
-        Route("/auth/passkeys", Methods(Passkeys(runtime), "GET", "HEAD")),
-        Route("/auth/passkeys/options", Methods(PasskeyCreationOptions(runtime), "POST")),
-        Route("/auth/passkeys/new", Methods(PasskeyCreation(runtime), "POST")),
-        Route("/auth/passkeys/{id}", Methods(PasskeyChange(runtime), "POST")),
+        way("/auth/passkey/options", PasskeyOptions(runtime), "POST"),
+        way("/auth/passkey", PasskeySignIn(runtime), "POST"),
+        way("/auth/passkeys", Passkeys(runtime), "GET", "HEAD"),
+        way("/auth/passkeys/options", PasskeyCreationOptions(runtime), "POST"),
+        way("/auth/passkeys/new", PasskeyCreation(runtime), "POST"),
+        way("/auth/passkeys/{id}", PasskeyChange(runtime), "POST"),
     ]
+
+
+def _way(runtime: Runtime, path: str, page: ASGIApp, *methods: str) -> Route:
+    return Route(path, Methods(WholeVisit(page, runtime), *methods))
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
