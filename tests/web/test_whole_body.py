@@ -127,7 +127,7 @@ async def test_who_takes_long_makes_room_where_there_are_too_many(server: Server
             assert (status, int(headers["retry-after"]) > 0) == (503, True)
             assert b"OVERLOADED" in body or name == "scim"
             assert bodies.under_way == 3
-            assert not any(client._reader._buffer for client in slow[1:])  # type: ignore[attr-defined]
+            assert not any(client._reader._buffer for client in slow[1:])  # type: ignore[attr-defined] - what came and nobody has read
     require_nothing_held(server)
 
 
@@ -138,7 +138,7 @@ async def test_a_stranger_beyond_those_with_a_key_is_refused(server: Server) -> 
         async with connected(server) as stranger:
             status, headers, _ = await stranger.ask(head(server, *GRAPHQL))
             assert (status, headers["retry-after"]) == (503, "1")
-        assert not any(client._reader._buffer for client in slow)  # type: ignore[attr-defined]
+        assert not any(client._reader._buffer for client in slow)  # type: ignore[attr-defined] - what came and nobody has read
 
 
 @pytest.mark.parametrize("name", WAYS)
