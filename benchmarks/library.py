@@ -36,6 +36,7 @@ from harka.repositories.user import User
 from harka.rows import Grouped
 from harka.runtime import Runtime
 from harka.storage.databases import Databases
+from harka.tenancy.bodies import Bodies
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.gate import Gate
 from harka.tenancy.permission import Permission
@@ -183,6 +184,7 @@ def bare_runtime(settings: Settings, **parts: object) -> Runtime:
         "node_ids": NodeIds(KEYRING.node_id),
         "admission": Admission(),
         "gate": Gate(most=settings.max_concurrency, patience=settings.queue_patience),
+        "bodies": Bodies(settings.max_concurrency),
         "metrics": Metrics(tenants=100),
     }
     every: dict[str, Any] = dict.fromkeys(Runtime.__struct_fields__) | needed | parts

@@ -1,4 +1,4 @@
-"""A school whose gate is its own, and full for as long as a test likes."""
+"""A school whose admission is its own, and its gate full for as long as a test likes."""
 
 import asyncio
 import math
@@ -10,14 +10,23 @@ import msgspec
 from harka import clock
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
+from harka.tenancy.bodies import Bodies
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
+from harka.tenancy.quota import Admission
 from school import School
+
+_BODIES = 64
 
 
 def gated(school: School, *, most: int = 2, patience: float = 1.0) -> School:
-    gate = Gate(most=most, patience=patience)
-    runtime: Runtime = msgspec.structs.replace(school.runtime, gate=gate)
+    runtime: Runtime = msgspec.structs.replace(
+        school.runtime,
+        gate=Gate(most=most, patience=patience),
+        bodies=Bodies(_BODIES),
+        # of this process alone: what is counted is told exactly
+        admission=Admission(),
+    )
     return School(
         runtime, school.organization, school.people, school.courses, school.enrollments, school.draft
     )

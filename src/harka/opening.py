@@ -34,6 +34,7 @@ from harka.repositories.organization import Organization
 from harka.runtime import Runtime
 from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
+from harka.tenancy.bodies import Bodies
 from harka.tenancy.directory import Directory
 from harka.tenancy.dns import Dns
 from harka.tenancy.gate import Gate
@@ -103,6 +104,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             typesetter=typesetter,
             mailer=Mailer(settings),
             gate=Gate(most=settings.max_concurrency, patience=settings.queue_patience, storage=databases),
+            bodies=Bodies(settings.max_concurrency),
             admission=_admission(settings, requests, pubsub, stack),
             metrics=Metrics(tenants=settings.metrics_tenants),
         )

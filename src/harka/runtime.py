@@ -26,6 +26,7 @@ from harka.metrics import Metrics
 from harka.pubsub import PubSub
 from harka.storage.catalog import Catalog
 from harka.storage.databases import Databases
+from harka.tenancy.bodies import Bodies
 from harka.tenancy.directory import Directory
 from harka.tenancy.dns import Dns
 from harka.tenancy.gate import Gate
@@ -58,6 +59,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     mailer: Mailer
     admission: Admission
     gate: Gate
+    bodies: Bodies
     metrics: Metrics
     providers: Providers = msgspec.field(default_factory=Providers)
     directories: Directories

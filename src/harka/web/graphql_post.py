@@ -1,7 +1,8 @@
 """`POST /graphql`, which is nearly every request: all that the layers of `routes` do, in one coroutine.
 
 The order is theirs, and so are the functions; only the closures around `receive` and `send` are not made, and
-the answer is two messages. Who has waited at the protocol had its place before it is counted (`turn`).
+the answer is two messages. Who has waited at the protocol had its place before it is counted (`turn`). A body
+that is still to come is read before either: whoever sends none holds nothing of others.
 Everything else goes through the layers, and so does whoever accepts a stream of events: they cost nothing
 beside the stream.
 """
@@ -17,10 +18,9 @@ from harka import clock
 from harka.errors import HarkaError, NotAcceptableError, PayloadTooLargeError
 from harka.graph.answer import Answer
 from harka.graph.execution import Engine
-from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, carried, lines_of, while_connected
+from harka.web.connection import ANSWER, ARRIVED, WORKER, carried, lines_of, while_connected
 from harka.web.errors import error_body, error_headers, masked
 from harka.web.graphql import POST_OFFERS, body_of, note, prepare, status_of
 from harka.web.graphql_request import (
@@ -29,7 +29,6 @@ from harka.web.graphql_request import (
     completed,
     fields_of,
     preferred,
-    read_body,
     request_from,
     require_json,
 )
@@ -47,6 +46,7 @@ from harka.web.middleware.request_scope import (
 from harka.web.middleware.security_headers import security_headers, security_lines
 from harka.web.middleware.tenant_door import context_for, count, rank_of, recognized, require_room
 from harka.web.turn import TURN, Turn
+from harka.web.whole_body import whole_body
 
 PATH: Final = "/graphql"
 
@@ -117,22 +117,29 @@ class GraphQLPost:
         runtime, request, gate = self._runtime, scope["harka"], self._runtime.gate
         credential = recognized(runtime, request, scope["headers"])
         if turn is None:
-            require_room(runtime, credential, scope["headers"])
+            require_room(runtime, credential.organization, credential.actor, scope["headers"])
         else:
             turn.raise_error()
+        body = scope.get(ARRIVED)
+        if body is None:
+            receiving = Body(request, receive, self._limit).receive
+            body = await whole_body(runtime, receiving, credential.organization, credential.actor)
+            # again, by what is true now: a body may take as long as a request may
+            credential = recognized(runtime, request, scope["headers"])
+            require_room(runtime, credential.organization, credential.actor, scope["headers"])
+        elif len(body) > self._limit:
+            raise PayloadTooLargeError
         await count(runtime, request, credential, turn)
         flow = None if turn is None else turn.place_of(credential.organization)
         if flow is None:
             flow = gate.flow(credential.organization)
             if not gate.enter(flow):
                 rank = rank_of(credential.actor, scope["headers"])
-                place = gate.wait(flow, rank, request.deadline)
-                # of another server `receive` would have to be asked, by which the body is still to come
-                await (while_connected(scope, receive, place) if CONNECTION in scope else place)
+                await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
         began = clock.monotonic()
         try:
             tenant = await carried(scope, context_for(runtime, request, credential))
-            return await self._answered(scope, receive, fields, media, tenant)
+            return await self._answered(scope, receive, fields, media, tenant, body)
         finally:
             gate.leave(flow, began)
 
@@ -143,12 +150,17 @@ class GraphQLPost:
         fields: Fields,
         media: MediaType | None,
         tenant: TenantContext,
+        body: bytes,
     ) -> _Reply:
         request: RequestScope = scope["harka"]
         if media is None:
             raise NotAcceptableError
         try:
-            asked = completed(await self._asked(scope, receive, fields), fields)
+            require_json(
+                fields.get(b"content-type", b"").decode("latin-1"),
+                fields.get(b"content-encoding", b"").decode("latin-1"),
+            )
+            asked = completed(request_from(body), fields)
             if asked.persisted is not None:
                 asked = await self._engine.named(asked, tenant)
             answer = prepare(self._engine, asked, scope, tenant, media)
@@ -162,18 +174,6 @@ class GraphQLPost:
             return _refusal(masked(error), request, _TYPES[media])
         note(request, answer)
         return reply
-
-    async def _asked(self, scope: Scope, receive: Receive, fields: Fields) -> Request:
-        require_json(
-            fields.get(b"content-type", b"").decode("latin-1"),
-            fields.get(b"content-encoding", b"").decode("latin-1"),
-        )
-        body = scope.get(ARRIVED)
-        if body is None:
-            return request_from(await read_body(Body(scope["harka"], receive, self._limit).receive))
-        if len(body) > self._limit:
-            raise PayloadTooLargeError
-        return request_from(body)
 
 
 def _more(answer: Answer) -> Sequence[Header]:

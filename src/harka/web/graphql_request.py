@@ -178,14 +178,15 @@ def _keyed(request: Request, header: bytes) -> Request:
 
 async def read_body(receive: Receive) -> bytes:
     """Within the limit that the middleware keeps."""
-    chunks = []
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequestError("The request ended before its body did.")
-        chunks.append(message.get("body", b""))
+        # not kept in pieces, which may weigh many times what is in them
+        body += message.get("body", b"")
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return bytes(body)
 
 
 def require_json(content_type: str, encoding: str) -> None:

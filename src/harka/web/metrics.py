@@ -25,7 +25,10 @@ def watch(runtime: Runtime) -> None:
     metrics = runtime.metrics
     metrics.watch_gauge("database_connections", "Open connections.", "state", runtime.databases.connections)
     metrics.watch_gauge(
-        "gate", "Requests at the door, and the limit on those under way.", "state", runtime.gate.state
+        "gate",
+        "Requests at the door, and the limit on those under way.",
+        "state",
+        lambda: {**runtime.gate.state(), **runtime.bodies.state()},
     )
     metrics.watch_counter(
         "quota_refused",

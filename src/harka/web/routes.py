@@ -1,5 +1,7 @@
 """Every path of the HTTP surface, and the layers a request passes on its way in. Read this after `app.py`."""
 
+from functools import partial
+
 from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,7 +21,7 @@ from harka.web.health import Health
 from harka.web.invitation import AcceptInvitation
 from harka.web.listeners import Listeners
 from harka.web.middleware.access_log import AccessLogMiddleware
-from harka.web.middleware.awaited import Awaited, Endpoint
+from harka.web.middleware.awaited import Awaited
 from harka.web.middleware.body_limit import BodyLimitMiddleware
 from harka.web.middleware.deadline import DeadlineMiddleware
 from harka.web.middleware.draining import Draining, DrainingMiddleware
@@ -46,6 +48,7 @@ from harka.web.sign_in import ResetPassword, SignIn, SignOut, Styles
 from harka.web.sso import Discover, SsoCallback, SsoEnd, SsoLink, SsoSignIn, SsoStart
 from harka.web.sso_logout import BackchannelLogout
 from harka.web.unsubscribe import Unsubscribe
+from harka.web.visitor import WholeVisit
 
 
 def build(runtime: Runtime, draining: Draining, listeners: Listeners | None = None) -> ASGIApp:
@@ -88,11 +91,8 @@ def _routes(
         Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
-        *[Route(path, Awaited(endpoint)) for path, endpoint in _ways_in(runtime).items()],
-        *[
-            Route(path, Awaited(endpoint, outlives_client=True))
-            for path, endpoint in _ways_out(runtime).items()
-        ],
+        *_ways_in(runtime),
+        *_ways_out(runtime),
         Route("/auth/pages.css", HostDoor(Methods(Styles(), "GET", "HEAD"), runtime)),
         Route("/auth/passkey.js", HostDoor(Methods(PasskeyScript(), "GET", "HEAD"), runtime)),
         Route("/scim/{path:path}", Awaited(Scim(runtime))),
@@ -116,42 +116,49 @@ def _development(runtime: Runtime) -> list[Route]:
     return [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
 
 
-def _ways_in(runtime: Runtime) -> dict[str, Endpoint]:
+def _ways_in(runtime: Runtime) -> list[Route]:
     """Each looks itself which organization is at the address: who comes is nobody yet."""
-    return {
-        "/auth/sign-in": Methods(SignIn(runtime), "GET", "HEAD", "POST"),
-        "/auth/app": Methods(AppSignIn(runtime), "GET", "HEAD", "POST"),
-        "/auth/reset": Methods(ResetPassword(runtime), "GET", "HEAD", "POST"),
-        RESET_PATH: Methods(AskReset(runtime), "GET", "HEAD", "POST"),
-        "/auth/sso/link": Methods(SsoLink(runtime), "POST"),
-        "/auth/sso/{id}/start": Methods(SsoStart(runtime), "GET"),
-        "/auth/sso/{id}/sign-in": Methods(SsoSignIn(runtime), "POST"),
-        "/auth/sso/{id}/callback": Methods(SsoCallback(runtime), "GET"),
-        "/auth/sso/{id}/end": Methods(SsoEnd(runtime), "GET"),
-        "/auth/saml/{id}/metadata": Methods(SamlMetadata(runtime), "GET", "HEAD"),
-        "/auth/saml/{id}/acs": Methods(SamlAcs(runtime), "POST"),
-        "/auth/saml/{id}/enter": Methods(SamlEnter(runtime), "GET"),
-        "/auth/discover": Methods(Discover(runtime), "POST"),
-        "/auth/invitation": Methods(AcceptInvitation(runtime), "GET", "HEAD", "POST"),
-        "/auth/passkey/options": Methods(PasskeyOptions(runtime), "POST"),
-        "/auth/passkey": Methods(PasskeySignIn(runtime), "POST"),
-        "/auth/passkeys": Methods(Passkeys(runtime), "GET", "HEAD"),
-        "/auth/passkeys/options": Methods(PasskeyCreationOptions(runtime), "POST"),
-        "/auth/passkeys/new": Methods(PasskeyCreation(runtime), "POST"),
-        "/auth/passkeys/{id}": Methods(PasskeyChange(runtime), "POST"),
-        "/auth/token": Methods(Token(runtime), "POST"),
-        "/auth/refresh": Methods(Refresh(runtime), "POST"),
-        "/.well-known/jwks.json": Methods(JsonWebKeys(runtime), "GET", "HEAD"),
-    }
+    way = partial(_way, runtime)
+    return [
+        way("/auth/sign-in", SignIn(runtime), "GET", "HEAD", "POST"),
+        way("/auth/app", AppSignIn(runtime), "GET", "HEAD", "POST"),
+        way("/auth/reset", ResetPassword(runtime), "GET", "HEAD", "POST"),
+        way(RESET_PATH, AskReset(runtime), "GET", "HEAD", "POST"),
+        way("/auth/sso/link", SsoLink(runtime), "POST"),
+        way("/auth/sso/{id}/start", SsoStart(runtime), "GET"),
+        way("/auth/sso/{id}/sign-in", SsoSignIn(runtime), "POST"),
+        way("/auth/sso/{id}/callback", SsoCallback(runtime), "GET"),
+        way("/auth/sso/{id}/end", SsoEnd(runtime), "GET"),
+        way("/auth/saml/{id}/metadata", SamlMetadata(runtime), "GET", "HEAD"),
+        way("/auth/saml/{id}/acs", SamlAcs(runtime), "POST"),
+        way("/auth/saml/{id}/enter", SamlEnter(runtime), "GET"),
+        way("/auth/discover", Discover(runtime), "POST"),
+        way("/auth/invitation", AcceptInvitation(runtime), "GET", "HEAD", "POST"),
+        way("/auth/passkey/options", PasskeyOptions(runtime), "POST"),
+        way("/auth/passkey", PasskeySignIn(runtime), "POST"),
+        way("/auth/passkeys", Passkeys(runtime), "GET", "HEAD"),
+        way("/auth/passkeys/options", PasskeyCreationOptions(runtime), "POST"),
+        way("/auth/passkeys/new", PasskeyCreation(runtime), "POST"),
+        way("/auth/passkeys/{id}", PasskeyChange(runtime), "POST"),
+        way("/auth/token", Token(runtime), "POST"),
+        way("/auth/refresh", Refresh(runtime), "POST"),
+        way("/.well-known/jwks.json", JsonWebKeys(runtime), "GET", "HEAD"),
+    ]
 
 
-def _ways_out(runtime: Runtime) -> dict[str, Endpoint]:
+def _ways_out(runtime: Runtime) -> list[Route]:
     """What a POST ends is over, whether or not who sent it waits to hear so, as who closes a tab does not."""
-    return {
-        "/auth/sign-out": Methods(SignOut(runtime), "GET", "HEAD", "POST"),
-        "/auth/oidc/{id}/backchannel": Methods(BackchannelLogout(runtime), "POST"),
-        "/auth/unsubscribe": Methods(Unsubscribe(runtime), "GET", "HEAD", "POST"),
-    }
+    way = partial(_way, runtime, outlives_client=True)
+    return [
+        way("/auth/sign-out", SignOut(runtime), "GET", "HEAD", "POST"),
+        way("/auth/oidc/{id}/backchannel", BackchannelLogout(runtime), "POST"),
+        way("/auth/unsubscribe", Unsubscribe(runtime), "GET", "HEAD", "POST"),
+    ]
+
+
+def _way(runtime: Runtime, path: str, page: ASGIApp, *methods: str, outlives_client: bool = False) -> Route:
+    whole = Methods(WholeVisit(page, runtime), *methods)
+    return Route(path, Awaited(whole, outlives_client=outlives_client))
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:

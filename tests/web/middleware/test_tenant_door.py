@@ -199,6 +199,10 @@ PROGRAM = Actor(ActorKind.API_KEY, new_id(), "sync")
         (USER, b"u=7", Rank.BULK),
         (PROGRAM, b"i, u=7", Rank.BULK),
         (PROGRAM, b"u=7;x=1, i", Rank.BULK),
+        # of a key that is named more than once the last value counts (RFC 8941), which may be none
+        (PROGRAM, b"u=7, u=1", Rank.PARTNER),
+        (USER, b"u=1, i, u=7", Rank.BULK),
+        (USER, b"u=7,u", Rank.INTERACTIVE),
         # nobody can ask to be before others
         (PROGRAM, b"u=0", Rank.PARTNER),
         (USER, b"u=77", Rank.INTERACTIVE),
@@ -210,6 +214,11 @@ def test_people_come_before_programs_and_those_before_the_background(
 ) -> None:
     headers = [(b"host", b"a")] + ([] if priority is None else [(b"priority", priority)])
     assert rank_of(actor, headers) is rank
+
+
+def test_headers_of_one_name_are_one_list() -> None:
+    assert rank_of(USER, [(b"priority", b"u=7"), (b"priority", b"i")]) is Rank.BULK
+    assert rank_of(USER, [(b"priority", b"u=7"), (b"priority", b"u=2")]) is Rank.INTERACTIVE
 
 
 async def test_what_is_over_is_no_longer_under_way(runtime: Runtime, make_tenant: MakeTenant) -> None:

@@ -19,26 +19,38 @@ from harka.storage.session import open_session
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
-from harka.web.connection import carried
+from harka.web.connection import ARRIVED, carried
 from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope, leave
 from harka.web.turn import Turn
+from harka.web.whole_body import once_more, whole_body
 
 T = TypeVar("T")
 
-_BACKGROUND: Final = re.compile(rb"(^|,) *u=7 *($|[,;])")
+_URGENCY: Final = re.compile(rb"(?:^|,)[ \t]*u(?:=([^,;]*?))?[ \t]*(?=$|[,;])")
+_BACKGROUND: Final = b"7"
 
 
 class TenantDoor:
-    """Lets a request in with its `TenantContext` in `scope["harka"].tenant`, or raises."""
+    """Lets a request in with its `TenantContext` in `scope["harka"].tenant`, or raises.
+
+    The body of a POST is whole by then: what is uploaded otherwise has bounds of its own.
+    """
 
     def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
         self._app = app
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime, headers = self._runtime, scope["headers"]
         request: RequestScope = scope["harka"]
-        tenant = await carried(scope, admit(self._runtime, request, scope["headers"]))
+        if scope["method"] == "POST" and ARRIVED not in scope:
+            credential = recognized(runtime, request, headers)
+            require_room(runtime, credential.organization, credential.actor, headers)
+            body = await whole_body(runtime, receive, credential.organization, credential.actor)
+            receive = once_more(body, receive)
+        # (again) by what is true now: a body may take as long as a request may
+        tenant = await carried(scope, admit(runtime, request, headers))
         scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
         await self._app(scope, receive, send)
 
@@ -51,17 +63,15 @@ async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     `UnavailableError` when the catalog was never read or the user cannot be looked up.
     """
     credential = recognized(runtime, request, headers)
-    require_room(runtime, credential, headers)
+    require_room(runtime, credential.organization, credential.actor, headers)
     await count(runtime, request, credential)
     return await context_for(runtime, request, credential)
 
 
-def require_room(runtime: Runtime, credential: Credential, headers: Headers) -> None:
+def require_room(runtime: Runtime, organization: Organization, actor: Actor, headers: Headers) -> None:
     """Raise `OverloadedError` when too many of this organization wait: before anything is counted or read."""
     gate = runtime.gate
-    if gate.waiting and not gate.has_room(
-        gate.flow(credential.organization), rank_of(credential.actor, headers)
-    ):
+    if gate.waiting and not gate.has_room(gate.flow(organization), rank_of(actor, headers)):
         raise OverloadedError
 
 
@@ -80,11 +90,14 @@ def count(
 def rank_of(actor: Actor, headers: Headers) -> Rank:
     """People come before programs, and those before what its client calls a task of the background.
 
-    That is the urgency 7 of the header `Priority` (RFC 9218).
+    That is the urgency 7 of the header `Priority` (RFC 9218); said more than once, the last counts.
     """
+    urgency = b""
     for name, value in headers:
-        if name == b"priority" and _BACKGROUND.search(value):
-            return Rank.BULK
+        if name == b"priority":
+            urgency = (_URGENCY.findall(value) or [urgency])[-1]
+    if urgency == _BACKGROUND:
+        return Rank.BULK
     return Rank.INTERACTIVE if actor.kind == ActorKind.USER else Rank.PARTNER
 
 

@@ -15,11 +15,14 @@ from harka.auth.principal import Credential
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.tenancy.resolution import signals
-from harka.web.connection import while_connected
+from harka.web.connection import ARRIVED, while_connected
+from harka.web.graphql_request import read_body
 from harka.web.middleware.request_scope import RequestScope
 from harka.web.middleware.tenant_door import count, in_turn, metered, require_room
+from harka.web.whole_body import whole_body
 
 _ROOM: Final = "harka.web.scim.endpoint"
+_BODIED: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 async def load() -> Any:
@@ -33,6 +36,7 @@ class Scim:
         self._room: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await self._body(scope, receive)
         tenant = await self._admit(scope)
         if self._room is None:
             self._room = await load()
@@ -40,13 +44,34 @@ class Scim:
             deadline = clock.monotonic() + self._runtime.settings.request_timeout
             tenant = msgspec.structs.replace(tenant, deadline=deadline)
         runtime, request = self._runtime, Request(scope, receive)
-        answered = metered(runtime, tenant, lambda: self._room.answer(runtime, tenant, request))
+        answered = metered(runtime, tenant, lambda: self._room.answer(runtime, tenant, request, body))
         work = in_turn(runtime, tenant, scope["headers"], answered)
         response: Response = await while_connected(scope, receive, work)
         await response(scope, receive, send)
 
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Empty where a method has none."""
+        if scope["method"] not in _BODIED:
+            return b""
+        if ARRIVED in scope:
+            return await read_body(receive)
+        context = self._recognized(scope)
+        return await whole_body(self._runtime, receive, context.organization, context.actor)
+
     async def _admit(self, scope: Scope) -> TenantContext:
-        """Raise like `scim_token.authenticate`, and like the door for everybody."""
+        """Raise like `_recognized`, and like `count`. After the body, which may take as long as it may."""
+        request: RequestScope = scope["harka"]
+        context = self._recognized(scope)
+        credential = Credential(
+            organization=context.organization, actor=context.actor, user=None, scopes=context.permissions
+        )
+        await count(self._runtime, request, credential)
+        tenant = msgspec.structs.replace(context, request_id=request.id, deadline=request.deadline)
+        scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
+        return tenant
+
+    def _recognized(self, scope: Scope) -> TenantContext:
+        """Raise like `scim_token.authenticate`, and like `require_room`."""
         runtime, headers = self._runtime, scope["headers"]
         request: RequestScope = scope["harka"]
         snapshot, now = runtime.directory.current, clock.now()
@@ -55,11 +80,5 @@ class Scim:
         token, context = scim_token.authenticate(snapshot, said, now)
         request.record.tenant, request.record.actor = context.id, context.actor.kind
         runtime.scim_usage.note(token.id, now)
-        credential = Credential(
-            organization=context.organization, actor=context.actor, user=None, scopes=context.permissions
-        )
-        require_room(runtime, credential, headers)
-        await count(runtime, request, credential)
-        tenant = msgspec.structs.replace(context, request_id=request.id, deadline=request.deadline)
-        scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
-        return tenant
+        require_room(runtime, context.organization, context.actor, headers)
+        return context

@@ -14,7 +14,6 @@ from harka.learning.work import UnitOfWork, unit_of_work
 from harka.repositories import scim_group, scim_user
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
-from harka.web.graphql_request import read_body
 from harka.web.scim import bulk, discovery, groups, users
 from harka.web.scim.errors import MEDIA_TYPE
 from harka.web.scim.etag import is_known
@@ -53,8 +52,11 @@ class Call(msgspec.Struct, frozen=True):
         return {} if self.body is None else self.body
 
 
-async def answer(runtime: Runtime, tenant: TenantContext, request: Request) -> Response:
-    """Raise `NotFoundError`, `MethodNotAllowedError`, `NotSupportedError`, and whatever the rules do."""
+async def answer(runtime: Runtime, tenant: TenantContext, request: Request, sent: bytes) -> Response:
+    """`sent`: its body; empty where its method has none.
+
+    Raise `NotFoundError`, `MethodNotAllowedError`, `NotSupportedError`, and whatever the rules do.
+    """
     root, _, place = f"{request.url.path}/".partition(f"{ROOT}/")
     if root:
         raise NotFoundError
@@ -65,7 +67,7 @@ async def answer(runtime: Runtime, tenant: TenantContext, request: Request) -> R
         raise MethodNotAllowedError(allow=", ".join(steps))
     body = None
     if method in {"POST", "PUT", "PATCH"}:
-        body = read_object(await read_body(request.receive), request.headers.get("content-type", ""))
+        body = read_object(sent, request.headers.get("content-type", ""))
     call = Call(
         runtime=runtime,
         tenant=tenant,
