@@ -86,6 +86,7 @@ async def seen(databases: Databases, ask: Ask, monkeypatch: pytest.MonkeyPatch) 
     However long the machine stands still: who takes a second is slow.
     """
     monkeypatch.setattr(lane, "_BRIEF", 0.9)
+    monkeypatch.setattr(lane, "_PATIENCE", 1000)
     for statement, *args in ((COUNT,), (BACKEND,), (DIVIDED, 1), (NAMED,), (WAIT, KEY)):
         for _ in range(2):
             await ask(statement, *args)

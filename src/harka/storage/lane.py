@@ -2,11 +2,13 @@
 
 Each is a transaction of its own: the message before it names its tenant, the Sync behind it ends it, and
 whoever comes next in line finds a connection that belongs to nobody. Only what was brief the last times goes
-in line, so that nobody waits long for another's statement; everything else gets a connection to itself.
+in line, so that nobody waits long for another's statement; everything else gets a connection to itself. What
+turns out not to be brief, as where a table is locked, is cancelled, and asked again on one.
 """
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -15,6 +17,7 @@ import asyncpg
 import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
+from harka.errors import UnavailableError
 from harka.pipeline import bind
 from harka.rows import readable
 from harka.storage.failure import OUTDATED
@@ -28,6 +31,17 @@ _FADES: Final = 0.8
 _LONGEST_LINE: Final = 16
 _TURN: Final = 0.02
 """Seconds for which a line is joined although others wait for its connection."""
+_LOOK: Final = 0.01
+"""Seconds between two looks at who is first in the lines."""
+_PATIENCE: Final = 3
+"""Looks at which one may be the first while others suffer by it. Not seconds: at the end of a long turn of
+the loop it has only just been sent."""
+_PATIENCE_FOR_NOBODY: Final = 2
+"""The same of one whose answer nobody waits for."""
+_PATIENCE_AGAIN: Final = 10
+"""The same of one that goes on although it was cancelled: the server may not have begun it yet."""
+_CANCELLING: Final = 4.0
+"""Seconds until a connection is cut on which that does nothing. By then `watch` knows if the server hangs."""
 _DESCRIPTIONS: Final = 4096
 
 
@@ -67,18 +81,19 @@ class Lanes:
 
     def __init__(
         self,
-        borrow: Callable[[float], Awaitable[Wire]],
+        borrow: Callable[[float, bytes], Awaitable[Wire]],
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
         waits: Waits,
     ) -> None:
-        """`borrow`: a connection by a deadline in loop time. `is_crowded`: others wait for one."""
+        """`borrow`: a connection, by a deadline in loop time, for a tenant. `is_crowded`: many want one."""
         self._borrow = borrow
         self._give_back = give_back
         self._is_crowded = is_crowded
         self._waits = waits
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
 
     def askers(self) -> dict[Wire, int]:
         """How many wait on each of the connections that are in use here."""
@@ -122,14 +137,22 @@ class Lanes:
     ) -> Answer:
         """What the statement answers this tenant, or whatever the server or the connection raises.
 
+        Raise `UnavailableError` because of `QueryCanceledError` where it turns out not to be brief, or was
+        cancelled in place of another: it is to be asked again on a connection to itself.
+
         `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
         `grace` seconds later, an answer; otherwise raise `TimeoutError`, up to `waits.PERIOD` after that.
         """
-        lane = self._joinable() or self._begin(await self._borrow(deadline))
+        lane = self._joinable() or self._begin(await self._borrow(deadline, tenant), tenant)
         answer = lane.ask(described, bound, tenant, milliseconds)
         self._waits.begin(answer, deadline + grace)
         try:
             return Answer(described.columns, await answer)
+        except asyncpg.QueryCanceledError as error:
+            if deadline - lane.now() > _LOOK:
+                # it was not its own timeout
+                raise UnavailableError from error
+            raise
         except asyncpg.PostgresError as error:
             self.forget(described, lane.wire, error)
             raise
@@ -145,45 +168,94 @@ class Lanes:
                 return lane
         return None
 
-    def _begin(self, wire: Wire) -> "_Lane":
-        lane = _Lane(wire, self._end)
+    def _begin(self, wire: Wire, tenant: bytes) -> "_Lane":
+        lane = _Lane(wire, tenant, self._end)
         self._lanes.append(lane)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
         return lane
+
+    def _look(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look) if self._lanes else None
+        for lane in self._lanes:
+            lane.look()
 
     def _end(self, lane: "_Lane") -> None:
         self._lanes.remove(lane)
         self._give_back(lane.wire)
 
 
+class _Place(msgspec.Struct):
+    """In a line. `answer` is done when nobody waits for it any more."""
+
+    described: Described
+    tenant: bytes
+    answer: asyncio.Future[bytes]
+
+
 class _Lane:
     """A connection lent to everybody in its line, from the first who asks until nobody is left."""
 
-    def __init__(self, wire: Wire, ended: "Callable[[_Lane], None]") -> None:
+    def __init__(self, wire: Wire, holder: bytes, ended: "Callable[[_Lane], None]") -> None:
+        """`holder`: the tenant to whose share of the connections it counts."""
         self.wire = wire
+        self._holder = holder
         self._ended = ended
-        self._line: deque[tuple[Described, asyncio.Future[bytes]]] = deque()
+        self._line: deque[_Place] = deque()
         self._since = 0.0  # when the first in line came to be the first
+        # who was the first at the last look, and at how many more it may be
+        self._seen: _Place | None = None
+        self._patience = 0
+        # until it is done, whatever is asked next may be cancelled in place of what should be
+        self._cancelling: asyncio.Future[None] | None = None
+        self._cut_at = math.inf
         self._loop = asyncio.get_running_loop()
-        self._begun = self._loop.time()
+        self.now = self._loop.time
+        self._begun = self.now()
         wire.answered(self._answered)
 
     def askers(self) -> int:
-        """Without those who have left: their statements run on."""
-        return sum(not answer.done() for _, answer in self._line)
+        """Without those who have left."""
+        return sum(not place.answer.done() for place in self._line)
 
     def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""
-        if len(self._line) >= _LONGEST_LINE or self.wire.connection.is_closed():
+        if len(self._line) >= _LONGEST_LINE or self._cancelling or self.wire.connection.is_closed():
             return False
-        now = self._loop.time()
+        now = self.now()
         return now - self._since < _BRIEF and not (now - self._begun > _TURN and is_crowded())
+
+    def look(self) -> None:
+        """Have the first in line give way when it is the first for long, and somebody suffers by that.
+
+        Who asked the same, of the same tables, would not be answered sooner: they go, too.
+        """
+        if self.wire.connection.is_closed():
+            return
+        if self.now() > self._cut_at:
+            self.wire.connection.terminate()
+            return
+        if self._cancelling or not self._line:
+            return
+        first = self._line[0]
+        if first is not self._seen:
+            self._see(first)
+        self._patience -= 1
+        if self._patience > 0 or not self._is_in_the_way(first):
+            return
+        for place in self._line:
+            if place.described is first.described and not place.answer.done():
+                place.answer.set_exception(asyncpg.QueryCanceledError("it is not brief"))
+                # retrieved once: who waits may be cancelled before they hear of it
+                place.answer.exception()
+        self._cancel()
 
     def end_if_silent(self, answer: asyncio.Future[bytes], grace: float) -> None:
         """Cut the connection when nothing comes: who waited for `answer` was the first, and for long enough.
 
         Otherwise the server would have ended the statement in time. Those behind are asked elsewhere.
         """
-        if self._line and self._line[0][1] is answer and self._loop.time() - self._since >= grace:
+        if self._line and self._line[0].answer is answer and self.now() - self._since >= grace:
             self.wire.connection.terminate()
 
     def ask(
@@ -191,8 +263,8 @@ class _Lane:
     ) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if not self._line:
-            self._since = self.wire.sent_at = self._loop.time()
-        self._line.append((described, answer))
+            self._since = self.wire.sent_at = self.now()
+        self._line.append(_Place(described, tenant, answer))
         try:
             lead = self.wire.led_in(tenant, milliseconds, read_only=True, alone=True)
             self.wire.ask(described, bound, answer, lead=lead)
@@ -202,16 +274,48 @@ class _Lane:
             raise
         return answer
 
+    def _see(self, first: _Place) -> None:
+        self._seen = first
+        self._patience = _PATIENCE_FOR_NOBODY if first.answer.done() else _PATIENCE
+        self._cut_at = math.inf
+
+    def _is_in_the_way(self, first: _Place) -> bool:
+        """Of those behind, or of another tenant's share; or nobody waits for it."""
+        return first.answer.done() or first.tenant != self._holder or self.askers() > 1
+
+    def _cancel(self) -> None:
+        """End what the server runs for the first in line, whose answer nobody waits for any more."""
+        self._cut_at = min(self._cut_at, self.now() + _CANCELLING)
+        self._patience = _PATIENCE_AGAIN
+        self._cancelling = self.wire.cancel()
+        self._cancelling.add_done_callback(self._cancelled)
+
+    def _cancelled(self, _: object) -> None:
+        """The server was told. The next one may have gone together with that one."""
+        self._cancelling = None
+        first = self._line[0] if self._line else None
+        if first is None or self.wire.connection.is_closed():
+            self._leave()
+        elif first is not self._seen and first.answer.done():
+            self._see(first)
+            self._cancel()
+
     def _answered(self) -> None:
         """The first in line has its answer; or all of them, when the connection is lost."""
-        now = self._loop.time()
+        now = self.now()
         while len(self._line) > self.wire.outstanding:
-            self._line.popleft()[0].took(now - self._since)
+            self._line.popleft().described.took(now - self._since)
             self._since = now
         self._leave()
 
     def _leave(self) -> None:
         self.wire.sent_at = self._since if self._line else 0.0
-        if not self._line:
-            self.wire.answered(None)
-            self._ended(self)
+        if self._line:
+            return
+        if self._cancelling:
+            if not self.wire.connection.is_closed():
+                # it would hit whoever gets the connection next
+                return
+            self._cancelling.remove_done_callback(self._cancelled)
+        self.wire.answered(None)
+        self._ended(self)

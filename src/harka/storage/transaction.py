@@ -212,8 +212,11 @@ class Transaction(Loan):
             # a read can be asked again; in line it may have been another's trouble
             if not isinstance(error.__cause__, asyncpg.PostgresError if in_line else _LOST_STATEMENTS):
                 raise
+            has_given_way = isinstance(error.__cause__, asyncpg.QueryCanceledError)
         self.snapshots -= 1
         self._reopen()
+        if has_given_way:
+            return await self._ask(known, bound)
         return await self._ask_first(known.text, args)
 
     async def _ask_in_line(self, known: Described, bound: bytes) -> Answer:

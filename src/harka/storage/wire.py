@@ -141,6 +141,15 @@ class Wire:
         assert self._pipeline is not None  # noqa: S101 - the caller has looked
         self._pipeline.send(self.led_out + _SYNC, answer, 1, None, True)
 
+    def cancel(self) -> asyncio.Future[None]:
+        """Have the server end what it runs; until the future is done that may hit whatever comes next.
+
+        Where it cannot be told, the connection is lost; then the future may never be done.
+        """
+        cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.connection._cancel_current_command(cancelled)  # noqa: SLF001 - by itself asyncpg cancels what it sent
+        return cancelled
+
     async def quiet(self) -> None:
         """Return when nothing that was asked is under way; it is cancelled."""
         if not self.outstanding:
@@ -154,10 +163,7 @@ class Wire:
 
         self.answered(look)
         try:
-            cancelled = loop.create_future()
-            self.connection._cancel_current_command(cancelled)  # noqa: SLF001 - by itself asyncpg cancels what it sent
-            # a cancellation under way would hit whatever comes next
-            await cancelled
+            await self.cancel()
             await answered
         finally:
             self.answered(None)

@@ -197,9 +197,16 @@ MUTANTS: Final = [
     Mutant(
         "line-left-while-asked",
         "storage/lane.py",
-        "        if not self._line:\n            self.wire.answered(None)",
-        "        if True:\n            self.wire.answered(None)",
+        "        if self._line:\n            return\n        if self._cancelling:\n            if not",
+        "        if self._cancelling:\n            if not",
         LINE,
+    ),
+    Mutant(
+        "line-left-while-cancelled",
+        "storage/lane.py",
+        "                # it would hit whoever gets the connection next\n                return\n",
+        "                pass\n",
+        ("tests/storage/test_stuck_line.py",),
     ),
     Mutant(
         "repaired-while-asked",
