@@ -105,7 +105,7 @@ async def waits(school: School, count: int) -> bool:
     [
         ({}, {}, {"priority": "u=7"}),
         ({}, {"Priority": "u=7"}, {}),
-        ({"priority": "u=7"}, {}, {"priority": "u=0"}),
+        ({"priority": "u=0"}, {}, {"priority": "u=7"}),
     ],
 )
 async def test_an_operation_of_the_background_lets_others_pass(

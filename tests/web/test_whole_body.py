@@ -60,9 +60,9 @@ def reading(server: Server, number: int) -> Callable[[], Awaitable[bool]]:
     return are
 
 
-def running(server: Server) -> float:
+async def running(server: Server) -> float:
     """How many of the school's requests count as under way."""
-    levels = server.school.runtime.admission.levels(server.school.organization)
+    levels = await server.school.runtime.admission.levels(server.school.organization)
     (level,) = (each for each in levels if each.resource == Resource.CONCURRENT_REQUESTS)
     return level.used
 
@@ -80,10 +80,10 @@ async def unsent(server: Server, request: bytes, number: int) -> AsyncIterator[S
     await until(reading(server, before))
 
 
-def require_nothing_held(server: Server) -> None:
+async def require_nothing_held(server: Server) -> None:
     gate = server.school.runtime.gate
     assert (gate.under_way, gate.waiting, gate._concurrency.limit) == (0, 0, PLACES)
-    assert running(server) == 0
+    assert await running(server) == 0
 
 
 async def another(server: Server, make_tenant: MakeTenant) -> tuple[str, str]:
@@ -104,7 +104,7 @@ async def test_who_sends_no_body_holds_no_place_and_others_are_answered(
     theirs = head(server, *GRAPHQL, f"x-api-key: {key}", host=host, length=len(body)) + body
     request = await server.request(body=body)
     async with unsent(server, await way(server, name), 2 * PLACES):
-        require_nothing_held(server)
+        await require_nothing_held(server)
         async with connected(server) as client:
             for asked in (request, theirs):
                 status, _, answer = await client.ask(asked)
@@ -112,8 +112,8 @@ async def test_who_sends_no_body_holds_no_place_and_others_are_answered(
             client.send(request[:-9])
             await until(reading(server, 2 * PLACES + 1))
             assert (await client.ask(request[-9:]))[0] == 200
-        require_nothing_held(server)
-    require_nothing_held(server)
+        await require_nothing_held(server)
+    await require_nothing_held(server)
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -128,7 +128,7 @@ async def test_who_takes_long_makes_room_where_there_are_too_many(server: Server
             assert b"OVERLOADED" in body or name == "scim"
             assert bodies.under_way == 3
             assert not any(client._reader._buffer for client in slow[1:])  # type: ignore[attr-defined] - what came and nobody has read
-    require_nothing_held(server)
+    await require_nothing_held(server)
 
 
 async def test_a_stranger_beyond_those_with_a_key_is_refused(server: Server) -> None:
@@ -146,7 +146,7 @@ async def test_nothing_is_read_of_whom_there_is_no_room_for(server: Server, name
     request = await way(server, name)
     async with full(server.school), connected(server) as client:
         assert (await client.ask(request))[0] == 503
-    require_nothing_held(server)
+    await require_nothing_held(server)
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -181,7 +181,7 @@ async def test_a_body_that_does_not_come_meets_the_deadline_and_leaves_nothing(
     async with connected(server) as client:
         assert (await client.ask(request))[0] == 504
     assert server.school.runtime.bodies.under_way == 0
-    require_nothing_held(server)
+    await require_nothing_held(server)
 
 
 async def test_a_body_that_was_read_is_given_once_more_and_then_the_rest() -> None:
