@@ -52,7 +52,7 @@ async def test_unknown_database_is_a_configuration_error(databases: Databases) -
     with pytest.raises(ConfigurationError):
         databases.database("elsewhere")
     assert databases.same("elsewhere") == "elsewhere"
-    assert databases.late("elsewhere", 0.0) == 0
+    assert databases.late("elsewhere", 0.0) == {}
 
 
 async def test_first_users_at_once_get_one_pool(databases: Databases, home: Location) -> None:

@@ -7,7 +7,7 @@ in line, so that nobody waits long for another's statement; everything else gets
 
 import asyncio
 import hashlib
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -67,21 +67,26 @@ class Lanes:
 
     def __init__(
         self,
-        borrow: Callable[[float], Awaitable[Wire]],
+        borrow: Callable[[float, str], Awaitable[Wire]],
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
         waits: Waits,
+        charge: Callable[[Wire, str], None],
     ) -> None:
-        """`borrow`: a connection by a deadline in loop time. `is_crowded`: others wait for one."""
+        """`borrow`: a connection by a deadline in loop time, for a shard. `is_crowded`: others wait for one.
+
+        `charge`: it is another shard's turn on it.
+        """
         self._borrow = borrow
         self._give_back = give_back
         self._is_crowded = is_crowded
         self._waits = waits
+        self._charge = charge
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
 
-    def askers(self) -> dict[Wire, int]:
-        """How many wait on each of the connections that are in use here."""
+    def askers(self) -> dict[Wire, Counter[str]]:
+        """How many of each shard wait on each of the connections that are in use here."""
         return {lane.wire: lane.askers() for lane in self._lanes}
 
     def known(self, text: str) -> Described | None:
@@ -116,6 +121,7 @@ class Lanes:
         bound: bytes,
         *,
         tenant: bytes,
+        shard: str,
         milliseconds: int,
         deadline: float,
         grace: float,
@@ -125,8 +131,8 @@ class Lanes:
         `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
         `grace` seconds later, an answer; otherwise raise `TimeoutError`, up to `waits.PERIOD` after that.
         """
-        lane = self._joinable() or self._begin(await self._borrow(deadline))
-        answer = lane.ask(described, bound, tenant, milliseconds)
+        lane = self._joinable() or self._begin(await self._borrow(deadline, shard), shard)
+        answer = lane.ask(described, bound, tenant, shard, milliseconds)
         self._waits.begin(answer, deadline + grace)
         try:
             return Answer(described.columns, await answer)
@@ -145,8 +151,8 @@ class Lanes:
                 return lane
         return None
 
-    def _begin(self, wire: Wire) -> "_Lane":
-        lane = _Lane(wire, self._end)
+    def _begin(self, wire: Wire, shard: str) -> "_Lane":
+        lane = _Lane(wire, shard, self._end, self._charge)
         self._lanes.append(lane)
         return lane
 
@@ -158,18 +164,26 @@ class Lanes:
 class _Lane:
     """A connection lent to everybody in its line, from the first who asks until nobody is left."""
 
-    def __init__(self, wire: Wire, ended: "Callable[[_Lane], None]") -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        shard: str,
+        ended: "Callable[[_Lane], None]",
+        charge: Callable[[Wire, str], None],
+    ) -> None:
         self.wire = wire
+        self._shard = shard
         self._ended = ended
-        self._line: deque[tuple[Described, asyncio.Future[bytes]]] = deque()
+        self._charge = charge
+        self._line: deque[tuple[Described, asyncio.Future[bytes], str]] = deque()
         self._since = 0.0  # when the first in line came to be the first
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         wire.answered(self._answered)
 
-    def askers(self) -> int:
-        """Without those who have left: their statements run on."""
-        return sum(not answer.done() for _, answer in self._line)
+    def askers(self) -> Counter[str]:
+        """By shards, without those who have left: their statements run on."""
+        return Counter(shard for _, answer, shard in self._line if not answer.done())
 
     def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""
@@ -187,12 +201,12 @@ class _Lane:
             self.wire.connection.terminate()
 
     def ask(
-        self, described: Described, bound: bytes, tenant: bytes, milliseconds: int
+        self, described: Described, bound: bytes, tenant: bytes, shard: str, milliseconds: int
     ) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if not self._line:
             self._since = self.wire.sent_at = self._loop.time()
-        self._line.append((described, answer))
+        self._line.append((described, answer, shard))
         try:
             lead = self.wire.led_in(tenant, milliseconds, read_only=True, alone=True)
             self.wire.ask(described, bound, answer, lead=lead)
@@ -208,6 +222,9 @@ class _Lane:
         while len(self._line) > self.wire.outstanding:
             self._line.popleft()[0].took(now - self._since)
             self._since = now
+        if self._line and self._line[0][2] != self._shard:
+            self._shard = self._line[0][2]
+            self._charge(self.wire, self._shard)
         self._leave()
 
     def _leave(self) -> None:

@@ -4,7 +4,7 @@ What is shared out is the time for which places are held. Each organization has 
 forward by what its requests take, divided by its weight; the one whose clock is behind comes next. Who cannot
 be let in does not save up: who was away begins where the line is, and who holds all the places that it may
 stays behind whoever is let in by one turn of theirs at the most, and by no more turns of its own than it may
-hold places. A database that holds all it may is put forward as a whole: its organizations keep their order.
+hold places. A shard that holds all it may is put forward as a whole: its organizations keep their order.
 """
 
 import enum
@@ -44,16 +44,26 @@ class Rank(enum.IntEnum):
     BULK = 2
 
 
+class Database:
+    """`under_way`: requests that are, without those that are late."""
+
+    __slots__ = ("under_way",)
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+
 class Bay:
-    """All that lives in one database. `held`: requests under way; `late`: of these, see `gate`.
+    """All that lives in one shard, a schema of a database. `held`: requests; `late`: of these, see `gate`.
 
     `is_late`: more than a few are, or were, and since then none has ended in time; `answers`: one has now.
     `flows`: those in line by their clocks, which the line's time is ahead of by `lead`; `weight`: of these.
     """
 
-    __slots__ = ("answers", "flows", "held", "is_late", "late", "lead", "weight")
+    __slots__ = ("answers", "database", "flows", "held", "is_late", "late", "lead", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database | None = None) -> None:
+        self.database = database or Database()
         self.held = self.late = 0
         self.is_late = self.answers = False
         self.lead = self.weight = 0.0
@@ -148,7 +158,7 @@ class Line:
     def rivals(self, bay: Bay, late: Sequence[Bay]) -> tuple[int, float]:
         """How many organizations are in line for the same places, and their weight.
 
-        Those of databases that are late are in nobody's way but their neighbours'.
+        Those of shards that are late are in nobody's way but their neighbours'.
         """
         count, weight = self._count, self._weight
         for each in late:
@@ -167,7 +177,7 @@ class Line:
                 # as early as who comes next of its neighbours, if these are behind
                 earliest = bay.flows[0][0]
             else:
-                # its database may have been put forward since, and what it owes is owed to the line
+                # its shard may have been put forward since, and what it owes is owed to the line
                 flow.clock = min(flow.clock, flow.left - bay.lead)
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
             self._count += 1
@@ -183,16 +193,21 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int, most_of_late: int) -> tuple[Flow, Waiting] | None:
+    def next(
+        self, most: int, most_of_bay: int, most_of_late: int, most_of_database: float = math.inf
+    ) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`, `most_of_late`: the same for all of its database, and for all of one that is late.
+        `most_of_bay`, `most_of_late`: the same for all of its shard, and for all of one that is late.
         """
         found, begins = None, (math.inf, 0)
         full: list[Bay] = []
         aside: list[Flow] = []
         for bay in self._bays:
-            if bay.held >= (most_of_late if bay.is_late else most_of_bay):
+            if (
+                bay.held >= (most_of_late if bay.is_late else most_of_bay)
+                or bay.database.under_way >= most_of_database
+            ):
                 full.append(bay)
                 continue
             while bay.flows and bay.flows[0][2].held >= most:
