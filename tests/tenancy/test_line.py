@@ -292,7 +292,9 @@ async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
     assert order([together] * len(kinds)) == order(apart)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["join", "leave", "next"])), max_size=80))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["join", "leave", "next", "late"])), max_size=80)
+)
 async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
     events: list[tuple[int, str]],
 ) -> None:
@@ -309,16 +311,23 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
                 line.leave(flows[which])
             waiting.remove(mine[0])
         elif event == "next":
-            found = line.next(ANY, ANY, 0)
+            found = line.next(ANY, ANY, ANY)
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert line.rivals(Bay(), ()) == in_line(flows)
+        elif event == "late":
+            flows[which].bay.is_late = not flows[which].bay.is_late
+            line.look()
+        assert line.rivals(Bay()) == in_line([each for each in flows if not each.bay.is_late])
+        assert line.rivals(bay) == in_line(
+            [each for each in flows if each.bay is bay or not each.bay.is_late]
+        )
+        assert len(line._places) <= 4 * max(len(line._bays), 1)
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
-        found = line.next(ANY, ANY, 0)
+        found = line.next(ANY, ANY, ANY)
         assert found is not None
         waiting.remove(found)
-    assert line.next(ANY, ANY, 0) is None
-    assert line.rivals(Bay(), ()) == in_line(flows) == (0, 0)
+    assert line.next(ANY, ANY, ANY) is None
+    assert line.rivals(Bay()) == in_line(flows) == (0, 0)

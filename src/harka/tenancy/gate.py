@@ -165,7 +165,7 @@ class Gate:
         if not self.waiting:
             return True
         if not flow.waiting:
-            organizations, _ = self._line.rivals(flow.bay, self._late)
+            organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
         return flow.waiting < self._longest(flow) or flow.has_below(rank)
 
@@ -258,7 +258,7 @@ class Gate:
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        _, weight = self._line.rivals(flow.bay, self._late)
+        _, weight = self._line.rivals(flow.bay)
         all_of_them = weight if flow.is_in_line else weight + flow.weight
         return max(int(self._room * flow.weight / all_of_them), 1)
 
@@ -315,6 +315,7 @@ class Gate:
             bay.answers = False
             bay.database.under_way += bay.held - bay.late
         self._late = [bay for bay in self._bays.values() if bay.is_late]
+        self._line.look()
         self._all_late = sum(bay.late for bay in self._bays.values())
         self.under_way = under_way - self._all_late
         self._concurrency.hold(is_held=self._all_late > self._few)
