@@ -257,43 +257,6 @@ async def test_a_line_that_does_not_move_is_not_joined(
     await databases.close()
 
 
-async def test_a_connection_counts_to_the_shard_whose_turn_it_is_on_it(
-    databases: Databases, home: Location, ask: Ask, seen: Writes, held: asyncpg.Connection
-) -> None:
-    """A healthy one would have all of its share used up by those who joined its line, and hang behind it."""
-    other = Location(home.database, "shard_small_8")
-    await ask(WAIT, KEY + 1)
-    lanes, pool = databases.database("app").lanes, databases.pool("app")
-    waiting = asyncio.create_task(ask(WAIT, KEY))
-    await written(seen)
-    text = WAIT.in_schema(home.schema)
-    known = lanes.known(text)
-    assert known is not None
-    bound = known.bound((uuid4(), KEY + 2))
-    assert bound is not None
-    await held.execute("SELECT pg_advisory_lock($1)", KEY + 2)
-    tenant = str(uuid4()).encode()
-    behind = asyncio.create_task(
-        lanes.ask(
-            known,
-            bound,
-            tenant=tenant,
-            shard=other.schema,
-            milliseconds=5000,
-            deadline=later(),
-            grace=1.0,
-        )
-    )
-    await asyncio.sleep(0)
-    assert (pool._of_shard[home.schema], pool._of_shard.get(other.schema, 0)) == (1, 0)
-    await held.execute("SELECT pg_advisory_unlock($1)", KEY)
-    await waiting
-    assert (pool._of_shard[home.schema], pool._of_shard[other.schema]) == (0, 1)
-    await held.execute("SELECT pg_advisory_unlock($1)", KEY + 2)
-    await behind
-    assert not any(pool._of_shard.values())
-
-
 async def test_a_line_gives_way_to_who_waits_for_its_connection(
     databases: Databases,
     home: Location,

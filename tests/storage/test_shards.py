@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -15,6 +16,8 @@ from harka.repositories.organization import Organization
 from harka.storage.databases import Databases
 from harka.storage.location import Location, admin_url
 from harka.storage.provision import create_home
+from harka.storage.session import open_session
+from harka.storage.statement import Statement
 from harka.tenancy.concurrency import INITIAL
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
@@ -23,6 +26,12 @@ from tenancy.samples import organization
 from waiting import until
 
 LOCKED = [Location("app", f"shard_small_{number}") for number in (11, 12, 13)]
+WAIT = Statement(
+    "test.wait",
+    """SELECT count(pg_advisory_xact_lock_shared($2::bigint)) FROM (VALUES ($1::uuid)) v
+    WHERE NOT EXISTS (SELECT FROM {schema}."user" WHERE id <> id)""",
+)
+KEY = 78
 EACH = 30
 """Requests to a shard that is locked."""
 
@@ -41,14 +50,14 @@ async def databases(storage_settings: Settings, home: Location) -> AsyncIterator
 
 
 @asynccontextmanager
-async def locked(settings: Settings, locations: list[Location]) -> AsyncIterator[None]:
+async def locked(settings: Settings, locations: list[Location]) -> AsyncIterator[asyncpg.Connection]:
     """While the block runs nobody reads of anybody who lives there."""
     owner = await asyncpg.connect(admin_url(settings, "app"))
     try:
         async with owner.transaction():
             for location in locations:
                 await owner.execute(f'LOCK TABLE {location.schema}."user" IN ACCESS EXCLUSIVE MODE')
-            yield
+            yield owner
     finally:
         await owner.close()
 
@@ -111,3 +120,35 @@ async def test_who_is_late_is_told_by_shards(
         assert await ask(databases, home) == 0
         assert not any(databases.late("app", 30.0).values())
     assert await asyncio.gather(*asked) == [0] * 2 * EACH
+
+
+@pytest.mark.compiled
+async def test_a_line_counts_to_the_shard_whose_turn_it_is(
+    databases: Databases, storage_settings: Settings, home: Location
+) -> None:
+    """Who began it has been answered, and otherwise counted as holding what others wait on."""
+    pool = databases.pool("app")
+
+    async def wait(key: int) -> None:
+        session = open_session(databases, home, uuid4(), read_only=True, timeout=30, single=True)
+        await session.fetch_value(WAIT, key)
+        await session.commit()
+
+    async def is_held(by: Location) -> bool:
+        return [shard for shard, held in pool._of_shard.items() if held] == [by.schema]
+
+    await wait(KEY + 1)
+    async with locked(storage_settings, LOCKED[:1]) as owner:
+        await owner.execute("SELECT pg_advisory_lock($1)", KEY)
+        first = asyncio.create_task(wait(KEY))
+        behind = asyncio.create_task(ask(databases, LOCKED[0], within=30, single=True))
+        await asyncio.sleep(0)
+        await until(lambda: is_held(home))
+        (wire,) = pool.used
+        assert wire.outstanding == 2
+        await owner.execute("SELECT pg_advisory_unlock($1)", KEY)
+        await first
+        await until(lambda: is_held(LOCKED[0]))
+        assert pool.used == {wire}
+    assert await behind == 0
+    assert not any(pool._of_shard.values())

@@ -66,7 +66,7 @@ MUTANTS: Final = [
         "storage/lane.py",
         "self._charge(self.wire, self._shard)",
         "pass",
-        ("tests/storage/test_lane.py",),
+        ("tests/storage/test_shards.py",),
     ),
     Mutant(
         "a-database-is-one-shard",
