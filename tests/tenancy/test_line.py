@@ -171,6 +171,19 @@ async def test_a_database_whose_organizations_hold_enough_is_passed_over() -> No
     assert line.next(ANY, 6, 0) is None
 
 
+async def test_where_a_shard_stood_in_line_is_forgotten() -> None:
+    line, bay = Line(), Bay()
+    first, second = flow(bay=bay), flow(bay=bay)
+    wait(line, first, 2)
+    served(line, 1)
+    for _ in range(100):
+        wait(line, second)
+        second.waiting = 0
+        line.leave(second)
+    assert len(line._places) <= 4
+    assert served(line, 2) == [first]
+
+
 async def test_people_come_first_and_nobody_waits_for_ever() -> None:
     line, one = Line(), flow()
     ranks = {rank: wait(line, one, 100, rank) for rank in Rank}
@@ -322,7 +335,6 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
         assert line.rivals(bay) == in_line(
             [each for each in flows if each.bay is bay or not each.bay.is_late]
         )
-        assert len(line._places) <= 4 * max(len(line._bays), 1)
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
