@@ -244,3 +244,8 @@ class Database:
 def _share(size: int) -> int:
     """Of a pool's connections, those for one tenant, or one shard: others find one, whatever it waits for."""
     return max(size * 3 // 4, 1)
+
+
+def size_with(share: int) -> int:
+    """The size of a pool of which one tenant, or shard, may hold so many."""
+    return -(-share * 4 // 3)
