@@ -13,6 +13,7 @@ from harka.config import load
 from harka.graph.asking import asker
 from harka.learning.work import UnitOfWork
 from harka.opening import open_runtime
+from harka.storage.databases import size_with
 from harka.storage.statement import Statement
 from harka.worker.registry import HANDLERS, Handler
 from harka.worker.runner import run
@@ -74,7 +75,7 @@ JOBS: Final[Mapping[str, Handler]] = {
 
 
 async def main(slots: int, lease: float) -> None:
-    settings = msgspec.structs.replace(load(), pool_size=slots + 4)
+    settings = msgspec.structs.replace(load(), pool_size=size_with(slots + 4))
     async with open_runtime(settings) as runtime:
         await run(
             runtime,

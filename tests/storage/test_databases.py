@@ -9,7 +9,7 @@ import pytest
 
 from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError, ValidationError
-from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases
+from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases, _share, size_with
 from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
@@ -52,7 +52,7 @@ async def test_unknown_database_is_a_configuration_error(databases: Databases) -
     with pytest.raises(ConfigurationError):
         databases.database("elsewhere")
     assert databases.same("elsewhere") == "elsewhere"
-    assert databases.late("elsewhere", 0.0) == 0
+    assert databases.late("elsewhere", 0.0) == {}
 
 
 async def test_first_users_at_once_get_one_pool(databases: Databases, home: Location) -> None:
@@ -343,3 +343,10 @@ async def test_closing_does_not_wait_for_ever_for_a_leaked_connection(
     await session.fetch(COUNT)
     await databases.close()
     await session.rollback()
+
+
+def test_a_pool_is_as_large_as_its_share_needs() -> None:
+    for share in range(1, 100):
+        size = size_with(share)
+        assert _share(size) == share
+        assert share == 1 or _share(size - 1) < share

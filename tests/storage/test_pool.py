@@ -154,6 +154,61 @@ async def test_one_holder_leaves_some_to_others(make_pool: MakePool) -> None:
     assert await fourth is held[0]
 
 
+async def test_the_last_quarter_is_for_shards_that_hold_none(make_pool: MakePool) -> None:
+    """Three that hang, whoever asks there, leave one connection of ten."""
+    pool = make_pool(10)
+    pool._share = 7
+    await pool.acquire(soon(), b"first", "fine")
+    for wire in pool.used:
+        pool.release(wire)
+    stuck = [
+        asyncio.create_task(pool.acquire(soon(), b"%d" % number, shard))
+        for shard in ("x", "y", "z")
+        for number in range(10)
+    ]
+    while len(pool._waiters) + len(pool.used) < len(stuck):  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0.001)
+    assert pool._of_shard == {"fine": 0, "x": 7, "y": 1, "z": 1}
+    fine = await pool.acquire(soon(), b"fine", "fine")
+    other = asyncio.create_task(pool.acquire(soon(), b"other", "fine"))
+    await asyncio.sleep(0)
+    pool.release(fine)
+    assert await other is fine, "the next one of a shard that answers"
+    for task in stuck:
+        task.cancel()
+
+
+async def test_one_shard_alone_may_hold_all(make_pool: MakePool) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    held = [await pool.acquire(soon(), b"%d" % number, "x") for number in range(4)]
+    pool.release(held.pop())
+    other = await pool.acquire(soon(), b"a", "y")
+    fifth = asyncio.create_task(pool.acquire(soon(), b"b", "x"))
+    await asyncio.sleep(0)
+    pool.release(other)
+    await asyncio.sleep(0)
+    assert not fifth.done(), "there is one, but not for them"
+    pool.release(held.pop())
+    await fifth
+
+
+async def test_a_connection_on_which_it_is_another_shards_turn_is_charged_to_that(
+    make_pool: MakePool,
+) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    held = [await pool.acquire(soon(), b"%s" % shard.encode(), shard) for shard in ("x", "x", "y")]
+    waits = asyncio.create_task(pool.acquire(soon(), b"", "y"))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    pool.charge(held[-1], "x")
+    await waits
+    assert pool._of_shard == {"x": 3, "y": 1}
+    pool.release(held[-1])
+    assert (pool._of_shard, pool._held) == ({"x": 2, "y": 1}, {b"x": 2})
+
+
 async def test_who_holds_the_fewest_is_served_first(make_pool: MakePool) -> None:
     pool = make_pool(3)
     held = [await pool.acquire(soon(), b"a") for _ in range(3)]
@@ -329,9 +384,13 @@ class Play:
         return [task.result() for task in self.tasks if task.done() and not task.cancelled()]
 
     def acquire(self, which: int) -> None:
-        """By nobody in particular, or by one of two."""
-        holder = (b"", b"a", b"b")[which % 3]
-        self.tasks.append(asyncio.create_task(self.pool.acquire(soon(), holder)))
+        """By nobody in particular, or by one of two, on one of two shards."""
+        holder, shard = (b"", b"a", b"b")[which % 3], ("x", "y")[which % 2]
+        self.tasks.append(asyncio.create_task(self.pool.acquire(soon(), holder, shard)))
+
+    def charge(self, which: int) -> None:
+        for wire in self.lent()[which : which + 1]:
+            self.pool.charge(wire, "x")
 
     def cancel(self, which: int) -> None:
         for task in self.tasks[which : which + 1]:
@@ -365,7 +424,10 @@ class Play:
                 await asyncio.sleep(0)
 
 
-EVENTS = ["acquire", "acquire", "acquire", "release", "release", "discard", "cancel", "lose", "wait", "wait"]
+EVENTS = [
+    *("acquire", "acquire", "acquire", "release", "release", "charge", "discard", "cancel", "lose", "wait"),
+    "wait",
+]
 
 
 @settings(max_examples=300, deadline=None)
@@ -388,9 +450,13 @@ def test_no_room_is_lost_whatever_happens_in_whatever_order(
             assert len(set(lent)) == len(lent) <= size
             assert play.pool.get_size() + len(play.pool._opening) <= size
             assert all(held <= share for held in play.pool._held.values())
+            lent_on = [shard for _, shard in (*play.pool._used.values(), *play.pool._opening.values())]
+            assert sum(play.pool._of_shard.values()) <= len(lent_on)
+            assert all(0 <= held <= size for held in play.pool._of_shard.values())
         await play.end()
         assert not play.pool.used
         assert not play.pool._held
+        assert not any(play.pool._of_shard.values())
         assert not play.pool._waiters
         everything = [await play.pool.acquire(soon()) for _ in range(size)]
         assert play.pool.used == set(everything)

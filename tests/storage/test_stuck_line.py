@@ -205,7 +205,7 @@ async def test_who_asked_the_same_of_a_locked_table_goes_at_once(
     line: Line, home: Location, elsewhere: Location
 ) -> None:
     asked = [*(line.ask(home) for _ in range(6)), line.ask(elsewhere)]
-    await until_true(lambda: [*line.lanes.askers().values()] == [1])
+    await until_true(lambda: [each.total() for each in line.lanes.askers().values()] == [1])
     assert line.lanes._lanes[0].wire.outstanding == 7
     for each in asked:
         each.cancel()
@@ -217,7 +217,7 @@ async def test_who_is_stuck_in_the_line_of_another_tenant_counts_to_its_own(
     tenant = uuid4()
     first, stuck = line.ask(elsewhere), line.ask(home, tenant=tenant)
     assert await first == 0
-    await until_true(lambda: [*line.pool._used.values()] == [str(tenant).encode()])
+    await until_true(lambda: [holder for holder, _ in line.pool._used.values()] == [str(tenant).encode()])
     await table.rollback()
     assert await stuck == 0
 

@@ -2,15 +2,23 @@
 
 import asyncio
 import math
+from typing import Final
 
 from harka.errors import OverloadedError
 from harka.repositories.organization import Organization
 from harka.tenancy.gate import Gate
 from harka.tenancy.line import Rank
+from tenancy.samples import organization
+
+SCHEMA: Final = organization().schema
+"""Where organizations live that are not said to live elsewhere."""
 
 
 class Storage:
-    """`waiting`: how many wait for these databases for long; `asked`: how often that was asked."""
+    """`waiting`: how many wait for long, of these databases, or, as `database.schema`, shards.
+
+    `asked`: how often that was asked.
+    """
 
     def __init__(self) -> None:
         self.waiting: dict[str, int] = {}
@@ -19,9 +27,10 @@ class Storage:
     def same(self, name: str) -> str:
         return name.removeprefix("also-")
 
-    def late(self, name: str, seconds: float) -> int:
+    def late(self, name: str, seconds: float) -> dict[str, int]:
         self.asked += 1
-        return self.waiting.get(name, 0)
+        places = {place.partition(".")[::2]: late for place, late in self.waiting.items()}
+        return {schema or SCHEMA: late for (database, schema), late in places.items() if database == name}
 
 
 class Crowd:
@@ -60,7 +69,7 @@ class Crowd:
             await asyncio.sleep(0)
 
     async def look(self, **late: int) -> None:
-        """After that many wait for these databases for long."""
+        """After that many wait for long, as `Storage.waiting` says."""
         self.storage.waiting = late
         self.gate._look(self.storage)
         for _ in range(4):
@@ -73,6 +82,9 @@ class Crowd:
         assert sum(bay.late for bay in bays) == self.gate._all_late
         assert sum(bay.held for bay in bays) == sum(flow.held for flow in self.gate._flows.values())
         assert self.gate.under_way == sum(bay.held - bay.late for bay in bays)
+        for database in self.gate._databases.values():
+            here = [bay for bay in bays if bay.database is database]
+            assert database.under_way == sum(bay.held - bay.late for bay in here)
 
     async def end_all(self) -> None:
         """Nothing is left behind."""

@@ -81,6 +81,12 @@ def test_while_held_nothing_is_ideal_and_the_limit_does_not_grow() -> None:
     assert server.concurrency._ideal == 0.01
 
 
+def test_before_anything_is_measured_nothing_shrinks_while_others_are_late() -> None:
+    server = Server(cores=64, seconds=0.01)
+    server.concurrency.hold(is_held=True)
+    assert [server.window(demand=1000) for _ in range(5)] == [INITIAL] * 5
+
+
 def test_what_is_held_while_it_measures_goes_on_as_before() -> None:
     server = Server(cores=64, seconds=0.01)
     assert server.window(demand=1000) == LEAST

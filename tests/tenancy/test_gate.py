@@ -147,10 +147,54 @@ async def test_what_has_several_names_is_one_database() -> None:
     await crowd.end_all()
 
 
-async def test_of_one_database_nobody_asks_what_is_late() -> None:
+async def test_shards_of_one_database_leave_places_to_each_other() -> None:
+    crowd, beside = Crowd(most=8), organization("beside", schema="shard_small_2")
+    crowd.gate.flow(beside)
+    for number in range(8):
+        await crowd.come(organization(f"stuck-{number}"))
+    assert (crowd.gate.under_way, crowd.gate.waiting) == (7, 1)
+    await crowd.come(beside)
+    assert crowd.let_in[-1] == "beside"
+    await crowd.end_all()
+
+
+async def test_shards_of_one_database_that_are_late_give_their_places_back() -> None:
+    crowd, fine = Crowd(most=8, patience=0.02), organization("fine", schema="fine")
+    late = [organization(name, schema=name) for name in ("hung", "lost")]
+    for who in (*late, fine):
+        crowd.gate.flow(who)
+    await crowd.come(late[0], 7)
+    await crowd.come(late[1])
+    await crowd.come(fine)
+    crowd.storage.waiting = {"app.hung": 7, "app.lost": 1}
+    async with asyncio.timeout(10):
+        while "fine" not in crowd.let_in:  # noqa: ASYNC110 - the gate tells nobody
+            await asyncio.sleep(0)
+    assert crowd.gate.state() == {"limit": 8, "under_way": 1, "waiting": 0, "late": 8}
+    await crowd.end_all()
+
+
+async def test_a_database_leaves_places_to_others_in_however_many_shards() -> None:
+    crowd, elsewhere = Crowd(most=8), organization("elsewhere", database="other")
+    crowd.gate.flow(elsewhere)
+    shards = [organization(f"stuck-{number}", schema=f"shard_small_{number}") for number in range(8)]
+    for who in shards:
+        await crowd.come(who)
+    assert (crowd.gate.under_way, crowd.gate.waiting) == (7, 1)
+    await crowd.look(**{f"app.{who.schema}": 1 for who in shards})
+    assert (crowd.gate.under_way, crowd.gate.waiting) == (1, 0), "who is late is in nobody's way"
+    await crowd.end()
+    assert crowd.gate.state()["late"] == 6
+    await crowd.end_all()
+
+
+async def test_of_one_shard_nobody_asks_what_is_late() -> None:
+    """There is nobody else who could use the places, and nobody to leave one to."""
     crowd, one = Crowd(most=8, patience=0.01), organization()
     await crowd.come(one, 8)
     assert (crowd.gate.waiting, crowd.gate._next_look) == (1, None)
+    await crowd.come(organization("neighbour"))
+    assert crowd.let_in[-1] == "neighbour"
     await crowd.end_all()
     assert crowd.storage.asked == 0
 
@@ -245,7 +289,9 @@ async def test_the_ideal_time_is_not_measured_while_what_hangs_fills_the_places_
 @given(st.lists(st.tuples(st.sampled_from(["come", "end", "leave", "look"]), st.integers(0, 9)), max_size=60))
 async def test_whatever_is_late_and_ends_every_place_is_counted_once(events: list[tuple[str, int]]) -> None:
     crowd = Crowd(most=8, patience=1000.0)
-    tenants = [organization(f"t{each}", database=f"d{each % 3}") for each in range(6)]
+    tenants = [
+        organization(f"t{each}", database=f"d{each % 2}", schema=f"s{each % 3 % 2}") for each in range(6)
+    ]
     for event, which in events:
         if event == "come":
             await crowd.come(tenants[which % 6], 1 + which)
@@ -254,7 +300,7 @@ async def test_whatever_is_late_and_ends_every_place_is_counted_once(events: lis
         elif event == "leave" and crowd.tasks:
             crowd.tasks[-1 - which % len(crowd.tasks)].cancel()
         elif event == "look":
-            await crowd.look(d0=which, d1=9 - which)
+            await crowd.look(**{"d0.s0": which, "d1.s1": 9 - which})
         crowd.check()
     await crowd.end_all()
 
@@ -341,7 +387,7 @@ async def test_a_change_of_plan_and_of_place_is_noticed() -> None:
     upgraded = organization(plan="GROWTH", id=before.id)
     assert gate.flow(upgraded).weight == 5 * light
     assert gate.enter(gate.flow(upgraded))
-    moved = organization(plan="GROWTH", id=before.id, database="other")
+    moved = organization(plan="GROWTH", id=before.id, schema="other")
     assert gate.flow(moved).bay is gate.flow(upgraded).bay, "while it has requests there"
     there = gate.flow(moved)
     gate.leave(there, clock.monotonic())
@@ -358,7 +404,12 @@ async def test_memory_follows_the_organizations_that_ask(monkeypatch: pytest.Mon
     gate._sweep_at = 10
     busy = organization("busy")
     assert gate.enter(gate.flow(busy))
+    late = gate.flow(organization("late", schema="late")).bay
+    late.is_late = True
     for number in range(100):
-        gate.flow(organization(f"t{number}"))
+        gate.flow(organization(f"t{number}", schema=f"s{number}", database=f"d{number // 50}"))
     assert len(gate._flows) <= 10
     assert gate.flow(busy).held == 1
+    assert len(gate._bays) <= 12
+    assert {*gate._databases} == {"app", "d1"}
+    assert {gate.flow(busy).bay, late} < {*gate._bays.values()}

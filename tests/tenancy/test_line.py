@@ -171,6 +171,19 @@ async def test_a_database_whose_organizations_hold_enough_is_passed_over() -> No
     assert line.next(ANY, 6, 0) is None
 
 
+async def test_where_a_shard_stood_in_line_is_forgotten() -> None:
+    line, bay = Line(), Bay()
+    first, second = flow(bay=bay), flow(bay=bay)
+    wait(line, first, 2)
+    served(line, 1)
+    for _ in range(100):
+        wait(line, second)
+        second.waiting = 0
+        line.leave(second)
+    assert len(line._places) <= 4
+    assert served(line, 2) == [first]
+
+
 async def test_people_come_first_and_nobody_waits_for_ever() -> None:
     line, one = Line(), flow()
     ranks = {rank: wait(line, one, 100, rank) for rank in Rank}
@@ -292,7 +305,9 @@ async def test_where_they_live_is_no_matter_while_no_database_holds_too_much(
     assert order([together] * len(kinds)) == order(apart)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["join", "leave", "next"])), max_size=80))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["join", "leave", "next", "late"])), max_size=80)
+)
 async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
     events: list[tuple[int, str]],
 ) -> None:
@@ -309,16 +324,22 @@ async def test_whoever_joins_is_found_and_the_weight_is_of_those_in_line(
                 line.leave(flows[which])
             waiting.remove(mine[0])
         elif event == "next":
-            found = line.next(ANY, ANY, 0)
+            found = line.next(ANY, ANY, ANY)
             assert (found is None) == (not waiting)
             if found is not None:
                 waiting.remove(found)
-        assert line.rivals(Bay(), ()) == in_line(flows)
+        elif event == "late":
+            flows[which].bay.is_late = not flows[which].bay.is_late
+            line.look()
+        assert line.rivals(Bay()) == in_line([each for each in flows if not each.bay.is_late])
+        assert line.rivals(bay) == in_line(
+            [each for each in flows if each.bay is bay or not each.bay.is_late]
+        )
         assert {*line._bays} == {each.bay for each in flows if each.waiting}
     assert {pair[0] for pair in waiting} <= {each for each in flows if each.is_in_line}
     for _ in range(len(waiting)):
-        found = line.next(ANY, ANY, 0)
+        found = line.next(ANY, ANY, ANY)
         assert found is not None
         waiting.remove(found)
-    assert line.next(ANY, ANY, 0) is None
-    assert line.rivals(Bay(), ()) == in_line(flows) == (0, 0)
+    assert line.next(ANY, ANY, ANY) is None
+    assert line.rivals(Bay()) == in_line(flows) == (0, 0)

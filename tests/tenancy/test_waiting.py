@@ -96,10 +96,10 @@ async def test_an_organization_of_which_nobody_waits_any_more_is_out_of_line() -
     await crowd.come(one, 3)
     (only,) = await crowd.come(one)
     line, bay = crowd.gate._line, crowd.gate.flow(one).bay
-    assert line.rivals(bay, [])[0] == 1
+    assert line.rivals(bay)[0] == 1
     only.cancel()
     await asyncio.sleep(0)
-    assert line.rivals(bay, []) == (0, 0.0)
+    assert line.rivals(bay) == (0, 0.0)
     await crowd.end_all()
 
 

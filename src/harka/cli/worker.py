@@ -11,6 +11,7 @@ from harka.cli.signals import on_stop
 from harka.config import Settings, load
 from harka.graph.asking import asker
 from harka.opening import open_monitored
+from harka.storage.databases import size_with
 from harka.worker.runner import SLOTS, SPARE_CONNECTIONS, run
 
 log = logs.logger("worker")
@@ -20,7 +21,8 @@ def worker() -> None:
     """Run jobs until asked to stop; what has begun is finished, or taken up by another worker."""
     settings = load()
     require_servers(settings)
-    connections = max(settings.pool_size, SLOTS + SPARE_CONNECTIONS)
+    # all of them may be at work in one shard, and must tell that they live
+    connections = max(settings.pool_size, size_with(SLOTS + SPARE_CONNECTIONS))
     settings = msgspec.structs.replace(settings, pool_size=connections)
     with logs.writing(settings):
         uvloop.run(_work(settings))

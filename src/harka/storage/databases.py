@@ -6,6 +6,7 @@ its user (an error, a deadline, a cancelled request), it is rolled back first, o
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -62,10 +63,10 @@ class Databases:
         except ConfigurationError:
             return name
 
-    def late(self, name: str, seconds: float) -> int:
-        """At the most so many requests have waited for longer than `seconds` for this database to answer."""
+    def late(self, name: str, seconds: float) -> Mapping[str, int]:
+        """Of each schema, at the most so many requests have waited for longer than `seconds` for answers."""
         database = self._by_name.get(name)
-        return 0 if database is None else database.late(seconds)
+        return {} if database is None else database.late(seconds)
 
     def connections(self) -> dict[str, int]:
         """How many are idle and how many in use, over all databases; may be called from another thread."""
@@ -81,7 +82,7 @@ class Database:
     """One physical database and the connections this process keeps to it."""
 
     def __init__(self, url: str, settings: Settings, *, name: str = "", share: int | None = None) -> None:
-        """`name`: the first by which it was asked for. `share`: connections of one tenant, None for all."""
+        """`name`: the first by which it was asked for. `share`: as `Pool` says."""
         self.name = name
         self._url = url
         self._settings = settings
@@ -90,7 +91,13 @@ class Database:
         self._watch = Watch(self._pool, self._answers)
         self._recycling: set[asyncio.Task[None]] = set()
         self.waits = Waits()
-        self.lanes = Lanes(self.acquire, self.release, lambda: self._pool.is_crowded, self.waits)
+        self.lanes = Lanes(
+            self.acquire,
+            self.release,
+            lambda: self._pool.is_crowded,
+            self.waits,
+            self._pool.charge,
+        )
 
     @property
     def pool(self) -> Pool:
@@ -101,15 +108,15 @@ class Database:
         """That of its connections. Asked once: each look-up is a system call (getpid, in Python 3.11)."""
         return asyncio.get_running_loop()
 
-    async def acquire(self, deadline: float, tenant: bytes = b"") -> Wire:
+    async def acquire(self, deadline: float, tenant: bytes = b"", shard: str = "") -> Wire:
         """An idle connection. Raise `UnavailableError` when none is to be had by `deadline` (loop time).
 
-        `tenant`: who holds it; empty for what serves all.
+        `tenant`, `shard`: who holds it, and in which schema that lives; empty for what serves all.
         """
         if self._watch.hangs:
             raise UnavailableError
         try:
-            wire = await self._pool.acquire(deadline, tenant)
+            wire = await self._pool.acquire(deadline, tenant, shard)
         except TimeoutError as error:
             raise UnavailableError from error
         except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
@@ -120,8 +127,8 @@ class Database:
         self._watch.begin()
         return wire
 
-    def late(self, seconds: float) -> int:
-        """At the most so many requests have waited for longer than `seconds` for it to answer.
+    def late(self, seconds: float) -> Mapping[str, int]:
+        """Of each schema, at the most so many requests have waited for longer than `seconds` for answers.
 
         One that asks several things at once counts as several; what is cancelled counts until it is over.
         """
@@ -235,5 +242,10 @@ class Database:
 
 
 def _share(size: int) -> int:
-    """Of a pool's connections, those that one tenant may hold: whatever it waits for, others find one."""
+    """Of a pool's connections, those for one tenant, or one shard: others find one, whatever it waits for."""
     return max(size * 3 // 4, 1)
+
+
+def size_with(share: int) -> int:
+    """The size of a pool of which one tenant, or shard, may hold so many."""
+    return -(-share * 4 // 3)

@@ -9,7 +9,7 @@ turns out not to be brief, as where a table is locked, is cancelled, and asked a
 import asyncio
 import hashlib
 import math
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -81,22 +81,27 @@ class Lanes:
 
     def __init__(
         self,
-        borrow: Callable[[float, bytes], Awaitable[Wire]],
+        borrow: Callable[[float, bytes, str], Awaitable[Wire]],
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
         waits: Waits,
+        charge: Callable[[Wire, str], None],
     ) -> None:
-        """`borrow`: a connection, by a deadline in loop time, for a tenant. `is_crowded`: many want one."""
+        """`borrow`: a connection, by a deadline in loop time, for a tenant and its shard.
+
+        `is_crowded`: others wait for one. `charge`: it is another shard's turn on it.
+        """
         self._borrow = borrow
         self._give_back = give_back
         self._is_crowded = is_crowded
         self._waits = waits
+        self._charge = charge
         self._lanes: list[_Lane] = []
         self._described: OrderedDict[str, Described] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
-    def askers(self) -> dict[Wire, int]:
-        """How many wait on each of the connections that are in use here."""
+    def askers(self) -> dict[Wire, Counter[str]]:
+        """How many of each shard wait on each of the connections that are in use here."""
         return {lane.wire: lane.askers() for lane in self._lanes}
 
     def known(self, text: str) -> Described | None:
@@ -131,6 +136,7 @@ class Lanes:
         bound: bytes,
         *,
         tenant: bytes,
+        shard: str,
         milliseconds: int,
         deadline: float,
         grace: float,
@@ -143,8 +149,8 @@ class Lanes:
         `milliseconds`: of the statement's timeout. `deadline`: loop time by which there is a connection, and,
         `grace` seconds later, an answer; otherwise raise `TimeoutError`, up to `waits.PERIOD` after that.
         """
-        lane = self._joinable() or self._begin(await self._borrow(deadline, tenant), tenant)
-        answer = lane.ask(described, bound, tenant, milliseconds)
+        lane = self._joinable() or self._begin(await self._borrow(deadline, tenant, shard), tenant, shard)
+        answer = lane.ask(described, bound, tenant, shard, milliseconds)
         self._waits.begin(answer, deadline + grace)
         try:
             return Answer(described.columns, await answer)
@@ -168,8 +174,8 @@ class Lanes:
                 return lane
         return None
 
-    def _begin(self, wire: Wire, tenant: bytes) -> "_Lane":
-        lane = _Lane(wire, tenant, self._end)
+    def _begin(self, wire: Wire, tenant: bytes, shard: str) -> "_Lane":
+        lane = _Lane(wire, tenant, shard, self._end, self._charge)
         self._lanes.append(lane)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
@@ -190,17 +196,27 @@ class _Place(msgspec.Struct):
 
     described: Described
     tenant: bytes
+    shard: str
     answer: asyncio.Future[bytes]
 
 
 class _Lane:
     """A connection lent to everybody in its line, from the first who asks until nobody is left."""
 
-    def __init__(self, wire: Wire, holder: bytes, ended: "Callable[[_Lane], None]") -> None:
-        """`holder`: the tenant to whose share of the connections it counts."""
+    def __init__(
+        self,
+        wire: Wire,
+        holder: bytes,
+        shard: str,
+        ended: "Callable[[_Lane], None]",
+        charge: Callable[[Wire, str], None],
+    ) -> None:
+        """`holder`: the tenant to whose share of the connections it counts. `shard`: whose turn it is."""
         self.wire = wire
         self._holder = holder
+        self._shard = shard
         self._ended = ended
+        self._charge = charge
         self._line: deque[_Place] = deque()
         self._since = 0.0  # when the first in line came to be the first
         # who was the first at the last look, and at how many more it may be
@@ -214,9 +230,9 @@ class _Lane:
         self._begun = self.now()
         wire.answered(self._answered)
 
-    def askers(self) -> int:
-        """Without those who have left."""
-        return sum(not place.answer.done() for place in self._line)
+    def askers(self) -> Counter[str]:
+        """By shards, without those who have left."""
+        return Counter(place.shard for place in self._line if not place.answer.done())
 
     def is_joinable(self, is_crowded: Callable[[], bool]) -> bool:
         """Whether the line is short, and moves, and has not kept its connection from others for long."""
@@ -259,12 +275,12 @@ class _Lane:
             self.wire.connection.terminate()
 
     def ask(
-        self, described: Described, bound: bytes, tenant: bytes, milliseconds: int
+        self, described: Described, bound: bytes, tenant: bytes, shard: str, milliseconds: int
     ) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if not self._line:
             self._since = self.wire.sent_at = self.now()
-        self._line.append(_Place(described, tenant, answer))
+        self._line.append(_Place(described, tenant, shard, answer))
         try:
             lead = self.wire.led_in(tenant, milliseconds, read_only=True, alone=True)
             self.wire.ask(described, bound, answer, lead=lead)
@@ -281,7 +297,7 @@ class _Lane:
 
     def _is_in_the_way(self, first: _Place) -> bool:
         """Of those behind, or of another tenant's share; or nobody waits for it."""
-        return first.answer.done() or first.tenant != self._holder or self.askers() > 1
+        return first.answer.done() or first.tenant != self._holder or self.askers().total() > 1
 
     def _cancel(self) -> None:
         """End what the server runs for the first in line, whose answer nobody waits for any more."""
@@ -306,6 +322,9 @@ class _Lane:
         while len(self._line) > self.wire.outstanding:
             self._line.popleft().described.took(now - self._since)
             self._since = now
+        if self._line and self._line[0].shard != self._shard:
+            self._shard = self._line[0].shard
+            self._charge(self.wire, self._shard)
         self._leave()
 
     def _leave(self) -> None:

@@ -24,13 +24,13 @@ _LONGEST_TIMEOUT: Final = 2**31 - 1  # milliseconds, PostgreSQL's own limit
 class Loan:
     """What a transaction is built on: it takes a connection with its first step, once."""
 
-    def __init__(self, database: Database, tenant: bytes, *, timeout: float) -> None:
-        """`tenant`: whose share of the connections it counts to; empty for the catalog's.
+    def __init__(self, database: Database, tenant: bytes, shard: str, *, timeout: float) -> None:
+        """`tenant`, `shard`: whose shares of the connections it counts to; empty for the catalog's.
 
         `timeout`: seconds from now, for everything together.
         """
         self._database = database
-        self._tenant = tenant
+        self._tenant, self._shard = tenant, shard
         self._loop = loop = database.loop
         self._deadline = loop.time() + timeout
         self._wire: Wire | None = None
@@ -54,7 +54,7 @@ class Loan:
         if self._closed:
             raise self._lost or InternalError
         self._left()
-        self._wire = await self._database.acquire(self._deadline, self._tenant)
+        self._wire = await self._database.acquire(self._deadline, self._tenant, self._shard)
         return self._wire
 
     def _reopen(self) -> None:

@@ -5,6 +5,7 @@ usual loan is a pop from a list.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
@@ -15,19 +16,23 @@ from harka.storage.wire import Wire
 
 _IDLE_SECONDS: Final = 300.0
 _SWEEP_SECONDS: Final = 60.0
+_SEVERAL: Final = 2
+"""Shards: one alone leaves nothing to others."""
 
 
 class Waiting(asyncio.Future[Wire | None]):
     """One who waits for a connection, `since` a loop time; a result of None: there is room for another."""
 
     holder: bytes = b""
+    shard: str = ""
     since: float = 0.0
 
 
 class Pool:
     """At most `size` connections, the one used last lent first, and at most `share` of them to one holder.
 
-    Of those who wait for one, who holds the fewest is served first, and among equals who came first.
+    What is beyond `share` is lent to shards that hold none, one each: however one or two of them hang, there
+    are some for others. Of those who wait, who holds the fewest is served first, among equals who came first.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class Pool:
         self._size = size
         self._share = size if share is None else share
         self._idle: list[Wire] = []
-        # with whom it is lent to
-        self._used: dict[Wire, bytes] = {}
+        # with whom it is lent to, and on which shard
+        self._used: dict[Wire, tuple[bytes, str]] = {}
         self._held: dict[bytes, int] = {}
-        # with the loop time since when
-        self._opening: dict[asyncio.Future[Wire], float] = {}
+        # of every shard that was asked for
+        self._of_shard: dict[str, int] = {}
+        # with the loop time since when, and the shard
+        self._opening: dict[asyncio.Future[Wire], tuple[float, str]] = {}
         # in the order they came
         self._waiters: dict[Waiting, None] = {}
         self._closing = False
@@ -66,50 +73,71 @@ class Pool:
     def used(self) -> frozenset[Wire]:
         return frozenset(self._used)
 
-    async def acquire(self, deadline: float, holder: bytes = b"") -> Wire:
+    async def acquire(self, deadline: float, holder: bytes = b"", shard: str = "") -> Wire:
         """Raise `TimeoutError` when none is to be had by `deadline` (loop time); or why there is none.
 
-        `holder`: whose share it counts towards; empty for what belongs to nobody.
+        `holder`, `shard`: whose shares it counts towards; empty for what belongs to nobody.
         """
         while True:
             if self._closing:
                 raise asyncpg.InterfaceError("the pool is closing")
-            if self._may_hold(holder):
+            if self._may_hold(holder) and self._may_be_on(shard):
                 while self._idle:
                     wire = self._idle.pop()
                     if not wire.connection.is_closed():
-                        self._lend(wire, holder)
+                        self._lend(wire, holder, shard)
                         return wire
                 if self.get_size() + len(self._opening) < self._size:
-                    return await self._open(deadline, holder)
-            handed = await self._wait(deadline, holder)
+                    return await self._open(deadline, holder, shard)
+            handed = await self._wait(deadline, holder, shard)
             if handed is not None:
                 if not handed.connection.is_closed():
                     return handed
                 self.discard(handed)
-            elif not self._may_hold(holder):
+            elif not (self._may_hold(holder) and self._may_be_on(shard)):
                 # the share was used up meanwhile, and the room is another's
                 self._wake()
 
-    def late(self, since: float, askers: Mapping[Wire, int]) -> int:
-        """How many wait, from before `since` (loop time), for the server to answer or to let them in.
+    def late(self, since: float, askers: Mapping[Wire, Mapping[str, int]]) -> Counter[str]:
+        """How many of each shard wait, from before `since` (loop time), for an answer or to be let in.
 
         `askers`: how many wait on a connection where it is not one. Who waits for a connection is late where
         all those are that it might get; otherwise it waits for others' turns.
         """
-        late = sum(began < since for began in self._opening.values())
+        late = Counter[str]()
         # who has a connection on which the server is not late
-        served = {b""} if late < len(self._opening) else set[bytes]()
-        for wire, holder in self._used.items():
+        served, shards = set[bytes](), set[str]()
+        for began, shard in self._opening.values():
+            if began < since:
+                late[shard] += 1
+            else:
+                served.add(b"")
+                shards.add(shard)
+        for wire, (holder, shard) in self._used.items():
             if 0.0 < wire.sent_at < since:
-                late += askers.get(wire, 1)
+                late.update(askers.get(wire, {shard: 1}))
             else:
                 served.add(holder)
+                shards.add(shard)
         for waiter in self._waiters:
-            holder = waiter.holder
-            is_behind = not served or (holder not in served and not self._may_hold(holder))
-            late += waiter.since < since and is_behind
+            holder, shard = waiter.holder, waiter.shard
+            is_behind = (
+                not served
+                or (holder not in served and not self._may_hold(holder))
+                or (shard not in shards and not self._may_be_on(shard))
+            )
+            late[shard] += waiter.since < since and is_behind
         return late
+
+    def charge(self, wire: Wire, shard: str) -> None:
+        """It counts towards the share of another shard from now on, whose turn on it has come."""
+        if wire in self._used:
+            holder, before = self._used[wire]
+            self._used[wire] = holder, shard
+            self._count(b"", before, -1)
+            self._count(b"", shard, 1)
+            if self._waiters:
+                self._wake()
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""
@@ -119,7 +147,7 @@ class Pool:
         self._take_back(wire)
         waiter = self._next_waiter()
         if waiter is not None:
-            self._lend(wire, waiter.holder)
+            self._lend(wire, waiter.holder, waiter.shard)
             waiter.set_result(wire)
             return
         loop = asyncio.get_running_loop()
@@ -167,16 +195,26 @@ class Pool:
     def _may_hold(self, holder: bytes) -> bool:
         return not holder or self._held.get(holder, 0) < self._share
 
-    def _lend(self, wire: Wire, holder: bytes) -> None:
-        self._used[wire] = holder
-        self._count(holder, 1)
+    def _may_be_on(self, shard: str) -> bool:
+        """Whether one more may be on it: the last few are not for shards that hold some already."""
+        return not self._of_shard.get(shard) or self._has_more_than_the_last()
+
+    def _has_more_than_the_last(self) -> bool:
+        lent = len(self._used) + len(self._opening)
+        return lent < self._share or len(self._of_shard) < _SEVERAL
+
+    def _lend(self, wire: Wire, holder: bytes, shard: str) -> None:
+        self._used[wire] = holder, shard
+        self._count(holder, shard, 1)
 
     def _take_back(self, wire: Wire) -> None:
-        holder = self._used.pop(wire, None)
-        if holder:
-            self._count(holder, -1)
+        lent = self._used.pop(wire, None)
+        if lent is not None:
+            self._count(*lent, -1)
 
-    def _count(self, holder: bytes, change: int) -> None:
+    def _count(self, holder: bytes, shard: str, change: int) -> None:
+        if shard:
+            self._of_shard[shard] = self._of_shard.get(shard, 0) + change
         if holder:
             held = self._held.get(holder, 0) + change
             if held:
@@ -184,17 +222,17 @@ class Pool:
             else:
                 del self._held[holder]
 
-    async def _open(self, deadline: float, holder: bytes) -> Wire:
+    async def _open(self, deadline: float, holder: bytes, shard: str) -> Wire:
         """A new connection. Who is cancelled meanwhile leaves it to the pool, lest half of it be lost."""
         opening = asyncio.ensure_future(self._connect())
         # it counts from now on: others may open theirs meanwhile
-        self._opening[opening] = asyncio.get_running_loop().time()
-        self._count(holder, 1)
+        self._opening[opening] = asyncio.get_running_loop().time(), shard
+        self._count(holder, shard, 1)
         try:
             async with asyncio.timeout_at(deadline):
                 await asyncio.shield(opening)
         except BaseException:
-            self._count(holder, -1)
+            self._count(holder, shard, -1)
             if opening.done():
                 self._adopt(opening)
             else:
@@ -202,7 +240,7 @@ class Pool:
             raise
         del self._opening[opening]
         wire = opening.result()
-        self._used[wire] = holder
+        self._used[wire] = holder, shard
         return wire
 
     def _adopt(self, opening: asyncio.Future[Wire]) -> None:
@@ -210,14 +248,14 @@ class Pool:
         if opening.cancelled() or opening.exception() is not None:
             self._wake()
             return
-        self._lend(opening.result(), b"")
+        self._lend(opening.result(), b"", "")
         self.release(opening.result())
 
-    async def _wait(self, deadline: float, holder: bytes) -> Wire | None:
+    async def _wait(self, deadline: float, holder: bytes, shard: str) -> Wire | None:
         """A connection handed over, or None: there is room for another."""
         loop = asyncio.get_running_loop()
         waiter = Waiting(loop=loop)
-        waiter.holder = holder
+        waiter.holder, waiter.shard = holder, shard
         waiter.since = loop.time()
         self._waiters[waiter] = None
         timer = loop.call_at(deadline, _give_up, waiter)
@@ -247,9 +285,10 @@ class Pool:
     def _next_waiter(self) -> Waiting | None:
         """Take out who is to be served now; None when nobody waits who may hold one more."""
         chosen, fewest = None, self._share
+        has_more, of_shard = self._has_more_than_the_last(), self._of_shard
         for waiter in self._waiters:
             held = self._held.get(waiter.holder, 0)
-            if held < fewest and not waiter.done():
+            if held < fewest and (has_more or not of_shard.get(waiter.shard)) and not waiter.done():
                 chosen, fewest = waiter, held
         if chosen is not None:
             del self._waiters[chosen]

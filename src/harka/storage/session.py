@@ -77,7 +77,8 @@ class ShardSession:
         self.read_only = read_only
         self.may_end_early = read_only and not single
         database = databases.database(location.database)
-        self._transaction = Transaction(database, _opening(tenant, read_only, single), timeout=timeout)
+        opening = _opening(tenant, location.schema, read_only, single)
+        self._transaction = Transaction(database, opening, timeout=timeout)
 
     @property
     def statements(self) -> int:
@@ -156,7 +157,7 @@ class ShardSession:
 
 
 @functools.lru_cache(_REMEMBERED_OPENINGS)
-def _opening(tenant: UUID, read_only: bool, alone: bool) -> Opening:  # noqa: FBT001 - for the cache
+def _opening(tenant: UUID, shard: str, read_only: bool, alone: bool) -> Opening:  # noqa: FBT001 - for the cache
     """Begin and name the tenant. The one place that formats a value into SQL: 36 characters made of 128 bits.
 
     LOCAL, always: a setting of the session would outlive the transaction, and the connection's next
@@ -165,4 +166,4 @@ def _opening(tenant: UUID, read_only: bool, alone: bool) -> Opening:  # noqa: FB
     name = str(UUID(int=tenant.int))
     begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if read_only else "BEGIN"
     text = f"{begin}; SET LOCAL app.current_tenant = '{name}'"
-    return Opening(text, name.encode(), read_only, alone)
+    return Opening(text, name.encode(), read_only, alone, shard)

@@ -24,13 +24,14 @@ class Opening(msgspec.Struct, frozen=True):
 
     `text`: SQL from BEGIN on. Of a tenant's, also what says the same where the connection can lead it in with
     the first statement: `tenant`, the 36 characters of its id, and `read_only`. `alone`: each statement led
-    in is a transaction of its own, and there is nothing to end.
+    in is a transaction of its own, and there is nothing to end. `shard`: the schema that the tenant lives in.
     """
 
     text: str
     tenant: bytes = b""
     read_only: bool = False
     alone: bool = False
+    shard: str = ""
 
 
 class Transaction(Loan):
@@ -42,7 +43,7 @@ class Transaction(Loan):
 
     def __init__(self, database: Database, opening: Opening, *, timeout: float) -> None:
         """`timeout`: seconds from now, for everything together."""
-        super().__init__(database, opening.tenant, timeout=timeout)
+        super().__init__(database, opening.tenant, opening.shard, timeout=timeout)
         self.statements = 0
         self.snapshots = 0
         self._opening = opening
@@ -231,6 +232,7 @@ class Transaction(Loan):
                 known,
                 bound,
                 tenant=tenant,
+                shard=self._shard,
                 milliseconds=milliseconds,
                 deadline=self._deadline,
                 grace=SERVER_FIRST,

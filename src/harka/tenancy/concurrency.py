@@ -81,7 +81,8 @@ class Concurrency:
         rate = len(times) / max(elapsed, _SHORTEST)
         self.rate = rate if not self.rate else self.rate + _NEWEST * (rate - self.rate)
         if self._held:
-            self.steady = min(self._next(median), self.steady)
+            # with nothing to compare it with, what takes long may do so by itself
+            self.steady = min(self._next(median), self.steady) if self._ideal else self.steady
             self._set(self.steady)
         elif now >= self._probe_at and busiest > self._least:
             self._probing = self.watches = True

@@ -5,8 +5,8 @@ waits in its organization's line, which is short, or is refused at once: what wo
 people do had better not be begun. Requests on other processes are not known here; each has its own share of
 the load.
 
-Who waits for a database that is late with its answer keeps no processor busy, and gives the place back
-meanwhile: however many databases hang or are slow at once, an eighth of the places is left to others. While
+Who waits for a shard that is late with its answer keeps no processor busy, and gives the place back
+meanwhile: however many shards hang or are slow at once, an eighth of the places is left to others. While
 somebody waits the storage is asked how many these are.
 """
 
@@ -21,14 +21,14 @@ from harka import clock
 from harka.errors import DeadlineExceededError, OverloadedError
 from harka.repositories.organization import Organization
 from harka.tenancy.concurrency import LEAST, Concurrency
-from harka.tenancy.line import Bay, Flow, Line, Rank, Waiting
+from harka.tenancy.line import Bay, Database, Flow, Line, Rank, Waiting
 
 _SHARE: Final = 7 / 8
-"""Of all places, for one organization, and for all that live in one database: whatever hangs, others pass."""
+"""Of all places, for one organization, and for all of one shard, or database: whatever hangs, others pass."""
 _LONGEST: Final = 10
 """Times `patience`: who waited that long is refused. It comes to that when what is under way hangs."""
 _LATE: Final = 4
-"""Times `patience`: a database that takes longer to answer is late."""
+"""Times `patience`: a shard that takes longer to answer is late."""
 _LOOK: Final = 2
 """The same, between two looks at that."""
 _PERIOD: Final = 0.005
@@ -50,12 +50,12 @@ class Storage(Protocol):
     """The part of `storage.databases.Databases` that is asked."""
 
     def same(self, name: str) -> str: ...
-    def late(self, name: str, seconds: float) -> int: ...
+    def late(self, name: str, seconds: float) -> Mapping[str, int]: ...
 
 
 class Gate:
     def __init__(self, *, most: int, patience: float, storage: Storage | None = None) -> None:
-        """`most`: requests under way, whatever is measured; late ones as many again, and a few per database.
+        """`most`: requests under way, whatever is measured; late ones as many again, and a few per shard.
 
         `patience`: seconds one may expect to wait. `storage`: what knows how many are late.
         """
@@ -71,7 +71,9 @@ class Gate:
         self._ending: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
         self._flows: dict[UUID, Flow] = {}
-        self._bays: dict[str, Bay] = {}
+        self._databases: dict[str, Database] = {}
+        # by database and schema
+        self._bays: dict[tuple[str, str], Bay] = {}
         self._line = Line()
         self._sweep_at = _FLOWS
         self.under_way = 0
@@ -105,6 +107,7 @@ class Gate:
             self.under_way >= self._limit
             or flow.held >= self._most_of_one
             or bay.held >= self._most_of_bay
+            or bay.database.under_way >= self._most_of_database
             or flow.waiting
             or (bay.is_late and bay.held >= self._most_of_late())
         ):
@@ -112,6 +115,7 @@ class Gate:
         self.under_way += 1
         flow.held += 1
         bay.held += 1
+        bay.database.under_way += 1
         return True
 
     def leave(self, flow: Flow, began: float) -> None:
@@ -122,6 +126,7 @@ class Gate:
         self.under_way = under_way - 1
         flow.held -= 1
         bay.held -= 1
+        bay.database.under_way -= 1
         if flow.is_in_line:
             flow.debt += seconds - cost
         flow.cost = cost + _NEWEST * (seconds - cost) if cost else seconds
@@ -132,6 +137,7 @@ class Gate:
             bay.late -= 1
             self._all_late -= 1
             self.under_way = under_way
+            bay.database.under_way += 1
         if self._concurrency.watches:
             self._concurrency.record(seconds, under_way, now)
         if self.waiting:
@@ -148,6 +154,7 @@ class Gate:
             self._all_late -= 1
         else:
             self.under_way -= 1
+            bay.database.under_way -= 1
         if flow.is_in_line:
             # only who was let in from the line has paid in advance
             flow.debt += now - began - (flow.cost if was_in_line else 0.0)
@@ -158,7 +165,7 @@ class Gate:
         if not self.waiting:
             return True
         if not flow.waiting:
-            organizations, _ = self._line.rivals(flow.bay, self._late)
+            organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
         return flow.waiting < self._longest(flow) or flow.has_below(rank)
 
@@ -251,14 +258,16 @@ class Gate:
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        _, weight = self._line.rivals(flow.bay, self._late)
+        _, weight = self._line.rivals(flow.bay)
         all_of_them = weight if flow.is_in_line else weight + flow.weight
         return max(int(self._room * flow.weight / all_of_them), 1)
 
     def _admit(self, now: float) -> None:
         while self.under_way < self._limit:
             most_of_late = self._most_of_late() if self._late else 0
-            found = self._line.next(self._most_of_one, self._most_of_bay, most_of_late)
+            found = self._line.next(
+                self._most_of_one, self._most_of_bay, most_of_late, self._most_of_database
+            )
             if found is None:
                 return
             flow, one = found
@@ -273,10 +282,11 @@ class Gate:
                 self.under_way += 1
                 flow.held += 1
                 flow.bay.held += 1
+                flow.bay.database.under_way += 1
                 one.set_result(None)
 
     def _most_of_late(self) -> int:
-        """Of all places, for one database that is late.
+        """Of all places, for one shard that is late.
 
         Together they hold what one may. Where as many are late as may be under way it is a few for each: one
         that answers again can show it.
@@ -286,21 +296,26 @@ class Gate:
         return self._few if self._all_late >= self._limit else self._most_of_bay
 
     def _look_later(self) -> None:
-        # with one database nobody else could use the places
+        # with one shard nobody else could use the places
         if self._storage is not None and len(self._bays) > 1:
             self._next_look = asyncio.get_running_loop().call_later(
                 _LOOK * self._patience, self._look, self._storage
             )
 
     def _look(self, storage: Storage) -> None:
-        """Who waits for a database that is late holds no place; who does no more, holds one again."""
+        """Who waits for a shard that is late holds no place; who does no more, holds one again."""
         self._next_look = None
         under_way = self.under_way + self._all_late
-        for name, bay in self._bays.items():
-            bay.late = min(storage.late(name, self._late_after), bay.held)
+        late = {name: storage.late(name, self._late_after) for name in self._databases}
+        for database in self._databases.values():
+            database.under_way = 0
+        for (name, schema), bay in self._bays.items():
+            bay.late = min(late[name].get(schema, 0), bay.held)
             bay.is_late = bay.late > self._few or (bay.is_late and not bay.answers)
             bay.answers = False
+            bay.database.under_way += bay.held - bay.late
         self._late = [bay for bay in self._bays.values() if bay.is_late]
+        self._line.look()
         self._all_late = sum(bay.late for bay in self._bays.values())
         self.under_way = under_way - self._all_late
         self._concurrency.hold(is_held=self._all_late > self._few)
@@ -316,8 +331,9 @@ class Gate:
         self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
         self._most_of_one = max(int(self._limit * _SHARE), 1)
         self._few = max(self._limit - self._most_of_one, 1)
+        self._most_of_database = self._most_of_one if len(self._databases) > 1 else self._limit
         if self._all_late >= self._most:
-            # or one database after the other would come to be late with all that it may hold
+            # or one shard after the other would come to be late with all that it may hold
             self._most_of_bay = self._few
         else:
             self._most_of_bay = self._most_of_one if len(self._bays) > 1 else self._limit
@@ -325,25 +341,34 @@ class Gate:
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
         """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
         if flow is not None and (flow.held or flow.is_in_line):
-            if not flow.is_in_line and flow.organization.database == organization.database:
+            if not flow.is_in_line and flow.organization.location == organization.location:
                 flow.update(organization)
             return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()
-        database = (
-            organization.database if self._storage is None else self._storage.same(organization.database)
-        )
-        bay = self._bays.get(database)
-        if bay is None:
-            bay = self._bays[database] = Bay()
-            self._changed()
+        bay = self._bay(organization)
         made = self._flows[organization.id] = Flow(organization, bay)
         if flow is not None:
             made.clock, made.left, made.cost = flow.left - bay.lead, flow.left, flow.cost
         return made
 
+    def _bay(self, organization: Organization) -> Bay:
+        """That of where it lives."""
+        name, schema = organization.database, organization.schema
+        if self._storage is not None:
+            name = self._storage.same(name)
+        bay = self._bays.get((name, schema))
+        if bay is None:
+            database = self._databases.setdefault(name, Database())
+            bay = self._bays[name, schema] = Bay(database)
+            self._changed()
+        return bay
+
     def _forget_idle(self) -> None:
         self._flows = {key: flow for key, flow in self._flows.items() if flow.held or flow.is_in_line}
+        used = {flow.bay for flow in self._flows.values()}
+        self._bays = {key: bay for key, bay in self._bays.items() if bay in used or bay.is_late}
+        self._databases = {name: bay.database for (name, _), bay in self._bays.items()}
         self._sweep_at = max(_FLOWS, 2 * len(self._flows))
 
 

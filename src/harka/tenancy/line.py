@@ -4,7 +4,7 @@ What is shared out is the time for which places are held. Each organization has 
 forward by what its requests take, divided by its weight; the one whose clock is behind comes next. Who cannot
 be let in does not save up: who was away begins where the line is, and who holds all the places that it may
 stays behind whoever is let in by one turn of theirs at the most, and by no more turns of its own than it may
-hold places. A database that holds all it may is put forward as a whole: its organizations keep their order.
+hold places. A shard that holds all it may is put forward as a whole: its organizations keep their order.
 """
 
 import enum
@@ -12,7 +12,6 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from harka.errors import HarkaError
@@ -23,6 +22,8 @@ _PARTNER_TURN: Final = 4
 _BULK_TURN: Final = 16
 _BRIEFEST: Final = 1e-6
 """Seconds: nobody is let in for nothing."""
+_STALE: Final = 4
+"""Times the shards in line: of so many places in it some are left, and are forgotten."""
 
 
 class Waiting(Protocol):
@@ -44,20 +45,32 @@ class Rank(enum.IntEnum):
     BULK = 2
 
 
+class Database:
+    """`under_way`: requests that are, without those that are late."""
+
+    __slots__ = ("under_way",)
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+
 class Bay:
-    """All that lives in one database. `held`: requests under way; `late`: of these, see `gate`.
+    """All that lives in one shard, a schema of a database. `held`: requests; `late`: of these, see `gate`.
 
     `is_late`: more than a few are, or were, and since then none has ended in time; `answers`: one has now.
     `flows`: those in line by their clocks, which the line's time is ahead of by `lead`; `weight`: of these.
+    `place`: in line, by who comes next of them.
     """
 
-    __slots__ = ("answers", "flows", "held", "is_late", "late", "lead", "weight")
+    __slots__ = ("answers", "database", "flows", "held", "is_late", "late", "lead", "place", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database | None = None) -> None:
+        self.database = database or Database()
         self.held = self.late = 0
         self.is_late = self.answers = False
         self.lead = self.weight = 0.0
         self.flows: list[tuple[float, int, Flow]] = []
+        self.place: tuple[float, int, Bay] | None = None
 
 
 class Flow:
@@ -140,22 +153,29 @@ class Line:
 
     def __init__(self) -> None:
         self._bays: dict[Bay, None] = {}
+        # theirs, and some where they are no more
+        self._places: list[tuple[float, int, Bay]] = []
         self._order = itertools.count()
         self._clock = 0.0
         self._count = 0
         self._weight = 0.0
+        # of shards that are late
+        self._late_count = 0
+        self._late_weight = 0.0
 
-    def rivals(self, bay: Bay, late: Sequence[Bay]) -> tuple[int, float]:
+    def rivals(self, bay: Bay) -> tuple[int, float]:
         """How many organizations are in line for the same places, and their weight.
 
-        Those of databases that are late are in nobody's way but their neighbours'.
+        Those of shards that are late are in nobody's way but their neighbours'.
         """
-        count, weight = self._count, self._weight
-        for each in late:
-            if each is not bay:
-                count -= len(each.flows)
-                weight -= each.weight
-        return count, weight
+        count, weight = self._count - self._late_count, self._weight - self._late_weight
+        return (count + len(bay.flows), weight + bay.weight) if bay.is_late else (count, weight)
+
+    def look(self) -> None:
+        """Others are late than before."""
+        late = [bay for bay in self._bays if bay.is_late]
+        self._late_count = sum(len(bay.flows) for bay in late)
+        self._late_weight = sum(bay.weight for bay in late)
 
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
@@ -167,12 +187,15 @@ class Line:
                 # as early as who comes next of its neighbours, if these are behind
                 earliest = bay.flows[0][0]
             else:
-                # its database may have been put forward since, and what it owes is owed to the line
+                # its shard may have been put forward since, and what it owes is owed to the line
                 flow.clock = min(flow.clock, flow.left - bay.lead)
             flow.clock = max(flow.clock, min(self._clock - bay.lead, earliest))
             self._count += 1
             self._weight += flow.weight
             bay.weight += flow.weight
+            if bay.is_late:
+                self._late_count += 1
+                self._late_weight += flow.weight
             self._bays[bay] = None
             self._push(flow)
 
@@ -183,35 +206,45 @@ class Line:
         heapq.heapify(bay.flows)
         self._drop(flow)
 
-    def next(self, most: int, most_of_bay: int, most_of_late: int) -> tuple[Flow, Waiting] | None:
+    def next(
+        self, most: int, most_of_bay: int, most_of_late: int, most_of_database: float = math.inf
+    ) -> tuple[Flow, Waiting] | None:
         """Take out who comes next, where the organization holds fewer places than `most`.
 
-        `most_of_bay`, `most_of_late`: the same for all of its database, and for all of one that is late.
+        `most_of_bay`, `most_of_late`: the same for all of its shard, and for all of one that is late.
         """
-        found, begins = None, (math.inf, 0)
+        found, begins = None, math.inf
         full: list[Bay] = []
         aside: list[Flow] = []
-        for bay in self._bays:
-            if bay.held >= (most_of_late if bay.is_late else most_of_bay):
-                full.append(bay)
+        while found is None and self._places:
+            place = heapq.heappop(self._places)
+            bay = place[2]
+            if bay.place is not place:
                 continue
-            while bay.flows and bay.flows[0][2].held >= most:
+            bay.place = None
+            if (
+                bay.held >= (most_of_late if bay.is_late else most_of_bay)
+                or bay.database.under_way >= most_of_database
+            ):
+                full.append(bay)
+            elif bay.flows[0][2].held >= most:
                 aside.append(heapq.heappop(bay.flows)[2])
-            if bay.flows:
-                start, order, flow = bay.flows[0]
-                if (start + bay.lead, order) < begins:
-                    found, begins = flow, (start + bay.lead, order)
+                self._place(bay)
+            else:
+                found, begins = heapq.heappop(bay.flows)[2], place[0]
         if found is not None:
-            heapq.heappop(found.bay.flows)
-            self._clock = max(self._clock, begins[0])
+            # those full and aside that come later are not behind
+            self._clock = max(self._clock, begins)
             turn = found.cost / found.weight
             for bay in full:
                 head = bay.flows[0][2]
-                to = begins[0] - min(turn, most_of_bay * head.cost / head.weight)
+                to = begins - min(turn, most_of_bay * head.cost / head.weight)
                 bay.lead = max(bay.lead, to - head.clock)
             for flow in aside:
-                to = begins[0] - min(turn, most * flow.cost / flow.weight)
+                to = begins - min(turn, most * flow.cost / flow.weight)
                 flow.clock = max(flow.clock, to - flow.bay.lead)
+        for bay in full:
+            self._place(bay)
         for flow in aside:
             self._push(flow)
         return None if found is None else (found, self._let_in(found))
@@ -229,6 +262,21 @@ class Line:
 
     def _push(self, flow: Flow) -> None:
         heapq.heappush(flow.bay.flows, (flow.clock, next(self._order), flow))
+        self._place(flow.bay)
+
+    def _place(self, bay: Bay) -> None:
+        """Where it stands, by who comes next there."""
+        if not bay.flows:
+            bay.place = None
+            return
+        clock, order, _ = bay.flows[0]
+        start, place = clock + bay.lead, bay.place
+        if place is None or place[0] != start or place[1] != order:
+            bay.place = start, order, bay
+            heapq.heappush(self._places, bay.place)
+            if len(self._places) > _STALE * len(self._bays):
+                self._places[:] = [each.place for each in self._bays if each.place is not None]
+                heapq.heapify(self._places)
 
     def _drop(self, flow: Flow) -> None:
         bay = flow.bay
@@ -237,8 +285,12 @@ class Line:
         self._count -= 1
         self._weight -= flow.weight
         bay.weight -= flow.weight
+        if bay.is_late:
+            self._late_count -= 1
+            self._late_weight -= flow.weight
         if not bay.flows:
             del self._bays[bay]
+        self._place(bay)
 
 
 def weight_of(organization: Organization) -> float:

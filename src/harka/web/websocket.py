@@ -6,7 +6,7 @@ admitted afresh, as a request of its own would be, so a revoked key is refused f
 whoever may not come in any more is closed (`web.listeners`).
 
 `X-Request-Deadline` and `Priority`, of the handshake or in the payload of `connection_init`, are of each
-operation, from when it comes; one may say otherwise by `extensions: {"deadline": seconds, "priority": "u=7"}`,
+operation, from when it comes. One says otherwise by `extensions: {"deadline": seconds, "priority": "u=7"}`,
 of which the deadline can only be sooner.
 """
 

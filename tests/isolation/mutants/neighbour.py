@@ -6,7 +6,7 @@ from mutants.mutant import Mutant
 
 GATE = ("tests/tenancy/test_gate.py", "tests/tenancy/test_line.py")
 LATE = ("tests/tenancy/test_gate.py", "tests/storage/test_bulkhead.py")
-POOL = ("tests/storage/test_pool.py",)
+POOL = ("tests/storage/test_pool.py", "tests/storage/test_shards.py")
 TURN = ("tests/web/test_turn.py",)
 
 MUTANTS: Final = [
@@ -43,8 +43,8 @@ MUTANTS: Final = [
     Mutant(
         "who-opens-a-connection-is-not-late",
         "storage/pool.py",
-        "late = sum(began < since for began in self._opening.values())",
-        "late = 0",
+        "if began < since:",
+        "if False:",
         LATE,
     ),
     Mutant(
@@ -53,6 +53,34 @@ MUTANTS: Final = [
         "return not holder or self._held.get(holder, 0) < self._share",
         "return True",
         POOL,
+    ),
+    Mutant(
+        "one-shard-holds-all-connections",
+        "storage/pool.py",
+        "return not self._of_shard.get(shard) or self._has_more_than_the_last()",
+        "return True",
+        POOL,
+    ),
+    Mutant(
+        "a-line-counts-to-who-began-it",
+        "storage/lane.py",
+        "self._charge(self.wire, self._shard)",
+        "pass",
+        ("tests/storage/test_shards.py",),
+    ),
+    Mutant(
+        "a-database-is-one-shard",
+        "tenancy/gate.py",
+        "name, schema = organization.database, organization.schema",
+        'name, schema = organization.database, ""',
+        GATE,
+    ),
+    Mutant(
+        "one-database-takes-all-places",
+        "tenancy/gate.py",
+        "or bay.database.under_way >= self._most_of_database",
+        "or False",
+        GATE,
     ),
     Mutant(
         "a-place-is-anybodys",
