@@ -1,4 +1,4 @@
-"""The body of a request, whole before the request takes a place or counts for anything (0031)."""
+"""The body of a request, whole before the request takes a place or counts for anything (0050)."""
 
 from starlette.types import Message, Receive
 
