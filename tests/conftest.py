@@ -69,8 +69,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-_DEAR = frozenset({"worlds", "packages"})
-"""Fixtures that take a process half a minute: tenants with something of everything, npm's packages."""
+_DEAR = frozenset({"worlds", "packages", "crowd", "demo_run"})
+"""Fixtures that take a process half a minute.
+
+Tenants with something of everything, npm's packages, thousands of rows of each kind, the demo's learners.
+"""
 
 _MOST_WORKERS = 4
 """Beyond that PostgreSQL, Valkey and the tests stand in each other's way."""

@@ -68,7 +68,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="module")
-async def run(empty: Opened) -> Run:
+async def demo_run(empty: Opened) -> Run:
     reports: list[Loaded] = []
     return Run(await demo.load(empty, reports.append), reports)
 
@@ -126,11 +126,11 @@ async def fetch(services: Opened, tenant: Organization, statement: Statement, *a
         await session.rollback()
 
 
-def test_what_is_loaded_equals_what_the_files_hold(run: Run) -> None:
+def test_what_is_loaded_equals_what_the_files_hold(demo_run: Run) -> None:
     expected = counted()
-    assert run.summary.modes == expected
-    assert run.summary.total == run.summary.planned
-    assert run.summary.total == Figures(
+    assert demo_run.summary.modes == expected
+    assert demo_run.summary.total == demo_run.summary.planned
+    assert demo_run.summary.total == Figures(
         tenants=73,
         users=30_831,
         learners=30_476,
@@ -141,7 +141,9 @@ def test_what_is_loaded_equals_what_the_files_hold(run: Run) -> None:
     )
 
 
-async def test_every_enrollment_is_there_once_with_its_status_and_scores(run: Run, empty: Opened) -> None:
+async def test_every_enrollment_is_there_once_with_its_status_and_scores(
+    demo_run: Run, empty: Opened
+) -> None:
     statuses = {"Pass": "completed", "Distinction": "completed", "Withdrawn": "withdrawn", "Fail": "active"}
     results = scores_by_enrollment()
     expected = []
@@ -161,7 +163,7 @@ async def test_every_enrollment_is_there_once_with_its_status_and_scores(run: Ru
     assert sorted(found) == sorted(expected)
 
 
-async def test_every_tenant_lives_where_its_size_puts_it(run: Run, empty: Opened) -> None:
+async def test_every_tenant_lives_where_its_size_puts_it(demo_run: Run, empty: Opened) -> None:
     homes = Counter(
         (each.plan, each.mode, each.shard.rpartition("_")[0].removeprefix("shard_"))
         for each in await empty.organizations()
@@ -174,12 +176,12 @@ async def test_every_tenant_lives_where_its_size_puts_it(run: Run, empty: Opened
     }
 
 
-async def test_progress_is_one_exactly_where_an_enrollment_is_completed(run: Run, empty: Opened) -> None:
+async def test_progress_is_one_exactly_where_an_enrollment_is_completed(demo_run: Run, empty: Opened) -> None:
     for tenant in await empty.organizations():
         assert await fetch(empty, tenant, BROKEN) == []
 
 
-async def test_a_real_learner_is_found_as_published(run: Run, empty: Opened) -> None:
+async def test_a_real_learner_is_found_as_published(demo_run: Run, empty: Opened) -> None:
     tenants = {each.slug: each for each in await empty.organizations()}
     found = await fetch(empty, tenants["east-anglian"], LEARNER, "learner-11391@east-anglian.example")
     assert [msgspec.to_builtins(dict(row)) for row in found] == [
@@ -207,7 +209,7 @@ async def test_a_real_learner_is_found_as_published(run: Run, empty: Opened) -> 
     assert found[0]["completed_at"].date().isoformat() == "2014-06-26"
 
 
-async def test_every_tenant_has_an_owner_and_an_instructor_a_course(run: Run, empty: Opened) -> None:
+async def test_every_tenant_has_an_owner_and_an_instructor_a_course(demo_run: Run, empty: Opened) -> None:
     tenants = {each.slug: each for each in await empty.organizations()}
     assert [tuple(row) for row in await fetch(empty, tenants["wales-bbb"], ROLES)] == [
         ("instructor", 4),
@@ -221,25 +223,25 @@ async def test_every_tenant_has_an_owner_and_an_instructor_a_course(run: Run, em
     ]
 
 
-def test_progress_is_reported_tenant_by_tenant(run: Run) -> None:
-    assert len({report.slug for report in run.reports}) == len(run.reports) == 73
-    assert run.reports[0] == Loaded("ireland-ggg", 9, 32_593)
-    assert run.reports[-1].done == 32_593
+def test_progress_is_reported_tenant_by_tenant(demo_run: Run) -> None:
+    assert len({report.slug for report in demo_run.reports}) == len(demo_run.reports) == 73
+    assert demo_run.reports[0] == Loaded("ireland-ggg", 9, 32_593)
+    assert demo_run.reports[-1].done == 32_593
 
 
-async def test_every_tenant_has_a_key_that_works(run: Run, empty: Opened) -> None:
+async def test_every_tenant_has_a_key_that_works(demo_run: Run, empty: Opened) -> None:
     tenants = {each.slug: each for each in await empty.organizations()}
     keys = {
         key.prefix: key for key in await api_keys.list_live(empty.catalog, [t.id for t in tenants.values()])
     }
     assert len(keys) == 73
-    for each in run.summary.tenants:
+    for each in demo_run.summary.tenants:
         assert each.key is not None
         assert api_key.verify(keys, each.key.encode(), clock.now()).tenant_id == tenants[each.slug].id
 
 
-async def test_loading_again_changes_nothing(run: Run, empty: Opened) -> None:
+async def test_loading_again_changes_nothing(demo_run: Run, empty: Opened) -> None:
     again = await demo.load(empty, lambda _: None)
-    assert again == msgspec.structs.replace(run.summary, loaded=0)
-    assert run.summary.loaded == 73
-    assert await demo.summary(empty) == msgspec.structs.replace(run.summary, loaded=0, planned=None)
+    assert again == msgspec.structs.replace(demo_run.summary, loaded=0)
+    assert demo_run.summary.loaded == 73
+    assert await demo.summary(empty) == msgspec.structs.replace(demo_run.summary, loaded=0, planned=None)
