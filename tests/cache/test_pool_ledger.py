@@ -102,6 +102,16 @@ async def test_what_is_reserved_of_a_month_goes_back_when_a_process_is_gone_and_
     assert told.free == 10.0, "once"
 
 
+async def test_what_the_ledger_never_knew_of_is_given_back_to_nobody(opened: Open) -> None:
+    """A download that began while nobody knew the month, and ended once another process did."""
+    tenant, trusting, there = new_id(), opened(), opened()
+    month = {"rate": 0.0, "window": "2026-05-01"}
+    await trusting.draw(tenant, [ask(**(month | {"seed": -1.0}), need=90.0), held(need=1.0)])
+    await there.draw(tenant, [ask(**month, need=50.0)])
+    (told, _) = await trusting.draw(tenant, [ask(**month, back=90.0), held(held=1.0)])
+    assert told.free == 50.0
+
+
 async def test_what_is_reserved_of_one_month_is_nothing_of_the_next(opened: Open) -> None:
     tenant, gone, there = new_id(), opened(lease=0.05), opened()
     await gone.draw(tenant, [ask(rate=0.0, window="2026-05-01", need=90.0), held(need=1.0)])

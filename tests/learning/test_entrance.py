@@ -110,6 +110,33 @@ async def test_one_address_tries_many_accounts_only_so_often(academy: Academy, d
     await entrance.sign_in(door, academy.anonymous(), Shown(person.email, PASSWORD), elsewhere)
 
 
+async def test_who_leaves_in_the_middle_of_a_try_takes_nobody_elses(
+    academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=2, seconds=600.0))
+    monkeypatch.setattr(entrance, "OF_STRANGERS_THERE", Rate("there", most=1, seconds=600.0))
+
+    class Leaving(Throttle):
+        """Whoever takes a try has left when it is taken."""
+
+        async def take(self, tenant: UUID, rate: Rate, of: str) -> float:
+            seconds = await super().take(tenant, rate, of)
+            if not seconds:
+                raise asyncio.CancelledError
+            return seconds
+
+    leaving = msgspec.structs.replace(door, throttle=Leaving(academy.parts.cache))
+    shown = Shown("nobody@example.com", "wrong")
+    for error in (asyncio.CancelledError, RateLimitedError, RateLimitedError):
+        with pytest.raises(error):
+            await entrance.sign_in(leaving, academy.anonymous(), shown, BROWSER)
+    for number in range(2):
+        with pytest.raises(WrongPasswordError):
+            await entrance.sign_in(
+                door, academy.anonymous(), shown, Device("browser", f"198.51.100.{number}")
+            )
+
+
 async def test_thousands_of_addresses_together_try_only_so_often(
     academy: Academy, rival: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harka.storage.databases import Databases
-from harka.storage.pool import Pool
+from harka.storage.pool import Pool, Waiting
 from harka.storage.wire import Wire
 from waiting import until
 
@@ -154,8 +154,8 @@ async def test_one_holder_leaves_some_to_others(make_pool: MakePool) -> None:
     assert await fourth is held[0]
 
 
-async def test_the_last_quarter_is_for_shards_that_hold_none(make_pool: MakePool) -> None:
-    """Three that hang, whoever asks there, leave one connection of ten."""
+async def test_of_the_last_quarter_there_is_one_left_for_another_shard(make_pool: MakePool) -> None:
+    """Two that hang, whoever asks there, leave one connection of ten."""
     pool = make_pool(10)
     pool._share = 7
     await pool.acquire(soon(), b"first", "fine")
@@ -163,12 +163,12 @@ async def test_the_last_quarter_is_for_shards_that_hold_none(make_pool: MakePool
         pool.release(wire)
     stuck = [
         asyncio.create_task(pool.acquire(soon(), b"%d" % number, shard))
-        for shard in ("x", "y", "z")
+        for shard in ("x", "y")
         for number in range(10)
     ]
     while len(pool._waiters) + len(pool.used) < len(stuck):  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0.001)
-    assert pool._of_shard == {"fine": 0, "x": 7, "y": 1, "z": 1}
+    assert pool._of_shard == {"fine": 0, "x": 7, "y": 2}
     fine = await pool.acquire(soon(), b"fine", "fine")
     other = asyncio.create_task(pool.acquire(soon(), b"other", "fine"))
     await asyncio.sleep(0)
@@ -176,6 +176,64 @@ async def test_the_last_quarter_is_for_shards_that_hold_none(make_pool: MakePool
     assert await other is fine, "the next one of a shard that answers"
     for task in stuck:
         task.cancel()
+
+
+async def test_beside_one_that_hangs_a_shard_has_more_than_one(make_pool: MakePool) -> None:
+    pool = make_pool(10)
+    pool._share = 7
+    for number in range(7):
+        await pool.acquire(soon(), b"%d" % number, "x")
+    for number in range(2):
+        await pool.acquire(soon(), b"%d" % number, "fine")
+    third = asyncio.create_task(pool.acquire(soon(), b"third", "fine"))
+    await pool.acquire(soon(), b"other", "other")
+    assert not third.done()
+    third.cancel()
+
+
+@pytest.mark.parametrize("how", ["release", "discard"])
+async def test_one_that_comes_back_may_let_two_in(make_pool: MakePool, how: str) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    first = await pool.acquire(soon(), b"x", "x")
+    for number in range(2):
+        await pool.acquire(soon(), b"%d" % number, "y")
+    waiting = [asyncio.create_task(pool.acquire(soon(), b"z%s" % shard.encode(), shard)) for shard in "yx"]
+    while len(pool._waiters) < len(waiting):  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0)
+    getattr(pool, how)(first)
+    await asyncio.gather(*waiting)
+
+
+async def test_a_change_of_turns_disturbs_nobody_in_line_while_there_is_none(make_pool: MakePool) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    held = [await pool.acquire(soon(), b"%d" % number, "aaab"[number]) for number in range(4)]
+    waiting = [asyncio.create_task(pool.acquire(soon(), b"c%d" % number, "c")) for number in range(3)]
+    while len(pool._waiters) < len(waiting):  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0)
+    before = [(waiter.holder, waiter.since) for waiter in pool._waiters]
+    for shard in "abab":
+        pool.charge(held[3], shard)
+        await asyncio.sleep(0)
+        assert [(waiter.holder, waiter.since) for waiter in pool._waiters] == before
+    for task in waiting:
+        task.cancel()
+
+
+async def test_a_shard_that_nobody_asks_for_any_more_is_forgotten(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool(4)
+    pool._share = 3
+    pool.release(await pool.acquire(soon(), b"x", "x"))
+    held = [await pool.acquire(soon(), b"%d" % number, "y") for number in range(3)]
+    monkeypatch.setattr("harka.storage.pool._IDLE_SECONDS", 0.0)
+    pool._close_idle()
+    assert pool._of_shard == {"y": 3}
+    held.append(await pool.acquire(soon(), b"a", "y"))
+    for wire in held:
+        pool.release(wire)
 
 
 async def test_one_shard_alone_may_hold_all(make_pool: MakePool) -> None:
@@ -414,6 +472,17 @@ class Play:
         held = [task for task in self.tasks if task.done() and not task.cancelled() and task.result() is wire]
         self.tasks.remove(held[0])
 
+    def left_waiting(self) -> list[Waiting]:
+        """Who might be served, while there is room."""
+        pool = self.pool
+        if not pool._not_lent():
+            return []
+        return [
+            each
+            for each in pool._waiters
+            if not each.done() and pool._may_hold(each.holder) and pool._may_be_on(each.shard)
+        ]
+
     async def end(self) -> None:
         """Give everything back, until nobody waits."""
         async with asyncio.timeout(5):
@@ -443,7 +512,9 @@ def test_no_room_is_lost_whatever_happens_in_whatever_order(
         play = Play(size, share)
         for event, which in events:
             if event == "wait":
-                await asyncio.sleep(0)
+                for _ in range(8):
+                    await asyncio.sleep(0)
+                assert not play.left_waiting()
             else:
                 getattr(play, event)(which)
             lent = play.lent()

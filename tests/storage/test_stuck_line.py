@@ -13,6 +13,7 @@ from harka.config import Settings
 from harka.storage import lane
 from harka.storage.databases import Databases
 from harka.storage.location import Location, app_url
+from harka.storage.migrate import connected
 from harka.storage.provision import create_home
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
@@ -146,6 +147,29 @@ async def test_who_leaves_a_locked_table_leaves_the_connection(
         assert await line.ask(elsewhere) == 0
 
     await until_true(lambda: not line.pool.used)
+    for wire in line.pool._idle:
+        assert len(wire.connection._cancellations) <= 1, "asyncpg keeps what it told for ever"
+
+
+async def test_who_is_stuck_behind_a_migration_is_answered_by_what_it_made(
+    line: Line, home: Location, storage_settings: Settings
+) -> None:
+    counted = Statement("test.counted", "SELECT n FROM {schema}.counted, (VALUES ($1::uuid)) v WHERE n > 0")
+    table = f"{home.schema}.counted"
+    async with connected(storage_settings.admin_database_url) as owner:
+        await owner.execute(f"CREATE TABLE {table} AS SELECT 1::int4 AS n; GRANT SELECT ON {table} TO PUBLIC")
+        try:
+            for _ in range(3):
+                assert await line.ask(home, statement=counted) == 1
+            async with owner.transaction():
+                await owner.execute(f"ALTER TABLE {table} ALTER n TYPE int8")
+                stuck = [line.ask(home, statement=counted) for _ in range(3)]
+                await line.blocked(1)
+                # given way, and asked again
+                await line.blocked(3)
+            assert await asyncio.gather(*stuck) == [1] * 3
+        finally:
+            await owner.execute(f"DROP TABLE {table}")
 
 
 async def test_a_line_counts_to_the_tenant_who_began_it(

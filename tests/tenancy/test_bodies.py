@@ -57,6 +57,15 @@ async def test_of_one_organization_the_oldest_makes_room_and_of_others_nobody() 
         assert (made.refused, made.bodies.under_way) == ([1, 2], 3)
 
 
+async def test_strangers_elsewhere_send_nobody_away_who_is_known() -> None:
+    async with crowd(16) as made:
+        for _ in range(3):
+            await made.begin(ONE, is_known=True)
+        for _ in range(20):
+            await made.begin(new_id())
+        assert made.refused == [*range(3, 10)], "the strangers, the oldest first"
+
+
 async def test_when_all_are_too_many_the_organization_with_the_most_makes_room() -> None:
     async with crowd(8) as made:
         for organization in (OTHER, ONE, ONE, THIRD, THIRD, *(new_id() for _ in range(3))):

@@ -13,6 +13,7 @@ from harka.tenancy import allowance as allowances
 from harka.tenancy import quota
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import Resource
+from harka.tenancy.pools import CPU
 from harka.tenancy.quota import Admission
 from tenancy.quotas import Join, admit, admitted, at_work, charge, granted, leave
 from waiting import until
@@ -86,6 +87,45 @@ async def test_of_a_process_that_does_not_answer_nobody_waits_for_long(join: Joi
     ledger.draw = counted  # type: ignore[method-assign]  # counted, and as it is
     assert await admitted(another, acme, 50) == 0
     assert drawn <= 2
+
+
+async def test_a_drawing_of_something_else_is_no_reason_to_ask_again(join: Join) -> None:
+    silent, another, acme = join(), join(), granted(**CROWD, points=MANY)
+    for each in [await admit(silent, acme) for _ in range(80)]:
+        leave(each)
+    pubsub, asked = another._pubsub, 0
+    assert pubsub is not None
+    publish = pubsub.publish
+
+    async def counted(*arguments: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return await publish(*arguments)
+
+    pubsub.publish = counted  # type: ignore[method-assign]  # counted, and as it is
+    allowance = another.allowance(acme)
+    for _ in range(5):
+        assert await admitted(another, acme, 100, stay=True) < 100
+        await charge(another, acme, 50_000.0)
+        allowance._shut = [0.0] * len(allowance._shut)
+    assert asked == 1
+
+
+async def test_what_was_given_back_while_it_is_scarce_is_not_kept(join: Join) -> None:
+    one, another, acme = join(), join(), granted(**CROWD)
+    async with at_work(one):
+        inside = [await admit(one, acme) for _ in range(80)]
+        assert await admitted(another, acme, 30, stay=True) == 20
+        for each in inside[:15]:
+            leave(each)
+        allowance = one._allowances[acme.id]
+
+        async def is_given_back() -> bool:
+            return allowance.running.tokens == 0.0
+
+        # no more than is usual to keep, but somebody lacks it
+        await until(is_given_back, within=0.9)
+        assert await admitted(another, acme, 15, stay=True) == 15
 
 
 async def test_who_is_alone_asks_nobody(join: Join) -> None:
@@ -224,3 +264,17 @@ async def test_on_trial_as_many_are_counted_as_would_be_refused(
     assert enforced > 100
     # of processor time less than a toll may be left, of which nobody knows any more who asked for it
     assert abs(await refused(shadow=True) - enforced) <= ("cpu_millicores" in limits)
+
+
+async def test_on_trial_nothing_is_given_back_that_was_not_taken() -> None:
+    """Of the processor, by requests that pass for want of something else."""
+    admission = Admission()
+    acme = granted(shadow=True, burst=1, cpu_millicores=1)
+    await admit(admission, acme)
+    allowance = admission.allowance(acme)
+    before = allowance.leases[CPU].tokens
+    for _ in range(50):
+        await admit(admission, acme)
+        admission.settle(allowance, 0.0, 0.0, 0.0)
+    assert admission.refused[Resource.REQUESTS_PER_SECOND, True] == 50
+    assert allowance.leases[CPU].tokens <= before

@@ -118,12 +118,14 @@ for process, theirs in pairs(state.held) do
     state.held[process] = nil
   end
 end
+local before = is_known and mine.pools or {}
 mine = is_known and ask[6] and mine or {pools = {}}
 local told = {}
 for place, one in ipairs(ask[3]) do
   local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved = unpack(one)
   local pool = state.pools[name]
-  local is_told = is_known
+  -- of a window: whether the ledger wrote down what is given back or in use
+  local is_told = is_known and (window == '' or before[name] ~= nil and before[name][4] == window)
   if pool == nil or pool.window ~= window then
     is_told = false
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), at = now, window = window} or nil
@@ -143,8 +145,9 @@ for place, one in ipairs(ask[3]) do
     else
       if rate > 0 then pool.level = math.max(0, pool.level - (now - pool.at) * rate) end
       -- what an unknown process held went back already, and what it reserved is in use after all
-      pool.level = pool.level + debt - (is_known and back or 0) + (is_told and 0 or reserved)
-      pool.level = math.max(0, math.min(capacity, pool.level))
+      local unsaid = is_told and 0 or math.max(reserved - debt, 0)
+      pool.level = pool.level + debt + unsaid - (is_told and back or 0)
+      pool.level = math.max(0, window == '' and math.min(capacity, pool.level) or pool.level)
     end
     pool.at = now
     local spare = math.max(0, math.min(want, most - others_idle - idle))

@@ -165,7 +165,7 @@ class _Tried(msgspec.Struct, frozen=True):
 async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, device: Device) -> _Tried:
     """Count the try, and hash. Raise `RateLimitedError` after too many, and while the line is full.
 
-    What could not be tried, for want of a server or of time, is given back.
+    What could not be tried for want of a server is given back; not to who leaves meanwhile.
     """
     email = stored_form(shown.email[: LONGEST_EMAIL + 1]) or ""
     place = network_of(device.address)
@@ -173,12 +173,14 @@ async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, devic
     of_all = (OF_DEVICES if device_token else OF_STRANGERS), ""
     # before anything is read: most of a flood costs no more than this
     entrance.hasher.require_room(context.id, for_stranger=not device_token)
-    await take(entrance, context, *of_all)
-    taken = [of_all]
+    taken: list[tuple[Rate, str]] = []
     try:
         if not device_token:
+            # first: who leaves in the middle of a try, or has none left, takes nobody else's
             await take(entrance, context, OF_STRANGERS_THERE, place)
             taken.append((OF_STRANGERS_THERE, place))
+        await take(entrance, context, *of_all)
+        taken.append(of_all)
         async with working(entrance, context, read_only=True) as work:
             known = await passwords.find_by_email(work.session, email)
             policy = await connections.policy(work.session, None if known is None else known.user_id)
@@ -188,8 +190,8 @@ async def _tried(entrance: Entrance, context: TenantContext, shown: Shown, devic
             await take(entrance, context, *each)
             taken.append(each)
     except RateLimitedError:
-        # who guesses at one account, or from one place, takes nobody else's tries
-        await give_back(entrance, context, (of_all,))
+        # who guesses at one account takes nobody else's tries, and whom others keep out none of their own
+        await give_back(entrance, context, [of_all] if of_all in taken else taken)
         raise
     except HarkaError:
         await give_back(entrance, context, taken)

@@ -224,6 +224,7 @@ class _Lane:
         self._patience = 0
         # until it is done, whatever is asked next may be cancelled in place of what should be
         self._cancelling: asyncio.Future[None] | None = None
+        self._is_over = False
         self._cut_at = math.inf
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
@@ -309,6 +310,9 @@ class _Lane:
     def _cancelled(self, _: object) -> None:
         """The server was told. The next one may have gone together with that one."""
         self._cancelling = None
+        if self._is_over:
+            # the connection was lost in the same turn
+            return
         first = self._line[0] if self._line else None
         if first is None or self.wire.connection.is_closed():
             self._leave()
@@ -336,5 +340,6 @@ class _Lane:
                 # it would hit whoever gets the connection next
                 return
             self._cancelling.remove_done_callback(self._cancelled)
+        self._is_over = True
         self.wire.answered(None)
         self._ended(self)

@@ -31,8 +31,9 @@ class Waiting(asyncio.Future[Wire | None]):
 class Pool:
     """At most `size` connections, the one used last lent first, and at most `share` of them to one holder.
 
-    What is beyond `share` is lent to shards that hold none, one each: however one or two of them hang, there
-    are some for others. Of those who wait, who holds the fewest is served first, among equals who came first.
+    What is beyond `share` is lent to shards that hold fewer than are left then: however one of them hangs, or
+    two, there is one for another. Of those who wait, who holds the fewest is served first, among equals who
+    came first.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Pool:
         # with whom it is lent to, and on which shard
         self._used: dict[Wire, tuple[bytes, str]] = {}
         self._held: dict[bytes, int] = {}
-        # of every shard that was asked for
+        # of every shard that was asked for lately
         self._of_shard: dict[str, int] = {}
+        # loop time since when they hold none
+        self._left_at: dict[str, float] = {}
         # with the loop time since when, and the shard
         self._opening: dict[asyncio.Future[Wire], tuple[float, str]] = {}
         # in the order they came
@@ -78,6 +81,7 @@ class Pool:
 
         `holder`, `shard`: whose shares it counts towards; empty for what belongs to nobody.
         """
+        since = 0.0
         while True:
             if self._closing:
                 raise asyncpg.InterfaceError("the pool is closing")
@@ -89,7 +93,8 @@ class Pool:
                         return wire
                 if self.get_size() + len(self._opening) < self._size:
                     return await self._open(deadline, holder, shard)
-            handed = await self._wait(deadline, holder, shard)
+            since = since or asyncio.get_running_loop().time()
+            handed = await self._wait(deadline, holder, shard, since)
             if handed is not None:
                 if not handed.connection.is_closed():
                     return handed
@@ -136,8 +141,7 @@ class Pool:
             self._used[wire] = holder, shard
             self._count(b"", before, -1)
             self._count(b"", shard, 1)
-            if self._waiters:
-                self._wake()
+            self._wake_if_room()
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""
@@ -196,16 +200,21 @@ class Pool:
         return not holder or self._held.get(holder, 0) < self._share
 
     def _may_be_on(self, shard: str) -> bool:
-        """Whether one more may be on it: the last few are not for shards that hold some already."""
-        return not self._of_shard.get(shard) or self._has_more_than_the_last()
+        """Whether one more may be on it: of the last few there is one left for another."""
+        held = self._of_shard.get(shard, 0)
+        return not held or self._has_more_than_the_last() or held < self._not_lent()
 
     def _has_more_than_the_last(self) -> bool:
-        lent = len(self._used) + len(self._opening)
-        return lent < self._share or len(self._of_shard) < _SEVERAL
+        return self._size - self._not_lent() < self._share or len(self._of_shard) < _SEVERAL
+
+    def _not_lent(self) -> int:
+        """How many more may be lent, be they open or not."""
+        return self._size - len(self._used) - len(self._opening)
 
     def _lend(self, wire: Wire, holder: bytes, shard: str) -> None:
         self._used[wire] = holder, shard
         self._count(holder, shard, 1)
+        self._wake_soon()
 
     def _take_back(self, wire: Wire) -> None:
         lent = self._used.pop(wire, None)
@@ -214,7 +223,9 @@ class Pool:
 
     def _count(self, holder: bytes, shard: str, change: int) -> None:
         if shard:
-            self._of_shard[shard] = self._of_shard.get(shard, 0) + change
+            on_it = self._of_shard[shard] = self._of_shard.get(shard, 0) + change
+            if not on_it:
+                self._left_at[shard] = asyncio.get_running_loop().time()
         if holder:
             held = self._held.get(holder, 0) + change
             if held:
@@ -228,6 +239,7 @@ class Pool:
         # it counts from now on: others may open theirs meanwhile
         self._opening[opening] = asyncio.get_running_loop().time(), shard
         self._count(holder, shard, 1)
+        self._wake_soon()
         try:
             async with asyncio.timeout_at(deadline):
                 await asyncio.shield(opening)
@@ -251,12 +263,12 @@ class Pool:
         self._lend(opening.result(), b"", "")
         self.release(opening.result())
 
-    async def _wait(self, deadline: float, holder: bytes, shard: str) -> Wire | None:
+    async def _wait(self, deadline: float, holder: bytes, shard: str, since: float) -> Wire | None:
         """A connection handed over, or None: there is room for another."""
         loop = asyncio.get_running_loop()
         waiter = Waiting(loop=loop)
         waiter.holder, waiter.shard = holder, shard
-        waiter.since = loop.time()
+        waiter.since = since
         self._waiters[waiter] = None
         timer = loop.call_at(deadline, _give_up, waiter)
         try:
@@ -274,6 +286,15 @@ class Pool:
             timer.cancel()
             self._waiters.pop(waiter, None)
 
+    def _wake_soon(self) -> None:
+        """What was just lent changes shares: one connection that came back may let two in."""
+        if self._waiters:
+            asyncio.get_running_loop().call_soon(self._wake_if_room)
+
+    def _wake_if_room(self) -> None:
+        if self._waiters and self._not_lent() > 0:
+            self._wake()
+
     def _wake(self) -> None:
         """There is room for one more."""
         waiter = self._next_waiter()
@@ -285,10 +306,9 @@ class Pool:
     def _next_waiter(self) -> Waiting | None:
         """Take out who is to be served now; None when nobody waits who may hold one more."""
         chosen, fewest = None, self._share
-        has_more, of_shard = self._has_more_than_the_last(), self._of_shard
         for waiter in self._waiters:
             held = self._held.get(waiter.holder, 0)
-            if held < fewest and (has_more or not of_shard.get(waiter.shard)) and not waiter.done():
+            if held < fewest and not waiter.done() and self._may_be_on(waiter.shard):
                 chosen, fewest = waiter, held
         if chosen is not None:
             del self._waiters[chosen]
@@ -301,7 +321,13 @@ class Pool:
             task = loop.create_task(_end(self._idle.pop(0)))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
-        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle) if self._idle else None
+        for shard, at in list(self._left_at.items()):
+            if self._of_shard[shard]:
+                del self._left_at[shard]
+            elif loop.time() - at > _IDLE_SECONDS:
+                del self._left_at[shard], self._of_shard[shard]
+        again = self._idle or self._left_at
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle) if again else None
 
 
 def _give_up(waiter: Waiting) -> None:

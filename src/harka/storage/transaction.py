@@ -217,7 +217,14 @@ class Transaction(Loan):
         self.snapshots -= 1
         self._reopen()
         if has_given_way:
-            return await self._ask(known, bound)
+            try:
+                return await self._ask(known, bound)
+            except UnavailableError as error:
+                # what it waited for may have been a migration
+                if not isinstance(error.__cause__, _LOST_STATEMENTS):
+                    raise
+            self.snapshots -= 1
+            self._reopen()
         return await self._ask_first(known.text, args)
 
     async def _ask_in_line(self, known: Described, bound: bytes) -> Answer:

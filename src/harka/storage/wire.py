@@ -147,6 +147,8 @@ class Wire:
         Where it cannot be told, the connection is lost; then the future may never be done.
         """
         cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        told = self.connection._cancellations  # noqa: SLF001 - asyncpg does not find its tasks by our loop, and keeps all
+        told.difference_update([task for task in told if task.done()])
         self.connection._cancel_current_command(cancelled)  # noqa: SLF001 - by itself asyncpg cancels what it sent
         return cancelled
 

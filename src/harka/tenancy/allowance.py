@@ -155,10 +155,12 @@ class Allowance:
 
     def wants_renewal(self, now: float) -> bool:
         """It is time, or far more was given back than is needed."""
-        if now >= self.renew_at or now - self.last_use > IDLE:
+        if now >= self.renew_at:
             return True
+        is_idle, is_scarce = now - self.last_use > IDLE, now < self._scarce_until
         return any(
-            pool is not None and lease.tokens > 2.0 * pool.most
+            pool is not None
+            and lease.tokens > (0.0 if is_idle or (is_scarce and pool.is_held) else 2.0 * pool.most)
             for pool, lease in zip(self.pools, self.leases, strict=True)
         )
 
@@ -260,6 +262,8 @@ class Allowance:
                     # of what goes wrong here nobody knows better, and they would ask again and again
                     if waiting is not None:
                         waiting.set_exception(UnavailableError())
+                        # looked at here: there may be nobody any more who waits
+                        waiting.exception()
                     log.exception("quota not drawn", tenant=self.organization.id)
                 finally:
                     if waiting is not None and not waiting.done():
@@ -398,7 +402,7 @@ class Allowance:
         lease.grant(told.granted, until, low)
         self._was_short[place] = told.granted < ask.need - _SLACK
         if not self._was_short[place]:
-            if self._recalls is not None:
+            if self._recalls is not None and ask.need:
                 self._recalls.pop(place, None)
             return
         if pool.is_held:

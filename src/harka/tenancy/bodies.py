@@ -62,7 +62,8 @@ class Bodies:
         if crowd is not None and _size(crowd) >= self._most_of_one:
             crowded = newcomer
         elif self.under_way >= self._most:
-            crowded = max(self._crowds, key=lambda each: _size(self._crowds[each]))
+            # one with strangers before any without
+            crowded = max(self._crowds, key=lambda each: _claim_to_go(self._crowds[each]))
         else:
             return
         strangers, known = crowd = self._crowds[crowded]
@@ -82,6 +83,11 @@ class Bodies:
                 self.under_way -= 1
         if not _size(crowd) and self._crowds.get(organization) is crowd:
             del self._crowds[organization]
+
+
+def _claim_to_go(crowd: _Crowd) -> tuple[bool, int]:
+    strangers, _known = crowd
+    return bool(strangers), _size(crowd)
 
 
 def _size(crowd: _Crowd) -> int:

@@ -105,7 +105,12 @@ class Admission:
         Raise `RateLimitedError`, `QuotaExceededError`, and take nothing.
         """
         allowance = self._of(organization, clock.monotonic())
-        return allowance if await self._wait_in(allowance) else self._aside(allowance)
+        if await self._wait_in(allowance):
+            return allowance
+        if CPU in allowance.door_places and allowance.leases[CPU].tokens >= TOLLS[CPU]:
+            # what it holds of the processor is settled as that of others
+            allowance.leases[CPU].put(-TOLLS[CPU])
+        return self._aside(allowance)
 
     def charge(self, organization: Organization, points: float) -> Allowance | None:
         """Take what an operation may cost at the most, and the room for what it may come to, or take nothing.
@@ -183,10 +188,11 @@ class Admission:
         if actual != charged:
             allowance.leases[POINTS].put(charged - actual)
         allowance.leases[MEMORY].put(charged * _OBJECT_BYTES)
-        cpu = allowance.leases[CPU]
-        # of nothing left nothing is taken on trial: who asked then would have been refused
-        if not (allowance.shadow and cpu.tokens < 0.0):
-            cpu.put(TOLLS[CPU] - seconds * 1000.0)
+        cpu, spent = allowance.leases[CPU], seconds * 1000.0 - TOLLS[CPU]
+        if allowance.shadow and cpu.tokens < TOLLS[CPU]:
+            # of nothing left nothing is taken on trial, nor given back: who asks now would be refused
+            spent = max(spent, 0.0) if cpu.tokens >= 0.0 else 0.0
+        cpu.put(-spent)
 
     def budget(self, allowance: Allowance) -> tuple[int, int]:
         """How many points there are, about, and how many come back in a second."""

@@ -1,13 +1,12 @@
 """`GET /files/branding/<hash>`: a logo or an icon of the organization at whose address it is asked for."""
 
-from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from harka.errors import NotFoundError, QuotaExceededError
+from harka.errors import NotFoundError
 from harka.learning import branding
 from harka.learning.work import unit_of_work
 from harka.repositories.branding_asset import BrandingAsset
@@ -39,15 +38,7 @@ class BrandingFiles:
             response = Response(status_code=304, headers=headers)
         else:
             response = Response(found.content, headers=headers, media_type=found.media_type)
-            if request.method != "HEAD":
-                await self._count(tenant, len(found.content))
         await response(scope, receive, send)
-
-    async def _count(self, tenant: TenantContext, size: int) -> None:
-        """As a download, which is shown whatever the month has left: the page to sign in has it."""
-        with suppress(QuotaExceededError):
-            await self._runtime.admission.take_bandwidth(tenant.organization, size)
-        self._runtime.requests.note_download(tenant.id, size)
 
     async def _find(self, tenant: TenantContext, hash_: str) -> BrandingAsset | None:
         runtime = self._runtime

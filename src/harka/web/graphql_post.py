@@ -94,6 +94,7 @@ class GraphQLPost:
                 scope["harka"] = hurried(request, fields[DEADLINE], began)
             reply = await self._reply(scope, receive, fields, media, turn)
             status = reply.status
+            leave(request)
             await _send(scope, send, request, reply)
         except ClientDisconnect:
             request.record.code = GONE
@@ -102,6 +103,7 @@ class GraphQLPost:
             if status == CLIENT_GONE:
                 status = shown.status
                 reply = _refusal(shown, request, _PLAIN_JSON)
+                leave(request)
                 await _send(scope, send, request, reply)
         finally:
             leave(request)

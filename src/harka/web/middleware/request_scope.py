@@ -136,6 +136,9 @@ class RequestScopeMiddleware:
         async def send_named(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept"}:
                 message["headers"] = [*message.get("headers", ()), header]
+                if message["type"] == "http.response.start":
+                    # the work is done: who reads slowly, or not at all, holds nothing of others
+                    leave(request)
             await send(message)
 
         try:
