@@ -57,7 +57,7 @@ MUTANTS: Final = [
     Mutant(
         "one-shard-holds-all-connections",
         "storage/pool.py",
-        "return not self._of_shard.get(shard) or self._has_more_than_the_last()",
+        "return not held or self._has_more_than_the_last() or held < self._not_lent()",
         "return True",
         POOL,
     ),
