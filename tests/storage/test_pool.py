@@ -9,6 +9,7 @@ import pytest
 from harka.storage.databases import Databases
 from harka.storage.pool import Pool
 from harka.storage.wire import Wire
+from storage.asking import later
 from waiting import until
 
 MakePool = Callable[[int], Pool]
@@ -28,36 +29,41 @@ async def make_pool(databases: Databases) -> AsyncIterator[MakePool]:
         await pool.close(0.0)
 
 
-def soon() -> float:
-    return asyncio.get_running_loop().time() + 5
-
-
 async def waiting(pool: Pool, count: int) -> list[asyncio.Task[Wire]]:
     """So many that wait for a connection, in this order."""
     tasks = []
     for _ in range(count):
         before = len(pool._waiters)
-        tasks.append(asyncio.create_task(pool.acquire(soon())))
+        tasks.append(asyncio.create_task(pool.acquire(later())))
         while len(pool._waiters) == before:  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0)
     return tasks
 
 
+async def lined_up(pool: Pool, count: int) -> None:
+    """Return when so many wait, and no connection is being opened."""
+
+    async def are() -> bool:
+        return len(pool._waiters) == count and not pool._opening
+
+    await until(are)
+
+
 async def test_the_connection_used_last_is_lent_first(make_pool: MakePool) -> None:
     pool = make_pool(3)
-    one, other = await pool.acquire(soon()), await pool.acquire(soon())
+    one, other = await pool.acquire(later()), await pool.acquire(later())
     assert (pool.get_size(), pool.get_idle_size(), pool.used) == (2, 0, {one, other})
     pool.release(other)
     pool.release(one)
     assert (pool.get_size(), pool.get_idle_size(), pool.used) == (2, 2, frozenset())
-    assert [await pool.acquire(soon()), await pool.acquire(soon())] == [one, other]
+    assert [await pool.acquire(later()), await pool.acquire(later())] == [one, other]
 
 
 async def test_who_waits_is_served_in_order_by_no_more_connections_than_there_may_be(
     make_pool: MakePool,
 ) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     tasks = await waiting(pool, 4)
     for task in tasks:
         assert not task.done()
@@ -72,7 +78,7 @@ async def test_who_waits_is_served_in_order_by_no_more_connections_than_there_ma
 
 async def test_who_gave_up_is_passed_over(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     first, second, third = await waiting(pool, 3)
     first.cancel()
     second.cancel()
@@ -83,7 +89,7 @@ async def test_who_gave_up_is_passed_over(make_pool: MakePool) -> None:
 
 async def test_a_connection_given_at_the_moment_of_giving_up_goes_to_the_next(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     first, second = await waiting(pool, 2)
     pool.release(wire)
     first.cancel()
@@ -95,7 +101,7 @@ async def test_a_connection_given_at_the_moment_of_giving_up_goes_to_the_next(ma
 
 async def test_room_given_at_the_moment_of_giving_up_goes_to_the_next(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     first, second = await waiting(pool, 2)
     pool.discard(wire)
     first.cancel()
@@ -112,7 +118,7 @@ async def test_who_is_cancelled_while_a_connection_opens_leaves_it_to_the_next(m
         return await connect()
 
     pool._connect = counted
-    opening = asyncio.create_task(pool.acquire(soon()))
+    opening = asyncio.create_task(pool.acquire(later()))
     (second,) = await waiting(pool, 1)
     while not begun:  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0)
@@ -125,13 +131,13 @@ async def test_who_is_cancelled_while_a_connection_opens_leaves_it_to_the_next(m
 
 async def test_a_connection_that_was_lost_is_not_lent(make_pool: MakePool) -> None:
     pool = make_pool(2)
-    idle, used = await pool.acquire(soon()), await pool.acquire(soon())
+    idle, used = await pool.acquire(later()), await pool.acquire(later())
     pool.release(idle)
     for wire in (idle, used):
         wire.connection.terminate()
     pool.release(used)
     assert pool.get_idle_size() == 1
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     assert wire not in {idle, used}
     assert await wire.connection.fetchval("SELECT 1") == 1
     assert pool.get_size() == 1
@@ -140,11 +146,11 @@ async def test_a_connection_that_was_lost_is_not_lent(make_pool: MakePool) -> No
 async def test_one_holder_leaves_some_to_others(make_pool: MakePool) -> None:
     pool = make_pool(4)
     pool._share = 3
-    held = [await pool.acquire(soon(), b"a") for _ in range(3)]
-    fourth = asyncio.create_task(pool.acquire(soon(), b"a"))
+    held = [await pool.acquire(later(), b"a") for _ in range(3)]
+    fourth = asyncio.create_task(pool.acquire(later(), b"a"))
     await asyncio.sleep(0)
     assert pool.is_crowded
-    other = await pool.acquire(soon(), b"b")
+    other = await pool.acquire(later(), b"b")
     pool.release(other)
     assert not fourth.done(), "there is one, but not for them"
     pool.release(held[0])
@@ -155,19 +161,18 @@ async def test_of_the_last_quarter_there_is_one_left_for_another_shard(make_pool
     """Two that hang, whoever asks there, leave one connection of ten."""
     pool = make_pool(10)
     pool._share = 7
-    await pool.acquire(soon(), b"first", "fine")
+    await pool.acquire(later(), b"first", "fine")
     for wire in pool.used:
         pool.release(wire)
     stuck = [
-        asyncio.create_task(pool.acquire(soon(), b"%d" % number, shard))
+        asyncio.create_task(pool.acquire(later(), b"%d" % number, shard))
         for shard in ("x", "y")
         for number in range(10)
     ]
-    while len(pool._waiters) + len(pool.used) < len(stuck):  # noqa: ASYNC110 - the pool tells nobody
-        await asyncio.sleep(0.001)
+    await lined_up(pool, len(stuck) - 9)
     assert pool._of_shard == {"fine": 0, "x": 7, "y": 2}
-    fine = await pool.acquire(soon(), b"fine", "fine")
-    other = asyncio.create_task(pool.acquire(soon(), b"other", "fine"))
+    fine = await pool.acquire(later(), b"fine", "fine")
+    other = asyncio.create_task(pool.acquire(later(), b"other", "fine"))
     await asyncio.sleep(0)
     pool.release(fine)
     assert await other is fine, "the next one of a shard that answers"
@@ -179,11 +184,11 @@ async def test_beside_one_that_hangs_a_shard_has_more_than_one(make_pool: MakePo
     pool = make_pool(10)
     pool._share = 7
     for number in range(7):
-        await pool.acquire(soon(), b"%d" % number, "x")
+        await pool.acquire(later(), b"%d" % number, "x")
     for number in range(2):
-        await pool.acquire(soon(), b"%d" % number, "fine")
-    third = asyncio.create_task(pool.acquire(soon(), b"third", "fine"))
-    await pool.acquire(soon(), b"other", "other")
+        await pool.acquire(later(), b"%d" % number, "fine")
+    third = asyncio.create_task(pool.acquire(later(), b"third", "fine"))
+    await pool.acquire(later(), b"other", "other")
     assert not third.done()
     third.cancel()
 
@@ -192,12 +197,11 @@ async def test_beside_one_that_hangs_a_shard_has_more_than_one(make_pool: MakePo
 async def test_one_that_comes_back_may_let_two_in(make_pool: MakePool, how: str) -> None:
     pool = make_pool(4)
     pool._share = 3
-    first = await pool.acquire(soon(), b"x", "x")
+    first = await pool.acquire(later(), b"x", "x")
     for number in range(2):
-        await pool.acquire(soon(), b"%d" % number, "y")
-    waiting = [asyncio.create_task(pool.acquire(soon(), b"z%s" % shard.encode(), shard)) for shard in "yx"]
-    while len(pool._waiters) < len(waiting):  # noqa: ASYNC110 - the pool tells nobody
-        await asyncio.sleep(0)
+        await pool.acquire(later(), b"%d" % number, "y")
+    waiting = [asyncio.create_task(pool.acquire(later(), b"z%s" % shard.encode(), shard)) for shard in "yx"]
+    await lined_up(pool, len(waiting))
     getattr(pool, how)(first)
     await asyncio.gather(*waiting)
 
@@ -205,10 +209,9 @@ async def test_one_that_comes_back_may_let_two_in(make_pool: MakePool, how: str)
 async def test_a_change_of_turns_disturbs_nobody_in_line_while_there_is_none(make_pool: MakePool) -> None:
     pool = make_pool(4)
     pool._share = 3
-    held = [await pool.acquire(soon(), b"%d" % number, "aaab"[number]) for number in range(4)]
-    waiting = [asyncio.create_task(pool.acquire(soon(), b"c%d" % number, "c")) for number in range(3)]
-    while len(pool._waiters) < len(waiting):  # noqa: ASYNC110 - the pool tells nobody
-        await asyncio.sleep(0)
+    held = [await pool.acquire(later(), b"%d" % number, "aaab"[number]) for number in range(4)]
+    waiting = [asyncio.create_task(pool.acquire(later(), b"c%d" % number, "c")) for number in range(3)]
+    await lined_up(pool, len(waiting))
     before = [(waiter.holder, waiter.since) for waiter in pool._waiters]
     for shard in "abab":
         pool.charge(held[3], shard)
@@ -223,12 +226,12 @@ async def test_a_shard_that_nobody_asks_for_any_more_is_forgotten(
 ) -> None:
     pool = make_pool(4)
     pool._share = 3
-    pool.release(await pool.acquire(soon(), b"x", "x"))
-    held = [await pool.acquire(soon(), b"%d" % number, "y") for number in range(3)]
+    pool.release(await pool.acquire(later(), b"x", "x"))
+    held = [await pool.acquire(later(), b"%d" % number, "y") for number in range(3)]
     monkeypatch.setattr("harka.storage.pool._IDLE_SECONDS", 0.0)
     pool._close_idle()
     assert pool._of_shard == {"y": 3}
-    held.append(await pool.acquire(soon(), b"a", "y"))
+    held.append(await pool.acquire(later(), b"a", "y"))
     for wire in held:
         pool.release(wire)
 
@@ -236,10 +239,10 @@ async def test_a_shard_that_nobody_asks_for_any_more_is_forgotten(
 async def test_one_shard_alone_may_hold_all(make_pool: MakePool) -> None:
     pool = make_pool(4)
     pool._share = 3
-    held = [await pool.acquire(soon(), b"%d" % number, "x") for number in range(4)]
+    held = [await pool.acquire(later(), b"%d" % number, "x") for number in range(4)]
     pool.release(held.pop())
-    other = await pool.acquire(soon(), b"a", "y")
-    fifth = asyncio.create_task(pool.acquire(soon(), b"b", "x"))
+    other = await pool.acquire(later(), b"a", "y")
+    fifth = asyncio.create_task(pool.acquire(later(), b"b", "x"))
     await asyncio.sleep(0)
     pool.release(other)
     await asyncio.sleep(0)
@@ -253,8 +256,8 @@ async def test_a_connection_on_which_it_is_another_shards_turn_is_charged_to_tha
 ) -> None:
     pool = make_pool(4)
     pool._share = 3
-    held = [await pool.acquire(soon(), b"%s" % shard.encode(), shard) for shard in ("x", "x", "y")]
-    waits = asyncio.create_task(pool.acquire(soon(), b"", "y"))
+    held = [await pool.acquire(later(), b"%s" % shard.encode(), shard) for shard in ("x", "x", "y")]
+    waits = asyncio.create_task(pool.acquire(later(), b"", "y"))
     await asyncio.sleep(0)
     assert not waits.done()
     pool.charge(held[-1], "x")
@@ -266,8 +269,8 @@ async def test_a_connection_on_which_it_is_another_shards_turn_is_charged_to_tha
 
 async def test_who_holds_the_fewest_is_served_first(make_pool: MakePool) -> None:
     pool = make_pool(3)
-    held = [await pool.acquire(soon(), b"a") for _ in range(3)]
-    tasks = [asyncio.create_task(pool.acquire(soon(), holder)) for holder in (b"a", b"b", b"a", b"b")]
+    held = [await pool.acquire(later(), b"a") for _ in range(3)]
+    tasks = [asyncio.create_task(pool.acquire(later(), holder)) for holder in (b"a", b"b", b"a", b"b")]
     while len(pool._waiters) < 4:  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0)
     order = []
@@ -297,7 +300,7 @@ async def test_what_keeps_a_connection_from_opening_is_told_to_everybody_who_tri
         raise ConnectionRefusedError
 
     pool = Pool(refuse, size=1)
-    outcomes = await asyncio.gather(*(pool.acquire(soon()) for _ in range(3)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(pool.acquire(later()) for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ConnectionRefusedError] * 3
     assert (tries, pool.get_size(), pool._opening) == (3, 0, {})
     await pool.close(0.0)
@@ -305,7 +308,7 @@ async def test_what_keeps_a_connection_from_opening_is_told_to_everybody_who_tri
 
 async def test_cut_connections_tell_who_waits_for_an_answer(make_pool: MakePool) -> None:
     pool = make_pool(2)
-    wire, idle = await pool.acquire(soon()), await pool.acquire(soon())
+    wire, idle = await pool.acquire(later()), await pool.acquire(later())
     pool.release(idle)
     running = asyncio.ensure_future(wire.connection.fetch("SELECT pg_sleep(60)"))
     await asyncio.sleep(0)
@@ -319,7 +322,7 @@ async def test_cut_connections_tell_who_waits_for_an_answer(make_pool: MakePool)
 
 async def test_only_what_nobody_used_for_long_is_closed(make_pool: MakePool) -> None:
     pool = make_pool(3)
-    wires = [await pool.acquire(soon()) for _ in range(3)]
+    wires = [await pool.acquire(later()) for _ in range(3)]
     for wire in wires[:2]:
         pool.release(wire)
     wires[0].idle_since -= 1000
@@ -341,7 +344,7 @@ async def test_idle_connections_are_looked_for_as_long_as_there_are_some(
     monkeypatch.setattr("harka.storage.pool._IDLE_SECONDS", 0.02)
     pool = make_pool(1)
     for _ in range(2):
-        wire = await pool.acquire(soon())
+        wire = await pool.acquire(later())
         pool.release(wire)
 
         async def closed(wire: Wire = wire) -> bool:
@@ -353,13 +356,13 @@ async def test_idle_connections_are_looked_for_as_long_as_there_are_some(
 
 async def test_closing_waits_for_what_is_in_use(make_pool: MakePool) -> None:
     pool = make_pool(3)
-    wire, other, idle = [await pool.acquire(soon()) for _ in range(3)]
+    wire, other, idle = [await pool.acquire(later()) for _ in range(3)]
     pool.release(idle)
     closing = asyncio.create_task(pool.close(5.0))
     while not idle.connection.is_closed():  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0.001)
     with pytest.raises(asyncpg.InterfaceError):
-        await pool.acquire(soon())
+        await pool.acquire(later())
     pool.release(other)
     assert other.connection.is_closed()
     await asyncio.wait([closing], timeout=0.01)
@@ -373,7 +376,7 @@ async def test_closing_waits_for_what_is_in_use(make_pool: MakePool) -> None:
 
 async def test_closing_tells_everybody_who_waits(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     tasks = await waiting(pool, 3)
     closing = asyncio.create_task(pool.close(5.0))
     async with asyncio.timeout(1):
@@ -386,7 +389,7 @@ async def test_closing_tells_everybody_who_waits(make_pool: MakePool) -> None:
 
 async def test_closing_does_not_wait_for_ever(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    wire = await pool.acquire(soon())
+    wire = await pool.acquire(later())
     await pool.close(0.01)
     assert wire.connection.is_closed()
     assert pool.get_size() == 0
@@ -394,7 +397,7 @@ async def test_closing_does_not_wait_for_ever(make_pool: MakePool) -> None:
 
 async def test_closing_waits_for_a_connection_that_is_being_opened(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    opening = asyncio.create_task(pool.acquire(soon()))
+    opening = asyncio.create_task(pool.acquire(later()))
     await asyncio.sleep(0)
     opening.cancel()
     await pool.close(5.0)

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 
 from harka.storage.pool import Pool, Waiting
 from harka.storage.wire import Wire
-
-
-def soon() -> float:
-    return asyncio.get_running_loop().time() + 5
+from storage.asking import later
 
 
 class Nothing:
@@ -53,7 +50,7 @@ class Play:
     def acquire(self, which: int) -> None:
         """By nobody in particular, or by one of two, on one of two shards."""
         holder, shard = (b"", b"a", b"b")[which % 3], ("x", "y")[which % 2]
-        self.tasks.append(asyncio.create_task(self.pool.acquire(soon(), holder, shard)))
+        self.tasks.append(asyncio.create_task(self.pool.acquire(later(), holder, shard)))
 
     def charge(self, which: int) -> None:
         for wire in self.lent()[which : which + 1]:
@@ -138,7 +135,7 @@ def test_no_room_is_lost_whatever_happens_in_whatever_order(
         assert not play.pool._held
         assert not any(play.pool._of_shard.values())
         assert not play.pool._waiters
-        everything = [await play.pool.acquire(soon()) for _ in range(size)]
+        everything = [await play.pool.acquire(later()) for _ in range(size)]
         assert play.pool.used == set(everything)
         await play.pool.close(0.0)
 
