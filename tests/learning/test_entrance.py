@@ -159,7 +159,9 @@ async def test_who_could_not_wait_for_a_thread_takes_no_try(
     academy: Academy, door: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entrance, "OF_STRANGERS", Rate("sign-in", most=3, seconds=600.0))
-    person = await person_of(academy)
+    # the thread is busy with the first for longer than the others take to come
+    slow = PasswordHasher(time_cost=30, memory_cost=19_456, parallelism=1).hash(PASSWORD)
+    person = await person_of(academy, slow)
     full = Hasher(workers=1, share=0)
     crowded = msgspec.structs.replace(door, hasher=full)
     shown = Shown(person.email, PASSWORD)
