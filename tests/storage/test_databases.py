@@ -9,6 +9,7 @@ import pytest
 
 from harka.config import ConfigurationError, Settings
 from harka.errors import UnavailableError, ValidationError
+from harka.storage import arrays
 from harka.storage.databases import CONNECT_TIMEOUT, REFUSAL_PERIOD, Databases, _share, size_with
 from harka.storage.location import Location, admin_url
 from harka.storage.session import open_session
@@ -91,6 +92,23 @@ async def test_database_that_does_not_exist_is_unavailable(
     nobody = f"harka_{uuid4().hex}"
     with pytest.raises(UnavailableError):
         await ask(databases, Location(nobody, "tenant_x"))
+
+
+async def test_a_server_that_falls_silent_before_a_connection_is_ready_takes_no_place(
+    relay: Relay, relayed: Databases, home: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    introduce = arrays.introduce
+
+    def introduced(connection: asyncpg.Connection) -> None:
+        introduce(connection)
+        relay.fall_silent()
+
+    monkeypatch.setattr(arrays, "introduce", introduced)
+    monkeypatch.setattr("harka.storage.databases.CONNECT_TIMEOUT", 0.5)
+    with pytest.raises(UnavailableError):
+        async with asyncio.timeout(5):
+            await ask(relayed, home, within=60)
+    assert not relayed.pool("app")._opening
 
 
 async def test_restarted_server_is_found_again(relay: Relay, relayed: Databases, home: Location) -> None:

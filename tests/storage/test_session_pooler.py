@@ -94,6 +94,17 @@ async def leftovers(settings: Settings, home: Location) -> set[str]:
     return {f"{row[1]}: {row[2]} rows" for rows in found for row in rows if row[1] or row[2]}
 
 
+async def test_the_server_ends_a_statement_of_the_catalog_that_takes_too_long(
+    pooler: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog(pooler)
+    monkeypatch.setattr("harka.storage.catalog.TIMEOUT", 0.2)
+    with pytest.raises(HarkaError) as late:
+        await catalog.fetch(CatalogStatement("test.sleep", "SELECT pg_sleep(60), 'control.'"))
+    assert isinstance(late.value.__cause__, asyncpg.QueryCanceledError)
+    await catalog.close()
+
+
 async def test_catalog_works_without_prepared_statements(pooler: Settings) -> None:
     catalog = Catalog(pooler)
     tables = CatalogStatement("test.count", "SELECT count(*), $1::uuid[], $2::text FROM control.organization")

@@ -1,6 +1,5 @@
 """The control schema: what HARKA knows about tenants, as opposed to what tenants know."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,6 @@ import asyncpg
 
 from harka.config import Settings
 from harka.storage.databases import Database
-from harka.storage.failure import is_clean, translated
 from harka.storage.location import catalog_url
 from harka.storage.statement import CatalogStatement
 from harka.storage.transaction import Opening, Transaction, rows_affected
@@ -53,35 +51,26 @@ class Catalog(CatalogAccess):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["CatalogTransaction"]:
         """Commit at the end, roll back on any error."""
-        transaction = Transaction(self._database, Opening("BEGIN"), timeout=TIMEOUT)
+        async with self._begun(alone=False) as transaction:
+            yield transaction
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _send(self, method: Method, statement: CatalogStatement, args: tuple[Any, ...]) -> Any:
+        async with self._begun(alone=True) as transaction:
+            return await transaction._send(method, statement, args)  # noqa: SLF001 - one of its kind
+
+    @asynccontextmanager
+    async def _begun(self, *, alone: bool) -> AsyncIterator["CatalogTransaction"]:
+        """`alone`: of one statement, in one round trip where the connection can."""
+        transaction = Transaction(self._database, Opening("BEGIN", alone=alone), timeout=TIMEOUT)
         try:
             yield CatalogTransaction(transaction)
         except BaseException:
             await transaction.rollback()
             raise
         await transaction.commit()
-
-    async def close(self) -> None:
-        await self._database.close()
-
-    async def _send(self, method: Method, statement: CatalogStatement, args: tuple[Any, ...]) -> Any:
-        wire = await self._database.acquire(asyncio.get_running_loop().time() + TIMEOUT)
-        wire.sent_at = asyncio.get_running_loop().time()
-        try:
-            answer = await wire.send(method, statement.text, args, timeout=TIMEOUT)
-        except Exception as error:
-            if is_clean(error):
-                wire.sent_at = 0.0
-                self._database.release(wire)
-            else:
-                self._database.recycle(wire)
-            raise translated(error) from error
-        except BaseException:
-            self._database.recycle(wire)
-            raise
-        wire.sent_at = 0.0
-        self._database.release(wire)
-        return answer
 
 
 class CatalogTransaction(CatalogAccess):

@@ -207,7 +207,9 @@ class Database:
         try:
             wire = Wire(await self._dial(), keeps=self._settings.statement_cache_size)
             try:
-                await wire.prepare_leads()
+                # a server that hangs from now on would keep its place in the pool for ever
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await wire.prepare_leads()
             except BaseException:
                 wire.connection.terminate()
                 raise

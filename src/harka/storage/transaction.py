@@ -24,7 +24,8 @@ class Opening(msgspec.Struct, frozen=True):
 
     `text`: SQL from BEGIN on. Of a tenant's, also what says the same where the connection can lead it in with
     the first statement: `tenant`, the 36 characters of its id, and `read_only`. `alone`: each statement led
-    in is a transaction of its own, and there is nothing to end. `shard`: the schema that the tenant lives in.
+    in is a transaction of its own, and there is nothing to end; so it is in the catalog, without a tenant.
+    `shard`: the schema that the tenant lives in.
     """
 
     text: str
@@ -112,7 +113,7 @@ class Transaction(Loan):
 
     async def _send(self, wire: Wire, method: Method, text: str, args: tuple[Any, ...], *, ends: bool) -> Any:
         if not self._begun:
-            if self._opening.tenant and wire.leads:
+            if (self._opening.tenant or self._opening.alone) and wire.leads:
                 self.statements += 1
                 return await self._send_led(wire, method, text, args)
             await self._begin(wire)

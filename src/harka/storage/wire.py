@@ -75,6 +75,8 @@ class Wire:
         self.led_out = b""
         # what leads in a statement, by (read only, alone): before the tenant, before the timeout, behind it
         self._led: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
+        # the same of one that is alone, of no tenant
+        self._led_for_nobody = b"", b"", b""
         self._pipeline: Pipeline | None = None
         self._parsed: OrderedDict[bytes, None] = OrderedDict()
         self._forgotten = b""
@@ -190,6 +192,7 @@ class Wire:
             (True, False): _entering(_executed(read), enter),
             (False, False): _entering(_executed(write), enter),
         }
+        self._led_for_nobody = _entering(b"", enter, digits=0)
         self.led_out = _executed(commit)
 
     async def send(self, method: Method, text: str, args: tuple[Any, ...], *, timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
@@ -260,9 +263,9 @@ class Wire:
     def led_in(self, tenant: bytes, milliseconds: int, *, read_only: bool, alone: bool) -> bytes:
         """What begins a transaction and names its tenant, or, `alone`, does so for one statement.
 
-        `tenant`: the 36 characters of its id.
+        `tenant`: the 36 characters of its id; none for one statement of the catalog.
         """
-        before, between, after = self._led[read_only, alone]
+        before, between, after = self._led[read_only, alone] if tenant else self._led_for_nobody
         return b"%b%b%b%10d%b" % (before, tenant, between, milliseconds, after)
 
     def lead_out(self) -> None:
@@ -333,12 +336,12 @@ def _executed(name: bytes) -> bytes:
     return _bound(name, 0, 0) + _EXECUTE
 
 
-def _entering(first: bytes, name: bytes) -> tuple[bytes, bytes, bytes]:
+def _entering(first: bytes, name: bytes, digits: int = _TENANT_DIGITS) -> tuple[bytes, bytes, bytes]:
     """The same for `_ENTER` after `first`, in three parts, between which stand a tenant and a timeout."""
     between = _INT32.pack(_TIMEOUT_DIGITS)
-    head = _bound(name, 2, 2 * 4 + _TENANT_DIGITS + _TIMEOUT_DIGITS)
+    head = _bound(name, 2, 2 * 4 + digits + _TIMEOUT_DIGITS)
     # as many result formats as there are result columns: none
-    return first + head[:-2] + _INT32.pack(_TENANT_DIGITS), between, b"\0\0" + _EXECUTE
+    return first + head[:-2] + _INT32.pack(digits), between, b"\0\0" + _EXECUTE
 
 
 def _bound(name: bytes, count: int, length: int) -> bytes:
