@@ -260,9 +260,10 @@ async def test_a_connection_on_which_it_is_another_shards_turn_is_charged_to_tha
     waits = asyncio.create_task(pool.acquire(later(), b"", "y"))
     await asyncio.sleep(0)
     assert not waits.done()
-    pool.charge(held[-1], "x")
+    assert pool.charge(held[-1], "x")
     await waits
     assert pool._of_shard == {"x": 3, "y": 1}
+    assert not pool.charge(held[-1], "x"), "it would not be lent to that now"
     pool.release(held[-1])
     assert (pool._of_shard, pool._held) == ({"x": 2, "y": 1}, {b"x": 2})
 

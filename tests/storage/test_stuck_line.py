@@ -1,6 +1,7 @@
 """Reads in line whose table is locked in a real server: who else feels it."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ from harka.storage.migrate import connected
 from harka.storage.provision import create_home
 from harka.storage.session import open_session
 from harka.storage.statement import Statement
-from storage.asking import COUNT
+from storage.asking import COUNT, later
 from waiting import until
 
 pytestmark = pytest.mark.compiled
@@ -306,6 +307,58 @@ async def test_a_connection_on_which_cancelling_does_nothing_is_cut(
         assert await other == 0
     await until_true(lambda: line.lanes.askers() == {})
     stuck.cancel()
+
+
+async def test_a_line_whose_connection_is_lost_as_the_server_is_told_ends_once(
+    line: Line, home: Location, may_cancel: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = line.ask(home, FIRST, statement=WAIT)
+    await line.blocked(1)
+    (lent,) = line.lanes._lanes
+    ended: list[object] = []
+    end = lent._ended
+    monkeypatch.setattr(lent, "_ended", lambda lane: (ended.append(lane), end(lane)))
+    left.cancel()
+    await until_true(lambda: lent._cancelling is not None)
+    told = lent._cancelling
+    assert told is not None
+    # both are told in the next turn of the loop, in this order
+    lent.wire.connection._transport.abort()
+    told.set_result(None)
+    await until_true(lambda: lent._cancelling is None)
+    assert ended == [lent]
+    assert (line.lanes._lanes, line.pool.used) == ([], frozenset())
+    assert not may_cancel.is_set()
+
+
+async def test_who_is_stuck_beyond_the_share_of_its_shard_gives_way(
+    line: Line,
+    home: Location,
+    elsewhere: Location,
+    locks: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a tenant who began the line, of which somebody else had a turn meanwhile."""
+    # until all stand in line nobody gives way
+    monkeypatch.setattr(lane, "_PATIENCE", math.inf)
+    tenant = uuid4()
+    first = line.ask(home, FIRST, statement=WAIT, tenant=tenant)
+    between = line.ask(elsewhere)
+    stuck = line.ask(home, SECOND, statement=WAIT_TOO, tenant=tenant)
+    await line.blocked(1)
+    (lent,) = line.lanes._lanes
+    assert lent.wire.outstanding == 3
+    held = [await line.pool.acquire(later(), b"", shard) for shard in (home.schema, home.schema, "third")]
+    monkeypatch.setattr(lane, "_PATIENCE", 3)
+    await locks.execute(f"SELECT pg_advisory_unlock({FIRST})")
+    assert (await first, await between) == (1, 0)
+    # who writes stands in no line, and would wait for it
+    other = await line.pool.acquire(later(), b"", elsewhere.schema)
+    assert not stuck.done()
+    for wire in (other, *held):
+        line.pool.release(wire)
+    await locks.execute(f"SELECT pg_advisory_unlock({SECOND})")
+    assert await stuck == 1
 
 
 async def until_true(holds: Callable[[], bool]) -> None:

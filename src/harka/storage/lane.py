@@ -85,11 +85,12 @@ class Lanes:
         give_back: Callable[[Wire], None],
         is_crowded: Callable[[], bool],
         waits: Waits,
-        charge: Callable[[Wire, str], None],
+        charge: Callable[[Wire, str], bool],
     ) -> None:
         """`borrow`: a connection, by a deadline in loop time, for a tenant and its shard.
 
-        `is_crowded`: others wait for one. `charge`: it is another shard's turn on it.
+        `is_crowded`: others wait for one. `charge`: it is another shard's turn on it; whether that is
+        within its share.
         """
         self._borrow = borrow
         self._give_back = give_back
@@ -209,12 +210,13 @@ class _Lane:
         holder: bytes,
         shard: str,
         ended: "Callable[[_Lane], None]",
-        charge: Callable[[Wire, str], None],
+        charge: Callable[[Wire, str], bool],
     ) -> None:
         """`holder`: the tenant to whose share of the connections it counts. `shard`: whose turn it is."""
         self.wire = wire
         self._holder = holder
         self._shard = shard
+        self._is_within = True  # the share of that shard
         self._ended = ended
         self._charge = charge
         self._line: deque[_Place] = deque()
@@ -297,8 +299,9 @@ class _Lane:
         self._cut_at = math.inf
 
     def _is_in_the_way(self, first: _Place) -> bool:
-        """Of those behind, or of another tenant's share; or nobody waits for it."""
-        return first.answer.done() or first.tenant != self._holder or self.askers().total() > 1
+        """Of those behind, or beyond the share of its tenant or shard; or nobody waits for it."""
+        is_beyond = first.tenant != self._holder or not self._is_within
+        return first.answer.done() or is_beyond or self.askers().total() > 1
 
     def _cancel(self) -> None:
         """End what the server runs for the first in line, whose answer nobody waits for any more."""
@@ -328,7 +331,7 @@ class _Lane:
             self._since = now
         if self._line and self._line[0].shard != self._shard:
             self._shard = self._line[0].shard
-            self._charge(self.wire, self._shard)
+            self._is_within = self._charge(self.wire, self._shard)
         self._leave()
 
     def _leave(self) -> None:

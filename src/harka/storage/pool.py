@@ -134,14 +134,20 @@ class Pool:
             late[shard] += waiter.since < since and is_behind
         return late
 
-    def charge(self, wire: Wire, shard: str) -> None:
-        """It counts towards the share of another shard from now on, whose turn on it has come."""
-        if wire in self._used:
-            holder, before = self._used[wire]
-            self._used[wire] = holder, shard
-            self._count(b"", before, -1)
-            self._count(b"", shard, 1)
-            self._wake_if_room()
+    def charge(self, wire: Wire, shard: str) -> bool:
+        """It counts towards the share of another shard from now on, whose turn on it has come.
+
+        Whether it might be lent to that shard, too.
+        """
+        if wire not in self._used:
+            return True
+        holder, before = self._used.pop(wire)
+        self._count(b"", before, -1)
+        is_within = self._may_be_on(shard)
+        self._used[wire] = holder, shard
+        self._count(b"", shard, 1)
+        self._wake_if_room()
+        return is_within
 
     def release(self, wire: Wire) -> None:
         """Give back a connection that is idle."""

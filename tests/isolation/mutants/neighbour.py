@@ -64,7 +64,7 @@ MUTANTS: Final = [
     Mutant(
         "a-line-counts-to-who-began-it",
         "storage/lane.py",
-        "self._charge(self.wire, self._shard)",
+        "self._is_within = self._charge(self.wire, self._shard)",
         "pass",
         ("tests/storage/test_shards.py",),
     ),
