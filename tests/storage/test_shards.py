@@ -1,6 +1,7 @@
 """Shards of one database that do not answer, since their tables are locked: whose tenants feel it."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,9 @@ import msgspec
 import pytest
 
 from harka.config import Settings
-from harka.errors import OverloadedError
+from harka.errors import HarkaError, OverloadedError
 from harka.repositories.organization import Organization
+from harka.storage import lane
 from harka.storage.databases import Databases
 from harka.storage.location import Location, admin_url
 from harka.storage.provision import create_home
@@ -25,7 +27,7 @@ from storage.asking import ask, later
 from tenancy.samples import organization
 from waiting import until
 
-LOCKED = [Location("app", f"shard_small_{number}") for number in (11, 12)]
+LOCKED = [Location("app", f"shard_small_{number}") for number in (11, 12, 13)]
 WAIT = Statement(
     "test.wait",
     """SELECT count(pg_advisory_xact_lock_shared($2::bigint)) FROM (VALUES ($1::uuid)) v
@@ -34,6 +36,7 @@ WAIT = Statement(
 KEY = 78
 EACH = 30
 """Requests to a shard that is locked."""
+TIMEOUT = 2.0
 
 
 @pytest.fixture
@@ -106,6 +109,37 @@ async def test_the_tenants_of_other_shards_are_served(
     assert (gate.under_way, gate.waiting, gate.state()["late"]) == (0, 0, 0)
 
 
+async def test_a_third_shard_that_hangs_is_felt_until_the_first_statement_times_out(
+    databases: Databases, storage_settings: Settings, home: Location
+) -> None:
+    """It takes the last connection. Once one comes back, whoever holds the others leave one again."""
+    pool = databases.pool("app")
+    loop = asyncio.get_running_loop()
+    is_over = asyncio.Event()
+
+    async def come_again(where: Location) -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(HarkaError):
+                await ask(databases, where, within=TIMEOUT)
+            await asyncio.sleep(0)
+
+    async def hold(count: int) -> bool:
+        return len(pool.used) == count
+
+    async with asyncio.TaskGroup() as stuck, locked(storage_settings, LOCKED):
+        for where, held in zip(LOCKED, (7, 9, 10), strict=True):
+            for _ in range(EACH):
+                stuck.create_task(come_again(where))
+            await until(lambda held=held: hold(held))
+        begun = loop.time()
+        assert await ask(databases, home) == 0
+        assert loop.time() - begun < 1.5 * TIMEOUT
+        while loop.time() - begun < 3 * TIMEOUT:
+            async with asyncio.timeout(TIMEOUT / 2):
+                assert await ask(databases, home) == 0
+        is_over.set()
+
+
 async def test_who_is_late_is_told_by_shards(
     databases: Databases, storage_settings: Settings, home: Location
 ) -> None:
@@ -128,9 +162,12 @@ async def test_who_is_late_is_told_by_shards(
 
 @pytest.mark.compiled
 async def test_a_line_counts_to_the_shard_whose_turn_it_is(
-    databases: Databases, storage_settings: Settings, home: Location
+    databases: Databases, storage_settings: Settings, home: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who began it has been answered, and otherwise counted as holding what others wait on."""
+    # however slow this machine is, all stand in line and nobody gives way
+    monkeypatch.setattr(lane, "_BRIEF", 0.9)
+    monkeypatch.setattr(lane, "_PATIENCE", math.inf)
     pool = databases.pool("app")
 
     async def wait(key: int) -> None:
