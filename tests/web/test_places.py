@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ OVERLOADED: Final = "OVERLOADED"
 WHO: Final = "{ viewer { user { name } } }"
 ASKED: Final = {"query": WHO}
 
-Ask = Callable[[], Awaitable[str]]
+Ask = Callable[[], Coroutine[Any, Any, str]]
 """What it comes to: a status, a code, or the type of a message."""
 
 
@@ -309,6 +309,7 @@ async def test_an_event_is_told_with_a_place_and_comes_again_while_the_line_is_f
         await init(socket, await own.headers(own.learner))
         socket.say("subscribe", id="1", payload=listen(own))
         await is_listened_to(own)
+        await require_nothing_held(own)
         async with full(own):
             tries.clear()
             await advance(school, 1)
