@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -94,19 +95,10 @@ def places(
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """One for each piece of a request's work, while others are waited for in between: threads, providers.
 
-    What has begun is not refused as too much: that raises `OverloadedError` for the first piece alone.
+    Who asks for it has found room at the door, and is not refused any more, as what is begun would be lost.
     """
-    gate, rank = runtime.gate, rank_of(actor, headers)
-    has_begun = False
-
-    @asynccontextmanager
-    async def place() -> AsyncIterator[None]:
-        nonlocal has_begun
-        async with gate.passing(organization, rank, request.deadline, goes_on=has_begun):
-            has_begun = True
-            yield
-
-    return place
+    rank = rank_of(actor, headers)
+    return partial(runtime.gate.passing, organization, rank, request.deadline, goes_on=True)
 
 
 def require_room(runtime: Runtime, organization: Organization, actor: Actor, headers: Headers) -> None:
