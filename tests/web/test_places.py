@@ -59,12 +59,14 @@ async def as_events(own: School) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def listening_to_events(own: School) -> AsyncIterator[Ask]:
-    async with own.stream(LISTEN, listen(own)["variables"], caller=own.learner) as stream:
+    async with AsyncExitStack() as stack:
 
         async def ask() -> str:
-            status = await stream.opened()
+            listening = own.stream(LISTEN, listen(own)["variables"], caller=own.learner)
+            status = await (await stack.enter_async_context(listening)).opened()
             return OVERLOADED if status == 503 else str(status)
 
+        await own.headers(own.learner)
         yield ask
 
 

@@ -85,9 +85,9 @@ class GraphQLEndpoint:
     async def _found(
         self, scope: Scope, body: bytes, opened: contextlib.AsyncExitStack
     ) -> tuple[MediaType, Answer | Answers | HarkaError | None]:
-        """What to tell, and as what; no page has an answer in it. `opened`: by the caller's, to be closed.
+        """What to tell, with a place, and as what; None for the page. `opened`: what ends with a stream.
 
-        With a place, which a stream does not keep. Raise like `admitted`, and `NotAcceptableError`.
+        Raise like `admitted`, and `NotAcceptableError`.
         """
         request: RequestScope = scope["harka"]
         async with admitted(self._runtime, request, scope["headers"]) as tenant:
