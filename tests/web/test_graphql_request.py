@@ -10,9 +10,10 @@ from harka.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTy
 from harka.graph.request import Request
 from harka.web.graphql_request import (
     MediaType,
+    asked_of,
     header,
     negotiate,
-    read_request,
+    read_body,
     request_from,
     request_from_any,
 )
@@ -72,7 +73,7 @@ async def read(given: dict[str, Any], chunks: Iterable[bytes] = ()) -> Request:
     async def receive() -> dict[str, Any]:
         return messages.pop(0)
 
-    return await read_request(given, receive)
+    return asked_of(given, await read_body(receive))
 
 
 async def test_a_body_is_read_in_pieces() -> None:
@@ -164,7 +165,7 @@ async def test_a_body_that_breaks_off_is_refused() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(BadRequestError):
-        await read_request(scope(content_type="application/json"), receive)
+        await read_body(receive)
 
 
 async def test_two_content_types_are_none() -> None:

@@ -401,13 +401,15 @@ async def test_an_unused_place_is_paid_for_by_the_time_it_was_held(monkeypatch: 
     assert (gate.waiting, flow.debt) == (1, -0.75)
 
 
-async def test_a_stream_of_events_waits_for_no_place(server: Server) -> None:
+async def test_a_stream_of_events_waits_for_a_place_and_then_holds_none(server: Server) -> None:
     request = await server.request("accept: text/event-stream", body=LISTEN)
     gate = server.school.runtime.gate
-    async with connected(server) as connection, crowded(server):
-        connection.send(request)
+    async with connected(server) as connection:
+        async with crowded(server):
+            connection.send(request)
+            await until(waiting(server, 2))
         head = await asyncio.wait_for(connection._reader.readuntil(b"\r\n\r\n"), 10)
         assert head.startswith(b"HTTP/1.1 200 ")
-        assert gate.waiting == 1
+        assert (gate.under_way, gate.waiting) == (0, 0)
     async with connected(server) as connection, full(server.school):
         assert (await connection.ask(request))[0] == 503

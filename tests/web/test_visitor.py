@@ -16,5 +16,3 @@ async def test_a_visitor_is_refused_where_the_line_is_full(school: School, page:
         answer = await app.http.get(page)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert (await app.http.post(page, content=b"x")).status_code == 503
-    async with visiting(own) as app, full(own, line=False):
-        assert (await app.http.get("/auth/sign-in")).status_code == 200

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeGuard, TypeVar, cast
 
 import msgspec
@@ -61,8 +61,10 @@ _SERVER_ERROR = 500
 _NOT_FOR_PLANS = (batch.UncoveredError, RefusedVariablesError, GraphQLError)
 """An answer that plans do not write, or an argument that its field refuses: null for one that is not."""
 
-Identify = Callable[[], Awaitable[TenantContext]]
-"""Who is listening, as of now. Raises `HarkaError` when nobody may any more."""
+Identify = Callable[[], AbstractAsyncContextManager[TenantContext]]
+"""Who is listening, as of now, and is told something in the block: there is a place for that.
+
+Raises `HarkaError` when nobody may any more."""
 
 
 class Engine:
@@ -302,8 +304,8 @@ class Engine:
         It is told whatever is left to them: what it took is missing to what they ask next.
         """
         try:
-            tenant = await identify()
-            return await self._within(tenant, self._paid(prepared, notice, tenant))
+            async with identify() as listener:
+                return await self._within(listener, self._paid(prepared, notice, listener))
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
             return failed(error, tenant.request_id)
 

@@ -24,6 +24,7 @@ from harka.errors import (
     ConflictError,
     HarkaError,
     NotFoundError,
+    OverloadedError,
     PlanLimitError,
     RateLimitedError,
     SsoRefusedError,
@@ -456,7 +457,7 @@ async def refused(
     entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
 ) -> HarkaError:
     """What to tell; it is traced."""
-    if isinstance(error, NotFoundError | RateLimitedError):
+    if isinstance(error, NotFoundError | RateLimitedError | OverloadedError):
         return error
     outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
     if isinstance(error, SsoRefusedError):

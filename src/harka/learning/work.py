@@ -306,17 +306,18 @@ async def unit_of_work(
 ) -> AsyncIterator[UnitOfWork]:
     """One transaction in the context's tenant: committed at the end of the block, rolled back by an error.
 
-    `timeout`: see `begin_work`.
+    It holds the context's place, and raises like that. `timeout`: see `begin_work`.
     """
-    work = begin_work(
-        databases, cache, pubsub, context, read_only=read_only, timeout=timeout, outside=outside
-    )
-    try:
-        yield work
-    except BaseException:
-        await work.rollback()
-        raise
-    await work.commit()
+    async with context.place():
+        work = begin_work(
+            databases, cache, pubsub, context, read_only=read_only, timeout=timeout, outside=outside
+        )
+        try:
+            yield work
+        except BaseException:
+            await work.rollback()
+            raise
+        await work.commit()
 
 
 async def _run(actions: list[Action], context: TenantContext) -> None:

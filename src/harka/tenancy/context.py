@@ -1,7 +1,8 @@
 """Who asks, in which organization, with which permissions: made once per request, job or socket."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,8 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     """`user` is the person who acts, when a person acts. `deadline`: monotonic seconds, None for no limit.
 
     `manages_groups`: the person has groups to manage, and sees nobody else than the people in these.
-    `session`: in which they are signed in, if they are.
+    `session`: in which they are signed in, if they are. `place`: of the gate, for each unit of work; nothing
+    where whoever made the context holds one around it all, or has no gate.
     """
 
     organization: Organization
@@ -49,6 +51,7 @@ class TenantContext(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     deadline: float | None = None
     session: UUID | None = None
+    place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     @property
     def id(self) -> UUID:

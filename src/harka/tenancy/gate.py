@@ -190,11 +190,21 @@ class Gate:
             raise
 
     @asynccontextmanager
-    async def passing(self, organization: Organization, rank: Rank, deadline: float) -> AsyncIterator[None]:
-        """A place while the block runs; raise like `wait`."""
-        flow = self.flow(organization)
-        if not self.enter(flow):
-            await self.wait(flow, rank, deadline)
+    async def passing(
+        self, organization: Organization, rank: Rank, deadline: float, *, goes_on: bool = False
+    ) -> AsyncIterator[None]:
+        """A place while the block runs; raise like `wait`.
+
+        `goes_on`: with what was let in before. Where the line is full it comes again, until its deadline.
+        """
+        while not self.enter(flow := self.flow(organization)):
+            try:
+                await self.wait(flow, rank, deadline)
+                break
+            except OverloadedError:
+                if not goes_on or deadline - clock.monotonic() < self._patience:
+                    raise
+            await asyncio.sleep(self._patience)
         began = clock.monotonic()
         try:
             yield

@@ -128,7 +128,8 @@ class JsonWebKeys:
 async def _tokens(
     runtime: Runtime, tenant: TenantContext, user: UUID, session: UUID, refresh_token: str
 ) -> dict[str, str | int]:
-    key = await signing_keys.find_current(runtime.catalog, tenant.id)
+    async with tenant.place():
+        key = await signing_keys.find_current(runtime.catalog, tenant.id)
     if key is None:
         raise UnavailableError
     access = tokens.issue(

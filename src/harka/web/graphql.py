@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, Final
 
-import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from harka import clock
 from harka.codec import json_bytes
 from harka.errors import (
     BadRequestError,
@@ -25,15 +23,24 @@ from harka.graph.request import Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.client_cache import kept
-from harka.web.connection import while_connected
+from harka.web.connection import ARRIVED, while_connected
 from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
-from harka.web.graphql_request import CLIENT_NAME, REPLAYED, MediaType, header, negotiate, read_request
+from harka.web.graphql_request import (
+    CLIENT_NAME,
+    REPLAYED,
+    MediaType,
+    asked_of,
+    header,
+    negotiate,
+    read_body,
+)
 from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import RequestScope, leave
-from harka.web.middleware.tenant_door import identify, in_turn
+from harka.web.middleware.tenant_door import admitted, listening, recognized, require_room
 from harka.web.sse import finish, once, send_events, tell
 from harka.web.websocket import GraphQLSocket
+from harka.web.whole_body import whole_body
 
 POST_OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL, MediaType.EVENTS)
 _OK: Final = 200
@@ -41,7 +48,7 @@ _UTF_8: Final = "; charset=utf-8"
 
 
 class GraphQLEndpoint:
-    """`POST`, `GET` and WebSocket at one path. HTTP came through the tenant door, a socket comes later."""
+    """`POST`, `GET` and WebSocket at one path, behind the host door: who asks is looked up with a place."""
 
     def __init__(self, runtime: Runtime, engine: Engine, listeners: Listeners) -> None:
         self._runtime = runtime
@@ -52,72 +59,85 @@ class GraphQLEndpoint:
         if scope["type"] == "websocket":
             await GraphQLSocket(self._runtime, self._engine, self._listeners, scope, receive, send).serve()
             return
-        media = negotiate(header(scope, b"accept"), self._offers(scope))
-        if media is MediaType.HTML:
-            await graphiql()(scope, receive, send)
-            return
-        request: RequestScope = scope["harka"]
-        try:
-            prepared = await self._prepare(scope, receive, media)
-            if media is MediaType.EVENTS:
-                await self._stream(scope, receive, send, prepared)
+        body = await self._body(scope, receive)
+        async with contextlib.AsyncExitStack() as opened:
+            media, found = await while_connected(scope, receive, self._found(scope, body, opened))
+            if media is not MediaType.EVENTS or isinstance(found, HarkaError):
+                assert not isinstance(found, Answers)  # noqa: S101 - see `prepare`
+                await _response(scope, media, found)(scope, receive, send)
                 return
-            answer = (
-                prepared if isinstance(prepared, Answer) else await self._execute(scope, receive, prepared)
-            )
-            response = _response(answer, media)
-            if scope["method"] == "GET":
-                response = kept(response, answer, header(scope, b"if-none-match"))
-        except HarkaError as error:
-            request.record.code = error.code
-            response = error_response(error, request.id)
-            response.headers["content-type"] = (
-                MediaType.JSON if media is MediaType.EVENTS else media
-            ) + _UTF_8
-        else:
-            note(request, answer)
-        await response(scope, receive, send)
+            ended = await self._stream(scope, receive, send, found)
+        # the socket is free before the client hears of the end, and may come again at once
+        if ended:
+            await finish(send, complete=not (isinstance(found, Answers) and found.interrupted))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Of a POST, whole before it is counted and takes a place."""
+        if scope["method"] != "POST":
+            return b""
+        if ARRIVED in scope:
+            return await read_body(receive)
+        runtime, headers = self._runtime, scope["headers"]
+        credential = recognized(runtime, scope["harka"], headers)
+        require_room(runtime, credential.organization, credential.actor, headers)
+        return await whole_body(runtime, receive, credential.organization, credential.actor)
+
+    async def _found(
+        self, scope: Scope, body: bytes, opened: contextlib.AsyncExitStack
+    ) -> tuple[MediaType, Answer | Answers | HarkaError | None]:
+        """What to tell, with a place, and as what; None for the page. `opened`: what ends with a stream.
+
+        Raise like `admitted`, and `NotAcceptableError`.
+        """
+        request: RequestScope = scope["harka"]
+        async with admitted(self._runtime, request, scope["headers"]) as tenant:
+            media = negotiate(header(scope, b"accept"), self._offers(scope))
+            if media is MediaType.HTML:
+                return media, None
+            try:
+                return media, await self._answer(scope, body, tenant, media, opened)
+            except HarkaError as error:
+                request.record.code = error.code
+                return media, error
 
     def _offers(self, scope: Scope) -> tuple[MediaType, ...]:
         if scope["method"] == "GET" and self._runtime.settings.graphiql:
             return *POST_OFFERS, MediaType.HTML
         return POST_OFFERS
 
-    async def _prepare(self, scope: Scope, receive: Receive, media: MediaType) -> Prepared | Answer:
-        request: RequestScope = scope["harka"]
-        asked = await self._engine.named(await read_request(scope, receive), _tenant(request))
-        prepared = prepare(self._engine, asked, scope, _tenant(request), media)
-        if not isinstance(prepared, Answer) and prepared.operation.is_mutation and scope["method"] == "GET":
+    async def _answer(
+        self,
+        scope: Scope,
+        body: bytes,
+        tenant: TenantContext,
+        media: MediaType,
+        opened: contextlib.AsyncExitStack,
+    ) -> Answer | Answers:
+        asked = await self._engine.named(asked_of(scope, body), tenant)
+        prepared = prepare(self._engine, asked, scope, tenant, media)
+        if isinstance(prepared, Answer):
+            return prepared
+        if prepared.operation.is_mutation and scope["method"] == "GET":
             raise MethodNotAllowedError("A mutation needs POST.", allow="POST")
-        return prepared
+        if not prepared.is_subscription:
+            return await self._engine.execute(prepared, tenant)
+        # it stays as a WebSocket does, and gives its place among what runs back: the plan bounds both
+        admission = self._runtime.admission
+        opened.callback(admission.close_socket, await admission.open_socket(tenant.organization))
+        listener = partial(listening, self._runtime, scope["harka"], scope["headers"])
+        found = await self._engine.subscribe(prepared, tenant, listener)
+        if isinstance(found, Answers):
+            opened.push_async_callback(found.aclose)
+        return found
 
-    async def _execute(self, scope: Scope, receive: Receive, prepared: Prepared) -> Answer:
-        work = self._engine.execute(prepared, _tenant(scope["harka"]))
-        return await while_connected(
-            scope, receive, in_turn(self._runtime, _tenant(scope["harka"]), scope["headers"], work)
-        )
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | Answer) -> None:
-        request: RequestScope = scope["harka"]
-        with contextlib.ExitStack() as socket:
-            if isinstance(prepared, Prepared) and prepared.is_subscription:
-                # it stays as a WebSocket does, and gives its place among what runs back: the plan bounds both
-                admission = self._runtime.admission
-                allowance = await admission.open_socket(_tenant(request).organization)
-                socket.callback(admission.close_socket, allowance)
-            answers = await self._answers(scope, receive, prepared)
-            leave(request)
-            ended = await self._send(scope, receive, send, answers)
-        # the socket is free before the client hears of the end, and may come again at once
-        if ended:
-            await finish(send, complete=not (isinstance(answers, Answers) and answers.interrupted))
-
-    async def _send(self, scope: Scope, receive: Receive, send: Send, answers: Any) -> bool:
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, found: Any) -> bool:
         """Each answer as an event; whether the stream is to be finished, since the client is there still."""
         request: RequestScope = scope["harka"]
+        leave(request)
+        answers: AsyncIterator[Answer] = once(found) if isinstance(found, Answer) else found
         limit = asyncio.timeout(None)
         try:
-            async with contextlib.aclosing(answers), limit:
+            async with limit:
                 with self._listeners.listening(request, scope["headers"], partial(expire, limit)):
                     return await send_events(_noted(request, answers), receive, send)
         except TimeoutError:
@@ -127,27 +147,6 @@ class GraphQLEndpoint:
             note(request, refusal)
             await tell(send, refusal)
             return True
-
-    async def _answers(self, scope: Scope, receive: Receive, prepared: Prepared | Answer) -> Any:
-        request: RequestScope = scope["harka"]
-        tenant = _tenant(request)
-        if isinstance(prepared, Answer):
-            return once(prepared)
-        if not prepared.is_subscription:
-            return once(await self._execute(scope, receive, prepared))
-
-        async def listener() -> TenantContext:
-            timeout = self._runtime.settings.request_timeout
-            fresh = msgspec.structs.replace(request, deadline=clock.monotonic() + timeout)
-            return await identify(self._runtime, fresh, scope["headers"])
-
-        found = await self._engine.subscribe(prepared, tenant, listener)
-        return once(found) if isinstance(found, Answer) else found
-
-
-def _tenant(request: RequestScope) -> TenantContext:
-    assert request.tenant is not None  # noqa: S101 - the tenant door is in front
-    return request.tenant
 
 
 def prepare(
@@ -169,13 +168,21 @@ def prepare(
     return prepared
 
 
-def _response(answer: Answer, media: MediaType) -> Response:
-    response = Response(body_of(answer, media), status_of(answer, media), media_type=media + _UTF_8)
-    if answer.replayed:
+def _response(scope: Scope, media: MediaType, found: Answer | HarkaError | None) -> Response:
+    request: RequestScope = scope["harka"]
+    if found is None:
+        return graphiql()
+    if isinstance(found, HarkaError):
+        response = error_response(found, request.id)
+        response.headers["content-type"] = (MediaType.JSON if media is MediaType.EVENTS else media) + _UTF_8
+        return response
+    note(request, found)
+    response = Response(body_of(found, media), status_of(found, media), media_type=media + _UTF_8)
+    if found.replayed:
         response.raw_headers.append(REPLAYED)
-    if answer.failure is not None:
-        response.headers.update(error_headers(answer.failure))
-    return response
+    if found.failure is not None:
+        response.headers.update(error_headers(found.failure))
+    return kept(response, found, header(scope, b"if-none-match")) if scope["method"] == "GET" else response
 
 
 def body_of(answer: Answer, media: MediaType) -> bytes:

@@ -150,13 +150,12 @@ def _range(item: str) -> _Range | None:
     return _Range(type_, subtype, quality)
 
 
-async def read_request(scope: Scope, receive: Receive) -> Request:
+def asked_of(scope: Scope, body: bytes) -> Request:
     """Raise `BadRequestError` or `UnsupportedMediaTypeError` for what is no GraphQL request."""
     if scope["method"] == "GET":
         return completed(_from_parameters(_parameters(scope["query_string"])), fields_of(scope["headers"]))
     require_json(header(scope, b"content-type"), header(scope, b"content-encoding"))
-    request = request_from(await read_body(receive))
-    return completed(request, fields_of(scope["headers"]))
+    return completed(request_from(body), fields_of(scope["headers"]))
 
 
 def completed(request: Request, fields: Mapping[bytes, bytes]) -> Request:

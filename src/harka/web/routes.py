@@ -88,7 +88,7 @@ def _routes(
     return [
         Route("/livez", Methods(health.livez, "GET", "HEAD")),
         Route("/readyz", Methods(health.readyz, "GET", "HEAD")),
-        Route(PATH, TenantDoor(Methods(graphql, "GET", "POST"), runtime)),
+        Route(PATH, HostDoor(Methods(graphql, "GET", "POST"), runtime)),
         # a browser cannot send credentials with the handshake: who asks is said in the first message
         WebSocketRoute(PATH, HostDoor(graphql, runtime)),
         *_ways_in(runtime),

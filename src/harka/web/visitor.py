@@ -10,7 +10,7 @@ from harka.tenancy.context import ANONYMOUS, TenantContext
 from harka.tenancy.resolution import Headers, agree, signals
 from harka.web.connection import ARRIVED
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import admit, let_in, require_room
+from harka.web.middleware.tenant_door import admit, let_in, places, require_room
 from harka.web.whole_body import once_more, whole_body
 
 
@@ -31,6 +31,7 @@ class WholeVisit:
 async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
     """The context of a stranger, whatever credentials they hold: a bad one must not keep them from a better.
 
+    It has a place for each unit of work: none while a password is hashed, or a provider asked.
     Raise `UnknownTenantError` at an address that is no organization's, `TenantSuspendedError`,
     `RateLimitedError`, `OverloadedError`, `UnavailableError` when the catalog was never read.
     """
@@ -38,7 +39,11 @@ async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     await let_in(runtime, request, organization)
     request.record.actor = ANONYMOUS.kind
     return TenantContext(
-        organization=organization, actor=ANONYMOUS, request_id=request.id, deadline=request.deadline
+        organization=organization,
+        actor=ANONYMOUS,
+        request_id=request.id,
+        deadline=request.deadline,
+        place=places(runtime, request, organization, ANONYMOUS, headers),
     )
 
 

@@ -14,26 +14,28 @@ import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from harka import clock, logs
 from harka.codec import JsonDecodeError, from_json, json_bytes
 from harka.errors import BadRequestError, DocumentLimitError, ForbiddenError, HarkaError, RateLimitedError
-from harka.graph.answer import Answer, failed
+from harka.graph.answer import Answer, Answers, failed
 from harka.graph.execution import Engine
-from harka.graph.request import Prepared, Request
+from harka.graph.request import Request
 from harka.runtime import Runtime
 from harka.tenancy.context import ActorKind, TenantContext
 from harka.tenancy.resolution import Headers, signals
+from harka.web.connection import stopped
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import DEADLINE, RequestRecord, RequestScope, leave, seconds_of
-from harka.web.middleware.tenant_door import admit, identify, in_turn
+from harka.web.middleware.tenant_door import admitted, listening
 
 log = logs.logger("socket")
 
@@ -95,6 +97,8 @@ class GraphQLSocket:
         # on what the client may still send; of who is admitted there is none, until they are dismissed
         self._limit = asyncio.timeout(INIT_SECONDS)
         self._admission = contextlib.ExitStack()
+        # what came, or is to come, after a message that is worked on for longer
+        self._following: asyncio.Future[Message] | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -104,8 +108,11 @@ class GraphQLSocket:
         try:
             await self._accept()
             async with self._limit:
-                while (message := await self._receive())["type"] != "websocket.disconnect":
+                while (message := await self._next())["type"] != "websocket.disconnect":
                     await self._take(message)
+        except ClientDisconnect:
+            # while it was let in
+            pass
         except _CloseError as error:
             await self._close(error.code, error.reason)
         except TimeoutError:
@@ -117,7 +124,13 @@ class GraphQLSocket:
                 await self._close(_UNAUTHORIZED, "Unauthorized")
         finally:
             self._admission.close()
+            if self._following is not None:
+                await stopped(self._following)
             await self._stop()
+
+    async def _next(self) -> Message:
+        following, self._following = self._following, None
+        return await (following or self._receive())
 
     async def _accept(self) -> None:
         spoken = PROTOCOL in self._scope["subprotocols"]
@@ -165,13 +178,7 @@ class GraphQLSocket:
         try:
             self._seconds = _least_seconds(headers, self._seconds)
             self._require_same_origin(headers)
-            deadline = clock.monotonic() + self._seconds
-            request = msgspec.structs.replace(self._request, deadline=deadline)
-            tenant = await admit(self._runtime, request, headers)
-            self._admission.callback(
-                self._runtime.admission.close_socket,
-                await self._runtime.admission.open_socket(tenant.organization),
-            )
+            await self._while_there(self._admit(headers))
         except HarkaError as error:
             self._request.record.code = error.code
             raise _CloseError(_STATUS_BASE + error.status, _reason(error)) from None
@@ -183,6 +190,24 @@ class GraphQLSocket:
             self._listeners.listening(self._request, headers, partial(expire, self._limit))
         )
         await self._say({"type": "connection_ack"})
+
+    async def _admit(self, headers: Headers) -> None:
+        request = msgspec.structs.replace(self._request, deadline=clock.monotonic() + self._seconds)
+        admission = self._runtime.admission
+        async with admitted(self._runtime, request, headers) as tenant:
+            self._admission.callback(admission.close_socket, await admission.open_socket(tenant.organization))
+
+    async def _while_there(self, work: Coroutine[Any, Any, None]) -> None:
+        """Raise `ClientDisconnect` once `work` has ended, when the client leaves. What else it says waits."""
+        working = asyncio.ensure_future(work)
+        following = self._following = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({working, following}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done() and following.result()["type"] == "websocket.disconnect":
+                raise ClientDisconnect
+            await working
+        finally:
+            await stopped(working)
 
     def _require_same_origin(self, headers: Headers) -> None:
         """A browser sends its cookie along whoever's page opened the socket: then the page must be ours."""
@@ -282,49 +307,33 @@ class _Operation:
     async def answers(self, asked: Request) -> AsyncGenerator[Answer, None]:
         """One for a query or a mutation, any number for a subscription; a failure is the last one."""
         try:
-            tenant = await admit(self._runtime, self._request, self._headers)
-            asked = await self._engine.named(asked, tenant)
+            async with admitted(self._runtime, self._request, self._headers) as tenant:
+                found = await self._found(asked, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            yield self._noted(failed(error, self._request.id))
+            found = failed(error, self._request.id)
+        if isinstance(found, Answer):
+            yield self._noted(found)
             return
-        prepared = self._engine.prepare(asked, tenant)
+        leave(self._request)
+        async with contextlib.aclosing(found) as answers:
+            async for answer in answers:
+                yield self._noted(answer)
+        self.interrupted = found.interrupted
+
+    async def _found(self, asked: Request, tenant: TenantContext) -> Answer | Answers:
+        """What there is to say at once, or to listen to."""
+        prepared = self._engine.prepare(await self._engine.named(asked, tenant), tenant)
         if isinstance(prepared, Answer):
-            yield self._noted(prepared)
-            return
+            return prepared
         self._request.record.operation = prepared.name
         if prepared.operation.deprecated or prepared.operation.old_variables:
             self._engine.count_deprecated(
                 prepared, tenant, fields_of(self._headers).get(CLIENT_NAME, b"").decode("latin-1")
             )
         if not prepared.is_subscription:
-            yield self._noted(await self._execute(prepared, tenant))
-            return
-        leave(self._request)
-        async for answer in self._subscription(prepared, tenant):
-            yield answer
-
-    async def _execute(self, prepared: Prepared, tenant: TenantContext) -> Answer:
-        work = self._engine.execute(prepared, tenant)
-        try:
-            return await in_turn(self._runtime, tenant, self._headers, work)
-        except HarkaError as error:
-            return failed(error, self._request.id)
-
-    async def _subscription(self, prepared: Prepared, tenant: TenantContext) -> AsyncIterator[Answer]:
-        found = await self._engine.subscribe(prepared, tenant, self._listener)
-        if isinstance(found, Answer):
-            yield self._noted(found)
-            return
-        async with contextlib.aclosing(found) as answers:
-            async for answer in answers:
-                yield self._noted(answer)
-        self.interrupted = found.interrupted
-
-    async def _listener(self) -> TenantContext:
-        deadline = clock.monotonic() + self._runtime.settings.request_timeout
-        return await identify(
-            self._runtime, msgspec.structs.replace(self._request, deadline=deadline), self._headers
-        )
+            return await self._engine.execute(prepared, tenant)
+        listener = partial(listening, self._runtime, self._request, self._headers)
+        return await self._engine.subscribe(prepared, tenant, listener)
 
     def _noted(self, answer: Answer) -> Answer:
         record = self._request.record

@@ -154,8 +154,8 @@ MUTANTS: Final = [
     Mutant(
         "event-told-as-to-who-subscribed",
         "graph/execution.py",
-        "            tenant = await identify()\n",
-        "            await identify()\n",
+        "            async with identify() as listener:\n",
+        "            async with identify():\n                listener = tenant\n",
         SUBSCRIPTION,
     ),
     Mutant(

@@ -1,9 +1,10 @@
 """The door to everything a tenant owns: resolution, credential, agreement, admission, in this order."""
 
-import math
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,11 +20,10 @@ from harka.storage.session import open_session
 from harka.tenancy.context import Actor, ActorKind, TenantContext
 from harka.tenancy.line import Rank
 from harka.tenancy.resolution import Headers, signals
-from harka.web.connection import ARRIVED, carried
+from harka.web.connection import carried
 from harka.web.middleware.own_page import require_own_page
 from harka.web.middleware.request_scope import RequestScope, leave
 from harka.web.turn import Turn
-from harka.web.whole_body import once_more, whole_body
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _BACKGROUND: Final = b"7"
 class TenantDoor:
     """Lets a request in with its `TenantContext` in `scope["harka"].tenant`, or raises.
 
-    The body of a POST is whole by then: what is uploaded otherwise has bounds of its own.
+    For what is no operation: it holds a place for each unit of work, and none while bytes flow.
     """
 
     def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
@@ -42,30 +42,63 @@ class TenantDoor:
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        runtime, headers = self._runtime, scope["headers"]
         request: RequestScope = scope["harka"]
-        if scope["method"] == "POST" and ARRIVED not in scope:
-            credential = recognized(runtime, request, headers)
-            require_room(runtime, credential.organization, credential.actor, headers)
-            body = await whole_body(runtime, receive, credential.organization, credential.actor)
-            receive = once_more(body, receive)
-        # (again) by what is true now: a body may take as long as a request may
-        tenant = await carried(scope, admit(runtime, request, headers))
+        tenant = await carried(scope, admit(self._runtime, request, scope["headers"]))
         scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
         await self._app(scope, receive, send)
 
 
 async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
-    """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
-
-    It counts as under way until it `leave`s, whatever comes of it. Raise `BadRequestError`,
-    `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`, `RateLimitedError`, `OverloadedError`;
-    `UnavailableError` when the catalog was never read or the user cannot be looked up.
-    """
+    """Who asks, and for which organization, with a place for each unit of work. Raise like `admitted`."""
     credential = recognized(runtime, request, headers)
     require_room(runtime, credential.organization, credential.actor, headers)
     await count(runtime, request, credential)
-    return await context_for(runtime, request, credential)
+    place = places(runtime, request, credential.organization, credential.actor, headers)
+    if credential.user is None:
+        tenant = await context_for(runtime, request, credential)
+    else:
+        async with place():
+            tenant = await context_for(runtime, request, credential)
+    return msgspec.structs.replace(tenant, place=place)
+
+
+@asynccontextmanager
+async def admitted(runtime: Runtime, request: RequestScope, headers: Headers) -> AsyncIterator[TenantContext]:
+    """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
+
+    While the block runs it has a place. It counts as under way until it `leave`s, whatever comes of it. Raise
+    `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`; like `in_turn`;
+    `UnavailableError` when the catalog was never read or the user cannot be looked up.
+    """
+    credential = recognized(runtime, request, headers)
+    async with in_turn(runtime, request, credential, headers):
+        yield await context_for(runtime, request, credential)
+
+
+@asynccontextmanager
+async def in_turn(
+    runtime: Runtime, request: RequestScope, credential: Credential, headers: Headers
+) -> AsyncIterator[None]:
+    """A place while the block runs, once the request is counted.
+
+    Raise `RateLimitedError`, `OverloadedError`, `DeadlineExceededError`.
+    """
+    organization, actor = credential.organization, credential.actor
+    require_room(runtime, organization, actor, headers)
+    await count(runtime, request, credential)
+    async with runtime.gate.passing(organization, rank_of(actor, headers), request.deadline):
+        yield
+
+
+def places(
+    runtime: Runtime, request: RequestScope, organization: Organization, actor: Actor, headers: Headers
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """One for each piece of a request's work, while others are waited for in between: threads, providers.
+
+    Who asks for it has found room at the door, and is not refused any more, as what is begun would be lost.
+    """
+    rank = rank_of(actor, headers)
+    return partial(runtime.gate.passing, organization, rank, request.deadline, goes_on=True)
 
 
 def require_room(runtime: Runtime, organization: Organization, actor: Actor, headers: Headers) -> None:
@@ -108,18 +141,6 @@ async def context_for(runtime: Runtime, request: RequestScope, credential: Crede
     return await _context(runtime, request, credential)
 
 
-async def in_turn(
-    runtime: Runtime, tenant: TenantContext, headers: Headers, work: Coroutine[Any, Any, T]
-) -> T:
-    """What `work` answers, once it has a place. Raise like `Gate.wait`."""
-    deadline = math.inf if tenant.deadline is None else tenant.deadline
-    try:
-        async with runtime.gate.passing(tenant.organization, rank_of(tenant.actor, headers), deadline):
-            return await work
-    finally:
-        work.close()
-
-
 async def metered(runtime: Runtime, tenant: TenantContext, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What `work` answers. The processor's time in its steps is settled, whatever comes of it.
 
@@ -150,9 +171,18 @@ async def let_in(
     runtime.requests.note(organization.id)
 
 
-async def identify(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
-    """Like `admit`, for whoever was admitted before and still listens: it costs no request."""
-    return await _context(runtime, request, recognized(runtime, request, headers))
+@asynccontextmanager
+async def listening(
+    runtime: Runtime, request: RequestScope, headers: Headers
+) -> AsyncIterator[TenantContext]:
+    """Like `admitted`, for whoever was before and is told of an event: it costs no request.
+
+    Thousands may be told at once: as a task of the background, which comes again where the line is full.
+    """
+    credential = recognized(runtime, request, headers)
+    deadline = clock.monotonic() + runtime.settings.request_timeout
+    async with runtime.gate.passing(credential.organization, Rank.BULK, deadline, goes_on=True):
+        yield await context_for(runtime, msgspec.structs.replace(request, deadline=deadline), credential)
 
 
 def recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:

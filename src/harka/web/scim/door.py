@@ -18,7 +18,7 @@ from harka.tenancy.resolution import signals
 from harka.web.connection import ARRIVED, while_connected
 from harka.web.graphql_request import read_body
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import count, in_turn, metered, require_room
+from harka.web.middleware.tenant_door import in_turn, metered, require_room
 from harka.web.whole_body import whole_body
 
 _ROOM: Final = "harka.web.scim.endpoint"
@@ -37,16 +37,7 @@ class Scim:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
-        tenant = await self._admit(scope)
-        if self._room is None:
-            self._room = await load()
-            # the first that ever came is not to pay for that
-            deadline = clock.monotonic() + self._runtime.settings.request_timeout
-            tenant = msgspec.structs.replace(tenant, deadline=deadline)
-        runtime, request = self._runtime, Request(scope, receive)
-        answered = metered(runtime, tenant, lambda: self._room.answer(runtime, tenant, request, body))
-        work = in_turn(runtime, tenant, scope["headers"], answered)
-        response: Response = await while_connected(scope, receive, work)
+        response = await while_connected(scope, receive, self._answer(scope, receive, body))
         await response(scope, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
@@ -58,17 +49,26 @@ class Scim:
         context = self._recognized(scope)
         return await whole_body(self._runtime, receive, context.organization, context.actor)
 
-    async def _admit(self, scope: Scope) -> TenantContext:
-        """Raise like `_recognized`, and like `count`. After the body, which may take as long as it may."""
-        request: RequestScope = scope["harka"]
+    async def _answer(self, scope: Scope, receive: Receive, body: bytes) -> Response:
+        """Raise like `_recognized`, and like `in_turn`. After the body, which may take as long as it may."""
+        runtime, request = self._runtime, scope["harka"]
         context = self._recognized(scope)
+        if self._room is None:
+            self._room = await load()
+            # the first that ever came is not to pay for that
+            deadline = clock.monotonic() + runtime.settings.request_timeout
+            request = msgspec.structs.replace(request, deadline=deadline)
         credential = Credential(
             organization=context.organization, actor=context.actor, user=None, scopes=context.permissions
         )
-        await count(self._runtime, request, credential)
         tenant = msgspec.structs.replace(context, request_id=request.id, deadline=request.deadline)
         scope["harka"] = msgspec.structs.replace(request, tenant=tenant)
-        return tenant
+        async with in_turn(runtime, request, credential, scope["headers"]):
+            asked = Request(scope, receive)
+            answered: Response = await metered(
+                runtime, tenant, lambda: self._room.answer(runtime, tenant, asked, body)
+            )
+            return answered
 
     def _recognized(self, scope: Scope) -> TenantContext:
         """Raise like `scim_token.authenticate`, and like `require_room`."""
