@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from harka.auth import scim_token
 from harka.auth.principal import Credential
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
+from harka.tenancy.directory import Directory
 from harka.tenancy.resolution import signals
 from harka.web.connection import ARRIVED, while_connected
 from harka.web.graphql_request import read_body
@@ -30,6 +31,14 @@ async def load() -> Any:
     return await asyncio.to_thread(importlib.import_module, _ROOM)
 
 
+async def load_with_first_token(directory: Directory) -> Never:
+    """Load it as soon as anybody has a token: the first request may be in a hurry. Until cancelled."""
+    await directory.until(lambda seen: bool(seen.scim_tokens))
+    await load()
+    await asyncio.get_running_loop().create_future()
+    raise asyncio.CancelledError
+
+
 class Scim:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -40,9 +49,6 @@ class Scim:
         tenant = await self._admit(scope)
         if self._room is None:
             self._room = await load()
-            # the first that ever came is not to pay for that
-            deadline = clock.monotonic() + self._runtime.settings.request_timeout
-            tenant = msgspec.structs.replace(tenant, deadline=deadline)
         runtime, request = self._runtime, Request(scope, receive)
         answered = metered(runtime, tenant, lambda: self._room.answer(runtime, tenant, request, body))
         work = in_turn(runtime, tenant, scope["headers"], answered)
