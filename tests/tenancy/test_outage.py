@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from harka import clock
+from harka.errors import QuotaExceededError
 from harka.repositories.organization import Granted, Organization
+from harka.tenancy import allowance as allowances
+from harka.tenancy import quota
 from harka.tenancy.quota import Admission
 from own_pair import OwnPair
 from own_valkey import OwnValkey
-from tenancy.quotas import Join, admitted
+from tenancy.quotas import Join, admitted, at_work, granted
 from tenancy.samples import organization
+from waiting import until
 
 RATE = 2000.0
 BURST = 1000
@@ -97,3 +101,41 @@ async def test_while_valkey_is_away_and_back(
 async def test_while_valkey_fails_over(own_pair: OwnPair, join: Join) -> None:
     admissions = [join(own_pair.url) for _ in range(4)]
     require_bound(*await granted_under_load(admissions, functools.partial(_fail_over, own_pair)))
+
+
+@pytest.mark.parametrize("lease", [0.3, 60.0], ids=["forgotten", "known"])
+async def test_downloads_while_valkey_is_away_are_counted_to_the_byte(
+    own_valkey: OwnValkey, join: Join, monkeypatch: pytest.MonkeyPatch, lease: float
+) -> None:
+    """What a process had drawn before, what it grants itself, and what was not sent in the end."""
+    for module in (quota, allowances):
+        monkeypatch.setattr(module, "IDLE", 0.0)
+    acme = granted(bandwidth_bytes=20_000, grace=0.0)
+    one, another = (join(own_valkey.url, processes=2, lease=lease) for _ in range(2))
+    async with at_work(one):
+        allowance = await one.begin_download(acme, 100)
+        one.end_download(allowance, 100, 0)
+        lasting = await one.begin_download(acme, 400)
+        own_valkey.freeze()
+        try:
+            for size, left in ((700, 0), (301, 0), (500, 399), (1, 0)):
+                allowance = await one.begin_download(acme, size)
+                one.end_download(allowance, size, left)
+            one.end_download(lasting, 400, 150)
+            began = clock.monotonic()
+
+            async def is_forgotten() -> bool:
+                return clock.monotonic() > began + min(lease, 1.0)
+
+            await until(is_forgotten)
+        finally:
+            own_valkey.thaw()
+
+        async def is_told() -> bool:
+            return allowance._local is None and allowance.is_idle
+
+        await until(is_told)
+    left = 20_000 - (100 + 250 + 700 + 301 + 101 + 1)
+    with pytest.raises(QuotaExceededError):
+        await another.begin_download(acme, left + 1)
+    await another.begin_download(acme, left)
