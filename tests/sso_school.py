@@ -19,6 +19,9 @@ from harka.repositories import totp as totp_rows
 from harka.repositories.sso import SsoConnection
 from harka.repositories.user import User
 from harka.tenancy.context import TenantContext, operator_context
+from harka.tenancy.entitling import Wanted, change
+from harka.tenancy.plan import Plan
+from harka.tenancy.provisioning import get_by_slug
 from provider import CLIENT, SECRET, Provider, serving
 from school import School
 
@@ -69,6 +72,14 @@ def working(school: School, context: TenantContext | None = None) -> AbstractAsy
         timeout=20.0,
         outside=runtime.outside,
     )
+
+
+async def without_sso(school: School) -> None:
+    """Its plan has none from now on, whatever is there."""
+    catalog = school.runtime.catalog
+    before = await get_by_slug(catalog, school.organization.slug)
+    await change(catalog, before, Wanted(plan=Plan.STARTER), actor="test")
+    await school.runtime.directory.reread(before.id)
 
 
 async def begin(browser: Visitor, school: School, connection: SsoConnection, next_: str = "/graphql") -> str:

@@ -78,6 +78,8 @@ class Application:
         self._runtime = runtime
         listeners = Listeners(runtime)
         await stack.enter_async_context(background("listeners", listeners.run))
+        loading = partial(scim.load_with_first_token, runtime.directory)
+        await stack.enter_async_context(background("scim", loading))
         self._handle = build(runtime, self.draining, listeners)
         return runtime
 

@@ -30,7 +30,7 @@ HarkaError
 ├── MethodNotAllowedError      METHOD_NOT_ALLOWED   405   says which are
 ├── NotAcceptableError         NOT_ACCEPTABLE       406
 ├── ConflictError              CONFLICT             409
-│   ├── DowngradeError         DOWNGRADE_EXCEEDS_LIMITS 409 lists what there is too much of
+│   ├── DowngradeError         DOWNGRADE_EXCEEDS_LIMITS 409 lists what must go
 │   ├── CourseFullError        COURSE_FULL          409
 │   ├── LessonLockedError      LESSON_LOCKED        409   its module is not open for the learner yet
 │   ├── QuizRequiredError      QUIZ_REQUIRED        409   it is what finishes and marks the lesson
@@ -245,9 +245,9 @@ class FeatureNotInPlanError(ForbiddenError):
     code = "FEATURE_NOT_IN_PLAN"
 
     def __init__(self, feature: str, plan: str | None, *, field: str | None = None) -> None:
-        """`feature`: in the client's spelling. `plan`: the smallest that has it, None where none has."""
-        where = "it is turned off for this organization" if plan is None else f"the plan {plan} has it"
-        super().__init__(f"{feature} is not part of this organization's plan: {where}.", field=field)
+        """`feature`: in the client's spelling. `plan`: the smallest that would bring it; None where none."""
+        where = "its own terms turn it off, whatever the plan" if plan is None else f"the plan {plan} has it"
+        super().__init__(f"{feature} is not available to this organization: {where}.", field=field)
         self.feature = feature
         self.plan = plan
 
@@ -324,18 +324,21 @@ class Excess(NamedTuple):
 
 
 class DowngradeError(ConflictError):
-    """More is in use than the new limits allow."""
+    """More is in use than the new terms allow."""
 
     code = "DOWNGRADE_EXCEEDS_LIMITS"
 
-    def __init__(self, excess: Sequence[Excess]) -> None:
-        told = ", ".join(f"{each.over:,.0f} of {each.resource} too many" for each in excess)
-        super().__init__(f"More is in use than the new limits allow: {told}.")
-        self.excess = tuple(excess)
+    def __init__(self, excess: Sequence[Excess], dependents: Sequence[tuple[str, str, str]] = ()) -> None:
+        """`dependents`: feature, kind and name of what would stop, as in `repositories.dependent`."""
+        told = [f"{each.over:,.0f} of {each.resource} too many" for each in excess]
+        told += [f"{name} without {feature}" for feature, _, name in dependents]
+        super().__init__(f"More is in use than the new terms allow: {', '.join(told)}.")
+        self.excess, self.dependents = tuple(excess), tuple(dependents)
 
     def extensions(self) -> dict[str, Any]:
         listed = [{**each._asdict(), "over": each.over} for each in self.excess]
-        return {**super().extensions(), "excess": listed}
+        dependents = [{"feature": what, "kind": kind, "name": name} for what, kind, name in self.dependents]
+        return {**super().extensions(), "excess": listed, "dependents": dependents}
 
 
 class CourseFullError(ConflictError):
@@ -490,9 +493,8 @@ class DeadlineExceededError(HarkaError):
 
 
 def let_go(error: BaseException) -> None:
-    """Of the frames that `error` came through, once it is told and logged: it has no traceback from then on.
+    """Of the frames that `error` came through, once it is told and logged; what caused it keeps its own.
 
-    A frame that keeps the error makes a circle of it, of all that the frames hold, and it stays until the
-    garbage collector comes. What caused the error keeps its own.
+    A frame that keeps the error makes a circle of all that frames hold, until the garbage collector comes.
     """
     error.__traceback__ = None

@@ -39,5 +39,10 @@ async def test_it_is_not_in_every_plan(academy: Academy) -> None:
     subject = await academy.course()
     plain = msgspec.structs.replace(academy.organization, features={})
     async with academy.work(operator_context(plain), read_only=True) as work:
-        with pytest.raises(FeatureNotInPlanError, match=r"advancedAnalytics .* ENTERPRISE has it"):
+        with pytest.raises(FeatureNotInPlanError, match=r"advancedAnalytics .* ENTERPRISE has it") as refused:
             await course.read(work, subject.id)
+    assert refused.value.extensions() == {
+        "code": "FEATURE_NOT_IN_PLAN",
+        "feature": "advancedAnalytics",
+        "plan": "ENTERPRISE",
+    }

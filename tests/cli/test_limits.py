@@ -9,6 +9,8 @@ from harka.runtime import Runtime
 from harka.tenancy.context import operator_context
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.plan import Plan
+from harka.tenancy.provisioning import add_domain, confirm_domain
+from harka.tenancy.resolution import tenant_at
 
 
 async def test_limits_are_granted_shown_and_taken_back(runtime: Runtime, make_tenant: MakeTenant) -> None:
@@ -75,3 +77,26 @@ async def test_a_downgrade_says_what_must_go(runtime: Runtime, make_tenant: Make
     assert "users: 101 of 100, so 1 must go" in notes
     code, out, _ = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter", "--force")
     assert (code, out.splitlines()[0]) == (0, f"{tenant.slug}: STARTER")
+
+
+async def test_what_would_stop_with_a_feature_is_listed_by_name(
+    runtime: Runtime, make_tenant: MakeTenant
+) -> None:
+    tenant = await make_tenant(plan=Plan.GROWTH)
+    name = f"{tenant.slug}.example.com"
+    await add_domain(runtime.catalog, runtime.settings, tenant, name)
+    to_starter = ("tenant", "plan", tenant.slug, "starter")
+    assert (await harka(runtime.settings, *to_starter))[0] == 0, "a claim is served nowhere"
+    assert (await harka(runtime.settings, "tenant", "plan", tenant.slug, "growth"))[0] == 0
+    await confirm_domain(runtime.catalog, tenant, name)
+
+    for arguments in (to_starter, ("tenant", "limits", "set", tenant.slug, "custom_branding=off")):
+        code, _, notes = await harka(runtime.settings, *arguments)
+        assert code == 1
+        assert f"customBranding: domain {name} must go" in notes
+        assert (await harka(runtime.settings, *arguments, "--force"))[0] == 0
+        await runtime.directory.refresh()
+        assert tenant_at(runtime.directory.current, name) is None
+        back = ("tenant", "plan", tenant.slug, "growth")
+        assert (await harka(runtime.settings, *back))[0] == 0
+        await runtime.directory.refresh()

@@ -72,7 +72,7 @@ async def test_suspending_and_resuming(runtime: Runtime) -> None:
 
 async def test_a_domain_is_claimed_and_then_verified(runtime: Runtime) -> None:
     slug = new_slug()
-    await made(runtime.settings, slug)
+    await made(runtime.settings, slug, "--plan", "growth")
     name = f"{slug}.example.com"
     for command, status in (("add", "PENDING"), ("verify", "ACTIVE")):
         _, out, _ = await harka(runtime.settings, "tenant", "domain", command, slug, name)

@@ -32,8 +32,13 @@ def acting(organization: Organization, *permissions: Permission) -> TenantContex
 
 async def test_without_the_feature_no_key_is_made(runtime: Runtime, make_tenant: MakeTenant) -> None:
     tenant = msgspec.structs.replace(await make_tenant(), features={"api_access": False})
-    with pytest.raises(FeatureNotInPlanError):
+    with pytest.raises(FeatureNotInPlanError) as refused:
         await create(runtime, operator_context(tenant))
+    assert refused.value.extensions() == {
+        "code": "FEATURE_NOT_IN_PLAN",
+        "feature": "apiAccess",
+        "plan": None,
+    }
     assert await keys.count(runtime.catalog, tenant.id) == 0
 
 

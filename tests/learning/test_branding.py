@@ -167,9 +167,14 @@ async def test_it_takes_the_permission_and_the_plan(academy: Academy) -> None:
                 branding.discard(work),
                 branding.roll_back(work, new_id()),
             ):
-                with pytest.raises(error):
+                with pytest.raises(error) as told:
                     await refused
             assert work.session.statements == 0
+    assert told.value.extensions() == {
+        "code": "FEATURE_NOT_IN_PLAN",
+        "feature": "customBranding",
+        "plan": "GROWTH",
+    }
     assert await academy.state() == before
     async with academy.work(operator_context(plain), read_only=True) as work:
         assert await branding.look(work) == PLAIN

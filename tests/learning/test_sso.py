@@ -31,8 +31,13 @@ async def test_without_the_feature_nothing_is_begun_and_everything_can_be_ended(
             sso.to_test(work, keyring, connection.id),
             sso.enforce(work, connection.id),
         ):
-            with pytest.raises(FeatureNotInPlanError):
+            with pytest.raises(FeatureNotInPlanError) as refused:
                 await attempt
+            assert refused.value.extensions() == {
+                "code": "FEATURE_NOT_IN_PLAN",
+                "feature": "sso",
+                "plan": "GROWTH",
+            }
         assert (await sso.disable(work, connection.id)).state == SsoState.DISABLED
         assert await sso.delete(work, connection.id) == connection.id
 

@@ -24,6 +24,7 @@ from harka.repositories.content import ContentItem
 from harka.repositories.course import Course
 from harka.repositories.course_analytics import Funnel, LessonFigures
 from harka.repositories.course_version import CourseVersion
+from harka.repositories.dependent import Dependent
 from harka.repositories.enrollment import Enrollment
 from harka.repositories.event import Event
 from harka.repositories.file import File, FilePlace
@@ -141,6 +142,7 @@ FIELDS = [
 ]
 # columns that are no row of a struct
 PARTS = {
+    "dependent.list_at_home": list(Dependent._fields),
     "course.lock_status": ["id", "status", "seats", "self_enrollment"],
     "bulk_change.lock": list(Standing.__struct_fields__),
     "event.is_gone": ["is_gone"],

@@ -18,8 +18,10 @@ from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
 from harka.tenancy import directory as module
 from harka.tenancy.directory import Directory
+from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import add_domain, confirm_domain, create_tenant, resume, suspend
+from harka.tenancy.resolution import tenant_at
 from harka.tenancy.snapshot import Snapshot
 from tenancy.fixtures import new_slug
 from tenancy.wire import Wire, wired
@@ -88,11 +90,34 @@ async def test_a_domain_is_served_within_a_second_of_its_proof_and_not_before(
     directory: Directory, catalog: Catalog, settings: Settings, tenant: Organization
 ) -> None:
     name = f"{tenant.slug}.example.com"
-    await add_domain(catalog, settings, tenant.id, name)
+    tenant = await change(catalog, tenant, Wanted(plan=Plan.GROWTH), actor="ada")
+    await add_domain(catalog, settings, tenant, name)
     marked = await suspend(catalog, tenant.id)
     seen = await in_time(directory, lambda seen: seen.organization(tenant.id) == marked)
     assert not answers(name, tenant)(seen)
-    await confirm_domain(catalog, tenant.id, name)
+    await confirm_domain(catalog, tenant, name)
+    await in_time(directory, answers(name, tenant))
+
+
+@pytest.mark.parametrize("without", [Wanted(plan=Plan.STARTER), Wanted(features={"custom_branding": False})])
+async def test_a_domain_leads_nowhere_within_a_second_of_the_loss_of_its_feature_and_back_again(
+    directory: Directory, catalog: Catalog, settings: Settings, tenant: Organization, without: Wanted
+) -> None:
+    name = f"{tenant.slug}.example.com"
+    tenant = await change(catalog, tenant, Wanted(plan=Plan.GROWTH), actor="ada")
+    await add_domain(catalog, settings, tenant, name)
+    await confirm_domain(catalog, tenant, name)
+    await in_time(directory, answers(name, tenant))
+
+    tenant = await change(catalog, tenant, without, actor="ada")
+    seen = await in_time(directory, lambda seen: not answers(name, tenant)(seen))
+    assert (seen.domains_of(tenant.id), tenant_at(seen, name)) == ((), None)
+    assert answers(f"{tenant.slug}.{settings.platform_domain}", tenant)(seen), "nobody is locked out"
+    await directory.refresh()
+    assert not answers(name, tenant)(directory.current), "read as a whole neither"
+
+    back = Wanted(plan=Plan.GROWTH, clear=tuple(without.features))
+    await change(catalog, tenant, back, actor="ada")
     await in_time(directory, answers(name, tenant))
 
 
@@ -109,8 +134,8 @@ async def test_an_api_key_counts_and_ceases_to_count_within_a_second(
 async def test_suspending_and_resuming_count_within_a_second(
     directory: Directory, catalog: Catalog, tenant: Organization
 ) -> None:
-    for change in (suspend, resume):
-        changed = await change(catalog, tenant.id)
+    for turn in (suspend, resume):
+        changed = await turn(catalog, tenant.id)
         await in_time(directory, partial(_shows, changed))
 
 

@@ -67,9 +67,21 @@ def test_a_feature_is_refused_naming_the_smallest_plan_that_has_it() -> None:
             "feature": spelled(feature),
             "plan": plan,
         }
-    with pytest.raises(FeatureNotInPlanError, match="turned off"):
-        require_feature(organization(plan="GROWTH", features={"sso": False}), "sso")
     require_feature(organization(features={"sso": True}), "sso")
+
+
+@pytest.mark.parametrize("plan", Plan)
+@pytest.mark.parametrize("feature", ["sso", "api_access"])
+def test_what_an_organizations_own_terms_turn_off_no_plan_is_told_to_bring_back(
+    feature: str, plan: Plan
+) -> None:
+    with pytest.raises(FeatureNotInPlanError, match="its own terms turn it off") as refused:
+        require_feature(organization(plan=plan, features={feature: False}), feature)
+    assert refused.value.extensions() == {
+        "code": "FEATURE_NOT_IN_PLAN",
+        "feature": spelled(feature),
+        "plan": None,
+    }
 
 
 def test_features_are_spelled_as_in_the_graph() -> None:

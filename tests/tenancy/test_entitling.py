@@ -4,10 +4,11 @@ import pytest
 
 from harka.errors import ConflictError, DowngradeError, ValidationError
 from harka.repositories import entitlement as entitlements
+from harka.repositories.dependent import Dependent
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
 from harka.tenancy.entitlement import features_for, is_shadow, limits_for
-from harka.tenancy.entitling import Wanted, change, plan_change
+from harka.tenancy.entitling import InUse, Wanted, change, plan_change
 from harka.tenancy.plan import LIMITS, Plan, Resource
 from harka.tenancy.provisioning import get_by_slug
 from tenancy.samples import organization
@@ -65,16 +66,48 @@ async def test_what_cannot_be_is_refused_whole(catalog: Catalog, tenant: Organiz
 
 
 async def test_a_downgrade_lists_what_must_go(catalog: Catalog, tenant: Organization) -> None:
-    used = {Resource.USERS: 120.0, Resource.STORAGE: 1.0}
+    used = InUse({Resource.USERS: 120.0, Resource.STORAGE: 1.0})
     with pytest.raises(DowngradeError) as refused:
         await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada", used=used)
     assert refused.value.extensions() == {
         "code": "DOWNGRADE_EXCEEDS_LIMITS",
         "excess": [{"resource": Resource.USERS, "used": 120.0, "limit": 100, "over": 20.0}],
+        "dependents": [],
     }
     assert (await get_by_slug(catalog, tenant.slug)).granted is None
     changed = await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada")
     assert limits_for(changed).users == 100, "forced"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(plan=Plan.STARTER),
+        Wanted(features={"custom_branding": False}),
+        Wanted(clear=("custom_branding",), plan=Plan.STARTER),
+    ],
+)
+async def test_who_loses_a_feature_is_told_what_hangs_on_it(
+    catalog: Catalog, tenant: Organization, wanted: Wanted
+) -> None:
+    granted = {"sso": True, "custom_branding": True}
+    before = await change(catalog, tenant, Wanted(plan=Plan.GROWTH, features=granted), actor="ada")
+    if not wanted.clear:
+        before = await change(catalog, before, Wanted(clear=("custom_branding",)), actor="ada")
+    domain = Dependent("custom_branding", "domain", "learn.example.com")
+    used = InUse({}, [domain, Dependent("sso", "sso_connection", "Entra")])
+    with pytest.raises(DowngradeError, match=r"learn\.example\.com without customBranding") as refused:
+        await change(catalog, before, wanted, actor="ada", used=used)
+    assert refused.value.extensions() == {
+        "code": "DOWNGRADE_EXCEEDS_LIMITS",
+        "excess": [],
+        "dependents": [{"feature": "customBranding", "kind": "domain", "name": "learn.example.com"}],
+    }
+    assert features_for(await get_by_slug(catalog, tenant.slug)).custom_branding
+    forced = await change(catalog, before, wanted, actor="ada")
+    assert not features_for(forced).custom_branding
+    again = await change(catalog, forced, Wanted(limits={"users": 9}), actor="ada", used=used)
+    assert limits_for(again).users == 9, "what was lost before stands in nobody's way"
 
 
 def test_another_plan_is_told_before() -> None:

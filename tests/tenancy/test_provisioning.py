@@ -8,7 +8,13 @@ import pytest
 from harka.config import Settings
 from harka.crypto.keyring import Keyring
 from harka.crypto.signing import Algorithm
-from harka.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
+from harka.errors import (
+    ConflictError,
+    FeatureNotInPlanError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+)
 from harka.ids import new_id
 from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
@@ -157,8 +163,29 @@ async def test_what_is_no_tenants_domain_is_refused(
     catalog: Catalog, settings: Settings, tenant: Organization, name: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
-        await add_domain(catalog, settings, tenant.id, name)
+        await add_domain(catalog, settings, branded(tenant), name)
     assert caught.value.field == "domain"
+    assert await domains.page(catalog, tenant.id, first=9) == []
+
+
+def branded(organization: Organization) -> Organization:
+    """With the feature that domains take."""
+    return msgspec.structs.replace(organization, features={"custom_branding": True})
+
+
+async def test_a_domain_takes_a_plan_that_has_them(
+    catalog: Catalog, settings: Settings, tenant: Organization
+) -> None:
+    slug = new_slug()
+    name = f"{slug}.example.com"
+    for attempt in (
+        create(catalog, settings, slug=slug, domain=name),
+        add_domain(catalog, settings, tenant, name),
+        confirm_domain(catalog, tenant, name),
+    ):
+        with pytest.raises(FeatureNotInPlanError, match="GROWTH"):
+            await attempt
+    assert await organizations.find_by_slug(catalog, slug) is None
     assert await domains.page(catalog, tenant.id, first=9) == []
 
 
@@ -167,12 +194,12 @@ async def test_a_claim_squats_on_nothing_and_the_first_proof_wins(
 ) -> None:
     name = f"{new_slug()}.example.com"
     for each in (tenant, other_tenant):
-        assert (await add_domain(catalog, settings, each.id, name.upper() + ".")).status == "PENDING"
+        assert (await add_domain(catalog, settings, branded(each), name.upper() + ".")).status == "PENDING"
     with pytest.raises(ConflictError):
-        await add_domain(catalog, settings, tenant.id, name)
-    assert (await confirm_domain(catalog, other_tenant.id, name)).status == "ACTIVE"
+        await add_domain(catalog, settings, branded(tenant), name)
+    assert (await confirm_domain(catalog, branded(other_tenant), name)).status == "ACTIVE"
     with pytest.raises(ConflictError, match="domain"):
-        await confirm_domain(catalog, tenant.id, name)
+        await confirm_domain(catalog, branded(tenant), name)
     found = await domains.list_served(catalog, [tenant.id, other_tenant.id])
     assert [(each.tenant_id, each.name) for each in found] == [(other_tenant.id, name)]
     assert (await get_by_slug(catalog, other_tenant.slug)).domain == name
@@ -180,17 +207,17 @@ async def test_a_claim_squats_on_nothing_and_the_first_proof_wins(
 
 async def test_only_a_claimed_domain_is_proven(catalog: Catalog, tenant: Organization) -> None:
     with pytest.raises(NotFoundError):
-        await confirm_domain(catalog, tenant.id, "never.claimed.com")
+        await confirm_domain(catalog, branded(tenant), "never.claimed.com")
 
 
 async def test_a_domain_given_at_creation_is_proven_by_the_operators_word(
     catalog: Catalog, settings: Settings
 ) -> None:
     name = f"{new_slug()}.example.com"
-    tenant = await create(catalog, settings, domain=name)
+    tenant = await create(catalog, settings, domain=name, plan=Plan.GROWTH)
     assert await get_by_slug(catalog, tenant.slug) == tenant
     assert tenant.domain == name
     slug = new_slug()
     with pytest.raises(ConflictError, match="domain"):
-        await create(catalog, settings, slug=slug, domain=name)
+        await create(catalog, settings, slug=slug, domain=name, plan=Plan.GROWTH)
     assert await organizations.find_by_slug(catalog, slug) is None

@@ -24,7 +24,7 @@ from saml_idp import (
 )
 from saml_school import CREATE, UPDATE, WHO, answer, asked, come, is_out, made, post
 from school import School, school
-from sso_school import TEST, attempt
+from sso_school import TEST, attempt, without_sso
 
 __all__ = ["school"]
 pytestmark = needs_xmlsec1
@@ -59,6 +59,28 @@ async def test_somebody_comes_in_and_again_by_their_name_id(school: School) -> N
         )
         assert (await come(browser, connection, again)).status_code == 303
         assert (await browser.ask(WHO)).json()["data"]["viewer"]["user"]["email"] == email
+
+
+async def test_under_a_plan_without_it_metadata_and_answers_are_refused_naming_one_that_has_it(
+    school: School,
+) -> None:
+    connection = await made(school)
+    saml = connection["saml"]
+    async with visiting(school) as browser:
+        request = (await asked(browser, connection)).get("ID")
+        said = answer(browser, connection, request, name_id="x", attributes={"mail": ["x@saml.example"]})
+        assert (await browser.get(saml["metadataPath"])).status_code == 200
+        await without_sso(school)
+        for told in (
+            await browser.get(saml["metadataPath"]),
+            await browser.get(connection["startPath"]),
+            await post(browser, connection, said),
+            await browser.get(f"/auth/saml/{connection['id']}/enter"),
+        ):
+            extensions = told.json()["errors"][0]["extensions"]
+            assert (told.status_code, extensions["code"]) == (403, "FEATURE_NOT_IN_PLAN")
+            assert (extensions["feature"], extensions["plan"]) == ("sso", "GROWTH")
+        assert (await browser.get("/auth/saml/nothing/metadata")).status_code == 404
 
 
 async def test_whose_address_is_here_shows_their_password_once(school: School) -> None:

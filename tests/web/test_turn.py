@@ -141,15 +141,20 @@ async def test_those_who_come_in_one_turn_of_the_loop_get_in_line_one_by_one(ser
 @pytest.mark.parametrize("has_asked_more", [False, True])
 async def test_whose_client_leaves_is_gone_from_the_line(server: Server, *, has_asked_more: bool) -> None:
     request = await server.request()
-    async with crowded(server):
-        async with connected(server) as connection:
-            connection.send(request)
-            await until(waiting(server, 2))
-            if has_asked_more:
-                connection.send(request[:9])
-                await until(server.is_held)
-        await until(waiting(server, 1))
-        assert server.protocols[0].cycle is None
+    with logged() as lines:
+        async with crowded(server):
+            async with connected(server) as connection:
+                connection.send(request)
+                await until(waiting(server, 2))
+                if has_asked_more:
+                    connection.send(request[:9])
+                    await until(server.is_held)
+            await until(waiting(server, 1))
+            assert server.protocols[0].cycle is None
+    (line,) = lines.of("access")
+    tenant = str(server.school.organization.id)
+    assert (line["status"], line["tenant"], line["route"]) == (499, tenant, "graphql")
+    assert line["milliseconds"] > 0
     require_all_given_back(server)
 
 

@@ -9,13 +9,14 @@ import msgspec
 from harka import clock
 from harka.analytics import usage
 from harka.learning.work import UnitOfWork
-from harka.repositories import job, rollup
+from harka.repositories import dependent, job, rollup
 from harka.repositories import usage as usages
+from harka.repositories.dependent import Dependent
 from harka.repositories.organization import Organization
 from harka.repositories.request_usage import RequestUsage
 from harka.storage.session import ShardSession
 from harka.tenancy.entitlement import is_shadow, limits_for
-from harka.tenancy.entitling import PlanChange, plan_change
+from harka.tenancy.entitling import PlanChange, left_without, plan_change
 from harka.tenancy.month import next_month
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan, Resource, with_grace
@@ -98,6 +99,19 @@ async def read(
         is_shadow(organization),
         [*await measure(work.session, organization, requests), *live, *passing],
     )
+
+
+async def left_behind(work: UnitOfWork, change: PlanChange) -> Sequence[Dependent]:
+    """What would stop with the features that a change of the plan takes. Two statements, or none.
+
+    Raise `ForbiddenError`.
+    """
+    work.context.require(Permission.ORGANIZATION_WRITE)
+    work.context.require_everybody()
+    if not change.lost_features:
+        return []
+    found = await dependent.list_all(work.outside.catalog, work.session, work.context.id)
+    return left_without(change.lost_features, found)
 
 
 async def measure(session: ShardSession, organization: Organization, requests: RequestUsage) -> list[Quota]:

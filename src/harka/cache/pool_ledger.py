@@ -44,7 +44,8 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     """Of one pool. `rate`: what the level falls by in a second; `window`: its name, empty without one.
 
     `held`: what this process keeps of what it drew, of which `idle` is not in use; `back`: what it returns;
-    `debt`: what it spent without having drawn it; `reserved`: of a window, what is in use and may come back.
+    `debt`: what it spent without having drawn it, below 0 where it took back more than that; of a window,
+    `reserved`: what is in use and may come back; `written`: what goes back if this process is silent.
     `need`: for whoever waits; `want`: to have some for the next, as long as no more than `most` is idle
     anywhere. `seed`: of a window nobody knows yet, or -1.
     """
@@ -62,6 +63,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     most: float
     seed: float
     reserved: float = 0.0
+    written: float = 0.0
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -122,11 +124,13 @@ local before = is_known and mine.pools or {}
 mine = is_known and ask[6] and mine or {pools = {}}
 local told = {}
 for place, one in ipairs(ask[3]) do
-  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved = unpack(one)
+  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved, written
+    = unpack(one)
   local pool = state.pools[name]
   -- of a window: whether the ledger wrote down what is given back or in use
   local is_told = is_known and (window == '' or before[name] ~= nil and before[name][4] == window)
-  if pool == nil or pool.window ~= window then
+  local is_new = pool == nil or pool.window ~= window
+  if is_new then
     is_told = false
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), at = now, window = window} or nil
   end
@@ -144,8 +148,12 @@ for place, one in ipairs(ask[3]) do
       pool.level = others_held + held
     else
       if rate > 0 then pool.level = math.max(0, pool.level - (now - pool.at) * rate) end
-      -- what an unknown process held went back already, and what it reserved is in use after all
-      local unsaid = is_told and 0 or math.max(reserved - debt, 0)
+      -- what an unknown process held went back already: what it says was used after all, and is in use
+      local unsaid = 0
+      if not is_told then
+        local unused = (window == '' or is_new) and 0 or (written or 0) - back
+        unsaid = math.max(reserved - debt, unused)
+      end
       pool.level = pool.level + debt + unsaid - (is_told and back or 0)
       pool.level = math.max(0, window == '' and math.min(capacity, pool.level) or pool.level)
     end

@@ -15,8 +15,8 @@ from harka.cli.control import DEFAULT_DATA, Data, notes, operate, print_table
 from harka.codec import json_bytes
 from harka.config import Settings
 from harka.errors import DowngradeError
+from harka.repositories import dependent, request_usage
 from harka.repositories import entitlement as entitlements
-from harka.repositories import request_usage
 from harka.repositories.entitlement import Change, Limit
 from harka.repositories.organization import Organization
 from harka.repositories.request_usage import RequestUsage
@@ -25,9 +25,9 @@ from harka.storage.databases import Databases
 from harka.storage.session import open_session
 from harka.tenancy import entitling
 from harka.tenancy.entitlement import FEATURE_NAMES, LIMIT_NAMES, features_for, is_shadow, limits_for
-from harka.tenancy.entitling import Wanted
+from harka.tenancy.entitling import InUse, Wanted
 from harka.tenancy.month import month_of
-from harka.tenancy.plan import Plan, Resource
+from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import get_by_slug
 
 app = typer.Typer(no_args_is_help=True, help="What an organization may have beside its plan; who changed it.")
@@ -153,12 +153,14 @@ def _change(data: Path, slug: str, wanted: Wanted, reason: str, *, force: bool) 
                 notes.print(
                     f"{each.resource}: {each.used:,.0f} of {each.limit:,.0f}, so {each.over:,.0f} must go"
                 )
+            for feature, kind, name in error.dependents:
+                notes.print(f"{feature}: {kind.replace('_', ' ')} {name} must go", markup=False)
             raise
 
     _print(operate(data, action))
 
 
-async def _used(catalog: Catalog, settings: Settings, organization: Organization) -> dict[Resource, float]:
+async def _used(catalog: Catalog, settings: Settings, organization: Organization) -> InUse:
     month = month_of(clock.now(), organization.timezone)
     requests = await request_usage.find(catalog, organization.id, month) or RequestUsage(0, clock.now())
     databases = Databases(settings)
@@ -168,11 +170,12 @@ async def _used(catalog: Catalog, settings: Settings, organization: Organization
         )
         try:
             measured = await quota.measure(session, organization, requests)
+            found = await dependent.list_all(catalog, session, organization.id)
         finally:
             await session.rollback()
     finally:
         await databases.close()
-    return {each.resource: each.used for each in measured}
+    return InUse({each.resource: each.used for each in measured}, found)
 
 
 def _limit(text: str, value: str) -> Limit:

@@ -137,7 +137,7 @@ def domain_add(slug: Slug, name: DomainName, *, data: Data = DEFAULT_DATA) -> No
 
     async def action(catalog: Catalog, settings: Settings) -> Domain:
         organization = await provisioning.get_by_slug(catalog, slug)
-        return await provisioning.add_domain(catalog, settings, organization.id, name)
+        return await provisioning.add_domain(catalog, settings, organization, name)
 
     _show_domain(operate(data, action))
 
@@ -148,7 +148,7 @@ def domain_verify(slug: Slug, name: DomainName, *, data: Data = DEFAULT_DATA) ->
 
     async def action(catalog: Catalog, _: Settings) -> Domain:
         organization = await provisioning.get_by_slug(catalog, slug)
-        return await provisioning.confirm_domain(catalog, organization.id, name)
+        return await provisioning.confirm_domain(catalog, organization, name)
 
     _show_domain(operate(data, action))
 

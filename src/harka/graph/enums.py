@@ -21,6 +21,7 @@ from harka.learning.quiz_attempt import AttemptState
 from harka.learning.quiz_grading import QuestionKind
 from harka.repositories.branding import BrandingStatus
 from harka.repositories.course import CourseOrder, CourseStatus
+from harka.repositories.dependent import DependentKind
 from harka.repositories.domain import DomainStatus
 from harka.repositories.enrollment import EnrollmentStatus
 from harka.repositories.enrollment_list import EnrollmentOrder
@@ -45,6 +46,7 @@ __all__ = [
     "ContentKind",
     "CourseOrder",
     "CourseStatus",
+    "DependentKind",
     "DomainStatus",
     "EnrollmentOrder",
     "EnrollmentStatus",
@@ -158,7 +160,7 @@ _describe(
     CONFLICT="Somebody changed it meanwhile, or its state does not allow this: read it again.",
     CONTRAST_TOO_LOW="A colour does not stand out enough by WCAG AA; the message tells the ratio.",
     COURSE_FULL="No seat of the course is free.",
-    FEATURE_NOT_IN_PLAN="The organization's plan does not have this feature; the message names one that has.",
+    FEATURE_NOT_IN_PLAN="The plan does not have this feature; the message names one that has, if any helps.",
     INVALID_ID="An id that names nothing here.",
     LESSON_LOCKED="The module of the lesson is not open for the learner yet: `Module.lock` says why.",
     NO_ATTEMPT_LEFT="All attempts that the quiz allows are used up.",
@@ -197,7 +199,7 @@ _describe(
     "How far a domain is the organization's own.",
     PENDING="Claimed, and not proven: others may claim it, too.",
     VERIFIED="Proven, and not served yet: nobody else can have it.",
-    ACTIVE="Served.",
+    ACTIVE="Served, while the plan has `customBranding`.",
     SUSPENDED="Not served any more: its proof was gone for 72 hours. It may be proven again, by others too.",
 )
 
@@ -364,6 +366,17 @@ _describe(
     webhooks_paused="Webhook endpoints were paused because of what became of them: they are told nothing.",
     sso_certificate_expiring="A certificate of single sign-on ends: nobody comes in by its connection then.",
     domain_proof_missing="The record that proves a domain is gone from DNS: somebody else may have it.",
+)
+
+_describe(
+    DependentKind,
+    "What acts only as long as the organization has a feature.",
+    domain="A domain of its own that is served: nobody answers there any more.",
+    mail_sender="Its own mail server: e-mails go by the platform's.",
+    sso_connection="A connection by which people come in: they need a password or a passkey.",
+    scim_token="A token of its directory: it is refused.",  # noqa: S106 - words
+    api_key="A key: it is refused.",
+    webhook_endpoint="An endpoint: nothing is sent to it.",
 )
 
 _describe(

@@ -28,7 +28,7 @@ from harka.learning.sso_trust import said_by
 from harka.repositories import sso as connections
 from harka.repositories.sso import SsoConnection, SsoKind
 from harka.tenancy.context import TenantContext
-from harka.tenancy.entitlement import features_for
+from harka.tenancy.entitlement import require_feature
 
 _PASSED: Final = "saml-passed"
 _PASSED_SECONDS: Final = 120
@@ -63,11 +63,15 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 async def metadata(entrance: Entrance, context: TenantContext, id_: UUID, where: Where) -> str:
-    """Ours for this provider: also of a draft, as it needs them first. Raise `NotFoundError`."""
+    """Ours for this provider: also of a draft, as it needs them first.
+
+    Raise `NotFoundError`, `FeatureNotInPlanError`.
+    """
     async with working(entrance, context, read_only=True) as work:
         found = await connections.find_by_ids(work.session, [id_])
-    if not found or found[0].kind != SsoKind.SAML or not features_for(context.organization).sso:
+    if not found or found[0].kind != SsoKind.SAML:
         raise NotFoundError
+    require_feature(context.organization, "sso")
     return own_metadata(found[0].client_id, own_certificates(found[0]) or "", where.acs)
 
 

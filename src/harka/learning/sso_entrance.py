@@ -22,6 +22,7 @@ from harka.codec import json_bytes
 from harka.crypto import envelope
 from harka.errors import (
     ConflictError,
+    FeatureNotInPlanError,
     HarkaError,
     NotFoundError,
     OverloadedError,
@@ -60,7 +61,7 @@ from harka.repositories.sso_session import Origin
 from harka.repositories.user import UserStatus
 from harka.storage.session import UniqueError
 from harka.tenancy.context import TenantContext
-from harka.tenancy.entitlement import features_for
+from harka.tenancy.entitlement import features_for, require_feature
 
 _ONCE: Final = Rate("sso", most=1, seconds=900.0)
 _TRACED: Final = Rate("sso-trace", most=200, seconds=2.0)
@@ -159,7 +160,7 @@ async def end_address(
 ) -> tuple[SsoConnection, str | None]:
     """Where somebody ends their session at the provider, too; None where that cannot be. `back`: where then.
 
-    Raise `NotFoundError` like `begin`.
+    Raise like `asked`.
     """
     connection, client = await asked(entrance, context, id_)
     if not isinstance(client, oidc.Client):
@@ -175,7 +176,7 @@ async def end_address(
 async def begin(
     entrance: Entrance, context: TenantContext, id_: UUID, where: Where, next_: str
 ) -> Sent | Ask:
-    """Raise `NotFoundError` for one by which nobody comes in, `SsoRefusedError`, `UnavailableError`."""
+    """Raise `SsoRefusedError`, `UnavailableError`, and like `asked`, as all that is below."""
     connection, client = await asked(entrance, context, id_)
     if isinstance(client, Place):
         return Ask(connection.name)
@@ -441,15 +442,16 @@ async def _come_in(work: UnitOfWork, connection: SsoConnection, identity: Identi
 
 
 async def asked(entrance: Entrance, context: TenantContext, id_: UUID) -> tuple[SsoConnection, Asked]:
-    """One by which people come in, and how it asks. Raise `NotFoundError`."""
+    """One by which people come in, and how it asks. Raise `NotFoundError`.
+
+    `FeatureNotInPlanError` for one that the plan no longer includes: it was on the sign-in page once, and
+    what is none, or another organization's, is found by nobody.
+    """
     async with working(entrance, context, read_only=True) as work:
         found = await connections.find_by_ids(work.session, [id_])
-        if (
-            not found
-            or found[0].state not in {SsoState.TESTED, SsoState.ENFORCED}
-            or not features_for(context.organization).sso
-        ):
+        if not found or found[0].state not in {SsoState.TESTED, SsoState.ENFORCED}:
             raise NotFoundError
+        require_feature(context.organization, "sso")
         return found[0], await sso.asked_by(work, entrance.keyring, found[0])
 
 
@@ -457,7 +459,7 @@ async def refused(
     entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
 ) -> HarkaError:
     """What to tell; it is traced."""
-    if isinstance(error, NotFoundError | RateLimitedError | OverloadedError):
+    if isinstance(error, NotFoundError | FeatureNotInPlanError | RateLimitedError | OverloadedError):
         return error
     outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
     if isinstance(error, SsoRefusedError):

@@ -12,7 +12,7 @@ from harka.errors import HarkaError, UnavailableError
 from harka.fastpath import Lease
 from harka.repositories.organization import Organization
 from harka.tenancy.entitlement import is_shadow, limits_for
-from harka.tenancy.local_pools import LocalPools
+from harka.tenancy.local_pools import LocalPools, trusted
 from harka.tenancy.month import month_of, next_month
 from harka.tenancy.plan import PlanLimits, Resource
 from harka.tenancy.pools import BANDWIDTH, RUNNING, TOLLS, Pool, pools_of
@@ -29,6 +29,8 @@ _USABLE: Final = 0.8
 """Of a lease, before it is renewed for certain."""
 _OUTAGE: Final = 0.5
 """Seconds that a process grants itself at a time while the ledger is away."""
+_IDLE_OUTAGE: Final = 12.5
+"""The same of who asks for nothing: only to look whether it is back, and can be told."""
 _LOCAL: Final = 3600.0
 _HELD_AGAIN: Final = 0.01
 """Seconds until it is asked again whether somebody gave something back."""
@@ -70,6 +72,7 @@ class Allowance:
         "_shut",
         "_task",
         "_was_short",
+        "_written",
         "door",
         "door_places",
         "free",
@@ -105,6 +108,8 @@ class Allowance:
         # of what is only held: how much was drawn, in use or not
         self._held = [0.0] * count
         self._local: LocalPools | None = None
+        # of months: what the ledger takes back if this process is silent
+        self._written: dict[str, float] = {}
         self._round: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.change(organization)
@@ -127,7 +132,9 @@ class Allowance:
     @property
     def is_idle(self) -> bool:
         """Nothing is drawn that the ledger would have to be told of."""
-        if self._task is not None or self.reserved:
+        if self._task is not None or self.reserved or self._written:
+            return False
+        if self._local is not None and any(self._local.spent.values()):
             return False
         return not any(self._held) and not any(each.tokens for each in self.leases)
 
@@ -319,7 +326,7 @@ class Allowance:
                 elif (used := await self._used(ask, seed)) is not None:
                     unknown[place] = _seeded(ask, used)
                 else:
-                    self._grant(place, ask, _trusted(ask), now, now + _OUTAGE)
+                    self._grant(place, ask, trusted(ask), now, now + _OUTAGE)
             asks = unknown
 
     async def _used(self, ask: Ask, seed: Seed) -> float | None:
@@ -340,13 +347,17 @@ class Allowance:
         """What the ledger says, or what this process says in its place, and until when that holds."""
         if ledger is None:
             self._local = self._local or LocalPools({}, now)
-            return self._local.draw(asks, now, 1.0), now + _LOCAL
+            granted = self._local.draw(asks, now, 1.0)
+            self._local.spent.clear()
+            return granted, now + _LOCAL
         try:
             told = await ledger.draw(self.organization.id, [self._with_debt(ask) for ask in asks], more=more)
         except UnavailableError:
             if self._local is None:
                 self._local = LocalPools(self._levels(ledger.share), self._drawn_at)
-            return self._local.draw(asks, now, ledger.share), now + _OUTAGE
+            lasts = _OUTAGE if now - self.last_use <= IDLE else _IDLE_OUTAGE
+            return self._local.draw(asks, now, ledger.share), now + lasts
+        self._written = {**(self._written if more else {}), **_kept(asks, told)}
         if self._local is not None:
             for ask in asks:
                 self._local.spent.pop(ask.pool, None)
@@ -372,7 +383,9 @@ class Allowance:
         want = max(target - max(lease.tokens - need, 0.0), 0.0)
         reserved = self.reserved if place == BANDWIDTH else 0.0
         is_looked_at = self._looked is not None and not pool.monthly
-        if not (short or back or held or left or want or reserved or is_looked_at or self._owes(pool)):
+        written = self._written.get(pool.resource, 0.0)
+        is_silent = not (short or back or held or left or want or reserved or written)
+        if is_silent and not is_looked_at and not self._owes(pool):
             return None
         return Ask(
             pool=pool.resource,
@@ -388,6 +401,7 @@ class Allowance:
             most=pool.most,
             seed=-1.0 if window else 0.0,
             reserved=reserved,
+            written=written,
         )
 
     def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:
@@ -445,17 +459,18 @@ class Allowance:
         }
 
 
+def _kept(asks: Sequence[Ask], told: Sequence[Told]) -> dict[str, float]:
+    """Of months: what the ledger holds for this process, not to be used up, after a drawing."""
+    kept = {
+        ask.pool: ask.idle + ask.reserved + each.granted
+        for ask, each in zip(asks, told, strict=True)
+        if ask.window and not each.unknown
+    }
+    return {pool: amount for pool, amount in kept.items() if amount}
+
+
 def _seeded(ask: Ask, used: float) -> Ask:
     """`back` was said already."""
     return Ask(
         **{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"seed": max(used, 0.0), "back": 0.0}
     )
-
-
-def _trusted(ask: Ask) -> Told:
-    """What is granted of a month that nobody knows: it is counted, and will be known.
-
-    An organization is not shut out because what it used is written down in a database that is away.
-    """
-    spare = max(min(ask.want, ask.most - ask.idle), 0.0)
-    return Told(ask.need + spare, ask.capacity, unknown=False)

@@ -19,6 +19,7 @@ from harka.repositories import api_key, domain, organization, scim_token, signin
 from harka.storage.catalog import Catalog
 from harka.storage.listen import listen
 from harka.storage.location import listen_url
+from harka.tenancy.entitlement import features_for
 from harka.tenancy.snapshot import Snapshot, TenantRecord
 
 __all__ = ["CHANNEL", "Directory", "Snapshot"]
@@ -179,7 +180,10 @@ class Directory:
         for each in found:
             records[each.id] = TenantRecord(
                 organization=each,
-                domains=tuple(sorted(item.name for item in domains[each.id])),
+                # without the feature they stay its own and lead nowhere
+                domains=tuple(sorted(item.name for item in domains[each.id]))
+                if features_for(each).custom_branding
+                else (),
                 api_keys=tuple(sorted(keys[each.id], key=lambda key: key.id)),
                 signing_keys=tuple(sorted(signing_keys[each.id], key=lambda key: key.kid)),
                 scim_tokens=tuple(sorted(tokens[each.id], key=lambda token: token.id)),

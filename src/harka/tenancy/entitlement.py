@@ -49,10 +49,9 @@ def require_feature(organization: Organization, feature: str, *, field: str | No
     """Raise `FeatureNotInPlanError` naming the smallest plan with the feature. `field`: of the input."""
     if getattr(features_for(organization), feature):
         return
-    plan = least_plan_with(feature)
-    # the plan has it, and somebody turned it off
-    told = None if plan is None or getattr(limits_of(organization.plan).features, feature) else plan
-    raise FeatureNotInPlanError(spelled(feature), told, field=field)
+    # what its own terms turn off no other plan brings back
+    plan = None if feature in organization.features else least_plan_with(feature)
+    raise FeatureNotInPlanError(spelled(feature), plan, field=field)
 
 
 def spelled(feature: str) -> str:

@@ -1,6 +1,6 @@
 """Changing what an organization may have: what the command line calls. Every change is written down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from harka import clock
 from harka.errors import ConflictError, DowngradeError, Excess, ValidationError
 from harka.repositories import entitlement as entitlements
+from harka.repositories.dependent import Dependent
 from harka.repositories.entitlement import Change, Limit
 from harka.repositories.organization import Granted, Organization
 from harka.storage.catalog import Catalog
@@ -28,6 +29,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     shadow: bool | None = None
 
 
+class InUse(msgspec.Struct, frozen=True):
+    """What new terms are held against. `dependents`: of every feature, by its name in `FEATURE_NAMES`."""
+
+    amounts: Mapping[Resource, float]
+    dependents: Sequence[Dependent] = ()
+
+
 class PlanChange(msgspec.Struct, frozen=True):
     """What another plan would mean: what there is too much of, and the features that would go."""
 
@@ -42,18 +50,18 @@ async def change(
     *,
     actor: str,
     reason: str = "",
-    used: Mapping[Resource, float] | None = None,
+    used: InUse | None = None,
 ) -> Organization:
     """Change what it may have, all or nothing; every process knows within a second. What it is after that.
 
-    `used`: what it uses, when the new limits are to be held against that; None lets it be beyond them.
+    `used`: what it uses, when the new terms are to be held against that; None lets it be beyond them. What is
+    left of a feature that went does not act, and does again when it comes back.
     Raise `ValidationError` naming the limit, `DowngradeError`, and `ConflictError` when somebody else changed
     it since `organization` was read.
     """
     changed = _changed(organization, wanted)
-    excess = () if used is None else exceeded(limits_for(changed), used)
-    if excess:
-        raise DowngradeError(excess)
+    if used is not None:
+        _require_fit(organization, changed, used)
     _check_words(actor, reason)
     granted = changed.granted
     assert granted is not None  # noqa: S101 - made by `_changed`
@@ -81,13 +89,13 @@ async def change(
 def plan_change(organization: Organization, plan: Plan, used: Mapping[Resource, float]) -> PlanChange:
     """What another plan would mean to who uses so much; what was granted beside the plan stays."""
     changed = msgspec.structs.replace(organization, plan=plan)
-    before, after = features_for(organization), features_for(changed)
-    lost = tuple(
-        spelled(name)
-        for name in before.__struct_fields__
-        if getattr(before, name) and not getattr(after, name)
-    )
-    return PlanChange(exceeded(limits_for(changed), used), lost)
+    return PlanChange(exceeded(limits_for(changed), used), _lost(organization, changed))
+
+
+def left_without(lost: Sequence[str], dependents: Sequence[Dependent]) -> tuple[Dependent, ...]:
+    """What would stop with the features `lost`, which clients spell so, and so are those of the answer."""
+    told = (each._replace(feature=spelled(each.feature)) for each in dependents)
+    return tuple(each for each in told if each.feature in lost)
 
 
 def exceeded(limits: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess, ...]:
@@ -104,6 +112,23 @@ def exceeded(limits: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess
         if limit is not None and there > limit:
             found.append(Excess(resource, there, limit))
     return tuple(found)
+
+
+def _require_fit(organization: Organization, changed: Organization, used: InUse) -> None:
+    """Raise `DowngradeError` with all that must go."""
+    excess = exceeded(limits_for(changed), used.amounts)
+    dependents = left_without(_lost(organization, changed), used.dependents)
+    if excess or dependents:
+        raise DowngradeError(excess, dependents)
+
+
+def _lost(organization: Organization, changed: Organization) -> tuple[str, ...]:
+    before, after = features_for(organization), features_for(changed)
+    return tuple(
+        spelled(name)
+        for name in before.__struct_fields__
+        if getattr(before, name) and not getattr(after, name)
+    )
 
 
 def _changed(organization: Organization, wanted: Wanted) -> Organization:

@@ -10,7 +10,10 @@ _SLACK = 1e-6
 
 
 class LocalPools:
-    """Grants as the ledger would, of this process's share. `spent`: what the ledger is to be told later."""
+    """Grants as the ledger would, of this process's share.
+
+    `spent`: what the ledger is to be told later; of a month below 0 where more went back than was granted.
+    """
 
     def __init__(self, taken: Mapping[str, float], at: float) -> None:
         """`taken`: of this process's share of each pool, at monotonic second `at`; none of others."""
@@ -39,7 +42,9 @@ class LocalPools:
         else:
             granted = _granted(ask, ask.capacity * share - ask.held, share)
             return Told(granted, ask.capacity * share - ask.held - granted, unknown=False)
-        self.spent[ask.pool] = max(self.spent.get(ask.pool, 0.0) + granted - ask.back, 0.0)
+        spent = self.spent.get(ask.pool, 0.0) + granted - ask.back
+        # of a month also what was drawn from the ledger goes back: it is counted to the last
+        self.spent[ask.pool] = spent if ask.window else max(spent, 0.0)
         return Told(granted, free, unknown=False)
 
     def _bucket(self, ask: Ask, share: float) -> Bucket:
@@ -62,6 +67,15 @@ class LocalPools:
             return None
         month = self._months[ask.pool] = _Month(ask.window, taken)
         return month
+
+
+def trusted(ask: Ask) -> Told:
+    """What is granted of a month that nobody knows: it is counted, and will be known.
+
+    An organization is not shut out because what it used is written down in a database that is away.
+    """
+    spare = max(min(ask.want, ask.most - ask.idle), 0.0)
+    return Told(ask.need + spare, ask.capacity, unknown=False)
 
 
 class _Month:

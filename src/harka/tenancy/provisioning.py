@@ -28,11 +28,14 @@ from harka.storage.failure import UniqueError
 from harka.storage.provision import create_home, drop_home
 from harka.tenancy import signing_key
 from harka.tenancy.domain_name import LABEL, accept_domain
+from harka.tenancy.entitlement import require_feature
 from harka.tenancy.placement import Mode, first_home
 from harka.tenancy.plan import Plan
 
 _NAME_CHARACTERS: Final = 200
 _MOST_DOMAINS: Final = 100
+_DOMAINS: Final = "custom_branding"
+"""The feature by which they are served."""
 
 
 async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant starts with
@@ -54,7 +57,8 @@ async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant
     """Make an organization with its home and signing key; every process serves it within a second.
 
     `domain` counts as proven: only an operator gets here. `tags` go into its settings. Raise
-    `ValidationError` naming the field, and `ConflictError` when slug or domain is taken.
+    `ValidationError` naming the field, `FeatureNotInPlanError` for a domain that the plan does not serve, and
+    `ConflictError` when slug or domain is taken.
     """
     made_at = clock.now()
     tenant = new_id()
@@ -80,6 +84,8 @@ async def create_tenant(  # noqa: PLR0913 - one argument for each thing a tenant
         schema=home.schema,
         epoch=home.epoch,
     )
+    if domain is not None:
+        require_feature(organization, _DOMAINS, field="domain")
     await _require_free_slug(catalog, organization.slug)
     await create_home(settings, organization.location)
     try:
@@ -106,26 +112,30 @@ async def get_by_slug(catalog: Catalog, slug: str) -> Organization:
     return _found(await organizations.find_by_slug(catalog, slug))
 
 
-async def add_domain(catalog: Catalog, settings: Settings, tenant: UUID, name: str) -> Domain:
+async def add_domain(catalog: Catalog, settings: Settings, organization: Organization, name: str) -> Domain:
     """Claim a custom domain: PENDING, matched by nothing until it is proven or confirmed.
 
     Any number of organizations may claim the same name. Raise `ValidationError` for what is no domain or
-    belongs to the platform, `ConflictError` when this organization has claimed it already.
+    belongs to the platform, `FeatureNotInPlanError`, `ConflictError` when this organization has claimed it
+    already.
     """
+    require_feature(organization, _DOMAINS)
     accepted = accept_domain(name, settings.platform_domain)
     try:
-        return await _claim(catalog, tenant, accepted, DomainStatus.PENDING)
+        return await _claim(catalog, organization.id, accepted, DomainStatus.PENDING)
     except UniqueError as error:
         raise ConflictError("This organization has this domain already.") from error
 
 
-async def confirm_domain(catalog: Catalog, tenant: UUID, name: str) -> Domain:
+async def confirm_domain(catalog: Catalog, organization: Organization, name: str) -> Domain:
     """Take the operator's word for a claimed domain; it is served within a second.
 
-    Raise `NotFoundError` for a name not claimed, `ConflictError` when another organization proved it.
+    Raise `NotFoundError` for a name not claimed, `FeatureNotInPlanError`, `ConflictError` when another
+    organization proved it.
     """
+    require_feature(organization, _DOMAINS)
     try:
-        confirmed = await domains.confirm(catalog, tenant, name.lower().removesuffix("."))
+        confirmed = await domains.confirm(catalog, organization.id, name.lower().removesuffix("."))
     except UniqueError as error:
         raise ConflictError(_taken(error)) from error
     if confirmed is None:

@@ -16,8 +16,8 @@ from harka.repositories.signing_key import SigningKey
 class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one organization that resolution and authentication need.
 
-    `domains`: those that are served. `api_keys`, `signing_keys`, `scim_tokens`: live ones, without private
-    halves.
+    `domains`: those that are served, none where the plan includes none. `api_keys`, `signing_keys`,
+    `scim_tokens`: live ones, without private halves.
     """
 
     organization: Organization

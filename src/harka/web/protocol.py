@@ -12,6 +12,7 @@ through uvicorn's parser at all (`web.whole_request`).
 import asyncio
 import secrets
 import weakref
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,7 +23,6 @@ from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
 from harka.fastpath import split_request
-from harka.tenancy.gate import Gate
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.refusals import REFUSALS, Refusals
@@ -67,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
         self._refused: Caller | None = None  # who waits for a refusal
         self._turn: Turn | None = None  # of a request that waits
+        self._leave: Callable[[], None] | None = None  # to be called when its client leaves meanwhile
         self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
 
@@ -81,6 +82,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._turn is not None:
             self._turn.withdraw()
             self._turn = None
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
         super().connection_lost(exc)
         # both lead back here
         self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn begins
@@ -135,21 +139,23 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not caller.within:
             self._begin(data, None)
         else:
-            self._line_up(refusals.gate, caller, data)
+            self._line_up(refusals, caller, data)
         return True
 
-    def _line_up(self, gate: Gate, caller: Caller, data: bytes) -> None:
+    def _line_up(self, refusals: Refusals, caller: Caller, data: bytes) -> None:
         """Begin what they ask, or have it wait for its turn as it came."""
-        turn = Turn(gate, caller.organization, caller.rank, partial(self._begin, data))
+        turn = Turn(refusals.gate, caller.organization, caller.rank, partial(self._begin, data))
         if turn.enter(caller.within):
             self._begin(data, turn)
             return
         self._end_rest()
         self._turn, self._held = turn, bytearray()
+        self._leave = partial(refusals.leave, caller, turn.since)
 
     def _begin(self, data: bytes, turn: Turn | None) -> None:
         """What has its turn, or waits no longer for it; and then what came meanwhile."""
-        held, self._held, self._turn = self._held, None, None
+        held, self._held = self._held, None
+        self._turn = self._leave = None
         try:
             asked = split_request(_PLAIN_POST, data)
             assert asked is not None  # noqa: S101 - the same head was split before

@@ -18,6 +18,8 @@ from harka import clock, logs
 from harka.errors import OverloadedError
 from harka.runtime import Runtime
 from harka.web.callers import Caller, Callers
+from harka.web.middleware.access_log import CLIENT_GONE, tell
+from harka.web.middleware.request_scope import RequestRecord, RequestScope, new_request_id
 
 log = logs.logger("web")
 
@@ -77,6 +79,14 @@ class Refusals:
             asyncio.get_running_loop().call_later(_EVERY, self._tell)
         self._untold[caller.organization.id] += 1
         return caller.refusal(lines)
+
+    def leave(self, caller: Caller, since: float) -> None:
+        """Theirs that came at `since` waited in line, and its client has gone: it is told like any other."""
+        id_ = new_request_id() if caller.id is None else caller.id.decode("ascii")
+        record = RequestRecord(tenant=caller.organization.id)
+        request = RequestScope(id=id_, deadline=since + caller.within, trusted=False, record=record)
+        seconds = clock.monotonic() - since
+        tell(self._metrics, request, method="POST", route="graphql", status=CLIENT_GONE, seconds=seconds)
 
     def _await_turn(self) -> None:
         """Begin one, where none has begun, before anybody is refused in it."""

@@ -1,5 +1,6 @@
 """`/auth/sso/…`: to a provider and back, by plain links and one form; `/auth/discover`: to which."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from html import escape
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from harka import clock
 from harka.codec import json_bytes
-from harka.errors import HarkaError, InvalidIdError, NotFoundError
+from harka.errors import FeatureNotInPlanError, HarkaError, InvalidIdError, NotFoundError
 from harka.ids import NodeKind
 from harka.learning import sso_entrance
 from harka.learning.entrance import Shown, working
@@ -41,6 +42,9 @@ from harka.web.visitor import device_of, visit
 
 _SERVER_ERROR: Final = 500
 _LONGEST: Final = 4096
+_NOT_IN_PLAN: Final = (
+    "<p>A password or a passkey of yours still lets you in. An administrator can tell more.</p>"
+)
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -118,10 +122,11 @@ class SsoSignIn:
                 runtime.entrance, tenant, id_, login, fields.get("password", ""), next_, device
             )
         except HarkaError as error:
-            if error.status >= _SERVER_ERROR or isinstance(error, NotFoundError):
-                raise
-            scope["harka"].record.code = error.code
-            response = await _ask_directory(runtime, tenant, scope, "", next_, login=login, error=error)
+            if error.status >= _SERVER_ERROR or isinstance(error, NotFoundError | FeatureNotInPlanError):
+                response = await failed(runtime, tenant, scope, error)
+            else:
+                scope["harka"].record.code = error.code
+                response = await _ask_directory(runtime, tenant, scope, "", next_, login=login, error=error)
         else:
             response = await entered(runtime, tenant, scope, arrived)
         await response(scope, receive, send)
@@ -165,10 +170,11 @@ class SsoEnd:
         runtime = self._runtime
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         back = f"{_origin(scope)}/auth/sign-in"
-        connection, address = await sso_entrance.end_address(
-            runtime.entrance, tenant, connection_of(runtime, tenant, scope), back
-        )
-        link = "" if address is None else _button(address, f"Sign out of {connection.name}, too")
+        id_, link = connection_of(runtime, tenant, scope), ""
+        # they are out here whatever the plan has
+        with contextlib.suppress(FeatureNotInPlanError):
+            connection, address = await sso_entrance.end_address(runtime.entrance, tenant, id_, back)
+            link = "" if address is None else _button(address, f"Sign out of {connection.name}, too")
         response = await page(
             runtime, tenant, scope, "sso_ended", title="Signed out", markup={"connection": link}
         )
@@ -269,8 +275,15 @@ def _in(scope: Scope, begun: Begun, connection: str, next_: str) -> Response:
 async def failed(runtime: Runtime, tenant: TenantContext, scope: Scope, error: HarkaError) -> Response:
     if error.status >= _SERVER_ERROR or isinstance(error, NotFoundError):
         raise error
+    hint = ""
+    if isinstance(error, FeatureNotInPlanError):
+        if "text/html" not in header(scope, b"accept"):
+            # who asks for no page is told as everywhere else
+            raise error
+        hint = _NOT_IN_PLAN
     scope["harka"].record.code = error.code
-    return await page(runtime, tenant, scope, "sso_failed", title="Sign in", error=error)
+    markup = {"hint": hint}
+    return await page(runtime, tenant, scope, "sso_failed", title="Sign in", error=error, markup=markup)
 
 
 async def _ask_directory(

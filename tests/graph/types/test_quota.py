@@ -4,17 +4,31 @@ import msgspec
 import pytest
 
 from harka.cache.tenant import Namespace, TenantCache
+from harka.ids import new_id
+from harka.repositories import domain as domains
+from harka.repositories.domain import DomainStatus
 from harka.repositories.organization import Organization
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import LIMITS, Plan, PlanLimits, Resource
 from harka.tenancy.quota import Admission
-from school import School
+from saml_school import made as connection_of
+from school import OpenSchool, School
+from scim_school import directory_of
 
 QUOTA = """{ organization { quota { plan shadow asOf
   limits { resource used soft grace limit resetsAt state }
   planChange(to: STARTER) { excess { resource used limit over } lostFeatures } } } }"""
+DEPENDENTS = """{ organization { quota { planChange(to: STARTER) { dependents { feature kind name } } } } }"""
+SET_SENDER = """mutation ($address: String!) { setMailSender(input: {address: $address,
+  host: "mail.example.com", port: 465, startTls: false, username: "harka",
+  password: "secret words"}) { errors { code field } } }"""
 NOTES = Namespace("note", str)
+
+
+@pytest.fixture
+async def rival(open_school: OpenSchool) -> School:
+    return await open_school()
 
 
 def tenth_of_a_processor(organization: Organization) -> PlanLimits:
@@ -49,6 +63,33 @@ async def test_every_limit_is_told_with_what_is_used(school: School) -> None:
         "excess": [],
         "lostFeatures": ["sso", "customBranding", "advancedAnalytics", "customAI"],
     }
+
+
+async def test_what_would_stop_with_the_features_is_told_by_name(school: School, rival: School) -> None:
+    slug = school.organization.slug
+    for each in (school, rival):
+        name = f"{each.organization.slug}.example.com"
+        for status, host in ((DomainStatus.ACTIVE, name), (DomainStatus.PENDING, f"claimed.{name}")):
+            await domains.insert(each.runtime.catalog, new_id(), each.organization.id, host, status, most=9)
+        await directory_of(each)
+        await connection_of(each)
+        await connection_of(each, tested=False)
+        reply = await each.ask(SET_SENDER, {"address": f"office@{name}"}, caller=each.owner)
+        assert reply.data["setMailSender"]["errors"] == []
+    reply = await school.ask(DEPENDENTS)
+    assert reply.data["organization"]["quota"]["planChange"]["dependents"] == [
+        {"feature": "customBranding", "kind": "DOMAIN", "name": f"{slug}.example.com"},
+        {"feature": "sso", "kind": "SCIM_TOKEN", "name": "Example Directory"},
+        {"feature": "customBranding", "kind": "MAIL_SENDER", "name": f"office@{slug}.example.com"},
+        {"feature": "sso", "kind": "SSO_CONNECTION", "name": "The Provider"},
+    ]
+    larger = await school.ask(DEPENDENTS.replace("STARTER", "ENTERPRISE"))
+    assert larger.data["organization"]["quota"]["planChange"]["dependents"] == []
+    reader = await school.ask(DEPENDENTS, caller=(Permission.ORGANIZATION_READ, Permission.ANALYTICS_READ))
+    assert (reader.code, reader.body["data"]["organization"]["quota"]["planChange"]) == (
+        "FORBIDDEN",
+        {"dependents": None},
+    )
 
 
 async def test_who_may_not_read_figures_still_reads_the_organization(school: School) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -6,9 +7,11 @@ import strawberry
 from harka.analytics import quota
 from harka.analytics.quota import Quota, Quotas
 from harka.graph.context import Info
-from harka.graph.enums import Plan, QuotaResource, QuotaState
+from harka.graph.enums import DependentKind, Plan, QuotaResource, QuotaState
 from harka.graph.field import field, graph_type, leaf
+from harka.repositories.dependent import Dependent as DependentRow
 from harka.tenancy.entitling import PlanChange as PlanChangeRow
+from harka.tenancy.permission import Permission
 
 
 @graph_type
@@ -39,11 +42,30 @@ class QuotaExcess:
 
 
 @graph_type
+class Dependent:
+    """What acts only as long as the organization has a feature."""
+
+    feature: str = leaf("The feature, by its name in `features`.")
+    kind: DependentKind = leaf("What it is.")
+    name: str = leaf("What it is called: of a sender its address, of an endpoint its URL.")
+
+
+async def _dependents(root: PlanChangeRow, info: Info) -> Sequence[DependentRow]:
+    return await quota.left_behind(info.context.work, root)
+
+
+@graph_type
 class PlanChange:
     """What another plan would mean to the organization, as it is now."""
 
     excess: list[QuotaExcess] = leaf("What must go before: empty where nothing stands in the way.")
     lost_features: list[str] = leaf("Features that would be turned off, by their names in `features`.")
+    dependents: list[Dependent] | None = field(
+        _dependents,
+        "What must go before with these features, by its name: forced all the same, it stays and does not "
+        "act until the feature is back.",
+        requires=Permission.ORGANIZATION_WRITE,
+    )
 
 
 ToPlan = Annotated[Plan, strawberry.argument(description="The plan to change to.")]

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from harka.auth import scim_token
 from harka.auth.principal import Credential
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
+from harka.tenancy.directory import Directory
 from harka.tenancy.resolution import signals
 from harka.web.connection import ARRIVED, while_connected
 from harka.web.graphql_request import read_body
@@ -28,6 +29,14 @@ _BODIED: Final = frozenset({"POST", "PUT", "PATCH"})
 async def load() -> Any:
     """What is behind the door. Importing it takes a second, and most processes never see a directory."""
     return await asyncio.to_thread(importlib.import_module, _ROOM)
+
+
+async def load_with_first_token(directory: Directory) -> Never:
+    """Load it as soon as anybody has a token: the first request may be in a hurry. Until cancelled."""
+    await directory.until(lambda seen: bool(seen.scim_tokens))
+    await load()
+    await asyncio.get_running_loop().create_future()
+    raise asyncio.CancelledError
 
 
 class Scim:
@@ -55,9 +64,6 @@ class Scim:
         context = self._recognized(scope)
         if self._room is None:
             self._room = await load()
-            # the first that ever came is not to pay for that
-            deadline = clock.monotonic() + runtime.settings.request_timeout
-            request = msgspec.structs.replace(request, deadline=deadline)
         credential = Credential(
             organization=context.organization, actor=context.actor, user=None, scopes=context.permissions
         )
