@@ -36,7 +36,7 @@ def main() -> int:
 def _in_a_process_of_its_own(kind: str) -> float:
     environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
     command = [sys.executable, __file__, kind]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - this file
     return float(done.stdout)
 
 
@@ -56,9 +56,8 @@ _KINDS: Final[dict[str, Callable[[], int]]] = {"traced": _traced, "resident": _r
 
 
 async def _taken(measure: Callable[[], int]) -> float:
-    # of the tests, which this process alone finds
-    from harka import clock  # noqa: PLC0415 - see above
-    from tenancy.idle import idle, read_directory  # noqa: PLC0415
+    from harka import clock  # noqa: PLC0415 - with the next
+    from tenancy.idle import idle, read_directory  # noqa: PLC0415 - of the tests, which only this process finds
 
     seconds = [0.0]
     clock.monotonic = lambda: seconds[0]

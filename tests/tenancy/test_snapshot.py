@@ -212,8 +212,11 @@ def _seconds(seen: Snapshot, new: TenantRecord) -> float:
 
 async def test_an_idle_tenant_takes_two_kilobytes_at_the_most(seconds: list[float]) -> None:
     """All that a process keeps of an organization that asked once: catalog, allowance, place at the gate."""
-    # what else goes on in the process meanwhile can only add to it
-    assert min([await _bytes_kept(seconds) for _ in range(3)]) <= 2048
+    kept = await _bytes_kept(seconds)
+    if kept > 2048:
+        # what else goes on in the process meanwhile can only add to it
+        kept = await _bytes_kept(seconds)
+    assert kept <= 2048
 
 
 async def _bytes_kept(seconds: list[float]) -> float:
