@@ -12,6 +12,9 @@ the processor's caches, whatever is asked on them, while the peak's few callers 
 `--by-turns` all are open at the peak, too, and used in turn. "Work kept" says what is lost in HARKA itself:
 it is the processor time of an answer in time at the peak, to that in the flood. What refusals take is in it,
 what generators and other programs take is not.
+
+It ends with 1 where anything failed, a place was not given back, or a figure misses its bound (`bounds.py`):
+with `--strict` the one that is asked for, otherwise a loose one.
 """
 
 import argparse
@@ -28,7 +31,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import bounds
 import msgspec
+from bounds import Figure, Medians
 from elsewhere import elsewhere
 from generator import IN_TIME, Outcome, Stream, percentile, run
 from open_loop import Phase
@@ -122,12 +127,16 @@ def _measure(ground: Ground, options: argparse.Namespace) -> int:
         f"{1000 * peak.work:.2f} ms of a processor each\n"
     )
     failed = sum((each.failed for each in peaks), Counter[int]())
-    failed += _neighbours(ground, seconds, peak.rate, options.times)
-    failed += _masses(ground, seconds, options.times, options.rounds)
+    figures: list[Figure] = []
+    failed += _neighbours(ground, seconds, peak.rate, options.times, figures)
+    failed += _masses(ground, seconds, options.times, options.rounds, figures)
     leaked = _held(ground)
+    missed = bounds.tell(figures, out, strict=options.strict)
     if failed or leaked:
         out.print(f"failed, by status: {dict(failed)}; {leaked} places not given back", style="red")
-    return 1 if failed or leaked else 0
+    if missed:
+        out.print(f"missed: {'; '.join(missed)}", style="red")
+    return 1 if failed or leaked or missed else 0
 
 
 class Peak(msgspec.Struct, frozen=True):
@@ -153,8 +162,10 @@ def _work(outcome: Outcome, seconds: float) -> float:
     return (last.seconds - first.seconds) / max(share * outcome.in_time, 1)
 
 
-def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float]) -> Counter[int]:
-    """One organization asks for a twentieth of the capacity, another for far too much."""
+def _neighbours(
+    ground: Ground, seconds: float, peak: float, times: list[float], figures: list[Figure]
+) -> Counter[int]:
+    """One organization asks for a twentieth of the capacity, another for far too much. Adds to `figures`."""
     table = _table("noisy neighbour", "served in time", "p50 ms", "p99 ms", "beside alone ms", "neighbour/s")
     requests = ground.requests[_SHORT]
     quiet = Stream([requests["quiet"]], [Phase(seconds, _QUIET_SHARE * peak)])
@@ -168,6 +179,7 @@ def _neighbours(ground: Ground, seconds: float, peak: float, times: list[float])
         served = len(noisy.served) / seconds
         table.add_row(f"beside {factor:g}x", *_shown(beside), f"{1000 * more:+,.0f}", f"{served:,.0f}")
         failed += beside.failed + noisy.failed
+        figures += bounds.neighbour(factor, beside.share_in_time, 1000 * more)
     out.print(table)
     return failed
 
@@ -191,8 +203,10 @@ class Flood(msgspec.Struct, frozen=True):
     failed: Counter[int]
 
 
-def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> Counter[int]:
-    """Of each question far too much of everybody, again and again.
+def _masses(
+    ground: Ground, seconds: float, times: list[float], rounds: int, figures: list[Figure]
+) -> Counter[int]:
+    """Of each question far too much of everybody, again and again. Adds to `figures`.
 
     Of each phase the first quarter of a second counts for times, but neither for rates nor for work.
     """
@@ -206,6 +220,8 @@ def _masses(ground: Ground, seconds: float, times: list[float], rounds: int) -> 
             floods = list(_floods(ground, question, seconds, factor, peak, rounds))
             failed, peak = sum((each.failed for each in floods), failed), floods[-1].peak
             table.add_row(f"{question} {factor:g}x", *_medians(floods))
+            if factor:
+                figures += bounds.mass(f"{question} {factor:g}x", factor, _middles(floods, seconds))
     out.print(table)
     return failed
 
@@ -222,7 +238,7 @@ def _floods(
 
 def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: float) -> Flood:
     """Half the capacity, far too much, half again; around it both peaks. A `factor` of 0 is a peak, too."""
-    calm, requests = max(seconds / 2, 1.0), list(ground.requests[question].values())
+    calm, requests = _calm(seconds), list(ground.requests[question].values())
     asking, half = Phase(seconds / 2, callers=_CALLERS), peak / 2
     slow, long = Phase(calm, half), Phase(2 * calm, half)
     much = Phase(seconds, factor * peak) if factor else Phase(seconds, callers=_CALLERS)
@@ -284,6 +300,17 @@ def _medians(floods: Sequence[Flood]) -> list[str]:
         f"{middle(lambda each: each.recovery):.2f}",
         f"{middle(lambda each: each.late):,.0f}",
     ]
+
+
+def _middles(floods: Sequence[Flood], seconds: float) -> Medians:
+    names = "goodput", "share_refused", "served", "refused", "recovery"
+    middles = {name: statistics.median(getattr(each, name) for each in floods) for name in names}
+    return Medians(**middles, watched=2 * _calm(seconds))
+
+
+def _calm(seconds: float) -> float:
+    """Before a flood of so many seconds; behind it twice as many."""
+    return max(seconds / 2, 1.0)
 
 
 def _recovery(outcome: Outcome, before: Outcome, ended: float, until: float) -> float:
@@ -370,7 +397,12 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="as many connections at the peak as in a flood: who rests for longest asks next",
     )
-    parser.add_argument("--short", action="store_true", help="a second each: for CI, where only errors count")
+    parser.add_argument("--short", action="store_true", help="a second each: for CI")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with 1 when anything that is asked for is missed; else only where no machine explains it",
+    )
     options = parser.parse_args()
     if options.seconds < 1.0 or options.rounds < 1:
         parser.error("a flood takes a second at least, and there is one at least")

@@ -39,6 +39,8 @@ pytest_plugins = ["hanging"]
 # the program is started a hundred times: each would compile itself anew, for seconds
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# what is collected stays, all of it: until then the collector would look through it in vain
+gc.disable()
 # for each request httpx2 looks whether there is a sniffio, in all of the path: there is none
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # this is how its absence is remembered
 
@@ -67,6 +69,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and all they import stay: to look through them took the collector minutes in all."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 _DEAR = frozenset({"worlds", "packages", "crowd", "demo_run"})

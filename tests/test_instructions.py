@@ -11,8 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,45 +80,47 @@ def read(profile: Iterable[str]) -> Profile:
     return Profile(costs, allocations)
 
 
-def profiled(name: str, calls: int, directory: Path) -> Profile:
-    """So many calls of one function."""
-    file = directory / f"{calls}.out"
-    program = [sys.executable, "-P", str(_TESTS / "compiled_calls.py"), name, str(calls)]
+def counted(names: Sequence[str], directory: Path) -> dict[str, Profile]:
+    """Of each what its calls took, without the first: one process, since most of the time takes its start.
+
+    A profile is written, and counted anew, whenever `siphash64` has been called (`compiled_calls.py`).
+    """
+    file = directory / "out"
     subprocess.run(
-        [valgrind(), "--tool=callgrind", f"--callgrind-out-file={file}", *program],
+        [
+            *(valgrind(), "--tool=callgrind", f"--callgrind-out-file={file}"),
+            "--dump-after=__pyx_pw_5harka_9_fastpath_*siphash64",
+            *(sys.executable, "-P", str(_TESTS / "compiled_calls.py"), *names),
+        ],
         check=True,
         capture_output=True,
         timeout=120,
         # the same layout of dictionaries each time, and nothing written beside the sources
         env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ["PATH"]},
     )
-    with file.open() as lines:
-        return read(lines)
+    profiles = {}
+    for number, name in enumerate(names, start=1):
+        with Path(f"{file}.{2 * number}").open() as lines:
+            profiles[name] = read(lines)
+    return profiles
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Profile]:
+    return counted([*CALLS, *AMONG.values()], tmp_path_factory.mktemp("instructions"))
 
 
 @pytest.mark.parametrize("budget", read_instructions(), ids=lambda budget: budget.function)
-def test_a_call_takes_no_more_than_accepted(budget: Instructions, tmp_path: Path) -> None:
+def test_a_call_takes_no_more_than_accepted(budget: Instructions, profiles: dict[str, Profile]) -> None:
     _, calls = CALLS[budget.function]
-    # what is allocated around the calls does not count
-    with ThreadPoolExecutor() as pool:
-        few, many = pool.map(lambda count: profiled(budget.function, count, tmp_path), (1, calls + 1))
-    instructions = many.instructions(budget.function) / (calls + 1)
-    allocations = (many.allocations - few.allocations) / calls
-    assert 20 < instructions <= budget.most
-    assert allocations <= budget.allocations
+    profile = profiles[budget.function]
+    assert 20 < profile.instructions(budget.function) / calls <= budget.most
+    assert profile.allocations / calls <= budget.allocations
 
 
-def test_a_resolution_takes_as_many_among_more_tenants(tmp_path: Path) -> None:
+def test_a_resolution_takes_as_many_among_more_tenants(profiles: dict[str, Profile]) -> None:
     """In time the processor's caches tell (`benchmarks/budgets.toml`)."""
-    calls = 1_000
-
-    def counted(tenants: int) -> float:
-        directory = tmp_path / str(tenants)
-        directory.mkdir()
-        return profiled(AMONG[tenants], calls, directory).instructions("resolve") / calls
-
-    with ThreadPoolExecutor() as pool:
-        few, many = pool.map(counted, AMONG)
+    few, many = (profiles[name].instructions("resolve") for name in AMONG.values())
     assert few / 1.1 <= many <= 1.1 * few
 
 

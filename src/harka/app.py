@@ -22,6 +22,8 @@ from harka.web.protocol import BoundedProtocol
 from harka.web.refusals import REFUSALS, Refusals
 from harka.web.routes import build
 from harka.web.scim import door as scim
+from harka.web.socket_protocol import BoundedSocket
+from harka.web.unread import PATIENCE, Patience
 
 log = logs.logger("app")
 
@@ -64,6 +66,7 @@ class Application:
                 await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                 return
             state[REFUSALS] = Refusals(runtime)
+            state[PATIENCE] = Patience(self._settings.unread_timeout, runtime.metrics.connection_unread)
             if runtime.directory.current.scim_tokens:
                 await scim.load()
             await send({"type": "lifespan.startup.complete"})
@@ -116,7 +119,7 @@ class Server(uvicorn.Server):
                 # forwarded headers are believed by the request scope, from configured proxies only
                 proxy_headers=False,
                 http=BoundedProtocol,
-                ws="websockets-sansio",
+                ws=BoundedSocket,
                 ws_max_size=settings.max_body_bytes,
                 timeout_keep_alive=settings.keep_alive,
                 timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),

@@ -184,6 +184,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=86_400,
         ),
     ] = 75
+    unread_timeout: Annotated[
+        float,
+        Meta(
+            description="Seconds without a byte taken after which a client that does not read what it is sent is left; "
+            "who reads slowly is not.",
+            gt=0,
+            le=_DAY,
+        ),
+    ] = 30.0
     shutdown_grace: Annotated[
         float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0, le=_DAY)
     ] = 10.0

@@ -109,6 +109,11 @@ class Metrics:
             registry=self.registry,
         )
         self._clients: set[str] = set()
+        self._unread = Counter(
+            "harka_unread_connections",
+            "Connections closed because their clients did not read what they were sent.",
+            registry=self.registry,
+        )
         self._jobs = Counter(
             "harka_jobs",
             "Attempts at jobs, by what became of them.",
@@ -163,6 +168,10 @@ class Metrics:
             self._clients.add(client)
         for part in parts:
             self._deprecated.labels(part, client).inc()
+
+    def connection_unread(self) -> None:
+        """One was closed because its client did not read."""
+        self._unread.inc()
 
     def observe_job(self, type_: str, outcome: JobOutcome, *, seconds: float | None) -> None:
         """Count one attempt. `seconds`: None when it was never run to an end."""

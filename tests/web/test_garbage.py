@@ -132,6 +132,8 @@ async def left_behind(
     *_, body = request
     scopes = [scope_of(school, *request) for _ in range(TIMES)]
     gc.collect()
+    # what is here already need not be looked through again
+    gc.freeze()
     gc.disable()
     try:
         while scopes:

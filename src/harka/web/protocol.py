@@ -27,6 +27,7 @@ from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.refusals import REFUSALS, Refusals
 from harka.web.turn import TURN, Turn
+from harka.web.unread import Unread
 from harka.web.whole_request import OWN_LINES, WholeRequest, answer
 
 log = logs.logger("web")
@@ -70,15 +71,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._leave: Callable[[], None] | None = None  # to be called when its client leaves meanwhile
         self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
+        self._unread: Unread | None = None  # of a client that once did not read as fast as it was sent to
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+        if self._unread is not None:
+            self._unread.end()
         if self._turn is not None:
             self._turn.withdraw()
             self._turn = None
@@ -89,6 +93,21 @@ class BoundedProtocol(HttpToolsProtocol):
         # both lead back here
         self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn begins
         self._connection.lose()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Whether the client takes what is still to be sent."""
+        if self._unread is None:
+            self._unread = Unread(self.transport, self.app_state)
+        self._unread.watch()
+
+    def _close(self) -> None:
+        """Once all is sent, which is not waited for as long as a client likes."""
+        self.transport.close()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         if self._held is not None:
@@ -105,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_timer is None:
             # most heads are whole by now, and need no timer
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._close)
         if self._in_head:
             self._held_bytes += len(data) - self._before_head
         else:
@@ -294,6 +313,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """uvicorn's, but with one timer for many rests between requests."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch()
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -319,6 +339,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self.loop.time() >= self._rest_until:
             super().timeout_keep_alive_handler()
+            self._watch()
         else:
             self.timeout_keep_alive_task = self.loop.call_at(
                 self._rest_until, self.timeout_keep_alive_handler
@@ -331,7 +352,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """As JSON with a code, like every other error; nothing where another's answer is owed first."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
-            self.transport.close()
+            self._close()
             return
         status, text = HTTPStatus.BAD_REQUEST, BadRequestError.default_message()
         if self._too_large:
@@ -350,7 +371,7 @@ class BoundedProtocol(HttpToolsProtocol):
             b"connection: close",
         ]
         self.transport.write(b"\r\n".join([*head, b"", body]))
-        self.transport.close()
+        self._close()
 
     def _count(self, length: int) -> None:
         self._handed_over += length

@@ -60,6 +60,9 @@ async def test_what_was_told_is_forgotten(school: School) -> None:
     ) as stream:
         await listening(stream)
         kept = []
+        # what is here already need not be looked through each time
+        gc.collect()
+        gc.freeze()
         for step in range(1, 13):
             await advance(school, school.learner, step / 20)
             assert (await stream.event())[0] == "next"
