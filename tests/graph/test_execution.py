@@ -101,9 +101,15 @@ async def test_all_fields_of_a_query_share_one_snapshot(
         document = document.replace(f"${kind}", f'"{school.id(NodeKind[kind.upper()], row)}"')
     school = school.with_settings(executor=executor, cache_answers=False)
     await school.ask(document)
-    begun = []
-    led_in = Wire.led_in
-    monkeypatch.setattr(Wire, "led_in", lambda *args, **options: begun.append(1) or led_in(*args, **options))
+    begun, led_in = [], Wire.led_in
+
+    def leading_in(wire: Wire, tenant: bytes, *args: Any, **options: Any) -> bytes:
+        if tenant:
+            # those of nobody are the process's own looks at the catalog
+            begun.append(tenant)
+        return led_in(wire, tenant, *args, **options)
+
+    monkeypatch.setattr(Wire, "led_in", leading_in)
     reply = await school.ask(document)
     assert reply.data
     assert reply.statements == statements

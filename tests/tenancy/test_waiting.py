@@ -182,3 +182,44 @@ async def test_who_was_told_or_gone_before_the_turn_had_none(monkeypatch: pytest
         late.result()
     # two of three have not been let in
     assert flow.clock - began == pytest.approx(1.0 / flow.weight, rel=1e-5)
+
+
+async def test_who_has_begun_finds_room_in_any_line_and_waits_until_the_deadline() -> None:
+    crowd, one = Crowd(patience=0.01), organization()
+    await crowd.come(one, 3)
+    flow = crowd.gate.flow(one)
+    brief = []
+    while crowd.gate.has_room(flow, Rank.INTERACTIVE):
+        brief += await crowd.come(one)
+    begun = asyncio.create_task(crowd.gate.wait(flow, Rank.BULK, math.inf, begun=True))
+    hurried = asyncio.create_task(crowd.gate.wait(flow, Rank.BULK, clock.monotonic() + 0.01, begun=True))
+    await asyncio.sleep(0)
+    # nobody who is new finds room by them, or in place of them
+    with pytest.raises(OverloadedError):
+        await crowd.gate.wait(flow, Rank.INTERACTIVE, math.inf)
+    for each in brief:
+        with pytest.raises(OverloadedError):
+            await each
+    with pytest.raises(DeadlineExceededError):
+        await hurried
+    assert (crowd.gate.waiting, begun.done()) == (1, False)
+    await crowd.end()
+    await begun
+    crowd.gate.leave(flow, clock.monotonic())
+    await crowd.end_all()
+
+
+async def test_a_turn_is_waited_for_and_given_back() -> None:
+    crowd, one = Crowd(patience=10.0), organization()
+    await crowd.gate.take_turn(one, Rank.INTERACTIVE, math.inf)
+    assert crowd.gate.under_way == 0
+    await crowd.come(one, 3)
+    turn = asyncio.create_task(crowd.gate.take_turn(one, Rank.INTERACTIVE, math.inf))
+    await asyncio.sleep(0)
+    assert (crowd.gate.waiting, turn.done()) == (1, False)
+    await crowd.end()
+    await turn
+    assert (crowd.gate.under_way, crowd.gate.waiting) == (2, 0)
+    # it says nothing of what requests take
+    assert len(crowd.gate._concurrency._times) == 1
+    await crowd.end_all()

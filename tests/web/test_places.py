@@ -11,11 +11,12 @@ import pytest
 
 from entering import PASSWORD, give_password, visiting
 from full_gate import full, gated
+from harka.cache.throttle import Rate
 from harka.graph.execution import Engine
 from harka.ids import new_id
+from harka.learning import entrance
 from harka.storage.session import ShardSession
-from harka.tenancy.gate import Gate
-from harka.tenancy.line import Rank
+from harka.web.sign_in import SignIn
 from raw_server import Server, connected, server
 from school import School, Socket, school
 from sockets import LISTEN, advance, init, is_listened_to, listen, opened
@@ -284,46 +285,52 @@ async def test_who_leaves_a_socket_waits_no_longer(school: School, work: list[st
     assert work == []
 
 
-@pytest.fixture
-def tries(monkeypatch: pytest.MonkeyPatch) -> list[Rank]:
-    """Who wanted a place in a line."""
-    made: list[Rank] = []
-    line_up = Gate.line_up
-
-    def trying(self: Gate, one: Any, flow: Any, rank: Rank, deadline: float) -> None:
-        made.append(rank)
-        line_up(self, one, flow, rank, deadline)
-
-    monkeypatch.setattr(Gate, "line_up", trying)
-    return made
-
-
-def come_again(tries: list[Rank]) -> Callable[[], Awaitable[bool]]:
-    async def did_they() -> bool:
-        return len(tries) > 1
-
-    return did_they
-
-
-async def test_an_event_is_told_with_a_place_and_comes_again_while_the_line_is_full(
-    school: School, work: list[str], tries: list[Rank]
+async def test_an_event_is_told_with_a_place_however_full_the_line_is(
+    school: School, work: list[str]
 ) -> None:
-    own = gated(school, patience=0.05)
+    own = gated(school)
     async with own.socket() as socket:
         await init(socket, await own.headers(own.learner))
         socket.say("subscribe", id="1", payload=listen(own))
         await is_listened_to(own)
         await require_nothing_held(own)
         async with full(own):
-            tries.clear()
+            others = own.runtime.gate.waiting
             await advance(school, 1)
             work.clear()
-            await until(come_again(tries))
-            assert set(tries) == {Rank.BULK}
+            await until(waits(own, others + 1))
             assert (socket.is_silent, work) == (True, [])
         told = await socket.hear()
         assert told["payload"]["data"]["progressChanged"]["enrollment"] == {"progress": 0.25}
         await require_nothing_held(own)
+
+
+async def test_of_many_who_are_told_a_few_wait_in_line(school: School) -> None:
+    own = gated(school)
+    headers, many = await own.headers(own.learner), 10
+    async with AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(own.socket()) for _ in range(many)]
+        for socket in sockets:
+            await init(socket, headers)
+            socket.say("subscribe", id="1", payload=listen(own))
+        await is_listened_to(own, many)
+        await require_nothing_held(own)
+        async with full(own, line=False):
+            await advance(school, 1)
+            await until(waits(own, 4))
+            assert not await is_soon(waits(own, 5))
+        for socket in sockets:
+            assert (await socket.hear())["type"] == "next"
+        await require_nothing_held(own)
+
+
+async def is_soon(condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Within some turns of the loop, where nothing else is awaited."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+        if await condition():
+            return True
+    return False
 
 
 @asynccontextmanager
@@ -339,10 +346,8 @@ async def busy_threads(own: School) -> AsyncIterator[None]:
             await asyncio.wrap_future(each)
 
 
-async def test_a_password_is_hashed_without_a_place_and_who_has_begun_is_not_refused(
-    school: School, tries: list[Rank]
-) -> None:
-    own = gated(school, patience=0.05)
+async def test_a_password_is_hashed_without_a_place_and_who_has_begun_is_not_refused(school: School) -> None:
+    own = gated(school)
     await give_password(own, own.learner)
     gate, threads = own.runtime.gate, own.runtime.hasher._threads
 
@@ -356,8 +361,96 @@ async def test_a_password_is_hashed_without_a_place_and_who_has_begun_is_not_ref
                 await until(is_hashed)
                 assert (gate.under_way, gate.waiting) == (0, 0)
                 await filled.enter_async_context(full(own))
-                tries.clear()
-            await until(come_again(tries))
+                others = gate.waiting
+            await until(waits(own, others + 1))
+            # and whoever is new is not before them
+            assert told(await app.http.get("/auth/sign-in")) == OVERLOADED
             assert not asking.done()
         assert (await asking).status_code == 200
     await require_nothing_held(own)
+
+
+async def test_a_right_password_takes_no_try_where_there_is_no_time_for_the_rest(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = gated(school)
+    await give_password(own, own.learner)
+    monkeypatch.setattr(entrance, "OF_STRANGERS_THERE", Rate("there", most=1, seconds=600.0))
+    begin = entrance._begin
+
+    async def too_late(*args: Any) -> Any:
+        async with full(own, line=False):
+            return await begin(*args)
+
+    async with visiting(own) as app:
+        with monkeypatch.context() as patch:
+            patch.setattr(entrance, "_begin", too_late)
+            hurried = {"x-request-deadline": "0.5"}
+            late = await app.http.post("/auth/token", json=credentials(own), headers=hurried)
+            assert late.status_code == 504
+        assert (await app.http.post("/auth/token", json=credentials(own))).status_code == 200
+
+
+async def test_a_spent_token_is_answered_whoever_waits(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = gated(school)
+    await give_password(own, own.learner)
+    refresh = entrance.refresh
+    async with visiting(own) as app, AsyncExitStack() as filled:
+        first = (await app.http.post("/auth/token", json=credentials(own))).json()
+
+        async def and_fill(*args: Any) -> Any:
+            done = await refresh(*args)
+            await filled.enter_async_context(full(own))
+            return done
+
+        monkeypatch.setattr(entrance, "refresh", and_fill)
+        spent = {"refresh_token": first["refresh_token"]}
+        async with asyncio.timeout(3.0):
+            assert (await app.http.post("/auth/refresh", json=spent)).status_code == 200
+
+
+async def test_a_page_that_is_made_is_shown_however_full_the_line_is_by_then(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = gated(school)
+    await give_password(own, own.learner)
+    show, gate = SignIn._show, own.runtime.gate
+    others: list[int] = []
+    async with visiting(own) as app:
+        await app.sign_in(own.learner.email)
+        async with AsyncExitStack() as filled:
+
+            async def and_fill(*args: Any) -> Any:
+                shown = await show(*args)
+                await filled.enter_async_context(full(own))
+                others.append(gate.waiting)
+                return shown
+
+            async def is_in_line() -> bool:
+                return bool(others) and gate.waiting == others[0] + 1
+
+            monkeypatch.setattr(SignIn, "_show", and_fill)
+            asking = asyncio.create_task(app.get("/auth/sign-in"))
+            await until(is_in_line)
+        assert (await asking).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "type_"),
+    [
+        ("application/graphql-response+json", 503, "application/graphql-response+json"),
+        ("application/json", 503, "application/json"),
+        ("text/event-stream", 503, "application/json"),
+        ("image/png", 406, "application/json"),
+    ],
+)
+async def test_a_get_is_refused_in_the_type_it_accepts(
+    school: School, accept: str, status: int, type_: str
+) -> None:
+    own = gated(school)
+    headers = {**await own.headers(own.learner), "accept": accept}
+    async with full(own):
+        answer = await own.send("GET", params=ASKED, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, type_)

@@ -25,6 +25,7 @@ from harka.web.routes import build
 from harka.web.socket_protocol import BoundedSocket
 from harka.web.sse import send_events
 from harka.web.unread import PATIENCE, Patience
+from harka.web.websocket import PROTOCOL
 from plain_posts import plain_post
 from school import School, graphql_scope, school, until
 
@@ -215,5 +216,40 @@ async def test_an_answer_that_nobody_reads_does_not_count_as_under_way(school: S
     under_way = {each.resource: each.used for each in await admission.levels(school.organization)}
     assert school.organization.id in admission._allowances, "it was admitted"
     assert under_way[Resource.CONCURRENT_REQUESTS] == 0
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+
+
+async def test_an_answer_on_a_socket_that_nobody_reads_does_not_count_as_under_way(school: School) -> None:
+    own, stuck = gated(school), asyncio.Event()
+    payload = await own.headers(own.learner)
+    said = [
+        {"type": "websocket.connect"},
+        {
+            "type": "websocket.receive",
+            "text": json_bytes({"type": "connection_init", "payload": payload}).decode(),
+        },
+        {
+            "type": "websocket.receive",
+            "text": json_bytes(
+                {"type": "subscribe", "id": "1", "payload": {"query": "{ viewer { kind } }"}}
+            ).decode(),
+        },
+    ]
+
+    async def receive() -> Any:
+        return said.pop(0) if said else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if '"next"' in message.get("text", ""):
+            stuck.set()
+            await asyncio.Event().wait()
+
+    scope = graphql_scope("websocket", school.host, {}, subprotocols=[PROTOCOL])
+    asked = asyncio.create_task(own.app(scope, receive, send))
+    await stuck.wait()
+    under_way = {each.resource: each.used for each in await own.runtime.admission.levels(school.organization)}
+    assert under_way[Resource.CONCURRENT_REQUESTS] == 0
+    assert under_way[Resource.SOCKETS] == 1
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)

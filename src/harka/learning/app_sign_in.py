@@ -18,7 +18,7 @@ from harka import clock
 from harka.cache.once import is_first
 from harka.errors import HarkaError, UnauthenticatedError, ValidationError
 from harka.learning import session, user
-from harka.learning.entrance import OF_ADDRESS, Entrance, give_back, network_of, take, working
+from harka.learning.entrance import OF_ADDRESS, Entrance, network_of, trying, working
 from harka.learning.session import Begun, Device
 from harka.learning.sso_entrance import opened, sealed
 from harka.repositories import session as sessions
@@ -110,9 +110,13 @@ async def redeem(
 
     `RateLimitedError` after too many tries. What a provider ends there, ends here, too.
     """
-    taken = ((OF_ADDRESS, network_of(device.address)),)
-    for rate, of in taken:
-        await take(entrance, context, rate, of)
+    async with trying(entrance, context, (OF_ADDRESS, network_of(device.address))):
+        return await _redeem(entrance, context, code, verifier, redirect_uri, device)
+
+
+async def _redeem(
+    entrance: Entrance, context: TenantContext, code: str, verifier: str, redirect_uri: str, device: Device
+) -> Begun:
     granted = opened(entrance, context, _PURPOSE, code, _Code)
     if (
         granted is None
@@ -129,7 +133,6 @@ async def redeem(
             raise UnauthenticatedError
         begun = await session.begin(work, entrance.keyring.session, live.user_id, device)
         await sso_session.copy(work.session, granted.session, begun.session.id)
-    await give_back(entrance, context, taken)
     return begun
 
 

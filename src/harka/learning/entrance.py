@@ -26,12 +26,14 @@ from harka.cache.tenant import TenantCache
 from harka.cache.throttle import Rate, Throttle
 from harka.crypto.keyring import Keyring
 from harka.errors import (
+    DeadlineExceededError,
     HarkaError,
     RateLimitedError,
     SecondFactorError,
     SsoRequiredError,
     TenantMismatchError,
     UnauthenticatedError,
+    UnavailableError,
     ValidationError,
     WrongPasswordError,
 )
@@ -148,7 +150,12 @@ async def sign_in(
         await give_back(entrance, context, tried.taken)
         raise SecondFactorError
     also = linking or (_came_past if forbidden else None)
-    begun = await _begin(entrance, context, known, shown, device, also)
+    try:
+        begun = await _begin(entrance, context, known, shown, device, also)
+    except (UnavailableError, DeadlineExceededError):
+        # the password was right, and the server not in time
+        await give_back(entrance, context, tried.taken)
+        raise
     await give_back(entrance, context, tried.taken)
     return begun
 
@@ -343,6 +350,20 @@ def network_of(address: str) -> str:
     if client.version == 4:  # noqa: PLR2004 - the name of the protocol
         return address
     return str(ipaddress.ip_network((client, _OF_A_HOUSEHOLD), strict=False))
+
+
+@asynccontextmanager
+async def trying(entrance: Entrance, context: TenantContext, *tries: tuple[Rate, str]) -> AsyncIterator[None]:
+    """Tries that are lost when the block fails, but for want of a server. Raise `RateLimitedError`."""
+    for rate, of in tries:
+        await take(entrance, context, rate, of)
+    try:
+        yield
+    except (UnavailableError, DeadlineExceededError):
+        # nobody has said that anything was wrong
+        await give_back(entrance, context, tries)
+        raise
+    await give_back(entrance, context, tries)
 
 
 async def give_back(entrance: Entrance, context: TenantContext, taken: Iterable[tuple[Rate, str]]) -> None:

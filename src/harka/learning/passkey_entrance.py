@@ -8,7 +8,7 @@ from harka.auth import passkey
 from harka.auth.passkey import PasskeyError, Place
 from harka.errors import SsoRequiredError, WrongPasswordError
 from harka.learning import passkey_ceremony, session, sso
-from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, give_back, network_of, take, working
+from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, network_of, trying, working
 from harka.learning.session import Begun, Device
 from harka.repositories import passkey as passkeys
 from harka.repositories import sso as connections
@@ -39,9 +39,18 @@ async def sign_in(
     Raise `WrongPasswordError` whatever is wrong with it, `SsoRequiredError` where only their organization's
     sign-in is let through, `RateLimitedError` after too many tries.
     """
-    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ALL, ""))
-    for rate, of in taken:
-        await take(entrance, context, rate, of)
+    async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
+        return await _sign_in(entrance, context, ceremony, credential, place, device)
+
+
+async def _sign_in(
+    entrance: Entrance,
+    context: TenantContext,
+    ceremony: str,
+    credential: Mapping[str, Any],
+    place: Place,
+    device: Device,
+) -> Begun:
     challenge = await passkey_ceremony.spend(entrance, context, None, ceremony)
     if challenge is None:
         raise WrongPasswordError("This took too long: try again.")
@@ -67,7 +76,6 @@ async def sign_in(
         begun = await session.begin(work, entrance.keyring.session, known.user_id, device)
         if forbidden:
             await sso.came_past(work, known.user_id)
-    await give_back(entrance, context, taken)
     return begun
 
 

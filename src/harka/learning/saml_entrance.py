@@ -18,7 +18,7 @@ from harka.auth.saml import Peer, Request
 from harka.auth.saml_metadata import own_metadata
 from harka.cache.once import is_first
 from harka.errors import HarkaError, NotFoundError, SsoRefusedError, UnavailableError
-from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, give_back, network_of, take, working
+from harka.learning.entrance import OF_ADDRESS, OF_ALL, Entrance, network_of, trying, working
 from harka.learning.session import Device
 from harka.learning.sso import SsoOutcome
 from harka.learning.sso_entrance import SAML_FLOW, Arrived, Where, asked, let_in, opened, refused, sealed
@@ -91,17 +91,11 @@ async def arrive(
     connection, peer = await asked(entrance, context, id_)
     if not isinstance(peer, Peer):
         raise NotFoundError
-    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ALL, ""))
-    for rate, of in taken:
-        await take(entrance, context, rate, of)
     try:
-        passed = await _pass(entrance, context, connection, peer, response, where, next_)
+        async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
+            passed = await _pass(entrance, context, connection, peer, response, where, next_)
     except HarkaError as error:
-        if isinstance(error, UnavailableError):
-            # nobody has said that anything was wrong
-            await give_back(entrance, context, taken)
         raise await refused(entrance, context, id_, error) from error
-    await give_back(entrance, context, taken)
     return sealed(entrance, context, _PASSED, passed)
 
 

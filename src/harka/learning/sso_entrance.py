@@ -22,6 +22,7 @@ from harka.codec import json_bytes
 from harka.crypto import envelope
 from harka.errors import (
     ConflictError,
+    DeadlineExceededError,
     FeatureNotInPlanError,
     HarkaError,
     NotFoundError,
@@ -39,11 +40,10 @@ from harka.learning.entrance import (
     OF_ALL,
     Entrance,
     Shown,
-    give_back,
     network_of,
     of_account,
     sign_in,
-    take,
+    trying,
     working,
 )
 from harka.learning.session import Begun, Device
@@ -205,15 +205,11 @@ async def finish(
 
     `RateLimitedError` after too many tries: each asks the provider.
     """
-    taken = ((OF_ADDRESS, network_of(device.address)), (OF_ALL, ""))
-    for rate, of in taken:
-        await take(entrance, context, rate, of)
     try:
-        arrived = await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
+        async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
+            return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
     except HarkaError as error:
         raise await refused(entrance, context, id_, error) from error
-    await give_back(entrance, context, taken)
-    return arrived
 
 
 async def enter(
@@ -236,22 +232,16 @@ async def enter(
     known_as = login.strip()
     account = f"{connection.id}:{known_as[: LONGEST_LOGIN + 1].lower()}"
     network = network_of(device.address)
-    taken = ((OF_ADDRESS, network), *of_account(account, network), (OF_ALL, ""))
-    for rate, of in taken:
-        await take(entrance, context, rate, of)
+    tries = (OF_ADDRESS, network), *of_account(account, network), (OF_ALL, "")
     try:
-        identity = await entrance.directories.identity(place, known_as, password)
-        arrived = await let_in(entrance, context, connection, identity, next_, device)
+        async with trying(entrance, context, *tries):
+            identity = await entrance.directories.identity(place, known_as, password)
+            return await let_in(entrance, context, connection, identity, next_, device)
     except WrongPasswordError as error:
         await trace(entrance, context, id_, SsoOutcome.WRONG_PASSWORD, error.detail)
         raise
     except HarkaError as error:
-        if isinstance(error, UnavailableError):
-            # a directory that is away has not said that anything was wrong
-            await give_back(entrance, context, taken)
         raise await refused(entrance, context, id_, error) from error
-    await give_back(entrance, context, taken)
-    return arrived
 
 
 async def link(
@@ -455,11 +445,20 @@ async def asked(entrance: Entrance, context: TenantContext, id_: UUID) -> tuple[
         return found[0], await sso.asked_by(work, entrance.keyring, found[0])
 
 
+_TOLD_AS_THEY_ARE: Final = (
+    NotFoundError,
+    FeatureNotInPlanError,
+    RateLimitedError,
+    OverloadedError,
+    DeadlineExceededError,
+)
+
+
 async def refused(
     entrance: Entrance, context: TenantContext, connection: UUID, error: HarkaError
 ) -> HarkaError:
     """What to tell; it is traced."""
-    if isinstance(error, NotFoundError | FeatureNotInPlanError | RateLimitedError | OverloadedError):
+    if isinstance(error, _TOLD_AS_THEY_ARE):
         return error
     outcome, detail = SsoOutcome.PROVIDER_ERROR.value, error.message
     if isinstance(error, SsoRefusedError):

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from harka import clock
 from harka.errors import DeadlineExceededError, OverloadedError
@@ -37,6 +38,8 @@ _NEWEST: Final = 0.125
 """How much the latest request says of what the next one takes."""
 _CROWD: Final = 3
 """Times the room in all lines: how many organizations, each of which may wait for one place, may do so."""
+_TELLERS: Final = LEAST // 2
+"""Of one organization at a time."""
 _FLOWS: Final = 1024
 """Of idle organizations, before they are forgotten: at the most these, or as many as have requests."""
 
@@ -71,6 +74,7 @@ class Gate:
         self._ending: asyncio.TimerHandle | None = None
         self._concurrency = Concurrency(most, self._changed)
         self._flows: dict[UUID, Flow] = {}
+        self._tellers: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         self._databases: dict[str, Database] = {}
         # by database and schema
         self._bays: dict[tuple[str, str], Bay] = {}
@@ -169,14 +173,15 @@ class Gate:
             return organizations < _CROWD * self._room
         return flow.waiting < self._longest(flow) or flow.has_below(rank)
 
-    async def wait(self, flow: Flow, rank: Rank, deadline: float) -> None:
+    async def wait(self, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.
 
-        `deadline`: monotonic seconds. Raise `OverloadedError` when the line is too long, or somebody of a
-        higher rank needs the place in it; `DeadlineExceededError` when the deadline passes.
+        `deadline`: monotonic seconds. `begun`: see `line_up`. Raise `OverloadedError` when the line is too
+        long, or somebody of a higher rank needs the place in it; `DeadlineExceededError` when the deadline
+        passes.
         """
         one: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.line_up(one, flow, rank, deadline)
+        self.line_up(one, flow, rank, deadline, begun=begun)
         # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
         self._admit(clock.monotonic())
         try:
@@ -191,32 +196,48 @@ class Gate:
 
     @asynccontextmanager
     async def passing(
-        self, organization: Organization, rank: Rank, deadline: float, *, goes_on: bool = False
+        self, organization: Organization, rank: Rank, deadline: float, *, begun: bool = False
     ) -> AsyncIterator[None]:
-        """A place while the block runs; raise like `wait`.
-
-        `goes_on`: with what was let in before. Where the line is full it comes again, until its deadline.
-        """
-        while not self.enter(flow := self.flow(organization)):
-            try:
-                await self.wait(flow, rank, deadline)
-                break
-            except OverloadedError:
-                if not goes_on or deadline - clock.monotonic() < self._patience:
-                    raise
-            await asyncio.sleep(self._patience)
+        """A place while the block runs; raise like `wait`."""
+        flow = self.flow(organization)
+        if not self.enter(flow):
+            await self.wait(flow, rank, deadline, begun=begun)
         began = clock.monotonic()
         try:
             yield
         finally:
             self.leave(flow, began)
 
-    def line_up(self, one: Waiting, flow: Flow, rank: Rank, deadline: float) -> None:
+    async def take_turn(self, organization: Organization, rank: Rank, deadline: float) -> None:
+        """Wait for a turn with which nothing is done yet: they have `begun` then. Raise like `wait`."""
+        flow = self.flow(organization)
+        was_in_line = not self.enter(flow)
+        if was_in_line:
+            await self.wait(flow, rank, deadline)
+        self.give_back(flow, clock.monotonic(), was_in_line=was_in_line)
+
+    def tellers(self, organization: Organization) -> asyncio.Semaphore:
+        """Who tells its events to those who listen: a few at a time, be there thousands.
+
+        They wait here and not in line, where nobody new would find room behind them.
+        """
+        found = self._tellers.get(organization.id)
+        if found is None:
+            found = self._tellers[organization.id] = asyncio.Semaphore(_TELLERS)
+        return found
+
+    def line_up(self, one: Waiting, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> None:
         """Have `one` wait, for whom `enter` has just had no place: it is told what comes of that, once.
 
-        `deadline`: monotonic seconds. Raise `OverloadedError`, and tell the errors, that `wait` raises.
+        `deadline`: monotonic seconds. `begun`: with what was let in before, of which something would be lost.
+        It finds room in any line, as people do, and waits until its deadline. So whoever is new finds less
+        room: at the door, where a refusal costs nothing.
+        Raise `OverloadedError`, and tell the errors, that `wait` raises.
         """
-        if flow.waiting >= self._longest(flow):
+        if begun:
+            # nobody pushes these out
+            rank = Rank.INTERACTIVE
+        elif flow.waiting >= self._longest(flow):
             if not flow.has_below(rank):
                 raise OverloadedError
             last = flow.last_below(rank)
@@ -230,7 +251,7 @@ class Gate:
         flow.join(one, rank)
         self._line.enter(flow)
         self.waiting += 1
-        latest = now + _LONGEST * self._patience
+        latest = math.inf if begun else now + _LONGEST * self._patience
         if deadline <= latest:
             self._ends[one] = deadline, DeadlineExceededError, flow, rank
         else:

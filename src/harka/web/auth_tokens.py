@@ -19,6 +19,7 @@ from harka.learning.session import Begun, Device
 from harka.learning.sso import SsoOutcome
 from harka.repositories import signing_key as signing_keys
 from harka.repositories.session import SessionKind
+from harka.repositories.signing_key import SigningKey
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.json_body import read_json
@@ -58,7 +59,8 @@ class Token:
         given = await read_json(scope, receive, _Credentials)
         device = device_of(SessionKind.APP, request, scope["headers"], given.device_token)
         begun = await self._begun(tenant, given, device)
-        answer = await _tokens(runtime, tenant, begun.session.user_id, begun.session.id, begun.token)
+        key = await _signing_key(runtime, tenant)
+        answer = _tokens(runtime, key, begun.session.user_id, begun.session.id, begun.token)
         if given.password is not None and given.connection is None and given.email is not None:
             answer["device_token"] = entrance.device_tokens(
                 runtime.entrance, tenant, given.email, given.device_token
@@ -103,8 +105,10 @@ class Refresh:
         runtime = self._runtime
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         given = await read_json(scope, receive, _Spent)
+        # before the token is spent: who hears nothing then comes with it again, as a thief would
+        key = await _signing_key(runtime, tenant)
         done = await entrance.refresh(runtime.entrance, tenant, given.refresh_token)
-        answer = await _tokens(runtime, tenant, done.held.user_id, done.held.id, done.token)
+        answer = _tokens(runtime, key, done.held.user_id, done.held.id, done.token)
         await _json(answer)(scope, receive, send)
 
 
@@ -125,13 +129,17 @@ class JsonWebKeys:
         await Response(body, headers=headers, media_type="application/jwk-set+json")(scope, receive, send)
 
 
-async def _tokens(
-    runtime: Runtime, tenant: TenantContext, user: UUID, session: UUID, refresh_token: str
-) -> dict[str, str | int]:
+async def _signing_key(runtime: Runtime, tenant: TenantContext) -> SigningKey:
     async with tenant.place():
         key = await signing_keys.find_current(runtime.catalog, tenant.id)
     if key is None:
         raise UnavailableError
+    return key
+
+
+def _tokens(
+    runtime: Runtime, key: SigningKey, user: UUID, session: UUID, refresh_token: str
+) -> dict[str, str | int]:
     access = tokens.issue(
         key,
         runtime.keyring,

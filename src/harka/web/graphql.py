@@ -87,18 +87,19 @@ class GraphQLEndpoint:
     ) -> tuple[MediaType, Answer | Answers | HarkaError | None]:
         """What to tell, with a place, and as what; None for the page. `opened`: what ends with a stream.
 
-        Raise like `admitted`, and `NotAcceptableError`.
+        Raise like `recognized`, and `NotAcceptableError`.
         """
         request: RequestScope = scope["harka"]
-        async with admitted(self._runtime, request, scope["headers"]) as tenant:
-            media = negotiate(header(scope, b"accept"), self._offers(scope))
-            if media is MediaType.HTML:
-                return media, None
-            try:
+        credential = recognized(self._runtime, request, scope["headers"])
+        media = negotiate(header(scope, b"accept"), self._offers(scope))
+        if media is MediaType.HTML:
+            return media, None
+        try:
+            async with admitted(self._runtime, request, credential, scope["headers"]) as tenant:
                 return media, await self._answer(scope, body, tenant, media, opened)
-            except HarkaError as error:
-                request.record.code = error.code
-                return media, error
+        except HarkaError as error:
+            request.record.code = error.code
+            return media, error
 
     def _offers(self, scope: Scope) -> tuple[MediaType, ...]:
         if scope["method"] == "GET" and self._runtime.settings.graphiql:

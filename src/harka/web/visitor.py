@@ -10,7 +10,7 @@ from harka.tenancy.context import ANONYMOUS, TenantContext
 from harka.tenancy.resolution import Headers, agree, signals
 from harka.web.connection import ARRIVED
 from harka.web.middleware.request_scope import RequestScope
-from harka.web.middleware.tenant_door import admit, let_in, places, require_room
+from harka.web.middleware.tenant_door import admit, let_in, places, rank_of, require_room
 from harka.web.whole_body import once_more, whole_body
 
 
@@ -38,12 +38,13 @@ async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     organization = _visited(runtime, request, headers)
     await let_in(runtime, request, organization)
     request.record.actor = ANONYMOUS.kind
+    await runtime.gate.take_turn(organization, rank_of(ANONYMOUS, headers), request.deadline)
     return TenantContext(
         organization=organization,
         actor=ANONYMOUS,
         request_id=request.id,
         deadline=request.deadline,
-        place=places(runtime, request, organization, ANONYMOUS, headers),
+        place=places(runtime, organization, request.deadline),
     )
 
 
@@ -60,9 +61,9 @@ def _visited(runtime: Runtime, request: RequestScope, headers: Headers) -> Organ
 
 
 async def known(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext | None:
-    """The context of who is signed in; None for who is not, or not any more."""
+    """The context of who is signed in; None for who is not, or not any more. They `visit` already."""
     try:
-        context = await admit(runtime, request, headers)
+        context = await admit(runtime, request, headers, begun=True)
     except UnauthenticatedError:
         return None
     return None if context.user is None else context

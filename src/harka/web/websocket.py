@@ -35,7 +35,7 @@ from harka.web.connection import stopped
 from harka.web.graphql_request import CLIENT_NAME, fields_of, request_of
 from harka.web.listeners import Listeners, expire
 from harka.web.middleware.request_scope import DEADLINE, RequestRecord, RequestScope, leave, seconds_of
-from harka.web.middleware.tenant_door import admitted, listening
+from harka.web.middleware.tenant_door import admitted, listening, recognized
 
 log = logs.logger("socket")
 
@@ -194,7 +194,8 @@ class GraphQLSocket:
     async def _admit(self, headers: Headers) -> None:
         request = msgspec.structs.replace(self._request, deadline=clock.monotonic() + self._seconds)
         admission = self._runtime.admission
-        async with admitted(self._runtime, request, headers) as tenant:
+        credential = recognized(self._runtime, request, headers)
+        async with admitted(self._runtime, request, credential, headers) as tenant:
             self._admission.callback(admission.close_socket, await admission.open_socket(tenant.organization))
 
     async def _while_there(self, work: Coroutine[Any, Any, None]) -> None:
@@ -306,15 +307,18 @@ class _Operation:
 
     async def answers(self, asked: Request) -> AsyncGenerator[Answer, None]:
         """One for a query or a mutation, any number for a subscription; a failure is the last one."""
+        runtime, request, headers = self._runtime, self._request, self._headers
         try:
-            async with admitted(self._runtime, self._request, self._headers) as tenant:
+            credential = recognized(runtime, request, headers)
+            async with admitted(runtime, request, credential, headers) as tenant:
                 found = await self._found(asked, tenant)
         except Exception as error:  # noqa: BLE001 - a bug is logged and masked like any failure
-            found = failed(error, self._request.id)
+            found = failed(error, request.id)
+        # what is sent holds nothing: who does not read may take as long as they like
+        leave(request)
         if isinstance(found, Answer):
             yield self._noted(found)
             return
-        leave(self._request)
         async with contextlib.aclosing(found) as answers:
             async for answer in answers:
                 yield self._noted(answer)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -48,29 +48,36 @@ class TenantDoor:
         await self._app(scope, receive, send)
 
 
-async def admit(runtime: Runtime, request: RequestScope, headers: Headers) -> TenantContext:
-    """Who asks, and for which organization, with a place for each unit of work. Raise like `admitted`."""
+async def admit(
+    runtime: Runtime, request: RequestScope, headers: Headers, *, begun: bool = False
+) -> TenantContext:
+    """Who asks, and for which organization, with a place for each unit of work.
+
+    `begun`: they are in already, as somebody or nobody, and not refused any more, but by quotas. Raise like
+    `recognized` and `admitted`.
+    """
     credential = recognized(runtime, request, headers)
-    require_room(runtime, credential.organization, credential.actor, headers)
+    organization, actor = credential.organization, credential.actor
+    if not begun:
+        require_room(runtime, organization, actor, headers)
     await count(runtime, request, credential)
-    place = places(runtime, request, credential.organization, credential.actor, headers)
-    if credential.user is None:
+    if not begun:
+        await runtime.gate.take_turn(organization, rank_of(actor, headers), request.deadline)
+    place = places(runtime, organization, request.deadline)
+    async with place() if credential.user is not None else nullcontext():
         tenant = await context_for(runtime, request, credential)
-    else:
-        async with place():
-            tenant = await context_for(runtime, request, credential)
     return msgspec.structs.replace(tenant, place=place)
 
 
 @asynccontextmanager
-async def admitted(runtime: Runtime, request: RequestScope, headers: Headers) -> AsyncIterator[TenantContext]:
+async def admitted(
+    runtime: Runtime, request: RequestScope, credential: Credential, headers: Headers
+) -> AsyncIterator[TenantContext]:
     """Who asks, and for which organization; also an operation on a WebSocket, its credentials as headers.
 
     While the block runs it has a place. It counts as under way until it `leave`s, whatever comes of it. Raise
-    `BadRequestError`, `UnknownTenantError`, `UnauthenticatedError`, `ForbiddenError`; like `in_turn`;
-    `UnavailableError` when the catalog was never read or the user cannot be looked up.
+    like `in_turn`; `UnauthenticatedError`, `UnavailableError` when the user cannot be looked up.
     """
-    credential = recognized(runtime, request, headers)
     async with in_turn(runtime, request, credential, headers):
         yield await context_for(runtime, request, credential)
 
@@ -91,14 +98,13 @@ async def in_turn(
 
 
 def places(
-    runtime: Runtime, request: RequestScope, organization: Organization, actor: Actor, headers: Headers
+    runtime: Runtime, organization: Organization, deadline: float
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """One for each piece of a request's work, while others are waited for in between: threads, providers.
 
-    Who asks for it has found room at the door, and is not refused any more, as what is begun would be lost.
+    For who has had a turn, and is refused by the deadline alone: what is begun would be lost.
     """
-    rank = rank_of(actor, headers)
-    return partial(runtime.gate.passing, organization, rank, request.deadline, goes_on=True)
+    return partial(runtime.gate.passing, organization, Rank.INTERACTIVE, deadline, begun=True)
 
 
 def require_room(runtime: Runtime, organization: Organization, actor: Actor, headers: Headers) -> None:
@@ -177,12 +183,15 @@ async def listening(
 ) -> AsyncIterator[TenantContext]:
     """Like `admitted`, for whoever was before and is told of an event: it costs no request.
 
-    Thousands may be told at once: as a task of the background, which comes again where the line is full.
+    Thousands may be told at once: a few of them at a time, which are not refused.
     """
-    credential = recognized(runtime, request, headers)
-    deadline = clock.monotonic() + runtime.settings.request_timeout
-    async with runtime.gate.passing(credential.organization, Rank.BULK, deadline, goes_on=True):
-        yield await context_for(runtime, msgspec.structs.replace(request, deadline=deadline), credential)
+    organization = recognized(runtime, request, headers).organization
+    async with runtime.gate.tellers(organization):
+        # by what is true now
+        credential = recognized(runtime, request, headers)
+        deadline = clock.monotonic() + runtime.settings.request_timeout
+        async with runtime.gate.passing(credential.organization, Rank.INTERACTIVE, deadline, begun=True):
+            yield await context_for(runtime, msgspec.structs.replace(request, deadline=deadline), credential)
 
 
 def recognized(runtime: Runtime, request: RequestScope, headers: Headers) -> Credential:
