@@ -55,6 +55,7 @@ The first line of a class's docstring is its default message; `code` is stable, 
 of them may name the field of the input that is to be mended.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
@@ -201,8 +202,7 @@ class SsoRefusedError(UnauthenticatedError):
     def __init__(self, outcome: str, detail: str = "") -> None:
         """`outcome`: one of `learning.sso.SsoOutcome`; `detail`: for admins, without secrets."""
         super().__init__()
-        self.outcome = outcome
-        self.detail = detail
+        self.outcome, self.detail = outcome, detail
 
 
 class ForbiddenError(HarkaError):
@@ -248,8 +248,7 @@ class FeatureNotInPlanError(ForbiddenError):
         """`feature`: in the client's spelling. `plan`: the smallest that would bring it; None where none."""
         where = "its own terms turn it off, whatever the plan" if plan is None else f"the plan {plan} has it"
         super().__init__(f"{feature} is not available to this organization: {where}.", field=field)
-        self.feature = feature
-        self.plan = plan
+        self.feature, self.plan = feature, plan
 
     def extensions(self) -> dict[str, Any]:
         return {**super().extensions(), "feature": self.feature, "plan": self.plan}
@@ -331,7 +330,8 @@ class DowngradeError(ConflictError):
     def __init__(self, excess: Sequence[Excess], dependents: Sequence[tuple[str, str, str]] = ()) -> None:
         """`dependents`: feature, kind and name of what would stop, as in `repositories.dependent`."""
         told = [f"{each.over:,.0f} of {each.resource} too many" for each in excess]
-        told += [f"{name} without {feature}" for feature, _, name in dependents]
+        kinds = Counter((feature, kind.replace("_", " ")) for feature, kind, _ in dependents)
+        told += [f"{n} {kind}{'s' * (n > 1)} without {feature}" for (feature, kind), n in kinds.items()]
         super().__init__(f"More is in use than the new terms allow: {', '.join(told)}.")
         self.excess, self.dependents = tuple(excess), tuple(dependents)
 

@@ -6,11 +6,14 @@ from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.learning.work import unit_of_work
 from harka.runtime import Runtime
+from harka.storage.statement import CatalogStatement
 from harka.tenancy.context import operator_context
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.plan import Plan
 from harka.tenancy.provisioning import add_domain, confirm_domain
 from harka.tenancy.resolution import tenant_at
+
+MOVE = CatalogStatement("test.move", "UPDATE control.placement SET database = $2 WHERE tenant_id = $1")
 
 
 async def test_limits_are_granted_shown_and_taken_back(runtime: Runtime, make_tenant: MakeTenant) -> None:
@@ -75,15 +78,23 @@ async def test_a_downgrade_says_what_must_go(runtime: Runtime, make_tenant: Make
     code, _, notes = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter")
     assert code == 1
     assert "users: 101 of 100, so 1 must go" in notes
-    code, out, _ = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter", "--force")
+    code, out, notes = await harka(runtime.settings, "tenant", "plan", tenant.slug, "starter", "--force")
     assert (code, out.splitlines()[0]) == (0, f"{tenant.slug}: STARTER")
+    assert notes == "exceeds: users: 101 of 100, so 1 too many\n"
+    assert (await harka(runtime.settings, "tenant", "limits", "shadow", tenant.slug))[0] == 0, "takes nothing"
+    _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", tenant.slug, "--json")
+    shadow, forced = json.loads(out)
+    assert (shadow["forced"], forced["forced"]["excess"]) == (
+        None,
+        [{"resource": "users", "used": 101, "limit": 100}],
+    )
 
 
 async def test_what_would_stop_with_a_feature_is_listed_by_name(
     runtime: Runtime, make_tenant: MakeTenant
 ) -> None:
     tenant = await make_tenant(plan=Plan.GROWTH)
-    name = f"{tenant.slug}.example.com"
+    name = f"{'l' * 63}.{tenant.slug}.example.com"
     await add_domain(runtime.catalog, runtime.settings, tenant, name)
     to_starter = ("tenant", "plan", tenant.slug, "starter")
     assert (await harka(runtime.settings, *to_starter))[0] == 0, "a claim is served nowhere"
@@ -93,10 +104,41 @@ async def test_what_would_stop_with_a_feature_is_listed_by_name(
     for arguments in (to_starter, ("tenant", "limits", "set", tenant.slug, "custom_branding=off")):
         code, _, notes = await harka(runtime.settings, *arguments)
         assert code == 1
-        assert f"customBranding: domain {name} must go" in notes
-        assert (await harka(runtime.settings, *arguments, "--force"))[0] == 0
+        assert f"customBranding: domain {name} must go\n" in notes, "whole, however long"
+        assert "error: More is in use than the new terms allow: 1 domain without customBranding.\n" in notes
+        code, _, notes = await harka(runtime.settings, *arguments, "--force")
+        assert (code, notes) == (0, f"stops: domain {name} (without customBranding)\n")
+        _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", tenant.slug, "--json")
+        assert json.loads(out)[0]["forced"] == {
+            "measured": True,
+            "excess": [],
+            "dependents": [{"feature": "customBranding", "kind": "domain", "name": name}],
+        }
+        mark = "(not served: the plan has no customBranding)"
+        _, out, _ = await harka(runtime.settings, "tenant", "show", tenant.slug)
+        assert f"domain      {name} {mark}\n" in out
+        assert f"{name} (ACTIVE) {mark}" in out
+        assert f"{name} {mark}" in (await harka(runtime.settings, "tenant", "list"))[1]
+        _, out, _ = await harka(runtime.settings, "tenant", "show", tenant.slug, "--json")
+        assert json.loads(out)["domain"] is None
         await runtime.directory.refresh()
         assert tenant_at(runtime.directory.current, name) is None
         back = ("tenant", "plan", tenant.slug, "growth")
         assert (await harka(runtime.settings, *back))[0] == 0
         await runtime.directory.refresh()
+
+
+async def test_where_nothing_can_be_measured_force_says_so(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant(plan=Plan.GROWTH)
+    to_starter = ("tenant", "plan", tenant.slug, "starter")
+    await runtime.catalog.execute(MOVE, tenant.id, "nowhere_at_all")
+    try:
+        assert (await harka(runtime.settings, *to_starter))[0] == 1
+        code, _, notes = await harka(runtime.settings, *to_starter, "--force")
+        assert (code, notes.partition(":")[0]) == (0, "not measured")
+    finally:
+        await runtime.catalog.execute(MOVE, tenant.id, tenant.database)
+    _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", tenant.slug, "--json")
+    assert json.loads(out)[0]["forced"] == {"measured": False, "excess": [], "dependents": []}
+    _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", tenant.slug)
+    assert "not measured" in out

@@ -75,8 +75,16 @@ async def test_a_downgrade_lists_what_must_go(catalog: Catalog, tenant: Organiza
         "dependents": [],
     }
     assert (await get_by_slug(catalog, tenant.slug)).granted is None
-    changed = await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada")
-    assert limits_for(changed).users == 100, "forced"
+    changed = await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada", used=used, force=True)
+    assert limits_for(changed).users == 100
+    await change(catalog, changed, Wanted(limits={"users": 90}), actor="ada", force=True)
+    unknown, known = await entitlements.history(catalog, tenant.id, first=2)
+    assert known.forced == {
+        "measured": True,
+        "excess": [{"resource": "users", "used": 120.0, "limit": 100}],
+        "dependents": [],
+    }
+    assert unknown.forced == {"measured": False, "excess": [], "dependents": []}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ async def test_who_loses_a_feature_is_told_what_hangs_on_it(
         before = await change(catalog, before, Wanted(clear=("custom_branding",)), actor="ada")
     domain = Dependent("custom_branding", "domain", "learn.example.com")
     used = InUse({}, [domain, Dependent("sso", "sso_connection", "Entra")])
-    with pytest.raises(DowngradeError, match=r"learn\.example\.com without customBranding") as refused:
+    with pytest.raises(DowngradeError, match=r": 1 domain without customBranding\.$") as refused:
         await change(catalog, before, wanted, actor="ada", used=used)
     assert refused.value.extensions() == {
         "code": "DOWNGRADE_EXCEEDS_LIMITS",
@@ -104,8 +112,13 @@ async def test_who_loses_a_feature_is_told_what_hangs_on_it(
         "dependents": [{"feature": "customBranding", "kind": "domain", "name": "learn.example.com"}],
     }
     assert features_for(await get_by_slug(catalog, tenant.slug)).custom_branding
-    forced = await change(catalog, before, wanted, actor="ada")
+    forced = await change(catalog, before, wanted, actor="ada", used=used, force=True)
     assert not features_for(forced).custom_branding
+    newest, earlier = await entitlements.history(catalog, tenant.id, first=2)
+    assert (newest.forced, earlier.forced) == (
+        {"measured": True, **{name: refused.value.extensions()[name] for name in ("excess", "dependents")}},
+        None,
+    )
     again = await change(catalog, forced, Wanted(limits={"users": 9}), actor="ada", used=used)
     assert limits_for(again).users == 9, "what was lost before stands in nobody's way"
 

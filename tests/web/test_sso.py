@@ -19,8 +19,8 @@ from harka.repositories import sso as connections
 from harka.repositories.domain import DomainStatus
 from harka.repositories.sso import SsoConnection
 from provider import CLIENT, Provider
-from school import OpenSchool, School, open_school, school
-from sso_school import TEST, attempt, begin, come_back, connection, issuer, provider, without_sso
+from school import School, open_school, school
+from sso_school import TEST, attempt, begin, come_back, connection, issuer, provider
 
 __all__ = ["connection", "issuer", "open_school", "provider", "school"]
 
@@ -86,37 +86,6 @@ async def test_an_address_alone_is_nobody_a_password_links_it(
     assert (await attempt(school))["outcome"] == "INACTIVE"
     async with school.work() as work:
         await user.reactivate(work, school.learner.id)
-
-
-async def test_under_a_plan_without_it_a_connection_says_so_and_which_has_it(
-    school: School, connection: SsoConnection, provider: Provider, open_school: OpenSchool
-) -> None:
-    other = await open_school()
-    path = f"/auth/sso/{school.id(NodeKind.SSO_CONNECTION, connection)}"
-    address = f"{path}/start"
-    async with visiting(school) as browser:
-        begun = await begin(browser, school, connection)
-        said = provider.authorize(begun, "theirs", email="late@example.com", email_verified=True)
-        await without_sso(school)
-        for told in (await browser.get(address), await come_back(browser, school, connection, said)):
-            assert (told.status_code, told.json()["errors"][0]["extensions"] | {"requestId": ""}) == (
-                403,
-                {"code": "FEATURE_NOT_IN_PLAN", "feature": "sso", "plan": "GROWTH", "requestId": ""},
-            )
-        shown = await browser.get(address, accept="text/html,*/*;q=0.8")
-        assert (shown.status_code, shown.headers["content-type"].partition(";")[0]) == (403, "text/html")
-        assert "the plan GROWTH has it" in shown.text
-        assert "A password or a passkey" in shown.text
-        assert "harka" not in browser.cookies
-        assert "You are signed out here" in (await browser.get(f"{path}/end")).text
-
-        none = school.runtime.node_ids.seal(school.organization.id, NodeKind.SSO_CONNECTION, new_id())
-        assert (await browser.get(f"/auth/sso/{none}/start")).status_code == 404
-    await without_sso(other)
-    elsewhere = other.runtime.node_ids.seal(other.organization.id, NodeKind.SSO_CONNECTION, connection.id)
-    async with visiting(other) as browser:
-        for theirs in (address, f"/auth/sso/{elsewhere}/start"):
-            assert (await browser.get(theirs)).status_code == 404, "another organization's"
 
 
 def _unsigned(claims: dict[str, Any]) -> str:

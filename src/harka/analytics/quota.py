@@ -16,7 +16,7 @@ from harka.repositories.organization import Organization
 from harka.repositories.request_usage import RequestUsage
 from harka.storage.session import ShardSession
 from harka.tenancy.entitlement import is_shadow, limits_for
-from harka.tenancy.entitling import PlanChange, left_without, plan_change
+from harka.tenancy.entitling import PlanChange, plan_change
 from harka.tenancy.month import next_month
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan, Resource, with_grace
@@ -101,17 +101,14 @@ async def read(
     )
 
 
-async def left_behind(work: UnitOfWork, change: PlanChange) -> Sequence[Dependent]:
-    """What would stop with the features that a change of the plan takes. Two statements, or none.
+async def dependents(work: UnitOfWork) -> Sequence[Dependent]:
+    """What acts only as long as the organization has a feature, of every feature. Two statements.
 
     Raise `ForbiddenError`.
     """
     work.context.require(Permission.ORGANIZATION_WRITE)
     work.context.require_everybody()
-    if not change.lost_features:
-        return []
-    found = await dependent.list_all(work.outside.catalog, work.session, work.context.id)
-    return left_without(change.lost_features, found)
+    return await dependent.list_all(work.outside.catalog, work.session, work.context.id)
 
 
 async def measure(session: ShardSession, organization: Organization, requests: RequestUsage) -> list[Quota]:

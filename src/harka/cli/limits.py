@@ -14,7 +14,7 @@ from harka.analytics import quota
 from harka.cli.control import DEFAULT_DATA, Data, notes, operate, print_table
 from harka.codec import json_bytes
 from harka.config import Settings
-from harka.errors import DowngradeError
+from harka.errors import DowngradeError, Excess, HarkaError
 from harka.repositories import dependent, request_usage
 from harka.repositories import entitlement as entitlements
 from harka.repositories.entitlement import Change, Limit
@@ -35,7 +35,14 @@ app = typer.Typer(no_args_is_help=True, help="What an organization may have besi
 Slug = Annotated[str, typer.Argument(help="The organization's slug.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Reason = Annotated[str, typer.Option(help="Why, for whoever reads the history.")]
-Force = Annotated[bool, typer.Option("--force", help="Even where more is in use than would be allowed.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Even where more is in use than would be allowed, or hangs on a feature that goes: it stops. "
+        "What it was stands in the history.",
+    ),
+]
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
 _NO_LIMIT = "unlimited"
 _TIMEOUT = 10.0
@@ -101,7 +108,7 @@ def shadow(
 ) -> None:
     """Only count what is beyond a limit of requests, and let it pass."""
     wanted = Wanted(shadow=on)
-    _change(data, slug, wanted, reason, force=True)
+    _change(data, slug, wanted, reason, is_held=False)
 
 
 @app.command()
@@ -116,9 +123,10 @@ def history(slug: Slug, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -
     if as_json:
         print(json_bytes([msgspec.structs.asdict(each) for each in found]).decode())
         return
-    table = Table("version", "when", "who", "plan", "limits", "features", "shadow", "reason", box=None)
+    names = ("version", "when", "who", "plan", "limits", "features", "shadow", "forced", "reason")
+    table = Table(*names, box=None)
     for each in found:
-        granted = [_pairs(each.limits), _pairs(each.features), "on" if each.shadow else ""]
+        granted = [_pairs(each.limits), _pairs(each.features), "on" if each.shadow else "", _forced(each)]
         when = each.changed_at.isoformat(timespec="seconds")
         row = [str(each.version), when, each.actor, each.plan, *granted, each.reason]
         table.add_row(*map(Text, row))
@@ -133,34 +141,70 @@ def plan(
     force: Force = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Change the plan; refused where more is in use than it allows, with a list of what must go."""
+    """Change the plan; refused where more is in use, or hangs on a feature, than fits, with a list of it."""
     wanted = Wanted(plan=to)
     _change(data, slug, wanted, reason, force=force)
 
 
-def _change(data: Path, slug: str, wanted: Wanted, reason: str, *, force: bool) -> None:
-    """Change it and show it. `force`: whatever is in use."""
+def _change(
+    data: Path, slug: str, wanted: Wanted, reason: str, *, force: bool = False, is_held: bool = True
+) -> None:
+    """Change it and show it. `force`: whatever is in use, or hangs on what goes; that is told, and noted.
+
+    `is_held`: against that; needless where nothing is taken.
+    """
 
     async def action(catalog: Catalog, settings: Settings) -> Organization:
         organization = await get_by_slug(catalog, slug)
-        used = None if force else await _used(catalog, settings, organization)
+        used = await _used(catalog, settings, organization, force=force) if is_held else None
         try:
-            return await entitling.change(
-                catalog, organization, wanted, actor=getpass.getuser(), reason=reason, used=used
+            changed = await entitling.change(
+                *(catalog, organization, wanted),
+                actor=getpass.getuser(),
+                reason=reason,
+                used=used,
+                force=force,
             )
         except DowngradeError as error:
             for each in error.excess:
-                notes.print(
-                    f"{each.resource}: {each.used:,.0f} of {each.limit:,.0f}, so {each.over:,.0f} must go"
-                )
+                _note(f"{_over(each)} must go")
             for feature, kind, name in error.dependents:
-                notes.print(f"{feature}: {kind.replace('_', ' ')} {name} must go", markup=False)
+                _note(f"{feature}: {kind.replace('_', ' ')} {name} must go")
             raise
+        if force and used is not None:
+            forced = entitling.beyond(organization, wanted, used)
+            for each in forced.excess:
+                _note(f"exceeds: {_over(each)} too many")
+            for feature, kind, name in forced.dependents:
+                _note(f"stops: {kind.replace('_', ' ')} {name} (without {feature})")
+        return changed
 
     _print(operate(data, action))
 
 
-async def _used(catalog: Catalog, settings: Settings, organization: Organization) -> InUse:
+def _note(text: str) -> None:
+    """Whole, however long: whoever reads it may be a program."""
+    notes.print(text, markup=False, soft_wrap=True)
+
+
+def _over(each: Excess) -> str:
+    return f"{each.resource}: {each.used:,.0f} of {each.limit:,.0f}, so {each.over:,.0f}"
+
+
+async def _used(
+    catalog: Catalog, settings: Settings, organization: Organization, *, force: bool
+) -> InUse | None:
+    """None where it cannot be measured, which `force` lets pass: the tenant's database may be down."""
+    try:
+        return await _measure(catalog, settings, organization)
+    except HarkaError as error:
+        if not force:
+            raise
+        _note(f"not measured: {error.message}")
+        return None
+
+
+async def _measure(catalog: Catalog, settings: Settings, organization: Organization) -> InUse:
     month = month_of(clock.now(), organization.timezone)
     requests = await request_usage.find(catalog, organization.id, month) or RequestUsage(0, clock.now())
     databases = Databases(settings)
@@ -216,6 +260,15 @@ def _print(organization: Organization, *, as_json: bool = False) -> None:
     for name in FEATURE_NAMES:
         mark = " (granted)" if name in organization.features else ""
         print(f"  {name:<22}{'on' if getattr(features, name) else 'off'}{mark}")
+
+
+def _forced(change: Change) -> str:
+    if change.forced is None:
+        return ""
+    if not change.forced["measured"]:
+        return "not measured"
+    over = [f"exceeds {each['resource']}" for each in change.forced["excess"]]
+    return ", ".join([*over, *(f"stops {each['name']}" for each in change.forced["dependents"])]) or "yes"
 
 
 def _pairs(values: "dict[str, Limit] | dict[str, bool]") -> str:

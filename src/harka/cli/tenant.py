@@ -13,7 +13,7 @@ from harka.config import Settings
 from harka.crypto.signing import Algorithm
 from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
-from harka.repositories.domain import Domain
+from harka.repositories.domain import Domain, DomainStatus
 from harka.repositories.organization import Organization
 from harka.storage.catalog import Catalog
 from harka.tenancy import provisioning
@@ -32,6 +32,7 @@ app.command("plan")(limits.plan)
 Slug = Annotated[str, typer.Argument(help="The organization's slug: its subdomain of the platform.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 _PAGE = 500
+_NOT_SERVED = " (not served: the plan has no customBranding)"
 _LISTED = ("slug", "name", "plan", "status", "mode", "shard", "domain")
 _SHOWN = (*_LISTED, "database", "schema", "locale", "timezone", "region")
 DomainName = Annotated[str, typer.Argument(help="As in learn.example.com.")]
@@ -94,7 +95,8 @@ def list_(*, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
         return
     table = Table(*_LISTED, box=None)
     for each in found:
-        table.add_row(*(Text(getattr(each, column) or "") for column in _LISTED))
+        told = {name: getattr(each, name) for name in _LISTED} | {"domain": _marked_domain(each)}
+        table.add_row(*(Text(value or "") for value in told.values()))
     print_table(table)
 
 
@@ -105,7 +107,7 @@ def show(slug: Slug, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> N
     async def action(catalog: Catalog, _: Settings) -> tuple[Organization, list[str]]:
         organization = await provisioning.get_by_slug(catalog, slug)
         claimed = await domains.page(catalog, organization.id, first=_PAGE)
-        return organization, [f"{each.name} ({each.status})" for each in claimed]
+        return organization, [_marked(organization, each) for each in claimed]
 
     organization, claimed = operate(data, action)
     _show(organization, as_json=as_json, domains=claimed)
@@ -158,7 +160,7 @@ def _show(organization: Organization, *, as_json: bool = False, **more: Any) -> 
     if as_json:
         print(json_bytes(fields).decode())
         return
-    for name, value in fields.items():
+    for name, value in {**fields, "domain": _marked_domain(organization)}.items():
         shown = ", ".join(value) if isinstance(value, list) else "" if value is None else value
         print(f"{name:<12}{shown}".rstrip())
 
@@ -169,7 +171,21 @@ def _show_domain(domain: Domain) -> None:
 
 def _fields(organization: Organization) -> dict[str, Any]:
     fields: dict[str, Any] = {name: getattr(organization, name) for name in _SHOWN}
+    if not features_for(organization).custom_branding:
+        fields["domain"] = None
     return {"id": str(organization.id), **fields, "features": _features(organization)}
+
+
+def _marked_domain(organization: Organization) -> str | None:
+    """Told also where it leads nowhere, and that it does: for people, who look for it."""
+    if organization.domain is None or features_for(organization).custom_branding:
+        return organization.domain
+    return organization.domain + _NOT_SERVED
+
+
+def _marked(organization: Organization, domain: Domain) -> str:
+    is_dead = domain.status == DomainStatus.ACTIVE and not features_for(organization).custom_branding
+    return f"{domain.name} ({domain.status}){_NOT_SERVED if is_dead else ''}"
 
 
 def _features(organization: Organization) -> list[str]:

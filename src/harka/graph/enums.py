@@ -371,7 +371,8 @@ _describe(
 _describe(
     DependentKind,
     "What acts only as long as the organization has a feature.",
-    domain="A domain of its own that is served: nobody answers there any more.",
+    domain="A domain of its own that is served: nobody answers there any more. Passkeys made there work "
+    "nowhere else, and a provider that knows its address alone lets nobody in at the platform's.",
     mail_sender="Its own mail server: e-mails go by the platform's.",
     sso_connection="A connection by which people come in: they need a password or a passkey.",
     scim_token="A token of its directory: it is refused.",  # noqa: S106 - words

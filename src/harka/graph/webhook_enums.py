@@ -20,6 +20,6 @@ describe(
     asked="Somebody paused it.",
     failing="The receiver has not taken anything for three days.",
     gone="The receiver has answered 410: it wants nothing any more.",
-    not_allowed="For whom it acts may not read events any more or is gone, or the plan has no `apiAccess`.",
+    not_allowed="For whom it acts may not read events any more or is gone.",
     document_invalid="Its document does not fit the schema any more.",
 )

@@ -39,11 +39,11 @@ LIST_IN_CATALOG = CatalogStatement(
     ORDER BY feature, kind, name""",
 )
 
-# The sender, connections by which people come in, and endpoints that something is sent to.
+# The sender that e-mails go by, connections by which people come in, and endpoints that something is sent to.
 LIST_AT_HOME = Statement(
     "dependent.list_at_home",
     """SELECT 'custom_branding' AS feature, 'mail_sender' AS kind, address AS name FROM {schema}.mail_sender
-    WHERE tenant_id = $1
+    WHERE tenant_id = $1 AND verified_at IS NOT NULL
     UNION ALL SELECT 'sso', 'sso_connection', name FROM {schema}.sso_connection
     WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
     UNION ALL SELECT 'api_access', 'webhook_endpoint', url FROM {schema}.webhook_endpoint

@@ -16,7 +16,11 @@ Limit = int | float | None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What held from `changed_at` on, by whom and why. `version`: counts the changes of one organization."""
+    """What held from `changed_at` on, by whom and why. `version`: counts the changes of one organization.
+
+    `forced`: what it was beyond and what stopped with it, of a change that was not held against what is in
+    use; None for any other. As in `tenancy.entitling.Beyond`, with `measured`: false where nobody knows.
+    """
 
     version: int
     plan: str
@@ -26,6 +30,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     reason: str
     changed_at: datetime
+    forced: dict[str, Any] | None = None
 
 
 # What is granted from now on, unless it changed since `$4`, 0 for the first time.
@@ -52,14 +57,14 @@ SET_PLAN = CatalogStatement(
 NOTE = CatalogStatement(
     "entitlement.note",
     """INSERT INTO control.entitlement_change
-      (tenant_id, version, plan, limits, features, shadow, actor, reason)
-    VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8)""",
+      (tenant_id, version, plan, limits, features, shadow, actor, reason, forced)
+    VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8, $9::jsonb)""",
 )
 
 # The changes of one organization, the newest first.
 HISTORY = CatalogStatement(
     "entitlement.history",
-    """SELECT version, plan, limits, features, shadow, actor, reason, changed_at
+    """SELECT version, plan, limits, features, shadow, actor, reason, changed_at, forced
     FROM control.entitlement_change WHERE tenant_id = $1 ORDER BY version DESC LIMIT $2""",
 )
 
@@ -88,6 +93,7 @@ async def note(catalog: CatalogAccess, tenant: UUID, change: Change) -> None:
         change.shadow,
         change.actor,
         change.reason,
+        None if change.forced is None else _document(change.forced),
     )
 
 
@@ -103,6 +109,7 @@ async def history(catalog: CatalogAccess, tenant: UUID, *, first: int) -> Sequen
             actor=row[5],
             reason=row[6],
             changed_at=row[7],
+            forced=None if row[8] is None else from_json(row[8]),
         )
         for row in await catalog.fetch(HISTORY, tenant, first)
     ]

@@ -29,8 +29,8 @@ class Granted(msgspec.Struct, frozen=True):
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant and where it lives: `control.organization` joined with `control.placement`.
 
-    `status`: active or suspended. `domain`: a proven custom domain. `features`: what differs from the plan.
-    `granted`: None for what the plan has.
+    `status`: active or suspended. `domain`: a proven custom domain, also under a plan that serves none.
+    `features`: what differs from the plan. `granted`: None for what the plan has.
     """
 
     id: UUID

@@ -1,7 +1,7 @@
 """Changing what an organization may have: what the command line calls. Every change is written down."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +36,16 @@ class InUse(msgspec.Struct, frozen=True):
     dependents: Sequence[Dependent] = ()
 
 
+class Beyond(msgspec.Struct, frozen=True):
+    """Why new terms do not fit: what there is too much of, and what would stop with the features that go."""
+
+    excess: tuple[Excess, ...] = ()
+    dependents: tuple[Dependent, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.excess or self.dependents)
+
+
 class PlanChange(msgspec.Struct, frozen=True):
     """What another plan would mean: what there is too much of, and the features that would go."""
 
@@ -51,17 +61,20 @@ async def change(
     actor: str,
     reason: str = "",
     used: InUse | None = None,
+    force: bool = False,
 ) -> Organization:
     """Change what it may have, all or nothing; every process knows within a second. What it is after that.
 
-    `used`: what it uses, when the new terms are to be held against that; None lets it be beyond them. What is
-    left of a feature that went does not act, and does again when it comes back.
+    `used`: what it uses, when the new terms are to be held against that; None lets it be beyond them.
+    `force`: it may be beyond them all the same, and the history says of what. What is left of a feature that
+    went does not act, and does again when it comes back.
     Raise `ValidationError` naming the limit, `DowngradeError`, and `ConflictError` when somebody else changed
     it since `organization` was read.
     """
     changed = _changed(organization, wanted)
-    if used is not None:
-        _require_fit(organization, changed, used)
+    found = Beyond() if used is None else beyond(organization, wanted, used)
+    if found and not force:
+        raise DowngradeError(found.excess, found.dependents)
     _check_words(actor, reason)
     granted = changed.granted
     assert granted is not None  # noqa: S101 - made by `_changed`
@@ -81,9 +94,19 @@ async def change(
             actor=actor,
             reason=reason,
             changed_at=clock.now(),
+            forced=_told(found, measured=used is not None) if force else None,
         )
         await entitlements.note(transaction, changed.id, note)
     return msgspec.structs.replace(changed, granted=msgspec.structs.replace(granted, version=version))
+
+
+def beyond(organization: Organization, wanted: Wanted, used: InUse) -> Beyond:
+    """All that must go, or be forced. Raise `ValidationError` naming the limit."""
+    changed = _changed(organization, wanted)
+    return Beyond(
+        exceeded(limits_for(changed), used.amounts),
+        left_without(_lost(organization, changed), used.dependents),
+    )
 
 
 def plan_change(organization: Organization, plan: Plan, used: Mapping[Resource, float]) -> PlanChange:
@@ -114,12 +137,13 @@ def exceeded(limits: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess
     return tuple(found)
 
 
-def _require_fit(organization: Organization, changed: Organization, used: InUse) -> None:
-    """Raise `DowngradeError` with all that must go."""
-    excess = exceeded(limits_for(changed), used.amounts)
-    dependents = left_without(_lost(organization, changed), used.dependents)
-    if excess or dependents:
-        raise DowngradeError(excess, dependents)
+def _told(found: Beyond, *, measured: bool) -> dict[str, Any]:
+    """For the history."""
+    return {
+        "measured": measured,
+        "excess": [each._asdict() for each in found.excess],
+        "dependents": [each._asdict() for each in found.dependents],
+    }
 
 
 def _lost(organization: Organization, changed: Organization) -> tuple[str, ...]:

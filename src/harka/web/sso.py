@@ -43,7 +43,7 @@ from harka.web.visitor import device_of, visit
 _SERVER_ERROR: Final = 500
 _LONGEST: Final = 4096
 _NOT_IN_PLAN: Final = (
-    "<p>A password or a passkey of yours still lets you in. An administrator can tell more.</p>"
+    "<p>A password still lets you in, and so may a passkey. An administrator can tell more.</p>"
 )
 
 
@@ -122,7 +122,7 @@ class SsoSignIn:
                 runtime.entrance, tenant, id_, login, fields.get("password", ""), next_, device
             )
         except HarkaError as error:
-            if error.status >= _SERVER_ERROR or isinstance(error, NotFoundError | FeatureNotInPlanError):
+            if _is_final(error):
                 response = await failed(runtime, tenant, scope, error)
             else:
                 scope["harka"].record.code = error.code
@@ -149,10 +149,11 @@ class SsoLink:
                 runtime.entrance, tenant, sso_value(scope), shown, device
             )
         except HarkaError as error:
-            if error.status >= _SERVER_ERROR:
-                raise
-            scope["harka"].record.code = error.code
-            response = await _ask_password(runtime, tenant, scope, shown.email, error)
+            if _is_final(error):
+                response = await failed(runtime, tenant, scope, error)
+            else:
+                scope["harka"].record.code = error.code
+                response = await _ask_password(runtime, tenant, scope, shown.email, error)
         else:
             id_ = runtime.node_ids.seal(tenant.id, NodeKind.SSO_CONNECTION, connection.id)
             response = _in(scope, begun, id_, place(""))
@@ -270,6 +271,11 @@ def _in(scope: Scope, begun: Begun, connection: str, next_: str) -> Response:
     response.raw_headers.append(session_cookie(scope, begun.token, lifetime))
     response.raw_headers.append(provider_cookie(scope, connection, lifetime))
     return response
+
+
+def _is_final(error: HarkaError) -> bool:
+    """Whether no other password would help."""
+    return error.status >= _SERVER_ERROR or isinstance(error, NotFoundError | FeatureNotInPlanError)
 
 
 async def failed(runtime: Runtime, tenant: TenantContext, scope: Scope, error: HarkaError) -> Response:

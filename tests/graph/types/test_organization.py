@@ -1,5 +1,11 @@
-from harka.ids import NodeKind
+import pytest
+
+from harka.ids import NodeKind, new_id
+from harka.repositories import domain as domains
+from harka.repositories.domain import DomainStatus
+from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.permission import Permission
+from harka.tenancy.provisioning import get_by_slug
 from school import School
 
 WHOLE = """{ organization { id name domain slug plan status users { limit active }
@@ -33,6 +39,18 @@ async def test_the_callers_organization_is_answered_by_two_statements(school: Sc
         "branding": {"logo": None, "primaryColor": None, "secondaryColor": None, "favicon": None},
     }
     assert reply.statements == 2
+
+
+@pytest.mark.parametrize("has", [True, False])
+async def test_a_domain_is_told_as_long_as_it_leads_somewhere(school: School, *, has: bool) -> None:
+    name = f"{school.organization.slug}.example.com"
+    catalog, organization = school.runtime.catalog, school.organization
+    await domains.insert(catalog, new_id(), organization.id, name, DomainStatus.ACTIVE, most=9)
+    before = await get_by_slug(catalog, organization.slug)
+    await change(catalog, before, Wanted(features={"custom_branding": has}), actor="test")
+    await school.runtime.directory.reread(before.id)
+    reply = await school.ask("{ organization { domain } }")
+    assert reply.data["organization"]["domain"] == (name if has else None)
 
 
 async def test_what_is_known_without_sql_is_answered_without_sql(school: School) -> None:

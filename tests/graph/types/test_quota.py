@@ -8,6 +8,7 @@ from harka.ids import new_id
 from harka.repositories import domain as domains
 from harka.repositories.domain import DomainStatus
 from harka.repositories.organization import Organization
+from harka.storage.statement import Statement
 from harka.tenancy.entitlement import limits_for
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import LIMITS, Plan, PlanLimits, Resource
@@ -23,6 +24,9 @@ DEPENDENTS = """{ organization { quota { planChange(to: STARTER) { dependents { 
 SET_SENDER = """mutation ($address: String!) { setMailSender(input: {address: $address,
   host: "mail.example.com", port: 465, startTls: false, username: "harka",
   password: "secret words"}) { errors { code field } } }"""
+VERIFY_SENDER = Statement(
+    "test.verify_sender", "UPDATE {schema}.mail_sender SET verified_at = now() WHERE tenant_id = $1"
+)
 NOTES = Namespace("note", str)
 
 
@@ -77,6 +81,12 @@ async def test_what_would_stop_with_the_features_is_told_by_name(school: School,
         reply = await each.ask(SET_SENDER, {"address": f"office@{name}"}, caller=each.owner)
         assert reply.data["setMailSender"]["errors"] == []
     reply = await school.ask(DEPENDENTS)
+    kinds = [each["kind"] for each in reply.data["organization"]["quota"]["planChange"]["dependents"]]
+    assert kinds == ["DOMAIN", "SCIM_TOKEN", "SSO_CONNECTION"], "by a sender nobody has tried nothing goes"
+    for each in (school, rival):
+        async with each.work() as work:
+            await work.session.execute(VERIFY_SENDER)
+    reply = await school.ask(DEPENDENTS)
     assert reply.data["organization"]["quota"]["planChange"]["dependents"] == [
         {"feature": "customBranding", "kind": "DOMAIN", "name": f"{slug}.example.com"},
         {"feature": "sso", "kind": "SCIM_TOKEN", "name": "Example Directory"},
@@ -90,6 +100,13 @@ async def test_what_would_stop_with_the_features_is_told_by_name(school: School,
         "FORBIDDEN",
         {"dependents": None},
     )
+
+
+async def test_however_many_plans_are_asked_for_what_hangs_on_features_is_read_once(school: School) -> None:
+    once = (await school.ask(DEPENDENTS)).statements
+    asked = " ".join(f"p{n}: planChange(to: STARTER) {{ dependents {{ name }} }}" for n in range(5))
+    reply = await school.ask(f"{{ organization {{ quota {{ {asked} }} }} }}")
+    assert (len(reply.data["organization"]["quota"]), reply.statements) == (5, once)
 
 
 async def test_who_may_not_read_figures_still_reads_the_organization(school: School) -> None:

@@ -25,7 +25,7 @@ from harka.repositories.user import User
 from harka.runtime import Runtime
 from harka.storage.statement import Statement
 from harka.tenancy.context import TenantContext
-from harka.worker.dispatcher import look
+from harka.worker.dispatcher import Look, look
 from harka.worker.execution import Execution
 from harka.worker.units import Units
 from receiver import LONG, Message, Receiver, receiving
@@ -371,6 +371,33 @@ async def test_an_endpoint_of_somebody_who_may_not_any_more_sends_nothing(
     assert receiver.messages == []
     assert (await post.row(made.endpoint.id))["pause_reason"] == "not_allowed"
     assert (await post.delivery(made.endpoint.id))["attempts"] == 0
+
+
+async def test_without_the_feature_nothing_is_sent_and_all_of_it_once_it_is_back(
+    post: Post, receiver: Receiver
+) -> None:
+    made = await post.endpoint(receiver.url())
+    await post.people("ada")
+    organization = post.academy.organization
+    without = msgspec.structs.replace(organization, features={"api_access": False})
+    claimed = await post.execution.claim(organization, 8)
+    while not claimed.runs:
+        await look(post.runtime, organization)
+        claimed = await post.execution.claim(organization, 8)
+    for run in claimed.runs:
+        await post.execution.run(without, run)
+    delivery = await post.delivery(made.endpoint.id)
+    assert (delivery["state"], delivery["attempts"], delivery["leased_until"]) == ("pending", 0, None)
+    assert (await post.row(made.endpoint.id))["paused_at"] is None
+    await post.people("bob")
+    assert await look(post.runtime, without) == Look(0)
+    assert {row["state"] for row in await post.academy.rows("job")} == {"done"}, "none waits for it"
+
+    await post.pass_over(AGE)
+    while len(receiver.taken()) < 2:
+        await post.work_off()
+    names = [each.json["data"]["event"]["user"]["name"] for each in receiver.taken()]
+    assert sorted(names) == ["ada", "bob"], "also what is past its time is tried"
 
 
 async def test_while_secrets_are_rotated_either_verifies(post: Post, receiver: Receiver) -> None:

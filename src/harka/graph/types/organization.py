@@ -55,12 +55,20 @@ def _features(root: OrganizationRow) -> Features:
     return features_for(root)
 
 
+def _domain(root: OrganizationRow) -> str | None:
+    return root.domain if features_for(root).custom_branding else None
+
+
 @node_type(OrganizationRow, NodeKind.ORGANIZATION, OrganizationByIdLoader)
 class Organization(Node):
     """An organization that uses the platform. Everything belongs to exactly one; callers see their own."""
 
     name: str = leaf("What the organization is called.")
-    domain: str | None = leaf("Its own internet domain, once verified; null without one.")
+    domain: str | None = field(
+        _domain,
+        "Its own internet domain, once verified; null without one, and as long as the plan has no "
+        "`customBranding`, when it leads nowhere.",
+    )
     slug: str = leaf("Its short name: the first part of its address on the platform.")
     plan: Plan = leaf("What it has bought.")
     status: OrganizationStatus = leaf("Whether it is served.")

@@ -9,8 +9,10 @@ from harka.analytics.quota import Quota, Quotas
 from harka.graph.context import Info
 from harka.graph.enums import DependentKind, Plan, QuotaResource, QuotaState
 from harka.graph.field import field, graph_type, leaf
+from harka.graph.loaders.dependent import DependentsByOrganizationLoader
 from harka.repositories.dependent import Dependent as DependentRow
 from harka.tenancy.entitling import PlanChange as PlanChangeRow
+from harka.tenancy.entitling import left_without
 from harka.tenancy.permission import Permission
 
 
@@ -51,7 +53,11 @@ class Dependent:
 
 
 async def _dependents(root: PlanChangeRow, info: Info) -> Sequence[DependentRow]:
-    return await quota.left_behind(info.context.work, root)
+    if not root.lost_features:
+        return []
+    # read once, however many plans are asked for
+    loader = info.context.loaders.of(DependentsByOrganizationLoader)
+    return left_without(root.lost_features, await loader.load(info.context.tenant.id))
 
 
 @graph_type

@@ -21,7 +21,7 @@ from harka.queue.message import DELIVER_WEBHOOKS
 from harka.repositories.webhook_delivery import WebhookDelivery
 from harka.repositories.webhook_endpoint import WebhookPauseReason
 from harka.tenancy.context import TenantContext
-from harka.tenancy.entitlement import require_feature
+from harka.tenancy.entitlement import features_for
 from harka.tenancy.permission import Permission
 from harka.worker.units import Units
 
@@ -61,6 +61,10 @@ class _Asked(msgspec.Struct, frozen=True):
 
 async def deliver(work: UnitOfWork, payload: DeliverWebhooks, units: Units) -> None:
     """What is due of an endpoint. No transaction is open while a receiver is waited for."""
+    if not features_for(units.organization).api_access:
+        # nothing is taken, so nothing is to be given back: what waits is sent once the feature is back, when
+        # the dispatcher looks at the organization again
+        return
     began = clock.monotonic()
     lease = _PATIENCES * units.runtime.settings.webhook_timeout
     while clock.monotonic() - began < _TURN:
@@ -108,7 +112,6 @@ async def _give_back(
 async def _acting(units: Units, batch: Batch) -> TenantContext:
     """Afresh each time: they may have been let in no more meanwhile."""
     try:
-        require_feature(units.organization, "api_access")
         acting = await units.acting(delegate_for(batch.endpoint))
         acting.require(Permission.EVENT_READ)
         acting.require_everybody()
