@@ -39,14 +39,16 @@ LIST_IN_CATALOG = CatalogStatement(
     ORDER BY feature, kind, name""",
 )
 
-# The sender that e-mails go by, connections by which people come in, and endpoints that something is sent to.
+# The sender that e-mails go by, connections by which people come in, and endpoints that something is sent to,
+# without the query in which some keep a secret: the history keeps the names.
 LIST_AT_HOME = Statement(
     "dependent.list_at_home",
     """SELECT 'custom_branding' AS feature, 'mail_sender' AS kind, address AS name FROM {schema}.mail_sender
     WHERE tenant_id = $1 AND verified_at IS NOT NULL
     UNION ALL SELECT 'sso', 'sso_connection', name FROM {schema}.sso_connection
     WHERE tenant_id = $1 AND state IN ('tested', 'enforced')
-    UNION ALL SELECT 'api_access', 'webhook_endpoint', url FROM {schema}.webhook_endpoint
+    UNION ALL SELECT 'api_access', 'webhook_endpoint', split_part(url, '?', 1)
+    FROM {schema}.webhook_endpoint
     WHERE tenant_id = $1 AND paused_at IS NULL
     ORDER BY feature, kind, name""",
 )

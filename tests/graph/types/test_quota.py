@@ -5,7 +5,9 @@ import pytest
 
 from harka.cache.tenant import Namespace, TenantCache
 from harka.ids import new_id
+from harka.repositories import dependent as dependents
 from harka.repositories import domain as domains
+from harka.repositories.dependent import DependentKind
 from harka.repositories.domain import DomainStatus
 from harka.repositories.organization import Organization
 from harka.storage.statement import Statement
@@ -24,6 +26,8 @@ DEPENDENTS = """{ organization { quota { planChange(to: STARTER) { dependents { 
 SET_SENDER = """mutation ($address: String!) { setMailSender(input: {address: $address,
   host: "mail.example.com", port: 465, startTls: false, username: "harka",
   password: "secret words"}) { errors { code field } } }"""
+CREATE_ENDPOINT = """mutation { createWebhookEndpoint(input: {url: "https://example.com/in?key=secret",
+  scopes: ["event:read"]}) { errors { code field } } }"""
 VERIFY_SENDER = Statement(
     "test.verify_sender", "UPDATE {schema}.mail_sender SET verified_at = now() WHERE tenant_id = $1"
 )
@@ -100,6 +104,16 @@ async def test_what_would_stop_with_the_features_is_told_by_name(school: School,
         "FORBIDDEN",
         {"dependents": None},
     )
+
+
+async def test_what_an_endpoint_keeps_in_its_query_is_told_nobody(school: School) -> None:
+    made = await school.ask(CREATE_ENDPOINT, caller=school.owner)
+    assert made.data["createWebhookEndpoint"]["errors"] == []
+    async with school.work() as work:
+        found = await dependents.list_all(school.runtime.catalog, work.session, school.organization.id)
+    assert [each.name for each in found if each.kind == DependentKind.WEBHOOK_ENDPOINT] == [
+        "https://example.com/in"
+    ]
 
 
 async def test_however_many_plans_are_asked_for_what_hangs_on_features_is_read_once(school: School) -> None:
