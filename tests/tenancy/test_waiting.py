@@ -223,3 +223,57 @@ async def test_a_turn_is_waited_for_and_given_back() -> None:
     # it says nothing of what requests take
     assert len(crowd.gate._concurrency._times) == 1
     await crowd.end_all()
+
+
+async def test_whoever_has_begun_comes_first_in_their_rank_and_in_nobodys_way_above() -> None:
+    gate, loop = Gate(most=1, patience=10.0), asyncio.get_running_loop()
+    flow, told = gate.flow(organization()), list[str]()
+    assert gate.enter(flow)
+    gate._room = 2
+    ones = {name: loop.create_future() for name in ("new", "begun", "more", "person")}
+    for name, rank in (("new", Rank.PARTNER), ("begun", Rank.PARTNER), ("more", Rank.PARTNER)):
+        gate.line_up(ones[name], flow, rank, math.inf, begun=name != "new")
+    with pytest.raises(OverloadedError):
+        gate.line_up(loop.create_future(), flow, Rank.PARTNER, math.inf)
+    # of their three only the one that is new counts for a person, who need push nobody out
+    gate.line_up(ones["person"], flow, Rank.INTERACTIVE, math.inf)
+    assert gate.waiting == flow.waiting == 4
+    for _ in range(4):
+        gate.leave(flow, clock.monotonic())
+        told += [name for name, one in ones.items() if one.done() and name not in told]
+    assert told == ["person", "begun", "more", "new"]
+    assert (flow.begun, flow.waiting, gate.waiting) == (0, 0, 0)
+    gate.leave(flow, clock.monotonic())
+
+
+async def test_whoever_is_pushed_out_has_not_begun() -> None:
+    gate, loop = Gate(most=1, patience=10.0), asyncio.get_running_loop()
+    flow = gate.flow(organization())
+    assert gate.enter(flow)
+    gate._room = 2
+    new, begun, *people = [loop.create_future() for _ in range(5)]
+    gate.line_up(new, flow, Rank.BULK, math.inf)
+    gate.line_up(begun, flow, Rank.BULK, math.inf, begun=True)
+    for one in people[:2]:
+        gate.line_up(one, flow, Rank.INTERACTIVE, math.inf)
+    with pytest.raises(OverloadedError):
+        new.result()
+    with pytest.raises(OverloadedError):
+        gate.line_up(people[2], flow, Rank.INTERACTIVE, math.inf)
+    gate.withdraw(begun)
+    assert (begun.done(), flow.begun, flow.waiting) == (False, 0, 2)
+
+
+async def test_a_turn_costs_nothing_of_ones_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of the last of its organization in line."""
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+    gate, loop = Gate(most=1, patience=10.0), asyncio.get_running_loop()
+    flow = gate.flow(organization())
+    assert gate.enter(flow)
+    flow.cost, before = 1.0, flow.clock
+    gate.line_up(loop.create_future(), flow, Rank.INTERACTIVE, math.inf)
+    gate.leave(flow, 99.0)
+    assert flow.clock - before == pytest.approx(1.0 / flow.weight)
+    gate.give_back(flow, 100.0, was_in_line=True)
+    assert flow.clock == pytest.approx(before, abs=1e-9)
+    assert flow.left == pytest.approx(before, abs=1e-9)

@@ -12,8 +12,9 @@ from joserfc import jws
 
 from entering import PASSWORD, give_password, visiting
 from harka.auth import oidc
+from harka.cache.throttle import Rate
 from harka.ids import NodeKind, new_id
-from harka.learning import user
+from harka.learning import sso_entrance, user
 from harka.repositories import domain as domains
 from harka.repositories import sso as connections
 from harka.repositories.domain import DomainStatus
@@ -254,6 +255,22 @@ async def test_a_code_that_somebody_kept_lets_nobody_in_again(
         assert ("harka" in thief.cookies, provider.asked[asked:]) == (False, [])
     seen = await attempt(school)
     assert (seen["outcome"], seen["detail"]) == ("WRONG_STATE", "It was used before.")
+
+
+async def test_each_code_asks_the_provider_and_takes_a_try_whatever_it_says(
+    school: School, connection: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sso_entrance, "OF_ADDRESS", Rate("sso", most=2, seconds=600.0))
+    answer = provider.answer
+    monkeypatch.setattr(
+        provider, "answer", lambda path, *more: (400, b"<no>") if path == "/token" else answer(path, *more)
+    )
+    told = []
+    async with visiting(school) as browser:
+        for _ in range(3):
+            said = provider.authorize(await begin(browser, school, connection), "s")
+            told.append((await come_back(browser, school, connection, said)).status_code)
+    assert told == [401, 401, 429]
 
 
 async def test_a_key_that_a_provider_shows_no_more_signs_nothing(

@@ -206,7 +206,10 @@ async def finish(
     `RateLimitedError` after too many tries: each asks the provider.
     """
     try:
-        async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
+        # a provider that is away was asked all the same, in the organization's name
+        forgiven = (OverloadedError, DeadlineExceededError)
+        tries = (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")
+        async with trying(entrance, context, *tries, forgiven=forgiven):
             return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
     except HarkaError as error:
         raise await refused(entrance, context, id_, error) from error

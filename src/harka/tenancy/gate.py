@@ -159,9 +159,14 @@ class Gate:
         else:
             self.under_way -= 1
             bay.database.under_way -= 1
+        # only who was let in from the line has paid in advance
+        change = now - began - (flow.cost if was_in_line else 0.0)
         if flow.is_in_line:
-            # only who was let in from the line has paid in advance
-            flow.debt += now - began - (flow.cost if was_in_line else 0.0)
+            flow.debt += change
+        elif was_in_line:
+            # the last of its organization there
+            flow.clock += change / flow.weight
+            flow.left += change / flow.weight
         self._admit(now)
 
     def has_room(self, flow: Flow, rank: Rank) -> bool:
@@ -171,7 +176,7 @@ class Gate:
         if not flow.waiting:
             organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
-        return flow.waiting < self._longest(flow) or flow.has_below(rank)
+        return flow.length(rank) < self._longest(flow) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.
@@ -230,25 +235,15 @@ class Gate:
         """Have `one` wait, for whom `enter` has just had no place: it is told what comes of that, once.
 
         `deadline`: monotonic seconds. `begun`: with what was let in before, of which something would be lost.
-        It finds room in any line, as people do, and waits until its deadline. So whoever is new finds less
-        room: at the door, where a refusal costs nothing.
+        It finds room in any line, is the first of its rank, and waits until its deadline. So whoever is new,
+        and of no higher rank, finds less room: at the door, where a refusal costs nothing.
         Raise `OverloadedError`, and tell the errors, that `wait` raises.
         """
-        if begun:
-            # nobody pushes these out
-            rank = Rank.INTERACTIVE
-        elif flow.waiting >= self._longest(flow):
-            if not flow.has_below(rank):
-                raise OverloadedError
-            last = flow.last_below(rank)
-            self.waiting -= 1
-            del self._ends[last]
-            _give_up(last, OverloadedError)
-        elif not flow.waiting and not self.has_room(flow, rank):
-            raise OverloadedError
+        if not begun:
+            self._make_room(flow, rank)
         now = clock.monotonic()
         self._concurrency.press(now)
-        flow.join(one, rank)
+        flow.join(one, rank, begun=begun)
         self._line.enter(flow)
         self.waiting += 1
         latest = math.inf if begun else now + _LONGEST * self._patience
@@ -259,6 +254,19 @@ class Gate:
         self._end_by(min(deadline, latest), now)
         if self._next_look is None:
             self._look_later()
+
+    def _make_room(self, flow: Flow, rank: Rank) -> None:
+        """Raise `OverloadedError` where there is none; the last of a lower rank is pushed out."""
+        if not flow.waiting:
+            if not self.has_room(flow, rank):
+                raise OverloadedError
+        elif flow.length(rank) >= self._longest(flow):
+            if not flow.has_below(rank):
+                raise OverloadedError
+            last = flow.last_below(rank)
+            self.waiting -= 1
+            del self._ends[last]
+            _give_up(last, OverloadedError)
 
     def withdraw(self, one: Waiting) -> None:
         """One waits no longer, who is told nothing."""

@@ -74,12 +74,17 @@ class Bay:
 
 
 class Flow:
-    """One organization's requests. `held`: places; `waiting`: requests; `cost`: seconds a request takes."""
+    """One organization's requests. `held`: places; `waiting`: requests; `cost`: seconds a request takes.
+
+    `begun`: of those who wait, how many go on with what was let in before.
+    """
 
     __slots__ = (
+        "_begun",
         "_lines",
         "_turn",
         "bay",
+        "begun",
         "clock",
         "cost",
         "debt",
@@ -94,7 +99,7 @@ class Flow:
     def __init__(self, organization: Organization, bay: Bay) -> None:
         self.bay = bay
         self.update(organization)
-        self.held = self.waiting = 0
+        self.held = self.waiting = self.begun = 0
         self.cost = 0.0
         # what requests took beyond what the clock went forward by when they were let in
         self.debt = 0.0
@@ -104,6 +109,7 @@ class Flow:
         self.is_in_line = False
         # made when somebody waits: three empty ones are two kilobytes, and most organizations are idle
         self._lines: tuple[deque[Waiting], ...] = ()
+        self._begun: tuple[deque[Waiting], ...] = ()
         self._turn = 0
 
     def update(self, organization: Organization) -> None:
@@ -111,18 +117,30 @@ class Flow:
         self.organization = organization
         self.weight = weight_of(organization)
 
-    def join(self, one: Waiting, rank: Rank) -> None:
+    def join(self, one: Waiting, rank: Rank, *, begun: bool = False) -> None:
         if not self._lines:
             self._lines = tuple(deque() for _ in Rank)
-        self._lines[rank].append(one)
+        if begun and not self._begun:
+            self._begun = tuple(deque() for _ in Rank)
+        (self._begun if begun else self._lines)[rank].append(one)
         self.waiting += 1
+        self.begun += begun
 
     def leave(self, one: Waiting, rank: Rank) -> None:
         """Take out who waits no longer."""
-        self._lines[rank].remove(one)
         self.waiting -= 1
+        if self.begun and one in self._begun[rank]:
+            self._begun[rank].remove(one)
+            self.begun -= 1
+        else:
+            self._lines[rank].remove(one)
+
+    def length(self, rank: Rank) -> int:
+        """Of the line as those of a rank find it, who are in nobody's way that has begun below them."""
+        return self.waiting - sum(map(len, self._begun[rank + 1 :])) if self.begun else self.waiting
 
     def has_below(self, rank: Rank) -> bool:
+        """Whether somebody may be pushed out: nobody who has begun."""
         return any(self._lines[rank + 1 :])
 
     def last_below(self, rank: Rank) -> Waiting:
@@ -135,17 +153,25 @@ class Flow:
         """Take out who comes next. Somebody waits."""
         self._turn += 1
         self.waiting -= 1
-        interactive, partner, bulk = self._lines
+        lines = self._lines
+        if self.begun:
+            # in each rank what has begun is finished first
+            lines = tuple(begun or new for begun, new in zip(self._begun, lines, strict=True))
+        interactive, partner, bulk = lines
         if bulk and not self._turn % _BULK_TURN:
-            return bulk.popleft()
-        if partner and not self._turn % _PARTNER_TURN:
-            return partner.popleft()
-        return (interactive or partner or bulk).popleft()
+            line = bulk
+        elif partner and not self._turn % _PARTNER_TURN:
+            line = partner
+        else:
+            line = interactive or partner or bulk
+        if self.begun and any(line is each for each in self._begun):
+            self.begun -= 1
+        return line.popleft()
 
     def rest(self) -> None:
         """Nobody waits any more."""
         self.is_in_line = False
-        self._lines = ()
+        self._lines = self._begun = ()
 
 
 class Line:

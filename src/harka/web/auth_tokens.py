@@ -58,8 +58,8 @@ class Token:
         tenant = await visit(runtime, request, scope["headers"])
         given = await read_json(scope, receive, _Credentials)
         device = device_of(SessionKind.APP, request, scope["headers"], given.device_token)
-        begun = await self._begun(tenant, given, device)
         key = await _signing_key(runtime, tenant)
+        begun = await self._begun(tenant, given, device)
         answer = _tokens(runtime, key, begun.session.user_id, begun.session.id, begun.token)
         if given.password is not None and given.connection is None and given.email is not None:
             answer["device_token"] = entrance.device_tokens(
@@ -105,7 +105,6 @@ class Refresh:
         runtime = self._runtime
         tenant = await visit(runtime, scope["harka"], scope["headers"])
         given = await read_json(scope, receive, _Spent)
-        # before the token is spent: who hears nothing then comes with it again, as a thief would
         key = await _signing_key(runtime, tenant)
         done = await entrance.refresh(runtime.entrance, tenant, given.refresh_token)
         answer = _tokens(runtime, key, done.held.user_id, done.held.id, done.token)
@@ -130,6 +129,7 @@ class JsonWebKeys:
 
 
 async def _signing_key(runtime: Runtime, tenant: TenantContext) -> SigningKey:
+    """Before anything is spent: who hears nothing then comes with it again, as a thief would."""
     async with tenant.place():
         key = await signing_keys.find_current(runtime.catalog, tenant.id)
     if key is None:

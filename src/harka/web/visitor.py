@@ -38,13 +38,14 @@ async def visit(runtime: Runtime, request: RequestScope, headers: Headers) -> Te
     organization = _visited(runtime, request, headers)
     await let_in(runtime, request, organization)
     request.record.actor = ANONYMOUS.kind
-    await runtime.gate.take_turn(organization, rank_of(ANONYMOUS, headers), request.deadline)
+    rank = rank_of(ANONYMOUS, headers)
+    await runtime.gate.take_turn(organization, rank, request.deadline)
     return TenantContext(
         organization=organization,
         actor=ANONYMOUS,
         request_id=request.id,
         deadline=request.deadline,
-        place=places(runtime, organization, request.deadline),
+        place=places(runtime, organization, rank, request.deadline),
     )
 
 

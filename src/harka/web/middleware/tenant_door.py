@@ -63,7 +63,7 @@ async def admit(
     await count(runtime, request, credential)
     if not begun:
         await runtime.gate.take_turn(organization, rank_of(actor, headers), request.deadline)
-    place = places(runtime, organization, request.deadline)
+    place = places(runtime, organization, rank_of(actor, headers), request.deadline)
     async with place() if credential.user is not None else nullcontext():
         tenant = await context_for(runtime, request, credential)
     return msgspec.structs.replace(tenant, place=place)
@@ -98,13 +98,13 @@ async def in_turn(
 
 
 def places(
-    runtime: Runtime, organization: Organization, deadline: float
+    runtime: Runtime, organization: Organization, rank: Rank, deadline: float
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """One for each piece of a request's work, while others are waited for in between: threads, providers.
 
     For who has had a turn, and is refused by the deadline alone: what is begun would be lost.
     """
-    return partial(runtime.gate.passing, organization, Rank.INTERACTIVE, deadline, begun=True)
+    return partial(runtime.gate.passing, organization, rank, deadline, begun=True)
 
 
 def require_room(runtime: Runtime, organization: Organization, actor: Actor, headers: Headers) -> None:
@@ -187,10 +187,10 @@ async def listening(
     """
     organization = recognized(runtime, request, headers).organization
     async with runtime.gate.tellers(organization):
-        # by what is true now
-        credential = recognized(runtime, request, headers)
         deadline = clock.monotonic() + runtime.settings.request_timeout
-        async with runtime.gate.passing(credential.organization, Rank.INTERACTIVE, deadline, begun=True):
+        async with runtime.gate.passing(organization, Rank.PARTNER, deadline, begun=True):
+            # by what is true now
+            credential = recognized(runtime, request, headers)
             yield await context_for(runtime, msgspec.structs.replace(request, deadline=deadline), credential)
 
 
