@@ -123,7 +123,7 @@ async def test_what_is_reserved_of_one_month_is_nothing_of_the_next(opened: Open
         return told.free == 100.0
 
     await until(is_gone)
-    (told,) = await there.draw(tenant, [ask(**june)])
+    (told,) = await there.draw(tenant, [ask(**june, used=50.0)])
     assert told.free == 50.0
 
 
