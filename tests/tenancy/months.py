@@ -45,8 +45,11 @@ class Months:
     who: Organization = field(default_factory=lambda: granted(bandwidth_bytes=MOST, grace=0.0))
     used: Counter[str] = field(default_factory=Counter)
     lasting: list[Lasting] = field(default_factory=list)
+    asked: int = 0
+    """How often it was."""
 
     async def seed(self, _organization: Organization, resource: Resource) -> float:
+        self.asked += 1
         return float(self.used[self.month] if resource is Resource.BANDWIDTH else 0)
 
     @property

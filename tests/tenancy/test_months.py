@@ -68,6 +68,61 @@ async def test_who_first_asks_in_an_outage_is_counted_too(own_valkey: OwnValkey,
     await require_exact(months, one, another)
 
 
+@pytest.mark.parametrize("how", ["turn", "loss"])
+async def test_who_is_away_once_another_began_anew_is_counted(
+    own_valkey: OwnValkey, join: Join, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    months = Months(own_valkey.url)
+    one, another = (join(own_valkey.url, processes=2, seed=months.seed) for _ in range(2))
+    begin_turn(monkeypatch, 60.0)
+    await months.download(one, 1_000)
+    await months.download(another, 2_000)
+    if how == "turn":
+        begin_turn(monkeypatch, 0.0)
+    else:
+        for each in (one, another):
+            await settled(each, months.who)
+        await asyncio.to_thread(own_valkey.stop)
+        await asyncio.to_thread(own_valkey.start)
+    await months.download(one, 300)
+    await heard(one, months.who)
+    own_valkey.freeze()
+    await months.download(another, 20_000)
+    own_valkey.thaw()
+    await require_exact(months, one, another)
+
+
+async def test_what_goes_back_in_an_outage_goes_back_when_it_is_over(
+    own_valkey: OwnValkey, join: Join
+) -> None:
+    months = Months(own_valkey.url)
+    one = join(own_valkey.url, processes=2, seed=months.seed)
+    await months.download(one, 900)
+    await heard(one, months.who)
+    allowance, ledger = one.allowance(months.who), one._ledger
+    assert ledger is not None
+    allowance.last_use -= 10.0
+    assert allowance.leases[BANDWIDTH].tokens
+    own_valkey.freeze()
+    assert not await allowance.tell(ledger, months.seed)
+    assert not allowance.leases[BANDWIDTH].tokens
+    own_valkey.thaw()
+    await require_exact(months, one)
+
+
+async def test_of_who_only_has_to_tell_nobody_asks_the_catalog(own_valkey: OwnValkey, join: Join) -> None:
+    months = Months(own_valkey.url)
+    one = join(own_valkey.url, processes=2, seed=months.seed)
+    await months.download(one, 900)
+    await asyncio.to_thread(own_valkey.stop)
+    await asyncio.to_thread(own_valkey.start)
+    before = months.asked
+    await settled(one, months.who)
+    assert months.asked == before
+    await months.download(one, 5)
+    await require_exact(months, one)
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["forgets at the turn", "is away at the turn"])
 async def test_nothing_of_a_month_is_counted_to_the_next(
     own_valkey: OwnValkey, join: Join, monkeypatch: pytest.MonkeyPatch, *, lost: bool
@@ -175,7 +230,11 @@ async def test_who_is_quiet_in_an_outage_is_not_looked_at(
 ) -> None:
     """And the ledger hears of them once it is back: of each, one after the other."""
     be_brisk(monkeypatch)
-    many = [granted(requests_per_month=1000, grace=0.0) for _ in range(60)]
+    monkeypatch.setattr(quota, "_refill", lambda _allowance: 0.0)
+    limits = {"requests_per_month": 1000, "burst": 10**6, "concurrent_requests": 10**6, "grace": 0.0}
+    many = [granted(**limits) for _ in range(60)]
+    # of rates alone nothing is left to be told after a while
+    monthless = granted(requests_per_month=None, bandwidth_bytes=None)
     one, drawn = join(own_valkey.url, processes=2), 0
     ledger = one._ledger
     assert ledger is not None
@@ -188,9 +247,12 @@ async def test_who_is_quiet_in_an_outage_is_not_looked_at(
 
     ledger.draw = counted  # type: ignore[method-assign]  # counted, and as it is
     async with at_work(one):
-        own_valkey.freeze()
         for each in many:
-            leave(await admit(one, each))
+            # so that the month is known
+            await admitted(one, each, 1)
+        own_valkey.freeze()
+        for each in (*many, monthless):
+            assert await admitted(one, each, 50) == 50
 
         async def are_quiet() -> bool:
             return not one._drawn
@@ -199,18 +261,22 @@ async def test_who_is_quiet_in_an_outage_is_not_looked_at(
         assert len(one._owing) >= len(many) - 1, "one is being told"
         before, began = drawn, clock.monotonic()
         await asyncio.sleep(10 * quota.PERIOD)
+        assert drawn > before
         assert drawn - before <= (clock.monotonic() - began) / quota.PERIOD + 1, "one at a look"
+
+        async def is_forgotten() -> bool:
+            return monthless.id not in one._allowances
+
+        await until(is_forgotten)
+        assert {each.id for each in many} == one._allowances.keys()
         own_valkey.thaw()
 
         async def are_told() -> bool:
             return not one._owing
 
         await until(are_told)
-    another = join(own_valkey.url, processes=2)
-    for each in many:
-        levels = await another.levels(each)
-        assert levels
-        assert not one.allowance(each).owes
+    for each in many[::20]:
+        assert await admitted(join(own_valkey.url), each, 1200) == 949
 
 
 async def disturbed(seed: int, valkey: OwnValkey, join: Join, patch: pytest.MonkeyPatch) -> None:

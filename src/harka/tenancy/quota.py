@@ -260,10 +260,13 @@ class Admission:
             await asyncio.sleep(PERIOD)
             while self._owing:
                 allowance = next(iter(self._owing))
-                del self._owing[allowance]
                 # who has come back tells by itself
-                if allowance not in self._drawn and not await allowance.tell(ledger, self._seed):
-                    self._owing[allowance] = None
+                is_told = allowance in self._drawn or await allowance.tell(ledger, self._seed)
+                was_owing = allowance in self._owing
+                self._owing.pop(allowance, None)
+                if not is_told:
+                    if was_owing:
+                        self._owing[allowance] = None
                     break
 
     async def _hear(self) -> None:
