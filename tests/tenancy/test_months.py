@@ -26,7 +26,7 @@ from tenancy.months import (
 from tenancy.quotas import Join, admit, admitted, at_work, granted, leave
 from waiting import until
 
-RUNS = int(__import__("os").environ.get("RUNS", "6"))
+RUNS = 6
 """Of the random ones; a few hundred were tried once."""
 STEPS = 14
 
@@ -108,6 +108,17 @@ async def test_what_goes_back_in_an_outage_goes_back_when_it_is_over(
     assert not allowance.leases[BANDWIDTH].tokens
     own_valkey.thaw()
     await require_exact(months, one)
+
+
+async def test_of_what_has_no_limit_any_more_nothing_is_owed(own_valkey: OwnValkey, join: Join) -> None:
+    months = Months(own_valkey.url)
+    one = join(own_valkey.url, processes=2, seed=months.seed)
+    await months.download(one, 900)
+    allowance, ledger = one.allowance(months.who), one._ledger
+    assert ledger is not None
+    assert allowance.owes
+    allowance.change(granted(bandwidth_bytes=None))
+    assert await allowance.tell(ledger, months.seed)
 
 
 async def test_of_who_only_has_to_tell_nobody_asks_the_catalog(own_valkey: OwnValkey, join: Join) -> None:

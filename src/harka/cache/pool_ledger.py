@@ -115,10 +115,10 @@ local is_known = mine ~= nil and mine.till > now
 for process, theirs in pairs(state.held) do
   if theirs.till <= now then
     for name, amounts in pairs(theirs.pools) do
-      local pool, window = state.pools[name], amounts[4]
+      local pool, window = state.pools[name], amounts[4] or ''
       local is_there = pool ~= nil and pool.window == window
       -- what was in use of a pool that forgets is spent; what was idle or reserved was drawn for nothing
-      if is_there then pool.level = math.max(0, pool.level - amounts[2] - amounts[3]) end
+      if is_there then pool.level = math.max(0, pool.level - amounts[2] - (amounts[3] or 0)) end
       -- what it said that it used it may say again
       theirs.pools[name] = is_there and window ~= '' and {0, 0, 0, window, amounts[5], amounts[6]} or nil
     end
@@ -157,7 +157,7 @@ for place, one in ipairs(ask[3]) do
     else
       -- what was used before somebody told what is written down is in that; of what was used since, what
       -- this process said before, and what it had then, is in the level
-      local said, had = pool.seeded < now - (ask[7] - since) and 0 or used, 0
+      local said, had = (pool.seeded or 0) < now - (ask[7] - since) and 0 or used, 0
       local amounts = before[name]
       if amounts and amounts[4] == window then
         if amounts[6] == since then said = amounts[5] end

@@ -102,7 +102,7 @@ class Allowance:
         self.running = self.leases[RUNNING]
         self.last_use = self.renew_at = 0.0
         self._drawn_at = self._scarce_until = self._seed_again = 0.0
-        # when the month ends, in monotonic seconds: nothing that was drawn of it is given out afterwards
+        # when the month ends, in monotonic seconds: what was drawn of it is given out until then
         self._turn = math.inf
         # of which pools others were asked to give back what lies idle with them, and when
         self._recalls: dict[int, float] | None = None
@@ -131,9 +131,7 @@ class Allowance:
         self.door = tuple(self.leases[place] for place in self.door_places)
         if self.pools != before:
             self._shut = [0.0] * len(self.pools)
-            for old, new in zip(before, self.pools, strict=True):
-                if old is not None and new is None:
-                    self._counts.forget(old.resource)
+            self._counts.keep({pool.resource for pool in self.pools if pool is not None})
             # what was drawn under other limits is not given out any more
             for lease in self.leases:
                 lease.grant(0.0, -math.inf, 0.0)

@@ -1,6 +1,6 @@
 """What this process used of months' pools, counted so that the ledger may be told any number of times."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harka.cache.pool_ledger import Ask
 
@@ -43,9 +43,9 @@ class MonthCounts:
             count.window, count.since, count.drawn, count.told = window, now, kept, 0.0
         return count
 
-    def forget(self, pool: str) -> None:
-        """It has no limit any more."""
-        self._counts.pop(pool, None)
+    def keep(self, pools: Collection[str]) -> None:
+        """The others have no limit any more."""
+        self._counts = {pool: count for pool, count in self._counts.items() if pool in pools}
 
     def grant(self, pool: str, amount: float) -> None:
         count = self._counts.get(pool)
