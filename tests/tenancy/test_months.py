@@ -20,6 +20,7 @@ from tenancy.months import (
     begin_turn,
     heard,
     lose_next_answer,
+    restarted,
     settled,
     turned,
 )
@@ -82,8 +83,7 @@ async def test_who_is_away_once_another_began_anew_is_counted(
     else:
         for each in (one, another):
             await settled(each, months.who)
-        await asyncio.to_thread(own_valkey.stop)
-        await asyncio.to_thread(own_valkey.start)
+        await restarted(own_valkey)
     await months.download(one, 300)
     await heard(one, months.who)
     own_valkey.freeze()
@@ -125,8 +125,7 @@ async def test_of_who_only_has_to_tell_nobody_asks_the_catalog(own_valkey: OwnVa
     months = Months(own_valkey.url)
     one = join(own_valkey.url, processes=2, seed=months.seed)
     await months.download(one, 900)
-    await asyncio.to_thread(own_valkey.stop)
-    await asyncio.to_thread(own_valkey.start)
+    await restarted(own_valkey)
     before = months.asked
     await settled(one, months.who)
     assert months.asked == before
