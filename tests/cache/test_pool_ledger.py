@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from harka import clock
 from harka.cache.pool_ledger import Ask, SharedLedger, Told
 from harka.errors import UnavailableError
 from harka.ids import new_id
@@ -123,8 +124,34 @@ async def test_what_is_reserved_of_one_month_is_nothing_of_the_next(opened: Open
         return told.free == 100.0
 
     await until(is_gone)
-    (told,) = await there.draw(tenant, [ask(**june)])
+    (told,) = await there.draw(tenant, [ask(**june, used=50.0)])
     assert told.free == 50.0
+
+
+async def test_what_was_said_of_a_month_is_remembered_though_it_is_not_said_again(opened: Open) -> None:
+    tenant, one = new_id(), opened()
+    month = {"rate": 0.0, "window": "2026-05-01"}
+    await one.draw(tenant, [ask(**month)])
+    seeded = clock.monotonic()
+
+    async def is_later() -> bool:
+        return clock.monotonic() > seeded + 0.01
+
+    await until(is_later)
+    since = clock.monotonic()
+    for _ in range(3):
+        (told,) = await one.draw(tenant, [ask(**month, used=50.0, since=since)])
+        assert told.free == 50.0
+        await one.draw(tenant, [held()])
+    (told,) = await one.draw(tenant, [ask(**month, used=10.0, since=clock.monotonic())])
+    assert told.free == 40.0, "it was counted anew"
+
+
+async def test_what_is_idle_of_one_month_is_nothing_of_the_next(opened: Open) -> None:
+    tenant, one, another = new_id(), opened(), opened()
+    await one.draw(tenant, [ask(rate=0.0, window="2026-05-01", want=9.0, most=10.0)])
+    (told,) = await another.draw(tenant, [ask(rate=0.0, window="2026-06-01", want=9.0, most=10.0)])
+    assert (told.granted, told.elsewhere) == (9.0, 0.0)
 
 
 async def test_no_more_than_the_most_is_idle_anywhere(opened: Open) -> None:

@@ -120,7 +120,7 @@ async def until_told(*allowances_: Allowance) -> None:
     """Return when the ledger has heard of everything."""
 
     async def is_told() -> bool:
-        return all(each.is_idle and each._local is None for each in allowances_)
+        return all(each.is_idle and not each.owes and each._local is None for each in allowances_)
 
     await until(is_told)
 

@@ -28,6 +28,7 @@ _LATEST: Final = TIMEOUT / 2.0
 _NEWS: Final = 2
 """Beats missed in a row. The first may have had to wait for a process that is only just starting."""
 _SECONDS_KEPT: Final = 3600
+"""Without a drawing; also what a process said, from when it was heard last."""
 _APART: Final = 0.25
 """Seconds between the first and the last process to notice that Valkey is back.
 
@@ -43,11 +44,13 @@ log = logs.logger("ledger")
 class Ask(msgspec.Struct, frozen=True, array_like=True):
     """Of one pool. `rate`: what the level falls by in a second; `window`: its name, empty without one.
 
-    `held`: what this process keeps of what it drew, of which `idle` is not in use; `back`: what it returns;
-    `debt`: what it spent without having drawn it, below 0 where it took back more than that; of a window,
-    `reserved`: what is in use and may come back; `written`: what goes back if this process is silent.
-    `need`: for whoever waits; `want`: to have some for the next, as long as no more than `most` is idle
-    anywhere. `seed`: of a window nobody knows yet, or -1.
+    `held`: what this process keeps of what it drew, of which `idle` is not in use; of a rate, `back`: what it
+    returns, and `debt`: what it spent without having drawn it. `need`: for whoever waits; `want`: to have
+    some for the next, as long as no more than `most` is idle anywhere.
+
+    Of a window, `reserved`: what is in use and may come back; `used`: all that this process used of it since
+    it began to count, in monotonic second `since`. So it may tell that any number of times, and it counts
+    once. `seed`: of a window nobody knows yet, or -1.
     """
 
     pool: str
@@ -63,7 +66,8 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     most: float
     seed: float
     reserved: float = 0.0
-    written: float = 0.0
+    used: float = 0.0
+    since: float = 0.0
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -111,28 +115,28 @@ local is_known = mine ~= nil and mine.till > now
 for process, theirs in pairs(state.held) do
   if theirs.till <= now then
     for name, amounts in pairs(theirs.pools) do
-      local pool = state.pools[name]
+      local pool, window = state.pools[name], amounts[4] or ''
+      local is_there = pool ~= nil and pool.window == window
       -- what was in use of a pool that forgets is spent; what was idle or reserved was drawn for nothing
-      if pool and pool.window == (amounts[4] or pool.window) then
-        pool.level = math.max(0, pool.level - amounts[2] - (amounts[3] or 0))
-      end
+      if is_there then pool.level = math.max(0, pool.level - amounts[2] - (amounts[3] or 0)) end
+      -- what it said that it used it may say again
+      theirs.pools[name] = is_there and window ~= '' and {0, 0, 0, window, amounts[5], amounts[6]} or nil
     end
-    state.held[process] = nil
+    if next(theirs.pools) == nil or theirs.till + ask[4] <= now then state.held[process] = nil end
   end
 end
-local before = is_known and mine.pools or {}
-mine = is_known and ask[6] and mine or {pools = {}}
+local before = mine and mine.pools or {}
+mine = {pools = {}}
+for name, amounts in pairs(before) do
+  if ask[6] or amounts[4] ~= '' then mine.pools[name] = amounts end
+end
 local told = {}
 for place, one in ipairs(ask[3]) do
-  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved, written
+  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved, used, since
     = unpack(one)
   local pool = state.pools[name]
-  -- of a window: whether the ledger wrote down what is given back or in use
-  local is_told = is_known and (window == '' or before[name] ~= nil and before[name][4] == window)
-  local is_new = pool == nil or pool.window ~= window
-  if is_new then
-    is_told = false
-    pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), at = now, window = window} or nil
+  if pool == nil or pool.window ~= window then
+    pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), window = window, seeded = now} or nil
   end
   if pool == nil then
     told[place] = {0, 0, true, 0}
@@ -140,31 +144,35 @@ for place, one in ipairs(ask[3]) do
     local others_held, others_idle = 0, 0
     for process, theirs in pairs(state.held) do
       local amounts = theirs.pools[name]
-      if process ~= me and amounts then
+      if process ~= me and amounts and amounts[4] == window then
         others_held, others_idle = others_held + amounts[1], others_idle + amounts[2]
       end
     end
     if rate == 0 and window == '' then
       pool.level = others_held + held
+    elseif window == '' then
+      local level = math.max(0, pool.level - (now - (pool.at or now)) * rate)
+      -- what an unknown process held went back already
+      pool.level = math.max(0, math.min(capacity, level + debt - (is_known and back or 0)))
     else
-      if rate > 0 then pool.level = math.max(0, pool.level - (now - pool.at) * rate) end
-      -- what an unknown process held went back already: what it says was used after all, and is in use
-      local unsaid = 0
-      if not is_told then
-        local unused = (window == '' or is_new) and 0 or (written or 0) - back
-        unsaid = math.max(reserved - debt, unused)
+      -- what was used before somebody told what is written down is in that; of what was used since, what
+      -- this process said before, and what it had then, is in the level
+      local said, had = (pool.seeded or 0) < now - (ask[7] - since) and 0 or used, 0
+      local amounts = before[name]
+      if amounts and amounts[4] == window then
+        if amounts[6] == since then said = amounts[5] end
+        had = amounts[2] + amounts[3]
       end
-      pool.level = pool.level + debt + unsaid - (is_told and back or 0)
-      pool.level = math.max(0, window == '' and math.min(capacity, pool.level) or pool.level)
+      pool.level = math.max(0, pool.level + used - said + idle + reserved - had)
     end
     pool.at = now
     local spare = math.max(0, math.min(want, most - others_idle - idle))
     local granted = math.max(0, math.min(need + spare, math.floor(capacity - pool.level + 0.000001)))
     pool.level = pool.level + granted
-    local spare_granted, used = math.max(0, granted - need), math.min(granted, need)
-    if window ~= '' then reserved = reserved + used end
-    mine.pools[name] = (held + granted + reserved > 0)
-      and {held + granted, idle + spare_granted, reserved, window} or nil
+    local spare_granted = math.max(0, granted - need)
+    if window ~= '' then reserved = reserved + granted - spare_granted end
+    mine.pools[name] = (window ~= '' or held + granted > 0)
+      and {held + granted, idle + spare_granted, reserved, window, used, since} or nil
     state.pools[name] = pool
     told[place] = {granted, capacity - pool.level, false, others_idle}
   end
@@ -204,7 +212,7 @@ class SharedLedger:
         sent, key = clock.monotonic(), f"harka:quota:{{{tenant.hex}}}"
         asked = find_node(self._client, key)
         not_after = sent + _LATEST + self._ahead.get(asked, math.inf)
-        packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more))
+        packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more, sent))
         try:
             # redis-py refuses a caller beyond the last connection instead of letting it wait
             async with Patience(TIMEOUT), self._slots:

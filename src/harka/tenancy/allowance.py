@@ -1,10 +1,13 @@
 """What one organization may still take in this process: leases of its pools, renewed before they run out."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from harka import clock, logs
 from harka.cache.pool_ledger import Ask, Ledger, Told
@@ -13,7 +16,8 @@ from harka.fastpath import Lease
 from harka.repositories.organization import Organization
 from harka.tenancy.entitlement import is_shadow, limits_for
 from harka.tenancy.local_pools import LocalPools, trusted
-from harka.tenancy.month import month_of, next_month
+from harka.tenancy.month import next_month, window_of
+from harka.tenancy.month_count import MonthCounts
 from harka.tenancy.plan import PlanLimits, Resource
 from harka.tenancy.pools import BANDWIDTH, RUNNING, TOLLS, Pool, pools_of
 
@@ -58,6 +62,7 @@ class Allowance:
     """
 
     __slots__ = (
+        "_counts",
         "_drawn_at",
         "_held",
         "_limits_of",
@@ -71,8 +76,8 @@ class Allowance:
         "_seed_again",
         "_shut",
         "_task",
+        "_turn",
         "_was_short",
-        "_written",
         "door",
         "door_places",
         "free",
@@ -97,6 +102,8 @@ class Allowance:
         self.running = self.leases[RUNNING]
         self.last_use = self.renew_at = 0.0
         self._drawn_at = self._scarce_until = self._seed_again = 0.0
+        # when the month ends, in monotonic seconds: what was drawn of it is given out until then
+        self._turn = math.inf
         # of which pools others were asked to give back what lies idle with them, and when
         self._recalls: dict[int, float] | None = None
         # what is idle anywhere, while somebody looks
@@ -108,8 +115,7 @@ class Allowance:
         # of what is only held: how much was drawn, in use or not
         self._held = [0.0] * count
         self._local: LocalPools | None = None
-        # of months: what the ledger takes back if this process is silent
-        self._written: dict[str, float] = {}
+        self._counts = MonthCounts()
         self._round: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.change(organization)
@@ -125,18 +131,27 @@ class Allowance:
         self.door = tuple(self.leases[place] for place in self.door_places)
         if self.pools != before:
             self._shut = [0.0] * len(self.pools)
+            self._counts.keep({pool.resource for pool in self.pools if pool is not None})
             # what was drawn under other limits is not given out any more
             for lease in self.leases:
                 lease.grant(0.0, -math.inf, 0.0)
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is drawn that the ledger would have to be told of."""
-        if self._task is not None or self.reserved or self._written:
-            return False
-        if self._local is not None and any(self._local.spent.values()):
+        """Nothing is drawn, in use or not, and nothing is being drawn."""
+        if self._task is not None or self.reserved:
             return False
         return not any(self._held) and not any(each.tokens for each in self.leases)
+
+    @property
+    def owes(self) -> bool:
+        """Of who is idle: whether the ledger is to be told of something yet."""
+        return self.owes_month or (self._local is not None and any(self._local.spent.values()))
+
+    @property
+    def owes_month(self) -> bool:
+        """The same of what does not flow back by itself."""
+        return self._counts.is_owing
 
     @property
     def is_renewing(self) -> bool:
@@ -249,6 +264,12 @@ class Allowance:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._renew(ledger, seed))
 
+    async def tell(self, ledger: Ledger, seed: Seed) -> bool:
+        """Whether the ledger knows everything now."""
+        with contextlib.suppress(UnavailableError):
+            await self._next(ledger, seed)
+        return not self.owes
+
     async def _next(self, ledger: Ledger | None, seed: Seed) -> None:
         if self._round is None:
             self._round = asyncio.get_running_loop().create_future()
@@ -295,7 +316,8 @@ class Allowance:
             if pool is None:
                 continue
             if pool.monthly and not month:
-                month = month_of(clock.now(), self.organization.timezone).isoformat()
+                month, left = window_of(clock.now(), self.organization.timezone)
+                self._turn = now + left
             ask = self._ask(place, pool, now, month if pool.monthly else "")
             if ask is not None:
                 asks[place] = ask
@@ -323,8 +345,12 @@ class Allowance:
                     looked[place] = each.elsewhere
                 if not each.unknown:
                     self._grant(place, ask, each, now, until)
+                elif not (ask.need or ask.want or ask.idle or ask.reserved):
+                    # nobody asks for any: what was used whoever does will know
+                    continue
                 elif (used := await self._used(ask, seed)) is not None:
-                    unknown[place] = _seeded(ask, used)
+                    # what goes back was said already
+                    unknown[place] = msgspec.structs.replace(ask, seed=max(used, 0.0), back=0.0)
                 else:
                     self._grant(place, ask, trusted(ask), now, now + _OUTAGE)
             asks = unknown
@@ -350,6 +376,7 @@ class Allowance:
             granted = self._local.draw(asks, now, 1.0)
             self._local.spent.clear()
             return granted, now + _LOCAL
+        self._counts.ask(asks)
         try:
             told = await ledger.draw(self.organization.id, [self._with_debt(ask) for ask in asks], more=more)
         except UnavailableError:
@@ -357,7 +384,7 @@ class Allowance:
                 self._local = LocalPools(self._levels(ledger.share), self._drawn_at)
             lasts = _OUTAGE if now - self.last_use <= IDLE else _IDLE_OUTAGE
             return self._local.draw(asks, now, ledger.share), now + lasts
-        self._written = {**(self._written if more else {}), **_kept(asks, told)}
+        self._counts.answer(asks)
         if self._local is not None:
             for ask in asks:
                 self._local.spent.pop(ask.pool, None)
@@ -373,19 +400,23 @@ class Allowance:
         target = min(self._remembered(place, wanted, now), pool.most)
         if pool.is_held and now < self._scarce_until:
             target = 0.0
+        reserved = self.reserved if place == BANDWIDTH else 0.0
+        count = self._counts.at(pool.resource, window, stock + reserved, now) if window else None
         # what was not renewed in time has gone back by itself, or does so now
         is_lost = now >= lease.until and not pool.is_held
         back = lease.drain(0.0 if is_lost else max(need + target, 0.0))
         if pool.is_held:
             held = self._held[place] = held - back
-        left = max(lease.tokens, 0.0)
+        left, used = max(lease.tokens, 0.0), 0.0
+        is_untold = self._local is not None and pool.resource in self._local.spent
+        if count is not None:
+            count.drawn -= back
+            used = count.used(left + reserved)
+            is_untold = count.told != used
         short = max(need - lease.tokens, 0.0)
         want = max(target - max(lease.tokens - need, 0.0), 0.0)
-        reserved = self.reserved if place == BANDWIDTH else 0.0
         is_looked_at = self._looked is not None and not pool.monthly
-        written = self._written.get(pool.resource, 0.0)
-        is_silent = not (short or back or held or left or want or reserved or written)
-        if is_silent and not is_looked_at and not self._owes(pool):
+        if not (short or back or held or left or want or reserved or is_untold or is_looked_at):
             return None
         return Ask(
             pool=pool.resource,
@@ -401,7 +432,8 @@ class Allowance:
             most=pool.most,
             seed=-1.0 if window else 0.0,
             reserved=reserved,
-            written=written,
+            used=used,
+            since=0.0 if count is None else count.since,
         )
 
     def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:
@@ -411,6 +443,9 @@ class Allowance:
             return
         if pool.is_held:
             self._held[place] += told.granted
+        if pool.monthly:
+            self._counts.grant(ask.pool, told.granted)
+            until = min(until, self._turn)
         lease = self.leases[place]
         low = 0.0 if pool.is_held else max(lease.tokens + told.granted - ask.need, 0.0) / 2.0
         lease.grant(told.granted, until, low)
@@ -441,14 +476,9 @@ class Allowance:
         """For how many times what was taken since the last drawing there is to be enough."""
         return max(_AHEAD / max(now - self._drawn_at, _SHORTEST), 2.0)
 
-    def _owes(self, pool: Pool) -> bool:
-        return self._local is not None and pool.resource in self._local.spent
-
     def _with_debt(self, ask: Ask) -> Ask:
         debt = 0.0 if self._local is None else self._local.spent.get(ask.pool, 0.0)
-        if not debt:
-            return ask
-        return Ask(**{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"debt": debt})
+        return msgspec.structs.replace(ask, debt=debt) if debt else ask
 
     def _levels(self, share: float) -> dict[str, float]:
         """What was taken of this process's share of each pool, as far as is known."""
@@ -457,20 +487,3 @@ class Allowance:
             for pool, free in zip(self.pools, self.free, strict=True)
             if pool is not None and not pool.is_held and self._drawn_at
         }
-
-
-def _kept(asks: Sequence[Ask], told: Sequence[Told]) -> dict[str, float]:
-    """Of months: what the ledger holds for this process, not to be used up, after a drawing."""
-    kept = {
-        ask.pool: ask.idle + ask.reserved + each.granted
-        for ask, each in zip(asks, told, strict=True)
-        if ask.window and not each.unknown
-    }
-    return {pool: amount for pool, amount in kept.items() if amount}
-
-
-def _seeded(ask: Ask, used: float) -> Ask:
-    """`back` was said already."""
-    return Ask(
-        **{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"seed": max(used, 0.0), "back": 0.0}
-    )

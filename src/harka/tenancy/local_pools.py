@@ -12,7 +12,7 @@ _SLACK = 1e-6
 class LocalPools:
     """Grants as the ledger would, of this process's share.
 
-    `spent`: what the ledger is to be told later; of a month below 0 where more went back than was granted.
+    `spent`: what the ledger is to be told later; not of months, of which it is told all that was used.
     """
 
     def __init__(self, taken: Mapping[str, float], at: float) -> None:
@@ -34,17 +34,15 @@ class LocalPools:
             month.taken = max(month.taken - ask.back, 0.0)
             granted = _granted(ask, ask.capacity * share - month.taken, share)
             month.taken += granted
-            free = ask.capacity * share - month.taken
-        elif ask.rate:
+            return Told(granted, ask.capacity * share - month.taken, unknown=False)
+        if ask.rate:
             bucket = self._bucket(ask, share)
             granted = _granted(ask, bucket.settle(now, -ask.back), share)
             free = bucket.settle(now, granted)
         else:
             granted = _granted(ask, ask.capacity * share - ask.held, share)
             return Told(granted, ask.capacity * share - ask.held - granted, unknown=False)
-        spent = self.spent.get(ask.pool, 0.0) + granted - ask.back
-        # of a month also what was drawn from the ledger goes back: it is counted to the last
-        self.spent[ask.pool] = spent if ask.window else max(spent, 0.0)
+        self.spent[ask.pool] = max(self.spent.get(ask.pool, 0.0) + granted - ask.back, 0.0)
         return Told(granted, free, unknown=False)
 
     def _bucket(self, ask: Ask, share: float) -> Bucket:

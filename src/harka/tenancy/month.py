@@ -10,6 +10,12 @@ def month_of(moment: datetime, timezone: str) -> date:
     return moment.astimezone(_zone(timezone)).date().replace(day=1)
 
 
+def window_of(moment: datetime, timezone: str) -> tuple[str, float]:
+    """The month's name, and seconds until it ends."""
+    left = (next_month(moment, timezone) - moment).total_seconds()
+    return month_of(moment, timezone).isoformat(), left
+
+
 def next_month(moment: datetime, timezone: str) -> datetime:
     """When the next one begins there."""
     first = month_of(moment, timezone)

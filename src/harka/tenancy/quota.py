@@ -84,6 +84,8 @@ class Admission:
         # the one looked at the longest ago comes first
         self._allowances: dict[UUID, Allowance] = {}
         self._drawn: set[Allowance] = set()
+        # idle, but for what the ledger has not heard; the one told the longest ago comes first
+        self._owing: dict[Allowance, None] = {}
 
     def __len__(self) -> int:
         return len(self._allowances)
@@ -240,7 +242,7 @@ class Admission:
 
     async def run(self) -> Never:
         """Renew what runs out with time, and give back what is not used or others lack, until cancelled."""
-        await together(self._keep_up(), self._hear())
+        await together(self._keep_up(), self._hear(), self._tell())
         raise asyncio.CancelledError
 
     async def _keep_up(self) -> Never:
@@ -251,6 +253,21 @@ class Admission:
                 beat_at = clock.monotonic() + _BEAT
             self.look()
             await asyncio.sleep(PERIOD)
+
+    async def _tell(self) -> None:
+        """Tell the ledger of who is idle, one after the other; where it is away, of one in a `PERIOD`."""
+        while (ledger := self._ledger) is not None:
+            await asyncio.sleep(PERIOD)
+            while self._owing:
+                allowance = next(iter(self._owing))
+                # who has come back tells by itself
+                is_told = allowance in self._drawn or await allowance.tell(ledger, self._seed)
+                was_owing = allowance in self._owing
+                self._owing.pop(allowance, None)
+                if not is_told:
+                    if was_owing:
+                        self._owing[allowance] = None
+                    break
 
     async def _hear(self) -> None:
         """Who lacks what is held idle here."""
@@ -270,6 +287,8 @@ class Admission:
         for allowance in list(self._drawn):
             if allowance.is_idle and now - allowance.last_use > IDLE:
                 self._drawn.discard(allowance)
+                if self._ledger is not None and allowance.owes:
+                    self._owing[allowance] = None
             elif allowance.wants_renewal(now):
                 allowance.renew(self._ledger, self._seed)
         self._forget_idle(now)
@@ -359,8 +378,11 @@ class Admission:
         few = len(self._allowances) // _SWEEP + 1
         for tenant, allowance in list(itertools.islice(self._allowances.items(), few)):
             del self._allowances[tenant]
-            if allowance in self._drawn or now - allowance.last_use <= _refill(allowance):
+            is_owing = allowance in self._owing and allowance.owes_month
+            if is_owing or allowance in self._drawn or now - allowance.last_use <= _refill(allowance):
                 self._allowances[tenant] = allowance
+            else:
+                self._owing.pop(allowance, None)
 
 
 def _refill(allowance: Allowance) -> float:
