@@ -1,6 +1,7 @@
 """`open_loop.py` in processes of its own: several streams that begin at one moment, and what came of them."""
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -86,9 +87,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def percentile(times: Sequence[float], share: float) -> float:
-    """In seconds; 0.0 of nothing."""
+    """In seconds; NaN of nothing, which is neither more nor less than any bound."""
     ordered = sorted(times)
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else math.nan
 
 
 def run(

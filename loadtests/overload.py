@@ -13,8 +13,8 @@ the processor's caches, whatever is asked on them, while the peak's few callers 
 it is the processor time of an answer in time at the peak, to that in the flood. What refusals take is in it,
 what generators and other programs take is not.
 
-It ends with 1 where anything failed, a place was not given back, or a figure misses its bound (`bounds.py`):
-with `--strict` the one that is asked for, otherwise a loose one.
+It ends with 1 where anything failed, a place was not given back, nobody was served at the peak, or a figure
+misses its bound (`bounds.py`): with `--strict` the one that is asked for, otherwise a loose one.
 """
 
 import argparse
@@ -22,18 +22,17 @@ import asyncio
 import math
 import os
 import re
-import statistics
 import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import bounds
 import msgspec
-from bounds import Figure, Medians
+from bounds import Figure, Medians, middle
 from elsewhere import elsewhere
 from generator import IN_TIME, Outcome, Stream, percentile, run
 from open_loop import Phase
@@ -60,6 +59,8 @@ _QUIET_SHARE: Final = 0.05
 _SETTLED: Final = 2.0
 """How much longer than before a flood answers may take and count as normal again."""
 _WINDOW: Final = 0.25
+_WATCHED: Final = 4.0
+"""Seconds after a flood, at least: longer than may pass until times are normal again."""
 _CALLERS: Final = 16
 """As many as get about the most, where it is measured again and again."""
 _UNDER_WAY: Final = re.compile(rb'gate\{state="(under_way|waiting)"\} (\S+)')
@@ -148,8 +149,17 @@ class Peak(msgspec.Struct, frozen=True):
 
 
 def _peak(ground: Ground, question: str, seconds: float, callers: int) -> Peak:
+    """Raise `SystemExit` like `_capacity`."""
     requests = list(ground.requests[question].values())
     (outcome,) = _run(ground, [Stream(requests, [Phase(seconds, callers=callers)])])
+    return _capacity(outcome, seconds)
+
+
+def _capacity(outcome: Outcome, seconds: float) -> Peak:
+    """Raise `SystemExit` when nobody is served: of that no multiple can be asked for."""
+    if not outcome.in_time:
+        statuses = dict(Counter(status for _, _, status in outcome.rows))
+        sys.exit(f"no capacity: nobody is served in time; requests by status: {statuses}")
     return Peak(outcome.in_time / seconds, _work(outcome.between(0.0, seconds), seconds), outcome.failed)
 
 
@@ -188,7 +198,7 @@ class Flood(msgspec.Struct, frozen=True):
     """What came of one, times in milliseconds. `recovery`: seconds, infinite where it never came.
 
     `peak`: answers a second. `goodput`, `to_elsewhere`: shares of it, and of that while the rest is sent
-    elsewhere.
+    elsewhere. Not known (NaN) is a share of nothing, or how long those took whom there were none of.
     """
 
     peak: float
@@ -218,10 +228,11 @@ def _masses(
         failed, peak = failed + first.failed, first.rate
         for factor in times:
             floods = list(_floods(ground, question, seconds, factor, peak, rounds))
-            failed, peak = sum((each.failed for each in floods), failed), floods[-1].peak
-            table.add_row(f"{question} {factor:g}x", *_medians(floods))
+            failed, peak = sum((each.failed for each in floods), failed), floods[-1].peak or peak
+            name, middles = f"{question} {factor:g}x", _middles(floods, seconds)
+            table.add_row(name, *_medians(floods, middles))
             if factor:
-                figures += bounds.mass(f"{question} {factor:g}x", factor, _middles(floods, seconds))
+                figures += bounds.mass(name, factor, middles)
     out.print(table)
     return failed
 
@@ -233,17 +244,18 @@ def _floods(
     for _ in range(rounds):
         flood = _flood(ground, question, seconds, factor, peak)
         yield flood
-        peak = flood.peak
+        peak = flood.peak or peak
 
 
 def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: float) -> Flood:
     """Half the capacity, far too much, half again; around it both peaks. A `factor` of 0 is a peak, too."""
     calm, requests = _calm(seconds), list(ground.requests[question].values())
     asking, half = Phase(seconds / 2, callers=_CALLERS), peak / 2
-    slow, long = Phase(calm, half), Phase(2 * calm, half)
+    slow, long = Phase(calm, half), Phase(_watched(seconds), half)
     much = Phase(seconds, factor * peak) if factor else Phase(seconds, callers=_CALLERS)
     phases = [asking, asking, slow, much, long, asking, asking]
-    more, apart = Phase(seconds / 2, max(factor - 1, 0.0) * peak), Phase(2 * seconds + 3 * calm)
+    more = Phase(seconds / 2, max(factor - 1, 0.0) * peak)
+    apart = Phase(sum(phase.seconds for phase in phases[1:-1]))
     streams = [Stream(requests, phases), Stream(requests, [more, apart, more], port=ground.elsewhere)]
     outcome, other = _run(ground, streams)
     parts = list(_parts(outcome, phases))
@@ -252,9 +264,9 @@ def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: f
     peaks = [sum(each.rate for each in both) / 2 for both in (alone, busy)]
     return Flood(
         peak=peaks[0],
-        goodput=flood.rate / peaks[0],
-        to_elsewhere=flood.rate / peaks[1],
-        kept=sum(each.work for each in alone) / 2 / flood.work,
+        goodput=_ratio(flood.rate, peaks[0]),
+        to_elsewhere=_ratio(flood.rate, peaks[1]),
+        kept=_ratio(sum(each.work for each in alone) / 2, flood.work),
         served=1000 * percentile(flood.outcome.served, 0.99),
         share_refused=len(flood.outcome.refused) / max(len(flood.outcome.rows), 1),
         refused=1000 * percentile(flood.outcome.refused, 0.99),
@@ -262,6 +274,10 @@ def _flood(ground: Ground, question: str, seconds: float, factor: float, peak: f
         late=1000 * max(outcome.late, other.late),
         failed=outcome.failed + other.failed,
     )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -283,49 +299,58 @@ def _parts(outcome: Outcome, phases: Sequence[Phase]) -> Iterator[Part]:
         begins = ends
 
 
-def _medians(floods: Sequence[Flood]) -> list[str]:
+def _medians(floods: Sequence[Flood], middles: Medians) -> list[str]:
     """And of goodput the least and the most."""
-
-    def middle(of: Callable[[Flood], float]) -> float:
-        return statistics.median(map(of, floods))
-
     kept = [each.kept for each in floods if not math.isnan(each.kept)]
     goods = [each.goodput for each in floods], [each.to_elsewhere for each in floods]
     return [
-        *(f"{statistics.median(each):.0%} ({100 * min(each):.0f}-{100 * max(each):.0f})" for each in goods),
-        f"{statistics.median(kept):.0%}" if kept else "-",
-        f"{middle(lambda each: each.served):,.0f}",
-        f"{middle(lambda each: each.share_refused):.0%}",
-        f"{middle(lambda each: each.refused):,.0f}",
-        f"{middle(lambda each: each.recovery):.2f}",
-        f"{middle(lambda each: each.late):,.0f}",
+        *(f"{middle(each):.0%} ({100 * min(each):.0f}-{100 * max(each):.0f})" for each in goods),
+        f"{middle(kept):.0%}" if kept else "-",
+        _number(middles.served),
+        f"{middles.share_refused:.0%}",
+        _number(middles.refused),
+        _number(middles.recovery, digits=2),
+        _number(middle([each.late for each in floods])),
     ]
 
 
+def _number(value: float, digits: int = 0) -> str:
+    return f"{value:,.{digits}f}" if math.isfinite(value) else bounds.odd(value)
+
+
 def _middles(floods: Sequence[Flood], seconds: float) -> Medians:
-    names = "goodput", "share_refused", "served", "refused", "recovery"
-    middles = {name: statistics.median(getattr(each, name) for each in floods) for name in names}
-    return Medians(**middles, watched=2 * _calm(seconds))
+    names = "goodput", "share_refused", "served", "recovery"
+    middles = {name: middle([getattr(each, name) for each in floods]) for name in names}
+    refused = [each.refused for each in floods if not math.isnan(each.refused)]
+    return Medians(**middles, refused=middle(refused), watched=_watched(seconds))
 
 
 def _calm(seconds: float) -> float:
-    """Before a flood of so many seconds; behind it twice as many."""
+    """Before a flood of so many seconds."""
     return max(seconds / 2, 1.0)
+
+
+def _watched(seconds: float) -> float:
+    """Behind a flood of so many seconds."""
+    return max(seconds, _WATCHED)
 
 
 def _recovery(outcome: Outcome, before: Outcome, ended: float, until: float) -> float:
     """Seconds from the end of the flood until times are those of before, about, and stay so.
 
-    A window counts by its median, with all that follow it: a hiccup of the machine is not the flood's.
+    A window counts by its median, with all that follow it: a hiccup of the machine is not the flood's. One in
+    which nobody is served is not normal, and nothing before it is. Infinite where it never comes.
     """
-    normal = _SETTLED * percentile(before.served, 0.5)
-    at = ended
-    while at < until:
+    normal, recovered = _SETTLED * percentile(before.served, 0.5), math.inf
+    # by number: a sum of windows could end in a sliver of one, in which nobody asks
+    for number in reversed(range(int((until - ended) / _WINDOW))):
+        at = ended + number * _WINDOW
         window, rest = outcome.between(at, at + _WINDOW), outcome.between(at, until)
+        if not window.served:
+            break
         if percentile(window.served, 0.5) <= normal and percentile(rest.served, 0.5) <= normal:
-            return at - ended
-        at += _WINDOW
-    return math.inf
+            recovered = at - ended
+    return recovered
 
 
 def _held(ground: Ground) -> int:

@@ -65,8 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: _DEAR.isdisjoint(getattr(item, "fixturenames", ())))
 
 
-def pytest_collection_finish() -> None:
-    """Thousands of tests and all they import stay: to look through them took the collector minutes in all."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Thousands of tests and all they import stay: to look through them took the collector minutes in all.
+
+    Not when what is collected is complete: that is never told to the process that gives xdist's others work.
+    """
     gc.collect()
     gc.freeze()
     gc.enable()
