@@ -209,6 +209,20 @@ async def test_who_reads_nothing_and_sends_nonsense_is_left() -> None:
         await until(server.is_alone)
 
 
+async def test_who_reads_nothing_is_left_after_a_request_that_could_not_begin() -> None:
+    async with served(endless, keep_alive=3_600) as server, asking(server, ASKED["/rest"]):
+
+        async def is_answered() -> bool:
+            return server.state.total_requests == 1 and not server.state.tasks
+
+        await until(is_answered)
+        (protocol,) = server.state.connections
+        assert isinstance(protocol, BoundedProtocol)
+        protocol._begin(b"nonsense", None)
+        await server.has_ended()
+        await until(server.is_alone)
+
+
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_who_reads_slowly_has_the_whole_answer(run: Any) -> None:
     async def try_it() -> None:
