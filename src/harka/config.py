@@ -192,7 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             gt=0,
             le=_DAY,
         ),
-    ] = 30.0
+    ] = 60.0
     shutdown_grace: Annotated[
         float, Meta(description="Seconds that running requests get to finish at shutdown.", ge=0, le=_DAY)
     ] = 10.0

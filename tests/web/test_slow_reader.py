@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from harka.codec import json_bytes
 from harka.graph.answer import Answer
 from harka.tenancy.plan import Resource
 from harka.tenancy.quota import Admission
-from harka.web.connection import ANSWER
+from harka.web.connection import ANSWER, ARRIVED, CONNECTION, ClientConnection
 from harka.web.middleware.draining import Draining
 from harka.web.protocol import BoundedProtocol
 from harka.web.routes import build
@@ -36,6 +36,8 @@ BEYOND = 1_000_000
 """Bytes that neither the system's buffers, which are small here, nor the server's take."""
 WITHIN = 40_000
 """Bytes that the server takes, so that it does not pause."""
+SMALL = 500
+"""Bytes of an event, of which half is read meanwhile: what is unsent grows, but not until it pauses."""
 TYPES = b'{"query": "{ __schema { types { name description fields { name description } } } }"}'
 UPGRADE = (
     b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -50,6 +52,10 @@ ASKED = {
     "/rest": b"GET /rest HTTP/1.1\r\nHost: a\r\n\r\n",
     "/socket": UPGRADE,
     "/farewell": UPGRADE.replace(b"/socket", b"/farewell"),
+    "/unanswered pings": UPGRADE.replace(b"/socket", b"/quiet"),
+    "/quiet events": b"GET /quiet HTTP/1.1\r\nHost: a\r\n\r\n",
+    "/failure": b"GET /failure HTTP/1.1\r\nHost: a\r\n\r\n",
+    "/failure of a whole request": b"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nfailure",
 }
 
 
@@ -61,18 +67,38 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         while path == "/socket":
             await send({"type": "websocket.send", "bytes": bytes(WITHIN)})
         await send({"type": "websocket.send", "bytes": bytes(WITHIN)})
+        while path == "/quiet" and (await receive())["type"] != "websocket.disconnect":
+            pass
         return
-    if path == "/events":
-        await send_events(_answers(), receive, send)
+    if path in EVENTS:
+        await send_events(EVENTS[path](), receive, send, scope[CONNECTION], heartbeat=SECONDS / 5)
         return
+    if path == "/failure" or scope.get(ARRIVED) == b"failure":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(WITHIN), "more_body": True})
+        raise RuntimeError
     body = bytes(WITHIN if path in {"/last", "/rest"} else BEYOND)
     if ANSWER in scope:
         await scope[ANSWER](200, b"content-length: %d\r\n" % len(body), body)
 
 
-async def _answers() -> AsyncIterator[Answer]:
+async def _many() -> AsyncIterator[Answer]:
     while True:
         yield Answer(body={"data": "." * WITHIN})
+
+
+async def _one() -> AsyncIterator[Answer]:
+    yield Answer(body={"data": "." * WITHIN})
+    await asyncio.Event().wait()
+
+
+async def _small() -> AsyncIterator[Answer]:
+    while True:
+        yield Answer(body={"data": "." * SMALL})
+        await asyncio.sleep(SECONDS / 50)
+
+
+EVENTS = {"/events": _many, "/quiet": _one, "/small": _small}
 
 
 @dataclass
@@ -83,6 +109,7 @@ class Server:
     state: ServerState = field(default_factory=ServerState)
     port: int = 0
     ended: int = 0
+    protocol: Callable[[], asyncio.Protocol] = asyncio.Protocol
     first: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self) -> None:
@@ -99,17 +126,26 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any, keep_alive: int = 0, held: int = 4_096) -> AsyncIterator[Server]:
-    """`held`: bytes that the system holds of a connection, about."""
+async def served(
+    app: Any, keep_alive: int = 0, held: int = 4_096, ping: float = 20.0
+) -> AsyncIterator[Server]:
+    """`held`: bytes that the system holds of a connection, about. `ping`: seconds, of a socket."""
     server = Server(app)
     state = {PATIENCE: Patience(SECONDS, server.end)}
-    config = Config(app, lifespan="off", log_config=None, ws=BoundedSocket, timeout_keep_alive=keep_alive)
+    config = Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        ws=BoundedSocket,
+        ws_ping_interval=ping,
+        ws_ping_timeout=ping,
+        timeout_keep_alive=keep_alive,
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     # whoever is taken here has it from here
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held)
-    listening = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config, server.state, dict(state)), sock=listener
-    )
+    server.protocol = lambda: BoundedProtocol(config, server.state, dict(state))
+    listening = await asyncio.get_running_loop().create_server(server.protocol, sock=listener)
     server.port = listener.getsockname()[1]
     try:
         yield server
@@ -133,7 +169,8 @@ async def asking(server: Server, request: bytes) -> AsyncIterator[socket.socket]
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_who_reads_nothing_is_left(run: Any) -> None:
     async def left(asked: str) -> int:
-        async with served(endless) as server, asking(server, ASKED[asked]):
+        ping = SECONDS / 5 if "pings" in asked else 20.0
+        async with served(endless, ping=ping) as server, asking(server, ASKED[asked]):
             began = asyncio.get_running_loop().time()
             await server.has_ended()
             assert asyncio.get_running_loop().time() - began >= SECONDS / 2, asked
@@ -146,6 +183,20 @@ def test_who_reads_nothing_is_left(run: Any) -> None:
     assert dict(zip(ASKED, run(try_all()), strict=True)) == dict.fromkeys(ASKED, 1)
 
 
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_who_reads_nothing_of_what_is_no_tcp_is_left(run: Any) -> None:
+    async def try_it() -> None:
+        ours, theirs = socket.socketpair()
+        async with served(endless) as server:
+            with theirs:
+                await asyncio.get_running_loop().connect_accepted_socket(server.protocol, ours)
+                theirs.sendall(ASKED["/answer"])
+                await server.has_ended()
+                await until(server.is_alone)
+
+    run(try_it())
+
+
 async def test_who_reads_nothing_and_sends_nonsense_is_left() -> None:
     async with served(endless, keep_alive=3_600) as server, asking(server, ASKED["/rest"]) as client:
 
@@ -154,6 +205,20 @@ async def test_who_reads_nothing_and_sends_nonsense_is_left() -> None:
 
         await until(is_answered)
         await asyncio.get_running_loop().sock_sendall(client, b"nonsense\r\n\r\n")
+        await server.has_ended()
+        await until(server.is_alone)
+
+
+async def test_who_reads_nothing_is_left_after_a_request_that_could_not_begin() -> None:
+    async with served(endless, keep_alive=3_600) as server, asking(server, ASKED["/rest"]):
+
+        async def is_answered() -> bool:
+            return server.state.total_requests == 1 and not server.state.tasks
+
+        await until(is_answered)
+        (protocol,) = server.state.connections
+        assert isinstance(protocol, BoundedProtocol)
+        protocol._begin(b"nonsense", None)
         await server.has_ended()
         await until(server.is_alone)
 
@@ -176,6 +241,43 @@ def test_who_reads_slowly_has_the_whole_answer(run: Any) -> None:
             assert server.ended == 0
 
     run(try_it())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_who_reads_less_than_is_written_meanwhile_is_not_left(run: Any) -> None:
+    async def try_it() -> None:
+        asked = b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
+        async with served(endless) as server, asking(server, asked) as client:
+            loop = asyncio.get_running_loop()
+            until_then = loop.time() + 4 * SECONDS
+            while loop.time() < until_then:
+                assert await loop.sock_recv(client, SMALL // 2), "nobody left them"
+                await asyncio.sleep(SECONDS / 50)
+            assert server.ended == 0
+
+    run(try_it())
+
+
+async def test_a_stream_of_events_has_its_client_watched(school: School) -> None:
+    watched, sent = asyncio.Event(), []
+    body = json_bytes({"query": "{ __typename }"})
+    given = [{"type": "http.request", "body": body}]
+
+    async def receive() -> Any:
+        return given.pop() if given else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = {
+        "accept": "text/event-stream",
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+    }
+    scope = graphql_scope("http", school.host, headers, method="POST")
+    await school.app({**scope, CONNECTION: ClientConnection(watched.set)}, receive, send)
+    assert b"event: complete" in sent[-1]["body"]
+    assert watched.is_set()
 
 
 async def test_nothing_is_held_for_who_reads_nothing(school: School) -> None:

@@ -5,7 +5,7 @@ must ask, with a task that waits for the message that the client has left.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -27,17 +27,26 @@ ANSWER: Final = "harka.answer"
 class ClientConnection:
     """One connection, of which at most one request is worked on at a time; the next ones wait in line."""
 
-    __slots__ = ("_lost", "_task")
+    __slots__ = ("_lost", "_task", "_watch")
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[], None] | None = None) -> None:
+        """`watch`: see to it that the client takes what is unsent by now."""
         self._lost = False
+        self._watch = watch
         self._task: asyncio.Task[Any] | None = None
 
     def lose(self) -> None:
         """The client has left."""
         self._lost = True
+        # it leads back here
+        self._watch = None
         if self._task is not None:
             self._task.cancel()
+
+    def watch(self) -> None:
+        """To be called before more is written, where that may be too little to fill a buffer."""
+        if self._watch is not None:
+            self._watch()
 
     async def carry(self, work: Coroutine[Any, Any, T], worker: asyncio.Task[Any] | None = None) -> T:
         """What `work` answers. Raise `ClientDisconnect`, once `work` has ended, when the client leaves.

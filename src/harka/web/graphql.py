@@ -23,7 +23,7 @@ from harka.graph.request import Prepared, Request
 from harka.runtime import Runtime
 from harka.tenancy.context import TenantContext
 from harka.web.client_cache import kept
-from harka.web.connection import ARRIVED, while_connected
+from harka.web.connection import ARRIVED, CONNECTION, while_connected
 from harka.web.errors import error_headers, error_response
 from harka.web.graphiql import graphiql
 from harka.web.graphql_request import (
@@ -140,7 +140,8 @@ class GraphQLEndpoint:
         try:
             async with limit:
                 with self._listeners.listening(request, scope["headers"], partial(expire, limit)):
-                    return await send_events(_noted(request, answers), receive, send)
+                    connection = scope.get(CONNECTION)
+                    return await send_events(_noted(request, answers), receive, send, connection)
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -62,7 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._before_head = 0  # of these, what belonged to an earlier request
         self._too_large = False
         self._head_timer: asyncio.TimerHandle | None = None
-        self._connection = ClientConnection()
+        self._connection = ClientConnection(self._watch)
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._close)
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
@@ -104,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unread = Unread(self.transport, self.app_state)
         self._unread.watch()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Once all is sent, which is not waited for as long as a client likes."""
         self.transport.close()
         self._watch()
@@ -124,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_timer is None:
             # most heads are whole by now, and need no timer
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._close)
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.close)
         if self._in_head:
             self._held_bytes += len(data) - self._before_head
         else:
@@ -186,7 +186,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # in the midst of another's request, which is not to suffer by what is wrong with this one
             if turn is not None:
                 turn.end()
-            self.transport.close()
+            self.close()
             log.exception("a request could not begin", exc_info=error)
 
     def _go_on(self, held: bytearray | None) -> None:
@@ -296,6 +296,19 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn stops reading, and would not hear that the client leaves; a third request stops it
             self.flow.resume_reading()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """uvicorn's, which would not tell us that it closes after a failure in the midst of an answer."""
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self._end_task)
+        self.tasks.add(task)
+
+    def _end_task(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        cycle: RequestResponseCycle | None = self.cycle
+        # a lost connection has none
+        if cycle is not None and self.transport.is_closing():
+            self._watch()
+
     def on_body(self, body: bytes) -> None:
         self._handed_over += len(body)
         super().on_body(body)
@@ -352,7 +365,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """As JSON with a code, like every other error; nothing where another's answer is owed first."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
-            self._close()
+            self.close()
             return
         status, text = HTTPStatus.BAD_REQUEST, BadRequestError.default_message()
         if self._too_large:
@@ -371,7 +384,7 @@ class BoundedProtocol(HttpToolsProtocol):
             b"connection: close",
         ]
         self.transport.write(b"\r\n".join([*head, b"", body]))
-        self._close()
+        self.close()
 
     def _count(self, length: int) -> None:
         self._handed_over += length

@@ -27,6 +27,11 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         self._watch()
 
+    def keepalive_timeout(self) -> None:
+        """No ping is answered; to close is to wait for what is unsent, and the application waits, too."""
+        super().keepalive_timeout()
+        self._watch()
+
     def _watch(self) -> None:
         if self._unread is None:
             self._unread = Unread(self.transport, self.app_state)

@@ -9,7 +9,7 @@ from starlette.types import Receive, Send
 
 from harka.codec import json_bytes
 from harka.graph.answer import Answer
-from harka.web.connection import departure, stopped
+from harka.web.connection import ClientConnection, departure, stopped
 
 HEARTBEAT: Final = 12.0
 """Seconds. Proxies close connections that are silent for longer than they like, usually a minute."""
@@ -28,7 +28,12 @@ async def once(answer: Answer) -> AsyncIterator[Answer]:
 
 
 async def send_events(
-    answers: AsyncIterator[Answer], receive: Receive, send: Send, *, heartbeat: float = HEARTBEAT
+    answers: AsyncIterator[Answer],
+    receive: Receive,
+    send: Send,
+    connection: ClientConnection | None = None,
+    *,
+    heartbeat: float = HEARTBEAT,
 ) -> bool:
     """Send each answer as it comes until they end or the client leaves; whether they ended.
 
@@ -44,6 +49,9 @@ async def send_events(
             await asyncio.wait({gone, following}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 return False
+            if connection is not None:
+                # of what was written before; heartbeats alone would fill no buffer in days
+                connection.watch()
             if not following.done():
                 await _write(send, b":\n\n")
                 continue

@@ -74,7 +74,7 @@ class WholeRequest:
         cycle = self.full or self
         if not cycle.response_complete and not cycle.disconnected:
             # it will never be: the client should not wait for it
-            protocol.transport.close()
+            protocol.close()
         turn: Turn | None = self.scope.get(TURN)
         if turn is not None:
             turn.end()
