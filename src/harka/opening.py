@@ -159,7 +159,9 @@ def _admission(settings: Settings, requests: Requests, pubsub: PubSub, stack: As
         used = await requests.this_month(organization)
         return used.downloaded if resource == Resource.BANDWIDTH else used.requests
 
-    return Admission(ledger, seed, pubsub=pubsub if ledger else None)
+    admission = Admission(ledger, seed, pubsub=pubsub if ledger else None)
+    stack.push_async_callback(admission.stop)
+    return admission
 
 
 async def _read_once(directory: Directory) -> None:

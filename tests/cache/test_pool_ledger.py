@@ -2,11 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from harka import clock
+from harka.cache import pool_ledger
 from harka.cache.pool_ledger import Ask, SharedLedger, Told
 from harka.errors import UnavailableError
 from harka.ids import new_id
@@ -152,6 +154,56 @@ async def test_what_is_idle_of_one_month_is_nothing_of_the_next(opened: Open) ->
     await one.draw(tenant, [ask(rate=0.0, window="2026-05-01", want=9.0, most=10.0)])
     (told,) = await another.draw(tenant, [ask(rate=0.0, window="2026-06-01", want=9.0, most=10.0)])
     assert (told.granted, told.elsewhere) == (9.0, 0.0)
+
+
+async def written_down(url: str, tenant: UUID) -> Any:
+    """Of whom the ledger holds something."""
+    client = open_client(url, connections=1, connect_timeout=1.0)
+    try:
+        stored = await command(client, "GET", f"harka:quota:{{{tenant.hex}}}")
+    finally:
+        await close_client(client)
+    # an empty table of Lua's is an empty list
+    return msgspec.msgpack.decode(stored)["held"] or {}
+
+
+async def test_a_month_that_begins_again_holds_nothing_of_what_was_written_down(opened: Open) -> None:
+    """As where drawings of two processes cross at its turn."""
+    tenant, one, another = new_id(), opened(), opened()
+    december, november = ({"rate": 0.0, "window": each} for each in ("2026-12", "2026-11"))
+    await one.draw(tenant, [ask(need=30.0, **december)])
+    await another.draw(tenant, [ask(need=1.0, **november)])
+    (told,) = await one.draw(tenant, [ask(held=30.0, reserved=30.0, **december)])
+    assert round(told.free) == 70
+
+
+async def test_of_many_that_are_gone_the_latest_are_remembered(
+    shared_valkey: OwnValkey, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_ledger, "_SILENT_KEPT", 3)
+    tenant, month = new_id(), {"rate": 0.0, "window": "2026-11"}
+    gone = [opened(lease=0.001) for _ in range(6)]
+    for each in gone:
+        await each.draw(tenant, [ask(used=1.0, since=clock.monotonic(), **month)])
+    last = opened()
+
+    async def are_gone() -> bool:
+        await last.draw(tenant, [ask(**month)])
+        return len(await written_down(shared_valkey.url, tenant)) <= 4
+
+    await until(are_gone)
+    kept = await written_down(shared_valkey.url, tenant)
+    assert set(kept) == {each._process for each in (*gone[3:], last)}
+
+
+async def test_of_who_stops_nothing_is_written_down(shared_valkey: OwnValkey, opened: Open) -> None:
+    tenant, one, month = new_id(), opened(), {"rate": 0.0, "window": "2026-11"}
+    since = clock.monotonic()
+    await one.draw(tenant, [ask(need=30.0, since=since, **month), held(need=1.0)])
+    assert list(await written_down(shared_valkey.url, tenant)) == [one._process]
+    one.stop()
+    (told,) = await one.draw(tenant, [ask(used=20.0, since=since, **month)])
+    assert (round(told.free), await written_down(shared_valkey.url, tenant)) == (80, {})
 
 
 async def test_no_more_than_the_most_is_idle_anywhere(opened: Open) -> None:

@@ -235,6 +235,24 @@ async def test_whichever_answer_is_lost_a_process_that_was_silent_is_counted_onc
     await require_exact(months, one, another)
 
 
+async def test_who_stops_has_told_all_that_was_used(own_valkey: OwnValkey, join: Join) -> None:
+    months = Months(own_valkey.url)
+    one = join(own_valkey.url, processes=1, lease=0.3, seed=months.seed)
+    await months.download(one, 7)
+    await months.begin(one, 300_000)
+    await heard(one, months.who)
+    months.end(left=100_000)
+    await one.stop()
+    began = clock.monotonic()
+
+    async def is_its_lease_over() -> bool:
+        # with it goes back what a process that died kept
+        return clock.monotonic() > began + 0.3
+
+    await until(is_its_lease_over)
+    assert await months.counted() == months.used[months.month] == 200_007
+
+
 async def test_who_is_quiet_in_an_outage_is_not_looked_at(
     own_valkey: OwnValkey, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:

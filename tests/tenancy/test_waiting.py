@@ -264,16 +264,23 @@ async def test_whoever_is_pushed_out_has_not_begun() -> None:
     assert (begun.done(), flow.begun, flow.waiting) == (False, 0, 2)
 
 
-async def test_a_turn_costs_nothing_of_ones_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of the last of its organization in line."""
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_turn_costs_nothing_of_ones_share(monkeypatch: pytest.MonkeyPatch, *, ends: bool) -> None:
+    """Also of the last of its organization in line, and where it comes when nobody waits for it any more."""
     monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
     gate, loop = Gate(most=1, patience=10.0), asyncio.get_running_loop()
     flow = gate.flow(organization())
     assert gate.enter(flow)
-    flow.cost, before = 1.0, flow.clock
-    gate.line_up(loop.create_future(), flow, Rank.INTERACTIVE, math.inf)
+    flow.cost, before, one = 1.0, flow.clock, loop.create_future()
+    gate.line_up(one, flow, Rank.INTERACTIVE, 100.0 if ends else math.inf)
     gate.leave(flow, 99.0)
-    assert flow.clock - before == pytest.approx(1.0 / flow.weight)
-    gate.give_back(flow, 100.0, was_in_line=True)
-    assert flow.clock == pytest.approx(before, abs=1e-9)
-    assert flow.left == pytest.approx(before, abs=1e-9)
+    assert one.done()
+    if ends:
+        with pytest.raises(DeadlineExceededError):
+            one.result()
+    else:
+        assert flow.clock - before == pytest.approx(1.0 / flow.weight)
+        gate.give_back(flow, 100.0, was_in_line=True)
+    assert gate.under_way == 0
+    assert flow.clock == pytest.approx(before, abs=1e-6)
+    assert flow.left == pytest.approx(before, abs=1e-6)

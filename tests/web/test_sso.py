@@ -13,6 +13,7 @@ from joserfc import jws
 from entering import PASSWORD, give_password, visiting
 from harka.auth import oidc
 from harka.cache.throttle import Rate
+from harka.errors import UnavailableError
 from harka.ids import NodeKind, new_id
 from harka.learning import sso_entrance, user
 from harka.repositories import domain as domains
@@ -270,7 +271,23 @@ async def test_each_code_asks_the_provider_and_takes_a_try_whatever_it_says(
         for _ in range(3):
             said = provider.authorize(await begin(browser, school, connection), "s")
             told.append((await come_back(browser, school, connection, said)).status_code)
-    assert told == [401, 401, 429]
+        assert told == [401, 401, 429]
+
+
+async def test_what_we_could_not_do_takes_no_try(
+    school: School, connection: SsoConnection, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sso_entrance, "OF_ADDRESS", Rate("own", most=2, seconds=600.0))
+
+    async def unavailable(*_: Any) -> Any:
+        raise UnavailableError
+
+    async with visiting(school) as browser:
+        for _ in range(3):
+            said = provider.authorize(await begin(browser, school, connection), "s")
+            with monkeypatch.context() as patch:
+                patch.setattr(sso_entrance, "let_in", unavailable)
+                assert (await come_back(browser, school, connection, said)).status_code == 401
 
 
 async def test_a_key_that_a_provider_shows_no_more_signs_nothing(

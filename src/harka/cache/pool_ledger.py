@@ -27,6 +27,8 @@ _LATEST: Final = TIMEOUT / 2.0
 """Seconds until a drawing must have begun: time enough for its answer to come before nobody waits for it."""
 _NEWS: Final = 2
 """Beats missed in a row. The first may have had to wait for a process that is only just starting."""
+_SILENT_KEPT: Final = 64
+"""Processes that were not heard for a while. Each takes 3 us of a drawing, of two months' pools."""
 _SECONDS_KEPT: Final = 3600
 """Without a drawing; also what a process said, from when it was heard last."""
 _APART: Final = 0.25
@@ -94,8 +96,12 @@ class Ledger(Protocol):
     async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> Sequence[Told]:
         """In the order of `asks`. Raise `UnavailableError`.
 
-        Of what is not asked for nothing is held, unless this is but `more` of the drawing before.
+        Of what is not asked for nothing is held, unless this is but `more` of the drawing before; of a window
+        what was said before holds.
         """
+
+    def stop(self) -> None:
+        """What is drawn from now on is the last word of this process: nothing is held for it any more."""
 
     async def beat(self) -> None:
         """Be counted among the processes, and learn how many there are."""
@@ -110,7 +116,7 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 if now > ask[5] then return cmsgpack.pack({now, {}}) end
 local stored = redis.call('GET', KEYS[1])
 local state = stored and cmsgpack.unpack(stored) or {pools = {}, held = {}}
-local mine = state.held[me]
+local mine, silent = state.held[me], {}
 local is_known = mine ~= nil and mine.till > now
 for process, theirs in pairs(state.held) do
   if theirs.till <= now then
@@ -122,8 +128,17 @@ for process, theirs in pairs(state.held) do
       -- what it said that it used it may say again
       theirs.pools[name] = is_there and window ~= '' and {0, 0, 0, window, amounts[5], amounts[6]} or nil
     end
-    if next(theirs.pools) == nil or theirs.till + ask[4] <= now then state.held[process] = nil end
+    if next(theirs.pools) == nil or theirs.till + ask[4] <= now then
+      state.held[process] = nil
+    elseif process ~= me then
+      silent[#silent + 1] = process
+    end
   end
+end
+-- of many that died one after the other the latest: each is read by every drawing
+if #silent > ask[9] then
+  table.sort(silent, function(one, other) return state.held[one].till > state.held[other].till end)
+  for place = ask[9] + 1, #silent do state.held[silent[place]] = nil end
 end
 local before = mine and mine.pools or {}
 mine = {pools = {}}
@@ -137,6 +152,11 @@ for place, one in ipairs(ask[3]) do
   local pool = state.pools[name]
   if pool == nil or pool.window ~= window then
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), window = window, seeded = now} or nil
+    if pool and window ~= '' then
+      -- what is written down was in the pool before, be it of the same month: of that nothing is in this one
+      before[name] = nil
+      for _, theirs in pairs(state.held) do theirs.pools[name] = nil end
+    end
   end
   if pool == nil then
     told[place] = {0, 0, true, 0}
@@ -178,7 +198,8 @@ for place, one in ipairs(ask[3]) do
   end
 end
 mine.till = now + lease
-state.held[me] = next(mine.pools) and mine or nil
+-- who stops has told all
+state.held[me] = not ask[8] and next(mine.pools) and mine or nil
 redis.call('SET', KEYS[1], cmsgpack.pack(state), 'EX', ask[4])
 return cmsgpack.pack({now, told})
 """)
@@ -194,6 +215,7 @@ class SharedLedger:
         """`processes`: how many there are taken to be, until Valkey says so."""
         self.lease = lease
         self._missed = 0
+        self._is_stopping = False
         self._client = open_client(url, connections=2 * _CONNECTIONS, connect_timeout=TIMEOUT)
         self._process = process
         self._processes = processes
@@ -206,13 +228,17 @@ class SharedLedger:
     def share(self) -> float:
         return 1.0 / max(self._processes, 1)
 
+    def stop(self) -> None:
+        self._is_stopping = True
+
     async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> Sequence[Told]:
         if not self._breaker.allows():
             raise UnavailableError
         sent, key = clock.monotonic(), f"harka:quota:{{{tenant.hex}}}"
         asked = find_node(self._client, key)
         not_after = sent + _LATEST + self._ahead.get(asked, math.inf)
-        packed = _ASKS.encode((self._process, self.lease, asks, _SECONDS_KEPT, not_after, more, sent))
+        said = self._process, self.lease, asks, _SECONDS_KEPT, not_after, more, sent
+        packed = _ASKS.encode((*said, self._is_stopping, _SILENT_KEPT))
         try:
             # redis-py refuses a caller beyond the last connection instead of letting it wait
             async with Patience(TIMEOUT), self._slots:

@@ -357,14 +357,13 @@ async def trying(
     entrance: Entrance,
     context: TenantContext,
     *tries: tuple[Rate, str],
-    forgiven: tuple[type[HarkaError], ...] = (UnavailableError, DeadlineExceededError),
 ) -> AsyncIterator[None]:
     """Tries that are lost when the block fails, but for want of a server. Raise `RateLimitedError`."""
     for rate, of in tries:
         await take(entrance, context, rate, of)
     try:
         yield
-    except forgiven:
+    except (UnavailableError, DeadlineExceededError):
         # nobody has said that anything was wrong
         await give_back(entrance, context, tries)
         raise

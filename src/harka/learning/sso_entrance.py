@@ -206,10 +206,7 @@ async def finish(
     `RateLimitedError` after too many tries: each asks the provider.
     """
     try:
-        # a provider that is away was asked all the same, in the organization's name
-        forgiven = (OverloadedError, DeadlineExceededError)
-        tries = (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")
-        async with trying(entrance, context, *tries, forgiven=forgiven):
+        async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
             return await _finish(entrance, context, id_, said, cookie, redirect_uri, device)
     except HarkaError as error:
         raise await refused(entrance, context, id_, error) from error
@@ -307,7 +304,11 @@ async def _finish(
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, "The answer is another issuer's.")
     if "error" in said or "code" not in said:
         raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, said.get("error", "It sent no code."))
-    tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
+    try:
+        tokens = await oidc.redeem(provider, client, flow, said["code"], redirect_uri)
+    except UnavailableError as error:
+        # it was asked all the same, in the organization's name: that takes a try
+        raise SsoRefusedError(SsoOutcome.PROVIDER_ERROR, error.message) from error
     claims = await entrance.providers.payload(client, tokens.id, types=None)
     names = Names(connection.email_attribute, connection.name_attribute, connection.role_claim)
     identity = oidc.accept_claims(claims, client, flow.nonce, names)

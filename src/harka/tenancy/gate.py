@@ -160,14 +160,20 @@ class Gate:
             self.under_way -= 1
             bay.database.under_way -= 1
         # only who was let in from the line has paid in advance
-        change = now - began - (flow.cost if was_in_line else 0.0)
-        if flow.is_in_line:
-            flow.debt += change
-        elif was_in_line:
-            # the last of its organization there
-            flow.clock += change / flow.weight
-            flow.left += change / flow.weight
+        if was_in_line:
+            self._correct(flow, now - began - flow.cost)
+        elif flow.is_in_line:
+            flow.debt += now - began
         self._admit(now)
+
+    @staticmethod
+    def _correct(flow: Flow, seconds: float) -> None:
+        """Of what one paid in advance who was let in: also the last of its organization, which has left."""
+        if flow.is_in_line:
+            flow.debt += seconds
+        else:
+            flow.clock += seconds / flow.weight
+            flow.left += seconds / flow.weight
 
     def has_room(self, flow: Flow, rank: Rank) -> bool:
         """Whether the line of this organization is short enough for one more, or lines are few enough."""
@@ -314,8 +320,7 @@ class Gate:
             end, error, _, _ = self._ends.pop(one)
             if end <= now or one.done():
                 # nobody has looked at that yet, or it is cancelled: that was no turn of theirs
-                if flow.is_in_line:
-                    flow.debt -= flow.cost
+                self._correct(flow, -flow.cost)
                 _give_up(one, error)
             else:
                 self.under_way += 1

@@ -7,8 +7,10 @@ others are refused at once.
 
 import asyncio
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Never
 from uuid import UUID
 
@@ -30,6 +32,8 @@ PERIOD: Final = 0.25
 """Seconds between two looks at who has to renew, or to give back."""
 _SWEEP: Final = 32
 """Looks in which each of the organizations is looked at once, to forget the idle ones: 8 seconds."""
+_LAST_WORDS: Final = 2.0
+"""Seconds, of a process that stops."""
 _ROUNDS: Final = 100
 """Drawings that somebody waits for, while there is enough: others may be faster each time."""
 _BEAT: Final = 2.0
@@ -244,6 +248,20 @@ class Admission:
         """Renew what runs out with time, and give back what is not used or others lack, until cancelled."""
         await together(self._keep_up(), self._hear(), self._tell())
         raise asyncio.CancelledError
+
+    async def stop(self) -> None:
+        """Tell the ledger what was used, and give back what was not, once nothing is under way any more.
+
+        What there is no time for is as after a crash.
+        """
+        if self._ledger is None:
+            return
+        self._ledger.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                for allowance in {*self._drawn, *self._owing}:
+                    allowance.last_use = -math.inf
+                    await allowance.tell(self._ledger, self._seed)
 
     async def _keep_up(self) -> Never:
         beat_at = 0.0
