@@ -154,7 +154,6 @@ for place, one in ipairs(ask[3]) do
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), window = window, seeded = now} or nil
     if pool and window ~= '' then
       -- what is written down was in the pool before, be it of the same month: of that nothing is in this one
-      before[name] = nil
       for _, theirs in pairs(state.held) do theirs.pools[name] = nil end
     end
   end
