@@ -4,6 +4,7 @@ On request each has a replica, which takes its place when it is gone.
 """
 
 import contextlib
+import random
 import shutil
 import socket
 import tempfile
@@ -24,6 +25,7 @@ _TIMEOUT = 20.0
 _NOTICED = 1000
 """Milliseconds without a word after which a node is held to be gone, where there are replicas."""
 _NOT_NOTICED = 60_000
+_PORTS = 10_000, 32_768
 
 
 class OwnCluster:
@@ -103,11 +105,15 @@ def _node(program: Path, port: int, bus: int, data: Path, noticed: int) -> Progr
 
 
 def free_ports(number: int) -> list[int]:
+    """Below those that Linux gives to whoever connects: one of these may be in use before the node is there."""
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        found = list[int]()
+        while len(found) < number:
+            probe = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", random.randrange(*_PORTS)))  # noqa: S311 - no secret
+                found.append(probe.getsockname()[1])
+        return found
 
 
 def _answers(node: Redis) -> bool:
