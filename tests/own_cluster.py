@@ -105,7 +105,7 @@ def _node(program: Path, port: int, bus: int, data: Path, noticed: int) -> Progr
 
 
 def free_ports(number: int) -> list[int]:
-    """Below those that Linux gives to whoever connects: one of these may be in use before the node is there."""
+    """Below those that Linux gives to whoever connects: these may be taken before the node is there."""
     with contextlib.ExitStack() as held:
         found = list[int]()
         while len(found) < number:
