@@ -147,6 +147,16 @@ async def turned() -> None:
     await until(is_turned)
 
 
+async def passed(seconds: float) -> None:
+    """As after so long a lease, of which nobody hears when it ends."""
+    end = clock.monotonic() + seconds
+
+    async def is_over() -> bool:
+        return clock.monotonic() > end
+
+    await until(is_over)
+
+
 async def restarted(valkey: OwnValkey) -> None:
     """It has lost everything."""
     await asyncio.to_thread(valkey.stop)

@@ -20,6 +20,7 @@ from tenancy.months import (
     begin_turn,
     heard,
     lose_next_answer,
+    passed,
     restarted,
     settled,
     turned,
@@ -243,13 +244,8 @@ async def test_who_stops_has_told_all_that_was_used(own_valkey: OwnValkey, join:
     await heard(one, months.who)
     months.end(left=100_000)
     await one.stop()
-    began = clock.monotonic()
-
-    async def is_its_lease_over() -> bool:
-        # with it goes back what a process that died kept
-        return clock.monotonic() > began + 0.3
-
-    await until(is_its_lease_over)
+    # with its lease goes back what a process that died kept
+    await passed(0.3)
     assert await months.counted() == months.used[months.month] == 200_007
 
 
@@ -341,7 +337,7 @@ async def _step(chance: random.Random, months: Months, both: list[Admission], va
             months.end(chance.choice([0, 100]))
         case "wait":
             # longer than the shorter lease
-            await asyncio.sleep(0.15)
+            await passed(0.15)
         case "lose":
             lose_next_answer(which)
         case "turn":

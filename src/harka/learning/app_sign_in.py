@@ -111,29 +111,23 @@ async def redeem(
     `RateLimitedError` after too many tries. What a provider ends there, ends here, too.
     """
     async with trying(entrance, context, (OF_ADDRESS, network_of(device.address))):
-        return await _redeem(entrance, context, code, verifier, redirect_uri, device)
-
-
-async def _redeem(
-    entrance: Entrance, context: TenantContext, code: str, verifier: str, redirect_uri: str, device: Device
-) -> Begun:
-    granted = opened(entrance, context, _PURPOSE, code, _Code)
-    if (
-        granted is None
-        or clock.now().timestamp() - granted.granted_at > _SECONDS
-        or granted.redirect_uri != redirect_uri
-        or not _VERIFIER.fullmatch(verifier)
-        or not secrets.compare_digest(granted.challenge, _challenge_of(verifier))
-        or not await is_first(entrance.cache, context.id, _PURPOSE, granted.nonce, seconds=_SECONDS)
-    ):
-        raise UnauthenticatedError
-    async with working(entrance, context, read_only=False) as work:
-        live = await sessions.find_live(work.session, granted.session)
-        if live is None or live.status != UserStatus.ACTIVE:
+        granted = opened(entrance, context, _PURPOSE, code, _Code)
+        if (
+            granted is None
+            or clock.now().timestamp() - granted.granted_at > _SECONDS
+            or granted.redirect_uri != redirect_uri
+            or not _VERIFIER.fullmatch(verifier)
+            or not secrets.compare_digest(granted.challenge, _challenge_of(verifier))
+            or not await is_first(entrance.cache, context.id, _PURPOSE, granted.nonce, seconds=_SECONDS)
+        ):
             raise UnauthenticatedError
-        begun = await session.begin(work, entrance.keyring.session, live.user_id, device)
-        await sso_session.copy(work.session, granted.session, begun.session.id)
-    return begun
+        async with working(entrance, context, read_only=False) as work:
+            live = await sessions.find_live(work.session, granted.session)
+            if live is None or live.status != UserStatus.ACTIVE:
+                raise UnauthenticatedError
+            begun = await session.begin(work, entrance.keyring.session, live.user_id, device)
+            await sso_session.copy(work.session, granted.session, begun.session.id)
+        return begun
 
 
 def _settings_of(organization: Organization) -> AppSettings:

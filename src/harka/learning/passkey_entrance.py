@@ -40,43 +40,32 @@ async def sign_in(
     sign-in is let through, `RateLimitedError` after too many tries.
     """
     async with trying(entrance, context, (OF_ADDRESS, network_of(device.address)), (OF_ALL, "")):
-        return await _sign_in(entrance, context, ceremony, credential, place, device)
-
-
-async def _sign_in(
-    entrance: Entrance,
-    context: TenantContext,
-    ceremony: str,
-    credential: Mapping[str, Any],
-    place: Place,
-    device: Device,
-) -> Begun:
-    challenge = await passkey_ceremony.spend(entrance, context, None, ceremony)
-    if challenge is None:
-        raise WrongPasswordError("This took too long: try again.")
-    try:
-        credential_id, handle = passkey.named(credential)
-    except PasskeyError:
-        raise _refused() from None
-    async with working(entrance, context, read_only=True) as work:
-        known = await passkeys.find_by_credential(work.session, credential_id)
-        policy = await connections.policy(work.session, None if known is None else known.user_id)
-    if known is None or (known.user_id.bytes, known.host) != (handle, place.rp_id):
-        raise _refused()
-    await passkey.ready()
-    used = _proved(context, credential, challenge, place, known)
-    forbidden = policy.enforced and features_for(context.organization).sso
-    if known.status != UserStatus.ACTIVE:
-        raise _refused()
-    if forbidden and not policy.is_break_glass:
-        raise SsoRequiredError
-    async with working(entrance, context, read_only=False) as work:
-        if not await passkeys.use(work.session, known, used):
+        challenge = await passkey_ceremony.spend(entrance, context, None, ceremony)
+        if challenge is None:
+            raise WrongPasswordError("This took too long: try again.")
+        try:
+            credential_id, handle = passkey.named(credential)
+        except PasskeyError:
+            raise _refused() from None
+        async with working(entrance, context, read_only=True) as work:
+            known = await passkeys.find_by_credential(work.session, credential_id)
+            policy = await connections.policy(work.session, None if known is None else known.user_id)
+        if known is None or (known.user_id.bytes, known.host) != (handle, place.rp_id):
             raise _refused()
-        begun = await session.begin(work, entrance.keyring.session, known.user_id, device)
-        if forbidden:
-            await sso.came_past(work, known.user_id)
-    return begun
+        await passkey.ready()
+        used = _proved(context, credential, challenge, place, known)
+        forbidden = policy.enforced and features_for(context.organization).sso
+        if known.status != UserStatus.ACTIVE:
+            raise _refused()
+        if forbidden and not policy.is_break_glass:
+            raise SsoRequiredError
+        async with working(entrance, context, read_only=False) as work:
+            if not await passkeys.use(work.session, known, used):
+                raise _refused()
+            begun = await session.begin(work, entrance.keyring.session, known.user_id, device)
+            if forbidden:
+                await sso.came_past(work, known.user_id)
+        return begun
 
 
 def _proved(

@@ -52,21 +52,21 @@ class Catalog(CatalogAccess):
     async def transaction(self) -> AsyncIterator["CatalogTransaction"]:
         """Commit at the end, roll back on any error."""
         async with self._begun(alone=False) as transaction:
-            yield transaction
+            yield CatalogTransaction(transaction)
 
     async def close(self) -> None:
         await self._database.close()
 
     async def _send(self, method: Method, statement: CatalogStatement, args: tuple[Any, ...]) -> Any:
         async with self._begun(alone=True) as transaction:
-            return await transaction._send(method, statement, args)  # noqa: SLF001 - one of its kind
+            return await transaction.send(method, statement.text, args)
 
     @asynccontextmanager
-    async def _begun(self, *, alone: bool) -> AsyncIterator["CatalogTransaction"]:
+    async def _begun(self, *, alone: bool) -> AsyncIterator[Transaction]:
         """`alone`: of one statement, in one round trip where the connection can."""
         transaction = Transaction(self._database, Opening("BEGIN", alone=alone), timeout=TIMEOUT)
         try:
-            yield CatalogTransaction(transaction)
+            yield transaction
         except BaseException:
             await transaction.rollback()
             raise
