@@ -10,7 +10,7 @@ from harka.cache.pool_ledger import Ask, Told
 from harka.repositories.organization import Organization
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import LIMITS, Plan, Resource
-from harka.tenancy.pools import MONTH, POINTS, REQUESTS, RUNNING, SOCKETS
+from harka.tenancy.pools import MEMORY, MONTH, POINTS, REQUESTS, RUNNING, SOCKETS
 from tenancy.samples import organization
 
 
@@ -21,9 +21,14 @@ class Granting:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Ask]] = []
+        self.begun = asyncio.Event()
 
     async def draw(self, _tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> list[Told]:
         self.asked.append({ask.pool: ask for ask in asks})
+        self.begun.set()
+        # the answer comes later than whoever asks meanwhile
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         return [Told(ask.need + ask.want, 50.0, unknown=False) for ask in asks]
 
     async def beat(self) -> None:
@@ -39,6 +44,33 @@ async def test_whoever_waits_at_once_is_one_drawing() -> None:
     await asyncio.gather(*(allowance.draw(POINTS, 10.0, ledger, nothing) for _ in range(20)))
     assert len(ledger.asked) == 1
     assert ledger.asked[0][Resource.POINTS_PER_SECOND].need == 200.0
+
+
+async def test_what_was_drawn_for_one_is_not_given_back_for_another() -> None:
+    """Who waited for sockets and who waited for room took turns: each drawing gave back the other's."""
+    ledger, allowance = Granting(), Allowance(organization())
+
+    async def take(place: int, amount: float) -> None:
+        while not allowance.leases[place].take(clock.monotonic(), amount):
+            await allowance.draw(place, amount, ledger, nothing)
+
+    async with asyncio.timeout(5.0), asyncio.TaskGroup() as group:
+        group.create_task(take(SOCKETS, 1.0))
+        await ledger.begun.wait()
+        # what is being drawn was asked for before: this one waits for the next
+        group.create_task(take(MEMORY, 1000.0))
+    assert [asked[Resource.SOCKETS].back for asked in ledger.asked] == [0.0, 0.0]
+    assert ledger.asked[1][Resource.MEMORY].need == 1000.0
+
+
+async def test_who_leaves_is_not_drawn_for_again() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    leaving = asyncio.create_task(allowance.draw(SOCKETS, 1.0, ledger, nothing))
+    await ledger.begun.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    await allowance.draw(MEMORY, 1000.0, ledger, nothing)
+    assert ledger.asked[-1][Resource.SOCKETS].back == 1.0
 
 
 async def test_who_leaves_while_waiting_takes_nobody_along() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -108,6 +108,7 @@ class Allowance:
         self._recalls: dict[int, float] | None = None
         # what is idle anywhere, while somebody looks
         self._looked: dict[int, float] | None = None
+        # of those who wait, or have not woken yet
         self._needs = [0.0] * count
         self._shut = [0.0] * count
         self._was_short = [False] * count
@@ -250,14 +251,21 @@ class Allowance:
 
     async def draw(self, place: int, amount: float, ledger: Ledger | None, seed: Seed) -> None:
         """Wait for the next drawing, in which `amount` is asked for."""
-        self._needs[place] += amount
-        await self._next(ledger, seed)
+        await self._wait_for({place: amount}, ledger, seed)
 
     async def draw_tolls(self, ledger: Ledger | None, seed: Seed) -> None:
         """Wait for the next drawing, in which the toll of a request is asked for."""
-        for place in self.door_places:
-            self._needs[place] += TOLLS[place]
-        await self._next(ledger, seed)
+        await self._wait_for({place: TOLLS[place] for place in self.door_places}, ledger, seed)
+
+    async def _wait_for(self, needs: Mapping[int, float], ledger: Ledger | None, seed: Seed) -> None:
+        """What was drawn for one who has not woken yet, the next drawing must not give back as idle."""
+        for place, amount in needs.items():
+            self._needs[place] += amount
+        try:
+            await self._next(ledger, seed)
+        finally:
+            for place, amount in needs.items():
+                self._needs[place] -= amount
 
     def renew(self, ledger: Ledger | None, seed: Seed) -> None:
         """Draw and give back, in the background."""
@@ -394,7 +402,6 @@ class Allowance:
     def _ask(self, place: int, pool: Pool, now: float, window: str) -> Ask | None:
         """None where there is nothing to say."""
         lease, need = self.leases[place], self._needs[place]
-        self._needs[place] = 0.0
         demand, stock, held = lease.demand(), lease.tokens, self._held[place]
         wanted = max(demand, held - stock) if pool.is_held else (demand + need) * self._ahead(now)
         target = min(self._remembered(place, wanted, now), pool.most)
