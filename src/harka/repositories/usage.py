@@ -16,7 +16,8 @@ class Usage(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-# Measure now and keep it as this day's figures.
+# Measure now and keep it as this day's figures. Of rows those that people make, in whatever way, and that
+# stay: not what is kept for a time (events, sessions, deliveries), or made of other rows (words, sums).
 MEASURE = Statement(
     "usage.measure",
     """INSERT INTO {schema}.usage (tenant_id, day, active_users, total_users, storage_bytes, as_of)
@@ -25,12 +26,32 @@ MEASURE = Statement(
        WHERE tenant_id = $1 AND day > (now() AT TIME ZONE 'UTC')::date - $2::int),
       (SELECT count(*) FROM {schema}."user" WHERE tenant_id = $1),
       (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}."user" t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.user_group t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
+         FROM {schema}.user_group_member t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.scim_user t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course_version t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.module t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.lesson t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.content_item t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.assignment t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.submission t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz_question t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz_attempt t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.category t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.tag t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.learning_path t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
+         FROM {schema}.learning_path_course t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
+         FROM {schema}.learning_path_enrollment t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.enrollment t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.lesson_progress t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
+         FROM {schema}.lesson_progress t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.completion t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.certificate t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.job t WHERE t.tenant_id = $1),
       now()
     ON CONFLICT (tenant_id, day) DO UPDATE
