@@ -81,6 +81,14 @@ async def test_what_goes_wrong_is_one_line(
     assert await api_key.list_by_tenant(runtime.catalog, tenant.id) == []
 
 
+async def test_a_key_that_would_not_be_let_in_is_not_made(runtime: Runtime, make_tenant: MakeTenant) -> None:
+    tenant = await make_tenant()
+    await harka(runtime.settings, "tenant", "limits", "set", tenant.slug, "api_access=off")
+    code, out, note = await harka(runtime.settings, "key", "create", "--tenant", tenant.slug)
+    assert (code, out, note.startswith("error: apiAccess is not available")) == (1, "", True)
+    assert await api_key.list_by_tenant(runtime.catalog, tenant.id) == []
+
+
 @pytest.mark.parametrize("wrong", [("--ttl", "soon"), ("--scope", "everything")])
 async def test_a_misspelt_option_is_a_usage_error(
     runtime: Runtime, make_tenant: MakeTenant, wrong: tuple[str, ...]

@@ -15,6 +15,7 @@ from harka.config import Settings
 from harka.repositories import api_key as repository
 from harka.repositories.api_key import ApiKey, UsedApiKey
 from harka.storage.catalog import Catalog
+from harka.tenancy.entitlement import require_feature
 from harka.tenancy.permission import Permission
 from harka.tenancy.provisioning import get_by_slug
 
@@ -36,12 +37,13 @@ def create(
     ttl: Annotated[str | None, typer.Option(help="Lifetime, as in 90d. Default: until revoked.")] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Print a new key, once: only its hash is kept."""
+    """Print a new key, once: only its hash is kept. Not of an organization without API access."""
     scopes = list(Permission) if full else scope or _READING
     expires_at = None if ttl is None else clock.now() + duration(ttl)
 
     async def action(catalog: Catalog, settings: Settings) -> NewApiKey:
         organization = await get_by_slug(catalog, tenant)
+        require_feature(organization, "api_access")
         acting = None if user is None else (await find_user(settings, organization, user)).id
         return await api_key.create(
             catalog, organization.id, name=name, scopes=scopes, user=acting, expires_at=expires_at
