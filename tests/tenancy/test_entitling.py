@@ -61,6 +61,8 @@ async def test_what_cannot_be_is_refused_whole(catalog: Catalog, tenant: Organiz
     ):
         with pytest.raises(ValidationError):
             await change(catalog, tenant, wanted, actor=actor, reason=reason)
+    with pytest.raises(ValidationError, match="no limit or feature of this name"):
+        await change(catalog, tenant, Wanted(clear=("teleport",)), actor="ada")
     assert await entitlements.history(catalog, tenant.id, first=1) == []
     assert await get_by_slug(catalog, tenant.slug) == tenant
 
@@ -68,23 +70,46 @@ async def test_what_cannot_be_is_refused_whole(catalog: Catalog, tenant: Organiz
 async def test_a_downgrade_lists_what_must_go(catalog: Catalog, tenant: Organization) -> None:
     used = InUse({Resource.USERS: 120.0, Resource.STORAGE: 1.0})
     with pytest.raises(DowngradeError) as refused:
-        await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada", used=used)
+        await change(catalog, tenant, Wanted(limits={"users": 90}), actor="ada", used=used)
     assert refused.value.extensions() == {
         "code": "DOWNGRADE_EXCEEDS_LIMITS",
-        "excess": [{"resource": Resource.USERS, "used": 120.0, "limit": 100, "over": 20.0}],
+        "excess": [{"resource": Resource.USERS, "used": 120.0, "limit": 90, "over": 30.0}],
         "dependents": [],
     }
     assert (await get_by_slug(catalog, tenant.slug)).granted is None
-    changed = await change(catalog, tenant, Wanted(limits={"users": 100}), actor="ada", used=used, force=True)
-    assert limits_for(changed).users == 100
-    await change(catalog, changed, Wanted(limits={"users": 90}), actor="ada", force=True)
+    changed = await change(catalog, tenant, Wanted(limits={"users": 90}), actor="ada", used=used, force=True)
+    assert limits_for(changed).users == 90
+    await change(catalog, changed, Wanted(limits={"users": 80}), actor="ada", force=True)
     unknown, known = await entitlements.history(catalog, tenant.id, first=2)
     assert known.forced == {
         "measured": True,
-        "excess": [{"resource": "users", "used": 120.0, "limit": 100}],
+        "excess": [{"resource": "users", "used": 120.0, "limit": 90}],
         "dependents": [],
     }
     assert unknown.forced == {"measured": False, "excess": [], "dependents": []}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(plan=Plan.GROWTH),
+        Wanted(features={"sso": True}),
+        Wanted(clear=("users",)),
+        Wanted(limits={"users": 90, "sockets": 1}),
+        Wanted(limits={"grace": 0.2}),
+    ],
+    ids=["a larger plan", "a feature", "the plan's own again", "more", "another limit"],
+)
+async def test_who_is_beyond_a_limit_is_refused_nothing_that_does_not_lower_it(
+    catalog: Catalog, tenant: Organization, wanted: Wanted
+) -> None:
+    """They came to be by force, or while it was only counted: a larger plan was refused them all the same."""
+    tight = {"users": 50, "requests_per_month": 60}
+    before = await change(catalog, tenant, Wanted(limits=tight), actor="ada")
+    used = InUse({Resource.USERS: 120.0, Resource.REQUESTS_PER_MONTH: 99.0})
+    await change(catalog, before, wanted, actor="ada", used=used)
+    told = plan_change(before, Plan.ENTERPRISE, used.amounts)
+    assert told.excess == ()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def test_what_is_held_is_counted_as_it_is_held() -> None:
     assert granted(pools, ask(rate=0.0, held=30.0, need=100.0), share=0.5) == 20.0
     assert granted(pools, ask(rate=0.0, held=80.0, need=1.0), share=0.5) == 0.0
     assert pools.spent == {}, "it is told as it is, then"
+    whole = granted(pools, ask(rate=0.0, need=1.0, want=1.0, most=1.0), share=0.25)
+    assert whole == 1.0, "of a quarter more nobody has any use"
 
 
 def test_a_month_is_asked_for_and_another_begins_anew() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from harka.tenancy.plan import GIBI, LIMITS, MEBI, TEBI, Features, Plan, features_of, limits_of
+from harka.tenancy.plan import GIBI, LIMITS, MEBI, TEBI, Features, Plan, features_of, limits_of, with_grace
 
 
 def test_every_plan_has_the_limits_the_platform_sells() -> None:
@@ -24,6 +24,13 @@ def test_a_larger_plan_never_gives_less() -> None:
             getattr(large.features, name) >= getattr(small.features, name)
             for name in Features.__struct_fields__
         )
+
+
+def test_with_whatever_grace_a_limit_is_one_that_clients_can_be_told() -> None:
+    assert with_grace(1_000_000, 0.1) == 1_100_000
+    for included, grace in ((1_000_000, 2.0**53), (2**53, 0.1)):
+        limit = with_grace(included, grace)
+        assert limit == int(float(2**53))
 
 
 def test_an_organizations_overrides_win_over_its_plan() -> None:

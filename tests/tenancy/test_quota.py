@@ -1,4 +1,5 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from harka.errors import DocumentLimitError, QuotaExceededError, RateLimitedErro
 from harka.repositories.organization import Granted, Organization
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import LIMITS, Plan, Resource
-from harka.tenancy.pools import CPU, MEMORY, POINTS, REQUESTS
+from harka.tenancy.pools import CPU, MEMORY, POINTS, REQUESTS, RUNNING
 from harka.tenancy.quota import PERIOD, Admission
 from own_valkey import OwnValkey
 from tenancy.quotas import Join, admit, admitted, charge, granted, leave
@@ -18,6 +19,7 @@ from tenancy.samples import organization
 from waiting import until
 
 STARTER = LIMITS[Plan.STARTER]
+MANY = 10**6
 
 
 class Time:
@@ -104,6 +106,34 @@ async def test_a_refusal_says_of_what_and_when_to_come_back(time: Time) -> None:
     assert (told.resets_at - clock.now()).total_seconds() == pytest.approx(2.0, abs=0.1)
     time.now += told.retry_after + 0.01
     await admit(admission, acme)
+
+
+async def test_what_is_kept_for_the_next_is_missing_to_nobody(join: Join, time: Time) -> None:
+    """Half an operation was kept, and of ten at once nine let in."""
+    admission, acme = join(), granted(concurrent_requests=10, burst=MANY)
+    leave(await admit(admission, acme))
+    for _ in range(3):
+        time.now += 0.5
+        await renewed(admission, acme)
+    assert admission._allowances[acme.id].leases[RUNNING].tokens in {0.0, 1.0}
+    assert await admitted(admission, acme, 11, stay=True) == 10
+
+
+@pytest.mark.parametrize("resource", ["requests", "points"])
+async def test_of_next_to_no_rate_a_refusal_says_when_all_the_same(time: Time, resource: str) -> None:
+    rates = {f"{resource}_per_second": 1e-300, "burst" if resource == "requests" else "points": 2}
+    admission, acme = Admission(), granted(**rates)
+    take = admit if resource == "requests" else partial(charge, points=1.0)
+    time.now += 1.0
+    for _ in range(2):
+        await take(admission, acme)
+    with pytest.raises(RateLimitedError) as refused:
+        await take(admission, acme)
+    assert refused.value.resets_at is not None
+    assert 0 < refused.value.retry_after <= 366 * 86_400
+    flowing = {Resource.REQUESTS_PER_SECOND, Resource.POINTS_PER_SECOND, Resource.CPU}
+    told = await admission.levels(acme)
+    assert {each.resource for each in told if each.resets_at is not None} == flowing
 
 
 @pytest.mark.parametrize("processes", [1, 4])

@@ -106,7 +106,7 @@ def shadow(
     reason: Reason = "",
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Only count what is beyond a limit of requests, and let it pass."""
+    """Only count what is beyond a limit, and let it pass."""
     wanted = Wanted(shadow=on)
     _change(data, slug, wanted, reason, is_held=False)
 

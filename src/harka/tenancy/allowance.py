@@ -43,6 +43,8 @@ _AHEAD: Final = 0.2
 """Seconds for which there is to be enough, at the pace of the last drawing."""
 _SHORTEST: Final = 0.001
 _SLACK: Final = 1e-6
+_LONGEST: Final = 366 * 86_400.0
+"""Seconds that anybody is told to wait: of a rate near 0 the moment would be beyond any calendar."""
 _SEED_PATIENCE: Final = 0.5
 _SEED_AGAIN: Final = 5.0
 """Seconds until it is asked again what was used of a month, where nobody could say."""
@@ -187,15 +189,14 @@ class Allowance:
             for pool, lease in zip(self.pools, self.leases, strict=True)
         )
 
-    def resets_at(self, place: int, now: float) -> datetime | None:
-        """When all of a pool is there again, if nobody takes any more."""
+    def resets_at(self, place: int, taken: float) -> datetime | None:
+        """When all of a pool is there again of which so much is taken, if nobody takes any more."""
         pool = self.pools[place]
         if pool is None or pool.is_held:
             return None
         if pool.monthly:
             return next_month(clock.now(), self.organization.timezone)
-        missing = pool.capacity - self.available(place, now)
-        return clock.now() + timedelta(seconds=max(missing, 0.0) / pool.rate)
+        return clock.now() + timedelta(seconds=min(max(taken, 0.0) / pool.rate, _LONGEST))
 
     def wait_for(self, place: int, amount: float, now: float) -> float:
         """Seconds until so much may be there."""
@@ -206,7 +207,7 @@ class Allowance:
             return (next_month(clock.now(), self.organization.timezone) - clock.now()).total_seconds()
         if pool.is_held:
             return 1.0
-        return max(amount - self.available(place, now), _SLACK) / pool.rate
+        return min(max(amount - self.available(place, now), _SLACK) / pool.rate, _LONGEST)
 
     def is_short(self, place: int, now: float) -> bool:
         """Nobody need wait for another drawing: there was less than they lacked, and no more comes back."""
@@ -405,8 +406,9 @@ class Allowance:
         demand, stock, held = lease.demand(), lease.tokens, self._held[place]
         wanted = max(demand, held - stock) if pool.is_held else (demand + need) * self._ahead(now)
         target = min(self._remembered(place, wanted, now), pool.most)
-        if pool.is_held and now < self._scarce_until:
-            target = 0.0
+        if pool.is_held:
+            # in wholes: of a part nobody has any use, and what is left of the pool would lack it
+            target = 0.0 if now < self._scarce_until else math.floor(target)
         reserved = self.reserved if place == BANDWIDTH else 0.0
         count = self._counts.at(pool.resource, window, stock + reserved, now) if window else None
         # what was not renewed in time has gone back by itself, or does so now

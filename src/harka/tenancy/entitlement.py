@@ -1,6 +1,5 @@
 """What an organization may have: its plan, and what was granted to it beside that."""
 
-import math
 from collections.abc import Mapping
 from types import NoneType
 from typing import Final, get_args, get_type_hints
@@ -9,7 +8,7 @@ import msgspec
 
 from harka.errors import FeatureNotInPlanError, ValidationError
 from harka.repositories.organization import Organization
-from harka.tenancy.plan import Features, PlanLimits, features_of, least_plan_with, limits_of
+from harka.tenancy.plan import MOST, Features, PlanLimits, features_of, least_plan_with, limits_of
 
 Limit = int | float | None
 
@@ -20,8 +19,6 @@ _TYPES: Final = {
     for name, hint in get_type_hints(PlanLimits).items()
     if name != "features"
 }
-_MOST: Final = 2**53
-"""What a float tells exactly, and a bucket takes."""
 _NONE_AT_ALL: Final = frozenset({"users", "requests_per_month", "bandwidth_bytes", "grace", "sockets"})
 """What may be 0; of the rest nothing would ever pass."""
 
@@ -71,7 +68,8 @@ def accept_limit(name: str, value: Limit) -> Limit:
         if NoneType not in types:
             raise ValidationError(f"{name} cannot be without a limit.", field=name)
         return None
-    if isinstance(value, bool) or not math.isfinite(value) or not 0 <= value <= _MOST:
+    # not a number is not between any, and a whole one may be too large for a float
+    if isinstance(value, bool) or not 0 <= value <= MOST:
         raise ValidationError(f"{name} is a number from 0 to 2^53.", field=name)
     if value == 0 and name not in _NONE_AT_ALL:
         raise ValidationError(f"{name} is above 0.", field=name)

@@ -12,7 +12,15 @@ from harka.repositories.dependent import Dependent
 from harka.repositories.entitlement import Change, Limit
 from harka.repositories.organization import Granted, Organization
 from harka.storage.catalog import Catalog
-from harka.tenancy.entitlement import accept_features, accept_limit, features_for, limits_for, spelled
+from harka.tenancy.entitlement import (
+    FEATURE_NAMES,
+    LIMIT_NAMES,
+    accept_features,
+    accept_limit,
+    features_for,
+    limits_for,
+    spelled,
+)
 from harka.tenancy.plan import Plan, PlanLimits, Resource, with_grace
 
 _REASON_CHARACTERS: Final = 500
@@ -104,7 +112,7 @@ def beyond(organization: Organization, wanted: Wanted, used: InUse) -> Beyond:
     """All that must go, or be forced. Raise `ValidationError` naming the limit."""
     changed = _changed(organization, wanted)
     return Beyond(
-        exceeded(limits_for(changed), used.amounts),
+        exceeded(limits_for(organization), limits_for(changed), used.amounts),
         left_without(_lost(organization, changed), used.dependents),
     )
 
@@ -112,7 +120,8 @@ def beyond(organization: Organization, wanted: Wanted, used: InUse) -> Beyond:
 def plan_change(organization: Organization, plan: Plan, used: Mapping[Resource, float]) -> PlanChange:
     """What another plan would mean to who uses so much; what was granted beside the plan stays."""
     changed = msgspec.structs.replace(organization, plan=plan)
-    return PlanChange(exceeded(limits_for(changed), used), _lost(organization, changed))
+    excess = exceeded(limits_for(organization), limits_for(changed), used)
+    return PlanChange(excess, _lost(organization, changed))
 
 
 def left_without(lost: Sequence[str], dependents: Sequence[Dependent]) -> tuple[Dependent, ...]:
@@ -121,20 +130,25 @@ def left_without(lost: Sequence[str], dependents: Sequence[Dependent]) -> tuple[
     return tuple(each for each in told if each.feature in lost)
 
 
-def exceeded(limits: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess, ...]:
-    """What there is too much of."""
-    allowed: dict[Resource, float | None] = {
+def exceeded(before: PlanLimits, after: PlanLimits, used: Mapping[Resource, float]) -> tuple[Excess, ...]:
+    """What there is too much of for the limits that become smaller; who was beyond another stays so."""
+    earlier, allowed = _allowed(before), _allowed(after)
+    found = []
+    for resource, limit in allowed.items():
+        there, was = used.get(resource, 0), earlier[resource]
+        if limit is not None and there > limit and (was is None or limit < was):
+            found.append(Excess(resource, there, limit))
+    return tuple(found)
+
+
+def _allowed(limits: PlanLimits) -> dict[Resource, float | None]:
+    """Of what does not go by itself within seconds."""
+    return {
         Resource.USERS: limits.users,
         Resource.STORAGE: limits.storage_bytes,
         Resource.REQUESTS_PER_MONTH: with_grace(limits.requests_per_month, limits.grace),
         Resource.BANDWIDTH: with_grace(limits.bandwidth_bytes, limits.grace),
     }
-    found = []
-    for resource, limit in allowed.items():
-        there = used.get(resource, 0)
-        if limit is not None and there > limit:
-            found.append(Excess(resource, there, limit))
-    return tuple(found)
 
 
 def _told(found: Beyond, *, measured: bool) -> dict[str, Any]:
@@ -162,6 +176,8 @@ def _changed(organization: Organization, wanted: Wanted) -> Organization:
     features = organization.features | accept_features(wanted.features)
     for name in wanted.clear:
         if name not in limits and name not in features:
+            if name not in LIMIT_NAMES and name not in FEATURE_NAMES:
+                raise ValidationError("There is no limit or feature of this name.", field=name)
             raise ValidationError("This is the plan's own already.", field=name)
         limits.pop(name, None)
         features.pop(name, None)

@@ -40,7 +40,8 @@ class LocalPools:
             granted = _granted(ask, bucket.settle(now, -ask.back), share)
             free = bucket.settle(now, granted)
         else:
-            granted = _granted(ask, ask.capacity * share - ask.held, share)
+            # in wholes, as it is kept
+            granted = math.floor(_granted(ask, ask.capacity * share - ask.held, share))
             return Told(granted, ask.capacity * share - ask.held - granted, unknown=False)
         self.spent[ask.pool] = max(self.spent.get(ask.pool, 0.0) + granted - ask.back, 0.0)
         return Told(granted, free, unknown=False)

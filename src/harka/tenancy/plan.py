@@ -11,6 +11,8 @@ GIBI = KIBI**3
 TEBI = KIBI**4
 GIGA = 10**9
 TERA = 10**12
+MOST = 2**53
+"""Of any limit: what a float tells exactly, and a bucket takes."""
 
 
 class Plan(enum.StrEnum):
@@ -149,7 +151,7 @@ def limits_of(plan: str) -> PlanLimits:
 
 def with_grace(included: int | None, grace: float) -> int | None:
     """Beyond which nothing of a month's passes; None for as much as they like."""
-    return None if included is None else round(included * (1.0 + grace))
+    return None if included is None else min(round(included * (1.0 + grace)), MOST)
 
 
 def least_plan_with(feature: str) -> Plan | None:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final, Never
 from uuid import UUID
 
@@ -54,11 +55,15 @@ _OBJECT_BYTES: Final = 1024
 
 
 class Level(msgspec.Struct, frozen=True):
-    """Of what is limited as it happens: how much of `limit` is taken, in the unit that clients are told."""
+    """Of what is limited as it happens: how much of `limit` is taken, in the unit that clients are told.
+
+    `resets_at`: when nothing is taken any more, of what flows back.
+    """
 
     resource: Resource
     used: float
     limit: float
+    resets_at: datetime | None = None
 
 
 async def _nothing_known(_organization: Organization, _resource: Resource) -> float:
@@ -239,7 +244,12 @@ class Admission:
         self._drawn.add(allowance)
         taken = await allowance.taken(self._ledger, self._seed)
         return [
-            Level(pool.resource, pool.told(taken[place]), pool.told(pool.capacity))
+            Level(
+                pool.resource,
+                pool.told(taken[place]),
+                pool.told(pool.capacity),
+                allowance.resets_at(place, taken[place]),
+            )
             for place, pool in enumerate(allowance.pools)
             if pool is not None and place in taken
         ]
@@ -375,7 +385,7 @@ class Admission:
             retry_after=allowance.wait_for(place, amount, now),
             resource=pool.resource,
             limit=pool.told(pool.capacity),
-            resets_at=allowance.resets_at(place, now),
+            resets_at=allowance.resets_at(place, pool.capacity - allowance.available(place, now)),
         )
 
     def _renew(self, allowance: Allowance) -> None:

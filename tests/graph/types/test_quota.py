@@ -67,6 +67,8 @@ async def test_every_limit_is_told_with_what_is_used(school: School) -> None:
     assert limits["STORAGE"]["limit"] == 2**40
     assert limits["REQUESTS_PER_MONTH"]["used"] >= 1
     assert limits["REQUESTS_PER_MONTH"]["resetsAt"] > told["asOf"]
+    assert limits["REQUESTS_PER_SECOND"]["resetsAt"] is not None
+    assert limits["CONCURRENT_REQUESTS"]["resetsAt"] is None
     assert told["planChange"] == {
         "excess": [],
         "lostFeatures": ["sso", "customBranding", "advancedAnalytics", "customAI"],

@@ -97,7 +97,7 @@ async def quota_of(info: Info) -> Quotas:
     context = info.context
     requests = await context.runtime.requests.this_month(context.tenant.organization)
     live = [
-        Quota(each.resource, max(each.used, 0.0), each.limit, each.limit)
+        Quota(each.resource, max(each.used, 0.0), each.limit, each.limit, each.resets_at)
         for each in await context.runtime.admission.levels(context.tenant.organization)
     ]
     cached = await context.runtime.cache.stored_bytes(context.tenant.id)
