@@ -40,10 +40,13 @@ class OrganizationUsers:
 class OrganizationFeatures:
     """What an organization's plan, or an exception made for it, turns on."""
 
-    sso: bool = leaf("Single sign-on with the organization's own identity provider.", name="sso")
-    custom_branding: bool = leaf("Logo and colours of their own.")
-    api_access: bool = leaf("API keys.")
-    advanced_analytics: bool = leaf("Analytics beyond the basic figures.")
+    sso: bool = leaf(
+        "Single sign-on with the organization's own identity provider, and SCIM from its directory.",
+        name="sso",
+    )
+    custom_branding: bool = leaf("Logo, colours, internet domains and an e-mail server of their own.")
+    api_access: bool = leaf("API keys, and webhooks.")
+    advanced_analytics: bool = leaf("`courseAnalytics`: how far the people of a course get.")
     custom_ai: bool = leaf("AI models of their own. Nothing asks for it yet.", name="customAI")
 
 
