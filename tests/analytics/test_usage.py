@@ -1,3 +1,4 @@
+import json
 import re
 import secrets
 
@@ -19,6 +20,9 @@ TABLES_OF_TENANTS = Statement(
     JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'tenant_id'
     WHERE $1::uuid IS NOT NULL AND relkind = 'r'
       AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '{schema}.usage'::regclass)""",
+)
+BLOCKS_OF_MEASURING = Statement(
+    "test.blocks_of_measuring", f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {MEASURE.text}"
 )
 OF_OTHER_ROWS = {
     "rollup",
@@ -103,6 +107,25 @@ async def test_what_people_write_is_in_the_bytes(academy: Academy, rival: Academ
             grown = (await usage.measure(work)).storage_bytes - before
         pieces = 3 if each is academy else 1
         assert pieces * 10_000 < grown < (pieces + 1) * 20_000
+
+
+async def test_measuring_reads_no_text(academy: Academy) -> None:
+    """It is done every minute: a gigabyte of lessons is not to be read for its length."""
+    lesson = (await academy.lessons(await academy.course()))[0]
+
+    async def blocks() -> int:
+        async with academy.work() as work:
+            (row,) = await work.session.fetch(BLOCKS_OF_MEASURING, usage.ACTIVE_DAYS)
+        plan = json.loads(row[0])[0]["Plan"]
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+    before = await blocks()
+    async with academy.work() as work:
+        for _ in range(10):
+            draft = ContentDraft(kind="text", title="Read", text=secrets.token_hex(20_000))
+            await content.create(work, lesson.id, draft)
+    # 40 kB each are five blocks and more
+    assert await blocks() - before < 20
 
 
 async def test_every_table_is_counted_or_passes(academy: Academy) -> None:

@@ -18,6 +18,8 @@ class Usage(msgspec.Struct, frozen=True):
 
 # Measure now and keep it as this day's figures. Of rows those that people make, in whatever way, and that
 # stay: not what is kept for a time (events, sessions, deliveries), or made of other rows (words, sums).
+# The size of a whole row reads what is long in it from where that is kept apart, that of a column does not:
+# where rows may be long, their long columns are measured, and about 150 bytes are the rest of a row.
 MEASURE = Statement(
     "usage.measure",
     """INSERT INTO {schema}.usage (tenant_id, day, active_users, total_users, storage_bytes, as_of)
@@ -29,20 +31,35 @@ MEASURE = Statement(
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.user_group t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
          FROM {schema}.user_group_member t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.scim_user t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.course_version t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.attributes), 0)), 0)
+         FROM {schema}.scim_user t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.description), 0)), 0)
+         FROM {schema}.course t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.description), 0)
+           + coalesce(pg_column_size(t.modules), 0)), 0)
+         FROM {schema}.course_version t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.module t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.lesson t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.content_item t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.assignment t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.submission t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz_question t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.quiz_attempt t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.text), 0)), 0)
+         FROM {schema}.content_item t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.instructions), 0)), 0)
+         FROM {schema}.assignment t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.text), 0)
+           + coalesce(pg_column_size(t.feedback), 0)), 0)
+         FROM {schema}.submission t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.description), 0)), 0)
+         FROM {schema}.quiz t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.prompt), 0)
+           + coalesce(pg_column_size(t.options), 0)
+           + coalesce(pg_column_size(t.accepted_texts), 0)), 0)
+         FROM {schema}.quiz_question t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.answers), 0)
+           + coalesce(pg_column_size(t.questions), 0)), 0)
+         FROM {schema}.quiz_attempt t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.category t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.tag t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.learning_path t WHERE t.tenant_id = $1)
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.description), 0)), 0)
+         FROM {schema}.learning_path t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
          FROM {schema}.learning_path_course t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0)
@@ -52,7 +69,9 @@ MEASURE = Statement(
          FROM {schema}.lesson_progress t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.completion t WHERE t.tenant_id = $1)
       + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.certificate t WHERE t.tenant_id = $1)
-      + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM {schema}.job t WHERE t.tenant_id = $1),
+      + (SELECT coalesce(sum(150 + coalesce(pg_column_size(t.payload), 0)
+           + coalesce(pg_column_size(t.sealed), 0)), 0)
+         FROM {schema}.job t WHERE t.tenant_id = $1),
       now()
     ON CONFLICT (tenant_id, day) DO UPDATE
     SET active_users = excluded.active_users, total_users = excluded.total_users,
