@@ -6,7 +6,8 @@ that was changed lately (a scope, as `course:<id>`). Moving one is O(1), however
 Each is two counters in one integer: the low 20 bits count writers between `BEGIN` and `END`, the rest counts
 their comings and goings. It starts at the clock's milliseconds, so that numbers lost with an eviction, a
 restart or a fail-over of Valkey never come back to those that were in use. They are lost together: being one
-hash, the tenant's own begins anew when a scope's does.
+hash, the tenant's own begins anew when a scope's does. Where clocks differ, or one is set back, that may be
+below what a process has heard of: then it forgets all that it keeps of the tenant (`LocalCache.learn`).
 """
 
 from collections.abc import Sequence
@@ -57,13 +58,14 @@ for i = 5, #ARGV, 2 do
   local scope = ARGV[i] ~= '' and redis.call('HGET', KEYS[1], ARGV[i]) or '0'
   local name = ARGV[i + 1] .. ':' .. current .. ':' .. scope
   local value = redis.call('GET', name)
+  local left = value and redis.call('PTTL', name) or 0
   local fetched = 0
   if not value and ARGV[3] ~= '0'
       and not redis.call('SET', name .. ':lease', ARGV[4], 'NX', 'PX', ARGV[3])
       and redis.call('GET', name .. ':lease') ~= ARGV[4] then
     fetched = 1
   end
-  answer[#answer + 1] = {scope, value, fetched}
+  answer[#answer + 1] = {scope, value, fetched, left}
 end
 return answer
 """
@@ -91,11 +93,15 @@ return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """Of one key: the number of its scope, what is stored, and whether another process is fetching it."""
+    """Of one key: the number of its scope, what is stored, and whether another process is fetching it.
+
+    `seconds`: what is stored has left to live.
+    """
 
     scope: int
     sealed: bytes | None
     is_fetched: bool
+    seconds: float
 
 
 def name(tenant: UUID) -> str:
@@ -119,7 +125,10 @@ async def read(
     answer = await _READ.run(client, [name(tenant)], [_fresh(), _LIFETIME, int(lease * 1000), reader, *flat])
     try:
         current, *values = answer
-        return int(current), [Reading(int(scope), value, fetched == 1) for scope, value, fetched in values]
+        return int(current), [
+            Reading(int(scope), value, fetched == 1, int(left) / 1000)
+            for scope, value, fetched, left in values
+        ]
     except (TypeError, ValueError):
         raise DataError("no generations") from None
 
