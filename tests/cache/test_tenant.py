@@ -120,18 +120,6 @@ async def test_a_reader_that_raced_a_writer_leaves_nothing_stale(
     assert await found(cache, tenant, old) == {}
 
 
-async def test_a_writer_killed_before_its_end_leaves_values_for_two_seconds_at_most(
-    cache: TenantCache, shared_valkey: OwnValkey
-) -> None:
-    tenant, one = uuid4(), thing()
-    await cache.begin_write(tenant)
-    await store(cache, tenant, one)
-    redis = Redis.from_url(shared_valkey.url)
-    names = [name async for name in redis.scan_iter(f"harka:{{{tenant.hex}}}:value:*")]
-    assert [0 < await redis.pttl(name) <= 2000 for name in names] == [True]
-    await redis.aclose()
-
-
 async def test_a_value_moved_under_another_key_is_refused(
     cache: TenantCache, other: TenantCache, shared_valkey: OwnValkey
 ) -> None:
@@ -428,31 +416,6 @@ async def test_a_process_that_hears_nothing_uses_nothing_it_keeps(
     assert time.perf_counter() - start < 0.5
     assert other.find(tenant, THINGS, one.id) is None
     assert await found(other, tenant, one) == {}
-
-
-async def test_what_was_stored_together_does_not_expire_together(cache: TenantCache, client: Client) -> None:
-    tenant = uuid4()
-    await store(cache, tenant, *(thing() for _ in range(20)))
-    names = [name async for name in client.scan_iter(f"harka:{{{tenant.hex}}}:value:*", count=1000)]
-    left = [await client.pttl(name) for name in names]
-    assert 53_000 < min(left) < max(left) - 500 < 60_000
-
-
-async def test_what_is_kept_here_does_not_outlive_its_time_in_valkey(
-    cache: TenantCache, other: TenantCache, client: Client
-) -> None:
-    tenant, one = uuid4(), thing()
-    await until_trusted(other)
-    await store(cache, tenant, one)
-    names = [name async for name in client.scan_iter(f"harka:{{{tenant.hex}}}:value:*", count=1000)]
-    await client.pexpire(names[0], 500)
-    assert await found(other, tenant, one) == {one.id: one}
-    assert other.find(tenant, THINGS, one.id) == one
-
-    async def is_over() -> bool:
-        return other.find(tenant, THINGS, one.id) is None
-
-    await until(is_over, within=2.0)
 
 
 async def test_beyond_its_budget_a_tenant_forgets_and_others_do_not(

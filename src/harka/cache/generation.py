@@ -43,6 +43,8 @@ if redis.call('HGET', KEYS[1], 'origin') ~= origin then
 end
 """
 
+# Who begins and never ends, or whose number was lost in between, is counted for ever: so the last to begin
+# leaves a date, and is taken to be at work for a minute, far longer than any commit takes.
 # Lua's numbers are doubles: these are compared and joined as text, and computed by HINCRBY alone
 _READ: Final = Script(
     _SETTLE
@@ -53,6 +55,8 @@ if not current then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   current = ARGV[1]
 end
+local begun = redis.call('HGET', KEYS[1], 'begun')
+local lately = begun and redis.call('TIME')[1] - begun < 60 and 1 or 0
 local answer = {current}
 for i = 5, #ARGV, 2 do
   local scope = ARGV[i] ~= '' and redis.call('HGET', KEYS[1], ARGV[i]) or '0'
@@ -65,7 +69,7 @@ for i = 5, #ARGV, 2 do
       and redis.call('GET', name .. ':lease') ~= ARGV[4] then
     fetched = 1
   end
-  answer[#answer + 1] = {scope, value, fetched, left}
+  answer[#answer + 1] = {scope, value, fetched, left, lately}
 end
 return answer
 """
@@ -82,12 +86,15 @@ if redis.call('HSETNX', KEYS[1], '', ARGV[3]) == 1 then
   redis.call('HSET', KEYS[1], '*', ARGV[3], 'origin', origin)
   change = ARGV[2]
 end
-for i = 6, #ARGV do
+if change == ARGV[6] then
+  redis.call('HSET', KEYS[1], 'begun', redis.call('TIME')[1])
+end
+for i = 7, #ARGV do
   local is_new = redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[3]) == 1
   redis.call('HINCRBY', KEYS[1], ARGV[i], is_new and ARGV[2] or change)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
+return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 7))
 """
 )
 
@@ -95,13 +102,15 @@ return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """Of one key: the number of its scope, what is stored, and whether another process is fetching it.
 
-    `seconds`: what is stored has left to live.
+    `seconds`: what is stored has left to live. `has_begun`: a writer of the tenant has, in the last minute;
+    one that is counted and began before that was killed, or given up, or lost with the numbers.
     """
 
     scope: int
     sealed: bytes | None
     is_fetched: bool
     seconds: float
+    has_begun: bool
 
 
 def name(tenant: UUID) -> str:
@@ -109,7 +118,7 @@ def name(tenant: UUID) -> str:
 
 
 def has_writers(number: int) -> bool:
-    """Whether somebody is between `BEGIN` and `END`, or was killed there."""
+    """Whether somebody is between `BEGIN` and `END`, or was when it was killed, or the numbers were lost."""
     return number & _WRITERS != 0
 
 
@@ -126,8 +135,8 @@ async def read(
     try:
         current, *values = answer
         return int(current), [
-            Reading(int(scope), value, fetched == 1, int(left) / 1000)
-            for scope, value, fetched, left in values
+            Reading(int(scope), value, fetched == 1, int(left) / 1000, lately == 1)
+            for scope, value, fetched, left, lately in values
         ]
     except (TypeError, ValueError):
         raise DataError("no generations") from None
@@ -140,7 +149,7 @@ async def move(client: Client, tenant: UUID, scopes: Sequence[str], change: int)
     """
     moved = [*scopes, ANY]
     lost = FORGET if change == END else change
-    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, *moved]
+    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, BEGIN, *moved]
     answer = await _MOVE.run(client, [name(tenant)], arguments)
     return {scope: int(number) for scope, number in zip([TENANT, ANY, *moved], answer, strict=True)}
 

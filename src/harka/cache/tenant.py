@@ -68,11 +68,15 @@ class Namespace(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a value that was looked for lies. `is_fetched`: another process is at it."""
+    """Where a value that was looked for lies. `is_fetched`: another process is at it.
+
+    `is_changing`: a writer is at work.
+    """
 
     name: str
     stamp: Stamp
     is_fetched: bool
+    is_changing: bool
 
 
 class Lookup(msgspec.Struct, Generic[T], frozen=True):
@@ -195,7 +199,7 @@ class TenantCache:
             value = values.get(key)
             body = b"" if value is None else packed(value)
             if value is not None and len(body) <= _VALUE_BYTES:
-                ttl = _ttl(namespace, place.stamp)
+                ttl = _ttl(namespace, place)
                 sealed = self._seal.sealed(place.name, body)
                 stored[place.name] = Stored(sealed, int(ttl * 1000))
                 self._local.keep(
@@ -276,6 +280,15 @@ class TenantCache:
         _require(tenant)
         if self._writes is not None:
             await self._writes.end(tenant, scopes)
+
+    async def invalidate_uncertain(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        """`invalidate` after a commit that was interrupted: others may see it a moment later, or never.
+
+        For the next 10 s nothing is stored for longer than 2 s, as while a writer is at work.
+        """
+        _require(tenant)
+        if self._writes is not None:
+            await self._writes.doubt(tenant, scopes)
 
     async def run_script(self, script: str, key: str, *arguments: float | str) -> bytes | None:
         """What a script of ours answers about one key, or None from a Valkey that is down or not there."""
@@ -365,13 +378,13 @@ class TenantCache:
 def _place(current: int, scope: str, name: str, reading: Reading) -> Place:
     whole = f"{name}:{current}:{reading.scope}"
     stamp = Stamp(current, scope, current if scope == TENANT else reading.scope)
-    return Place(whole, stamp, reading.is_fetched)
-
-
-def _ttl(namespace: Namespace[Any], stamp: Stamp) -> float:
-    """Spread out, so that what was stored together does not expire together."""
     at_work = has_writers(stamp.tenant) or has_writers(stamp.number)
-    ttl = min(_TTL_DURING_WRITE, namespace.ttl) if at_work else namespace.ttl
+    return Place(whole, stamp, reading.is_fetched, at_work and reading.has_begun)
+
+
+def _ttl(namespace: Namespace[Any], place: Place) -> float:
+    """Spread out, so that what was stored together does not expire together."""
+    ttl = min(_TTL_DURING_WRITE, namespace.ttl) if place.is_changing else namespace.ttl
     return ttl * random.uniform(1 - _TTL_JITTER, 1)  # noqa: S311 - no secret
 
 
