@@ -16,7 +16,7 @@ async def test_the_first_fetches_and_the_others_are_told() -> None:
         assert (list(own.keys), list(nothing.keys)) == (["a", "b"], [])
         waiting = asyncio.create_task(others.wait())
         own.tell({"a": 1})
-    assert await waiting == ({"a": 1}, [])
+    assert await waiting == ({"a": 1}, [], [])
 
 
 async def test_who_is_not_told_fetches_it_themselves() -> None:
@@ -31,9 +31,24 @@ async def test_who_is_not_told_fetches_it_themselves() -> None:
     failing = asyncio.create_task(fail())
     await asyncio.sleep(0)
     _, others = flights.divide({"a": "name of a"})
-    assert await others.wait() == ({}, ["a"])
+    assert await others.wait() == ({}, ["a"], [])
     with pytest.raises(ConnectionError):
         await failing
+
+
+async def test_what_was_left_unfetched_is_told_apart_from_what_failed() -> None:
+    flights = Flights()
+
+    async def fetch() -> None:
+        own, _ = flights.divide(NAMES)
+        with own:
+            await asyncio.Event().wait()
+
+    leaving = asyncio.create_task(fetch())
+    await asyncio.sleep(0)
+    _, others = flights.divide({"a": "name of a"})
+    leaving.cancel()
+    assert await others.wait() == ({}, [], ["a"])
 
 
 async def test_one_who_stops_waiting_ends_it_for_nobody_else() -> None:
@@ -45,7 +60,7 @@ async def test_one_who_stops_waiting_ends_it_for_nobody_else() -> None:
         leaving.cancel()
         await asyncio.sleep(0)
         own.tell(dict.fromkeys(NAMES, 1))
-    assert await staying == ({"a": 1, "b": 1}, [])
+    assert await staying == ({"a": 1, "b": 1}, [], [])
 
 
 async def test_another_name_is_fetched_on_its_own() -> None:
@@ -63,7 +78,7 @@ async def test_who_looked_in_time_and_comes_late_is_told_and_then_it_is_over() -
     own, _ = flights.divide(NAMES)
     with own:
         own.tell({"a": 1})
-    assert await flights.divide(NAMES)[1].wait() == ({"a": 1}, [])
+    assert await flights.divide(NAMES)[1].wait() == ({"a": 1}, [], [])
     await until(lambda: is_over(flights))
 
 

@@ -100,6 +100,22 @@ async def test_who_ends_what_was_lost_takes_back_no_writer(client: Client) -> No
     assert not any(has_writers(told[name]) for name in (TENANT, ANY, COURSE))
 
 
+async def test_who_was_killed_at_work_is_counted_for_a_minute(client: Client) -> None:
+    tenant = uuid4()
+
+    async def has_begun() -> bool:
+        return (await generation.read(client, tenant, [(ANY, "none")]))[1][0].has_begun
+
+    assert not await has_begun()
+    await generation.move(client, tenant, [TENANT], BEGIN)
+    assert await has_begun()
+    seconds, _ = await client.time()
+    await client.hset(generation.name(tenant), "begun", seconds - 61)
+    assert not await has_begun()
+    await generation.move(client, tenant, [TENANT], FORGET)
+    assert not await has_begun()
+
+
 async def test_too_many_scopes_begin_anew_and_with_them_the_tenant(client: Client) -> None:
     tenant = uuid4()
     before = await number(client, tenant)

@@ -90,6 +90,21 @@ def test_a_message_that_comes_late_brings_nothing_back() -> None:
     assert found(cache, tenant, "a") is None
 
 
+def test_numbers_that_begin_anew_below_those_of_before_forget_everything() -> None:
+    """As where Valkey has lost them, and a process whose clock is behind begins them anew."""
+    cache, tenant = opened(), uuid4()
+    local, name = cache.of(tenant), ("thing", 1, "a")
+    cache.learn(tenant, {TENANT: 5, ANY: 5})
+    cache.keep(tenant, local, name, "old", stamp=Stamp(5, ANY, 5), until=LATER, size=1)
+    assert found(cache, tenant, "a") == "old"
+    cache.learn(tenant, {TENANT: 3, ANY: 4})
+    assert found(cache, tenant, "a") is None
+    local = cache.of(tenant)
+    cache.learn(tenant, {TENANT: 3, ANY: 4})
+    cache.keep(tenant, local, name, "new", stamp=Stamp(3, ANY, 4), until=LATER, size=1)
+    assert found(cache, tenant, "a") == "new"
+
+
 def test_a_tenant_has_an_eighth_and_keeps_what_was_used_last() -> None:
     cache, tenant = opened(8 * 10_000), uuid4()
     for number in range(9):

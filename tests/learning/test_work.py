@@ -9,8 +9,10 @@ import pytest
 
 from academy import Academy, Parts
 from harka import clock
+from harka.cache import generation
 from harka.cache.generation import ANY
 from harka.cache.tenant import Namespace, TenantCache
+from harka.config import Settings
 from harka.errors import ConflictError, DeadlineExceededError, HarkaError, InternalError, ValidationError
 from harka.learning import course
 from harka.learning.course import CourseDraft
@@ -19,7 +21,7 @@ from harka.learning.work import UnitOfWork
 from harka.pubsub import PubSub
 from harka.queue.message import JOBS_TOPIC, PLATFORM
 from harka.storage.statement import Statement
-from waiting import until_trusted
+from waiting import until, until_trusted
 
 NAMES = Namespace("names", str, scope=ANY)
 TIMEOUT = Statement(
@@ -247,6 +249,46 @@ async def test_the_cache_is_told_before_the_commit_and_after_it(academy: Academy
         await course.create(work, draft("B"))
 
     assert cache.steps == [("begin", 0, 2), ("forget", 2, 2)]
+    await cache.close()
+
+
+class InterruptingCache(TenantCache):
+    """Whoever is to commit next is cancelled."""
+
+    async def begin_write(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        await super().begin_write(tenant, scopes)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+
+async def test_after_an_interrupted_commit_nothing_is_kept_for_long(
+    academy: Academy, settings: Settings
+) -> None:
+    """The database may have it a moment later: what is read before that must not stay."""
+    cache = InterruptingCache(settings.redis_url, bytes(16), patience=1.0)
+    academy.parts = msgspec.structs.replace(academy.parts, cache=cache)
+    assert cache._server is not None
+    client = cache._server.client
+
+    async def number() -> int:
+        _, (of_any,) = await generation.read(client, academy.organization.id, [(ANY, "none")])
+        return of_any.scope
+
+    before = await number()
+
+    async def interrupted() -> None:
+        async with academy.work() as work:
+            await course.create(work, draft("A"))
+
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted()
+
+    async def is_forgotten() -> bool:
+        return await number() >= before + generation.BEGIN + generation.FORGET - 1
+
+    await until(is_forgotten)
+    assert generation.has_writers(await number())
     await cache.close()
 
 

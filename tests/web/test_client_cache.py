@@ -67,6 +67,16 @@ async def test_what_is_not_declared_and_what_failed_is_not_to_be_stored(school: 
     assert "etag" not in answer.headers
 
 
+async def test_what_tells_its_cost_is_not_to_be_stored_and_is_another_answer(school: School) -> None:
+    plain = await get(school, BRANDING, public=True)
+    assert "GraphQL-Cost" in plain.headers["vary"].split(", ")
+    known = {"graphql-cost": "1", "if-none-match": plain.headers["etag"]}
+    told = await get(school, BRANDING, public=True, **known)
+    assert "cost" in told.json()["extensions"]
+    assert told.headers["cache-control"] == "no-store"
+    assert "etag" not in told.headers
+
+
 async def test_a_post_is_not_to_be_stored(school: School) -> None:
     headers = await school.headers(tuple(Permission))
     for _ in range(2):

@@ -6,6 +6,9 @@ from typing import Any, Final, Self
 
 _LANDED: Final = 0.1
 """Seconds for which what was fetched is there for those who looked for it before, and are told late."""
+_FAILED: Final = "failed"
+_LEFT: Final = "left"
+"""Whoever was at it was cancelled, as when a client goes away: that says nothing of what it was fetching."""
 
 
 class Flights:
@@ -32,7 +35,10 @@ class Flights:
 
 
 class Own:
-    """A block around fetching. Whoever is not told in it fetches themselves after it."""
+    """A block around fetching.
+
+    Whoever is not told in it fetches themselves after it; where it was cancelled, one does for the others.
+    """
 
     def __init__(self, flying: dict[str, asyncio.Future[Any]], names: Mapping[Any, str]) -> None:
         self._flying = flying
@@ -49,12 +55,13 @@ class Own:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, type_: type[BaseException] | None, *error: object) -> None:
+        untold = _LEFT if type_ is asyncio.CancelledError else _FAILED
         for name in self._names.values():
             if self._flying[name].done():
                 asyncio.get_running_loop().call_later(_LANDED, self._flying.pop, name)
             else:
-                self._flying.pop(name).set_result(None)
+                self._flying.pop(name).set_result(untold)
 
 
 class Others:
@@ -63,14 +70,16 @@ class Others:
     def __init__(self, flying: Mapping[Any, asyncio.Future[Any]]) -> None:
         self._flying = flying
 
-    async def wait(self) -> tuple[dict[Any, Any], list[Any]]:
-        """What they found, by key; and what they failed to fetch."""
-        found, failed = {}, []
+    async def wait(self) -> tuple[dict[Any, Any], list[Any], list[Any]]:
+        """What they found, by key; what they failed to fetch; and what they left unfetched."""
+        found, failed, left = {}, [], []
         for key, flying in self._flying.items():
             # shielded: one that stops waiting must not end it for the others
             told = await asyncio.shield(flying)
-            if told is None:
+            if told is _FAILED:
                 failed.append(key)
+            elif told is _LEFT:
+                left.append(key)
             elif told[0] is not None:
                 found[key] = told[0]
-        return found, failed
+        return found, failed, left

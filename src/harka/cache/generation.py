@@ -6,7 +6,8 @@ that was changed lately (a scope, as `course:<id>`). Moving one is O(1), however
 Each is two counters in one integer: the low 20 bits count writers between `BEGIN` and `END`, the rest counts
 their comings and goings. It starts at the clock's milliseconds, so that numbers lost with an eviction, a
 restart or a fail-over of Valkey never come back to those that were in use. They are lost together: being one
-hash, the tenant's own begins anew when a scope's does.
+hash, the tenant's own begins anew when a scope's does. Where clocks differ, or one is set back, that may be
+below what a process has heard of: then it forgets all that it keeps of the tenant (`LocalCache.learn`).
 """
 
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ if redis.call('HGET', KEYS[1], 'origin') ~= origin then
 end
 """
 
+# Who begins and never ends, or whose number was lost in between, is counted for ever: so the last to begin
+# leaves a date, and is taken to be at work for a minute, far longer than any commit takes.
 # Lua's numbers are doubles: these are compared and joined as text, and computed by HINCRBY alone
 _READ: Final = Script(
     _SETTLE
@@ -52,18 +55,21 @@ if not current then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   current = ARGV[1]
 end
+local begun = redis.call('HGET', KEYS[1], 'begun')
+local lately = begun and redis.call('TIME')[1] - begun < 60 and 1 or 0
 local answer = {current}
 for i = 5, #ARGV, 2 do
   local scope = ARGV[i] ~= '' and redis.call('HGET', KEYS[1], ARGV[i]) or '0'
   local name = ARGV[i + 1] .. ':' .. current .. ':' .. scope
   local value = redis.call('GET', name)
+  local left = value and redis.call('PTTL', name) or 0
   local fetched = 0
   if not value and ARGV[3] ~= '0'
       and not redis.call('SET', name .. ':lease', ARGV[4], 'NX', 'PX', ARGV[3])
       and redis.call('GET', name .. ':lease') ~= ARGV[4] then
     fetched = 1
   end
-  answer[#answer + 1] = {scope, value, fetched}
+  answer[#answer + 1] = {scope, value, fetched, left, lately}
 end
 return answer
 """
@@ -80,22 +86,31 @@ if redis.call('HSETNX', KEYS[1], '', ARGV[3]) == 1 then
   redis.call('HSET', KEYS[1], '*', ARGV[3], 'origin', origin)
   change = ARGV[2]
 end
-for i = 6, #ARGV do
+if change == ARGV[6] then
+  redis.call('HSET', KEYS[1], 'begun', redis.call('TIME')[1])
+end
+for i = 7, #ARGV do
   local is_new = redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[3]) == 1
   redis.call('HINCRBY', KEYS[1], ARGV[i], is_new and ARGV[2] or change)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 6))
+return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 7))
 """
 )
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """Of one key: the number of its scope, what is stored, and whether another process is fetching it."""
+    """Of one key: the number of its scope, what is stored, and whether another process is fetching it.
+
+    `seconds`: what is stored has left to live. `has_begun`: a writer of the tenant has, in the last minute;
+    one that is counted and began before that was killed, or given up, or lost with the numbers.
+    """
 
     scope: int
     sealed: bytes | None
     is_fetched: bool
+    seconds: float
+    has_begun: bool
 
 
 def name(tenant: UUID) -> str:
@@ -103,7 +118,7 @@ def name(tenant: UUID) -> str:
 
 
 def has_writers(number: int) -> bool:
-    """Whether somebody is between `BEGIN` and `END`, or was killed there."""
+    """Whether somebody is between `BEGIN` and `END`, or was when it was killed, or the numbers were lost."""
     return number & _WRITERS != 0
 
 
@@ -119,7 +134,10 @@ async def read(
     answer = await _READ.run(client, [name(tenant)], [_fresh(), _LIFETIME, int(lease * 1000), reader, *flat])
     try:
         current, *values = answer
-        return int(current), [Reading(int(scope), value, fetched == 1) for scope, value, fetched in values]
+        return int(current), [
+            Reading(int(scope), value, fetched == 1, int(left) / 1000, lately == 1)
+            for scope, value, fetched, left, lately in values
+        ]
     except (TypeError, ValueError):
         raise DataError("no generations") from None
 
@@ -131,7 +149,7 @@ async def move(client: Client, tenant: UUID, scopes: Sequence[str], change: int)
     """
     moved = [*scopes, ANY]
     lost = FORGET if change == END else change
-    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, *moved]
+    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, BEGIN, *moved]
     answer = await _MOVE.run(client, [name(tenant)], arguments)
     return {scope: int(number) for scope, number in zip([TENANT, ANY, *moved], answer, strict=True)}
 

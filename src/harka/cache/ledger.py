@@ -2,7 +2,10 @@
 
 A hash of the tenant's says how many bytes lie under which name. One script looks at it, makes room and
 stores: two that store at once never exceed the budget together. Room is made among the tenant's own values,
-those least recently used among twenty taken at random, as Valkey itself does; expired ones go first.
+those least recently used among twenty taken at random, as Valkey itself does; expired ones go first. At most
+320 go at once: a plan that shrinks by more is kept with the next stores, of which none is let in before. What
+Valkey evicts stays counted until its turn comes; if it evicts the hash, what lay under it is not counted any
+more, and takes room beside the budget until it expires.
 """
 
 from collections.abc import Mapping

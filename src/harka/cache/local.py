@@ -5,6 +5,7 @@ came the last time ("second chance": Corbató, "A paging experiment with the Mul
 tenant its values, in all the tenants. The exact order of looks would take two more hashes of names a hit.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -118,9 +119,13 @@ class LocalCache:
         if local is None:
             return
         known = local.numbers
+        if numbers.get(TENANT, math.inf) < known.get(TENANT, 0):
+            # lost, and begun anew by a clock that is behind, unless it was sent earlier: who could tell?
+            self._drop(tenant)
+            return
         before = len(known)
         for scope, number in numbers.items():
-            # they only grow: what was sent earlier may arrive later
+            # they grow: what was sent earlier may arrive later
             if number > known.get(scope, 0):
                 known[scope] = number
         size = _NUMBER * (len(known) - before)

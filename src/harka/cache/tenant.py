@@ -17,10 +17,10 @@ from harka import clock, logs
 from harka.cache import generation as generations
 from harka.cache import ledger
 from harka.cache.doubts import Doubts
-from harka.cache.flight import Flights
+from harka.cache.flight import Flights, Own
 from harka.cache.generation import ANY, TENANT, Reading, has_writers
 from harka.cache.ledger import Stored
-from harka.cache.local import LocalCache, LocalTenant, Stamp
+from harka.cache.local import LocalCache, LocalTenant, Name, Stamp
 from harka.cache.news import News
 from harka.cache.seal import Part, Seal
 from harka.cache.server import PATIENCE, Server
@@ -62,13 +62,21 @@ class Namespace(msgspec.Struct, Generic[T], frozen=True):
     def scope_of(self, key: Part) -> str:
         return self.scope if self.scope in {TENANT, ANY} else f"{self.scope}:{key!s}"
 
+    def name_of(self, key: Part) -> Name:
+        """Of the value that this process keeps itself."""
+        return self.name, self.version, key
+
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a value that was looked for lies. `is_fetched`: another process is at it."""
+    """Where a value that was looked for lies. `is_fetched`: another process is at it.
+
+    `is_changing`: a writer is at work.
+    """
 
     name: str
     stamp: Stamp
     is_fetched: bool
+    is_changing: bool
 
 
 class Lookup(msgspec.Struct, Generic[T], frozen=True):
@@ -159,7 +167,15 @@ class TenantCache:
                 missing[key] = place
                 continue
             found[key] = value
-            self._keep(tenant, local, namespace, key, value, place.stamp, len(reading.sealed or b""))
+            self._local.keep(
+                tenant,
+                local,
+                namespace.name_of(key),
+                value,
+                stamp=place.stamp,
+                until=_here_until(reading.seconds),
+                size=len(reading.sealed or b""),
+            )
         self.counts["hit"] += len(asked) - len(missing)
         self.counts["miss"] += len(missing)
         return Lookup(found, missing, local)
@@ -183,10 +199,18 @@ class TenantCache:
             value = values.get(key)
             body = b"" if value is None else packed(value)
             if value is not None and len(body) <= _VALUE_BYTES:
-                ttl = _ttl(namespace, place.stamp)
+                ttl = _ttl(namespace, place)
                 sealed = self._seal.sealed(place.name, body)
                 stored[place.name] = Stored(sealed, int(ttl * 1000))
-                self._keep(tenant, lookup.local, namespace, key, value, place.stamp, len(body))
+                self._local.keep(
+                    tenant,
+                    lookup.local,
+                    namespace.name_of(key),
+                    value,
+                    stamp=place.stamp,
+                    until=_here_until(ttl),
+                    size=len(body),
+                )
             elif namespace.lease:
                 stored[place.name] = Stored(b"", 0)
         if stored:
@@ -198,22 +222,21 @@ class TenantCache:
         """What `lookup` did not find, fetched once for all who look for it at the same time, and stored."""
         assert lookup.missing is not None  # noqa: S101 - whoever has nowhere to store it fetches it themselves
         found: dict[Any, T] = {}
-        own, others = self._flights.divide({key: place.name for key, place in lookup.missing.items()})
-        with own:
-            if own.keys:
-                found |= await self._elsewhere(tenant, namespace, lookup, own.keys)
-                left = [key for key in own.keys if key not in found]
-                if left:
-                    fetched = await fetch(left)
-                    own.tell({**found, **fetched})
-                    await self.set_many(tenant, namespace, _only(lookup, left), fetched, budget=budget)
-                    found.update(fetched)
-                own.tell(found)
-        told, left = await others.wait()
-        found.update(told)
-        if left:
-            # whoever was to fetch it has failed: that is no reason to fail here
-            found.update(await fetch(left))
+        names = {key: place.name for key, place in lookup.missing.items()}
+        # what another left without having fetched it is fetched by one of those who waited
+        while names:
+            own, others = self._flights.divide(names)
+            with own:
+                if own.keys:
+                    found.update(
+                        await self._fetched(tenant, namespace, _only(lookup, own.keys), fetch, own, budget)
+                    )
+            told, failed, left = await others.wait()
+            found.update(told)
+            if failed:
+                # whoever was to fetch it has failed: that is no reason to fail here
+                found.update(await fetch(failed))
+            names = {key: names[key] for key in left}
         return found
 
     async def get_lasting(self, tenant: UUID, namespace: Namespace[T], key: Part) -> T | None:
@@ -257,6 +280,15 @@ class TenantCache:
         _require(tenant)
         if self._writes is not None:
             await self._writes.end(tenant, scopes)
+
+    async def invalidate_uncertain(self, tenant: UUID, scopes: Collection[str] = ()) -> None:
+        """`invalidate` after a commit that was interrupted: others may see it a moment later, or never.
+
+        For the next 10 s nothing is stored for longer than 2 s, as while a writer is at work.
+        """
+        _require(tenant)
+        if self._writes is not None:
+            await self._writes.doubt(tenant, scopes)
 
     async def run_script(self, script: str, key: str, *arguments: float | str) -> bytes | None:
         """What a script of ours answers about one key, or None from a Valkey that is down or not there."""
@@ -302,6 +334,20 @@ class TenantCache:
         # what is kept is not found any more, and what is being looked for is not kept
         self._local.drop(tenant)
 
+    async def _fetched(
+        self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], fetch: Fetch[T], own: Own, budget: int
+    ) -> dict[Any, T]:
+        """What is ours to fetch, told to those who wait for it in this process, and stored."""
+        found = await self._elsewhere(tenant, namespace, lookup, own.keys)
+        left = [key for key in own.keys if key not in found]
+        if left:
+            fetched = await fetch(left)
+            found.update(fetched)
+            own.tell(found)
+            await self.set_many(tenant, namespace, _only(lookup, left), fetched, budget=budget)
+        own.tell(found)
+        return found
+
     async def _elsewhere(
         self, tenant: UUID, namespace: Namespace[T], lookup: Lookup[T], keys: Sequence[Any]
     ) -> dict[Any, T]:
@@ -328,32 +374,23 @@ class TenantCache:
             return None
         return self._seal.opened(place.name, reading.sealed, namespace.type)
 
-    def _keep(
-        self,
-        tenant: UUID,
-        local: LocalTenant,
-        namespace: Namespace[T],
-        key: Part,
-        value: T,
-        stamp: Stamp,
-        size: int,
-    ) -> None:
-        until = clock.monotonic() + min(_ttl(namespace, stamp), _LOCAL_TTL)
-        name = (namespace.name, namespace.version, key)
-        self._local.keep(tenant, local, name, value, stamp=stamp, until=until, size=size)
-
 
 def _place(current: int, scope: str, name: str, reading: Reading) -> Place:
     whole = f"{name}:{current}:{reading.scope}"
     stamp = Stamp(current, scope, current if scope == TENANT else reading.scope)
-    return Place(whole, stamp, reading.is_fetched)
-
-
-def _ttl(namespace: Namespace[Any], stamp: Stamp) -> float:
-    """Spread out, so that what was stored together does not expire together."""
     at_work = has_writers(stamp.tenant) or has_writers(stamp.number)
-    ttl = min(_TTL_DURING_WRITE, namespace.ttl) if at_work else namespace.ttl
+    return Place(whole, stamp, reading.is_fetched, at_work and reading.has_begun)
+
+
+def _ttl(namespace: Namespace[Any], place: Place) -> float:
+    """Spread out, so that what was stored together does not expire together."""
+    ttl = min(_TTL_DURING_WRITE, namespace.ttl) if place.is_changing else namespace.ttl
     return ttl * random.uniform(1 - _TTL_JITTER, 1)  # noqa: S311 - no secret
+
+
+def _here_until(seconds: float) -> float:
+    """Monotonic. `seconds`: left for the value in Valkey, which it does not outlive here."""
+    return clock.monotonic() + min(seconds, _LOCAL_TTL)
 
 
 def _only(lookup: Lookup[T], keys: Sequence[Any]) -> Lookup[T]:

@@ -18,6 +18,8 @@ from harka.cache.server import Server
 log = logs.logger("cache")
 
 _RETRY: Final = MADE_UP / 4
+_SEEN: Final = 10.0
+"""Seconds after which a commit that nobody waits for any more has been seen: it may wait for a disk."""
 _MOST_SCOPES: Final = 100
 """Beyond, all of the tenant is forgotten: one step, where a script would hold Valkey up with each of them.
 
@@ -74,10 +76,19 @@ class Writes:
         # a task of its own: a cancelled request must not leave the change untold
         await asyncio.shield(self._start(self._tell_or_owe(tenant, moved, change)))
 
+    async def doubt(self, tenant: UUID, scopes: Collection[str]) -> None:
+        """Return when it is forgotten everywhere; `end` it once the commit must have been seen."""
+        await asyncio.shield(self._start(self._tell_or_owe(tenant, _moved(scopes), FORGET)))
+        _ = self._start(self._end_later(tenant, scopes))
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end_later(self, tenant: UUID, scopes: Collection[str]) -> None:
+        await asyncio.sleep(_SEEN)
+        await self.end(tenant, scopes)
 
     async def _mention(self, tenant: UUID, numbers: Mapping[str, int]) -> None:
         await self._server.attempt(partial(self._news.mention, tenant, numbers))

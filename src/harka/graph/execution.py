@@ -190,8 +190,9 @@ class Engine:
             # rounding to places takes ten times as long as rounding to a whole number
             "cpuMilliseconds": round(seconds * 1_000_000.0) / 1000.0,
         }
-        # others may be given the same answer, and are told their own
-        return msgspec.structs.replace(answer, body={**answer.body, "extensions": {"cost": cost}})
+        # others may be given the same answer, and are told their own; what is left is true of now alone
+        body = {**answer.body, "extensions": {"cost": cost}}
+        return msgspec.structs.replace(answer, body=body, policy=None)
 
     async def subscribe(
         self, prepared: Prepared, tenant: TenantContext, identify: Identify

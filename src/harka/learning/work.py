@@ -219,10 +219,11 @@ class UnitOfWork:
                 await self._write_events()
             await self.session.commit()
         except BaseException:
-            # an interrupted commit may have happened: forgetting too much is harmless, too little is not
+            # an interrupted commit may have happened, or be about to: forgetting too much is harmless, too
+            # little is not
             self._actions.clear()
             self._signals = False
-            self._finish()
+            self._finish(is_certain=False)
             # the cache comes before the session: without this, an interruption there would leave it open
             await self.session.rollback()
             raise
@@ -245,11 +246,12 @@ class UnitOfWork:
         actor = self.context.actor
         await events.insert_last(self.session, new, actor_kind=str(actor.kind), actor_id=actor.id)
 
-    def _finish(self) -> asyncio.Task[None] | None:
+    def _finish(self, *, is_certain: bool = True) -> asyncio.Task[None] | None:
         actions, self._actions = self._actions, []
         if self._forgets is not None:
+            forget = self._cache.invalidate if is_certain else self._cache.invalidate_uncertain
             # first, so that whoever hears of the change reads it
-            actions.insert(0, partial(self._cache.invalidate, self.context.id, sorted(self._forgets)))
+            actions.insert(0, partial(forget, self.context.id, sorted(self._forgets)))
         if self._signals:
             actions.append(partial(queue.signal, self._pubsub, self.context.id))
             self._pubsub.publish_soon(self.context.id, JOB_CHANGES_TOPIC)

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from harka.graph.answer import Answer
 
 _NOT_MODIFIED: Final = 304
-_VARY: Final = "Accept, Authorization, Cookie, X-API-Key"
-"""What makes another answer of the same address: what it is written in, and who asks."""
+_VARY: Final = "Accept, Authorization, Cookie, GraphQL-Cost, X-API-Key"
+"""What makes another answer of the same address: what it is in, who asks, and whether its cost is told."""
 
 
 def kept(response: Response, answer: Answer, known: str) -> Response:

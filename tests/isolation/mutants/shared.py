@@ -76,6 +76,13 @@ MUTANTS: Final = [
         ("tests/cache/test_failover.py",),
     ),
     Mutant(
+        "numbers-begun-anew-below-are-not-believed",
+        "cache/local.py",
+        "        if numbers.get(TENANT, math.inf) < known.get(TENANT, 0):\n",
+        "        if False:\n",
+        ("tests/cache/test_local.py", "tests/cache/test_tenant.py"),
+    ),
+    Mutant(
         "document-of-any-tenant",
         "graph/persisted.py",
         "        known: str | None = self._texts.get((tenant, sha256))\n",
@@ -183,7 +190,7 @@ MUTANTS: Final = [
     Mutant(
         "cached-after-a-change",
         "learning/work.py",
-        "            actions.insert(0, partial(self._cache.invalidate, self.context.id, sorted(self._forgets)))",
+        "            actions.insert(0, partial(forget, self.context.id, sorted(self._forgets)))",
         "            pass",
         ("tests/learning/test_work.py",),
     ),
