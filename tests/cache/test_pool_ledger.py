@@ -296,6 +296,10 @@ async def test_nothing_is_granted_that_nobody_there_can_use(opened: Open) -> Non
     assert told.granted == 60.0, "it has some of that"
     (told,) = await one.draw(tenant, [ask(back=60.0, need=100.0)])
     assert told.granted == 0.0, "of which it had nothing"
+    (told,) = await another.draw(tenant, [ask(back=30.0, need=155.0, sizes=[(150.0, 1)])])
+    assert told.granted == 5.0, "a debt is paid all the same"
+    (told,) = await another.draw(tenant, [ask(need=150.0)])
+    assert told.granted == 25.0, "and bit by bit"
 
 
 async def test_a_part_of_one_is_granted_to_who_has_the_rest(opened: Open) -> None:

@@ -191,14 +191,15 @@ for place, one in ipairs(ask[3]) do
     local free = math.max(0, capacity - pool.level + 0.000001)
     local granted = math.min(need + spare, math.max(need, math.floor(free)))
     if free < need then
-      granted = math.floor(free)
-      if #sizes > 0 then
-        local usable = 0
-        for _, size in ipairs(sizes) do
-          usable = usable + size[1] * math.min(size[2], math.floor((free + idle - usable) / size[1]))
-        end
-        granted = math.max(0, usable - idle)
+      local owed, usable = need + idle, 0
+      for _, size in ipairs(sizes) do owed = owed - size[1] * size[2] end
+      -- a debt is paid first, bit by bit
+      granted = math.max(0, math.min(owed, math.floor(free)))
+      local room = free - granted + idle
+      for _, size in ipairs(sizes) do
+        usable = usable + size[1] * math.min(size[2], math.floor((room - usable) / size[1]))
       end
+      granted = granted + math.max(0, usable - idle)
     end
     pool.level = pool.level + granted
     local spare_granted = math.max(0, granted - need)

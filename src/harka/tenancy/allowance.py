@@ -442,8 +442,7 @@ class Allowance:
             reserved=reserved,
             used=used,
             since=0.0 if count is None else count.since,
-            # a debt is paid bit by bit
-            sizes=sizes if lease.tokens >= 0.0 else (),
+            sizes=sizes,
         )
 
     def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from harka.cache.pool_ledger import Ask, Told
 from harka.fastpath import Bucket
-from harka.tenancy.needs import usable
+from harka.tenancy.needs import total, usable
 
 _SLACK = 1e-6
 
@@ -93,6 +93,5 @@ def _granted(ask: Ask, free: float, share: float) -> float:
     spare, free = max(min(ask.want, most - ask.idle), 0.0), max(free + _SLACK, 0.0)
     if free >= ask.need:
         return min(ask.need + spare, max(ask.need, float(math.floor(free))))
-    if ask.sizes:
-        return max(usable(ask.sizes, free + ask.idle) - ask.idle, 0.0)
-    return float(math.floor(free))
+    owed = max(min(ask.need + ask.idle - total(ask.sizes), float(math.floor(free))), 0.0)
+    return owed + max(usable(ask.sizes, free - owed + ask.idle) - ask.idle, 0.0)
