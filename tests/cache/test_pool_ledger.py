@@ -283,3 +283,44 @@ async def test_processes_are_counted(own_valkey: OwnValkey, opened: Open) -> Non
     for each in [*ledgers, *ledgers]:
         await each.beat()
     assert [each.share for each in ledgers] == [1 / 3] * 3
+
+
+async def test_nothing_is_granted_that_nobody_there_can_use(opened: Open) -> None:
+    """What one lacks the half of is there for another, in whatever process."""
+    tenant, one, another = new_id(), opened(), opened()
+    (told,) = await one.draw(tenant, [ask(need=150.0, sizes=[(150.0, 1)])])
+    assert (told.granted, round(told.free)) == (0.0, 100)
+    (told,) = await another.draw(tenant, [ask(need=190.0, sizes=[(10.0, 4), (150.0, 1)])])
+    assert (told.granted, round(told.free)) == (40.0, 60)
+    (told,) = await another.draw(tenant, [ask(held=20.0, idle=20.0, need=60.0, sizes=[(80.0, 1)])])
+    assert told.granted == 60.0, "it has some of that"
+    (told,) = await one.draw(tenant, [ask(back=60.0, need=100.0)])
+    assert told.granted == 0.0, "of which it had nothing"
+    (told,) = await another.draw(tenant, [ask(back=30.0, need=155.0, sizes=[(150.0, 1)])])
+    assert told.granted == 5.0, "a debt is paid all the same"
+    (told,) = await another.draw(tenant, [ask(need=150.0)])
+    assert told.granted == 25.0, "and bit by bit"
+
+
+async def test_a_part_of_one_is_granted_to_who_has_the_rest(opened: Open) -> None:
+    tenant, one = new_id(), opened()
+    (told,) = await one.draw(tenant, [ask(need=99.5)])
+    assert told.granted == 99.5
+    (told,) = await one.draw(tenant, [ask(held=0.5, idle=0.5, need=0.5, sizes=[(1.0, 1)])])
+    assert told.granted == 0.5
+
+
+async def test_a_clock_that_is_set_back_takes_nothing(shared_valkey: OwnValkey, opened: Open) -> None:
+    """As after a failover to a machine whose clock is behind."""
+    tenant, one = new_id(), opened()
+    await one.draw(tenant, [ask(need=10.0, rate=1.0)])
+    client = open_client(shared_valkey.url, connections=1, connect_timeout=1.0)
+    key = f"harka:quota:{{{tenant.hex}}}"
+    try:
+        stored = msgspec.msgpack.decode(await command(client, "GET", key))
+        stored["pools"]["flows"]["at"] += 60.0
+        await command(client, "SET", key, msgspec.msgpack.encode(stored))
+    finally:
+        await close_client(client)
+    (told,) = await one.draw(tenant, [ask(need=1.0, rate=1.0)])
+    assert told.free >= 89.0

@@ -35,6 +35,20 @@ class Granting:
         """It is always there."""
 
 
+class Telling(Granting):
+    """One that answers as it is told to, of each pool alike."""
+
+    def __init__(self, *answers: tuple[float, float]) -> None:
+        """What is granted, and what is free then."""
+        super().__init__()
+        self.answers = list(answers)
+
+    async def draw(self, tenant: UUID, asks: Sequence[Ask], *, more: bool = False) -> list[Told]:
+        await super().draw(tenant, asks, more=more)
+        amount, free = self.answers.pop(0)
+        return [Told(amount, free, unknown=False) for _ in asks]
+
+
 async def nothing(_organization: Organization, _resource: Resource) -> float:
     return 0.0
 
@@ -129,3 +143,69 @@ async def test_it_says_when_there_is_more() -> None:
     assert points is not None
     assert clock.now() < points < month
     assert allowance.resets_at(SOCKETS, 1.0) is None
+
+
+async def test_of_what_is_held_whole_ones_are_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a part of one kept, the last that may be in would not get in."""
+    ledger, allowance = Granting(), Allowance(organization())
+    allowance.last_use = clock.monotonic()
+    await allowance.draw(SOCKETS, 3.0, ledger, nothing)
+    assert allowance.leases[SOCKETS].take(clock.monotonic(), 3.0)
+    await allowance.draw(POINTS, 1.0, ledger, nothing)
+    allowance.leases[SOCKETS].put(3.0)
+    later = clock.monotonic() + 0.3
+    monkeypatch.setattr(clock, "monotonic", lambda: later)
+    await allowance.draw(POINTS, 1.0, ledger, nothing)
+    told = ledger.asked[-1][Resource.SOCKETS]
+    assert (told.back, told.held) == (3.0, 3.0)
+
+
+async def test_what_nobody_here_can_use_goes_back_though_somebody_waits() -> None:
+    ledger, allowance = Granting(), Allowance(organization())
+    allowance.leases[MEMORY].grant(700.0, clock.monotonic() + 10.0, 0.0)
+    allowance._held[MEMORY] = 700.0
+    await allowance.draw(MEMORY, 1000.0, ledger, nothing)
+    told = ledger.asked[-1][Resource.MEMORY]
+    assert (told.back, told.need, told.sizes) == (700.0, 1000.0, [(1000.0, 1)])
+
+
+async def test_who_lacks_less_than_is_left_is_not_refused_for_who_lacks_more() -> None:
+    ledger, allowance = Telling((0.0, 500.0)), Allowance(organization())
+    await allowance.draw(POINTS, 1000.0, ledger, nothing)
+    now = clock.monotonic()
+    assert allowance.was_short(POINTS, 1000.0)
+    assert allowance.shut(POINTS, 1000.0, now)
+    assert not allowance.was_short(POINTS, 400.0)
+    assert not allowance.shut(POINTS, 400.0, now)
+
+
+async def test_others_are_asked_again_where_what_they_gave_was_enough() -> None:
+    """Also where what was put back here meanwhile was enough."""
+    ledger, allowance = Telling((0.0, 0.0), (0.0, 0.0)), Allowance(organization())
+    await allowance.draw(SOCKETS, 1.0, ledger, nothing)
+    assert allowance.begins_recall(SOCKETS, clock.monotonic())
+    allowance.leases[SOCKETS].put(1.0)
+    await allowance.draw(SOCKETS, 1.0, ledger, nothing)
+    assert not allowance.was_short(SOCKETS, 1.0)
+    assert allowance.begins_recall(SOCKETS, clock.monotonic())
+
+
+async def test_of_limits_that_have_changed_nobody_is_refused_by_the_old_ones() -> None:
+    acme = organization()
+    ledger, allowance = Telling((0.0, 0.0)), Allowance(acme)
+    waiting = asyncio.create_task(allowance.draw(SOCKETS, 1.0, ledger, nothing))
+    await ledger.begun.wait()
+    allowance.change(organization(id=acme.id, plan="ENTERPRISE"))
+    await waiting
+    assert not allowance.was_short(SOCKETS, 1.0)
+    assert not allowance.shut(SOCKETS, 1.0, clock.monotonic())
+
+
+async def test_what_has_no_limit_any_more_is_not_kept() -> None:
+    """Nobody would ever give it back, and the organization would never be idle."""
+    acme = organization()
+    allowance = Allowance(acme)
+    await allowance.draw(MONTH, 5.0, Granting(), nothing)
+    assert allowance.leases[MONTH].tokens
+    allowance.change(organization(id=acme.id, plan="ENTERPRISE"))
+    assert allowance.leases[MONTH].tokens == 0.0

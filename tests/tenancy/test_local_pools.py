@@ -52,3 +52,23 @@ def test_a_month_is_asked_for_and_another_begins_anew() -> None:
 @pytest.mark.parametrize(("idle", "expected"), [(0.0, 2.0), (2.0, 0.0)])
 def test_there_is_some_for_the_next_within_bounds(idle: float, expected: float) -> None:
     assert granted(LocalPools({}, 0.0), ask(want=9.0, most=4.0, idle=idle), share=0.5) == expected
+
+
+def test_what_is_held_is_one_at_least() -> None:
+    """Of one that is shared by three a part would let nobody in."""
+    pools = LocalPools({}, 0.0)
+    assert granted(pools, ask(rate=0.0, capacity=1.0, need=2.0), share=1 / 3) == 1.0
+    assert granted(pools, ask(rate=0.0, capacity=1.0, held=1.0, need=1.0), share=1 / 3) == 0.0
+    assert granted(pools, ask(rate=0.0, capacity=0.0, need=1.0), share=1 / 3) == 0.0
+
+
+def test_of_what_is_held_whole_ones_are_for_the_next() -> None:
+    assert granted(LocalPools({}, 0.0), ask(rate=0.0, want=9.0, most=7.0), share=0.5) == 3.0
+
+
+def test_nothing_is_granted_that_nobody_there_can_use() -> None:
+    pools = LocalPools({}, 0.0)
+    assert granted(pools, ask(need=150.0, sizes=[(150.0, 1)])) == 0.0
+    assert granted(pools, ask(need=160.0, sizes=[(10.0, 1), (150.0, 1)])) == 10.0
+    assert granted(pools, ask(need=155.0, sizes=[(150.0, 1)])) == 5.0, "a debt is paid all the same"
+    assert granted(pools, ask(need=150.0)) == 85.0, "and bit by bit"

@@ -31,10 +31,16 @@ def test_what_may_be_idle_is_a_hundredth_of_what_may_be_taken() -> None:
     for limits in LIMITS.values():
         for pool in pools_of(limits):
             if pool is not None and pool.rate:
-                assert pool.most <= max((pool.capacity + 10 * pool.rate) / 100, 1.0)
+                assert pool.most <= (pool.capacity + 10 * pool.rate) / 100
     small = pools_of(msgspec.structs.replace(LIMIT, sockets=9))[SOCKETS]
     assert small is not None
     assert (small.resource, small.most) == (Resource.SOCKETS, 0.0)
+    for place in (REQUESTS, MONTH):
+        pool = pools_of(
+            msgspec.structs.replace(LIMIT, burst=2, requests_per_second=2.0, requests_per_month=60)
+        )[place]
+        assert pool is not None
+        assert pool.most == 0.0
     points = pools_of(LIMIT)[POINTS]
     assert points is not None
     assert points.most == 1000.0

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -366,6 +367,30 @@ async def test_without_valkey_each_process_grants_its_part(
     counts = await asyncio.gather(*(admitted(each, acme, 400) for each in admissions))
     # what is idle in the processes is at most a hundredth; a share is rounded down
     assert 300 - 4 * 4 - 4 <= sum(counts) <= 300 + 4
+
+
+async def test_nobody_waits_for_long_to_ask_others_for_what_they_hold(
+    own_valkey: OwnValkey, join: Join
+) -> None:
+    """Where Valkey stands still once it has said that there is nothing left."""
+    one, another, acme = join(own_valkey.url), join(own_valkey.url), granted(sockets=4)
+    for _ in range(4):
+        await one.open_socket(acme)
+    ledger = another._ledger
+    assert ledger is not None
+    draw = ledger.draw
+
+    async def drawn(*arguments: Any, more: bool) -> Any:
+        told = await draw(*arguments, more=more)
+        own_valkey.freeze()
+        return told
+
+    ledger.draw = drawn  # type: ignore[method-assign]  # as it is, and then nothing
+    began = clock.monotonic()
+    # what is granted without Valkey is its part, or it is refused
+    with suppress(RateLimitedError):
+        await another.open_socket(acme)
+    assert clock.monotonic() < began + 0.4
 
 
 async def test_what_was_granted_without_valkey_is_told_when_it_is_back(

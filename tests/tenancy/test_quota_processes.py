@@ -3,18 +3,20 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from harka import clock
 from harka.cache import pool_ledger
 from harka.errors import QuotaExceededError, RateLimitedError, UnavailableError
-from harka.repositories.organization import Organization
+from harka.repositories.organization import Granted, Organization
 from harka.tenancy import allowance as allowances
 from harka.tenancy import quota
 from harka.tenancy.allowance import Allowance
 from harka.tenancy.plan import Resource
 from harka.tenancy.pools import CPU
 from harka.tenancy.quota import Admission
+from own_valkey import OwnValkey
 from tenancy.quotas import Join, admit, admitted, at_work, charge, granted, leave
 from waiting import until
 
@@ -278,3 +280,107 @@ async def test_on_trial_nothing_is_given_back_that_was_not_taken() -> None:
         admission.settle(allowance, 0.0, 0.0, 0.0)
     assert admission.refused[Resource.REQUESTS_PER_SECOND, True] == 50
     assert allowance.leases[CPU].tokens <= before
+
+
+async def test_who_asks_for_more_than_there_is_keeps_nobody_from_the_rest(join: Join) -> None:
+    acme = granted(points=1000, bandwidth_bytes=1000, grace=0.0)
+    one, another = join(), join()
+    await charge(one, acme, 600.0)
+    await one.begin_download(acme, 600)
+    for each in (one, another):
+        with pytest.raises(RateLimitedError):
+            await charge(each, acme, 500.0)
+        with pytest.raises(QuotaExceededError):
+            await each.begin_download(acme, 500)
+    await charge(another, acme, 200.0)
+    await charge(one, acme, 190.0)
+    await another.begin_download(acme, 200)
+    await one.begin_download(acme, 190)
+
+
+async def test_who_waits_keeps_nobody_from_what_is_too_little_for_them(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who waited like that each kept what the other lacked, until both were refused."""
+    monkeypatch.setattr(allowances, "_RECALL", 1.0)
+    acme = granted(points=MANY, memory_bytes=1000 * 1024)
+    silent, one, another = join(), join(), join()
+    silent.settle(await charge(silent, acme, 400.0), 400.0, 400.0, 0.0)
+    async with at_work(one), at_work(another):
+        waiting = asyncio.create_task(charge(one, acme, 700.0))
+
+        async def is_recalling() -> bool:
+            return one.allowance(acme)._recalls is not None
+
+        await until(is_recalling)
+        await charge(another, acme, 500.0)
+        assert not waiting.done()
+        with pytest.raises(RateLimitedError):
+            await waiting
+
+
+async def test_of_few_none_lies_idle(join: Join) -> None:
+    acme = granted(burst=2, requests_per_month=2, grace=0.0)
+    one, another = join(), join()
+    leave(await admit(one, acme))
+    leave(await admit(another, acme))
+
+
+def with_limits(who: Organization, **limits: Any) -> Organization:
+    """The same organization, from now on."""
+    return msgspec.structs.replace(who, granted=Granted(limits, shadow=False, version=2))
+
+
+async def test_whose_limit_goes_while_they_wait_is_let_in(join: Join) -> None:
+    asked, known = asyncio.Event(), asyncio.Event()
+
+    async def seed(_organization: Organization, _resource: Resource) -> float:
+        asked.set()
+        await known.wait()
+        return 100.0
+
+    acme, admission = granted(bandwidth_bytes=100, grace=0.0), join(seed=seed)
+    waiting = asyncio.create_task(admission.begin_download(acme, 50))
+    await asked.wait()
+    admission.allowance(with_limits(acme, bandwidth_bytes=None))
+    known.set()
+    assert (await waiting).reserved == 50
+
+
+async def test_a_refusal_names_what_was_lacking_though_the_limits_change_meanwhile(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowances, "_RECALL", 0.0)
+    one, another, acme = join(), join(), granted(**CROWD | {"concurrent_requests": 1})
+    await admit(one, acme)
+    pubsub = another._pubsub
+    assert pubsub is not None
+
+    async def changed(*_arguments: Any) -> bool:
+        another.allowance(with_limits(acme, requests_per_month=None, concurrent_requests=1))
+        return True
+
+    pubsub.publish = changed  # type: ignore[method-assign]  # at that moment
+    with pytest.raises(RateLimitedError) as refused:
+        await admit(another, acme)
+    assert refused.value.resource == Resource.CONCURRENT_REQUESTS
+
+
+async def test_while_valkey_is_away_nobody_is_asked_for_what_they_hold(
+    own_valkey: OwnValkey, join: Join
+) -> None:
+    own_valkey.stop()
+    admission, acme = join(own_valkey.url), granted(sockets=4)
+    pubsub, asked = admission._pubsub, 0
+    assert pubsub is not None
+
+    async def counted(*_arguments: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    pubsub.publish = counted  # type: ignore[method-assign]  # counted
+    await admission.open_socket(acme)
+    with pytest.raises(RateLimitedError):
+        await admission.open_socket(acme)
+    assert asked == 0

@@ -48,7 +48,8 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
 
     `held`: what this process keeps of what it drew, of which `idle` is not in use; of a rate, `back`: what it
     returns, and `debt`: what it spent without having drawn it. `need`: for whoever waits; `want`: to have
-    some for the next, as long as no more than `most` is idle anywhere.
+    some for the next, as long as no more than `most` is idle anywhere. `sizes`: the amounts that those who
+    wait lack, and how many lack each, the smallest first: a part of one is of use to nobody.
 
     Of a window, `reserved`: what is in use and may come back; `used`: all that this process used of it since
     it began to count, in monotonic second `since`. So it may tell that any number of times, and it counts
@@ -70,6 +71,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     reserved: float = 0.0
     used: float = 0.0
     since: float = 0.0
+    sizes: Sequence[tuple[float, int]] = ()
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -147,8 +149,8 @@ for name, amounts in pairs(before) do
 end
 local told = {}
 for place, one in ipairs(ask[3]) do
-  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved, used, since
-    = unpack(one)
+  local name, rate, capacity, window, held, idle, back, debt, need, want, most, seed, reserved, used, since,
+    sizes = unpack(one)
   local pool = state.pools[name]
   if pool == nil or pool.window ~= window then
     pool = (window == '' or seed >= 0) and {level = math.max(seed, 0), window = window, seeded = now} or nil
@@ -170,7 +172,7 @@ for place, one in ipairs(ask[3]) do
     if rate == 0 and window == '' then
       pool.level = others_held + held
     elseif window == '' then
-      local level = math.max(0, pool.level - (now - (pool.at or now)) * rate)
+      local level = math.max(0, pool.level - math.max(0, now - (pool.at or now)) * rate)
       -- what an unknown process held went back already
       pool.level = math.max(0, math.min(capacity, level + debt - (is_known and back or 0)))
     else
@@ -186,7 +188,19 @@ for place, one in ipairs(ask[3]) do
     end
     pool.at = now
     local spare = math.max(0, math.min(want, most - others_idle - idle))
-    local granted = math.max(0, math.min(need + spare, math.floor(capacity - pool.level + 0.000001)))
+    local free = math.max(0, capacity - pool.level + 0.000001)
+    local granted = math.min(need + spare, math.max(need, math.floor(free)))
+    if free < need then
+      local owed, usable = need + idle, 0
+      for _, size in ipairs(sizes) do owed = owed - size[1] * size[2] end
+      -- a debt is paid first, bit by bit
+      granted = math.max(0, math.min(owed, math.floor(free)))
+      local room = free - granted + idle
+      for _, size in ipairs(sizes) do
+        usable = usable + size[1] * math.min(size[2], math.floor((room - usable) / size[1]))
+      end
+      granted = granted + math.max(0, usable - idle)
+    end
     pool.level = pool.level + granted
     local spare_granted = math.max(0, granted - need)
     if window ~= '' then reserved = reserved + granted - spare_granted end

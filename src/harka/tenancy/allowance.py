@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from harka.tenancy.entitlement import is_shadow, limits_for
 from harka.tenancy.local_pools import LocalPools, trusted
 from harka.tenancy.month import next_month, window_of
 from harka.tenancy.month_count import MonthCounts
+from harka.tenancy.needs import Needs, total, usable
 from harka.tenancy.plan import PlanLimits, Resource
 from harka.tenancy.pools import BANDWIDTH, RUNNING, TOLLS, Pool, pools_of
 
@@ -36,7 +37,7 @@ _OUTAGE: Final = 0.5
 _IDLE_OUTAGE: Final = 12.5
 """The same of who asks for nothing: only to look whether it is back, and can be told."""
 _LOCAL: Final = 3600.0
-_HELD_AGAIN: Final = 0.01
+_SHUT: Final = 0.01
 """Seconds until it is asked again whether somebody gave something back."""
 _MONTH_AGAIN: Final = 1.0
 _AHEAD: Final = 0.2
@@ -110,8 +111,8 @@ class Allowance:
         self._recalls: dict[int, float] | None = None
         # what is idle anywhere, while somebody looks
         self._looked: dict[int, float] | None = None
-        # of those who wait, or have not woken yet
-        self._needs = [0.0] * count
+        # what was drawn for one who has not woken yet, the next drawing must not give back as idle
+        self._needs = Needs()
         self._shut = [0.0] * count
         self._was_short = [False] * count
         self._peaks = [0.0] * count
@@ -136,8 +137,11 @@ class Allowance:
             self._shut = [0.0] * len(self.pools)
             self._counts.keep({pool.resource for pool in self.pools if pool is not None})
             # what was drawn under other limits is not given out any more
-            for lease in self.leases:
+            for pool, lease in zip(self.pools, self.leases, strict=True):
                 lease.grant(0.0, -math.inf, 0.0)
+                if pool is None:
+                    # nobody draws it any more, so that it would never go back
+                    lease.drain(0.0)
 
     @property
     def is_idle(self) -> bool:
@@ -164,9 +168,9 @@ class Allowance:
         """Of what is only held, by this process."""
         return self._held[place] - self.leases[place].tokens
 
-    def shut(self, place: int, now: float) -> bool:
-        """There was nothing left just now, so that nobody need ask."""
-        return now < self._shut[place]
+    def shut(self, place: int, amount: float, now: float) -> bool:
+        """There was less left just now, so that nobody need ask."""
+        return now < self._shut[place] and amount > self.available(place, now)
 
     def available(self, place: int, now: float) -> float:
         """About how much there is, in the ledger as far as is known and in this process."""
@@ -209,25 +213,26 @@ class Allowance:
             return 1.0
         return min(max(amount - self.available(place, now), _SLACK) / pool.rate, _LONGEST)
 
-    def is_short(self, place: int, now: float) -> bool:
-        """Nobody need wait for another drawing: there was less than they lacked, and no more comes back."""
-        return self._was_short[place] and not self._is_recalling(place, now)
+    def was_short(self, place: int, amount: float) -> bool:
+        """The last drawing left less: what was drawn for one another may have taken before."""
+        return self._was_short[place] and amount > self.free[place] + self.leases[place].tokens
 
     def begins_recall(self, place: int, now: float) -> bool:
         """Whether others are to be asked now for what lies idle with them."""
         recalls = self._recalls or {}
-        if not self._was_short[place] or not self._others_hold(place) or place in recalls:
+        if not self._others_hold(place) or place in recalls:
             return False
         self._recalls = recalls | {place: now}
         return True
 
-    def _is_recalling(self, place: int, now: float) -> bool:
+    def is_recalling(self, place: int, now: float) -> bool:
+        """What others were asked for may still come back."""
         return self._recalls is not None and now < self._recalls.get(place, -math.inf) + _RECALL
 
     def _others_hold(self, place: int) -> bool:
         """Other processes hold some of a pool: whether it is in use the ledger was told some time ago."""
         pool = self.pools[place]
-        if pool is None or not pool.is_held:
+        if pool is None or not pool.is_held or self._local is not None:
             return False
         return pool.capacity - self.free[place] - self._held[place] > _SLACK
 
@@ -252,21 +257,13 @@ class Allowance:
 
     async def draw(self, place: int, amount: float, ledger: Ledger | None, seed: Seed) -> None:
         """Wait for the next drawing, in which `amount` is asked for."""
-        await self._wait_for({place: amount}, ledger, seed)
+        with self._needs.waiting({place: amount}):
+            await self._next(ledger, seed)
 
     async def draw_tolls(self, ledger: Ledger | None, seed: Seed) -> None:
         """Wait for the next drawing, in which the toll of a request is asked for."""
-        await self._wait_for({place: TOLLS[place] for place in self.door_places}, ledger, seed)
-
-    async def _wait_for(self, needs: Mapping[int, float], ledger: Ledger | None, seed: Seed) -> None:
-        """What was drawn for one who has not woken yet, the next drawing must not give back as idle."""
-        for place, amount in needs.items():
-            self._needs[place] += amount
-        try:
+        with self._needs.waiting({place: TOLLS[place] for place in self.door_places}):
             await self._next(ledger, seed)
-        finally:
-            for place, amount in needs.items():
-                self._needs[place] -= amount
 
     def renew(self, ledger: Ledger | None, seed: Seed) -> None:
         """Draw and give back, in the background."""
@@ -402,18 +399,19 @@ class Allowance:
 
     def _ask(self, place: int, pool: Pool, now: float, window: str) -> Ask | None:
         """None where there is nothing to say."""
-        lease, need = self.leases[place], self._needs[place]
-        demand, stock, held = lease.demand(), lease.tokens, self._held[place]
+        lease, sizes = self.leases[place], self._needs.of(place)
+        need, demand, stock, held = total(sizes), lease.demand(), lease.tokens, self._held[place]
         wanted = max(demand, held - stock) if pool.is_held else (demand + need) * self._ahead(now)
         target = min(self._remembered(place, wanted, now), pool.most)
         if pool.is_held:
-            # in wholes: of a part nobody has any use, and what is left of the pool would lack it
-            target = 0.0 if now < self._scarce_until else math.floor(target)
+            # a part of one is of use to nobody
+            target = 0.0 if now < self._scarce_until else float(math.ceil(target))
         reserved = self.reserved if place == BANDWIDTH else 0.0
         count = self._counts.at(pool.resource, window, stock + reserved, now) if window else None
         # what was not renewed in time has gone back by itself, or does so now
         is_lost = now >= lease.until and not pool.is_held
-        back = lease.drain(0.0 if is_lost else max(need + target, 0.0))
+        # what is too little for any who wait here may be enough for others elsewhere
+        back = lease.drain(0.0 if is_lost else usable(sizes, max(stock, 0.0) + _SLACK) + target)
         if pool.is_held:
             held = self._held[place] = held - back
         left, used = max(lease.tokens, 0.0), 0.0
@@ -443,11 +441,12 @@ class Allowance:
             reserved=reserved,
             used=used,
             since=0.0 if count is None else count.since,
+            sizes=sizes,
         )
 
     def _grant(self, place: int, ask: Ask, told: Told, now: float, until: float) -> None:
         pool = self.pools[place]
-        self.free[place] = told.free
+        self.free[place], self._was_short[place] = told.free, False
         if pool is None:
             return
         if pool.is_held:
@@ -458,19 +457,19 @@ class Allowance:
         lease = self.leases[place]
         low = 0.0 if pool.is_held else max(lease.tokens + told.granted - ask.need, 0.0) / 2.0
         lease.grant(told.granted, until, low)
-        self._was_short[place] = told.granted < ask.need - _SLACK
+        # of limits that have changed meanwhile that says nothing
+        is_as_asked = (ask.capacity, ask.rate) == (pool.capacity, pool.rate)
+        self._was_short[place] = is_as_asked and told.granted < ask.need - _SLACK
         if not self._was_short[place]:
-            if self._recalls is not None and ask.need:
+            if self._recalls is not None and ask.sizes:
+                # whoever waited has it: others may be asked again
                 self._recalls.pop(place, None)
             return
         if pool.is_held:
             self._scarce_until = now + _SCARCE
         may_come_back = self._others_hold(place) and place not in (self._recalls or {})
-        if not may_come_back and not self._is_recalling(place, now):
-            pause = _MONTH_AGAIN if pool.monthly else _HELD_AGAIN
-            if pool.rate:
-                pause = min(max(1.0 - told.free, _SLACK) / pool.rate, pause)
-            self._shut[place] = now + pause
+        if not may_come_back and not self.is_recalling(place, now):
+            self._shut[place] = now + (_MONTH_AGAIN if pool.monthly else _SHUT)
 
     def _remembered(self, place: int, wanted: float, now: float) -> float:
         """What is wanted, or was a moment ago: half of it counts a second later, nothing of who is idle."""

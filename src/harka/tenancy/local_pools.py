@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from harka.cache.pool_ledger import Ask, Told
 from harka.fastpath import Bucket
+from harka.tenancy.needs import total, usable
 
 _SLACK = 1e-6
 
@@ -40,9 +41,10 @@ class LocalPools:
             granted = _granted(ask, bucket.settle(now, -ask.back), share)
             free = bucket.settle(now, granted)
         else:
-            # in wholes, as it is kept
-            granted = math.floor(_granted(ask, ask.capacity * share - ask.held, share))
-            return Told(granted, ask.capacity * share - ask.held - granted, unknown=False)
+            # as of what flows, one at least: with a part of one nobody would get in
+            free = max(ask.capacity * share, min(ask.capacity, 1.0)) - ask.held
+            granted = _granted(ask, free, share)
+            return Told(granted, free - granted, unknown=False)
         self.spent[ask.pool] = max(self.spent.get(ask.pool, 0.0) + granted - ask.back, 0.0)
         return Told(granted, free, unknown=False)
 
@@ -86,5 +88,10 @@ class _Month:
 
 
 def _granted(ask: Ask, free: float, share: float) -> float:
-    spare = max(min(ask.want, ask.most * share - ask.idle), 0.0)
-    return max(min(ask.need + spare, math.floor(free + _SLACK)), 0.0)
+    """As the ledger."""
+    most = ask.most * share if ask.rate or ask.window else math.floor(ask.most * share)
+    spare, free = max(min(ask.want, most - ask.idle), 0.0), max(free + _SLACK, 0.0)
+    if free >= ask.need:
+        return min(ask.need + spare, max(ask.need, float(math.floor(free))))
+    owed = max(min(ask.need + ask.idle - total(ask.sizes), float(math.floor(free))), 0.0)
+    return owed + max(usable(ask.sizes, free - owed + ask.idle) - ask.idle, 0.0)

@@ -74,14 +74,20 @@ def pools_of(limits: PlanLimits) -> tuple[Pool | None, ...]:
 
 
 def _flowing(resource: Resource, rate: float, capacity: float) -> Pool:
-    most = max((capacity + _WINDOW * rate) / 100.0, 1.0)
+    most = _hundredth(capacity + _WINDOW * rate)
     return Pool(resource=resource, capacity=float(capacity), rate=float(rate), most=most)
 
 
 def _monthly(resource: Resource, capacity: int | None) -> Pool | None:
     if capacity is None:
         return None
-    return Pool(resource=resource, capacity=float(capacity), monthly=True, most=max(capacity / 100.0, 1.0))
+    return Pool(resource=resource, capacity=float(capacity), monthly=True, most=_hundredth(capacity))
+
+
+def _hundredth(amount: float) -> float:
+    """Less than one is of use to nobody."""
+    hundredth = amount / 100.0
+    return hundredth if hundredth >= 1.0 else 0.0
 
 
 def _held(resource: Resource, capacity: int) -> Pool:

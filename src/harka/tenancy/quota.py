@@ -41,6 +41,8 @@ _BEAT: Final = 2.0
 _EVERYBODY: Final = UUID(int=0)
 _RECALLS: Final = "quota"
 """The topic on which processes ask each other for what lies idle with them."""
+_ASKING: Final = 0.05
+"""Seconds that this may take: who waits for it would not wait longer for the answers."""
 _MESSAGES: Final = {
     Resource.REQUESTS_PER_SECOND: "Too many requests.",
     Resource.REQUESTS_PER_MONTH: "This month's requests are used up.",
@@ -214,7 +216,7 @@ class Admission:
     async def take_bandwidth(self, organization: Organization, size: int) -> Allowance:
         """Take of a month's the bytes that are sent. Raise `QuotaExceededError` where there are too few."""
         allowance = self._of(organization, clock.monotonic())
-        if allowance.pools[BANDWIDTH] is None or await self._take(allowance, BANDWIDTH, float(size)):
+        if await self._take(allowance, BANDWIDTH, float(size)):
             return allowance
         return self._aside(allowance)
 
@@ -326,9 +328,12 @@ class Admission:
         lease = allowance.leases[place]
         for drawings in range(_ROUNDS):
             now = clock.monotonic()
-            if lease.take(now, amount):
+            # it may have lost its limit meanwhile
+            if allowance.pools[place] is None or lease.take(now, amount):
                 return True
-            if allowance.shut(place, now) or (drawings and await self._is_short(allowance, place, now)):
+            if allowance.shut(place, amount, now):
+                break
+            if drawings and await self._is_short(allowance, place, amount, now):
                 break
             self._drawn.add(allowance)
             await allowance.draw(place, amount, self._ledger, self._seed)
@@ -338,11 +343,16 @@ class Admission:
         self._refuse(allowance, place, amount)
         return False
 
-    async def _is_short(self, allowance: Allowance, place: int, now: float) -> bool:
-        """Nobody has any more of it. Where others hold it idle, they are asked for it."""
+    async def _is_short(self, allowance: Allowance, place: int, amount: float, now: float) -> bool:
+        """Nobody has so much of it. Where others hold it idle, they are asked for it."""
+        if not allowance.was_short(place, amount):
+            return False
         if self._pubsub is not None and allowance.begins_recall(place, now):
-            await self._pubsub.publish(_EVERYBODY, _RECALLS, {"tenant": allowance.organization.id.hex})
-        return allowance.is_short(place, now)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASKING):
+                    asked = {"tenant": allowance.organization.id.hex}
+                    await self._pubsub.publish(_EVERYBODY, _RECALLS, asked)
+        return not allowance.is_recalling(place, now)
 
     async def _wait_in(self, allowance: Allowance) -> bool:
         """See `_take`."""
@@ -352,7 +362,9 @@ class Admission:
             if lacking < 0:
                 return True
             place = allowance.door_places[lacking]
-            if allowance.shut(place, now) or (drawings and await self._is_short(allowance, place, now)):
+            if allowance.shut(place, TOLLS[place], now):
+                break
+            if drawings and await self._is_short(allowance, place, TOLLS[place], now):
                 break
             self._drawn.add(allowance)
             await allowance.draw_tolls(self._ledger, self._seed)
@@ -360,7 +372,7 @@ class Admission:
             lacking = enter(allowance.door, clock.monotonic())
             if lacking < 0:
                 return True
-        place = allowance.door_places[lacking]
+            place = allowance.door_places[lacking]
         self._refuse(allowance, place, TOLLS[place])
         return False
 
