@@ -15,8 +15,9 @@ CONSTANTS = [
     for value in vars(importlib.import_module(f"harka.repositories.{module.name}")).values()
 ]
 STATEMENTS = [value for value in CONSTANTS if isinstance(value, Statement)]
-# those of the platform itself: the directory reads every tenant, and keys are known by then to be verified
-OF_ALL_TENANTS = {"organization.list_ids", "api_key.touch", "scim_token.touch"}
+# those of the platform itself: the directory reads every tenant, keys are known by then to be verified, and
+# who makes a tenant asks whether anybody lives in its shard
+OF_ALL_TENANTS = {"organization.list_ids", "api_key.touch", "placement.inhabited", "scim_token.touch"}
 CATALOG = [
     value for value in CONSTANTS if isinstance(value, CatalogStatement) and value.name not in OF_ALL_TENANTS
 ]

@@ -5,6 +5,7 @@ from harka.ids import new_id
 from harka.repositories import placement as placements
 from harka.storage.catalog import Catalog
 from harka.storage.failure import ForeignKeyError, UniqueError
+from harka.storage.location import Location
 from registry import AddOrganization
 
 
@@ -19,6 +20,19 @@ async def test_move_counts_epochs_and_happens_once(
     assert moved == msgspec.structs.replace(wanted, epoch=2)
     assert await placements.move(catalog, wanted) is None
     assert await placements.find(catalog, tenant) == moved
+
+
+async def test_a_home_is_inhabited_where_a_tenant_lives(
+    catalog: Catalog, add_organization: AddOrganization
+) -> None:
+    home = await placements.find(catalog, (await add_organization()).id)
+    assert home is not None
+    own = msgspec.structs.replace(home, mode="SCHEMA", schema=f"tenant_{home.tenant_id.hex}")
+    assert await placements.is_inhabited(catalog, home.location)
+    assert not await placements.is_inhabited(catalog, own.location)
+    assert not await placements.is_inhabited(catalog, Location("elsewhere", home.schema))
+    await placements.move(catalog, own)
+    assert await placements.is_inhabited(catalog, own.location)
 
 
 async def test_own_schema_cannot_be_shared(catalog: Catalog, add_organization: AddOrganization) -> None:

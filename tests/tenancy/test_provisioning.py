@@ -15,6 +15,7 @@ from harka.errors import (
     UnavailableError,
     ValidationError,
 )
+from harka.fastpath import MEDIUM_SHARDS
 from harka.ids import new_id
 from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
@@ -117,9 +118,25 @@ async def test_a_tenant_whose_home_cannot_be_made_does_not_exist(
     homeless = msgspec.structs.replace(settings, app_database_url="postgresql://harka_app@127.0.0.1:1/x")
     slug = new_slug()
     with pytest.raises(UnavailableError):
-        await create(catalog, homeless, slug=slug)
+        await create(catalog, homeless, slug=slug, mode=Mode.SCHEMA)
     assert await organizations.find_by_slug(catalog, slug) is None
-    assert (await create(catalog, settings, slug=slug)).slug == slug
+    assert (await create(catalog, settings, slug=slug, mode=Mode.SCHEMA)).slug == slug
+
+
+async def test_the_first_of_a_shard_has_it_made_and_others_find_it(
+    catalog: Catalog, settings: Settings, databases: Databases
+) -> None:
+    homeless = msgspec.structs.replace(settings, app_database_url="postgresql://harka_app@127.0.0.1:1/x")
+    shards: set[str] = set()
+    while len(shards) < MEDIUM_SHARDS:
+        shards.add((await create(catalog, settings)).schema)
+    tenant = await create(catalog, homeless)
+    session = open_session(databases, tenant.location, tenant.id, read_only=True, timeout=5.0)
+    assert await users.count(session) == 0
+    await session.commit()
+    with pytest.raises(UnavailableError):
+        # a shard that is its own, where nobody lives yet
+        await create(catalog, homeless, users_expected=100_000, mode=Mode.POOL)
 
 
 @pytest.mark.parametrize(

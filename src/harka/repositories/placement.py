@@ -35,6 +35,12 @@ INSERT = CatalogStatement(
     VALUES ($1, $2, $3, $4, $5, $6)""",
 )
 
+# Whether some tenant lives there.
+INHABITED = CatalogStatement(
+    "placement.inhabited",
+    "SELECT EXISTS (SELECT FROM control.placement WHERE database = $1 AND schema = $2)",
+)
+
 # A tenant's next home, unless somebody else has moved it meanwhile.
 MOVE = CatalogStatement(
     "placement.move",
@@ -48,6 +54,11 @@ MOVE = CatalogStatement(
 async def find(catalog: CatalogAccess, tenant: UUID) -> Placement | None:
     row = await catalog.fetch_row(FIND, tenant)
     return None if row is None else Placement(**row)
+
+
+async def is_inhabited(catalog: CatalogAccess, location: Location) -> bool:
+    """Whether a tenant lives there, so that it has been made."""
+    return bool(await catalog.fetch_value(INHABITED, location.database, location.schema))
 
 
 async def insert(catalog: CatalogAccess, placement: Placement) -> None:
