@@ -251,7 +251,8 @@ async def test_whoever_is_pushed_out_has_not_begun() -> None:
     flow = gate.flow(organization())
     assert gate.enter(flow)
     gate._room = 2
-    new, begun, *people = [loop.create_future() for _ in range(5)]
+    first, new, begun, *people = [loop.create_future() for _ in range(6)]
+    gate.line_up(first, flow, Rank.BULK, math.inf)
     gate.line_up(new, flow, Rank.BULK, math.inf)
     gate.line_up(begun, flow, Rank.BULK, math.inf, begun=True)
     for one in people[:2]:
@@ -261,7 +262,7 @@ async def test_whoever_is_pushed_out_has_not_begun() -> None:
     with pytest.raises(OverloadedError):
         gate.line_up(people[2], flow, Rank.INTERACTIVE, math.inf)
     gate.withdraw(begun)
-    assert (begun.done(), flow.begun, flow.waiting) == (False, 0, 2)
+    assert (first.done(), begun.done(), flow.begun, flow.waiting) == (False, False, 0, 3)
 
 
 @pytest.mark.parametrize("ends", [False, True])

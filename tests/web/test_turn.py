@@ -42,7 +42,7 @@ async def crowded(server: Server, who: Organization | None = None) -> AsyncItera
     """While the block runs one holds all the places that it may, and one of its requests waits."""
     gate, one = server.school.runtime.gate, who or organization_of(server.school)
     async with filled(gate, one, line=False):
-        waits = asyncio.create_task(gate.wait(gate.flow(one), Rank.INTERACTIVE, math.inf))
+        waits = asyncio.create_task(gate.wait(gate.flow(one), Rank.PARTNER, math.inf))
         await asyncio.sleep(0)
         assert gate.waiting == 1
         try:
@@ -211,6 +211,7 @@ async def test_a_person_takes_the_place_in_line_of_a_program(server: Server) -> 
             gate._room = 2
             connection.send(await server.request())
             await until(waiting(server, 2))
+            gate._room = 1
             person = asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf))
             status, _, body = await connection.answer()
             assert (status, code_of(body), gate.waiting) == (503, "OVERLOADED", 2)

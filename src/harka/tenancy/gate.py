@@ -182,7 +182,7 @@ class Gate:
         if not flow.waiting:
             organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
-        return flow.length(rank) < self._longest(flow) or flow.has_below(rank)
+        return flow.length(rank) < self._longest(flow) or flow.is_first(rank) or flow.has_below(rank)
 
     async def wait(self, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> None:
         """Take a place when it is one's turn, for whom `enter` had none.
@@ -262,12 +262,17 @@ class Gate:
             self._look_later()
 
     def _make_room(self, flow: Flow, rank: Rank) -> None:
-        """Raise `OverloadedError` where there is none; the last of a lower rank is pushed out."""
+        """Raise `OverloadedError` where there is none; the last of a lower rank is pushed out.
+
+        The first of a rank finds room in any line that its organization has.
+        """
         if not flow.waiting:
             if not self.has_room(flow, rank):
                 raise OverloadedError
         elif flow.length(rank) >= self._longest(flow):
             if not flow.has_below(rank):
+                if flow.is_first(rank):
+                    return
                 raise OverloadedError
             last = flow.last_below(rank)
             self.waiting -= 1
@@ -385,8 +390,8 @@ class Gate:
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
         """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
         if flow is not None and (flow.held or flow.is_in_line):
-            if not flow.is_in_line and flow.organization.location == organization.location:
-                flow.update(organization)
+            if flow.organization.location == organization.location:
+                self._line.update(flow, organization)
             return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()
