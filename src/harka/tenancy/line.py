@@ -27,13 +27,13 @@ _STALE: Final = 4
 
 
 class Waiting(Protocol):
-    """One who waits for a place, and is told of it, or why they do not get one: a future is one.
+    """One who waits for a place, and is told since when they hold it, or why they get none: a future is one.
 
-    `done`: told already, or cancelled.
+    In monotonic seconds. `done`: told already, or cancelled.
     """
 
     def done(self) -> bool: ...
-    def set_result(self, _result: None, /) -> None: ...
+    def set_result(self, _result: float, /) -> None: ...
     def set_exception(self, _error: HarkaError, /) -> None: ...
 
 
