@@ -54,9 +54,10 @@ async def filled(gate: Gate, organization: Organization, *, line: bool = True) -
     while gate.enter(flow):
         held += 1
     waiting: list[asyncio.Task[None]] = []
-    while line and gate.has_room(flow, Rank.INTERACTIVE):
-        waiting.append(asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf)))
-        await asyncio.sleep(0)
+    for rank in Rank if line else ():
+        while gate.has_room(flow, rank):
+            waiting.append(asyncio.create_task(gate.wait(flow, rank, math.inf)))
+            await asyncio.sleep(0)
     try:
         yield
     finally:

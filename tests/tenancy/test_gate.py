@@ -358,14 +358,31 @@ async def test_people_take_the_place_in_line_of_what_can_wait() -> None:
     crowd, one = Crowd(most=4, patience=0.001), organization()
     await crowd.come(one, 3)
     bulk = await crowd.come(one, 4, rank=Rank.BULK)
-    people = await crowd.come(one, 2, rank=Rank.INTERACTIVE)
+    people = await crowd.come(one, 3, rank=Rank.INTERACTIVE)
     assert crowd.refused() == 2
     assert [task.done() for task in bulk] == [False, False, True, True]
-    await crowd.end(2)
+    await crowd.end(3)
     assert not any(task.done() for task in people)
     assert crowd.gate.flow(one).waiting == 2
     await crowd.end_all()
     assert crowd.refused() == 2
+
+
+async def test_what_can_wait_has_its_turns_however_many_people_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each rank the first finds room, and is not pushed out: nobody has a turn who is not in line then."""
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+    crowd, one = Crowd(most=4, patience=1e-9), organization()
+    came: dict[Rank, list[asyncio.Task[None]]] = {rank: [] for rank in Rank}
+    for _ in range(64):
+        for rank in (Rank.INTERACTIVE, Rank.PARTNER, Rank.BULK, Rank.INTERACTIVE):
+            came[rank] += await crowd.come(one, 4, rank=rank)
+        assert crowd.gate.waiting <= LEAST + 2
+        await crowd.end()
+    refused = {rank: sum(task.done() and bool(task.exception()) for task in came[rank]) for rank in Rank}
+    await crowd.end_all()
+    served = {rank: len(came[rank]) - refused[rank] for rank in Rank}
+    assert served[Rank.PARTNER] == pytest.approx(64 * 3 / 16, abs=2)
+    assert served[Rank.BULK] == pytest.approx(64 / 16, abs=2)
 
 
 async def test_a_place_given_back_before_one_lines_up_is_noticed() -> None:
@@ -379,6 +396,24 @@ async def test_a_place_given_back_before_one_lines_up_is_noticed() -> None:
         gate.leave(flow, clock.monotonic())
     await asyncio.wait_for(waits, timeout=1.0)
     assert (gate.under_way, gate.waiting) == (1, 0)
+
+
+async def test_a_change_of_plan_is_noticed_of_who_is_always_in_line() -> None:
+    gate, loop = Gate(most=1, patience=1.0), asyncio.get_running_loop()
+    before = organization(plan="STARTER")
+    flow, others = gate.flow(before), gate.flow(organization("others"))
+    assert gate.enter(others)
+    one, other = loop.create_future(), loop.create_future()
+    gate.line_up(one, flow, Rank.INTERACTIVE, math.inf)
+    gate.line_up(other, others, Rank.INTERACTIVE, math.inf)
+    upgraded = gate.flow(organization(plan="GROWTH", id=before.id))
+    assert upgraded is flow
+    assert flow.weight == 5 * others.weight
+    assert gate._line.rivals(flow.bay) == (2, 6 * others.weight)
+    gate.withdraw(one)
+    assert gate._line.rivals(flow.bay) == (1, others.weight)
+    gate.withdraw(other)
+    assert gate._line.rivals(flow.bay) == (0, 0.0)
 
 
 async def test_a_change_of_plan_and_of_place_is_noticed() -> None:

@@ -225,6 +225,47 @@ async def test_a_turn_is_waited_for_and_given_back() -> None:
     await crowd.end_all()
 
 
+@pytest.mark.parametrize("way", ["passing", "turn"])
+async def test_what_waits_for_nothing_is_under_way_when_the_next_one_comes(way: str) -> None:
+    gate, one, let_in = Gate(most=4, patience=10.0), organization(), list[int]()
+
+    async def come() -> None:
+        if way == "turn":
+            await gate.take_turn(one, Rank.INTERACTIVE, math.inf)
+        else:
+            async with gate.passing(one, Rank.INTERACTIVE, math.inf):
+                let_in.append(gate.under_way)
+
+    tasks = [asyncio.create_task(come()) for _ in range(12)]
+    await asyncio.sleep(0)
+    # the first has been, three hold the places, four wait, and the others are refused
+    assert (gate.under_way, gate.waiting) == (3, 4)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in ended].count(OverloadedError) == 4
+    assert (gate.under_way, gate.waiting) == (0, 0)
+    assert gate._turn is None
+    # who comes alone begins at once
+    assert await asyncio.wait_for(come(), 1.0) is None
+    assert max(let_in, default=3) == 3
+
+
+async def test_a_place_is_held_from_when_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the loop does until then is part of what requests take: so they take longer the more there are."""
+    now = 100.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    gate = Gate(most=1, patience=100.0)
+    flow = gate.flow(organization())
+    assert gate.enter(flow)
+    waits = asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf))
+    await asyncio.sleep(0)
+    now = 101.0
+    gate.leave(flow, 100.0)
+    now = 105.0
+    assert await waits == 101.0
+    gate.leave(flow, 101.0)
+    assert flow.cost > 1.0
+
+
 async def test_whoever_has_begun_comes_first_in_their_rank_and_in_nobodys_way_above() -> None:
     gate, loop = Gate(most=1, patience=10.0), asyncio.get_running_loop()
     flow, told = gate.flow(organization()), list[str]()
@@ -251,7 +292,8 @@ async def test_whoever_is_pushed_out_has_not_begun() -> None:
     flow = gate.flow(organization())
     assert gate.enter(flow)
     gate._room = 2
-    new, begun, *people = [loop.create_future() for _ in range(5)]
+    first, new, begun, *people = [loop.create_future() for _ in range(6)]
+    gate.line_up(first, flow, Rank.BULK, math.inf)
     gate.line_up(new, flow, Rank.BULK, math.inf)
     gate.line_up(begun, flow, Rank.BULK, math.inf, begun=True)
     for one in people[:2]:
@@ -261,7 +303,7 @@ async def test_whoever_is_pushed_out_has_not_begun() -> None:
     with pytest.raises(OverloadedError):
         gate.line_up(people[2], flow, Rank.INTERACTIVE, math.inf)
     gate.withdraw(begun)
-    assert (begun.done(), flow.begun, flow.waiting) == (False, 0, 2)
+    assert (first.done(), begun.done(), flow.begun, flow.waiting) == (False, False, 0, 3)
 
 
 @pytest.mark.parametrize("ends", [False, True])

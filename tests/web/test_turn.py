@@ -6,7 +6,7 @@ import math
 import operator
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -42,7 +42,7 @@ async def crowded(server: Server, who: Organization | None = None) -> AsyncItera
     """While the block runs one holds all the places that it may, and one of its requests waits."""
     gate, one = server.school.runtime.gate, who or organization_of(server.school)
     async with filled(gate, one, line=False):
-        waits = asyncio.create_task(gate.wait(gate.flow(one), Rank.INTERACTIVE, math.inf))
+        waits = asyncio.create_task(gate.wait(gate.flow(one), Rank.PARTNER, math.inf))
         await asyncio.sleep(0)
         assert gate.waiting == 1
         try:
@@ -69,6 +69,10 @@ def code_of(body: bytes) -> str:
     (error,) = json.loads(body)["errors"]
     code: str = error["extensions"]["code"]
     return code
+
+
+async def count_nothing(*_: object) -> None:
+    pass
 
 
 async def refuse(*_: object) -> None:
@@ -135,6 +139,25 @@ async def test_those_who_come_in_one_turn_of_the_loop_get_in_line_one_by_one(ser
             statuses = [(await three.answer())[0]]
         statuses += [(await each.answer())[0] for each in (one, two)]
     assert statuses == [503, 200, 200]
+    require_all_given_back(server)
+
+
+async def test_what_waits_for_nothing_is_seen_by_the_gate_and_refused_like_any_other(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other would be answered in a turn of the loop, and be its queue, however many come."""
+    # the ledger, which has to be asked for so many at once, would let them in by and by
+    monkeypatch.setattr(COUNTING, count_nothing)
+    request = await server.request()
+    async with AsyncExitStack() as opened:
+        connections = [await opened.enter_async_context(connected(server)) for _ in range(6)]
+        for each in connections:
+            assert (await each.ask(request))[0] == 200
+        for protocol in server.protocols:
+            protocol.data_received(request)
+        statuses = [(await each.answer())[0] for each in connections]
+    # the first was done when the second came, which has the place, and two wait
+    assert sorted(statuses) == [200, 200, 200, 200, 503, 503]
     require_all_given_back(server)
 
 
@@ -211,6 +234,7 @@ async def test_a_person_takes_the_place_in_line_of_a_program(server: Server) -> 
             gate._room = 2
             connection.send(await server.request())
             await until(waiting(server, 2))
+            gate._room = 1
             person = asyncio.create_task(gate.wait(flow, Rank.INTERACTIVE, math.inf))
             status, _, body = await connection.answer()
             assert (status, code_of(body), gate.waiting) == (503, "OVERLOADED", 2)
@@ -377,7 +401,7 @@ async def test_a_place_goes_to_whose_it_is_and_once() -> None:
     gate, one, other = Gate(most=4, patience=1.0), organization("one"), organization("other")
     taken, lost, left = [Turn(gate, one, Rank.INTERACTIVE, lambda _: None) for _ in range(3)]
     assert all(turn.enter(1.0) for turn in (taken, lost, left))
-    assert taken.place_of(one) is gate.flow(one)
+    assert taken.place_of(one) == (gate.flow(one), taken._began)
     assert taken.place_of(one) is None
     assert lost.place_of(other) is None
     assert gate.under_way == 2

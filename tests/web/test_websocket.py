@@ -8,7 +8,9 @@ import httpx2
 import msgspec
 import pytest
 import websockets
+from uvicorn.protocols.utils import ClientDisconnected
 
+from doors import logged
 from full_gate import full, gated
 from harka import clock, logs
 from harka.errors import RateLimitedError
@@ -20,7 +22,7 @@ from harka.tenancy.entitling import Wanted, change
 from harka.tenancy.permission import Permission
 from harka.tenancy.quota import Admission
 from harka.web import websocket
-from school import School, school, until
+from school import School, graphql_scope, school, until
 from sockets import advance, init, is_listened_to, listen, opened
 
 __all__ = ["school"]
@@ -205,6 +207,20 @@ async def test_the_older_protocol_is_not_spoken(school: School, protocols: list[
     async with school.socket(protocols=protocols) as socket:
         assert (await socket.receive())["subprotocol"] is None
         assert await socket.closed() == (4406, "Subprotocol not acceptable")
+
+
+async def test_who_has_left_before_it_is_accepted_is_no_bug(school: School) -> None:
+    async def connect() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def gone(_: object) -> None:
+        raise ClientDisconnected
+
+    scope = graphql_scope("websocket", school.host, {}, subprotocols=[websocket.PROTOCOL])
+    with logged() as lines:
+        await school.app(scope, connect, gone)
+    assert not lines.of("web")
+    assert not school.app.record.code
 
 
 async def test_who_says_nothing_is_sent_away(school: School, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,13 +116,16 @@ async def test_an_operation_of_the_background_lets_others_pass(
     async with own.socket(headers=handshake) as slow, own.socket() as fast:
         await init(slow, {**program, **payload})
         await init(fast, program)
-        # the line is one long, and who comes with more of a claim takes that place
         async with full(own, line=False):
-            slow.say("subscribe", id="1", payload={**COUNT, "extensions": extensions})
-            await until(partial(waits, own, 1))
+            own.runtime.gate._room = 2
+            for number in (1, 2):
+                slow.say("subscribe", id=str(number), payload={**COUNT, "extensions": extensions})
+                await until(partial(waits, own, number))
+            # the line is one long now: who comes with more of a claim takes the place of all but the first
+            own.runtime.gate._room = 1
             fast.say("subscribe", id="1", payload=COUNT)
             refused = await slow.hear()
-            assert refused["payload"][0]["extensions"]["code"] == "OVERLOADED"
+            assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("2", "OVERLOADED")
         assert (await fast.hear())["type"] == "next"
 
 

@@ -226,6 +226,30 @@ async def test_a_client_that_leaves_is_told_of(server: Server) -> None:
     assert server.app.went == ["http.disconnect"]
 
 
+@pytest.mark.parametrize("cut", [0, 40])
+async def test_a_client_that_leaves_is_told_of_whatever_it_asked_behind_it(server: Server, cut: int) -> None:
+    """Of several on a connection it is told to the one that is worked on; `cut`: for the parser, in parts."""
+    with logged() as lines:
+        async with server.client() as (_, writer):
+            whole = post(b"five!", b"way: departs")
+            if cut:
+                writer.write(whole[:cut])
+                while not server.protocols:  # noqa: ASYNC110 - the server has no event for it
+                    await asyncio.sleep(0.001)
+            writer.write(whole[cut:])
+            await server.app.begun.wait()
+            writer.write(post(b"five!", b"way: departs"))
+            protocol = server.protocols[0]
+            while not protocol.pipeline:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.001)
+            writer.transport.abort()
+            while server.state.tasks:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.001)
+        assert server.app.went == ["http.disconnect"]
+        assert protocol.working is None
+    assert not lines.of("library")
+
+
 async def test_an_answer_to_one_who_has_left_is_dropped(server: Server) -> None:
     async with server.client() as (_, writer):
         writer.write(post(b"five!", b"way: waits"))

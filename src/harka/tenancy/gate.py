@@ -69,6 +69,7 @@ class Gate:
         self._all_late = 0
         self._late: list[Bay] = []
         self._next_look: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
         self._ends: dict[Waiting, _End] = {}
         self._next_end = math.inf
         self._ending: asyncio.TimerHandle | None = None
@@ -182,21 +183,35 @@ class Gate:
         if not flow.waiting:
             organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
-        return flow.length(rank) < self._longest(flow) or flow.has_below(rank)
+        return flow.length(rank) < self._longest(flow) or flow.is_first(rank) or flow.has_below(rank)
 
-    async def wait(self, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> None:
-        """Take a place when it is one's turn, for whom `enter` had none.
+    def is_crowded(self) -> bool:
+        """Whether somebody else was let in in this turn of the loop, and begins in it.
 
-        `deadline`: monotonic seconds. `begun`: see `line_up`. Raise `OverloadedError` when the line is too
-        long, or somebody of a higher rank needs the place in it; `DeadlineExceededError` when the deadline
-        passes.
+        Then one begins in the next, holding the place. What is done without waiting for anything would be
+        over before the next one asks for a place: the loop would be the queue, and the gate never see it.
         """
-        one: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._turn is not None:
+            return True
+        self._turn = asyncio.get_running_loop().call_soon(self._end_turn)
+        return False
+
+    def _end_turn(self) -> None:
+        self._turn = None
+
+    async def wait(self, flow: Flow, rank: Rank, deadline: float, *, begun: bool = False) -> float:
+        """Take a place when it is one's turn, for whom `enter` had none. The moment since when it is held.
+
+        `deadline`, and what is answered: monotonic seconds. `begun`: see `line_up`. Raise `OverloadedError`
+        when the line is too long, or somebody of a higher rank needs the place in it;
+        `DeadlineExceededError` when the deadline passes.
+        """
+        one: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.line_up(one, flow, rank, deadline, begun=begun)
         # since `enter` a place may have been given back, when nobody waited: another `leave` need never come
         self._admit(clock.monotonic())
         try:
-            await one
+            return await one
         except BaseException:
             if one in self._ends:
                 self.withdraw(one)
@@ -211,10 +226,11 @@ class Gate:
     ) -> AsyncIterator[None]:
         """A place while the block runs; raise like `wait`."""
         flow = self.flow(organization)
-        if not self.enter(flow):
-            await self.wait(flow, rank, deadline, begun=begun)
-        began = clock.monotonic()
+        enters = self.enter(flow)
+        began = clock.monotonic() if enters else await self.wait(flow, rank, deadline, begun=begun)
         try:
+            if enters and self.is_crowded():
+                await asyncio.sleep(0)
             yield
         finally:
             self.leave(flow, began)
@@ -222,10 +238,14 @@ class Gate:
     async def take_turn(self, organization: Organization, rank: Rank, deadline: float) -> None:
         """Wait for a turn with which nothing is done yet: they have `begun` then. Raise like `wait`."""
         flow = self.flow(organization)
-        was_in_line = not self.enter(flow)
-        if was_in_line:
+        enters = self.enter(flow)
+        if not enters:
             await self.wait(flow, rank, deadline)
-        self.give_back(flow, clock.monotonic(), was_in_line=was_in_line)
+        try:
+            if enters and self.is_crowded():
+                await asyncio.sleep(0)
+        finally:
+            self.give_back(flow, clock.monotonic(), was_in_line=not enters)
 
     def tellers(self, organization: Organization) -> asyncio.Semaphore:
         """Who tells its events to those who listen: a few at a time, be there thousands.
@@ -262,12 +282,17 @@ class Gate:
             self._look_later()
 
     def _make_room(self, flow: Flow, rank: Rank) -> None:
-        """Raise `OverloadedError` where there is none; the last of a lower rank is pushed out."""
+        """Raise `OverloadedError` where there is none; the last of a lower rank is pushed out.
+
+        The first of a rank finds room in any line that its organization has.
+        """
         if not flow.waiting:
             if not self.has_room(flow, rank):
                 raise OverloadedError
         elif flow.length(rank) >= self._longest(flow):
             if not flow.has_below(rank):
+                if flow.is_first(rank):
+                    return
                 raise OverloadedError
             last = flow.last_below(rank)
             self.waiting -= 1
@@ -327,7 +352,7 @@ class Gate:
                 flow.held += 1
                 flow.bay.held += 1
                 flow.bay.database.under_way += 1
-                one.set_result(None)
+                one.set_result(now)
 
     def _most_of_late(self) -> int:
         """Of all places, for one shard that is late.
@@ -385,8 +410,8 @@ class Gate:
     def _renewed(self, flow: Flow | None, organization: Organization) -> Flow:
         """A flow by what the catalog says now. One with requests is kept: its places are counted in it."""
         if flow is not None and (flow.held or flow.is_in_line):
-            if not flow.is_in_line and flow.organization.location == organization.location:
-                flow.update(organization)
+            if flow.organization.location == organization.location:
+                self._line.update(flow, organization)
             return flow
         if len(self._flows) >= self._sweep_at:
             self._forget_idle()

@@ -27,13 +27,13 @@ _STALE: Final = 4
 
 
 class Waiting(Protocol):
-    """One who waits for a place, and is told of it, or why they do not get one: a future is one.
+    """One who waits for a place, and is told since when they hold it, or why they get none: a future is one.
 
-    `done`: told already, or cancelled.
+    In monotonic seconds. `done`: told already, or cancelled.
     """
 
     def done(self) -> bool: ...
-    def set_result(self, _result: None, /) -> None: ...
+    def set_result(self, _result: float, /) -> None: ...
     def set_exception(self, _error: HarkaError, /) -> None: ...
 
 
@@ -113,7 +113,7 @@ class Flow:
         self._turn = 0
 
     def update(self, organization: Organization) -> None:
-        """By what the catalog says now. It is not in line."""
+        """By what the catalog says now; see `Line.update`."""
         self.organization = organization
         self.weight = weight_of(organization)
 
@@ -136,16 +136,24 @@ class Flow:
             self._lines[rank].remove(one)
 
     def length(self, rank: Rank) -> int:
-        """Of the line as those of a rank find it, who are in nobody's way that has begun below them."""
-        return self.waiting - sum(map(len, self._begun[rank + 1 :])) if self.begun else self.waiting
+        """Of the line as those of a rank find it: without who waits below them and cannot be pushed out."""
+        length = self.waiting - sum(map(bool, self._lines[rank + 1 :]))
+        return length - sum(map(len, self._begun[rank + 1 :])) if self.begun else length
+
+    def is_first(self, rank: Rank) -> bool:
+        """Whether nobody of this rank waits."""
+        return not (self._lines[rank] or (self.begun and self._begun[rank]))
 
     def has_below(self, rank: Rank) -> bool:
-        """Whether somebody may be pushed out: nobody who has begun."""
-        return any(self._lines[rank + 1 :])
+        """Whether somebody may be pushed out: nobody who has begun, nor the first of a rank.
+
+        Or lower ranks would lose the turns that they get: whoever is pushed out in time gets none.
+        """
+        return any(len(line) > 1 for line in self._lines[rank + 1 :])
 
     def last_below(self, rank: Rank) -> Waiting:
-        """Take out the last of the lowest rank, which is below `rank`."""
-        line = next(filter(None, reversed(self._lines[rank + 1 :])))
+        """Take out the last of the lowest rank of which somebody may be pushed out, which is below `rank`."""
+        line = next(line for line in reversed(self._lines[rank + 1 :]) if len(line) > 1)
         self.waiting -= 1
         return line.pop()
 
@@ -188,6 +196,17 @@ class Line:
         # of shards that are late
         self._late_count = 0
         self._late_weight = 0.0
+
+    def update(self, flow: Flow, organization: Organization) -> None:
+        """By what the catalog says now: who floods is always in line, and has a new weight all the same."""
+        before = flow.weight
+        flow.update(organization)
+        if flow.is_in_line:
+            change = flow.weight - before
+            self._weight += change
+            flow.bay.weight += change
+            if flow.bay.is_late:
+                self._late_weight += change
 
     def rivals(self, bay: Bay) -> tuple[int, float]:
         """How many organizations are in line for the same places, and their weight.

@@ -7,6 +7,7 @@ Everything else goes through the layers, and so does whoever accepts a stream of
 beside the stream.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
@@ -132,14 +133,15 @@ class GraphQLPost:
         elif len(body) > self._limit:
             raise PayloadTooLargeError
         await count(runtime, request, credential, turn)
-        flow = None if turn is None else turn.place_of(credential.organization)
-        if flow is None:
-            flow = gate.flow(credential.organization)
-            if not gate.enter(flow):
-                rank = rank_of(credential.actor, scope["headers"])
-                await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
-        began = clock.monotonic()
+        place = None if turn is None else turn.place_of(credential.organization)
+        flow, began = (gate.flow(credential.organization), clock.monotonic()) if place is None else place
+        enters = place is None and gate.enter(flow)
+        if place is None and not enters:
+            rank = rank_of(credential.actor, scope["headers"])
+            began = await while_connected(scope, receive, gate.wait(flow, rank, request.deadline))
         try:
+            if enters and gate.is_crowded():
+                await asyncio.sleep(0)
             tenant = await carried(scope, context_for(runtime, request, credential))
             return await self._answered(scope, receive, fields, media, tenant, body)
         finally:

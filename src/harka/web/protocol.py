@@ -63,6 +63,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._too_large = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._connection = ClientConnection(self._watch)
+        # of the request that is worked on: uvicorn's `cycle` is of the last that came, be it behind that
+        self.working: RequestResponseCycle | WholeRequest | None = None
         self._between = True  # the parser has read whole messages only
         self._refusals: Refusals | None = self.app_state.get(REFUSALS)
         self._held: bytearray | None = None  # what comes while a request, or a refusal, waits for its turn
@@ -90,8 +92,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._leave()
             self._leave = None
         super().connection_lost(exc)
-        # both lead back here
-        self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn begins
+        if self.working is not None and not self.working.response_complete:
+            # uvicorn tells the last that came
+            self.working.disconnected = True
+            self.working.message_event.set()
+        # all lead back here
+        self.cycle = self.scope = self.working = None  # type: ignore[assignment] # as uvicorn begins
         self._connection.lose()
 
     def pause_writing(self) -> None:
@@ -261,6 +267,7 @@ class BoundedProtocol(HttpToolsProtocol):
             scope[TURN] = turn
         request = WholeRequest(self, scope, body)
         scope[ANSWER] = partial(answer, self, request)
+        self.working = request
         self.cycle = request  # type: ignore[assignment] # it has what a protocol asks of a cycle
         scope[WORKER] = task = self.loop.create_task(request.run(self.tasks))
         self.tasks.add(task)
@@ -298,6 +305,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """uvicorn's, which would not tell us that it closes after a failure in the midst of an answer."""
+        self.working = cycle
         task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self._end_task)
         self.tasks.add(task)

@@ -59,14 +59,14 @@ class Turn:
         """Its client does not wait any more."""
         self._gate.withdraw(self)
 
-    def place_of(self, organization: Organization) -> Flow | None:
-        """Its place, if this is whose request it is: from now on the caller's to give back."""
+    def place_of(self, organization: Organization) -> tuple[Flow, float] | None:
+        """Its place, and since when, if this is whose request it is: it is the caller's to give back."""
         if self._flow.organization.id != organization.id:
             self.end()
         if not self._has_place:
             return None
         self._has_place = False
-        return self._flow
+        return self._flow, self._began
 
     def raise_error(self) -> None:
         """Raise why it has no place, if it has none, once."""
@@ -94,8 +94,8 @@ class Turn:
         """Never, while it is in line: who leaves is taken out at once."""
         return False
 
-    def set_result(self, _result: None, /) -> None:
-        self._has_place, self._began = True, clock.monotonic()
+    def set_result(self, began: float, /) -> None:
+        self._has_place, self._began = True, began
         self._begin(self)
 
     def set_exception(self, error: HarkaError, /) -> None:

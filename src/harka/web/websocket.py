@@ -135,7 +135,11 @@ class GraphQLSocket:
     async def _accept(self) -> None:
         spoken = PROTOCOL in self._scope["subprotocols"]
         # accepted even so: a browser tells its page nothing about a handshake that was refused
-        await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
+        try:
+            await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
+        except OSError:
+            # it has left already
+            raise ClientDisconnect from None
         if not spoken:
             raise _CloseError(_PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
 

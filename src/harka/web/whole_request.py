@@ -111,6 +111,8 @@ class WholeRequest:
             full.body, full.more_body = bytearray(self.body), False
             full.message_event.set()
             full.disconnected = self.disconnected
+            if protocol.working is self:
+                protocol.working = full
             current: object = protocol.cycle
             if current is self:
                 protocol.cycle = full
