@@ -22,6 +22,7 @@ from harka.graph.document import Documents
 from harka.graph.limits import Limits
 from harka.repositories.organization import Organization
 from harka.runtime import Runtime
+from harka.tenancy.allowance import Allowance
 from harka.tenancy.permission import Permission
 from harka.tenancy.plan import Plan
 from harka.tenancy.quota import Admission
@@ -328,7 +329,15 @@ async def test_what_is_refused_is_paid_for(
         paid.append(points)
         pay(organization, points)
 
+    seconds: list[float] = []
+    owe = runtime.admission.owe
+
+    def owed(allowance: Allowance, points: float, held: float) -> None:
+        seconds.append(held)
+        owe(allowance, points, held)
+
     monkeypatch.setattr(runtime.admission, "pay", noted)
+    monkeypatch.setattr(runtime.admission, "owe", owed)
     client = await api(await make_tenant(plan=Plan.STARTER), ())
     known = "{ viewer { kind } }"
     assert (await client.graphql(known))["data"] == {"viewer": None}
@@ -336,6 +345,8 @@ async def test_what_is_refused_is_paid_for(
     codes = [answer["errors"][0]["extensions"]["code"] for answer in answers]
     assert codes[0] == INVALID
     assert codes.count("RATE_LIMITED") >= 4
-    assert len(paid) == 9
+    assert len(paid) == len(seconds) == 9
+    # the processor's time is, too: a document of 10,000 characters is more than a tenth of a millisecond
+    assert seconds[1] > 1e-4
     await client.graphql(known)
-    assert len(paid) == 9
+    assert len(paid) == len(seconds) == 9

@@ -31,7 +31,7 @@ from harka.graph.deprecation import given
 from harka.graph.document import Document, Documents, RefusedError
 from harka.graph.limits import Limits
 from harka.graph.loaders.loader import Loaders
-from harka.graph.meter import Meter
+from harka.graph.meter import Meter, processor_time
 from harka.graph.persisted import PersistedDocuments, require_hash
 from harka.graph.plan import Plan
 from harka.graph.replay import replayed
@@ -124,11 +124,16 @@ class Engine:
 
     def _read(self, text: str, tenant: TenantContext) -> Document:
         """Paid for whether it is refused or not: there is no end of texts to refuse."""
+        admission = self._runtime.admission
 
         def charge(characters: int) -> None:
-            self._runtime.admission.pay(tenant.organization, characters * _READING_POINTS)
+            admission.pay(tenant.organization, characters * _READING_POINTS)
 
-        return self._documents.read(text, hide_suggestions=_is_anonymous(tenant), charge=charge)
+        began = processor_time()
+        try:
+            return self._documents.read(text, hide_suggestions=_is_anonymous(tenant), charge=charge)
+        finally:
+            admission.owe(admission.allowance(tenant.organization), 0.0, processor_time() - began)
 
     def count_deprecated(self, prepared: Prepared, tenant: TenantContext, client: str) -> None:
         """Once for each operation. `client`: how the program calls itself; nobody's is told."""

@@ -21,7 +21,7 @@ def _clock() -> Callable[[], float]:
     return time.thread_time if (time.perf_counter() - began) / _TRIES < _CHEAP else time.perf_counter
 
 
-_now: Final = _clock()
+processor_time: Final = _clock()
 
 
 class Meter(Generic[T]):
@@ -37,14 +37,14 @@ class Meter(Generic[T]):
         step: Callable[[Any], Any] = self._work.send
         given: Any = None
         while True:
-            began = _now()
+            began = processor_time()
             try:
                 waited = step(given)
             except StopIteration as done:
                 answer: T = done.value
                 return answer
             finally:
-                self.seconds += _now() - began
+                self.seconds += processor_time() - began
             try:
                 step, given = self._work.send, (yield waited)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the work's to handle
