@@ -16,7 +16,7 @@ class Server:
         """The limit after as many requests as are looked at together, of `demand` that want to be let in."""
         for _ in range(WINDOW):
             under_way = min(demand, self.concurrency.limit)
-            if demand > self.concurrency.limit:
+            if demand > self.concurrency.limit or under_way > self.concurrency.busy:
                 self.concurrency.press(self.now)
             took = self.seconds * max(under_way / self.cores, 1.0)
             self.now += took / under_way
@@ -58,6 +58,13 @@ def test_without_pressure_nothing_changes_however_long_requests_take() -> None:
     for _ in range(20):
         assert server.window(demand=INITIAL) == INITIAL
         assert not server.concurrency.watches
+
+
+def test_a_limit_that_grew_while_requests_were_light_shrinks_though_nobody_waits() -> None:
+    server = Server(cores=128, seconds=0.0005)
+    assert server.settle() > 130
+    server.cores, server.seconds = 2, 0.002
+    assert server.settle(demand=120) < 32
 
 
 def test_the_ideal_time_is_measured_while_few_are_under_way() -> None:

@@ -29,6 +29,19 @@ async def test_never_more_than_the_limit_are_under_way_and_all_have_their_turn()
     assert set(Counter(crowd.let_in)) == {who.slug for who in tenants}
 
 
+async def test_a_limit_of_which_half_is_under_way_is_measured_though_nobody_waits() -> None:
+    crowd = Crowd(most=256)
+    crowd.gate._concurrency._set(142)
+    tenants = [organization("one"), organization("other")]
+    for who in tenants:
+        await crowd.come(who, 35)
+    await crowd.come(tenants[0])
+    assert (crowd.gate.under_way, crowd.gate._concurrency.watches) == (71, False)
+    await crowd.come(tenants[1])
+    assert (crowd.gate.waiting, crowd.gate._concurrency.watches) == (0, True)
+    await crowd.end_all()
+
+
 async def test_one_organization_leaves_places_to_others() -> None:
     crowd, noisy, quiet = Crowd(most=8), organization("noisy"), organization("quiet")
     await crowd.come(noisy, 8)

@@ -29,7 +29,8 @@ _PROBE_SECONDS: Final = 10.0
 class Concurrency:
     """`limit`: requests; `steady`: what it is again when the ideal time has been measured.
 
-    `watches`: whether it wants to know of requests that end; it does while somebody has to wait.
+    `watches`: whether it wants to know of requests that end; it does while it is under pressure: somebody has
+    to wait, or more than `busy` are under way.
     `rate`: how many end in a second when there are enough of them; 0.0 until known.
     """
 
@@ -46,8 +47,13 @@ class Concurrency:
         self.watches = self._probing = self._held = False
         self._since, self._probe_at = 0.0, -math.inf
 
+    @property
+    def busy(self) -> int:
+        """Beyond so many a limit that grew while requests were light may be too much, though nobody waits."""
+        return max(self.limit // 2, INITIAL)
+
     def press(self, now: float) -> None:
-        """Somebody has to wait: more would be taken than the limit lets in."""
+        """Somebody has to wait, as more would be taken than the limit lets in; or it is `busy`."""
         if not self.watches:
             self.watches, self._since = True, now
 
@@ -69,7 +75,7 @@ class Concurrency:
     def _look(self, now: float) -> None:
         times, busiest, elapsed = self._times, self._busiest, now - self._since
         self._times, self._busiest, self._since = [], 0, now
-        # until somebody has to wait again: what nobody waits for is no limit, and says nothing
+        # until there is pressure again: of few under way, for which nobody waits, a limit says nothing
         self.watches = self._probing
         times.sort()
         median = max(times[len(times) // 2], _SHORTEST)

@@ -121,6 +121,8 @@ class Gate:
         flow.held += 1
         bay.held += 1
         bay.database.under_way += 1
+        if self.under_way > self._busy:
+            self._concurrency.press(clock.monotonic())
         return True
 
     def leave(self, flow: Flow, began: float) -> None:
@@ -395,7 +397,7 @@ class Gate:
 
     def _changed(self) -> None:
         """There is a new limit, or others are late."""
-        self._limit = self._concurrency.limit
+        self._limit, self._busy = self._concurrency.limit, self._concurrency.busy
         rate = self._concurrency.rate
         self._room = max(int(rate * self._patience), LEAST) if rate else self._concurrency.steady
         self._most_of_one = max(int(self._limit * _SHARE), 1)
