@@ -300,6 +300,9 @@ async def test_nothing_is_granted_that_nobody_there_can_use(opened: Open) -> Non
     assert told.granted == 5.0, "a debt is paid all the same"
     (told,) = await another.draw(tenant, [ask(need=150.0)])
     assert told.granted == 25.0, "and bit by bit"
+    sizes = [(30.0, 1), (100.0, 1), (150.0, 1)]
+    (told,) = await one.draw(new_id(), [ask(held=30.0, idle=30.0, need=250.0, sizes=sizes)])
+    assert told.granted == 100.0, "what it has is the first one's"
 
 
 async def test_a_part_of_one_is_granted_to_who_has_the_rest(opened: Open) -> None:

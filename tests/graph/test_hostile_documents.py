@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from conftest import MakeTenant, OpenClient
+from doors import MakeTenant, OpenClient
 from harka import logs
 from harka.codec import json_bytes
 from harka.config import Settings

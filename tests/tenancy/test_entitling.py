@@ -89,6 +89,19 @@ async def test_a_downgrade_lists_what_must_go(catalog: Catalog, tenant: Organiza
     assert unknown.forced == {"measured": False, "excess": [], "dependents": []}
 
 
+async def test_a_limit_where_there_was_none_lists_what_must_go(
+    catalog: Catalog, tenant: Organization
+) -> None:
+    large = await change(catalog, tenant, Wanted(plan=Plan.ENTERPRISE), actor="ada")
+    used = InUse({Resource.USERS: 120.0, Resource.REQUESTS_PER_MONTH: 99.0})
+    with pytest.raises(DowngradeError) as refused:
+        await change(catalog, large, Wanted(plan=Plan.STARTER), actor="ada", used=used)
+    assert [each["resource"] for each in refused.value.extensions()["excess"]] == [Resource.USERS]
+    assert [each.resource for each in plan_change(large, Plan.STARTER, used.amounts).excess] == [
+        Resource.USERS
+    ]
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

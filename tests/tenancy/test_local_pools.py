@@ -72,3 +72,5 @@ def test_nothing_is_granted_that_nobody_there_can_use() -> None:
     assert granted(pools, ask(need=160.0, sizes=[(10.0, 1), (150.0, 1)])) == 10.0
     assert granted(pools, ask(need=155.0, sizes=[(150.0, 1)])) == 5.0, "a debt is paid all the same"
     assert granted(pools, ask(need=150.0)) == 85.0, "and bit by bit"
+    some = ask(idle=30.0, need=250.0, sizes=[(30.0, 1), (100.0, 1), (150.0, 1)])
+    assert granted(LocalPools({}, 0.0), some) == 100.0, "what there is is the first one's"

@@ -369,6 +369,17 @@ async def test_without_valkey_each_process_grants_its_part(
     assert 300 - 4 * 4 - 4 <= sum(counts) <= 300 + 4
 
 
+async def test_nothing_is_there_for_who_asks_for_nothing(time: Time) -> None:
+    """The result of an export without a line was refused until the next month."""
+    admission, acme = Admission(), granted(bandwidth_bytes=10, grace=0.0)
+    allowance = await admission.begin_download(acme, 0)
+    admission.end_download(allowance, 0, 0)
+    await admission.begin_download(acme, 10)
+    await admission.begin_download(acme, 0)
+    with pytest.raises(QuotaExceededError):
+        await admission.begin_download(acme, 1)
+
+
 async def test_nobody_waits_for_long_to_ask_others_for_what_they_hold(
     own_valkey: OwnValkey, join: Join
 ) -> None:

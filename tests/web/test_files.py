@@ -10,6 +10,7 @@ import pytest
 from doors import MakeTenant, OpenClient
 from harka.runtime import Runtime
 from harka.tenancy.entitling import Wanted, change
+from harka.tenancy.plan import Plan
 from harka.web.middleware.draining import Draining
 from harka.web.routes import build
 from school import graphql_scope, until
@@ -239,6 +240,15 @@ async def test_beyond_the_months_bandwidth_nothing_is_sent(
     assert (refused.status_code, told["code"], told["resource"]) == (429, "QUOTA_EXCEEDED", "BANDWIDTH")
     assert int(refused.headers["retry-after"]) > 0
     assert (await http.get(link, headers={"range": "bytes=0-4"})).status_code == 206, "so much is left"
+
+
+async def test_a_file_of_no_bytes_is_sent(runtime: Runtime, api: OpenClient, make_tenant: MakeTenant) -> None:
+    """As the result of a bulk operation that found nothing."""
+    tenant = await make_tenant(plan=Plan.STARTER)
+    http = await api(tenant)
+    await runtime.files.write(tenant.id, "none.jsonl", b"")
+    answer = await http.get(f"/files/{runtime.files.sign(tenant.id, 'none.jsonl', lifetime=60.0)}")
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 async def test_what_nobody_began_to_read_was_not_sent(

@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from conftest import MakeTenant
+from doors import MakeTenant
 from harka.auth import api_key
 from harka.config import Settings
 from harka.runtime import Runtime

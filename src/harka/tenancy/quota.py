@@ -328,8 +328,8 @@ class Admission:
         lease = allowance.leases[place]
         for drawings in range(_ROUNDS):
             now = clock.monotonic()
-            # it may have lost its limit meanwhile
-            if allowance.pools[place] is None or lease.take(now, amount):
+            # it may have lost its limit meanwhile; of nothing there is enough, though nothing is drawn
+            if allowance.pools[place] is None or not amount or lease.take(now, amount):
                 return True
             if allowance.shut(place, amount, now):
                 break
