@@ -22,9 +22,13 @@ async def test_a_writer_killed_before_its_end_leaves_values_for_two_seconds_at_m
     redis = Redis.from_url(shared_valkey.url)
     names = [name async for name in redis.scan_iter(f"harka:{{{tenant.hex}}}:value:*")]
     assert [0 < await redis.pttl(name) <= 2000 for name in names] == [True]
+    (writer,) = await redis.zrange(generation.writers(tenant), 0, -1)
     seconds, _ = await redis.time()
-    await redis.hset(generation.name(tenant), "begun", seconds - 61)
+    await redis.zadd(generation.writers(tenant), {writer: seconds - 61})
     await redis.unlink(*names)
+    # others go on writing, and end
+    await other.begin_write(tenant, ["course:1"])
+    await other.invalidate(tenant, ["course:1"])
     await store(other, tenant, one)
     assert [await redis.pttl(name) > 2000 for name in names] == [True]
     await redis.aclose()
