@@ -58,10 +58,12 @@ class Writes:
     async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
         moved = _moved(scopes)
         client, writer = self._server.client, new_id().hex
+        # at once: who gives up or is cancelled here may have begun all the same, and an end without takes
+        # nobody back
+        self._begun.setdefault((tenant, moved), []).append(writer)
         numbers = await self._server.attempt(partial(generations.move, client, tenant, moved, BEGIN, writer))
         if numbers is not None:
             self._local.learn(tenant, numbers)
-            self._begun.setdefault((tenant, moved), []).append(writer)
             _ = self._start(self._mention(tenant, numbers))
 
     async def end(self, tenant: UUID, scopes: Collection[str]) -> None:
