@@ -74,8 +74,8 @@ async def test_of_those_who_find_nothing_one_is_to_fetch_it(client: Client) -> N
 
 async def test_writers_at_work_are_counted(client: Client) -> None:
     tenant, seen = uuid4(), []
-    for change in (BEGIN, BEGIN, END, END):
-        told = await generation.move(client, tenant, [COURSE], change)
+    for change, writer in ((BEGIN, "one"), (BEGIN, "other"), (END, "one"), (END, "other")):
+        told = await generation.move(client, tenant, [COURSE], change, writer)
         seen.append([has_writers(told[name]) for name in (TENANT, ANY, COURSE)])
     at_work = [False, True, True]
     assert seen == [at_work, at_work, at_work, [False] * 3]
@@ -103,17 +103,46 @@ async def test_who_ends_what_was_lost_takes_back_no_writer(client: Client) -> No
 async def test_who_was_killed_at_work_is_counted_for_a_minute(client: Client) -> None:
     tenant = uuid4()
 
-    async def has_begun() -> bool:
-        return (await generation.read(client, tenant, [(ANY, "none")]))[1][0].has_begun
+    async def is_changing() -> bool:
+        return (await generation.read(client, tenant, [(ANY, "none")]))[1][0].is_changing
 
-    assert not await has_begun()
-    await generation.move(client, tenant, [TENANT], BEGIN)
-    assert await has_begun()
+    assert not await is_changing()
+    await generation.move(client, tenant, [TENANT], BEGIN, "killed")
+    assert await is_changing()
     seconds, _ = await client.time()
-    await client.hset(generation.name(tenant), "begun", seconds - 61)
-    assert not await has_begun()
+    await client.zadd(generation.writers(tenant), {"killed": seconds - 61})
+    assert not await is_changing()
     await generation.move(client, tenant, [TENANT], FORGET)
-    assert not await has_begun()
+    assert not await is_changing()
+
+
+async def test_who_was_killed_at_work_is_not_counted_for_longer_because_others_write(client: Client) -> None:
+    tenant = uuid4()
+
+    async def is_changing() -> bool:
+        return (await generation.read(client, tenant, [(ANY, "none")]))[1][0].is_changing
+
+    await generation.move(client, tenant, [TENANT], BEGIN, "killed")
+    seconds, _ = await client.time()
+    await client.zadd(generation.writers(tenant), {"killed": seconds - 61})
+    await generation.move(client, tenant, [COURSE], BEGIN, "other")
+    assert await is_changing()
+    await generation.move(client, tenant, [COURSE], END, "other")
+    assert has_writers(await number(client, tenant)), "the count itself is not taken back"
+    assert not await is_changing()
+
+
+async def test_who_ends_twice_is_taken_back_once(client: Client) -> None:
+    """As whoever heard no answer tells it again."""
+    tenant = uuid4()
+    for writer in ("one", "other"):
+        await generation.move(client, tenant, [COURSE], BEGIN, writer)
+    for _ in range(2):
+        ended = await generation.move(client, tenant, [COURSE], END, "one")
+        assert all(has_writers(ended[name]) for name in (ANY, COURSE))
+    again = await generation.move(client, tenant, [COURSE], END, "other")
+    assert not any(has_writers(again[name]) for name in (ANY, COURSE))
+    assert again[COURSE] > ended[COURSE]
 
 
 async def test_too_many_scopes_begin_anew_and_with_them_the_tenant(client: Client) -> None:

@@ -1,14 +1,15 @@
 """For how long values are kept."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
-from test_tenant import THINGS, found, store, thing
+from test_tenant import KEY, THINGS, found, store, thing
 
 from harka.cache import generation, writes
 from harka.cache.tenant import TenantCache
-from harka.valkey import Client
+from harka.valkey import Client, open_client
 from own_valkey import OwnValkey
 from waiting import until, until_trusted
 
@@ -22,12 +23,45 @@ async def test_a_writer_killed_before_its_end_leaves_values_for_two_seconds_at_m
     redis = Redis.from_url(shared_valkey.url)
     names = [name async for name in redis.scan_iter(f"harka:{{{tenant.hex}}}:value:*")]
     assert [0 < await redis.pttl(name) <= 2000 for name in names] == [True]
+    (writer,) = await redis.zrange(generation.writers(tenant), 0, -1)
     seconds, _ = await redis.time()
-    await redis.hset(generation.name(tenant), "begun", seconds - 61)
+    await redis.zadd(generation.writers(tenant), {writer: seconds - 61})
     await redis.unlink(*names)
+    # others go on writing, and end
+    await other.begin_write(tenant, ["course:1"])
+    await other.invalidate(tenant, ["course:1"])
     await store(other, tenant, one)
     assert [await redis.pttl(name) > 2000 for name in names] == [True]
     await redis.aclose()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_who_began_without_knowing_it_is_counted_no_longer_than_anybody(
+    own_valkey: OwnValkey, *, is_cancelled: bool
+) -> None:
+    """Valkey hears of it later, when nobody waits for its answer any more."""
+    tenant, client = uuid4(), open_client(own_valkey.url, connections=4, connect_timeout=1.0)
+    cache = TenantCache(own_valkey.url, KEY, patience=10.0 if is_cancelled else 0.2)
+    # by a connection that is there
+    await cache.begin_write(uuid4())
+    assert await cache.ping()
+
+    async def has_writers() -> bool:
+        return generation.has_writers((await generation.read(client, tenant, ()))[0])
+
+    own_valkey.freeze()
+    beginning = asyncio.create_task(cache.begin_write(tenant))
+    if is_cancelled:
+        # sent by then, which nobody can see
+        await asyncio.sleep(0.1)
+        beginning.cancel()
+    await asyncio.gather(beginning, return_exceptions=True)
+    own_valkey.thaw()
+    await until(has_writers)
+    await cache.invalidate(tenant)
+    assert not await has_writers()
+    await cache.close()
+    await client.aclose()
 
 
 async def test_until_an_interrupted_commit_must_have_been_seen_values_stay_for_two_seconds_at_most(

@@ -43,8 +43,8 @@ if redis.call('HGET', KEYS[1], 'origin') ~= origin then
 end
 """
 
-# Who begins and never ends, or whose number was lost in between, is counted for ever: so the last to begin
-# leaves a date, and is taken to be at work for a minute, far longer than any commit takes.
+# Who begins and never ends, or whose number was lost in between, is counted for ever. So a writer leaves its
+# name and a date, too, and is taken to be at work for a minute at the most, far longer than any commit takes.
 # Lua's numbers are doubles: these are compared and joined as text, and computed by HINCRBY alone
 _READ: Final = Script(
     _SETTLE
@@ -55,8 +55,7 @@ if not current then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   current = ARGV[1]
 end
-local begun = redis.call('HGET', KEYS[1], 'begun')
-local lately = begun and redis.call('TIME')[1] - begun < 60 and 1 or 0
+local at_work = redis.call('ZCOUNT', KEYS[2], redis.call('TIME')[1] - 60, '+inf')
 local answer = {current}
 for i = 5, #ARGV, 2 do
   local scope = ARGV[i] ~= '' and redis.call('HGET', KEYS[1], ARGV[i]) or '0'
@@ -69,7 +68,7 @@ for i = 5, #ARGV, 2 do
       and redis.call('GET', name .. ':lease') ~= ARGV[4] then
     fetched = 1
   end
-  answer[#answer + 1] = {scope, value, fetched, left, lately}
+  answer[#answer + 1] = {scope, value, fetched, left, at_work}
 end
 return answer
 """
@@ -87,14 +86,19 @@ if redis.call('HSETNX', KEYS[1], '', ARGV[3]) == 1 then
   change = ARGV[2]
 end
 if change == ARGV[6] then
-  redis.call('HSET', KEYS[1], 'begun', redis.call('TIME')[1])
+  local now = redis.call('TIME')[1]
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 60)
+  redis.call('ZADD', KEYS[2], now, ARGV[7])
+  redis.call('EXPIRE', KEYS[2], 60)
+elseif redis.call('ZREM', KEYS[2], ARGV[7]) == 0 then
+  change = ARGV[2]
 end
-for i = 7, #ARGV do
+for i = 8, #ARGV do
   local is_new = redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[3]) == 1
   redis.call('HINCRBY', KEYS[1], ARGV[i], is_new and ARGV[2] or change)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 7))
+return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 8))
 """
 )
 
@@ -102,19 +106,24 @@ return redis.call('HMGET', KEYS[1], '', '*', unpack(ARGV, 7))
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """Of one key: the number of its scope, what is stored, and whether another process is fetching it.
 
-    `seconds`: what is stored has left to live. `has_begun`: a writer of the tenant has, in the last minute;
-    one that is counted and began before that was killed, or given up, or lost with the numbers.
+    `seconds`: what is stored has left to live. `is_changing`: a writer of the tenant is at work that began in
+    the last minute; who is counted and began before that was killed, or given up, or lost with the numbers.
     """
 
     scope: int
     sealed: bytes | None
     is_fetched: bool
     seconds: float
-    has_begun: bool
+    is_changing: bool
 
 
 def name(tenant: UUID) -> str:
     return f"harka:{{{tenant.hex}}}:generations"
+
+
+def writers(tenant: UUID) -> str:
+    """Where those at work are, by when they began."""
+    return f"harka:{{{tenant.hex}}}:writers"
 
 
 def has_writers(number: int) -> bool:
@@ -131,26 +140,30 @@ async def read(
     which the `reader` who finds nothing first is the one to fetch it; 0 for no such thing.
     """
     flat = [part for key in keys for part in key]
-    answer = await _READ.run(client, [name(tenant)], [_fresh(), _LIFETIME, int(lease * 1000), reader, *flat])
+    arguments: list[str | bytes | int] = [_fresh(), _LIFETIME, int(lease * 1000), reader, *flat]
+    answer = await _READ.run(client, [name(tenant), writers(tenant)], arguments)
     try:
         current, *values = answer
         return int(current), [
-            Reading(int(scope), value, fetched == 1, int(left) / 1000, lately == 1)
-            for scope, value, fetched, left, lately in values
+            Reading(int(scope), value, fetched == 1, int(left) / 1000, at_work > 0)
+            for scope, value, fetched, left, at_work in values
         ]
     except (TypeError, ValueError):
         raise DataError("no generations") from None
 
 
-async def move(client: Client, tenant: UUID, scopes: Sequence[str], change: int) -> dict[str, int]:
+async def move(
+    client: Client, tenant: UUID, scopes: Sequence[str], change: int, writer: str = ""
+) -> dict[str, int]:
     """Add `change` to the numbers of `scopes` and to `ANY`'s, in one round trip; the numbers as they are now.
 
-    Where they were lost since a `BEGIN`, its `END` takes back no writer.
+    `writer`: who begins or ends. An `END` takes back no writer where that one has ended already, as when it
+    is told again whose answer was lost, nor where the numbers were lost since its `BEGIN`.
     """
     moved = [*scopes, ANY]
     lost = FORGET if change == END else change
-    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, BEGIN, *moved]
-    answer = await _MOVE.run(client, [name(tenant)], arguments)
+    arguments: list[str | bytes | int] = [change, lost, _fresh(), _LIFETIME, _SCOPES, BEGIN, writer, *moved]
+    answer = await _MOVE.run(client, [name(tenant), writers(tenant)], arguments)
     return {scope: int(number) for scope, number in zip([TENANT, ANY, *moved], answer, strict=True)}
 
 

@@ -379,7 +379,7 @@ def _place(current: int, scope: str, name: str, reading: Reading) -> Place:
     whole = f"{name}:{current}:{reading.scope}"
     stamp = Stamp(current, scope, current if scope == TENANT else reading.scope)
     at_work = has_writers(stamp.tenant) or has_writers(stamp.number)
-    return Place(whole, stamp, reading.is_fetched, at_work and reading.has_begun)
+    return Place(whole, stamp, reading.is_fetched, at_work and reading.is_changing)
 
 
 def _ttl(namespace: Namespace[Any], place: Place) -> float:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -14,6 +13,7 @@ from harka.cache.generation import BEGIN, END, FORGET, TENANT
 from harka.cache.local import LocalCache
 from harka.cache.news import MADE_UP, NOTICED, News
 from harka.cache.server import Server
+from harka.ids import new_id
 
 log = logs.logger("cache")
 
@@ -34,7 +34,7 @@ class _Debt:
     """
 
     def __init__(self, noticed_by: float) -> None:
-        self.changes: list[tuple[Sequence[str], int]] = []
+        self.changes: list[tuple[Sequence[str], int, str]] = []
         self.noticed_by = noticed_by
         self.is_known = asyncio.Event()
 
@@ -47,7 +47,7 @@ class Writes:
         self._news = news
         self._local = local
         self._owed: dict[UUID, _Debt] = {}
-        self._begun: Counter[tuple[UUID, tuple[str, ...]]] = Counter()
+        self._begun: dict[tuple[UUID, tuple[str, ...]], list[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def owes(self, tenant: UUID) -> bool:
@@ -57,24 +57,24 @@ class Writes:
 
     async def begin(self, tenant: UUID, scopes: Collection[str]) -> None:
         moved = _moved(scopes)
-        client = self._server.client
-        numbers = await self._server.attempt(partial(generations.move, client, tenant, moved, BEGIN))
+        client, writer = self._server.client, new_id().hex
+        # at once: who gives up or is cancelled here may have begun all the same, and an end without takes
+        # nobody back
+        self._begun.setdefault((tenant, moved), []).append(writer)
+        numbers = await self._server.attempt(partial(generations.move, client, tenant, moved, BEGIN, writer))
         if numbers is not None:
             self._local.learn(tenant, numbers)
-            self._begun[tenant, moved] += 1
             _ = self._start(self._mention(tenant, numbers))
 
     async def end(self, tenant: UUID, scopes: Collection[str]) -> None:
         """Return when it is forgotten everywhere."""
         moved = _moved(scopes)
-        change = FORGET
-        if self._begun[tenant, moved]:
-            self._begun[tenant, moved] -= 1
-            change = END
-        if not self._begun[tenant, moved]:
-            del self._begun[tenant, moved]
+        begun = self._begun.pop((tenant, moved), [])
+        change, writer = (END, begun.pop()) if begun else (FORGET, "")
+        if begun:
+            self._begun[tenant, moved] = begun
         # a task of its own: a cancelled request must not leave the change untold
-        await asyncio.shield(self._start(self._tell_or_owe(tenant, moved, change)))
+        await asyncio.shield(self._start(self._tell_or_owe(tenant, moved, change, writer)))
 
     async def doubt(self, tenant: UUID, scopes: Collection[str]) -> None:
         """Return when it is forgotten everywhere; `end` it once the commit must have been seen."""
@@ -93,9 +93,10 @@ class Writes:
     async def _mention(self, tenant: UUID, numbers: Mapping[str, int]) -> None:
         await self._server.attempt(partial(self._news.mention, tenant, numbers))
 
-    async def _told(self, tenant: UUID, scopes: Sequence[str], change: int) -> bool:
+    async def _told(self, tenant: UUID, scopes: Sequence[str], change: int, writer: str) -> bool:
         client = self._server.client
-        numbers = await self._server.insist(partial(generations.move, client, tenant, scopes, change))
+        move = partial(generations.move, client, tenant, scopes, change, writer)
+        numbers = await self._server.insist(move)
         if numbers is None:
             return False
         self._local.learn(tenant, numbers)
@@ -105,9 +106,9 @@ class Writes:
         await self._news.heard(told)
         return True
 
-    async def _tell_or_owe(self, tenant: UUID, scopes: Sequence[str], change: int) -> None:
+    async def _tell_or_owe(self, tenant: UUID, scopes: Sequence[str], change: int, writer: str = "") -> None:
         is_possible = tenant not in self._owed and not self._server.is_lost
-        if is_possible and await self._told(tenant, scopes, change):
+        if is_possible and await self._told(tenant, scopes, change, writer):
             return
         now = clock.monotonic()
         debt = self._owed.get(tenant)
@@ -116,7 +117,7 @@ class Writes:
             log.warning("invalidation failed, cache bypassed", tenant=tenant)
             _ = self._start(self._pay(tenant, debt))
             _ = self._start(self._confess(tenant, debt))
-        debt.changes.append((scopes, change))
+        debt.changes.append((scopes, change, writer))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, debt.noticed_by - now)):
                 await debt.is_known.wait()
