@@ -5,8 +5,8 @@ from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
-from test_tenant import BUDGET, THINGS, Thing, thing
 
+from cache.things import BUDGET, THINGS, Thing, thing
 from harka.cache.tenant import Namespace, TenantCache
 from waiting import until, until_trusted
 

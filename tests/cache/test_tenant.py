@@ -1,52 +1,20 @@
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from cache.things import BUDGET, KEY, OF_ANY_CHANGE, THINGS, Thing, found, opened_cache, store, thing
 from harka import clock
 from harka.cache import generation
-from harka.cache.generation import ANY
 from harka.cache.news import LEASE
 from harka.cache.tenant import Lookup, Namespace, TenantCache
 from harka.errors import TenantRequiredError
 from harka.valkey import Client
 from own_valkey import OwnValkey
 from waiting import until, until_trusted
-
-KEY = bytes(range(16))
-BUDGET = 2**20
-
-
-class Thing(msgspec.Struct, frozen=True):
-    id: UUID
-    title: str
-    at: datetime
-
-
-THINGS = Namespace("thing", Thing)
-OF_ANY_CHANGE = Namespace("answer", Thing, scope=ANY)
-
-
-def opened_cache(valkey: OwnValkey) -> TenantCache:
-    """With more patience than in earnest: a busy machine must not look like a slow Valkey."""
-    return TenantCache(valkey.url, KEY, patience=1.0)
-
-
-def thing(title: str = "Algebra") -> Thing:
-    return Thing(uuid4(), title, datetime(2026, 1, 1, tzinfo=UTC))
-
-
-async def store(cache: TenantCache, tenant: UUID, *things: Thing) -> None:
-    lookup = await cache.get_many(tenant, THINGS, [each.id for each in things])
-    await cache.set_many(tenant, THINGS, lookup, {each.id: each for each in things}, budget=BUDGET)
-
-
-async def found(cache: TenantCache, tenant: UUID, *things: Thing) -> dict[UUID, Thing]:
-    return dict((await cache.get_many(tenant, THINGS, [each.id for each in things])).found)
 
 
 async def nothing_found(cache: TenantCache, tenant: UUID, *things: Thing) -> bool:

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
-from test_tenant import KEY, THINGS, found, store, thing
 
+from cache.things import KEY, THINGS, found, store, thing
 from harka.cache import generation, writes
 from harka.cache.tenant import TenantCache
 from harka.valkey import Client, open_client

@@ -33,7 +33,7 @@ FIELDS = list(root_fields(load_schema()))
 QUERIES, MUTATIONS, SUBSCRIPTIONS = (
     [field for field in FIELDS if field.operation == kind] for kind in ("query", "mutation", "subscription")
 )
-_OF_THE_MOMENT = re.compile(r'"\w*(?:asOf|requests|used|downloadUrl|pdfUrl|estimatedEndAt)":[^,}]*')
+_OF_THE_MOMENT = re.compile(r'"\w*(?:asOf|requests|used|downloadUrl|pdfUrl|estimatedEndAt|resetsAt)":[^,}]*')
 _MANY = 1e9
 _KEPT_BYTES = 2**31
 _PATIENCE = 5.0  # seconds for the log's own thread to write a line
