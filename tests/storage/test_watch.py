@@ -19,6 +19,13 @@ async def test_server_that_falls_silent_is_unavailable_to_all_long_before_their_
     relay: Relay, relayed: Databases, home: Location
 ) -> None:
     assert await asyncio.gather(*(ask(relayed, home) for _ in range(5))) == [0] * 5
+    pool = relayed.database("app")._pool
+
+    async def is_at_rest() -> bool:
+        return not pool.used
+
+    # who finds no connection opens one, and hears that it cannot before anybody knows that the server hangs
+    await until(is_at_rest)
     relay.fall_silent()
     async with asyncio.timeout(10):
         outcomes = await asyncio.gather(
