@@ -80,6 +80,7 @@ async def server(school: School) -> AsyncIterator[Server]:
     yield served
     listening.close()
     await listening.wait_closed()
+    served.refusals.close()
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ class Application:
                 log.critical("not started", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                 return
-            state[REFUSALS] = Refusals(runtime)
+            state[REFUSALS] = refusals = Refusals(runtime)
+            stack.callback(refusals.close)
             state[PATIENCE] = Patience(self._settings.unread_timeout, runtime.metrics.connection_unread)
             if runtime.directory.current.scim_tokens:
                 await scim.load()

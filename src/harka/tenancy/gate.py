@@ -40,6 +40,8 @@ _CROWD: Final = 3
 """Times the room in all lines: how many organizations, each of which may wait for one place, may do so."""
 _TELLERS: Final = LEAST // 2
 """Of one organization at a time."""
+_ENDLESS: Final = 1 << 31
+"""Requests: room where nobody waits."""
 _FLOWS: Final = 1024
 """Of idle organizations, before they are forgotten: at the most these, or as many as have requests."""
 
@@ -185,7 +187,19 @@ class Gate:
         if not flow.waiting:
             organizations, _ = self._line.rivals(flow.bay)
             return organizations < _CROWD * self._room
-        return flow.length(rank) < self._longest(flow) or flow.is_first(rank) or flow.has_below(rank)
+        return self.room(flow, rank) > 0
+
+    def room(self, flow: Flow, rank: Rank) -> int:
+        """For how many more of this rank there is in line; where nobody waits, for more than there are."""
+        if not flow.waiting:
+            return _ENDLESS
+        left = self._longest(flow) - flow.length(rank)
+        return left if left > 0 else int(flow.is_first(rank) or flow.has_below(rank))
+
+    def _show(self, flow: Flow) -> None:
+        """Its line has changed."""
+        for rank, sign in flow.signs.items():
+            sign.show(self.room(flow, rank))
 
     def is_crowded(self) -> bool:
         """Whether somebody else was let in in this turn of the loop, and begins in it.
@@ -280,6 +294,8 @@ class Gate:
         else:
             self._ends[one] = latest, OverloadedError, flow, rank
         self._end_by(min(deadline, latest), now)
+        if flow.signs:
+            self._show(flow)
         if self._next_look is None:
             self._look_later()
 
@@ -308,6 +324,8 @@ class Gate:
         self.waiting -= 1
         if not flow.waiting:
             self._line.leave(flow)
+        if flow.signs:
+            self._show(flow)
 
     def _end_by(self, moment: float, now: float) -> None:
         """One timer for all who wait, for the earliest: one for each is half of what waiting costs (0031)."""
@@ -344,6 +362,8 @@ class Gate:
                 return
             flow, one = found
             self.waiting -= 1
+            if flow.signs:
+                self._show(flow)
             end, error, _, _ = self._ends.pop(one)
             if end <= now or one.done():
                 # nobody has looked at that yet, or it is cancelled: that was no turn of theirs

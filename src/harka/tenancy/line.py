@@ -37,6 +37,12 @@ class Waiting(Protocol):
     def set_exception(self, _error: HarkaError, /) -> None: ...
 
 
+class Sign(Protocol):
+    """Shows how many more find room in a line."""
+
+    def show(self, _room: int, /) -> None: ...
+
+
 class Rank(enum.IntEnum):
     """Within an organization, who comes first. The others get every fourth and every sixteenth turn."""
 
@@ -76,7 +82,8 @@ class Bay:
 class Flow:
     """One organization's requests. `held`: places; `waiting`: requests; `cost`: seconds a request takes.
 
-    `begun`: of those who wait, how many go on with what was let in before.
+    `begun`: of those who wait, how many go on with what was let in before. `signs`: where the room in its
+    line is shown, by rank.
     """
 
     __slots__ = (
@@ -92,6 +99,7 @@ class Flow:
         "is_in_line",
         "left",
         "organization",
+        "signs",
         "waiting",
         "weight",
     )
@@ -100,6 +108,7 @@ class Flow:
         self.bay = bay
         self.update(organization)
         self.held = self.waiting = self.begun = 0
+        self.signs: dict[Rank, Sign] = {}
         self.cost = 0.0
         # what requests took beyond what the clock went forward by when they were let in
         self.debt = 0.0

@@ -34,8 +34,8 @@ from harka.web.middleware.security_headers import lines_for
 from harka.web.middleware.tenant_door import rank_of
 
 _OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL)
-_STATUS: Final = STATUS_LINE[OverloadedError.status]
-_END: Final = b'"}}]}'
+BEGINNING: Final = STATUS_LINE[OverloadedError.status]
+END: Final = b'"}}]}'
 """What stands in the body behind the request's id."""
 _HEAD_END: Final = b"\r\n\r\n"
 _LONGEST_HEAD: Final = 2048
@@ -63,7 +63,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def refusal(self, lines: bytes) -> bytes:
         """Their whole answer. `lines`: the server's own headers."""
         id_ = self.id or new_request_id().encode()
-        return b"".join((_STATUS, lines, self.before, id_, self.after, id_, _END))
+        return b"".join((BEGINNING, lines, self.before, id_, self.after, id_, END))
 
 
 class Callers:
@@ -79,12 +79,14 @@ class Callers:
         self._remembered: Remembered[Caller] = Remembered(_MOST_CALLERS)
         self._snapshot, self._forget_at = runtime.directory.current, 0.0
 
-    def forget_outdated(self) -> None:
-        """To be called in each turn of the event loop, before anybody is looked for."""
+    def forget_outdated(self) -> bool:
+        """To be called in each turn of the event loop, before anybody is looked for. Whether all are."""
         now, snapshot = clock.monotonic(), self._directory.current
-        if snapshot is not self._snapshot or now >= self._forget_at:
-            self._remembered.forget()
-            self._snapshot, self._forget_at = snapshot, now + _KEPT
+        if snapshot is self._snapshot and now < self._forget_at:
+            return False
+        self._remembered.forget()
+        self._snapshot, self._forget_at = snapshot, now + _KEPT
+        return True
 
     def known(self, data: bytes, client: tuple[str, int] | None) -> Caller | None:
         """Who asks, where one whole request is all of `data` and its head has come before.
@@ -146,7 +148,7 @@ def _made(
     head, body = _WRITTEN[media or MediaType.JSON]
     given = given_id(headers) if trusted else None
     id_ = None if given is None else given.encode()
-    size = len(body) + len(id_ or new_request_id()) + len(_END)
+    size = len(body) + len(id_ or new_request_id()) + len(END)
     return Caller(
         organization=organization,
         rank=rank,
@@ -172,7 +174,7 @@ def _written(media: MediaType) -> tuple[bytes, bytes]:
     extensions = {**OverloadedError().extensions(), "requestId": ""}
     body = json_bytes({"errors": [{"message": OverloadedError.default_message(), "extensions": extensions}]})
     head = lines_of(((b"content-type", f"{media}; charset=utf-8".encode()), (b"retry-after", b"1")))
-    return head + b"content-length: ", body.removesuffix(_END)
+    return head + b"content-length: ", body.removesuffix(END)
 
 
 _WRITTEN: Final = {media: _written(media) for media in _OFFERS}

@@ -25,6 +25,7 @@ from harka.errors import BadRequestError
 from harka.fastpath import split_request
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
+from harka.web.doorway import Seat
 from harka.web.refusals import REFUSALS, Refusals
 from harka.web.turn import TURN, Turn
 from harka.web.unread import Unread
@@ -73,6 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._leave: Callable[[], None] | None = None  # to be called when its client leaves meanwhile
         self._is_last = False  # that one, since the server stops
         self._rest_until = 0.0  # when a connection without a request is closed; 0.0 while it has one
+        self._seat: Seat | None = None  # while the doorman reads what comes
         self._unread: Unread | None = None  # of a client that once did not read as fast as it was sent to
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -81,6 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        if self._seat is not None:
+            self._seat.clear()
+            self._seat = None
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         if self._unread is not None:
@@ -126,6 +131,9 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         if self._between and (cycle is None or cycle.response_complete) and self._has_begun(data):
             return
+        if self._seat is not None:
+            # what uvicorn's parser begins it may want to stop reading
+            self._stand_up()
         self._handed_over = self._before_head = 0
         super().data_received(data)
         if self._in_head and self._head_timer is None:
@@ -138,6 +146,33 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._held_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._too_large = True
             self.send_400_response(_TOO_LARGE_TEXT)
+
+    def hand(self, data: bytes, *, is_last: bool) -> None:
+        """See `doorway.Guest`."""
+        if is_last:
+            self._seat = None
+            self._read_again()
+            if data:
+                # it may be a socket's by now
+                self.transport.get_protocol().data_received(data)  # type: ignore[attr-defined] # of streams, both
+            return
+        if self._refusals is None or not self._refusals.are_due():
+            # the doorman has nothing to do any more
+            self._stand_up()
+        self.data_received(data)
+
+    def _stand_up(self) -> None:
+        if self._seat is not None and self._seat.give_up():
+            self._seat = None
+            self._read_again()
+
+    def _read_again(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """A whole answer."""
+        (self._seat or self.transport).write(data)
 
     def _has_begun(self, data: bytes) -> bool:
         """Begin a plain request that is all here, have it wait, or refuse it. Whether it was one."""
@@ -160,7 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._take(headers, body)
                 return True
         if refusals.refuses(caller):
-            self._refuse_in_turn(refusals, caller)
+            self._refuse_in_turn(refusals, caller, data)
         elif not caller.within:
             self._begin(data, None)
         else:
@@ -201,9 +236,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
             self.data_received(bytes(held))
 
-    def _refuse_in_turn(self, refusals: Refusals, caller: Caller) -> None:
+    def _refuse_in_turn(self, refusals: Refusals, caller: Caller, data: bytes) -> None:
         self._end_rest()
         if refusals.may_go_on():
+            if self._seat is None:
+                self._seat = refusals.seat(self, caller, data[: len(data) - caller.length])
             self._refuse_at_the_door(refusals, caller)
         else:
             self._refused, self._held = caller, bytearray()
@@ -239,7 +276,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)
-        self.transport.write(refusals.answer(caller, own))
+        self.write(refusals.answer(caller, own))
         self.server_state.total_requests += 1
         self._rest()
 
@@ -347,6 +384,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _rest(self) -> None:
         """Nothing is asked on this connection, from now on."""
+        if self._seat is not None:
+            self._seat.rest()
         self._rest_until = self.loop.time() + self.timeout_keep_alive
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_at(
@@ -358,6 +397,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = None
         if not self._rest_until:
             return
+        if self._seat is not None:
+            # the doorman has answered meanwhile
+            self._rest_until = max(self._rest_until, self._seat.refused_at() + self.timeout_keep_alive)
         if self.loop.time() >= self._rest_until:
             super().timeout_keep_alive_handler()
             self._watch()

@@ -5,7 +5,8 @@ line in the log. Whose it is says the catalog's snapshot, as for every request; 
 finds room in line waits like that, too (`turn`). Everything else is refused further in, by the tenant door.
 
 In each turn of the event loop only so many are refused: those that were let in come first. The longer turns
-take, the more come meanwhile, and the more are refused in one: refusals have a share of the time.
+take, the more come meanwhile, and the more are refused in one: refusals have a share of the time. Who was
+refused once is refused by the doorman from then on, beside the loop (`doorway`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from harka import clock, logs
 from harka.errors import OverloadedError
 from harka.runtime import Runtime
 from harka.web.callers import Caller, Callers
+from harka.web.doorway import Doorway, Guest, Seat
 from harka.web.middleware.access_log import CLIENT_GONE, tell
 from harka.web.middleware.request_scope import RequestRecord, RequestScope, new_request_id
 
@@ -27,6 +29,8 @@ REFUSALS: Final = "harka.refusals"
 """Where the protocol finds them: in the state that an application hands its server at the start."""
 _EVERY: Final = 1.0
 """Seconds between two lines in the log."""
+_LOOK: Final = 0.05
+"""The same, between two looks at what the doorman has done, and whether what he knows still holds."""
 _NAMED: Final = 5
 _IN_A_TURN: Final = 32
 """At least, however brief turns are."""
@@ -38,7 +42,7 @@ _LONGEST_TURN: Final = 0.02
 
 class Refusals:
     def __init__(self, runtime: Runtime) -> None:
-        self.callers = Callers(runtime)
+        self.callers, self.doorway = Callers(runtime), Doorway(runtime.gate)
         self.gate, self._metrics = runtime.gate, runtime.metrics
         self._left, self._turned_at = _IN_A_TURN, clock.monotonic()
         self._later: deque[Callable[[], None]] = deque()
@@ -46,6 +50,7 @@ class Refusals:
         self._without_room: set[Caller] = set()
         self._next_turn: asyncio.Handle | None = None
         self._untold = Counter[UUID]()
+        self._next_look: asyncio.TimerHandle | None = None
 
     def are_due(self) -> bool:
         """Whether anybody could be refused now: what is known of callers is up to date then."""
@@ -61,6 +66,7 @@ class Refusals:
         if self.gate.has_room(self.gate.flow(caller.organization), caller.rank):
             return False
         self._without_room.add(caller)
+        self.doorway.hang(caller)
         return True
 
     def may_go_on(self) -> bool:
@@ -75,10 +81,24 @@ class Refusals:
 
     def answer(self, caller: Caller, lines: bytes) -> bytes:
         """See `Caller.refusal`; it is counted within a second, with all others."""
-        if not self._untold:
-            asyncio.get_running_loop().call_later(_EVERY, self._tell)
-        self._untold[caller.organization.id] += 1
+        self._count(caller.organization.id, 1)
         return caller.refusal(lines)
+
+    def seat(self, guest: Guest, caller: Caller, head: bytes) -> Seat | None:
+        """See `Doorway.seat`; what the doorman does there is counted like all else."""
+        seat = self.doorway.seat(guest, caller, head)
+        if seat is not None and self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_later(_LOOK, self._look)
+        return seat
+
+    def close(self) -> None:
+        """There are no connections any more."""
+        self._count_others()
+        self.doorway.close()
+        if self._next_look is not None:
+            self._next_look.cancel()
+        if self._untold:
+            self._tell()
 
     def leave(self, caller: Caller, since: float) -> None:
         """Theirs that came at `since` waited in line, and its client has gone: it is told like any other."""
@@ -92,7 +112,29 @@ class Refusals:
         """Begin one, where none has begun, before anybody is refused in it."""
         if self._next_turn is None:
             self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
-            self.callers.forget_outdated()
+            self._forget_outdated()
+
+    def _forget_outdated(self) -> None:
+        if self.callers.forget_outdated():
+            self._count_others()
+            self.doorway.forget()
+
+    def _look(self) -> None:
+        self._next_look = None
+        self._count_others()
+        self._forget_outdated()
+        if self.doorway.is_watched:
+            self.doorway.tell_lines()
+            self._next_look = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def _count_others(self) -> None:
+        for tenant, number in self.doorway.refused():
+            self._count(tenant, number)
+
+    def _count(self, tenant: UUID, number: int) -> None:
+        if not self._untold:
+            asyncio.get_running_loop().call_later(_EVERY, self._tell)
+        self._untold[tenant] += number
 
     def _turn(self) -> None:
         now = clock.monotonic()
@@ -110,6 +152,9 @@ class Refusals:
 
     def _tell(self) -> None:
         untold, self._untold = self._untold, Counter[UUID]()
+        if not untold:
+            # told when the server stopped
+            return
         for tenant, number in untold.items():
             self._metrics.observe_refusals(tenant, number, route="graphql", status=OverloadedError.status)
         most = {str(tenant): number for tenant, number in untold.most_common(_NAMED)}
