@@ -63,6 +63,8 @@ async def filled(gate: Gate, organization: Organization, *, line: bool = True) -
     finally:
         for task in waiting:
             task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        began = await asyncio.gather(*waiting, return_exceptions=True)
+        # who had a place before left, and it went on to these
+        held += sum(isinstance(each, float) for each in began)
         for _ in range(held):
             gate.leave(flow, clock.monotonic())

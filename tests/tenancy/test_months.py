@@ -140,6 +140,7 @@ async def test_nothing_of_a_month_is_counted_to_the_next(
 ) -> None:
     months = Months(own_valkey.url)
     one, another = (join(own_valkey.url, processes=2, seed=months.seed) for _ in range(2))
+    begin_turn(monkeypatch, 60.0)
     for each in (one, another):
         await months.download(each, 7)
     begin_turn(monkeypatch, 1.5)

@@ -132,8 +132,8 @@ class Doorway:
         self._guests[number] = guest
         return Seat(doorman, self._guests, number, transport)
 
-    def hang(self, caller: Caller) -> None:
-        """Their sign, if they have one, where it shows what becomes of their line."""
+    def put_right(self, caller: Caller) -> None:
+        """Their sign, if they have one: for them there was no room."""
         sign = self._signs.get((caller.organization.id, caller.rank))
         if sign is not None:
             self._hang(sign, caller)
@@ -160,7 +160,7 @@ class Doorway:
         if self._doorman is not None:
             self._doorman.forget()
         for (_, rank), sign in self._signs.items():
-            del sign.flow.signs[rank]
+            sign.flow.signs.pop(rank, None)
         self._signs.clear()
         self._known.clear()
 
@@ -203,13 +203,13 @@ class Doorway:
         return learnt
 
     def _hang(self, sign: Sign, caller: Caller) -> None:
-        """An organization that was idle, and is known anew since, has another line."""
+        """Where it shows what becomes of their line, which is another one once they were idle."""
         flow = self._gate.flow(caller.organization)
-        if flow.signs.get(caller.rank) is not sign:
+        if sign.flow is not flow:
             sign.flow.signs.pop(caller.rank, None)
             sign.flow = flow
-            flow.signs[caller.rank] = sign
-            sign.show(self._gate.room(flow, caller.rank))
+        flow.signs[caller.rank] = sign
+        sign.show(self._gate.room(flow, caller.rank))
 
     def _read(self, doorman: "Doorman") -> None:
         doorman.answer_bell()

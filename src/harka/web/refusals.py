@@ -66,7 +66,7 @@ class Refusals:
         if self.gate.has_room(self.gate.flow(caller.organization), caller.rank):
             return False
         self._without_room.add(caller)
-        self.doorway.hang(caller)
+        self.doorway.put_right(caller)
         return True
 
     def may_go_on(self) -> bool:
