@@ -154,7 +154,7 @@ async def test_who_reads_no_refusals_is_cut_off(server: Server) -> None:
                 break
             before = seat.refused_at()
             connection.send(request)
-            while seat.refused_at() == before and not transport.is_closing():
+            while seat.refused_at() == before and not transport.is_closing():  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
         assert transport.is_closing()
 
