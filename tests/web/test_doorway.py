@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import select
 import socket
 
 import pytest
@@ -197,6 +198,44 @@ async def test_after_a_while_the_doorman_knows_nobody(
         await until(has_forgotten)
         assert [(await connection.ask(request))[0] for _ in range(2)] == [503] * 2
     assert len(by_loop) == 2
+
+
+async def test_nothing_is_begun_on_a_connection_that_closes_once_all_is_sent(server: Server) -> None:
+    request, unread = await server.request(), 0
+    async with connected(server) as connection:
+        async with full(server.school):
+            assert (await connection.ask(request))[0] == 503
+        protocol, own = server.protocols[0], connection._writer.transport
+        own.pause_reading()  # type: ignore[attr-defined] # of a stream
+        while not protocol.transport.get_write_buffer_size():
+            protocol.transport.write(bytes(10_000))
+            unread += 10_000
+        protocol.shutdown()
+        connection.send(request)
+        connection.send(request)
+
+        async def is_handed_over() -> bool:
+            return protocol._seat is None
+
+        await until(is_handed_over)
+        own.resume_reading()  # type: ignore[attr-defined] # the same
+        assert await connection._reader.read() == bytes(unread), "and no answer behind it"
+
+
+async def test_when_the_doorman_goes_the_loop_reads_on(server: Server) -> None:
+    request = await server.request()
+    async with connected(server) as first, connected(server) as second:
+        async with full(server.school):
+            assert [(await each.ask(request))[0] for each in (first, second)] == [503] * 2
+        doorman = server.refusals.doorway._doorman
+        assert doorman is not None
+        # one has been passed on when he goes, the other asks later
+        first.send(request)
+        select.select([doorman.bell], [], [], 10)
+        server.refusals.close()
+        second.send(request)
+        assert [(await each.answer())[0] for each in (first, second)] == [200] * 2
+        assert not server.refusals.doorway._guests
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -165,13 +165,18 @@ class Doorway:
         self._known.clear()
 
     def close(self) -> None:
-        """There are no connections any more."""
+        """Of connections that are still open the loop reads what comes, as of all others."""
         self._is_open = False
         self.forget()
-        if self._doorman is not None:
-            asyncio.get_running_loop().remove_reader(self._doorman.bell)
-            self._doorman.stop()
-            self._doorman = None
+        doorman, self._doorman = self._doorman, None
+        if doorman is not None:
+            asyncio.get_running_loop().remove_reader(doorman.bell)
+            doorman.stop()
+            self._read(doorman)
+            guests = list(self._guests.values())
+            self._guests.clear()
+            for guest in guests:
+                guest.hand(b"", is_last=True)
 
     def _hire(self) -> "Doorman | None":
         try:
