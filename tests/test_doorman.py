@@ -158,6 +158,18 @@ def test_whom_he_has_forgotten_he_does_not_refuse(doorman: "Doorman", stack: Exi
     assert third.ask().startswith(b"503")
 
 
+def test_what_he_refused_is_told_after_he_has_forgotten(doorman: "Doorman", stack: ExitStack) -> None:
+    sign = sign_of(doorman)
+    assert Pair(doorman, stack).ask().startswith(b"503")
+    doorman.forget()
+    assert [doorman.refused(sign), doorman.refused(sign)] == [1, 0]
+    second = sign_of(doorman)
+    assert Pair(doorman, stack).ask().startswith(b"503")
+    doorman.forget()
+    assert sign_of(doorman) == second == sign
+    assert doorman.refused(second) == 0
+
+
 def test_of_a_lost_connection_nothing_is_delivered(doorman: "Doorman", stack: ExitStack) -> None:
     """Neither to who has its seat next, nor from who has its descriptor."""
     sign_of(doorman, room=1)

@@ -293,6 +293,10 @@ cdef class Doorman:
         """A sign that shows no room. Its number; None when there are no more."""
         if self._used_signs == _SIGNS:
             return None
+        # only now: of what was refused by the one that had its number one is told until then
+        pthread_mutex_lock(&self._lock)
+        self._signs[self._used_signs] = Sign(0, 0, 0)
+        pthread_mutex_unlock(&self._lock)
         self._used_signs += 1
         return self._used_signs - 1
 
@@ -348,7 +352,7 @@ cdef class Doorman:
         return True
 
     def forget(self):
-        """Whom he knew, and the signs."""
+        """Whom he knew, and the signs, but for how many each has refused, until the next one hangs."""
         pthread_mutex_lock(&self._lock)
         self._forget()
         pthread_mutex_unlock(&self._lock)
@@ -358,8 +362,6 @@ cdef class Doorman:
         for index in range(_PLACES):
             free(self._faces[index].text)
             self._faces[index].text = NULL
-        for index in range(self._used_signs):
-            self._signs[index] = Sign(0, 0, 0)
         self._known = self._used_signs = 0
         self._epoch += 1
 

@@ -155,19 +155,22 @@ class Doorway:
             if number:
                 yield tenant, number
 
-    def forget(self) -> None:
-        """Whom the doorman knows; nobody is refused by him until the loop has done it again."""
+    def forget(self) -> list[tuple[UUID, int]]:
+        """Whom the doorman knows; nobody is refused by him until the loop has done it again. As `refused`."""
         if self._doorman is not None:
             self._doorman.forget()
+        # not before: he refuses meanwhile
+        refused = list(self.refused())
         for (_, rank), sign in self._signs.items():
             sign.flow.signs.pop(rank, None)
         self._signs.clear()
         self._known.clear()
+        return refused
 
-    def close(self) -> None:
-        """Of connections that are still open the loop reads what comes, as of all others."""
+    def close(self) -> list[tuple[UUID, int]]:
+        """Of connections that are still open the loop reads what comes, as of all others. As `refused`."""
         self._is_open = False
-        self.forget()
+        refused = self.forget()
         doorman, self._doorman = self._doorman, None
         if doorman is not None:
             asyncio.get_running_loop().remove_reader(doorman.bell)
@@ -177,6 +180,7 @@ class Doorway:
             self._guests.clear()
             for guest in guests:
                 guest.hand(b"", is_last=True)
+        return refused
 
     def _hire(self) -> "Doorman | None":
         try:
