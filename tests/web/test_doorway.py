@@ -5,6 +5,7 @@ import json
 import random
 import select
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -236,6 +237,30 @@ async def test_when_the_doorman_goes_the_loop_reads_on(server: Server) -> None:
         second.send(request)
         assert [(await each.answer())[0] for each in (first, second)] == [200] * 2
         assert not server.refusals.doorway._guests
+
+
+async def test_who_is_known_is_forgotten_though_no_seat_was_left_for_them(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await server.request()
+
+    async def is_forgotten() -> bool:
+        return not server.refusals.doorway.is_watched
+
+    async with connected(server) as seated, connected(server) as other, full(server.school):
+        assert (await seated.ask(request))[0] == 503
+        monkeypatch.setattr(server.refusals.callers, "_forget_at", clock.monotonic())
+        await until(is_forgotten)
+        # the doorman is told of who asks, and then has no seat for them
+        doorman = server.refusals.doorway._doorman
+        assert doorman is not None
+        ours, theirs = socket.socketpair()
+        with ours, theirs, ExitStack() as copies:
+            while (number := doorman.seat(copies.enter_context(ours.dup()).fileno(), b"")) is not None:
+                copies.callback(doorman.give_up, number)
+            assert (await other.ask(request))[0] == 503
+            monkeypatch.setattr(server.refusals.callers, "_forget_at", clock.monotonic())
+            await until(is_forgotten)
 
 
 @pytest.mark.parametrize("seed", range(4))
