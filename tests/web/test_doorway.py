@@ -156,7 +156,7 @@ async def test_who_reads_no_refusals_is_cut_off(server: Server) -> None:
                 break
             before = seat.refused_at()
             connection.send(request)
-            while seat.refused_at() == before and not transport.is_closing():
+            while seat.refused_at() == before and not transport.is_closing():  # noqa: ASYNC110 - he is a thread
                 await asyncio.sleep(0)
         assert transport.is_closing()
 

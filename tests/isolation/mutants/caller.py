@@ -299,8 +299,8 @@ MUTANTS: Final = [
     Mutant(
         "known-head-outlives-the-catalog",
         "web/callers.py",
-        "if snapshot is not self._snapshot or now >= self._forget_at:",
-        "if now >= self._forget_at:",
+        "if snapshot is self._snapshot and now < self._forget_at:",
+        "if now < self._forget_at:",
         ("tests/web/test_refusals.py",),
     ),
     Mutant(
