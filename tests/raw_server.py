@@ -14,6 +14,7 @@ from harka.web.protocol import BoundedProtocol
 from harka.web.refusals import REFUSALS, Refusals
 from plain_posts import plain_post
 from school import School
+from waiting import until
 
 BODY = b'{"query": "{ viewer { kind } }"}'
 
@@ -80,6 +81,11 @@ async def server(school: School) -> AsyncIterator[Server]:
     yield served
     listening.close()
     await listening.wait_closed()
+
+    async def are_lost() -> bool:
+        return not any(protocol.connections for protocol in served.protocols)
+
+    await until(are_lost)
     served.refusals.close()
 
 

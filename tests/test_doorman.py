@@ -63,6 +63,12 @@ def sign_of(doorman: "Doorman", room: int = 0) -> int:
 
 
 def next_of(doorman: "Doorman") -> tuple[int, bytes, bool]:
+    number, data, is_last, is_unsent = _next_of(doorman)
+    assert not is_unsent
+    return number, data, is_last
+
+
+def _next_of(doorman: "Doorman") -> tuple[int, bytes, bool, bool]:
     while (passed := doorman.next()) is None:
         ready, _, _ = select.select([doorman.bell], [], [], 10)
         assert ready, "nothing has come"
@@ -158,6 +164,18 @@ def test_whom_he_has_forgotten_he_does_not_refuse(doorman: "Doorman", stack: Exi
     assert third.ask().startswith(b"503")
 
 
+def test_what_he_refused_is_told_after_he_has_forgotten(doorman: "Doorman", stack: ExitStack) -> None:
+    sign = sign_of(doorman)
+    assert Pair(doorman, stack).ask().startswith(b"503")
+    doorman.forget()
+    assert [doorman.refused(sign), doorman.refused(sign)] == [1, 0]
+    second = sign_of(doorman)
+    assert Pair(doorman, stack).ask().startswith(b"503")
+    doorman.forget()
+    assert sign_of(doorman) == second == sign
+    assert doorman.refused(second) == 0
+
+
 def test_of_a_lost_connection_nothing_is_delivered(doorman: "Doorman", stack: ExitStack) -> None:
     """Neither to who has its seat next, nor from who has its descriptor."""
     sign_of(doorman, room=1)
@@ -188,23 +206,29 @@ def test_when_the_client_has_closed_he_says_so(doorman: "Doorman", stack: ExitSt
     assert next_of(doorman) == (pair.number, b"", True)
 
 
-def test_who_reads_nothing_is_shut_down(doorman: "Doorman", stack: ExitStack) -> None:
+def test_who_reads_nothing_is_given_back_and_has_what_was_sent(doorman: "Doorman", stack: ExitStack) -> None:
     sign = sign_of(doorman)
-    pair = Pair(doorman, stack)
+    pair, clock = Pair(doorman, stack), Pair(doorman, stack)
     pair.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
-    passed = None
-    for _ in range(100_000):
-        try:
-            pair.theirs.send(REQUEST)
-        except BrokenPipeError:
-            break
-        # one request in a read, or he would not know it
-        while not (doorman.refused(sign) or (passed := doorman.next())):
+    passed, refused = None, 0
+    while passed is None:
+        pair.theirs.send(REQUEST)
+        # one request in a read, or he would not know it; and he is done with it when he is with another one
+        while not (more := doorman.refused(sign)):
             pass
-        if passed:
-            break
-    number, _, is_last = passed or next_of(doorman)
-    assert (number, is_last) == (pair.number, True)
+        refused += more
+        assert clock.ask().startswith(b"503")
+        assert doorman.refused(sign) == 1
+        passed = doorman.next()
+    number, unsent, is_last, is_unsent = passed
+    assert (number, is_last, is_unsent) == (pair.number, True, True)
+    whole = refused * (len(b"503\r\ndate: now\r\n<|!") + 2 * 32)
+    received = b""
+    while len(received) < whole - len(unsent):
+        received += pair.theirs.recv(100_000)
+    assert len(received + unsent) == whole
+    assert (received + unsent).count(b"503") == (received + unsent).count(b"!") == refused
+    assert pair.ours.send(b"more") == 4
 
 
 def test_what_comes_as_a_seat_is_given_up_is_not_lost(doorman: "Doorman", stack: ExitStack) -> None:

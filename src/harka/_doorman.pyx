@@ -119,6 +119,8 @@ cdef struct Passed:
     uint64_t epoch
     int sign
     bint is_last
+    # the end of a refusal
+    bint is_unsent
     char* data
     Py_ssize_t size
 
@@ -293,6 +295,10 @@ cdef class Doorman:
         """A sign that shows no room. Its number; None when there are no more."""
         if self._used_signs == _SIGNS:
             return None
+        # only now: of what was refused by the one that had its number one is told until then
+        pthread_mutex_lock(&self._lock)
+        self._signs[self._used_signs] = Sign(0, 0, 0)
+        pthread_mutex_unlock(&self._lock)
         self._used_signs += 1
         return self._used_signs - 1
 
@@ -348,7 +354,7 @@ cdef class Doorman:
         return True
 
     def forget(self):
-        """Whom he knew, and the signs."""
+        """Whom he knew, and the signs, but for how many each has refused, until the next one hangs."""
         pthread_mutex_lock(&self._lock)
         self._forget()
         pthread_mutex_unlock(&self._lock)
@@ -358,8 +364,6 @@ cdef class Doorman:
         for index in range(_PLACES):
             free(self._faces[index].text)
             self._faces[index].text = NULL
-        for index in range(self._used_signs):
-            self._signs[index] = Sign(0, 0, 0)
         self._known = self._used_signs = 0
         self._epoch += 1
 
@@ -372,9 +376,8 @@ cdef class Doorman:
         pthread_mutex_unlock(&self._lock)
 
     def next(self):
-        """What he let pass: a seat, bytes, and whether he gave the seat back with them. None: nothing more.
-
-        No bytes: the client has closed, or all that it sent has been passed before.
+        """What he let pass: a seat, bytes, whether he gave the seat back with them, and whether they are still to
+        be sent: the end of a refusal. None: nothing more. No bytes: the client has closed.
         """
         cdef Passed passed
         cdef bytes data
@@ -396,7 +399,7 @@ cdef class Doorman:
                     if passed.is_last:
                         self._free_seats.append(passed.seat)
                     data = PyBytes_FromStringAndSize(passed.data, passed.size)
-                    return passed.seat, data, bool(passed.is_last)
+                    return passed.seat, data, bool(passed.is_last), bool(passed.is_unsent)
             finally:
                 free(passed.data)
 
@@ -462,10 +465,22 @@ cdef class Doorman:
             seat.refused_at = self._now()
             length = self._write(face, answer)
         pthread_mutex_unlock(&self._lock)
-        if length and send(fd, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL) != length:
-            # who reads none of hundreds of refusals gets no more of them: the loop hears that it is closed
-            shutdown(fd, SHUT_RDWR)
+        if length:
+            return self._send(number, answer, length)
         self._look_away()
+        return rings
+
+    cdef bint _send(self, uint32_t number, char* answer, Py_ssize_t length) noexcept nogil:
+        """Whether the bell is to be rung: what cannot be sent is for the loop, which knows how long to wait."""
+        cdef ssize_t sent = send(self._seats[number].fd, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+        cdef bint rings = False
+        pthread_mutex_lock(&self._lock)
+        if sent < length:
+            sent = max(sent, 0)
+            rings = self._pass(number, NULL, answer + sent, length - sent, True)
+            self._ring[(self._put - 1) % _RING].is_unsent = True
+        self._looks_at = _NOBODY
+        pthread_mutex_unlock(&self._lock)
         return rings
 
     cdef void _look_away(self) noexcept nogil:
@@ -488,7 +503,7 @@ cdef class Doorman:
         else:
             memcpy(passed.data, data, size)
         passed.seat, passed.turn, passed.epoch, passed.size = number, seat.turn, self._epoch, size
-        passed.sign, passed.is_last = _NOBODY, is_last
+        passed.sign, passed.is_last, passed.is_unsent = _NOBODY, is_last, False
         if face != NULL:
             passed.sign = face.sign
             self._signs[face.sign].in_transit += 1

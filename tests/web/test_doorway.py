@@ -3,7 +3,9 @@
 import asyncio
 import json
 import random
+import select
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -140,8 +142,9 @@ async def test_the_loop_hears_of_who_leaves(server: Server) -> None:
         assert server.protocols[0].transport.is_closing()
 
 
-async def test_who_reads_no_refusals_is_cut_off(server: Server) -> None:
-    request = await server.request()
+async def test_who_reads_no_refusals_is_for_the_loop(server: Server) -> None:
+    """Which keeps what cannot be sent, and waits for so long as for any answer."""
+    request, asked = await server.request(), 0
     async with connected(server) as connection, full(server.school):
         assert (await connection.ask(request))[0] == 503
         seat, transport = seat_of(server), server.protocols[0].transport
@@ -149,14 +152,18 @@ async def test_who_reads_no_refusals_is_cut_off(server: Server) -> None:
         own = connection._writer.transport
         own.pause_reading()  # type: ignore[attr-defined] # of a stream
         own.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        for _ in range(10_000):
-            if transport.is_closing():
-                break
+        while server.protocols[0]._seat is seat:
             before = seat.refused_at()
             connection.send(request)
-            while seat.refused_at() == before and not transport.is_closing():  # noqa: ASYNC110 - nobody tells
+            asked += 1
+            while seat.refused_at() == before and server.protocols[0]._seat is seat:  # noqa: ASYNC110 - a thread
                 await asyncio.sleep(0)
-        assert transport.is_closing()
+        for _ in range(3):
+            connection.send(request)
+        own.resume_reading()  # type: ignore[attr-defined] # the same
+        assert [(await connection.answer())[0] for _ in range(asked + 3)] == [503] * (asked + 3)
+        assert (await connection.ask(request))[0] == 503
+    assert asked > 3
 
 
 async def test_who_is_refused_by_the_doorman_does_not_rest(server: Server) -> None:
@@ -197,6 +204,68 @@ async def test_after_a_while_the_doorman_knows_nobody(
         await until(has_forgotten)
         assert [(await connection.ask(request))[0] for _ in range(2)] == [503] * 2
     assert len(by_loop) == 2
+
+
+async def test_nothing_is_begun_on_a_connection_that_closes_once_all_is_sent(server: Server) -> None:
+    request, unread = await server.request(), 0
+    async with connected(server) as connection:
+        async with full(server.school):
+            assert (await connection.ask(request))[0] == 503
+        protocol, own = server.protocols[0], connection._writer.transport
+        own.pause_reading()  # type: ignore[attr-defined] # of a stream
+        while not protocol.transport.get_write_buffer_size():
+            protocol.transport.write(bytes(10_000))
+            unread += 10_000
+        protocol.shutdown()
+        connection.send(request)
+        connection.send(request)
+
+        async def is_handed_over() -> bool:
+            return protocol._seat is None
+
+        await until(is_handed_over)
+        own.resume_reading()  # type: ignore[attr-defined] # the same
+        assert await connection._reader.read() == bytes(unread), "and no answer behind it"
+
+
+async def test_when_the_doorman_goes_the_loop_reads_on(server: Server) -> None:
+    request = await server.request()
+    async with connected(server) as first, connected(server) as second:
+        async with full(server.school):
+            assert [(await each.ask(request))[0] for each in (first, second)] == [503] * 2
+        doorman = server.refusals.doorway._doorman
+        assert doorman is not None
+        # one has been passed on when he goes, the other asks later
+        first.send(request)
+        select.select([doorman.bell], [], [], 10)
+        server.refusals.close()
+        second.send(request)
+        assert [(await each.answer())[0] for each in (first, second)] == [200] * 2
+        assert not server.refusals.doorway._guests
+
+
+async def test_who_is_known_is_forgotten_though_no_seat_was_left_for_them(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await server.request()
+
+    async def is_forgotten() -> bool:
+        return not server.refusals.doorway.is_watched
+
+    async with connected(server) as seated, connected(server) as other, full(server.school):
+        assert (await seated.ask(request))[0] == 503
+        monkeypatch.setattr(server.refusals.callers, "_forget_at", clock.monotonic())
+        await until(is_forgotten)
+        # the doorman is told of who asks, and then has no seat for them
+        doorman = server.refusals.doorway._doorman
+        assert doorman is not None
+        ours, theirs = socket.socketpair()
+        with ours, theirs, ExitStack() as copies:
+            while (number := doorman.seat(copies.enter_context(ours.dup()).fileno(), b"")) is not None:
+                copies.callback(doorman.give_up, number)
+            assert (await other.ask(request))[0] == 503
+            monkeypatch.setattr(server.refusals.callers, "_forget_at", clock.monotonic())
+            await until(is_forgotten)
 
 
 @pytest.mark.parametrize("seed", range(4))

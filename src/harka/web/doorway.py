@@ -118,7 +118,7 @@ class Doorway:
         if not self._is_open or socket is None or transport.get_extra_info("sslcontext") is not None:
             return None
         doorman = self._doorman or self._hire()
-        if doorman is None or transport.is_closing():
+        if doorman is None or transport.is_closing() or transport.get_write_buffer_size():
             return None
         self._server_state = guest.server_state
         address = guest.client[0].encode() if guest.client else b""
@@ -155,23 +155,32 @@ class Doorway:
             if number:
                 yield tenant, number
 
-    def forget(self) -> None:
-        """Whom the doorman knows; nobody is refused by him until the loop has done it again."""
+    def forget(self) -> list[tuple[UUID, int]]:
+        """Whom the doorman knows; nobody is refused by him until the loop has done it again. As `refused`."""
         if self._doorman is not None:
             self._doorman.forget()
+        # not before: he refuses meanwhile
+        refused = list(self.refused())
         for (_, rank), sign in self._signs.items():
             sign.flow.signs.pop(rank, None)
         self._signs.clear()
         self._known.clear()
+        return refused
 
-    def close(self) -> None:
-        """There are no connections any more."""
+    def close(self) -> list[tuple[UUID, int]]:
+        """Of connections that are still open the loop reads what comes, as of all others. As `refused`."""
         self._is_open = False
-        self.forget()
-        if self._doorman is not None:
-            asyncio.get_running_loop().remove_reader(self._doorman.bell)
-            self._doorman.stop()
-            self._doorman = None
+        refused = self.forget()
+        doorman, self._doorman = self._doorman, None
+        if doorman is not None:
+            asyncio.get_running_loop().remove_reader(doorman.bell)
+            doorman.stop()
+            self._read(doorman)
+            guests = list(self._guests.values())
+            self._guests.clear()
+            for guest in guests:
+                guest.hand(b"", is_last=True)
+        return refused
 
     def _hire(self) -> "Doorman | None":
         try:
@@ -214,10 +223,12 @@ class Doorway:
     def _read(self, doorman: "Doorman") -> None:
         doorman.answer_bell()
         while (passed := doorman.next()) is not None:
-            number, data, is_last = passed
+            number, data, is_last, is_unsent = passed
             guest = self._guests.pop(number) if is_last else self._guests[number]
             try:
-                guest.hand(data, is_last=is_last)
+                if is_unsent:
+                    guest.transport.write(data)
+                guest.hand(b"" if is_unsent else data, is_last=is_last)
             except Exception as error:
                 # it is in the way of others, who come behind it
                 guest.transport.abort()

@@ -152,6 +152,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if is_last:
             self._seat = None
             self._read_again()
+        if self.transport.is_closing():
+            # the loop would have read nothing more
+            return
+        if is_last:
             if data:
                 # it may be a socket's by now
                 self.transport.get_protocol().data_received(data)  # type: ignore[attr-defined] # of streams, both

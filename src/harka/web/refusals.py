@@ -11,7 +11,7 @@ refused once is refused by the doorman from then on, beside the loop (`doorway`)
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -87,14 +87,13 @@ class Refusals:
     def seat(self, guest: Guest, caller: Caller, head: bytes) -> Seat | None:
         """See `Doorway.seat`; what the doorman does there is counted like all else."""
         seat = self.doorway.seat(guest, caller, head)
-        if seat is not None and self._next_look is None:
+        if self._next_look is None and self.doorway.is_watched:
             self._next_look = asyncio.get_running_loop().call_later(_LOOK, self._look)
         return seat
 
     def close(self) -> None:
-        """There are no connections any more."""
-        self._count_others()
-        self.doorway.close()
+        """The server stops."""
+        self._count_others(self.doorway.close())
         if self._next_look is not None:
             self._next_look.cancel()
         if self._untold:
@@ -116,19 +115,19 @@ class Refusals:
 
     def _forget_outdated(self) -> None:
         if self.callers.forget_outdated():
-            self._count_others()
-            self.doorway.forget()
+            self._count_others(self.doorway.forget())
 
     def _look(self) -> None:
         self._next_look = None
-        self._count_others()
+        self._count_others(self.doorway.refused())
         self._forget_outdated()
         if self.doorway.is_watched:
             self.doorway.tell_lines()
             self._next_look = asyncio.get_running_loop().call_later(_LOOK, self._look)
 
-    def _count_others(self) -> None:
-        for tenant, number in self.doorway.refused():
+    def _count_others(self, refused: Iterable[tuple[UUID, int]]) -> None:
+        """By the doorman."""
+        for tenant, number in refused:
             self._count(tenant, number)
 
     def _count(self, tenant: UUID, number: int) -> None:

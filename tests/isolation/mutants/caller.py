@@ -306,8 +306,8 @@ MUTANTS: Final = [
     Mutant(
         "doorman-knows-who-has-gone",
         "web/refusals.py",
-        "            self._count_others()\n            self.doorway.forget()",
-        "            self._count_others()",
+        "            self._count_others(self.doorway.forget())",
+        "            self._count_others(self.doorway.refused())",
         ("tests/web/test_refusals.py",),
     ),
     Mutant(
