@@ -1,5 +1,6 @@
 """The doorman alone, over pairs of sockets: whom he refuses, what he passes, and of what nothing is left."""
 
+import os
 import select
 import socket
 import threading
@@ -284,3 +285,15 @@ def test_he_goes_when_he_is_told_to() -> None:
     assert "doorman" in {thread.name for thread in threading.enumerate()}
     made.stop()
     assert "doorman" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_he_did_not_open_he_does_not_close() -> None:
+    """Not the standard input, either."""
+    kept = os.dup(0)
+    try:
+        with pytest.raises(TypeError):
+            doormen.hired("503", b"")  # type: ignore[arg-type] # that is the test
+        os.fstat(0)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)

@@ -191,7 +191,8 @@ cdef class Doorman:
         free(self._signs)
         free(self._ring)
         for fd in (self._poll, self._halt, self.bell):
-            if fd >= 0:
+            # 0 where the arguments were none for him, and nothing was opened
+            if fd > 0:
                 close(fd)
 
     def start(self):
