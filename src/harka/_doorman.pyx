@@ -78,7 +78,9 @@ cdef enum:
     # a seat has one request in transit at the most, and what it is given back with
     _RING = 2 * _SEATS
     _EVENTS = 256
-    _READ = 65536
+    # of one request: a longer one is for the loop
+    _READ = 16384
+    _ANSWER = 32768
     _LONGEST_HEAD = 2048
     _LONGEST_ADDRESS = 64
     _LONGEST_TEXT = 4096
@@ -150,6 +152,8 @@ cdef class Doorman:
     cdef const char* _end_text
     cdef Py_ssize_t _status_size
     cdef Py_ssize_t _end_size
+    cdef char* _data
+    cdef char* _answer
     cdef char[_LONGEST_TEXT] _lines
     cdef Py_ssize_t _lines_size
     cdef object _thread
@@ -160,10 +164,14 @@ cdef class Doorman:
         self._faces = <Face*>calloc(_PLACES, sizeof(Face))
         self._signs = <Sign*>calloc(_SIGNS, sizeof(Sign))
         self._ring = <Passed*>calloc(_RING, sizeof(Passed))
+        self._data = <char*>malloc(_READ)
+        self._answer = <char*>malloc(_ANSWER)
         self._poll = epoll_create1(EPOLL_CLOEXEC)
         self._halt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         self.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-        if NULL in (self._seats, self._faces, self._signs, self._ring):
+        if self._seats == NULL or self._faces == NULL or self._signs == NULL or self._ring == NULL:
+            raise MemoryError
+        if self._data == NULL or self._answer == NULL:
             raise MemoryError
         if min(self._poll, self._halt, self.bell) < 0:
             raise OSError("no descriptors left for a doorman")
@@ -190,6 +198,8 @@ cdef class Doorman:
         free(self._faces)
         free(self._signs)
         free(self._ring)
+        free(self._data)
+        free(self._answer)
         for fd in (self._poll, self._halt, self.bell):
             # 0 where the arguments were none for him, and nothing was opened
             if fd > 0:
@@ -284,13 +294,6 @@ cdef class Doorman:
         cdef double at = self._seats[number].refused_at
         pthread_mutex_unlock(&self._lock)
         return at
-
-    def send(self, int number, bytes data):
-        """How many bytes were sent, which may be none."""
-        cdef ssize_t size = send(
-            self._seats[number].fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL
-        )
-        return size if size > 0 else 0
 
     def hang(self):
         """A sign that shows no room. Its number; None when there are no more."""
@@ -412,24 +415,20 @@ cdef class Doorman:
 
     cdef void _serve(self) noexcept nogil:
         cdef epoll_event[_EVENTS] events
-        cdef char* data = <char*>malloc(_READ)
-        cdef char* answer = <char*>malloc(_READ)
         cdef uint64_t one = 1
         cdef int index, count
         cdef bint rings
-        while data != NULL and answer != NULL:
+        while True:
             count = epoll_wait(self._poll, events, _EVENTS, -1)
             rings = False
             for index in range(count):
                 if events[index].data.u64 == _HALT:
-                    free(data)
-                    free(answer)
                     return
-                rings |= self._look(events[index].data.u64, data, answer)
+                rings |= self._look(events[index].data.u64)
             if rings:
                 write(self.bell, &one, sizeof(one))
 
-    cdef bint _look(self, uint64_t ticket, char* data, char* answer) noexcept nogil:
+    cdef bint _look(self, uint64_t ticket) noexcept nogil:
         """At a seat where something has come: refuse it, or pass it on. Whether the bell is to be rung."""
         cdef uint32_t number = <uint32_t>ticket
         cdef Seat* seat = &self._seats[number]
@@ -450,35 +449,35 @@ cdef class Doorman:
         self._looks_at = number
         fd = seat.fd
         pthread_mutex_unlock(&self._lock)
-        size = recv(fd, data, _READ, MSG_DONTWAIT)
+        size = recv(fd, self._data, _READ, MSG_DONTWAIT)
         if size < 0 and (errno == EAGAIN or errno == EINTR):
             self._look_away()
             return False
         pthread_mutex_lock(&self._lock)
         if size > 0 and seat.rests:
-            face = self._face(seat, data, size)
+            face = self._face(seat, self._data, size)
         if face == NULL:
-            rings = self._pass(number, NULL, data, size, True)
+            rings = self._pass(number, NULL, self._data, size, True)
         elif self._signs[face.sign].room > self._signs[face.sign].in_transit:
-            rings = self._pass(number, face, data, size, False)
+            rings = self._pass(number, face, self._data, size, False)
         else:
             self._signs[face.sign].refused += 1
             seat.refused_at = self._now()
-            length = self._write(face, answer)
+            length = self._write(face)
         pthread_mutex_unlock(&self._lock)
         if length:
-            return self._send(number, answer, length)
+            return self._send(number, length)
         self._look_away()
         return rings
 
-    cdef bint _send(self, uint32_t number, char* answer, Py_ssize_t length) noexcept nogil:
+    cdef bint _send(self, uint32_t number, Py_ssize_t length) noexcept nogil:
         """Whether the bell is to be rung: what cannot be sent is for the loop, which knows how long to wait."""
-        cdef ssize_t sent = send(self._seats[number].fd, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+        cdef ssize_t sent = send(self._seats[number].fd, self._answer, length, MSG_DONTWAIT | MSG_NOSIGNAL)
         cdef bint rings = False
         pthread_mutex_lock(&self._lock)
         if sent < length:
             sent = max(sent, 0)
-            rings = self._pass(number, NULL, answer + sent, length - sent, True)
+            rings = self._pass(number, NULL, self._answer + sent, length - sent, True)
             self._ring[(self._put - 1) % _RING].is_unsent = True
         self._looks_at = _NOBODY
         pthread_mutex_unlock(&self._lock)
@@ -542,10 +541,10 @@ cdef class Doorman:
             index = (index + 1) % _PLACES
         return &self._faces[index]
 
-    cdef Py_ssize_t _write(self, Face* face, char* answer) noexcept nogil:
-        """A refusal, and its size."""
+    cdef Py_ssize_t _write(self, Face* face) noexcept nogil:
+        """A refusal, into its buffer. Its size."""
         cdef char[_ID] id
-        cdef char* at = answer
+        cdef char* at = self._answer
         self._make_id(id)
         at = self._add(at, self._status_text, self._status_size)
         at = self._add(at, self._lines, self._lines_size)
@@ -554,7 +553,7 @@ cdef class Doorman:
         at = self._add(at, face.text + face.before, face.after)
         at = self._add(at, id, _ID)
         at = self._add(at, self._end_text, self._end_size)
-        return at - answer
+        return at - self._answer
 
     cdef char* _add(self, char* at, const char* text, Py_ssize_t size) noexcept nogil:
         memcpy(at, text, size)

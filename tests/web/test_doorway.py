@@ -6,14 +6,19 @@ import random
 import select
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from full_gate import full, organization_of
 from harka import clock
 from harka.metrics import Metrics
 from harka.web.callers import Caller
 from harka.web.doorway import Seat
+from harka.web.protocol import BoundedProtocol
+from harka.web.refusals import REFUSALS
 from raw_server import Connection, Server, connected, server
 from school import school
 from waiting import until
@@ -142,28 +147,39 @@ async def test_the_loop_hears_of_who_leaves(server: Server) -> None:
         assert server.protocols[0].transport.is_closing()
 
 
-async def test_who_reads_no_refusals_is_for_the_loop(server: Server) -> None:
-    """Which keeps what cannot be sent, and waits for so long as for any answer."""
-    request, asked = await server.request(), 0
-    async with connected(server) as connection, full(server.school):
+async def test_who_reads_no_refusals_is_for_the_loop(server: Server, tmp_path: Path) -> None:
+    """Which keeps what cannot be sent, and waits for so long as for any answer.
+
+    Over a socket of the system: over TCP a client of which nothing is read is not heard any more either.
+    """
+    config, state = Config(server.school.app, lifespan="off", log_config=None), {REFUSALS: server.refusals}
+    protocol = BoundedProtocol(config, ServerState(), state)
+    path, request, asked = str(tmp_path / "socket"), await server.request(), 0
+    listening = await asyncio.get_running_loop().create_unix_server(lambda: protocol, path)
+    connection = Connection(*await asyncio.open_unix_connection(path))
+    async with full(server.school):
         assert (await connection.ask(request))[0] == 503
-        seat, transport = seat_of(server), server.protocols[0].transport
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        own = connection._writer.transport
+        protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        own, seat = connection._writer.transport, protocol._seat
+        assert seat is not None
         own.pause_reading()  # type: ignore[attr-defined] # of a stream
-        own.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        while server.protocols[0]._seat is seat:
+        while protocol._seat is seat:
             before = seat.refused_at()
             connection.send(request)
             asked += 1
-            while seat.refused_at() == before and server.protocols[0]._seat is seat:  # noqa: ASYNC110 - a thread
+            while seat.refused_at() == before and protocol._seat is seat:  # noqa: ASYNC110 - he is a thread
                 await asyncio.sleep(0)
-        for _ in range(3):
-            connection.send(request)
         own.resume_reading()  # type: ignore[attr-defined] # the same
-        assert [(await connection.answer())[0] for _ in range(asked + 3)] == [503] * (asked + 3)
+        assert [(await connection.answer())[0] for _ in range(asked)] == [503] * asked
         assert (await connection.ask(request))[0] == 503
     assert asked > 3
+    connection._writer.close()
+    listening.close()
+
+    async def is_lost() -> bool:
+        return not protocol.connections
+
+    await until(is_lost)
 
 
 async def test_who_is_refused_by_the_doorman_does_not_rest(server: Server) -> None:

@@ -64,15 +64,8 @@ class Seat:
         self._doorman, self._guests, self._number = doorman, guests, number
         self._transport = transport
 
-    def write(self, data: bytes) -> None:
-        """At once where it can be: the doorman may answer what is asked next."""
-        if not self._transport.get_write_buffer_size():
-            data = data[self._doorman.send(self._number, data) :]
-        if data:
-            self._transport.write(data)
-
     def rest(self) -> None:
-        """Nothing is under way on the connection."""
+        """Nothing is under way on the connection; where something is unsent, something is."""
         if not self._transport.get_write_buffer_size():
             self._doorman.rest(self._number)
 
@@ -185,7 +178,7 @@ class Doorway:
     def _hire(self) -> "Doorman | None":
         try:
             self._doorman = doorman.hired(BEGINNING, END)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, MemoryError) as error:
             self._is_open = False
             log.exception("no doorman: the loop refuses by itself", exc_info=error)
             return None

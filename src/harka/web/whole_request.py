@@ -135,7 +135,9 @@ async def answer(
     if cycle.disconnected:
         return
     end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-    protocol.write(b"".join((STATUS_LINE[status], OWN_LINES.of(cycle.default_headers), lines, end, body)))
+    protocol.transport.write(
+        b"".join((STATUS_LINE[status], OWN_LINES.of(cycle.default_headers), lines, end, body))
+    )
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
