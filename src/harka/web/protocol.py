@@ -174,6 +174,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def write(self, data: bytes) -> None:
+        """A whole answer."""
+        (self._seat or self.transport).write(data)
+
     def _has_begun(self, data: bytes) -> bool:
         """Begin a plain request that is all here, have it wait, or refuse it. Whether it was one."""
         refusals = self._refusals
@@ -276,7 +280,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_at_the_door(self, refusals: Refusals, caller: Caller) -> None:
         own = OWN_LINES.of(self.server_state.default_headers)
-        self.transport.write(refusals.answer(caller, own))
+        self.write(refusals.answer(caller, own))
         self.server_state.total_requests += 1
         self._rest()
 
