@@ -228,7 +228,7 @@ def test_who_reads_nothing_is_given_back_and_has_what_was_sent(doorman: "Doorman
     while len(received) < whole - len(unsent):
         received += pair.theirs.recv(100_000)
     assert len(received + unsent) == whole
-    assert (received + unsent).count(b"503") == (received + unsent).count(b"!") == refused
+    assert (received + unsent).count(b"503\r\n") == (received + unsent).count(b"!") == refused
     assert pair.ours.send(b"more") == 4
 
 

@@ -7,20 +7,25 @@ import select
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from full_gate import full, organization_of
+from full_gate import filled, full, organization_of
 from harka import clock
 from harka.metrics import Metrics
+from harka.tenancy.gate import Gate
+from harka.tenancy.line import Rank
 from harka.web.callers import Caller
-from harka.web.doorway import Seat
+from harka.web.doorway import Doorway, Seat
 from harka.web.protocol import BoundedProtocol
 from harka.web.refusals import REFUSALS
 from raw_server import Connection, Server, connected, server
 from school import school
+from tenancy.samples import organization
 from waiting import until
 
 __all__ = ["school", "server"]
@@ -180,6 +185,58 @@ async def test_who_reads_no_refusals_is_for_the_loop(server: Server, tmp_path: P
         return not protocol.connections
 
     await until(is_lost)
+
+
+class _Guest(asyncio.Protocol):
+    """Refuses the first who comes, and sits down."""
+
+    client = None
+    server_state = ServerState()
+
+    def __init__(self, doorway: Doorway, caller: Caller) -> None:
+        self._doorway, self._caller = doorway, caller
+        self.handed: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        seat = self._doorway.seat(self, self._caller, data)
+        assert seat is not None
+        seat.write(b"refused by the loop")
+        seat.rest()
+
+    def hand(self, data: bytes, *, is_last: bool) -> None:
+        self.handed.append(data)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_what_the_loop_answers_is_sent_before_its_turn_ends(run: Any) -> None:
+    """Or nothing would rest, and each next request be handed to the loop: which uvloop makes of a write."""
+    head = b"POST /graphql HTTP/1.1\r\n\r\n"
+
+    async def ask(client: socket.socket) -> bytes:
+        await asyncio.get_running_loop().sock_sendall(client, head)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1000), 10)
+
+    async def try_it() -> None:
+        gate, who = Gate(most=2, patience=1.0), organization("one")
+        rank = Rank.INTERACTIVE
+        caller = Caller(organization=who, rank=rank, length=0, within=1.0, id=None, before=b"<", after=b">")
+        doorway = Doorway(gate)
+        guest = _Guest(doorway, caller)
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        with theirs:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: guest, ours)
+            async with filled(gate, who):
+                assert await ask(theirs) == b"refused by the loop"
+                assert all([(await ask(theirs)).startswith(b"HTTP/1.1 503 ") for _ in range(3)])
+        assert not guest.handed
+        doorway.close()
+        guest.transport.abort()
+
+    run(try_it())
 
 
 async def test_who_is_refused_by_the_doorman_does_not_rest(server: Server) -> None:
