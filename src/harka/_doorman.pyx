@@ -2,7 +2,7 @@
 # cython: binding=False, embedsignature=True, embedsignature.format=clinic, auto_pickle=False
 """Refuses on a thread of its own, without the interpreter; `doorman.py` explains, read that first.
 
-What both threads touch is under one lock, which neither holds through a system call of the network. Of a
+What both threads touch is under one lock, which neither holds through `recv` or `send`. Of a
 seat the doorman looks at, the loop takes nothing away: it waits until he has looked (`_wait_for`).
 """
 

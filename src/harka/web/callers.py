@@ -35,6 +35,7 @@ from harka.web.middleware.tenant_door import rank_of
 
 _OFFERS: Final = (MediaType.JSON, MediaType.GRAPHQL)
 BEGINNING: Final = STATUS_LINE[OverloadedError.status]
+"""Of each refusal."""
 END: Final = b'"}}]}'
 """What stands in the body behind the request's id."""
 _HEAD_END: Final = b"\r\n\r\n"

@@ -36,21 +36,17 @@ class Guest(Protocol):
 class Sign:
     """What the doorman goes by, of one organization's requests of one rank."""
 
-    __slots__ = ("_doorman", "_number", "flow")
+    __slots__ = ("_doorman", "flow", "number")
 
     def __init__(self, doorman: "Doorman", number: int, flow: Flow) -> None:
-        self._doorman, self._number, self.flow = doorman, number, flow
-
-    @property
-    def number(self) -> int:
-        return self._number
+        self._doorman, self.number, self.flow = doorman, number, flow
 
     def show(self, room: int) -> None:
-        self._doorman.show(self._number, room)
+        self._doorman.show(self.number, room)
 
     def refused(self) -> int:
         """Since it was asked last."""
-        return self._doorman.refused(self._number)
+        return self._doorman.refused(self.number)
 
 
 class Seat:
@@ -140,7 +136,8 @@ class Doorway:
 
     def tell_lines(self) -> bool:
         """The server's own headers, of which one is the time. Whether there is room for them."""
-        assert self._doorman is not None and self._server_state is not None  # noqa: PT018, S101 - who has a seat was there before
+        if self._doorman is None or self._server_state is None:
+            return False
         lines = OWN_LINES.of(self._server_state.default_headers)
         if lines is not self._lines:
             if not self._doorman.tell_lines(lines):

@@ -149,21 +149,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def hand(self, data: bytes, *, is_last: bool) -> None:
         """See `doorway.Guest`."""
+        # on a connection that closes the loop would have read nothing more
+        is_closing = self.transport.is_closing()
         if is_last:
             self._seat = None
             self._read_again()
-        if self.transport.is_closing():
-            # the loop would have read nothing more
-            return
-        if is_last:
-            if data:
+            if data and not is_closing:
                 # it may be a socket's by now
                 self.transport.get_protocol().data_received(data)  # type: ignore[attr-defined] # of streams, both
-            return
-        if self._refusals is None or not self._refusals.are_due():
-            # the doorman has nothing to do any more
-            self._stand_up()
-        self.data_received(data)
+        elif not is_closing:
+            if self._refusals is None or not self._refusals.are_due():
+                # the doorman has nothing to do any more
+                self._stand_up()
+            self.data_received(data)
 
     def _stand_up(self) -> None:
         if self._seat is not None and self._seat.give_up():
