@@ -295,13 +295,6 @@ cdef class Doorman:
         pthread_mutex_unlock(&self._lock)
         return at
 
-    def send(self, int number, bytes data):
-        """How many bytes were sent, which may be none."""
-        cdef ssize_t size = send(
-            self._seats[number].fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL
-        )
-        return size if size > 0 else 0
-
     def hang(self):
         """A sign that shows no room. Its number; None when there are no more."""
         if self._used_signs == _SIGNS:

@@ -203,7 +203,7 @@ class _Guest(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         seat = self._doorway.seat(self, self._caller, data)
         assert seat is not None
-        seat.write(b"refused by the loop")
+        self.transport.write(b"refused by the loop")
         seat.rest()
 
     def hand(self, data: bytes, *, is_last: bool) -> None:
@@ -212,7 +212,7 @@ class _Guest(asyncio.Protocol):
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_what_the_loop_answers_is_sent_before_its_turn_ends(run: Any) -> None:
-    """Or nothing would rest, and each next request be handed to the loop: which uvloop makes of a write."""
+    """Or nothing would rest, and each next request be handed to the loop."""
     head = b"POST /graphql HTTP/1.1\r\n\r\n"
 
     async def ask(client: socket.socket) -> bytes:

@@ -60,13 +60,6 @@ class Seat:
         self._doorman, self._guests, self._number = doorman, guests, number
         self._transport = transport
 
-    def write(self, data: bytes) -> None:
-        """At once where it can be; uvloop would do it at the end of the turn, and nothing rests before."""
-        if not self._transport.get_write_buffer_size():
-            data = data[self._doorman.send(self._number, data) :]
-        if data:
-            self._transport.write(data)
-
     def rest(self) -> None:
         """Nothing is under way on the connection; where something is unsent, something is."""
         if not self._transport.get_write_buffer_size():
