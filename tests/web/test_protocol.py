@@ -238,7 +238,7 @@ async def test_after_a_large_body_that_nobody_asks_for_a_client_is_still_heard()
 
 
 async def test_of_a_connection_little_is_kept() -> None:
-    """Objects of a class share their names up to thirty; beyond that each has a table of its own, of 1.6 KB."""
+    """Objects of a class share their names up to thirty; beyond that each has a table of its own."""
     made = BoundedProtocol(Config(here, lifespan="off", log_config=None), ServerState(), {})
     made.connection_made(Transport())
     made.data_received(b"GET /whole HTTP/1.1\r\nHost: a\r\n\r\n")
