@@ -1,7 +1,11 @@
 import json
+import os
+
+import pytest
 
 from cli.test_imports import harka
 from doors import MakeTenant
+from harka.cli.limits import operator
 from harka.learning import user
 from harka.learning.user import UserDraft
 from harka.learning.work import unit_of_work
@@ -55,12 +59,24 @@ async def test_limits_are_granted_shown_and_taken_back(runtime: Runtime, make_te
 
 async def test_what_is_no_limit_is_refused_in_one_line(runtime: Runtime, make_tenant: MakeTenant) -> None:
     slug = (await make_tenant()).slug
-    for given, words in (("users=many", "a number"), ("sso=maybe", "on or off"), ("teleport=1", "no limit")):
+    for given, words in (
+        ("users=many", "a number"),
+        ("sso=maybe", "on or off"),
+        ("teleport=1", "no limit"),
+        ("users=3e9", "0 to"),
+    ):
         code, _, notes = await harka(runtime.settings, "tenant", "limits", "set", slug, given)
         assert code != 0
         assert words in notes
     _, out, _ = await harka(runtime.settings, "tenant", "limits", "history", slug)
     assert slug not in out
+
+
+def test_a_user_without_a_name_is_written_down_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2_000_054_321)
+    assert operator() == "uid 2000054321"
 
 
 async def test_a_downgrade_says_what_must_go(runtime: Runtime, make_tenant: MakeTenant) -> None:

@@ -103,3 +103,21 @@ async def test_it_works_on_the_data_of_a_stopped_harka(data: Path) -> None:
     assert (await harka(nothing, "tenant", "create", "acme", *place))[0] == 0
     code, out, _ = await harka(nothing, "tenant", "list", "--json", *place)
     assert (code, [each["slug"] for each in json.loads(out)]) == (0, ["acme"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--timezone", "Europe/Atlantis", "no such time zone"),
+        ("--timezone", "../etc/localtime", "no such time zone"),
+        ("--locale", "no language", "not a language tag"),
+    ],
+)
+async def test_what_no_admin_could_set_an_operator_cannot_either(
+    settings: Settings, option: str, value: str, words: str
+) -> None:
+    slug = new_slug()
+    code, _, notes = await harka(settings, "tenant", "create", slug, option, value)
+    assert code == 1
+    assert words in notes
+    assert (await harka(settings, "tenant", "show", slug))[0] == 1, "nothing was made"

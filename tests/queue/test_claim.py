@@ -2,6 +2,7 @@ import asyncio
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from academy import Academy
 from harka import clock
@@ -11,7 +12,9 @@ from harka.repositories import job as jobs
 from harka.repositories import job_run
 from harka.repositories.job import Rank
 from harka.repositories.job_run import Beat, Limits, Run
+from harka.repositories.organization import Granted
 from harka.storage.statement import Statement
+from harka.worker.allowance import allowance
 
 TYPES = ("test", "old", "new", "urgent", "fatal", "next")
 LIMITS = Limits(running=100, types=dict.fromkeys(TYPES, 100), per_second=1e6, burst=1.0)
@@ -93,6 +96,20 @@ async def test_no_more_begin_than_the_rate_allows_and_no_attempt_is_lost(academy
     assert seen.seconds is not None
     assert 0 < seen.seconds <= 0.2
     assert sum(row["attempts"] for row in await academy.rows("job")) == len(taken)
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.7, 1 / 3, 1e-3, 1e-9, 5e-324])
+async def test_less_than_one_a_second_is_not_none(academy: Academy, rate: float) -> None:
+    granted = Granted({"jobs_per_second": rate}, shadow=False, version=1)
+    slow = allowance(msgspec.structs.replace(academy.organization, granted=granted), {"test": 100})
+    await put(academy, "test", "test")
+
+    assert len(await take(academy, 9, limits=slow)) == 1
+    assert await take(academy, 9, limits=slow) == [], "the next waits for its turn"
+    async with academy.work() as work:
+        seen = await job_run.outlook(work.session, slow)
+    assert seen.seconds is not None
+    assert min(1 / rate - 1, 58) < seen.seconds <= 60, "or until a lease ends"
 
 
 async def test_a_tenants_jobs_are_its_own(academy: Academy, rival: Academy) -> None:

@@ -43,6 +43,9 @@ def test_what_was_granted_takes_the_place_of_the_plans() -> None:
         ("requests_per_second", 0),
         ("storage_bytes", 2**53 + 2),
         ("storage_bytes", 10**400),
+        ("users", 2**31),
+        ("queued_jobs", 2**31),
+        ("running_jobs", 2**31),
     ],
 )
 def test_a_limit_that_could_not_be_kept_is_refused(name: str, value: Any) -> None:

@@ -2,14 +2,19 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from harka import clock
 from harka.cache.pool_ledger import LEASE
+from harka.errors import QuotaExceededError
+from harka.repositories.organization import Organization
 from harka.tenancy import quota
+from harka.tenancy.month import next_month
 from harka.tenancy.pools import BANDWIDTH
 from harka.tenancy.quota import Admission
 from own_valkey import OwnValkey
@@ -375,3 +380,36 @@ async def test_whatever_happens_the_ledger_holds_what_was_used(
 ) -> None:
     be_brisk(monkeypatch)
     await disturbed(seed, own_valkey, join, monkeypatch)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_was_used_while_there_was_no_limit_is_not_forgotten_when_there_is_one_again(
+    join: Join, *, alone: bool
+) -> None:
+    used = 0
+
+    async def seed(*_: Any) -> float:
+        return float(used)
+
+    async def passing(admission: Admission, who: Organization, most: int) -> int:
+        nonlocal used
+        before = used
+        with suppress(QuotaExceededError):
+            for _ in range(most):
+                leave(await admit(admission, who))
+                used += 1
+        return used - before
+
+    others = {"requests_per_second": 1e6, "burst": 10**6, "cpu_millicores": 10**6, "grace": 0.0}
+    acme = granted(requests_per_month=1000, **others)
+    free = msgspec.structs.replace(acme, granted=granted(requests_per_month=None, **others).granted)
+    one = Admission(seed=seed) if alone else join(seed=seed)
+    another = one if alone else join(seed=seed)
+    assert await passing(one, acme, 100) == 100
+    assert await passing(another, acme, 100) == 100
+    assert await passing(one, free, 5000) == 5000
+    assert [await passing(each, acme, 5000) for each in (one, another)] == [0, 0]
+    months_end = next_month(clock.now(), acme.timezone)
+    with pytest.raises(QuotaExceededError) as refused:
+        await admit(another, acme)
+    assert (refused.value.limit, refused.value.resets_at) == (1000, months_end)

@@ -74,6 +74,24 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     sizes: Sequence[tuple[float, int]] = ()
 
 
+def unlimited(pool: str) -> Ask:
+    """Of a month's that has no limit: what is known of it holds no more, since nobody counts what is used."""
+    return Ask(
+        pool=pool,
+        rate=0.0,
+        capacity=0.0,
+        window="",
+        held=0.0,
+        idle=0.0,
+        back=0.0,
+        debt=0.0,
+        need=0.0,
+        want=0.0,
+        most=0.0,
+        seed=0.0,
+    )
+
+
 class Told(msgspec.Struct, frozen=True, array_like=True):
     """`granted`: to be added to what is held. `free`: left in the pool. `unknown`: ask again with a seed.
 

@@ -1,6 +1,7 @@
 """`harka tenant limits …` and `harka tenant plan`: what an organization may have."""
 
 import getpass
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -160,7 +161,7 @@ def _change(
         try:
             changed = await entitling.change(
                 *(catalog, organization, wanted),
-                actor=getpass.getuser(),
+                actor=operator(),
                 reason=reason,
                 used=used,
                 force=force,
@@ -180,6 +181,14 @@ def _change(
         return changed
 
     _print(operate(data, action))
+
+
+def operator() -> str:
+    """Who runs the command; of a user without a name, as in many a container, the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _note(text: str) -> None:

@@ -11,6 +11,7 @@ from harka.cli.control import DEFAULT_DATA, Data, operate, print_table
 from harka.codec import json_bytes
 from harka.config import Settings
 from harka.crypto.signing import Algorithm
+from harka.learning.locale import accept_locale, accept_timezone
 from harka.repositories import domain as domains
 from harka.repositories import organization as organizations
 from harka.repositories.domain import Domain, DomainStatus
@@ -68,8 +69,8 @@ def create(  # noqa: PLR0913 - one argument for each option
             users_expected=users,
             mode=mode,
             domain=domain,
-            locale=locale,
-            timezone=timezone,
+            locale=accept_locale(locale),
+            timezone=accept_timezone(timezone),
             region=region,
             algorithm=algorithm,
         )

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from harka import clock, logs
-from harka.cache.pool_ledger import Ask, Ledger, Told
+from harka.cache.pool_ledger import Ask, Ledger, Told, unlimited
 from harka.errors import HarkaError, UnavailableError
 from harka.fastpath import Lease
 from harka.repositories.organization import Organization
@@ -20,7 +20,7 @@ from harka.tenancy.month import next_month, window_of
 from harka.tenancy.month_count import MonthCounts
 from harka.tenancy.needs import Needs, total, usable
 from harka.tenancy.plan import PlanLimits, Resource
-from harka.tenancy.pools import BANDWIDTH, RUNNING, TOLLS, Pool, pools_of
+from harka.tenancy.pools import BANDWIDTH, MONTHLY, RUNNING, TOLLS, Pool, pools_of
 
 log = logs.logger("quota")
 
@@ -329,6 +329,8 @@ class Allowance:
                 asks[place] = ask
         looked, self._looked = self._looked, None
         if asks:
+            limitless = (at for at in MONTHLY if self.pools[at] is None and now >= self._shut[at])
+            asks |= {place: unlimited(MONTHLY[place]) for place in limitless}
             await self._settle(asks, ledger, seed, now, looked)
 
     async def _settle(
@@ -448,6 +450,7 @@ class Allowance:
         pool = self.pools[place]
         self.free[place], self._was_short[place] = told.free, False
         if pool is None:
+            self._shut[place] = 0.0 if ask.window else now + _MONTH_AGAIN
             return
         if pool.is_held:
             self._held[place] += told.granted

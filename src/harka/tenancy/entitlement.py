@@ -21,6 +21,8 @@ _TYPES: Final = {
 }
 _NONE_AT_ALL: Final = frozenset({"users", "requests_per_month", "bandwidth_bytes", "grace", "sockets"})
 """What may be 0; of the rest nothing would ever pass."""
+_MOST_OF: Final = dict.fromkeys(("users", "queued_jobs", "running_jobs"), 2**31 - 1)
+"""What PostgreSQL's statements and GraphQL's `Int` count in 32 bits."""
 
 
 def limits_for(organization: Organization) -> PlanLimits:
@@ -69,8 +71,9 @@ def accept_limit(name: str, value: Limit) -> Limit:
             raise ValidationError(f"{name} cannot be without a limit.", field=name)
         return None
     # not a number is not between any, and a whole one may be too large for a float
-    if isinstance(value, bool) or not 0 <= value <= MOST:
-        raise ValidationError(f"{name} is a number from 0 to 2^53.", field=name)
+    most = _MOST_OF.get(name, MOST)
+    if isinstance(value, bool) or not 0 <= value <= most:
+        raise ValidationError(f"{name} is a number from 0 to {most:,}.", field=name)
     if value == 0 and name not in _NONE_AT_ALL:
         raise ValidationError(f"{name} is above 0.", field=name)
     if float in types:

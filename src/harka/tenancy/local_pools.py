@@ -44,6 +44,8 @@ class LocalPools:
             # as of what flows, one at least: with a part of one nobody would get in
             free = max(ask.capacity * share, min(ask.capacity, 1.0)) - ask.held
             granted = _granted(ask, free, share)
+            # of one without a limit nothing is known any more
+            self._months.pop(ask.pool, None)
             return Told(granted, free - granted, unknown=False)
         self.spent[ask.pool] = max(self.spent.get(ask.pool, 0.0) + granted - ask.back, 0.0)
         return Told(granted, free, unknown=False)

@@ -20,6 +20,7 @@ MEMORY: Final = 5
 SOCKETS: Final = 6
 BANDWIDTH: Final = 7
 
+MONTHLY: Final = {MONTH: Resource.REQUESTS_PER_MONTH, BANDWIDTH: Resource.BANDWIDTH}
 _REMEMBERED: Final = 256
 """Plans, and what was granted beside them."""
 ONE: Final = 1.0
