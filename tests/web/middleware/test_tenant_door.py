@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import httpx2
 import pytest
@@ -246,3 +247,11 @@ async def test_what_is_over_is_no_longer_under_way(runtime: Runtime, make_tenant
         with pytest.raises(asyncio.CancelledError):
             await task
     assert allowance.in_use(RUNNING) == 0.0
+
+
+@pytest.mark.parametrize("said", [b"u=%s7", b"u=%sx", b"u%sx", b"%sx", b"a,%sx"])
+def test_blanks_in_a_priority_take_no_time(said: bytes) -> None:
+    """A head of 64 KB would hold up the loop for a minute: this quarter of it took seconds."""
+    began = time.process_time()
+    assert rank_of(USER, [(b"priority", said % (b" " * 16_000))]) is Rank.INTERACTIVE
+    assert time.process_time() - began < 1.0

@@ -27,7 +27,8 @@ from harka.web.turn import Turn
 
 T = TypeVar("T")
 
-_URGENCY: Final = re.compile(rb"(?:^|,)[ \t]*u(?:=([^,;]*?))?[ \t]*(?=$|[,;])")
+# what may be a blank is matched in one way only: in two, blanks take time by their square
+_URGENCY: Final = re.compile(rb"(?:^|,)[ \t]*u(?:=([^,;]*)|[ \t]*)(?=$|[,;])")
 _BACKGROUND: Final = b"7"
 
 
@@ -135,7 +136,7 @@ def rank_of(actor: Actor, headers: Headers) -> Rank:
     for name, value in headers:
         if name == b"priority":
             urgency = (_URGENCY.findall(value) or [urgency])[-1]
-    if urgency == _BACKGROUND:
+    if urgency.rstrip(b" \t") == _BACKGROUND:
         return Rank.BULK
     return Rank.INTERACTIVE if actor.kind == ActorKind.USER else Rank.PARTNER
 
