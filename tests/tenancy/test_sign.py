@@ -56,6 +56,9 @@ async def test_a_sign_shows_for_how_many_there_is_room(seed: int, others: int) -
                 await asyncio.sleep(0)
         for who, own in zip(tenants, signs, strict=True):
             flow = gate.flow(who)
+            # what is remembered of a line is what it would be found to be
+            longest, flow.longest_at = gate._longest(flow), -1
+            assert longest == gate._longest(flow)
             assert {sign.room == _ENDLESS for sign in own.values()} == {not flow.waiting}
             if not others and flow.waiting and gate._room == gate._concurrency.steady:
                 assert [own[rank].room for rank in Rank] == [gate.room(flow, rank) for rank in Rank]

@@ -399,7 +399,7 @@ async def test_who_may_ask_no_more_gives_the_place_back(
 async def test_a_place_goes_to_whose_it_is_and_once() -> None:
     """The address of a request may change hands while it waits."""
     gate, one, other = Gate(most=4, patience=1.0), organization("one"), organization("other")
-    taken, lost, left = [Turn(gate, one, Rank.INTERACTIVE, lambda _: None) for _ in range(3)]
+    taken, lost, left = [Turn(gate, gate.flow(one), Rank.INTERACTIVE, lambda _: None) for _ in range(3)]
     assert all(turn.enter(1.0) for turn in (taken, lost, left))
     assert taken.place_of(one) == (gate.flow(one), taken._began)
     assert taken.place_of(one) is None
@@ -420,7 +420,7 @@ async def test_an_unused_place_is_paid_for_by_the_time_it_was_held(monkeypatch: 
     while gate.enter(flow):
         pass
     flow.cost = 1.0
-    turns = [Turn(gate, flow.organization, Rank.INTERACTIVE, lambda _: None) for _ in range(2)]
+    turns = [Turn(gate, flow, Rank.INTERACTIVE, lambda _: None) for _ in range(2)]
     assert not any(turn.enter(500.0) for turn in turns)
     now = 101.0
     gate.leave(flow, 100.0)

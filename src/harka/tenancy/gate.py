@@ -348,9 +348,13 @@ class Gate:
 
     def _longest(self, flow: Flow) -> int:
         """How many of this organization may wait: what its share of the rate comes to in the time."""
-        _, weight = self._line.rivals(flow.bay)
-        all_of_them = weight if flow.is_in_line else weight + flow.weight
-        return max(int(self._room * flow.weight / all_of_them), 1)
+        room, changes = self._room, self._line.changes
+        if flow.longest_at != changes or flow.longest_of != room:
+            _, weight = self._line.rivals(flow.bay)
+            all_of_them = weight if flow.is_in_line else weight + flow.weight
+            flow.longest = max(int(room * flow.weight / all_of_them), 1)
+            flow.longest_at, flow.longest_of = changes, room
+        return flow.longest
 
     def _admit(self, now: float) -> None:
         while self.under_way < self._limit:

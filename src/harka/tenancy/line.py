@@ -83,7 +83,8 @@ class Flow:
     """One organization's requests. `held`: places; `waiting`: requests; `cost`: seconds a request takes.
 
     `begun`: of those who wait, how many go on with what was let in before. `signs`: where the room in its
-    line is shown, by rank.
+    line is shown, by rank. `longest`: how long its line may be where all have `longest_of` room, and who is
+    in line has changed `longest_at` times.
     """
 
     __slots__ = (
@@ -98,6 +99,9 @@ class Flow:
         "held",
         "is_in_line",
         "left",
+        "longest",
+        "longest_at",
+        "longest_of",
         "organization",
         "signs",
         "waiting",
@@ -108,6 +112,7 @@ class Flow:
         self.bay = bay
         self.update(organization)
         self.held = self.waiting = self.begun = 0
+        self.longest = self.longest_of = 0
         self.signs: dict[Rank, Sign] = {}
         self.cost = 0.0
         # what requests took beyond what the clock went forward by when they were let in
@@ -125,6 +130,7 @@ class Flow:
         """By what the catalog says now; see `Line.update`."""
         self.organization = organization
         self.weight = weight_of(organization)
+        self.longest_at = -1
 
     def join(self, one: Waiting, rank: Rank, *, begun: bool = False) -> None:
         if not self._lines:
@@ -146,6 +152,8 @@ class Flow:
 
     def length(self, rank: Rank) -> int:
         """Of the line as those of a rank find it: without who waits below them and cannot be pushed out."""
+        if len(self._lines[rank]) == self.waiting:
+            return self.waiting
         length = self.waiting - sum(map(bool, self._lines[rank + 1 :]))
         return length - sum(map(len, self._begun[rank + 1 :])) if self.begun else length
 
@@ -192,9 +200,10 @@ class Flow:
 
 
 class Line:
-    """The organizations of which somebody waits."""
+    """The organizations of which somebody waits. `changes`: how often these have, or what they share."""
 
     def __init__(self) -> None:
+        self.changes = 0
         self._bays: dict[Bay, None] = {}
         # theirs, and some where they are no more
         self._places: list[tuple[float, int, Bay]] = []
@@ -211,6 +220,7 @@ class Line:
         before = flow.weight
         flow.update(organization)
         if flow.is_in_line:
+            self.changes += 1
             change = flow.weight - before
             self._weight += change
             flow.bay.weight += change
@@ -227,6 +237,7 @@ class Line:
 
     def look(self) -> None:
         """Others are late than before."""
+        self.changes += 1
         late = [bay for bay in self._bays if bay.is_late]
         self._late_count = sum(len(bay.flows) for bay in late)
         self._late_weight = sum(bay.weight for bay in late)
@@ -234,6 +245,7 @@ class Line:
     def enter(self, flow: Flow) -> None:
         """Somebody of this organization begins to wait."""
         if not flow.is_in_line:
+            self.changes += 1
             bay = flow.bay
             flow.is_in_line = True
             earliest = math.inf
@@ -333,6 +345,7 @@ class Line:
                 heapq.heapify(self._places)
 
     def _drop(self, flow: Flow) -> None:
+        self.changes += 1
         bay = flow.bay
         flow.rest()
         flow.left = flow.clock + bay.lead

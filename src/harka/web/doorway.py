@@ -5,6 +5,7 @@ He knows what `Callers` have learnt, for as long as they know it themselves.
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -36,13 +37,12 @@ class Guest(Protocol):
 class Sign:
     """What the doorman goes by, of one organization's requests of one rank."""
 
-    __slots__ = ("_doorman", "flow", "number")
+    __slots__ = ("_doorman", "flow", "number", "show")
 
     def __init__(self, doorman: "Doorman", number: int, flow: Flow) -> None:
         self._doorman, self.number, self.flow = doorman, number, flow
-
-    def show(self, room: int) -> None:
-        self._doorman.show(self.number, room)
+        # called for each request of a flood
+        self.show = partial(doorman.show, number)
 
     def refused(self) -> int:
         """Since it was asked last."""

@@ -23,6 +23,7 @@ from harka import logs
 from harka.codec import json_bytes
 from harka.errors import BadRequestError
 from harka.fastpath import split_request
+from harka.tenancy.line import Flow
 from harka.web.callers import Caller
 from harka.web.connection import ANSWER, ARRIVED, CONNECTION, WORKER, ClientConnection
 from harka.web.doorway import Seat
@@ -215,17 +216,18 @@ class BoundedProtocol(HttpToolsProtocol):
             if caller is None:
                 self._take(headers, body)
                 return True
-        if refusals.refuses(caller):
+        flow = refusals.line_for(caller)
+        if flow is None:
             self._refuse_in_turn(refusals, caller, data)
         elif not caller.within:
             self._begin(data, None)
         else:
-            self._line_up(refusals, caller, data)
+            self._line_up(refusals, caller, flow, data)
         return True
 
-    def _line_up(self, refusals: Refusals, caller: Caller, data: bytes) -> None:
+    def _line_up(self, refusals: Refusals, caller: Caller, flow: Flow, data: bytes) -> None:
         """Begin what they ask, or have it wait for its turn as it came."""
-        turn = Turn(refusals.gate, caller.organization, caller.rank, partial(self._begin, data))
+        turn = Turn(refusals.gate, flow, caller.rank, partial(self._begin, data))
         if turn.enter(caller.within):
             self._begin(data, turn)
             return

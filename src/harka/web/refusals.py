@@ -18,6 +18,7 @@ from uuid import UUID
 from harka import clock, logs
 from harka.errors import OverloadedError
 from harka.runtime import Runtime
+from harka.tenancy.line import Flow
 from harka.web.callers import Caller, Callers
 from harka.web.doorway import Doorway, Guest, Seat
 from harka.web.middleware.access_log import CLIENT_GONE, tell
@@ -56,18 +57,20 @@ class Refusals:
         """Whether anybody could be refused now: what is known of callers is up to date then."""
         if not self.gate.waiting:
             return False
-        self._await_turn()
+        if self._next_turn is None:
+            self._await_turn()
         return True
 
-    def refuses(self, caller: Caller) -> bool:
-        """Whether there is no room for one more request of theirs, while refusals `are_due`."""
+    def line_for(self, caller: Caller) -> Flow | None:
+        """Where one more request of theirs may wait, while refusals `are_due`; None where is no room."""
         if caller in self._without_room:
-            return True
-        if self.gate.has_room(self.gate.flow(caller.organization), caller.rank):
-            return False
+            return None
+        flow = self.gate.flow(caller.organization)
+        if self.gate.has_room(flow, caller.rank):
+            return flow
         self._without_room.add(caller)
         self.doorway.put_right(caller)
-        return True
+        return None
 
     def may_go_on(self) -> bool:
         """Whether one more may be refused in this turn of the loop; otherwise hand that to `later`."""

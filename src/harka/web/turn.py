@@ -32,14 +32,12 @@ class Turn:
         "since",
     )
 
-    def __init__(
-        self, gate: Gate, organization: Organization, rank: Rank, begin: Callable[["Turn"], None]
-    ) -> None:
+    def __init__(self, gate: Gate, flow: Flow, rank: Rank, begin: Callable[["Turn"], None]) -> None:
         """`begin`: called once what comes of the wait is known; not where `enter` has a place at once.
 
         That is in the midst of another's request: it never raises.
         """
-        self._gate, self._flow, self._rank, self._begin = gate, gate.flow(organization), rank, begin
+        self._gate, self._flow, self._rank, self._begin = gate, flow, rank, begin
         self._has_place = self._was_in_line = False
         self.since = self._began = clock.monotonic()
         self.error: HarkaError | None = None
