@@ -3,8 +3,10 @@
 import asyncio
 import json
 import random
+import resource
 import select
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -317,6 +319,16 @@ async def test_when_the_doorman_goes_the_loop_reads_on(server: Server) -> None:
         assert not server.refusals.doorway._guests
 
 
+@pytest.fixture
+def descriptors() -> Iterator[None]:
+    """As many as this process may have: an ordinary user begins with 1,024, a quarter of the seats."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+
+
+@pytest.mark.usefixtures("descriptors")
 async def test_who_is_known_is_forgotten_though_no_seat_was_left_for_them(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

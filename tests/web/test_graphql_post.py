@@ -125,24 +125,23 @@ async def asked(
     pieces: list[bytes | None],
     peer: str = "203.0.113.9",
     *,
-    leaves: bool = False,
+    leaves: asyncio.Event | None = None,
     connection: ClientConnection | None = None,
 ) -> tuple[list[Message], Any]:
+    """`leaves`: set when its client does."""
     messages: list[Message] = [
         {"type": "http.disconnect"}
         if piece is None
         else {"type": "http.request", "body": piece, "more_body": more > 0}
         for more, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True)
     ]
-    if leaves:
-        messages.append({"type": "http.disconnect"})
     sent: list[Message] = []
 
     async def receive() -> Message:
         if messages:
             return messages.pop(0)
-        await asyncio.Event().wait()
-        raise AssertionError
+        await (leaves or asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -302,14 +301,19 @@ async def test_a_place_is_given_back_whatever_becomes_of_the_request(
 async def test_a_client_that_leaves_is_logged_alike(
     school: School, both: tuple[ASGIApp, ASGIApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun: list[asyncio.Event] = []
+
     async def never(*_: object) -> None:
+        begun[-1].set()
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Faulty, "execute", never)
     lines = []
     for app in both:
+        # not before: it might leave while its request waits for its quota, and is not read yet
+        begun.append(asyncio.Event())
         with logged() as written:
-            sent, record = await asked(app, school, [JSON], [VIEWER], leaves=True)
+            sent, record = await asked(app, school, [JSON], [VIEWER], leaves=begun[-1])
         assert (sent, record.code) == ([], "CLIENT_GONE")
         lines.append(comparable_lines(written))
     assert lines[0] == lines[1]
