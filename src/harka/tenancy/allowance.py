@@ -450,7 +450,7 @@ class Allowance:
         pool = self.pools[place]
         self.free[place], self._was_short[place] = told.free, False
         if pool is None:
-            self._shut[place] = 0.0 if ask.window else now + _MONTH_AGAIN
+            self._shut[place] = 0.0 if ask.window else now + _MONTH_AGAIN  # it is not told so again before
             return
         if pool.is_held:
             self._held[place] += told.granted

@@ -152,8 +152,6 @@ class Flow:
 
     def length(self, rank: Rank) -> int:
         """Of the line as those of a rank find it: without who waits below them and cannot be pushed out."""
-        if len(self._lines[rank]) == self.waiting:
-            return self.waiting
         length = self.waiting - sum(map(bool, self._lines[rank + 1 :]))
         return length - sum(map(len, self._begun[rank + 1 :])) if self.begun else length
 

@@ -21,6 +21,7 @@ SOCKETS: Final = 6
 BANDWIDTH: Final = 7
 
 MONTHLY: Final = {MONTH: Resource.REQUESTS_PER_MONTH, BANDWIDTH: Resource.BANDWIDTH}
+"""Those that an organization may have without a limit."""
 _REMEMBERED: Final = 256
 """Plans, and what was granted beside them."""
 ONE: Final = 1.0

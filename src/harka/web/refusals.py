@@ -57,8 +57,7 @@ class Refusals:
         """Whether anybody could be refused now: what is known of callers is up to date then."""
         if not self.gate.waiting:
             return False
-        if self._next_turn is None:
-            self._await_turn()
+        self._await_turn()
         return True
 
     def line_for(self, caller: Caller) -> Flow | None:
